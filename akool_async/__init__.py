@@ -1,0 +1,147 @@
+"""Asyncio-first SDK for Akool's generative-media API.
+
+An endpoint is a value, a job is a future, one engine watches them all. Importing this
+package loads no more than itself; touching a name loads the module that it lives in.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from akool_async import endpoints, errors
+    from akool_async.backoff import Backoff
+    from akool_async.client import Akool, Metrics
+    from akool_async.endpoint import Command, Endpoint, Operation, Query, Snapshot, Status
+    from akool_async.endpoints import Face
+    from akool_async.engine import Limits
+    from akool_async.errors import (
+        AccountError,
+        AkoolError,
+        APIError,
+        AuthenticationError,
+        CancelNotSupported,
+        ClientClosed,
+        Conflict,
+        ConnectFailed,
+        CreateOutcomeUnknown,
+        DecryptionFailed,
+        DetectionError,
+        DownloadError,
+        InsufficientCredit,
+        InvalidInput,
+        InvalidRequest,
+        InvalidSignature,
+        InvalidToken,
+        JobCancelled,
+        JobError,
+        JobFailed,
+        JobTimeout,
+        JournalError,
+        KeyConflict,
+        MissingCredentials,
+        NotFound,
+        PermissionDenied,
+        ProcessingError,
+        RateLimited,
+        ReplyError,
+        ResultExpired,
+        StaleEvent,
+        TransportError,
+        WebhookError,
+    )
+    from akool_async.job import Job
+    from akool_async.result import Result
+    from akool_async.retry import Retry
+    from akool_async.transport import Timeout
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Akool": "client",
+    "Backoff": "backoff",
+    "Command": "endpoint",
+    "Endpoint": "endpoint",
+    "Face": "endpoints",
+    "Job": "job",
+    "Limits": "engine",
+    "Metrics": "client",
+    "Operation": "endpoint",
+    "Query": "endpoint",
+    "Result": "result",
+    "Retry": "retry",
+    "Snapshot": "endpoint",
+    "Status": "endpoint",
+    "Timeout": "transport",
+}
+"""Where each public name lives; those that are not here are errors."""
+
+_MODULES = frozenset({"endpoints", "errors"})
+
+__all__ = [
+    "APIError",
+    "AccountError",
+    "Akool",
+    "AkoolError",
+    "AuthenticationError",
+    "Backoff",
+    "CancelNotSupported",
+    "ClientClosed",
+    "Command",
+    "Conflict",
+    "ConnectFailed",
+    "CreateOutcomeUnknown",
+    "DecryptionFailed",
+    "DetectionError",
+    "DownloadError",
+    "Endpoint",
+    "Face",
+    "InsufficientCredit",
+    "InvalidInput",
+    "InvalidRequest",
+    "InvalidSignature",
+    "InvalidToken",
+    "Job",
+    "JobCancelled",
+    "JobError",
+    "JobFailed",
+    "JobTimeout",
+    "JournalError",
+    "KeyConflict",
+    "Limits",
+    "Metrics",
+    "MissingCredentials",
+    "NotFound",
+    "Operation",
+    "PermissionDenied",
+    "ProcessingError",
+    "Query",
+    "RateLimited",
+    "ReplyError",
+    "Result",
+    "ResultExpired",
+    "Retry",
+    "Snapshot",
+    "StaleEvent",
+    "Status",
+    "Timeout",
+    "TransportError",
+    "WebhookError",
+    "endpoints",
+    "errors",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

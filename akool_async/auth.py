@@ -1,0 +1,194 @@
+"""Who is asking: an api key, a bearer token, or an id and secret exchanged for one.
+
+One header, never two: where both are sent Akool silently drops the api key (T2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from akool_async.clock import Clock
+from akool_async.errors import MissingCredentials
+
+_LEEWAY = 60.0
+"""Seconds before its expiry at which a bearer token is exchanged for a new one."""
+
+
+class Secret(str):
+    """A string that does not show itself: not in a repr, not in a traceback's locals."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class Bearer:
+    """The bearer token in use, shared by all event loops of a client."""
+
+    __slots__ = ("expires_at", "token")
+
+    def __init__(self, token: str | None) -> None:
+        self.token = None if token is None else Secret(token)
+        self.expires_at: float | None = None
+        """Monotonic seconds; `None` for tokens that do not say."""
+
+
+class Credentials:
+    """What the user gave; exactly one way of signing. Its repr shows which, never what."""
+
+    __slots__ = ("_given_token", "api_key", "bearer", "client_id", "client_secret")
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        token: str | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+    ) -> None:
+        self.api_key = Secret(api_key) if api_key else None
+        self.client_id = client_id
+        self.client_secret = Secret(client_secret) if client_secret else None
+        self.bearer = Bearer(token)
+        self._given_token = bool(token)
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.kind})"
+
+    @property
+    def kind(self) -> str:
+        """Which way of signing this is."""
+        if self.api_key:
+            return "api key"
+        return "token" if self._given_token else "client id and secret"
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The client id and secret.
+
+        Raises:
+            MissingCredentials: they are not there.
+        """
+        if not (self.client_id and self.client_secret):
+            raise MissingCredentials(
+                "a token is exchanged for a client id and secret: give client_id= and"
+                " client_secret=, or set AKOOL_CLIENT_ID and AKOOL_CLIENT_SECRET"
+            )
+        return self.client_id, self.client_secret
+
+
+def find_credentials(
+    given: Mapping[str, str | None], environment: Mapping[str, str] = os.environ
+) -> Credentials:
+    """Choose among arguments, then environment; in each: api key, token, then id and secret.
+
+    Raises:
+        MissingCredentials: neither holds a whole credential.
+    """
+    if any(given.values()):
+        found = _chosen(given)
+        if found is None:
+            raise MissingCredentials("client_id and client_secret only work together")
+        return found
+    names = ("api_key", "token", "client_id", "client_secret")
+    found = _chosen({name: environment.get(f"AKOOL_{name.upper()}") for name in names})
+    if found is None:
+        raise MissingCredentials(
+            "no credential: give api_key=, token=, or client_id= and client_secret=; or set"
+            " AKOOL_API_KEY, AKOOL_TOKEN, or AKOOL_CLIENT_ID and AKOOL_CLIENT_SECRET"
+        )
+    return found
+
+
+def _chosen(values: Mapping[str, str | None]) -> Credentials | None:
+    pair = {name: values.get(name) or None for name in ("client_id", "client_secret")}
+    if values.get("api_key"):
+        return Credentials(api_key=values["api_key"], **pair)
+    if values.get("token"):
+        return Credentials(token=values["token"], **pair)
+    return Credentials(**pair) if all(pair.values()) else None
+
+
+class Signer:
+    """Signs requests, and keeps the bearer token fresh: one exchange at a time."""
+
+    def __init__(
+        self, credentials: Credentials, exchange: Callable[[], Awaitable[str]], clock: Clock
+    ) -> None:
+        self._credentials = credentials
+        self._exchange = exchange
+        self._clock = clock
+        self._bearer = credentials.bearer
+        self._running: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"Signer({self._credentials.kind})"
+
+    @property
+    def refreshable(self) -> bool:
+        """Whether a rejected token can be exchanged for another."""
+        credentials = self._credentials
+        return not credentials.api_key and bool(credentials.client_id and credentials.client_secret)
+
+    async def header(self) -> tuple[str, str]:
+        """Return the one header that signs a request; exchanges for a token if need be."""
+        if self._credentials.api_key:
+            return "x-api-key", self._credentials.api_key
+        if self._bearer.token is None or (self.refreshable and self._stale()):
+            await self._refreshed()
+        return "Authorization", Secret(f"Bearer {self._bearer.token}")
+
+    async def refresh(self, rejected: str) -> bool:
+        """Replace the token that was sent as `rejected`; say whether another try makes sense."""
+        if not self.refreshable:
+            return False
+        if f"Bearer {self._bearer.token}" == rejected:
+            await self._refreshed()
+        return True
+
+    def _stale(self) -> bool:
+        return self._bearer.expires_at is not None and self._clock.time() > self._bearer.expires_at
+
+    async def _refreshed(self) -> None:
+        # The task outlives a cancelled caller, because others may wait for it.
+        if self._running is None:
+            self._running = asyncio.create_task(self._fetch())
+        await asyncio.shield(self._running)
+
+    async def _fetch(self) -> None:
+        try:
+            token = await self._exchange()
+        finally:
+            self._running = None
+        self._bearer.token = Secret(token)
+        left = seconds_left(token, self._clock.now().timestamp())
+        # A token that is old on arrival says that the clocks differ: let Akool judge it.
+        fresh = left is not None and left > _LEEWAY
+        self._bearer.expires_at = self._clock.time() + left - _LEEWAY if fresh and left else None
+
+
+def seconds_left(token: str, now: float) -> float | None:
+    """Read a JWT's expiry, without trusting it; `None` for tokens that do not say."""
+    claims = _claims(token)
+    expiry = claims.get("exp") if isinstance(claims, dict) else None
+    if isinstance(expiry, bool) or not isinstance(expiry, int | float):
+        return None
+    return float(expiry) - now
+
+
+def _claims(token: str) -> Any:
+    parts = token.split(".")
+    if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
+        return None
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, msgspec.MsgspecError, UnicodeDecodeError, ValueError):
+        return None

@@ -1,0 +1,280 @@
+"""What an endpoint is: a value that knows its method, path, fields and reply.
+
+A `Query` reads and may be repeated. A `Command` writes and is sent at most once.
+An `Operation` is a command that starts a job; jobs that are asked about at the
+same result endpoint form a `Family`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+
+import msgspec
+from msgspec import Raw, ValidationError, field
+
+from akool_async import wire
+from akool_async.errors import ReplyError
+from akool_async.value import Input, Value
+from akool_async.wire import Envelope, HttpRequest, HttpResponse
+
+T = TypeVar("T")
+
+
+class Status(IntEnum):
+    """Where a job stands; Akool uses these four numbers everywhere, under five names.
+
+    An unknown number (T17) becomes a member of its own: readable, and not terminal.
+    """
+
+    QUEUED = 1
+    PROCESSING = 2
+    COMPLETED = 3
+    FAILED = 4
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended."""
+        return self is Status.COMPLETED or self is Status.FAILED
+
+    @classmethod
+    def _missing_(cls, value: object) -> Status | None:
+        if not isinstance(value, int):
+            return None
+        unknown = int.__new__(cls, value)
+        unknown._name_ = f"UNKNOWN_{value}"
+        unknown._value_ = value
+        return unknown
+
+
+class Snapshot(Value, dict=True):
+    """What Akool says about a job at one moment.
+
+    `dict=True` leaves room for what is not data: a result's link to its client.
+    """
+
+    id: str = field(name="_id", default="")
+    """Akool's id of the job, 24 hex digits: the one that result endpoints take."""
+    job_id: str | None = None
+    """Akool's second id of the job, the one that cancelling takes; few families have it."""
+    status: Status = Status.QUEUED
+    """Where the job stands."""
+    error_reason: str = ""
+    """Why the job failed, where Akool says so. A text here is no failure by itself (T34)."""
+
+    @property
+    def reason(self) -> str:
+        """Why the job failed, in one line; may be empty."""
+        return self.error_reason
+
+    def following(self, receipt: Self | None) -> Self:
+        """Return this snapshot with what only the create reply said."""
+        if self.job_id is None and receipt is not None and receipt.job_id is not None:
+            return msgspec.structs.replace(self, job_id=receipt.job_id)
+        return self
+
+
+S = TypeVar("S", bound=Snapshot)
+
+
+class Reply(Generic[T]):
+    """How the data of a reply is read; the simulator writes it with the same knowledge.
+
+    Akool's pages print some objects as an array of one (T10): both are read.
+    """
+
+    def __init__(self, type: type[T], *, in_array: bool = False) -> None:
+        self.type = type
+        self._decoder = msgspec.json.Decoder(type)
+        self._in_array = in_array
+
+    def __call__(self, data: Raw, /) -> T:
+        """Decode `data`. Optional fields that cannot be read take their defaults.
+
+        Raises:
+            msgspec.ValidationError: what is required is missing or of another type.
+        """
+        try:
+            return self._decoder.decode(data)
+        except ValidationError:
+            document = msgspec.json.decode(data)
+        return tolerant(
+            self.type, document[0] if isinstance(document, list) and document else document
+        )
+
+    def encode(self, value: T) -> Any:
+        """Return the data that decodes to a value, as Akool's page prints it."""
+        document = msgspec.to_builtins(value)
+        return [document] if self._in_array else document
+
+
+class Nothing(Reply[None]):
+    """The reply of endpoints that answer without data."""
+
+    def __init__(self) -> None:
+        super().__init__(type(None))
+
+    def __call__(self, _data: Raw, /) -> None:
+        """Look at nothing."""
+
+
+class Rows(Reply[tuple[T, ...]]):
+    """Rows, bare or under a key of `data` (T10); one that cannot be read is left out."""
+
+    def __init__(self, row: type[T], *, key: str = "", bare: bool = False) -> None:
+        self.row = row
+        self._key = key
+        self._bare = bare
+        container = list[row] if bare else msgspec.defstruct("Container", [(key, list[row])])  # type: ignore[valid-type]
+        self._whole: msgspec.json.Decoder[Any] = msgspec.json.Decoder(container)
+
+    def __call__(self, data: Raw, /) -> tuple[T, ...]:
+        """Decode all rows at once, or one by one if that fails.
+
+        Raises:
+            msgspec.ValidationError: there are no rows at all.
+        """
+        try:
+            whole = self._whole.decode(data)
+            return tuple(whole if self._bare else getattr(whole, self._key))
+        except ValidationError:
+            document = msgspec.json.decode(data)
+        return tuple(_readable(self.row, self._rows_of(document)))
+
+    def _rows_of(self, document: Any) -> list[Any]:
+        rows = document.get(self._key) if isinstance(document, dict) else document
+        if not isinstance(rows, list):
+            raise ValidationError(f"Expected `array` of {self.row.__name__}")
+        return cast("list[Any]", rows)
+
+    def encode(self, value: tuple[T, ...]) -> Any:
+        """Return the data that decodes to these rows."""
+        rows = [msgspec.to_builtins(row) for row in value]
+        return rows if self._bare else {self._key: rows}
+
+
+def _readable(row: type[T], documents: Sequence[Any]) -> Sequence[T]:
+    rows: list[T] = []
+    for document in documents:
+        try:
+            rows.append(tolerant(row, document))
+        except ValidationError:  # one sick row is not the end of the others
+            continue
+    return rows
+
+
+def tolerant(type: type[T], document: Any) -> T:
+    """Build a value of what can be read; optional fields that cannot take their defaults.
+
+    Raises:
+        msgspec.ValidationError: it is no object, or a required field cannot be read.
+    """
+    if not isinstance(document, Mapping):
+        return msgspec.convert(document, type)
+    known: dict[str, Any] = {}
+    for part in msgspec.structs.fields(cast("Any", type)):
+        if part.encode_name in document:
+            try:
+                known[part.name] = msgspec.convert(
+                    document[part.encode_name], part.type, strict=False
+                )
+            except ValidationError:
+                if part.required:
+                    raise
+        elif part.required:
+            raise ValidationError(f"Object missing required field `{part.encode_name}`")
+    return type(**known)
+
+
+class Endpoint(Input, Generic[T]):
+    """A request to Akool as a value; `T` is what its reply means."""
+
+    method: ClassVar[str] = "POST"
+    path: ClassVar[str]
+    """Below `root`, as Akool's page prints it."""
+    root: ClassVar[str] = "/api/open/"
+    envelope: ClassVar[Envelope] = wire.AKOOL
+    name: ClassVar[str] = ""
+    """Dotted name, given where the endpoint is bound to a namespace."""
+    page: ClassVar[str] = ""
+    """Address of the page that documents it."""
+    signed: ClassVar[bool] = True
+    """Whether a credential goes with it."""
+    repeatable: ClassVar[bool] = False
+    """Whether sending it twice does no more than sending it once."""
+
+    @staticmethod
+    def parse(data: Raw, /) -> T:
+        """Decode the data of a successful reply."""
+        raise NotImplementedError
+
+    @property
+    def label(self) -> str:
+        """The dotted name, or the path of an endpoint that is bound nowhere."""
+        return type(self).name or type(self).path
+
+    def filled_in(self, _client_pair: Callable[[], tuple[str, str]]) -> Self:
+        """Return this request with what the client knows; the client's id and secret are asked
+        for only by the endpoint that exchanges them.
+        """
+        return self
+
+    def encode(self) -> HttpRequest:
+        """Return the HTTP request, without host and credentials."""
+        return wire.encode(self.method, self.root + self.path, self.to_wire())
+
+    def decode(self, response: HttpResponse) -> T:
+        """Return what a reply means.
+
+        Raises:
+            APIError: Akool said no.
+            ReplyError: the reply cannot be read.
+        """
+        data = wire.decode(response, self.envelope, self.label)
+        try:
+            return self.parse(data)
+        except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+            problem = str(error)
+        excerpt = response.body[: wire.EXCERPT_LENGTH].decode("utf-8", "replace")
+        raise ReplyError(
+            f"the data cannot be read: {problem}",
+            endpoint=self.label,
+            http_status=response.status,
+            excerpt=excerpt,
+        )
+
+
+class Query(Endpoint[T]):
+    """A read: it travels as a query string, and is safe to repeat."""
+
+    method = "GET"
+    repeatable = True
+
+
+class Command(Endpoint[T]):
+    """A write: it travels as a JSON body, and is sent at most once unless it says otherwise."""
+
+
+class Family(Value, Generic[S]):
+    """Jobs that are asked about at the same result endpoint."""
+
+    name: str
+    result: type[S]
+    """What a job of this family becomes."""
+    lookup: Callable[[Sequence[str]], Endpoint[Any]]
+    """Make the endpoint that observes these ids; never more of them than `batch`."""
+    batch: int = 1
+    """How many ids one lookup may ask about."""
+    cancel: Callable[[str, str | None], Command[Any] | None] | None = None
+    """Make the command that cancels a job by `id` and `job_id`, if it can be cancelled."""
+
+    def observed(self, reply: Any) -> tuple[S, ...]:
+        """Return the snapshots in a lookup's reply."""
+        return reply if isinstance(reply, tuple) else (reply,)
+
+
+class Operation(Command[S]):
+    """A command that starts a job; its reply, the receipt, is the job's first snapshot."""
+
+    family: ClassVar[Family[Any]]

@@ -1,0 +1,92 @@
+"""The account: its credit, and the token that its id and secret are exchanged for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import msgspec
+from msgspec import Raw, field
+
+from akool_async import wire
+from akool_async.endpoint import Command, Query, Reply
+from akool_async.namespace import Namespace, calls
+from akool_async.value import Value
+
+
+class Credit(Value):
+    """What the account has left; Akool counts in fractions of a credit (T14)."""
+
+    credit: float
+
+
+class GetCredit(Query[Credit]):
+    """Ask how much credit the account has left."""
+
+    path = "v3/faceswap/quota/info"
+    page = "https://docs.akool.com/ai-tools-suite/faceswap"
+    parse = Reply(Credit)
+
+
+class Token(Value):
+    """A bearer token; valid for more than a year, says its page. Its repr hides it."""
+
+    token: str
+
+    def __repr__(self) -> str:
+        return "Token(***)"
+
+
+class _TokenReply(Reply[Token]):
+    """The token lies beside the code (usage page) or under `data` (SDK page): T1."""
+
+    def __call__(self, data: Raw, /) -> Token:
+        document: dict[str, Any] = msgspec.json.decode(data, type=dict[str, Any])
+        nested = document.get("data")
+        inner = nested if isinstance(nested, dict) else {}
+        return msgspec.convert({"token": document.get("token") or inner.get("token")}, Token)
+
+
+class GetToken(Command[Token]):
+    """Exchange a client id and secret for a bearer token.
+
+    Without arguments, the client's own id and secret are used.
+    """
+
+    path = "v3/getToken"
+    page = "https://docs.akool.com/authentication/usage"
+    envelope = wire.AKOOL_FLAT
+    signed = False
+    repeatable = True
+    parse = _TokenReply(Token)
+
+    client_id: str | None = field(name="clientId", default=None)
+    """From the API credentials of Akool's site."""
+    client_secret: str | None = field(name="clientSecret", default=None)
+    """The same; it is also the api key."""
+
+    def check(self) -> None:
+        """Require both or neither."""
+        if (self.client_id is None) != (self.client_secret is None):
+            raise self.refuse("client_id", "goes together with client_secret")
+
+    def filled_in(self, client_pair: Callable[[], tuple[str, str]]) -> Self:
+        """Return this request with the client's own id and secret if it has none.
+
+        Raises:
+            MissingCredentials: the client has none either.
+        """
+        if self.client_id is not None:
+            return self
+        client_id, client_secret = client_pair()
+        return msgspec.structs.replace(self, client_id=client_id, client_secret=client_secret)
+
+    def __repr__(self) -> str:
+        return "GetToken(***)"
+
+
+class Account(Namespace, title="account"):
+    """Credit and tokens."""
+
+    credit = calls(GetCredit)
+    token = calls(GetToken)

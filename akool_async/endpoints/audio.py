@@ -1,0 +1,152 @@
+"""Speech: text to speech, and cloned voices."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from akool_async.endpoint import Family, Operation, Query, Reply, Rows
+from akool_async.namespace import Namespace, calls, submits
+from akool_async.result import Result, from_milliseconds
+from akool_async.value import Rule, Url, Value, WebhookUrl
+
+PAGE = "https://docs.akool.com/ai-tools-suite/audio"
+MOST_WORDS = 5000
+"""Akool's page counts the text in words."""
+
+
+def _is_rate(text: str) -> bool:
+    number = text.removesuffix("%")
+    return text.endswith("%") and number.isascii() and number.isdecimal() and int(number) <= 100  # noqa: PLR2004
+
+
+Text = Annotated[
+    str,
+    Rule("must not be empty", lambda text: bool(text.strip())),
+    Rule(f"must hold at most {MOST_WORDS} words", lambda text: len(text.split()) <= MOST_WORDS),
+]
+"""What is to be said."""
+
+Rate = Annotated[str, Rule("must be a percentage from 0% to 100%", _is_rate)]
+"""How fast it is said, such as `80%`."""
+
+Id = Annotated[str, Meta(min_length=1)]
+
+
+class Audio(Result):
+    """Speech, as a file."""
+
+    media_field = "media"
+
+    media: str = field(name="url", default="")
+    """Where the file is, or will be."""
+    create_time: int = 0
+    """Milliseconds since 1970."""
+    uid: int | None = None
+    from_: int | None = field(name="from", default=None)
+    input_text: str = ""
+    rate: str = ""
+    voice_model_id: str | None = None
+    """Akool's id of the voice; results are not asked for by it."""
+
+    @property
+    def creation_time(self) -> datetime | None:
+        """When Akool created the job."""
+        return from_milliseconds(self.create_time)
+
+
+class GetAudio(Query[Audio]):
+    """Look up a speech by its id."""
+
+    path = "v3/audio/infobymodelid"
+    page = PAGE
+    parse = Reply(Audio)
+
+    id: Id = field(name="audio_model_id")
+    """The job's `id`."""
+
+
+AUDIOS = Family(name="audio", result=Audio, lookup=lambda ids: GetAudio(id=ids[0]))
+
+
+class AudioOperation(Operation[Audio]):
+    """What every operation of this family takes and answers."""
+
+    family = AUDIOS
+    page = PAGE
+    parse = Reply(Audio)
+
+    input_text: Text
+    """What to say: at most 5000 words."""
+    rate: Rate = "100%"
+    """How fast to say it, from `0%` to `100%`."""
+    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
+    """Where Akool shall also post the outcome."""
+
+
+class TTS(AudioOperation):
+    """Say a text in one of the listed voices."""
+
+    path = "v3/audio/create"
+
+    voice_id: Id
+    """A voice's `voice_id`, from `audio.voices`."""
+
+
+class VoiceClone(AudioOperation):
+    """Say a text in a voice cloned from a recording, or in one cloned before."""
+
+    path = "v3/audio/clone"
+
+    voice_url: Url | None = None
+    """Recording of the voice to clone."""
+    voice_id: Id | None = None
+    """A voice's `voice_id`. Exactly one of the two is given, says the page's note."""
+
+    def check(self) -> None:
+        """Require exactly one source of the voice."""
+        if (self.voice_url is None) == (self.voice_id is None):
+            raise self.refuse("voice_url", "exactly one of voice_url and voice_id must be given")
+
+
+class Voice(Value):
+    """A voice to speak in."""
+
+    voice_id: str
+    """What `audio.tts` takes."""
+    name: str = ""
+    gender: str = ""
+    accent: str = ""
+    description: str = ""
+    use_case: str = field(name="useCase", default="")
+    preview: str = ""
+    """Address of a sample."""
+    type: int | None = None
+    from_: int | None = field(name="from", default=None)
+    """3 for Akool's own voices, 4 for the account's."""
+    id: str = field(name="_id", default="")
+    create_time: int = 0
+    """Milliseconds since 1970."""
+    uid: int | None = None
+
+
+class ListVoices(Query[tuple[Voice, ...]]):
+    """List the voices to speak in."""
+
+    path = "v3/voice/list"
+    page = PAGE
+    parse = Rows(Voice, bare=True)
+
+    from_: Literal[3, 4] | None = field(name="from", default=None)
+    """3 for Akool's own voices, 4 for the account's; all if not given."""
+
+
+class AudioNamespace(Namespace, title="audio"):
+    """Text to speech and cloned voices."""
+
+    tts = submits(TTS)
+    clone = submits(VoiceClone)
+    voices = calls(ListVoices)
+    get = calls(GetAudio)

@@ -1,0 +1,192 @@
+"""Face swap in images and videos; its results also hold those of reage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import field
+
+from akool_async.endpoint import Command, Family, Nothing, Operation, Query, Reply, Rows, Status
+from akool_async.namespace import Namespace, calls, submits
+from akool_async.result import Result
+from akool_async.value import CommaSeparated, Flag, Input, Rule, Url, WebhookUrl
+
+PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
+MOST_FACES = 8
+"""Akool swaps no more faces in one picture or video (code 1007)."""
+
+Ids = Annotated[
+    CommaSeparated,
+    Rule(
+        "must hold at least one id, without commas",
+        lambda ids: all(each and "," not in each for each in ids) and bool(ids),
+    ),
+]
+"""Ids of jobs, `_id` unless the field says otherwise."""
+
+
+class Face(Input, kw_only=False, omit_defaults=True):
+    """A face: where its picture is, and where in that picture it is."""
+
+    path: Url
+    """Picture that shows this face alone, such as a crop that detection made."""
+    opts: str | None = None
+    """Its landmarks: four points `x,y` in pixels, joined by colons, as in
+    `262,175:363,175:313,215:272,279`. Detection's `landmarks_str` belongs to the whole
+    picture, its `crop_landmarks` to the crop (T21). Required as soon as there is more
+    than one face."""
+
+
+Faces = Annotated[
+    Sequence[Face],
+    Rule(f"must hold 1 to {MOST_FACES} faces", lambda faces: 1 <= len(faces) <= MOST_FACES),
+]
+
+
+class Faceswap(Result):
+    """A picture or video with other faces, or other ages."""
+
+    media_field = "predicted_url"
+
+    status: Status = field(name="faceswap_status", default=Status.QUEUED)
+    predicted_url: str = field(name="url", default="")
+    """Where the media will be; nothing is there before COMPLETED."""
+    created_at: datetime | None = field(name="createdAt", default=None)
+    """When Akool created the job."""
+    faceswap_type: int | None = None
+    faceswap_quality: int | None = None
+    deduction_status: int | None = None
+    image: int | None = None
+    video_duration: float | None = None
+    """Length of a video in seconds."""
+    deduction_duration: float | None = None
+    """Seconds of video that were charged."""
+    update_time: int | None = None
+    """Milliseconds since 1970; 0 for never (T14)."""
+    user_id: str | None = field(name="userId", default=None)
+    uid: int | None = None
+
+    @property
+    def creation_time(self) -> datetime | None:
+        """When Akool created the job."""
+        return self.created_at
+
+
+class GetFaceswaps(Query[tuple[Faceswap, ...]]):
+    """Look up face swaps and reages by their ids; unknown ids are left out of the reply."""
+
+    path = "v3/faceswap/result/listbyids"
+    page = PAGE
+    parse = Rows(Faceswap, key="result")
+
+    ids: Ids = field(name="_ids")
+    """The jobs' `id`s."""
+
+
+class DeleteFaceswaps(Command[None]):
+    """Delete results of face swaps and reages."""
+
+    path = "v3/faceswap/result/delbyids"
+    page = PAGE
+    repeatable = True
+    parse = Nothing()
+
+    ids: Ids = field(name="_ids")
+    """The jobs' `id`s."""
+
+
+class CancelFaceswaps(Command[None]):
+    """Cancel face swaps and reages that have not ended."""
+
+    path = "v3/faceswap/job/del"
+    page = "https://docs.akool.com/ai-tools-suite/reage"
+    repeatable = True
+    parse = Nothing()
+
+    job_ids: Ids
+    """The jobs' `job_id`s: not their `id`s."""
+
+
+def _cancel(_id: str, job_id: str | None) -> CancelFaceswaps | None:
+    return CancelFaceswaps(job_ids=[job_id]) if job_id else None
+
+
+FACESWAPS = Family(
+    name="faceswap",
+    result=Faceswap,
+    lookup=lambda ids: GetFaceswaps(ids=ids),
+    batch=300,
+    cancel=_cancel,
+)
+"""Up to 300 ids keep the request line under the 8 KiB that common servers accept; the
+client's limit is lower by default."""
+
+
+class FaceswapOperation(Operation[Faceswap]):
+    """What every operation of this family takes and answers."""
+
+    family = FACESWAPS
+    page = PAGE
+    parse = Reply(Faceswap)
+
+    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
+    """Where Akool shall also post the outcome."""
+
+
+class _Swap(FaceswapOperation):
+    source_image: Faces = field(name="sourceImage")
+    """The new faces, one picture each, in the order of `target_image` (T18)."""
+    target_image: Faces = field(name="targetImage")
+    """The faces to replace, found in the original (T18)."""
+    face_enhance: Flag = False
+    """Whether to enhance the new faces."""
+
+    def check(self) -> None:
+        """Pair the faces, and ask for landmarks where there are several."""
+        if len(self.source_image) != len(self.target_image):
+            raise self.refuse("source_image", "must hold as many faces as target_image")
+        several = len(self.source_image) > 1
+        for name in ("source_image", "target_image"):
+            check_landmarks(self, name, several=several)
+
+
+def check_landmarks(operation: FaceswapOperation, name: str, *, several: bool) -> None:
+    """Refuse faces without landmarks where there are several faces.
+
+    Raises:
+        InvalidInput: a face lacks its `opts`.
+    """
+    faces: Sequence[Face] = getattr(operation, name)
+    for index, face in enumerate(faces):
+        if several and not face.opts:
+            raise operation.refuse(f"{name}[{index}].opts", "is required with more than one face")
+
+
+class ImageFaceswap(_Swap):
+    """Swap faces in a picture."""
+
+    path = "v3/faceswap/highquality/specifyimage"
+
+    modify_image: Url = field(name="modifyImage")
+    """The original picture."""
+
+
+class VideoFaceswap(_Swap):
+    """Swap faces in a video."""
+
+    path = "v3/faceswap/highquality/specifyvideo"
+
+    modify_video: Url = field(name="modifyVideo")
+    """The original video (T19)."""
+
+
+class FaceswapNamespace(Namespace, title="faceswap"):
+    """Face swap in images and videos."""
+
+    image = submits(ImageFaceswap)
+    video = submits(VideoFaceswap)
+    results = calls(GetFaceswaps)
+    delete = calls(DeleteFaceswaps)
+    cancel = calls(CancelFaceswaps)

@@ -1,0 +1,61 @@
+"""Reage: faces made older or younger, in images and videos."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from akool_async.endpoints.faceswap import (
+    CancelFaceswaps,
+    DeleteFaceswaps,
+    Faces,
+    FaceswapOperation,
+    GetFaceswaps,
+    check_landmarks,
+)
+from akool_async.namespace import Namespace, calls, submits
+from akool_async.value import Url
+
+PAGE = "https://docs.akool.com/ai-tools-suite/reage"
+
+
+class _Reage(FaceswapOperation):
+    page = PAGE
+
+    target_image: Faces = field(name="targetImage")
+    """The faces to age, found in the original (T19)."""
+    face_reage: Annotated[int, Meta(ge=-30, le=30)]
+    """Years to add, from -30 to 30; below 0 for younger."""
+
+    def check(self) -> None:
+        """Ask for landmarks where there are several faces."""
+        check_landmarks(self, "target_image", several=len(self.target_image) > 1)
+
+
+class ImageReage(_Reage):
+    """Make the faces in a picture older or younger."""
+
+    path = "v3/faceswap/highquality/imgreage"
+
+    modify_image: Url = field(name="modifyImage")
+    """The original picture."""
+
+
+class VideoReage(_Reage):
+    """Make the faces in a video older or younger."""
+
+    path = "v3/faceswap/highquality/vidreage"
+
+    modify_video: Url = field(name="modifyVideo")
+    """The original video."""
+
+
+class ReageNamespace(Namespace, title="reage"):
+    """Reage in images and videos."""
+
+    image = submits(ImageReage)
+    video = submits(VideoReage)
+    results = calls(GetFaceswaps)
+    delete = calls(DeleteFaceswaps)
+    cancel = calls(CancelFaceswaps)

@@ -1,0 +1,206 @@
+"""Looks after the jobs of one result family until each of them has ended.
+
+When a job is due, it is asked about together with those that are due next: they ride in
+its request for nothing, and need none of their own soon. So a family with fewer jobs
+than one request holds is asked about at most every `initial` seconds, however many jobs
+there are, and a larger one in requests that are nearly always full.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from akool_async.backoff import Backoff
+from akool_async.clock import Clock
+from akool_async.endpoint import Family, Snapshot
+from akool_async.engine.agenda import Agenda
+from akool_async.engine.flight import Flight
+from akool_async.engine.lane import Lane
+from akool_async.errors import (
+    AccountError,
+    AkoolError,
+    APIError,
+    AuthenticationError,
+    InsufficientCredit,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    ProcessingError,
+    ReplyError,
+)
+from akool_async.exchange import Exchange
+
+S = TypeVar("S", bound=Snapshot)
+
+GRACE = 30.0
+"""Seconds after its creation in which a job that "does not exist" is not believed."""
+
+_PATIENCE = 3
+"""How many looks in a row may answer with a processing error before it is the job's end."""
+
+_TOO_LONG = frozenset({400, 413, 414, 431})
+"""HTTP statuses with which servers refuse a request line or URL for its length."""
+
+_ACCOUNT_LEVEL = (AuthenticationError, AccountError)
+_DEFINITE = (*_ACCOUNT_LEVEL, InsufficientCredit, InvalidRequest, PermissionDenied)
+
+logger = logging.getLogger("akool_async")
+
+
+class Watch(Generic[S]):
+    """One family's jobs, and when to look at them next."""
+
+    def __init__(
+        self,
+        family: Family[S],
+        *,
+        exchange: Exchange,
+        clock: Clock,
+        backoff: Backoff,
+        lane: Lane,
+        batch: int,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        land: Callable[[Flight[Any], Any], None],
+    ) -> None:
+        self._family = family
+        self._exchange = exchange
+        self._clock = clock
+        self._backoff = backoff
+        self._lane = lane
+        self._batch = batch
+        self._spawn = spawn
+        self._land = land
+        self._agenda: Agenda[Flight[S]] = Agenda(clock, self._go)
+        self._split: deque[list[Flight[S]]] = deque()
+        self._failures = 0
+        self.flights: dict[str, Flight[S]] = {}
+        """The jobs watched, by id."""
+        lane.join(family.name)
+
+    def add(self, flight: Flight[S], first_look: float) -> None:
+        """Watch a job; look at it first in so many seconds."""
+        assert flight.id is not None
+        self.flights[flight.id] = flight
+        self._agenda.add(self._clock.time() + first_look, flight)
+
+    def drop(self, flight: Flight[S]) -> None:
+        """Stop watching a job that has ended."""
+        if flight.id is not None and self.flights.get(flight.id) is flight:
+            del self.flights[flight.id]
+            self._agenda.note_ended()
+
+    def stop(self) -> None:
+        """Look at nothing any more."""
+        self._split.clear()
+        self._agenda.disarm()
+
+    def _go(self) -> None:
+        """Send off every look that is due, as far as the lane allows."""
+        while self._split or self._agenda.due():
+            if not self._lane.enter(self._family.name, self._go):
+                return
+            self._spawn(self._look(self._next_chunk()))
+        self._agenda.arm()
+
+    def _next_chunk(self) -> list[Flight[S]]:
+        return self._split.popleft() if self._split else self._agenda.soonest(self._batch)
+
+    async def _look(self, chunk: list[Flight[S]]) -> None:
+        ids = [flight.id for flight in chunk if flight.id is not None]
+        problem: Exception | None = None
+        try:
+            reply = await self._exchange.once(self._family.lookup(ids))
+        except Exception as error:  # noqa: BLE001 - whatever happens, the jobs stay watched
+            problem = error
+        finally:
+            self._lane.leave(self._family.name)
+        if problem is None:
+            self._failures = 0
+            self._seen(chunk, self._family.observed(reply))
+        else:
+            self._missed(chunk, problem)
+        self._go()
+
+    def _seen(self, chunk: Sequence[Flight[S]], snapshots: Sequence[S]) -> None:
+        for snapshot in snapshots:
+            # By id, never by position; only a lookup of one may leave the id out.
+            known = snapshot.id or (chunk[0].id if len(chunk) == 1 else None)
+            flight = self.flights.get(known or "")
+            if flight is not None:
+                self._observed(flight, snapshot)
+        self._look_again(chunk)
+
+    def _observed(self, flight: Flight[S], snapshot: S) -> None:
+        if not snapshot.id:
+            snapshot = msgspec.structs.replace(snapshot, id=flight.id)
+        flight.doubts = 0
+        flight.observe(snapshot)
+        if snapshot.status.terminal:
+            self._land(flight, snapshot)
+
+    def _missed(self, chunk: list[Flight[S]], error: Exception) -> None:
+        """Decide what a look that failed means for the jobs it was about."""
+        if not isinstance(error, AkoolError):
+            logger.error("%s: looking failed", self._family.name, exc_info=error)
+        if _refuses_the_request(error):
+            self._refused(chunk, error)
+            return
+        self._failures += 1
+        logger.debug("%s: %s; looking again", self._family.name, type(error).__name__)
+        self._look_again(chunk)
+
+    def _refused(self, chunk: list[Flight[S]], error: Exception) -> None:
+        if len(chunk) == 1:
+            self._refused_alone(chunk[0], error)
+        elif isinstance(error, _ACCOUNT_LEVEL):
+            # It is not about these ids; one of them alone shall confirm it.
+            self._split.append(chunk[:1])
+            self._look_again(chunk[1:])
+        else:
+            middle = (len(chunk) + 1) // 2
+            if getattr(error, "http_status", 200) in _TOO_LONG:
+                self._batch = middle
+            self._split.extend((chunk[:middle], chunk[middle:]))
+
+    def _refused_alone(self, flight: Flight[S], error: Exception) -> None:
+        flight.doubts += 1
+        if not isinstance(error, APIError) or self._may_pass(flight, error):
+            self._look_again([flight])
+        elif isinstance(error, _ACCOUNT_LEVEL):
+            for each in list(self.flights.values()):
+                self._land(each, copy.copy(error))
+        else:
+            self._land(flight, error)
+
+    def _may_pass(self, flight: Flight[S], error: APIError) -> bool:
+        if isinstance(error, NotFound):
+            return flight.age(self._clock.time()) < GRACE
+        return isinstance(error, ProcessingError) and flight.doubts < _PATIENCE
+
+    def _look_again(self, flights: Sequence[Flight[S]]) -> None:
+        now = self._clock.time()
+        for flight in flights:
+            if not flight.ended:
+                delay = self._backoff.delay(flight.age(now)) + self._setback()
+                self._agenda.add(now + delay, flight)
+
+    def _setback(self) -> float:
+        """Return extra seconds after failed looks, with full jitter."""
+        if self._failures == 0:
+            return 0.0
+        most = min(self._backoff.maximum, self._backoff.initial * 2.0 ** min(self._failures, 32))
+        return random.uniform(0, most)
+
+
+def _refuses_the_request(error: Exception) -> bool:
+    """Say whether the answer was a refusal of just this request, not a passing trouble."""
+    if isinstance(error, APIError):
+        return error.code != 0 and isinstance(error, (*_DEFINITE, NotFound, ProcessingError))
+    return isinstance(error, ReplyError) and error.http_status in _TOO_LONG

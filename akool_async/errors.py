@@ -1,0 +1,358 @@
+"""The exception tree, and the table from Akool's codes to it.
+
+Every error pickles with its fields, and none holds a secret. An error raised
+inside another's `except` block would keep it as `__context__`, request headers
+and all, so the package raises outside such blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from akool_async.job import Job
+
+
+class AkoolError(Exception):
+    """Anything that this package raises on purpose."""
+
+    token: str | None = None
+    """The token of the job this is about, if it has one: `akool.job(error.token)` goes on."""
+
+    _in_process: ClassVar[frozenset[str]] = frozenset()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {key: self.__dict__[key] for key in self.__dict__.keys() - self._in_process}
+        return _restore, (type(self), self.args, state)
+
+
+def _restore(cls: type[AkoolError], args: tuple[Any, ...], state: dict[str, Any]) -> AkoolError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidInput(AkoolError, ValueError):
+    """A value breaks a documented rule; nothing has been sent.
+
+    Attributes:
+        field: Name of the field, dotted and indexed into nested values.
+        value: What was given.
+        rule: What Akool's page asks for.
+    """
+
+    def __init__(self, field: str, value: object, rule: str, *, owner: str = "") -> None:
+        where = f"{owner}.{field}" if owner else field
+        super().__init__(f"{where}: {rule}; got {_shortened(value)}")
+        self.field = field
+        self.value = value
+        self.rule = rule
+
+
+def _shortened(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}..."
+
+
+class MissingCredentials(AkoolError):
+    """Neither arguments nor environment hold a credential."""
+
+
+class InvalidToken(AkoolError):
+    """A job token that this package did not write, or that was altered."""
+
+
+class APIError(AkoolError):
+    """Akool answered, and said no.
+
+    Attributes:
+        code: Akool's business code; 0 where the reply had none and only HTTP spoke.
+        msg: Akool's sentence, for people.
+        endpoint: Dotted name of the endpoint, or its path.
+        http_status: HTTP status of the reply; usually 200, whatever the code.
+        retry_after: Seconds that the server asked to wait, if it did.
+        attempts: How many requests were sent for this call.
+    """
+
+    retry_after: float | None = None
+    attempts: int = 1
+
+    def __init__(self, code: int, msg: str, *, endpoint: str = "", http_status: int = 200) -> None:
+        meaning = meaning_of(endpoint, code)
+        said = f"{msg} ({meaning})" if meaning and meaning.lower() != msg.lower() else msg
+        super().__init__(f"{endpoint or 'Akool'}: {said} [code {code}, HTTP {http_status}]")
+        self.code = code
+        self.msg = msg
+        self.endpoint = endpoint
+        self.http_status = http_status
+
+
+class AuthenticationError(APIError):
+    """The credential is missing, wrong or expired."""
+
+
+class AccountError(APIError):
+    """The account is blocked, unverified, unpaid, or lacks a subscription."""
+
+
+class InsufficientCredit(APIError):
+    """The account has no credit or quota left."""
+
+
+class RateLimited(APIError):
+    """Too many requests; this one was refused and nothing was started."""
+
+
+class InvalidRequest(APIError):
+    """Akool refuses the parameters, or the media they point to."""
+
+
+class NotFound(APIError):
+    """What the request names does not exist (any more)."""
+
+
+class PermissionDenied(APIError):
+    """The account may not touch what the request names."""
+
+
+class Conflict(APIError):
+    """What the request names is in a state that does not allow it."""
+
+
+class ProcessingError(APIError):
+    """Akool failed while processing."""
+
+
+class DetectionError(APIError):
+    """Face detection failed, or found something else than was asked for."""
+
+
+class TransportError(AkoolError):
+    """No usable answer came.
+
+    Attributes:
+        endpoint: Dotted name of the endpoint, or its path.
+        attempts: How many requests were tried for this call.
+    """
+
+    attempts: int = 1
+
+    def __init__(self, message: str, *, endpoint: str = "") -> None:
+        super().__init__(f"{endpoint}: {message}" if endpoint else message)
+        self.endpoint = endpoint
+
+
+class ConnectFailed(TransportError):
+    """No connection was made, so nothing was sent: safe to try again."""
+
+
+class ReplyError(TransportError):
+    """A reply came, and cannot be read.
+
+    Attributes:
+        http_status: HTTP status of the reply.
+        excerpt: The beginning of its body.
+        retry_after: Seconds that the server asked to wait, if it did.
+    """
+
+    retry_after: float | None = None
+
+    def __init__(
+        self, message: str, *, endpoint: str = "", http_status: int = 200, excerpt: str = ""
+    ) -> None:
+        shown = f": {excerpt!r}" if excerpt else ""
+        super().__init__(f"{message} [HTTP {http_status}]{shown}", endpoint=endpoint)
+        self.http_status = http_status
+        self.excerpt = excerpt
+
+
+class CreateOutcomeUnknown(AkoolError):
+    """A create was sent and no readable answer came: Akool may have charged for it.
+
+    It is never sent again by itself. Look at the account before sending it by hand.
+
+    Attributes:
+        name: Name of the operation.
+        request: The request that was sent.
+        sent_at: When, in UTC.
+        reason: What happened instead of an answer.
+    """
+
+    def __init__(self, name: str, request: object, sent_at: datetime, reason: str) -> None:
+        super().__init__(
+            f"{name}: sent at {sent_at:%Y-%m-%d %H:%M:%S}Z, but no readable answer came ({reason});"
+            " Akool may have started and charged it, so it is not sent again"
+        )
+        self.name = name
+        self.request = request
+        self.sent_at = sent_at
+        self.reason = reason
+
+
+class JobError(AkoolError):
+    """A job ended without a result, or cannot do what was asked of it.
+
+    Attributes:
+        name: Name of the operation.
+        token: Watch the job on with `akool.job(token)`; `None` before Akool accepted it.
+        snapshot: The last observation, if there was one.
+        request: The request, where this process made it.
+        job: The job itself, in the process that ran it; it does not travel.
+    """
+
+    _in_process: ClassVar[frozenset[str]] = frozenset({"job"})
+    job: Job[Any] | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        name: str = "",
+        token: str | None = None,
+        snapshot: object = None,
+        request: object = None,
+    ) -> None:
+        super().__init__(f"{name}: {message}" if name else message)
+        self.name = name
+        self.token = token
+        self.snapshot = snapshot
+        self.request = request
+
+
+class JobFailed(JobError):
+    """Akool ended the job with status 4."""
+
+
+class JobTimeout(JobError, TimeoutError):
+    """The job did not end within `job_timeout`; it goes on at Akool."""
+
+
+class JobCancelled(JobError):
+    """The job was cancelled by `job.cancel()`."""
+
+
+class ClientClosed(JobError):
+    """The client was closed before the job ended; it goes on at Akool if it has a token."""
+
+
+class CancelNotSupported(JobError):
+    """Akool has no way to cancel this job."""
+
+
+class ResultExpired(JobError):
+    """The media is gone: Akool keeps it for 7 days."""
+
+
+class KeyConflict(AkoolError):
+    """One key was used for two different requests."""
+
+
+class JournalError(AkoolError):
+    """The journal cannot be used."""
+
+
+class DownloadError(AkoolError):
+    """A result's media could not be fetched whole."""
+
+
+class WebhookError(AkoolError):
+    """A webhook that is not to be acted on."""
+
+
+class InvalidSignature(WebhookError):
+    """The signature does not match the body."""
+
+
+class DecryptionFailed(WebhookError):
+    """The payload does not decrypt to an event."""
+
+
+class StaleEvent(WebhookError):
+    """The event is older, or newer, than the tolerance allows."""
+
+
+class CodeMeaning(NamedTuple):
+    """What one of Akool's codes means."""
+
+    error: type[APIError]
+    sentence: str
+
+
+def _processing(sentence: str) -> CodeMeaning:
+    return CodeMeaning(ProcessingError, sentence)
+
+
+CODES: Mapping[int, CodeMeaning] = {
+    1003: CodeMeaning(InvalidRequest, "Parameter error"),
+    1004: CodeMeaning(AccountError, "Requires verification"),
+    1005: CodeMeaning(RateLimited, "Frequent operation"),
+    1006: CodeMeaning(InsufficientCredit, "Insufficient quota balance"),
+    1007: CodeMeaning(InvalidRequest, "Face count changes exceed"),
+    1008: CodeMeaning(NotFound, "content not exist"),
+    1009: CodeMeaning(PermissionDenied, "permission denied"),
+    1010: CodeMeaning(Conflict, "This content cannot be operated"),
+    1011: CodeMeaning(Conflict, "This content has been operated"),
+    1013: CodeMeaning(InvalidRequest, "Use audio in video"),
+    1014: CodeMeaning(NotFound, "Resource does not exist"),
+    1015: _processing("Video processing error"),
+    1016: _processing("Face swapping error"),
+    1017: _processing("Audio not created"),
+    1101: CodeMeaning(AuthenticationError, "Illegal token"),
+    1102: CodeMeaning(AuthenticationError, "token cannot be empty"),
+    1103: CodeMeaning(AccountError, "Not paid or payment is overdue"),
+    1104: CodeMeaning(InsufficientCredit, "Insufficient credit balance"),
+    1105: _processing("avatar processing error"),
+    1108: _processing("image processing error"),
+    1109: CodeMeaning(AccountError, "account not exist"),
+    1110: _processing("audio processing error"),
+    1111: _processing("avatar callback processing error"),
+    1112: _processing("voice processing error"),
+    1200: CodeMeaning(AccountError, "Account blocked"),
+    1201: _processing("create audio processing error"),
+    1202: CodeMeaning(Conflict, "Video lip sync same language out of range"),
+    1203: CodeMeaning(InvalidRequest, "Using Video and Audio"),
+    1204: CodeMeaning(InvalidRequest, "video duration exceed"),
+    1205: _processing("create video processing error"),
+    1206: _processing("backgroound change processing error"),  # T37: the page's own spelling
+    1207: CodeMeaning(InvalidRequest, "video size exceed"),
+    1208: CodeMeaning(InvalidRequest, "video parsing error"),
+    1209: CodeMeaning(InvalidRequest, "The video encoding format is not supported"),
+    1210: CodeMeaning(InvalidRequest, "video fps exceed"),
+    1211: _processing("Creating lip sync errors"),
+    1212: _processing("Sentiment analysis fails"),
+    1213: CodeMeaning(AccountError, "Requires subscription user to use"),
+    1214: CodeMeaning(Conflict, "liveAvatar in processing"),
+    1215: CodeMeaning(RateLimited, "liveAvatar processing is busy"),
+    1216: CodeMeaning(NotFound, "liveAvatar session not exist"),
+    1217: _processing("liveAvatar callback error"),
+    1218: _processing("liveAvatar processing error"),
+    1219: CodeMeaning(NotFound, "liveAvatar closed"),
+    1220: _processing("liveAvatar upload avatar error"),
+    1221: CodeMeaning(AccountError, "Account not subscribed"),
+    1222: CodeMeaning(Conflict, "Resource already exist"),
+    1223: CodeMeaning(InsufficientCredit, "liveAvatar upload exceed"),
+}
+"""Akool's ErrorCode page (https://docs.akool.com/ai-tools-suite/error-code), row by row."""
+
+ENDPOINT_CODES: Mapping[tuple[str, int], CodeMeaning] = {}
+"""Codes that mean something else at one endpoint (T27), by its dotted name."""
+
+_UNKNOWN = CodeMeaning(APIError, "")
+
+
+def _look_up(endpoint: str, code: int) -> CodeMeaning:
+    return ENDPOINT_CODES.get((endpoint, code)) or CODES.get(code, _UNKNOWN)
+
+
+def meaning_of(endpoint: str, code: int) -> str:
+    """Return Akool's own sentence for a code, or an empty string."""
+    return _look_up(endpoint, code).sentence
+
+
+def api_error(code: int, msg: str, *, endpoint: str = "", http_status: int = 200) -> APIError:
+    """Build the error that a code stands for; `APIError` itself where it is unknown."""
+    cls = _look_up(endpoint, code).error
+    return cls(code, msg, endpoint=endpoint, http_status=http_status)

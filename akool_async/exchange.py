@@ -1,0 +1,99 @@
+"""One endpoint, one reply: sign, send, decode; and repeat what may be repeated."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TypeVar
+
+from akool_async.auth import Signer
+from akool_async.clock import Clock, sleep
+from akool_async.endpoint import Endpoint
+from akool_async.errors import AkoolError, APIError, AuthenticationError, TransportError
+from akool_async.retry import Retry
+from akool_async.transport import Delivery, Transport
+
+T = TypeVar("T")
+
+_TOKEN_REJECTED = 1101
+
+logger = logging.getLogger("akool_async")
+
+
+class Exchange:
+    """The road that every request of a client takes, from value to value."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        signer: Signer,
+        *,
+        base_url: str,
+        retry: Retry,
+        clock: Clock,
+        requests: Counter[str],
+    ) -> None:
+        self._transport = transport
+        self._signer = signer
+        self._base_url = base_url
+        self._retry = retry
+        self._clock = clock
+        self._requests = requests
+
+    async def send(self, endpoint: Endpoint[T], delivery: Delivery | None = None) -> T:
+        """Send an endpoint, again where that is safe, and return what the reply means.
+
+        Raises:
+            APIError: Akool said no.
+            TransportError: no usable answer came.
+        """
+        delivery = Delivery() if delivery is None else delivery
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self.once(endpoint, delivery)
+            except AkoolError as error:
+                delay = self._retry.delay(error, attempt, repeatable=endpoint.repeatable)
+                if delay is None:
+                    failure = error
+                    break
+                logger.debug("%s: %s; again in %.2f s", endpoint.label, type(error).__name__, delay)
+            delivery.sent = False  # it is known that nothing was started, or does not matter
+            await sleep(self._clock, delay)
+        if isinstance(failure, APIError | TransportError):
+            failure.attempts = attempt
+        raise failure
+
+    async def once(self, endpoint: Endpoint[T], delivery: Delivery | None = None) -> T:
+        """Send an endpoint once; twice only where the token was refused and is renewed."""
+        delivery = Delivery() if delivery is None else delivery
+        header = await self._signer.header() if endpoint.signed else None
+        try:
+            return await self._attempt(endpoint, header, delivery)
+        except AuthenticationError as error:
+            refusal = error
+        if header is None or refusal.code != _TOKEN_REJECTED:
+            raise refusal
+        delivery.sent = False  # a refused token means that nothing was started
+        if not await self._signer.refresh(header[1]):
+            raise refusal
+        return await self._attempt(endpoint, await self._signer.header(), delivery)
+
+    async def _attempt(
+        self, endpoint: Endpoint[T], header: tuple[str, str] | None, delivery: Delivery
+    ) -> T:
+        label = endpoint.label
+        self._requests[label] += 1
+        try:
+            response = await self._transport.send(
+                self._base_url, endpoint.encode(), header, delivery
+            )
+        except TransportError as error:
+            error.endpoint = label
+            raise
+        return endpoint.decode(response)
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._transport.close()

@@ -1,0 +1,223 @@
+"""A job as a future: the user's handle on what Akool is making.
+
+Many coroutines may await one job; it is watched once. Cancelling an awaiter leaves the
+job alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Generator
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from akool_async.endpoint import Operation, Snapshot, Status
+from akool_async.engine import Engine, Flight, Phase
+from akool_async.errors import JobCancelled, JobError
+
+S = TypeVar("S", bound=Snapshot)
+
+
+class Job(Generic[S]):
+    """One job: awaitable, observable, and resumable by its token.
+
+    Made by the client's methods, by `akool.submit` and by `akool.job`; it runs whether
+    awaited or not.
+    """
+
+    __slots__ = ("__weakref__", "_engine", "_flight")
+
+    def __init__(self, flight: Flight[S], engine: Engine) -> None:
+        self._flight = flight
+        self._engine = engine
+
+    def __repr__(self) -> str:
+        flight = self._flight
+        return f"<Job {flight.name} {flight.id or 'not created'}: {flight.phase.value}>"
+
+    @property
+    def name(self) -> str:
+        """The operation's dotted name, such as `reage.image`."""
+        return self._flight.name
+
+    @property
+    def request(self) -> Operation[S] | None:
+        """The request; `None` for a job resumed by its token."""
+        return self._flight.request
+
+    @property
+    def id(self) -> str | None:
+        """Akool's `_id`, which results are asked for by; `None` before creation."""
+        return self._flight.id
+
+    @property
+    def job_id(self) -> str | None:
+        """Akool's `job_id`, which cancelling takes; `None` where there is none (yet)."""
+        return self._flight.job_id
+
+    @property
+    def receipt(self) -> S | None:
+        """The create reply; `None` before creation, and for a resumed job."""
+        return self._flight.receipt
+
+    @property
+    def status(self) -> Status:
+        """The last known status; no request is made."""
+        return self._flight.status
+
+    @property
+    def snapshot(self) -> S | None:
+        """The last observation; no request is made."""
+        return self._flight.snapshot
+
+    @property
+    def token(self) -> str:
+        """A short URL-safe text with which any process watches this job on; holds no secret.
+
+        Raises:
+            asyncio.InvalidStateError: Akool has not accepted the job yet.
+        """
+        token = self._flight.token
+        if token is None:
+            raise asyncio.InvalidStateError(f"{self!r} has no token before it is created")
+        return token
+
+    def __await__(self) -> Generator[Any, None, S]:
+        return self._outcome().__await__()
+
+    async def wait(self, timeout: float | None = None) -> S:  # noqa: ASYNC109 - as asyncio.wait
+        """Return the result; the same as `await job`, as a coroutine.
+
+        Args:
+            timeout: Seconds after which this wait ends; the job goes on.
+
+        Raises:
+            TimeoutError: `timeout` seconds have passed.
+            JobFailed: Akool reports that the job failed.
+            JobTimeout: the job itself ran out of time.
+            AkoolError: whatever else ended the job.
+        """
+        async with asyncio.timeout(timeout):
+            return await self._outcome()
+
+    async def _outcome(self) -> S:
+        self._check_loop()
+        flight = self._flight
+        flight.looked_for = True
+        try:
+            # The shield keeps a cancelled awaiter from cancelling the job for all others.
+            return await asyncio.shield(flight.future)
+        except JobError as error:
+            error.job = self
+            raise
+
+    def _check_loop(self) -> None:
+        if asyncio.get_running_loop() is not self._flight.future.get_loop():
+            raise RuntimeError(
+                f"{self!r} belongs to another event loop; here, use akool.job(token)"
+            )
+
+    async def created(self) -> Job[S]:
+        """Return this job once Akool has accepted it, so that it has an `id` and a `token`.
+
+        Raises:
+            AkoolError: the job ended without that.
+        """
+        self._check_loop()
+        self._flight.looked_for = True
+        await self._flight.accepted()
+        if self._flight.id is None:
+            await self._outcome()
+        return self
+
+    def done(self) -> bool:
+        """Say whether the job has ended."""
+        return self._flight.future.done()
+
+    def result(self) -> S:
+        """Return the result of a job that has ended.
+
+        Raises:
+            asyncio.InvalidStateError: it has not.
+            AkoolError: what ended it instead.
+        """
+        error = self.exception()
+        if error is not None:
+            raise error
+        return self._flight.future.result()
+
+    def exception(self) -> BaseException | None:
+        """Return what ended the job, or `None` if it has a result.
+
+        Raises:
+            asyncio.InvalidStateError: it has not ended.
+        """
+        self._flight.looked_for = True
+        error = self._flight.future.exception()
+        if isinstance(error, JobError):
+            error.job = self
+        return error
+
+    def cancelled(self) -> bool:
+        """Say whether the job ended because it was cancelled."""
+        return self.done() and isinstance(self.exception(), JobCancelled)
+
+    def add_done_callback(self, callback: Callable[[Job[S]], object]) -> None:
+        """Call back with this job, soon after it has ended."""
+        self._flight.looked_for = True
+        self._flight.future.add_done_callback(_Callback(self, callback))
+
+    def remove_done_callback(self, callback: Callable[[Job[S]], object]) -> int:
+        """Forget a callback; return how often it was there."""
+        return self._flight.future.remove_done_callback(_Callback(self, callback))
+
+    async def __aiter__(self) -> AsyncIterator[S]:
+        """Yield the current snapshot, each change of status, and the terminal one."""
+        self._check_loop()
+        flight = self._flight
+        flight.looked_for = True
+        changes: asyncio.Queue[S | None] = asyncio.Queue()
+        if flight.snapshot is not None:
+            changes.put_nowait(flight.snapshot)
+        if flight.ended:
+            changes.put_nowait(None)
+        stop = flight.listen(changes.put_nowait)
+        try:
+            while (snapshot := await changes.get()) is not None:
+                yield snapshot
+        finally:
+            stop()
+            flight.forgive()
+
+    async def cancel(self) -> bool:
+        """Cancel the job; return whether that is how it ended.
+
+        A queued job is never sent. One that is being created is waited for first. One that
+        Akool has accepted is cancelled there, where Akool offers it. A terminal status
+        that came first wins.
+
+        Raises:
+            CancelNotSupported: Akool cannot cancel this operation; the job goes on.
+            APIError: Akool refused; the job goes on.
+            TransportError: no usable answer came; the job goes on.
+        """
+        self._check_loop()
+        self._flight.looked_for = True
+        try:
+            return await self._engine.cancel(self._flight)
+        finally:
+            self._flight.forgive()
+
+    async def drop_if_queued(self) -> None:
+        """Cancel the job if it has not been sent; otherwise leave it alone."""
+        if self._flight.phase is Phase.QUEUED:
+            await self.cancel()
+
+
+class _Callback(NamedTuple, Generic[S]):
+    """A done callback, equal to another of the same job and function."""
+
+    job: Job[S]
+    callback: Callable[[Job[S]], object]
+
+    def __call__(self, _future: asyncio.Future[S], /) -> None:
+        self.callback(self.job)

@@ -1,0 +1,88 @@
+"""Endpoint class to client method, with the same signature and nothing spelled twice."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from akool_async.endpoint import Endpoint, Operation, Snapshot
+from akool_async.job import Job
+
+P = ParamSpec("P")
+T = TypeVar("T")
+S = TypeVar("S", bound=Snapshot)
+
+ENDPOINTS: dict[str, type[Endpoint[Any]]] = {}
+"""Every endpoint that is bound to a namespace, by dotted name."""
+
+OPERATIONS: dict[str, type[Operation[Any]]] = {}
+"""Every operation, by dotted name."""
+
+
+class Executor(Protocol):
+    """The two things that can be done with an endpoint."""
+
+    def submit(self, request: Operation[S], /) -> Job[S]:
+        """Start an operation; return the job at once."""
+        ...
+
+    async def call(self, endpoint: Endpoint[T], /) -> T:
+        """Send an endpoint; return what its reply means."""
+        ...
+
+
+class Namespace:
+    """A group of methods on the client, one for each endpoint bound in its class body."""
+
+    title: str = ""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def __init_subclass__(cls, title: str) -> None:
+        cls.title = title
+        for verb, method in vars(cls).items():
+            endpoint = getattr(method, "endpoint", None)
+            if endpoint is not None:
+                _register(f"{title}.{verb}", endpoint)
+
+
+def _register(name: str, endpoint: type[Endpoint[Any]]) -> None:
+    ENDPOINTS[name] = endpoint
+    # An endpoint offered in two namespaces keeps the name that it got first.
+    endpoint.name = endpoint.name or name
+    if issubclass(endpoint, Operation):
+        OPERATIONS[name] = endpoint
+
+
+def calls(
+    endpoint: Callable[P, Endpoint[T]],
+) -> Callable[Concatenate[Namespace, P], Coroutine[Any, Any, T]]:
+    """Make a method that builds `endpoint` from its arguments and sends it."""
+
+    @functools.wraps(endpoint)
+    async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._executor.call(endpoint(*args, **kwargs))
+
+    return _bound(method, endpoint)
+
+
+def submits(
+    operation: Callable[P, Operation[S]],
+) -> Callable[Concatenate[Namespace, P], Job[S]]:
+    """Make a method that builds `operation` from its arguments and starts it."""
+
+    @functools.wraps(operation)
+    def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Job[S]:
+        return self._executor.submit(operation(*args, **kwargs))
+
+    return _bound(method, operation)
+
+
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+def _bound(method: M, endpoint: Callable[..., Any]) -> M:
+    method.endpoint = endpoint  # type: ignore[attr-defined]
+    return method

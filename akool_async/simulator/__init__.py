@@ -1,0 +1,11 @@
+"""An embedded Akool: the library's own endpoints, answered on loopback.
+
+It costs nothing, knows no customer, and behaves as Akool's pages say.
+"""
+
+from __future__ import annotations
+
+from akool_async.simulator.server import Fault, Simulator
+from akool_async.simulator.world import Behaviour, SimulatedJob, World
+
+__all__ = ["Behaviour", "Fault", "SimulatedJob", "Simulator", "World"]

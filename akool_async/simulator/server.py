@@ -1,0 +1,332 @@
+"""The simulated Akool as a server: routes and checks are those of the endpoint classes.
+
+An endpoint that is added to the library exists here at once: operations and lookups are
+answered from their result family, other endpoints with an example of their reply unless
+`_ANSWERS` knows better.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+import msgspec
+from aiohttp import web
+
+from akool_async import errors
+from akool_async.clock import Clock, LoopClock
+from akool_async.endpoint import Endpoint, Family, Operation, Status
+from akool_async.endpoints import (
+    ENDPOINTS,
+    OPERATIONS,
+    CancelFaceswaps,
+    Credit,
+    DeleteFaceswaps,
+    GetCredit,
+    GetToken,
+    ListVoices,
+    Token,
+    Voice,
+)
+from akool_async.simulator.world import Behaviour, World
+from akool_async.value import plan_of
+
+Fault: TypeAlias = Callable[[str, web.Request], Awaitable[web.StreamResponse | None]]
+"""Called with an endpoint's name and the request before it is answered; may answer instead,
+or raise `ConnectionResetError` to drop the connection."""
+
+_OK = {"code": 1000, "msg": "OK"}
+
+
+class Refusal(Exception):
+    """An envelope that says no."""
+
+    def __init__(self, code: int, msg: str) -> None:
+        super().__init__(msg)
+        self.code = code
+        self.msg = msg
+
+
+class Simulator:
+    """A simulated Akool on loopback: `async with Simulator() as sim`.
+
+    Args:
+        behaviour: How it behaves; or give the fields of `Behaviour` as keywords.
+        port: Where it listens; 0 for any free port.
+        api_key: The one api key that it accepts; it is the client secret too.
+        client_id: The one client id that it accepts.
+        clock: Where time comes from.
+    """
+
+    def __init__(
+        self,
+        behaviour: Behaviour | None = None,
+        *,
+        port: int = 0,
+        api_key: str = "simulated-api-key",
+        client_id: str = "simulated-client-id",
+        clock: Clock | None = None,
+        **fields: Any,
+    ) -> None:
+        self.api_key = api_key
+        self.client_id = client_id
+        self.world = World(behaviour or Behaviour(**fields), clock or LoopClock())
+        self.requests: Counter[str] = Counter()
+        """Requests received, by endpoint; downloads are counted as `media`."""
+        self.fault: Fault | None = None
+        """A hook that may answer in the place of any endpoint."""
+        self.tokens: set[str] = set()
+        """Bearer tokens that are valid now."""
+        self._port = port
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+        """Where it listens, once started."""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen."""
+        app = web.Application(client_max_size=16 * 2**20)
+        app.router.add_get("/media/{file}", self._serve_media)
+        for endpoint in dict.fromkeys(ENDPOINTS.values()):
+            app.router.add_route(
+                endpoint.method, endpoint.root + endpoint.path, self._handler(endpoint)
+            )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    @contextmanager
+    def in_thread(self) -> Iterator[Self]:
+        """Run in a thread with an event loop of its own; for callers of any kind."""
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name="akool-simulator", daemon=True)
+        thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self.start(), loop).result()
+            yield self
+        finally:
+            asyncio.run_coroutine_threadsafe(self.stop(), loop).result()
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+
+    def _handler(
+        self, endpoint: type[Endpoint[Any]]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            self.requests[endpoint.name] += 1
+            if self.fault is not None:
+                instead = await self._faulty(endpoint.name, request)
+                if instead is not None:
+                    return instead
+            try:
+                return _json(await self._answer(endpoint, request))
+            except Refusal as refusal:
+                return _json({"code": refusal.code, "msg": refusal.msg})
+
+        return handle
+
+    async def _faulty(self, name: str, request: web.Request) -> web.StreamResponse | None:
+        assert self.fault is not None
+        try:
+            return await self.fault(name, request)
+        except ConnectionResetError:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=500)
+
+    async def _answer(
+        self, endpoint: type[Endpoint[Any]], request: web.Request
+    ) -> Mapping[str, Any]:
+        if endpoint.signed:
+            self._check_credentials(request)
+        value = _read(endpoint, await _wire_of(endpoint, request))
+        if isinstance(value, Operation):
+            return _OK | {"data": self._created(value)}
+        family = _LOOKUPS.get(endpoint)
+        if family is not None:
+            return _OK | {"data": self._looked_up(family, value)}
+        answer = _ANSWERS.get(endpoint, _example)
+        return answer(self, value)
+
+    def _check_credentials(self, request: web.Request) -> None:
+        authorization = request.headers.get("Authorization")
+        key = request.headers.get("x-api-key")
+        if authorization is None and key is None:
+            raise Refusal(1102, "Authorization cannot be empty")
+        # T2: where both are sent, the api key is dropped without a word.
+        valid = (
+            authorization.removeprefix("Bearer ") in self.tokens
+            if authorization is not None
+            else key == self.api_key
+        )
+        if not valid:
+            raise Refusal(1101, "Invalid authorization or The request token has expired")
+
+    def _created(self, request: Operation[Any]) -> Any:
+        if self.world.credit < 1:
+            raise Refusal(1006, "Your quota is not enough")
+        job = self.world.create(request)
+        return _written(request, self.world.snapshot(job, self.url, receipt=True))
+
+    def _looked_up(self, family: Family[Any], lookup: Endpoint[Any]) -> Any:
+        ids: list[str] = list(getattr(lookup, "ids", ())) or [getattr(lookup, "id", "")]
+        if family.batch == 1:
+            if ids[0] not in self.world.jobs:
+                raise Refusal(1014, "Resource does not exist")
+            return _written(lookup, self.world.snapshot(self.world.jobs[ids[0]], self.url))
+        rows = tuple(self.world.snapshot(job, self.url) for job in self.world.shown(ids))
+        return _written(lookup, rows)
+
+    async def _serve_media(self, request: web.Request) -> web.StreamResponse:
+        self.requests["media"] += 1
+        if self.fault is not None:
+            instead = await self._faulty("media", request)
+            if instead is not None:
+                return instead
+        job = self.world.jobs.get(request.match_info["file"].partition(".")[0])
+        if job is None or job.status_at(self.world.clock.time()) is not Status.COMPLETED:
+            raise web.HTTPNotFound
+        if self.world.expired(job):
+            raise web.HTTPForbidden
+        media = job.media()
+        return web.Response(body=media.content, content_type=media.content_type)
+
+
+def _json(document: Mapping[str, Any]) -> web.Response:
+    return web.Response(body=msgspec.json.encode(document), content_type="application/json")
+
+
+async def _wire_of(endpoint: type[Endpoint[Any]], request: web.Request) -> Mapping[str, Any]:
+    """Return what was sent, under wire names."""
+    if request.method != "GET":
+        try:
+            return msgspec.json.decode(await request.read() or b"{}", type=dict[str, Any])
+        except msgspec.MsgspecError as error:
+            problem = str(error)
+        raise Refusal(1003, f"Parameter error: {problem}")
+    plans = {plan.wire_name: plan for plan in plan_of(endpoint)}
+    return {
+        name: _from_text(plans[name].type, text)
+        if name in plans and not plans[name].coding
+        else text
+        for name, text in request.query.items()
+    }
+
+
+def _from_text(expected: Any, text: str) -> Any:
+    try:
+        return msgspec.convert(text, expected, strict=False)
+    except msgspec.ValidationError:
+        return text
+
+
+def _read(endpoint: type[Endpoint[Any]], wire: Mapping[str, Any]) -> Endpoint[Any]:
+    """Build the endpoint's value: the library's own checks are the simulator's."""
+    try:
+        return endpoint.from_wire(wire)
+    except errors.InvalidInput as error:
+        wire_names = {plan.name: plan.wire_name for plan in plan_of(endpoint)}
+        first, *rest = re.split(r"(?=[.\[])", error.field, maxsplit=1)
+        message = f"Parameter error: {wire_names.get(first, first)}{''.join(rest)} {error.rule}"
+    raise Refusal(1003, message)
+
+
+def _written(endpoint: Endpoint[Any], reply: Any) -> Any:
+    codec: Any = endpoint.parse
+    return codec.encode(reply)
+
+
+_LOOKUPS: Mapping[type[Endpoint[Any]], Family[Any]] = {
+    type(operation.family.lookup(["0"])): operation.family for operation in OPERATIONS.values()
+}
+"""Which endpoint observes which family."""
+
+Answer: TypeAlias = Callable[[Simulator, Any], Mapping[str, Any]]
+
+
+def _example(_simulator: Simulator, endpoint: Any) -> Mapping[str, Any]:
+    """Answer with an example of the reply: required fields only, each with a plain value."""
+    codec: Any = endpoint.parse
+    row = getattr(codec, "row", None)
+    if codec.type is type(None):
+        return _OK
+    return _OK | {"data": codec.encode((_example_of(row),) if row else _example_of(codec.type))}
+
+
+def _example_of(kind: type[Any]) -> Any:
+    plain: Mapping[Any, Any] = {str: "example", int: 1, float: 1.0, bool: True}
+    required = (field for field in msgspec.structs.fields(kind) if field.required)
+    return kind(**{field.name: plain.get(field.type) for field in required})
+
+
+def _token(simulator: Simulator, request: GetToken) -> Mapping[str, Any]:
+    if (request.client_id, request.client_secret) != (simulator.client_id, simulator.api_key):
+        raise Refusal(1101, "Invalid authorization or The request token has expired")
+    token = f"simulated-token-{len(simulator.tokens) + 1}"
+    simulator.tokens.add(token)
+    return {"code": 1000, **msgspec.to_builtins(Token(token=token))}
+
+
+def _credit(simulator: Simulator, _request: GetCredit) -> Mapping[str, Any]:
+    return _OK | {"data": msgspec.to_builtins(Credit(credit=simulator.world.credit))}
+
+
+def _voices(_simulator: Simulator, request: ListVoices) -> Mapping[str, Any]:
+    voices = tuple(
+        Voice(
+            voice_id=f"voice-{name.lower()}", name=name, gender=gender, from_=source, id=f"{n:024x}"
+        )
+        for n, (name, gender, source) in enumerate(_VOICES, 1)
+        if request.from_ in {None, source}
+    )
+    return _OK | {"data": _written(request, voices)}
+
+
+_VOICES = (("Nicole", "Female", 3), ("Daniel", "Male", 3), ("Mine", "Female", 4))
+
+
+def _delete(simulator: Simulator, request: DeleteFaceswaps) -> Mapping[str, Any]:
+    simulator.world.remove(list(request.ids))
+    return _OK
+
+
+def _cancel(simulator: Simulator, request: CancelFaceswaps) -> Mapping[str, Any]:
+    simulator.world.cancel(list(request.job_ids))
+    return _OK
+
+
+_ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
+    CancelFaceswaps: _cancel,
+    DeleteFaceswaps: _delete,
+    GetCredit: _credit,
+    GetToken: _token,
+    ListVoices: _voices,
+}
+"""Endpoints whose answer is more than an example."""

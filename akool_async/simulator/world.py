@@ -1,0 +1,190 @@
+"""The simulated jobs, without any HTTP: when each is queued, runs, ends, and as what."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from akool_async.clock import Clock
+from akool_async.endpoint import Operation, Status
+from akool_async.result import LIFETIME
+from akool_async.simulator import media
+from akool_async.value import Input, Value
+
+MEDIANS: Mapping[str, float] = {"faceswap": 1.0, "audio": 0.5, "image": 1.0, "video": 2.0}
+"""Median seconds that a job takes, by result family; scaled by `Behaviour.pace`."""
+
+REASONS = (
+    "no face was found in the picture",
+    "the face is too small or too blurred",
+    "the media could not be downloaded",
+    "the content was refused by moderation",
+)
+
+
+class Behaviour(Input):
+    """How the simulated Akool behaves."""
+
+    seed: int = 0
+    """The same seed draws the same durations and failures."""
+    fail_rate: float = 0.0
+    """Part of the jobs that fail."""
+    pace: float = 1.0
+    """All durations are multiplied by this."""
+    spread: float = 0.5
+    """Sigma of the lognormal distribution that durations are drawn from."""
+    instant_audio_rate: float = 0.1
+    """Part of the speeches that are finished when they are created (T25)."""
+    omit_rate: float = 0.05
+    """Part of the rows that a list leaves out, each time anew (T9)."""
+    credit: float = 10_000.0
+    """What the account begins with; a create costs 1."""
+
+    def check(self) -> None:
+        """Refuse rates that are no part of a whole."""
+        for name in ("fail_rate", "instant_audio_rate", "omit_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise self.refuse(name, "must be from 0 to 1")
+
+
+class SimulatedJob(Value):
+    """One job, decided in full when it is created."""
+
+    id: str
+    job_id: str
+    name: str
+    """The operation's dotted name."""
+    request: Operation[Any]
+    begun: float
+    """Moment of creation, in the clock's seconds."""
+    duration: float
+    """Seconds until it ends."""
+    outcome: Status
+    reason: str
+    created_at: datetime
+
+    @property
+    def ends(self) -> float:
+        """Moment of its end, in the clock's seconds."""
+        return self.begun + self.duration
+
+    def status_at(self, now: float) -> Status:
+        """Return the status at a moment: a fifth of the time in the queue, then in work."""
+        if now >= self.ends:
+            return self.outcome
+        return Status.QUEUED if now < self.begun + self.duration / 5 else Status.PROCESSING
+
+    def media(self) -> media.Media:
+        """Return the result's file, which names the job."""
+        return _maker_of(self)(f"{self.name} {self.id}", "made by the akool_async simulator")
+
+
+def _maker_of(job: SimulatedJob) -> Callable[[str, str], media.Media]:
+    if job.request.family.name == "audio":
+        return media.sound
+    video = job.request.family.name == "video" or job.name.endswith(".video")
+    return media.clip if video else media.picture
+
+
+class World:
+    """All simulated jobs of one account."""
+
+    def __init__(self, behaviour: Behaviour, clock: Clock) -> None:
+        self.behaviour = behaviour
+        self.clock = clock
+        self.jobs: dict[str, SimulatedJob] = {}
+        self.creates: Counter[str] = Counter()
+        """Jobs created, by operation."""
+        self.credit = behaviour.credit
+        self.in_flight = 0
+        self.peak_in_flight = 0
+        self._random = random.Random(behaviour.seed)
+
+    def create(self, request: Operation[Any]) -> SimulatedJob:
+        """Start a job."""
+        name = request.label
+        number = len(self.jobs) + 1
+        duration = self._draw_duration(request)
+        failed = self._random.random() < self.behaviour.fail_rate
+        job = SimulatedJob(
+            id=f"{self._random.getrandbits(64):016x}{number:08x}",
+            job_id=f"{self.clock.now():%Y%m%d%H%M%S}{number:06d}-{self._random.randint(0, 9999)}",
+            name=name,
+            request=request,
+            begun=self.clock.time(),
+            duration=duration,
+            outcome=Status.FAILED if failed else Status.COMPLETED,
+            reason=self._random.choice(REASONS) if failed else "",
+            created_at=self.clock.now(),
+        )
+        self.jobs[job.id] = job
+        self.creates[name] += 1
+        self.credit -= 1
+        self._count_in_flight(job)
+        return job
+
+    def _draw_duration(self, request: Operation[Any]) -> float:
+        family = request.family.name
+        instant = self._random.random() < self.behaviour.instant_audio_rate
+        median = MEDIANS.get(family, 1.0) * (2 if request.label.endswith(".video") else 1)
+        drawn = self._random.lognormvariate(math.log(median), self.behaviour.spread)
+        return 0.0 if family == "audio" and instant else drawn * self.behaviour.pace
+
+    def _count_in_flight(self, job: SimulatedJob) -> None:
+        if job.duration > 0:
+            self.in_flight += 1
+            self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+            self.clock.call_at(job.ends, self._count_ended)
+
+    def _count_ended(self) -> None:
+        self.in_flight -= 1
+
+    def shown(self, ids: list[str]) -> list[SimulatedJob]:
+        """Return the jobs that a list shows: shuffled, and not always all of them."""
+        known = [self.jobs[each] for each in ids if each in self.jobs]
+        shown = [job for job in known if self._random.random() >= self.behaviour.omit_rate]
+        self._random.shuffle(shown)
+        return shown
+
+    def remove(self, ids: list[str]) -> None:
+        """Delete jobs by `id`."""
+        for each in ids:
+            self.jobs.pop(each, None)
+
+    def cancel(self, job_ids: list[str]) -> None:
+        """Cancel jobs by `job_id`."""
+        for job in [job for job in self.jobs.values() if job.job_id in job_ids]:
+            if not job.status_at(self.clock.time()).terminal:
+                self.jobs[job.id] = msgspec.structs.replace(
+                    job, outcome=Status.FAILED, reason="cancelled", duration=0.0
+                )
+
+    def expired(self, job: SimulatedJob) -> bool:
+        """Say whether a job's media has been deleted."""
+        return self.clock.now() > job.created_at + LIFETIME
+
+    def snapshot(self, job: SimulatedJob, base_url: str, *, receipt: bool = False) -> Any:
+        """Return what Akool would say about a job now, as its family's result."""
+        result = job.request.family.result
+        status = job.status_at(self.clock.time())
+        url = f"{base_url}/media/{job.id}{job.media().extension}"
+        known = {
+            "id": job.id,
+            "job_id": job.job_id if receipt and job.request.family.cancel else None,
+            "status": status,
+            "error_reason": job.reason if status is Status.FAILED else "",
+            "created_at": job.created_at,
+            "create_time": int(job.created_at.timestamp() * 1000),
+            **{name: getattr(job.request, name, None) for name in ("input_text", "rate")},
+            # T25: the address is there long before the file.
+            result.media_field: url,
+        }
+        names = {field.name for field in msgspec.structs.fields(result)}
+        fitting = {name: known[name] for name in names & known.keys() if known[name] is not None}
+        return result(**fitting)

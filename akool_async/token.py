@@ -1,0 +1,91 @@
+"""Job tokens: enough to watch a job on in any process, and no secret.
+
+A token is `akj1.` and the URL-safe base64 text of a checksum and
+[operation, id, job_id, creation time]. The `1` is the version; readers refuse versions
+that they do not know. The checksum finds tokens that lost or changed a character; it
+proves nothing about who wrote them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from datetime import UTC, datetime
+
+import msgspec
+
+from akool_async.errors import InvalidToken
+from akool_async.value import Value
+
+_PREFIX = "akj1."
+_LONGEST = 1024
+_NAME = re.compile(r"[a-z_]{1,40}(\.[a-z_]{1,40}){1,2}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""What an id may be made of: nothing that could reach beyond its place in a URL."""
+
+
+class JobReference(Value, array_like=True, forbid_unknown_fields=True):
+    """What a token says."""
+
+    name: str
+    id: str
+    job_id: str | None
+    created: int
+    """Seconds since 1970, UTC."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When Akool accepted the job."""
+        return datetime.fromtimestamp(self.created, UTC)
+
+
+def is_id(text: str) -> bool:
+    """Say whether a text can be an id."""
+    return _ID.fullmatch(text) is not None
+
+
+def write(reference: JobReference) -> str:
+    """Return the token of a job."""
+    packed = msgspec.msgpack.encode(reference)
+    return _PREFIX + base64.urlsafe_b64encode(_checksum(packed) + packed).rstrip(b"=").decode()
+
+
+def read(token: str) -> JobReference:
+    """Return what a token says.
+
+    Raises:
+        InvalidToken: it is no token of this package, or was altered.
+    """
+    reference = _unpacked(token)
+    if reference is None or not _sound(reference):
+        raise InvalidToken("this is no job token of akool_async")
+    return reference
+
+
+def _unpacked(token: object) -> JobReference | None:
+    if not isinstance(token, str) or not token.startswith(_PREFIX) or len(token) > _LONGEST:
+        return None
+    text = token.removeprefix(_PREFIX)
+    try:
+        blob = base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
+        packed = blob[4:]
+        if _checksum(packed) != blob[:4]:
+            return None
+        return msgspec.msgpack.decode(packed, type=JobReference)
+    except (binascii.Error, msgspec.MsgspecError, ValueError):
+        return None
+
+
+def _checksum(packed: bytes) -> bytes:
+    return zlib.crc32(packed).to_bytes(4, "big")
+
+
+def _sound(reference: JobReference) -> bool:
+    return (
+        _NAME.fullmatch(reference.name) is not None
+        and is_id(reference.id)
+        and (reference.job_id is None or is_id(reference.job_id))
+        and 0 <= reference.created < 2**33
+    )

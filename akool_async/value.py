@@ -1,0 +1,242 @@
+"""The two kinds of data object: values that arrive, and inputs that are checked.
+
+Structs from msgspec inherit neither `frozen` for type checkers nor `kw_only` at
+all; the metaclass applies both, so that no class line repeats them.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import (
+    Annotated,
+    Any,
+    NamedTuple,
+    Self,
+    Union,
+    cast,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import msgspec
+from msgspec import Meta, Struct, StructMeta
+
+from akool_async.errors import InvalidInput
+
+
+class _ValueMeta(StructMeta):
+    def __new__(
+        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any
+    ) -> Any:
+        return super().__new__(
+            mcs, name, bases, namespace, **{"frozen": True, "kw_only": True} | config
+        )
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Value(Struct, metaclass=_ValueMeta, frozen=True, kw_only=True):
+    """An immutable record with keyword-only fields."""
+
+
+class Rule(NamedTuple):
+    """A rule that a field's value keeps, in words and as a test."""
+
+    text: str
+    holds: Callable[[Any], bool]
+
+
+class Coding(NamedTuple):
+    """How a field's value is spelled on the wire when JSON's own way is not Akool's."""
+
+    to_wire: Callable[[Any], Any]
+    from_wire: Callable[[Any], Any]
+
+
+def _is_http_url(text: str) -> bool:
+    scheme, _, rest = text.partition("://")
+    host = rest.partition("/")[0]
+    return scheme.lower() in {"http", "https"} and bool(host) and not any(map(str.isspace, text))
+
+
+def _to_flag(value: Any) -> Any:
+    return bool(value) if value in (0, 1) else value
+
+
+def _split(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(part for part in value.split(",") if part)
+
+
+Url = Annotated[str, Rule("must be an http or https URL", _is_http_url)]
+"""An http(s) address that Akool can reach."""
+
+WebhookUrl = Annotated[
+    str,
+    Coding(str, lambda value: value or None),
+    Rule("must be an http or https URL", _is_http_url),
+]
+"""An http(s) address that Akool posts to; an empty one means none (T42)."""
+
+Flag = Annotated[bool, Coding(int, _to_flag)]
+"""True or False here, 1 or 0 on the wire (T11)."""
+
+CommaSeparated = Annotated[Sequence[str], Coding(",".join, _split)]
+"""A sequence of strings here, one comma-separated string on the wire (T12)."""
+
+
+class FieldPlan(NamedTuple):
+    """What is known of one field: its two names, its type, its rules."""
+
+    name: str
+    wire_name: str
+    type: Any
+    rules: tuple[Rule, ...]
+    coding: Coding | None
+    required: bool
+
+
+class Input(Value):
+    """A value from the user: checked when it is built, before any network.
+
+    Raises:
+        InvalidInput: on building, if a field has the wrong type or breaks a rule.
+    """
+
+    def __post_init__(self) -> None:
+        for plan in plan_of(type(self)):
+            given = getattr(self, plan.name)
+            checked = _checked(plan, given, type(self).__name__)
+            if checked is not given:
+                msgspec.structs.force_setattr(self, plan.name, checked)
+        self.check()
+
+    def check(self) -> None:
+        """Check the rules that join several fields; raise `InvalidInput`."""
+
+    def refuse(self, field: str, rule: str) -> InvalidInput:
+        """Build the error for a field that breaks a rule joining several fields."""
+        return InvalidInput(field, getattr(self, field, None), rule, owner=type(self).__name__)
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the fields under their wire names, without those that are `None`."""
+        wire: dict[str, Any] = {}
+        for plan in plan_of(type(self)):
+            value = getattr(self, plan.name)
+            if value is not None:
+                plain = msgspec.to_builtins(value)
+                wire[plan.wire_name] = plan.coding.to_wire(plain) if plan.coding else plain
+        return wire
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Self:
+        """Build the value from fields under their wire names; the inverse of `to_wire`.
+
+        Raises:
+            InvalidInput: a field is unknown, missing, of the wrong type, or breaks a rule.
+        """
+        plans = {plan.wire_name: plan for plan in plan_of(cls)}
+        for key in wire:
+            if key not in plans:
+                raise InvalidInput(key, wire[key], "is not a field", owner=cls.__name__)
+        for plan in plans.values():
+            if plan.required and wire.get(plan.wire_name) is None:
+                raise InvalidInput(plan.wire_name, None, "is required", owner=cls.__name__)
+        return cls(**{plans[key].name: _decoded(plans[key], value) for key, value in wire.items()})
+
+
+def _decoded(plan: FieldPlan, value: Any) -> Any:
+    return plan.coding.from_wire(value) if plan.coding else value
+
+
+def _checked(plan: FieldPlan, value: Any, owner: str) -> Any:
+    """Return the value in its field's type, or refuse it."""
+    if plan.coding is not None:
+        value = plan.coding.from_wire(value)
+    value, refusal = _converted(value, plan.type)
+    if refusal is not None:
+        raise InvalidInput(plan.name + refusal.field, refusal.value, refusal.rule, owner=owner)
+    if value is not None:
+        for rule in plan.rules:
+            if not rule.holds(value):
+                raise InvalidInput(plan.name, value, rule.text, owner=owner)
+    return value
+
+
+class _Refusal(NamedTuple):
+    field: str
+    value: Any
+    rule: str
+
+
+def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
+    """Convert a value with msgspec; return it, or what is wrong with it."""
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, list, tuple)):
+        value = tuple(cast("Sequence[Any]", value))
+    try:
+        return msgspec.convert(value, expected), None
+    except msgspec.ValidationError as error:
+        rule, _, path = str(error).partition(" - at `$")
+        cause = error.__cause__
+        inner = f".{cause.field}" if isinstance(cause, InvalidInput) else ""
+        if isinstance(cause, InvalidInput):
+            return None, _Refusal(path.rstrip("`") + inner, cause.value, cause.rule)
+        return None, _Refusal(path.rstrip("`"), value, rule[:1].lower() + rule[1:])
+
+
+@cache
+def plan_of(cls: type[Input]) -> tuple[FieldPlan, ...]:
+    """Return what is known of each field of an input class, in order."""
+    hints = get_type_hints(cls, include_extras=True)
+    return tuple(
+        FieldPlan(
+            name=field.name,
+            wire_name=field.encode_name,
+            type=_kept_as_tuples(hints[field.name]),
+            rules=tuple(extra for extra in _extras(hints[field.name]) if isinstance(extra, Rule)),
+            coding=next((e for e in _extras(hints[field.name]) if isinstance(e, Coding)), None),
+            required=field.required,
+        )
+        for field in msgspec.structs.fields(cls)
+    )
+
+
+def _extras(hint: Any) -> list[Any]:
+    """Return the annotations of a type, those of its optional form included."""
+    if get_origin(hint) is Annotated:
+        return [*hint.__metadata__, *_extras(hint.__origin__)]
+    if get_origin(hint) in {Union, types.UnionType}:
+        return [extra for arm in get_args(hint) for extra in _extras(arm)]
+    return []
+
+
+def _kept_as_tuples(hint: Any) -> Any:
+    """Rewrite `Sequence[X]` as `tuple[X, ...]`, and drop what msgspec does not read."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        kept = tuple(extra for extra in hint.__metadata__ if isinstance(extra, Meta))
+        bare = _kept_as_tuples(hint.__origin__)
+        return Annotated[(bare, *kept)] if kept else bare
+    if origin is Sequence:
+        return tuple[_kept_as_tuples(args[0]), ...]
+    if origin in {Union, types.UnionType}:
+        return Union[tuple(map(_kept_as_tuples, args))]  # noqa: UP007 - built at run time
+    return hint
+
+
+__all__ = [
+    "Coding",
+    "CommaSeparated",
+    "FieldPlan",
+    "Flag",
+    "Input",
+    "Rule",
+    "Url",
+    "Value",
+    "WebhookUrl",
+    "plan_of",
+]
