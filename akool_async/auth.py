@@ -177,18 +177,18 @@ class Signer:
 
 def seconds_left(token: str, now: float) -> float | None:
     """Read a JWT's expiry, without trusting it; `None` for tokens that do not say."""
-    claims = _claims(token)
-    expiry = claims.get("exp") if isinstance(claims, dict) else None
+    expiry = _claims(token).get("exp")
     if isinstance(expiry, bool) or not isinstance(expiry, int | float):
         return None
     return float(expiry) - now
 
 
-def _claims(token: str) -> Any:
+def _claims(token: str) -> dict[str, Any]:
     parts = token.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
-        return None
+        return {}
+    padded = parts[1] + "=" * (-len(parts[1]) % 4)
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=dict[str, Any])
     except (binascii.Error, msgspec.MsgspecError, UnicodeDecodeError, ValueError):
-        return None
+        return {}

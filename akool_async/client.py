@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, overload
+from typing import Any, Final, Self, TypeVar, cast, overload
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -181,7 +181,7 @@ class Akool:
             TypeError: it is an operation; those are submitted.
         """
         if isinstance(endpoint, Operation):
-            raise TypeError(f"{type(endpoint).__name__} starts a job: use akool.submit()")
+            raise TypeError(f"{endpoint.label} starts a job: use akool.submit()")
         endpoint = endpoint.filled_in(lambda: self._credentials.pair)
         return await self._runtime(endpoint.label).exchange.send(endpoint)
 
@@ -206,7 +206,7 @@ class Akool:
             RuntimeError: no event loop runs here, or the client is closed.
             ValueError: a key was given, and the client has no journal.
         """
-        if not isinstance(request, Operation):
+        if not isinstance(cast("Any", request), Operation):
             raise TypeError(f"a job is started by an operation, not by {type(request).__name__}")
         if key is not None:
             raise ValueError("key= needs a journal")
@@ -305,7 +305,9 @@ class Akool:
         return self._runtimes[loop]
 
     def _new_runtime(self) -> _Runtime:
-        backoffs = self._backoff if isinstance(self._backoff, Mapping) else {}
+        backoffs: Mapping[str, Backoff] = {}
+        if isinstance(self._backoff, Mapping):
+            backoffs = self._backoff
         backoff = self._backoff if isinstance(self._backoff, Backoff) else Backoff()
         downloader = SessionDownloader(self._limits.downloads)
         exchange = Exchange(

@@ -36,7 +36,12 @@ class Clock(Protocol):
 async def sleep(clock: Clock, seconds: float) -> None:
     """Wait by a clock."""
     woken = asyncio.get_running_loop().create_future()
-    timer = clock.call_at(clock.time() + seconds, lambda: woken.done() or woken.set_result(None))
+
+    def wake() -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    timer = clock.call_at(clock.time() + seconds, wake)
     try:
         await woken
     finally:

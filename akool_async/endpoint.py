@@ -143,10 +143,10 @@ class Rows(Reply[tuple[T, ...]]):
         return tuple(_readable(self.row, self._rows_of(document)))
 
     def _rows_of(self, document: Any) -> list[Any]:
-        rows = document.get(self._key) if isinstance(document, dict) else document
-        if not isinstance(rows, list):
-            raise ValidationError(f"Expected `array` of {self.row.__name__}")
-        return cast("list[Any]", rows)
+        rows: Any = document
+        if isinstance(document, dict):
+            rows = cast("dict[str, Any]", document).get(self._key)
+        return msgspec.convert(rows, list[Any])
 
     def encode(self, value: tuple[T, ...]) -> Any:
         """Return the data that decodes to these rows."""
@@ -215,9 +215,7 @@ class Endpoint(Input, Generic[T]):
         return type(self).name or type(self).path
 
     def filled_in(self, _client_pair: Callable[[], tuple[str, str]]) -> Self:
-        """Return this request with what the client knows; the client's id and secret are asked
-        for only by the endpoint that exchanges them.
-        """
+        """Return this request with what the client knows and the user left out."""
         return self
 
     def encode(self) -> HttpRequest:
@@ -271,7 +269,7 @@ class Family(Value, Generic[S]):
 
     def observed(self, reply: Any) -> tuple[S, ...]:
         """Return the snapshots in a lookup's reply."""
-        return reply if isinstance(reply, tuple) else (reply,)
+        return cast("tuple[S, ...]", reply if isinstance(reply, tuple) else (reply,))
 
 
 class Operation(Command[S]):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any, Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from akool_async.endpoint import Operation, Snapshot, Status
 from akool_async.engine import Engine, Flight, Phase
@@ -213,11 +214,12 @@ class Job(Generic[S]):
             await self.cancel()
 
 
-class _Callback(NamedTuple, Generic[S]):
+@dataclass(frozen=True, slots=True)
+class _Callback:
     """A done callback, equal to another of the same job and function."""
 
-    job: Job[S]
-    callback: Callable[[Job[S]], object]
+    job: Job[Any]
+    callback: Callable[[Job[Any]], object]
 
-    def __call__(self, _future: asyncio.Future[S], /) -> None:
-        self.callback(self.job)
+    def __call__(self, _future: asyncio.Future[Any], /) -> object:
+        return self.callback(self.job)

@@ -84,5 +84,5 @@ M = TypeVar("M", bound=Callable[..., Any])
 
 
 def _bound(method: M, endpoint: Callable[..., Any]) -> M:
-    method.endpoint = endpoint  # type: ignore[attr-defined]
+    setattr(method, "endpoint", endpoint)  # noqa: B010 - functions declare no attributes
     return method

@@ -50,7 +50,7 @@ class Result(Snapshot):
     def linked(self, downloader: Downloader, accepted_at: datetime | None) -> Self:
         """Return this result with a link to its client; the link is no part of its value."""
         linked = msgspec.structs.replace(self)
-        linked.__dict__.update(downloader=downloader, accepted_at=accepted_at)
+        vars(linked).update(downloader=downloader, accepted_at=accepted_at)
         return linked
 
     async def save(self, path: str | os.PathLike[str]) -> Path:

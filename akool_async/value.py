@@ -32,9 +32,8 @@ class _ValueMeta(StructMeta):
     def __new__(
         mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any
     ) -> Any:
-        return super().__new__(
-            mcs, name, bases, namespace, **{"frozen": True, "kw_only": True} | config
-        )
+        config = {"frozen": True, "kw_only": True} | config
+        return super().__new__(mcs, name, bases, namespace, **config)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -66,6 +65,10 @@ def _to_flag(value: Any) -> Any:
     return bool(value) if value in (0, 1) else value
 
 
+def _none_if_empty(value: Any) -> Any:
+    return value or None
+
+
 def _split(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -76,9 +79,7 @@ Url = Annotated[str, Rule("must be an http or https URL", _is_http_url)]
 """An http(s) address that Akool can reach."""
 
 WebhookUrl = Annotated[
-    str,
-    Coding(str, lambda value: value or None),
-    Rule("must be an http or https URL", _is_http_url),
+    str, Coding(str, _none_if_empty), Rule("must be an http or https URL", _is_http_url)
 ]
 """An http(s) address that Akool posts to; an empty one means none (T42)."""
 
@@ -167,6 +168,14 @@ def _checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     return value
 
 
+def _plain_sequence(value: Any) -> Any:
+    """Return sequences that msgspec does not know, such as a deque, as tuples."""
+    known = (str, bytes, bytearray, list, tuple)
+    if isinstance(value, Sequence) and not isinstance(value, known):
+        return tuple(cast("Sequence[Any]", value))
+    return cast("Any", value)
+
+
 class _Refusal(NamedTuple):
     field: str
     value: Any
@@ -175,8 +184,7 @@ class _Refusal(NamedTuple):
 
 def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
     """Convert a value with msgspec; return it, or what is wrong with it."""
-    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, list, tuple)):
-        value = tuple(cast("Sequence[Any]", value))
+    value = _plain_sequence(value)
     try:
         return msgspec.convert(value, expected), None
     except msgspec.ValidationError as error:
@@ -220,7 +228,7 @@ def _kept_as_tuples(hint: Any) -> Any:
     if origin is Annotated:
         kept = tuple(extra for extra in hint.__metadata__ if isinstance(extra, Meta))
         bare = _kept_as_tuples(hint.__origin__)
-        return Annotated[(bare, *kept)] if kept else bare
+        return cast("Any", Annotated)[(bare, *kept)] if kept else bare
     if origin is Sequence:
         return tuple[_kept_as_tuples(args[0]), ...]
     if origin in {Union, types.UnionType}:

@@ -42,9 +42,9 @@ class _TokenReply(Reply[Token]):
 
     def __call__(self, data: Raw, /) -> Token:
         document: dict[str, Any] = msgspec.json.decode(data, type=dict[str, Any])
-        nested = document.get("data")
-        inner = nested if isinstance(nested, dict) else {}
-        return msgspec.convert({"token": document.get("token") or inner.get("token")}, Token)
+        if "token" not in document:
+            return msgspec.convert(document.get("data"), Token)
+        return msgspec.convert(document, Token)
 
 
 class GetToken(Command[Token]):

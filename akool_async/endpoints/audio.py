@@ -22,11 +22,11 @@ def _is_rate(text: str) -> bool:
     return text.endswith("%") and number.isascii() and number.isdecimal() and int(number) <= 100  # noqa: PLR2004
 
 
-Text = Annotated[
-    str,
-    Rule("must not be empty", lambda text: bool(text.strip())),
-    Rule(f"must hold at most {MOST_WORDS} words", lambda text: len(text.split()) <= MOST_WORDS),
-]
+def _is_sayable(text: str) -> bool:
+    return 1 <= len(text.split()) <= MOST_WORDS
+
+
+Text = Annotated[str, Rule(f"must hold 1 to {MOST_WORDS} words", _is_sayable)]
 """What is to be said."""
 
 Rate = Annotated[str, Rule("must be a percentage from 0% to 100%", _is_rate)]

@@ -17,13 +17,16 @@ PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
 MOST_FACES = 8
 """Akool swaps no more faces in one picture or video (code 1007)."""
 
-Ids = Annotated[
-    CommaSeparated,
-    Rule(
-        "must hold at least one id, without commas",
-        lambda ids: all(each and "," not in each for each in ids) and bool(ids),
-    ),
-]
+
+def _are_ids(ids: Sequence[str]) -> bool:
+    return bool(ids) and all(each and "," not in each for each in ids)
+
+
+def _are_few(faces: Sequence[object]) -> bool:
+    return 1 <= len(faces) <= MOST_FACES
+
+
+Ids = Annotated[CommaSeparated, Rule("must hold at least one id, without commas", _are_ids)]
 """Ids of jobs, `_id` unless the field says otherwise."""
 
 
@@ -39,10 +42,7 @@ class Face(Input, kw_only=False, omit_defaults=True):
     than one face."""
 
 
-Faces = Annotated[
-    Sequence[Face],
-    Rule(f"must hold 1 to {MOST_FACES} faces", lambda faces: 1 <= len(faces) <= MOST_FACES),
-]
+Faces = Annotated[Sequence[Face], Rule(f"must hold 1 to {MOST_FACES} faces", _are_few)]
 
 
 class Faceswap(Result):

@@ -20,6 +20,7 @@ from akool_async.engine.lane import Lane
 from akool_async.engine.watch import Watch
 from akool_async.errors import (
     AkoolError,
+    CancelNotSupported,
     ClientClosed,
     CreateOutcomeUnknown,
     JobCancelled,

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 from akool_async.endpoint import Family, Operation, Snapshot, Status
-from akool_async.errors import JobError
+from akool_async.errors import AkoolError, JobError
 from akool_async.token import JobReference, write
 
 S = TypeVar("S", bound=Snapshot)
@@ -134,8 +134,8 @@ class Flight(Generic[S]):
 
     def fail(self, error: BaseException) -> None:
         """End with an error, which gets the token if it has none."""
-        if getattr(error, "token", "") is None:
-            error.token = self.token  # type: ignore[attr-defined]
+        if isinstance(error, AkoolError) and error.token is None:
+            error.token = self.token
         self._end()
         if not self.future.done():
             self.future.set_exception(error)

@@ -114,6 +114,7 @@ class Watch(Generic[S]):
 
     async def _look(self, chunk: list[Flight[S]]) -> None:
         ids = [flight.id for flight in chunk if flight.id is not None]
+        reply: Any = None
         problem: Exception | None = None
         try:
             reply = await self._exchange.once(self._family.lookup(ids))

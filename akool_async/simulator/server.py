@@ -11,7 +11,7 @@ import asyncio
 import re
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -122,7 +122,7 @@ class Simulator:
             self._runner = None
 
     @contextmanager
-    def in_thread(self) -> Iterator[Self]:
+    def in_thread(self) -> Generator[Self]:
         """Run in a thread with an event loop of its own; for callers of any kind."""
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="akool-simulator", daemon=True)
