@@ -22,9 +22,14 @@ from akool_async.endpoints import (
     OPERATIONS,
     Account,
     AudioNamespace,
+    AvatarNamespace,
     FaceswapNamespace,
     GetToken,
+    ImageNamespace,
+    ModerationNamespace,
     ReageNamespace,
+    StreamingNamespace,
+    VideoNamespace,
 )
 from akool_async.engine import Engine, Flight, Limits
 from akool_async.errors import InvalidInput, InvalidToken
@@ -138,8 +143,13 @@ class Akool:
         self._closed = False
         self.account = Account(self)
         self.audio = AudioNamespace(self)
+        self.avatar = AvatarNamespace(self)
         self.faceswap = FaceswapNamespace(self)
+        self.image = ImageNamespace(self)
+        self.moderation = ModerationNamespace(self)
         self.reage = ReageNamespace(self)
+        self.streaming = StreamingNamespace(self)
+        self.video = VideoNamespace(self)
 
     def __repr__(self) -> str:
         return f"<Akool {self._base_url}, {self._credentials.kind}>"

@@ -68,7 +68,7 @@ class Snapshot(Value, dict=True):
         """Why the job failed, in one line; may be empty."""
         return self.error_reason
 
-    def following(self, receipt: Self | None) -> Self:
+    def following(self, receipt: Snapshot | None) -> Self:
         """Return this snapshot with what only the create reply said."""
         if self.job_id is None and receipt is not None and receipt.job_id is not None:
             return msgspec.structs.replace(self, job_id=receipt.job_id)
@@ -197,7 +197,7 @@ class Endpoint(Input, Generic[T]):
     envelope: ClassVar[Envelope] = wire.AKOOL
     name: ClassVar[str] = ""
     """Dotted name, given where the endpoint is bound to a namespace."""
-    page: ClassVar[str] = ""
+    docs: ClassVar[str] = ""
     """Address of the page that documents it."""
     signed: ClassVar[bool] = True
     """Whether a credential goes with it."""

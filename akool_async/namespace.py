@@ -6,8 +6,9 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from akool_async.endpoint import Endpoint, Operation, Snapshot
+from akool_async.endpoint import Endpoint, Operation, Query, Snapshot
 from akool_async.job import Job
+from akool_async.paging import Page, Paged
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,6 +79,18 @@ def submits(
         return self._executor.submit(operation(*args, **kwargs))
 
     return _bound(method, operation)
+
+
+def lists(
+    query: Callable[P, Query[Page[T]]],
+) -> Callable[Concatenate[Namespace, P], Paged[T]]:
+    """Make a method that builds `query` from its arguments, to be awaited or iterated."""
+
+    @functools.wraps(query)
+    def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Paged[T]:
+        return Paged(self._executor.call, query(*args, **kwargs))
+
+    return _bound(method, query)
 
 
 M = TypeVar("M", bound=Callable[..., Any])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from functools import cache
 from typing import (
     Annotated,
@@ -88,6 +89,12 @@ Flag = Annotated[bool, Coding(int, _to_flag)]
 
 CommaSeparated = Annotated[Sequence[str], Coding(",".join, _split)]
 """A sequence of strings here, one comma-separated string on the wire (T12)."""
+
+
+class OneOf(NamedTuple):
+    """A field that takes a member of an enum, or its plain value."""
+
+    enum: type[Enum]
 
 
 class FieldPlan(NamedTuple):
@@ -172,7 +179,7 @@ def _plain_sequence(value: Any) -> Any:
     """Return sequences that msgspec does not know, such as a deque, as tuples."""
     known = (str, bytes, bytearray, list, tuple)
     if isinstance(value, Sequence) and not isinstance(value, known):
-        return tuple(cast("Sequence[Any]", value))
+        return tuple(cast("list[Any]", value))
     return cast("Any", value)
 
 
@@ -193,7 +200,14 @@ def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
         inner = f".{cause.field}" if isinstance(cause, InvalidInput) else ""
         if isinstance(cause, InvalidInput):
             return None, _Refusal(path.rstrip("`") + inner, cause.value, cause.rule)
-        return None, _Refusal(path.rstrip("`"), value, rule[:1].lower() + rule[1:])
+        return None, _Refusal(path.rstrip("`"), value, _in_words(rule, expected))
+
+
+def _in_words(rule: str, expected: Any) -> str:
+    for kind in (expected, *get_args(expected)):
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            return f"must be one of {', '.join(str(member.value) for member in kind)}"
+    return rule[:1].lower() + rule[1:]
 
 
 @cache
@@ -226,11 +240,14 @@ def _kept_as_tuples(hint: Any) -> Any:
     """Rewrite `Sequence[X]` as `tuple[X, ...]`, and drop what msgspec does not read."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
+        for extra in hint.__metadata__:
+            if isinstance(extra, OneOf):
+                return extra.enum
         kept = tuple(extra for extra in hint.__metadata__ if isinstance(extra, Meta))
         bare = _kept_as_tuples(hint.__origin__)
         return cast("Any", Annotated)[(bare, *kept)] if kept else bare
     if origin is Sequence:
-        return tuple[_kept_as_tuples(args[0]), ...]
+        return types.GenericAlias(tuple, (_kept_as_tuples(args[0]), ...))
     if origin in {Union, types.UnionType}:
         return Union[tuple(map(_kept_as_tuples, args))]  # noqa: UP007 - built at run time
     return hint
@@ -242,6 +259,7 @@ __all__ = [
     "FieldPlan",
     "Flag",
     "Input",
+    "OneOf",
     "Rule",
     "Url",
     "Value",

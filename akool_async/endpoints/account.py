@@ -24,7 +24,7 @@ class GetCredit(Query[Credit]):
     """Ask how much credit the account has left."""
 
     path = "v3/faceswap/quota/info"
-    page = "https://docs.akool.com/ai-tools-suite/faceswap"
+    docs = "https://docs.akool.com/ai-tools-suite/faceswap"
     parse = Reply(Credit)
 
 
@@ -54,7 +54,7 @@ class GetToken(Command[Token]):
     """
 
     path = "v3/getToken"
-    page = "https://docs.akool.com/authentication/usage"
+    docs = "https://docs.akool.com/authentication/usage"
     envelope = wire.AKOOL_FLAT
     signed = False
     repeatable = True

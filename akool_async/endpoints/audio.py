@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from akool_async.endpoint import Family, Operation, Query, Reply, Rows
-from akool_async.namespace import Namespace, calls, submits
+from akool_async.endpoint import Family, Operation, Query, Reply
+from akool_async.namespace import Namespace, calls, lists, submits
+from akool_async.paging import Page, Pages
 from akool_async.result import Result, from_milliseconds
 from akool_async.value import Rule, Url, Value, WebhookUrl
 
@@ -61,7 +62,7 @@ class GetAudio(Query[Audio]):
     """Look up a speech by its id."""
 
     path = "v3/audio/infobymodelid"
-    page = PAGE
+    docs = PAGE
     parse = Reply(Audio)
 
     id: Id = field(name="audio_model_id")
@@ -75,7 +76,7 @@ class AudioOperation(Operation[Audio]):
     """What every operation of this family takes and answers."""
 
     family = AUDIOS
-    page = PAGE
+    docs = PAGE
     parse = Reply(Audio)
 
     input_text: Text
@@ -132,12 +133,12 @@ class Voice(Value):
     uid: int | None = None
 
 
-class ListVoices(Query[tuple[Voice, ...]]):
+class ListVoices(Query[Page[Voice]]):
     """List the voices to speak in."""
 
     path = "v3/voice/list"
-    page = PAGE
-    parse = Rows(Voice, bare=True)
+    docs = PAGE
+    parse = Pages(Voice, bare=True)
 
     from_: Literal[3, 4] | None = field(name="from", default=None)
     """3 for Akool's own voices, 4 for the account's; all if not given."""
@@ -148,5 +149,5 @@ class AudioNamespace(Namespace, title="audio"):
 
     tts = submits(TTS)
     clone = submits(VoiceClone)
-    voices = calls(ListVoices)
+    voices = lists(ListVoices)
     get = calls(GetAudio)

@@ -78,7 +78,7 @@ class GetFaceswaps(Query[tuple[Faceswap, ...]]):
     """Look up face swaps and reages by their ids; unknown ids are left out of the reply."""
 
     path = "v3/faceswap/result/listbyids"
-    page = PAGE
+    docs = PAGE
     parse = Rows(Faceswap, key="result")
 
     ids: Ids = field(name="_ids")
@@ -89,7 +89,7 @@ class DeleteFaceswaps(Command[None]):
     """Delete results of face swaps and reages."""
 
     path = "v3/faceswap/result/delbyids"
-    page = PAGE
+    docs = PAGE
     repeatable = True
     parse = Nothing()
 
@@ -101,7 +101,7 @@ class CancelFaceswaps(Command[None]):
     """Cancel face swaps and reages that have not ended."""
 
     path = "v3/faceswap/job/del"
-    page = "https://docs.akool.com/ai-tools-suite/reage"
+    docs = "https://docs.akool.com/ai-tools-suite/reage"
     repeatable = True
     parse = Nothing()
 
@@ -128,7 +128,7 @@ class FaceswapOperation(Operation[Faceswap]):
     """What every operation of this family takes and answers."""
 
     family = FACESWAPS
-    page = PAGE
+    docs = PAGE
     parse = Reply(Faceswap)
 
     webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)

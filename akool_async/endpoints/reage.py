@@ -21,7 +21,7 @@ PAGE = "https://docs.akool.com/ai-tools-suite/reage"
 
 
 class _Reage(FaceswapOperation):
-    page = PAGE
+    docs = PAGE
 
     target_image: Faces = field(name="targetImage")
     """The faces to age, found in the original (T19)."""

@@ -1,0 +1,133 @@
+"""Avatars: Akool's, and the account's own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import IntEnum
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from akool_async.endpoint import Family, Operation, Query, Reply
+from akool_async.namespace import Namespace, calls, lists, submits
+from akool_async.paging import Page, Pages
+from akool_async.result import Result, from_milliseconds
+from akool_async.value import OneOf, Url, Value
+
+LIST_PAGE = "https://docs.akool.com/ai-tools-suite/talking-avatar"
+UPLOAD_PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
+
+
+class AvatarType(IntEnum):
+    """What an avatar is for."""
+
+    TALKING = 1
+    STREAMING = 2
+
+
+class Avatar(Result):
+    """An avatar of the account's own; usable once it is COMPLETED."""
+
+    media_field = "media"
+
+    media: str = field(name="url", default="")
+    """Where its picture or video is."""
+    avatar_id: str = ""
+    """What `TalkingAvatar` and `OpenSession` take."""
+    name: str = ""
+    gender: str = ""
+    modify_url: str = ""
+    thumbnail_url: str = field(name="thumbnailUrl", default="")
+    disabled: bool | None = None
+    create_time: int = 0
+    """Milliseconds since 1970."""
+    sort: int | None = None
+    type: int | None = None
+    """1 talking, 2 streaming."""
+    from_: int | None = field(name="from", default=None)
+    """2 for Akool's, 3 for the account's."""
+    uid: int | None = None
+
+    @property
+    def creation_time(self) -> datetime | None:
+        """When Akool created the job."""
+        return from_milliseconds(self.create_time)
+
+
+class GetAvatar(Query[Avatar]):
+    """Look up an avatar that was uploaded."""
+
+    path = "v3/avatar/detail"
+    docs = LIST_PAGE
+    parse = Reply(Avatar, in_array=True)  # T10: an array of one
+
+    id: Annotated[str, Meta(min_length=1)]
+    """The upload's `id`: not its `avatar_id`."""
+
+
+AVATARS = Family(name="avatar", result=Avatar, lookup=lambda ids: GetAvatar(id=ids[0]))
+
+
+class UploadAvatar(Operation[Avatar]):
+    """Make an avatar from a video of about one minute."""
+
+    path = "v3/avatar/create"
+    docs = UPLOAD_PAGE
+    family = AVATARS
+    parse = Reply(Avatar)  # T10: an object on one page, an array of one on another
+
+    url: Url
+    """The video: about one minute, clear, the head turning but little."""
+    avatar_id: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9]+$")]
+    """A unique id of your choice: letters and digits only."""
+    type: Annotated[AvatarType | int, OneOf(AvatarType)]
+    """What it is for (T11: the page says text and sends a number)."""
+    url_from: Literal[1, 2] | None = None
+    """1 for a direct link, 2 for YouTube, TikTok, X or Google Drive."""
+
+
+class ListedAvatar(Value):
+    """An avatar in a list."""
+
+    avatar_id: str
+    """What `TalkingAvatar` and `OpenSession` take."""
+    name: str = ""
+    url: str = ""
+    """Where its picture or video is."""
+    thumbnail_url: str = field(name="thumbnailUrl", default="")
+    gender: str = ""
+    from_: int | None = field(name="from", default=None)
+    """2 for Akool's, 3 for the account's; `TalkingAvatar.avatar_from` takes it."""
+    type: int | None = None
+    """1 talking, 2 streaming."""
+    voice_id: str = ""
+    """The voice that goes with a streaming avatar."""
+    available: bool | None = None
+    """Whether a streaming avatar can be used now."""
+    id: str = field(name="_id", default="")
+    uid: int | None = None
+
+
+class ListAvatars(Query[Page[ListedAvatar]]):
+    """List avatars, a page at a time; Akool does not say how many there are."""
+
+    path = "v3/avatar/list"
+    docs = LIST_PAGE
+    parse = Pages(ListedAvatar, bare=True)
+
+    from_: Literal[2, 3] | None = field(name="from", default=None)
+    """2 for Akool's avatars, 3 for the account's; all if not given."""
+    type: Annotated[AvatarType | int, OneOf(AvatarType)] | None = None
+    """What they are for; all if not given."""
+    page: Annotated[int, Meta(ge=1)] = 1
+    """Which page; the first is 1."""
+    size: Annotated[int, Meta(ge=1)] = 100
+    """How many on a page."""
+
+
+class AvatarNamespace(Namespace, title="avatar"):
+    """Avatars: Akool's, and the account's own."""
+
+    upload = submits(UploadAvatar)
+    list = lists(ListAvatars)
+    get = calls(GetAvatar)

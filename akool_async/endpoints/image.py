@@ -1,0 +1,229 @@
+"""Images: made from a text, refined, or given another background."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from akool_async.endpoint import Family, Operation, Query, Reply, Status
+from akool_async.job import Job
+from akool_async.namespace import Executor, Namespace, calls, submits
+from akool_async.result import Result, from_milliseconds
+from akool_async.value import OneOf, Url, WebhookUrl
+
+PAGE = "https://docs.akool.com/ai-tools-suite/image-generate"
+
+
+class Scale(StrEnum):
+    """Width to height of a generated image."""
+
+    SQUARE = "1:1"
+    FOUR_TO_THREE = "4:3"
+    THREE_TO_FOUR = "3:4"
+    SIXTEEN_TO_NINE = "16:9"
+    NINE_TO_SIXTEEN = "9:16"
+    THREE_TO_TWO = "3:2"
+    TWO_TO_THREE = "2:3"
+
+
+class Button(StrEnum):
+    """What to do with one of the four pictures of a generated image.
+
+    U makes that picture alone in 4K, V a variation of it.
+    """
+
+    U1 = "U1"
+    U2 = "U2"
+    U3 = "U3"
+    U4 = "U4"
+    V1 = "V1"
+    V2 = "V2"
+    V3 = "V3"
+    V4 = "V4"
+
+
+Id = Annotated[str, Meta(min_length=1)]
+Size = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}x[1-9][0-9]{0,5}$")]
+"""Width and height in pixels, such as `3840x2160`."""
+
+
+class Image(Result):
+    """A picture; one made from a text shows four pictures in a grid."""
+
+    media_field = "image"
+
+    status: Status = field(name="image_status", default=Status.QUEUED)
+    image: str = ""
+    """Where the picture is, or will be."""
+    external_img: str = ""
+    create_time: int = 0
+    """Milliseconds since 1970."""
+    image_id: str | None = None
+    """Not the id that results are asked for by."""
+    image_sub_status: int | None = None
+    buttons: tuple[str, ...] = ()
+    """What `image.refine` can do with it (T23: Akool's text calls this display_buttons)."""
+    used_buttons: tuple[str, ...] = ()
+    upscaled_urls: tuple[str, ...] = ()
+    error_reasons: tuple[str, ...] = ()
+    deduction_credit: float | None = None
+    """Credits charged; may be a fraction (T14)."""
+    prompt: str = ""
+    """The prompt as Akool rewrote it."""
+    origin_prompt: str = ""
+    """The prompt as it was given."""
+    source_image: str = ""
+    image_content_model_id: str | None = None
+    """Of a refined image: the `id` of the image it was made from."""
+    op_button: str = ""
+    op_button_message_id: str = field(name="op_buttonMessageId", default="")
+    faceswap_quality: int | None = None
+    type: int | None = None
+    from_: int | None = field(name="from", default=None)
+    uid: int | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why the job failed, in one line; may be empty."""
+        return "; ".join(self.error_reasons) or self.error_reason
+
+    @property
+    def creation_time(self) -> datetime | None:
+        """When Akool created the job."""
+        return from_milliseconds(self.create_time)
+
+    def upscale(self, number: int) -> Job[Image]:
+        """Make one of the four pictures alone, in 4K.
+
+        Args:
+            number: 1 to 4, from left to right and from top to bottom.
+
+        Raises:
+            InvalidInput: there is no such picture.
+            RuntimeError: this image came from no client.
+        """
+        return self._refine(f"U{number}")
+
+    def vary(self, number: int) -> Job[Image]:
+        """Make a variation of one of the four pictures.
+
+        Args:
+            number: 1 to 4, from left to right and from top to bottom.
+
+        Raises:
+            InvalidInput: there is no such picture.
+            RuntimeError: this image came from no client.
+        """
+        return self._refine(f"V{number}")
+
+    def _refine(self, button: str) -> Job[Image]:
+        executor: Executor | None = self.__dict__.get("executor")
+        if executor is None:
+            raise RuntimeError(
+                "this image belongs to no client; use akool.image.refine(id=image.id, button=...)"
+            )
+        return executor.submit(RefineImage(id=self.id, button=button))
+
+
+class GetImage(Query[Image]):
+    """Look up an image by its id."""
+
+    path = "v3/content/image/infobymodelid"
+    docs = PAGE
+    parse = Reply(Image)
+
+    id: Id = field(name="image_model_id")
+    """The job's `id`."""
+
+
+IMAGES = Family(name="image", result=Image, lookup=lambda ids: GetImage(id=ids[0]))
+
+
+class ImageOperation(Operation[Image]):
+    """What every operation of this family takes and answers."""
+
+    family = IMAGES
+    docs = PAGE
+    parse = Reply(Image)
+
+    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
+    """Where Akool shall also post the outcome."""
+
+
+class GenerateImage(ImageOperation):
+    """Make an image from a text, or from a text and a picture."""
+
+    path = "v3/content/image/createbyprompt"
+
+    prompt: Annotated[str, Meta(min_length=1)]
+    """What the image shows."""
+    scale: Annotated[Scale | str, OneOf(Scale)] = Scale.SQUARE
+    """Width to height."""
+    source_image: Url | None = None
+    """Picture to start from."""
+
+
+class RefineImage(ImageOperation):
+    """Make a 4K version or a variation of one picture of a generated image.
+
+    The reply names a new job (T23): its `id` is not the image's.
+    """
+
+    path = "v3/content/image/createbybutton"
+
+    id: Id = field(name="_id")
+    """The generated image's `id`."""
+    button: Annotated[Button | str, OneOf(Button)]
+    """What to make of which picture."""
+
+
+class ReplaceBackground(ImageOperation):
+    """Put a picture before another background: a colour, a picture, both, or none.
+
+    Akool has taken this page down (T40); the endpoint may go too.
+    """
+
+    path = "v3/content/image/bg/replace"
+    docs = "https://docs.akool.com/ai-tools-suite/background-change"
+
+    origin_img: Url
+    """The foreground picture."""
+    modify_origin_img_size: Size
+    """Size of the foreground on the canvas, in pixels."""
+    overlay_origin_x: int
+    """Left edge of the foreground on the canvas, in pixels; may be negative."""
+    overlay_origin_y: int
+    """Top edge of the foreground on the canvas, in pixels; may be negative."""
+    canvas_size: Size
+    """Size of the canvas, in pixels."""
+    color_code: Annotated[str, Meta(pattern=r"^#[0-9A-Fa-f]{6}$")] | None = None
+    """Background colour, such as `#aafbe3`."""
+    template_url: Url | None = None
+    """Background picture."""
+    modify_template_size: Size | None = None
+    """Size of the background picture on the canvas, in pixels."""
+    overlay_template_x: int | None = None
+    """Left edge of the background picture on the canvas, in pixels; may be negative."""
+    overlay_template_y: int | None = None
+    """Top edge of the background picture on the canvas, in pixels; may be negative."""
+    remove_bg: bool = field(name="removeBg", default=False)
+    """Whether to cut the foreground out of its own background first."""
+
+    def check(self) -> None:
+        """Take the placing of a background picture only where there is one."""
+        if self.template_url is None:
+            for name in ("modify_template_size", "overlay_template_x", "overlay_template_y"):
+                if getattr(self, name) is not None:
+                    raise self.refuse(name, "goes together with template_url")
+
+
+class ImageNamespace(Namespace, title="image"):
+    """Images made, refined and put before other backgrounds."""
+
+    generate = submits(GenerateImage)
+    refine = submits(RefineImage)
+    replace_background = submits(ReplaceBackground)
+    get = calls(GetImage)

@@ -1,0 +1,103 @@
+"""Moderation of pictures, videos, recordings and texts (Jarvis); for enterprise accounts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import IntEnum
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from akool_async.endpoint import Family, Operation, Query, Reply, Status
+from akool_async.namespace import Namespace, calls, submits
+from akool_async.result import Result, from_milliseconds
+from akool_async.value import OneOf, WebhookUrl
+
+PAGE = "https://docs.akool.com/ai-tools-suite/jarvis-moderator"
+
+
+class ContentType(IntEnum):
+    """What is to be judged, and how large it may be.
+
+    IMAGE: up to 20 MB; png, jpg, jpeg, webp, or gif that is not animated.
+    VIDEO: up to 1024 MB and 1080p; mp4 or avi.
+    AUDIO: up to 25 MB and 60 minutes; flac, mp3, mp4, mpeg, mpga, m4a, ogg, wav or webm.
+    TEXT: the text itself, or the URL of a txt, docx, xml, pdf, csv, md or json file.
+    """
+
+    IMAGE = 1
+    VIDEO = 2
+    AUDIO = 3
+    TEXT = 4
+
+
+class Analysis(Result):
+    """A verdict; it has no media, so `.url` stays empty."""
+
+    result: str = ""
+    """The findings, in words."""
+    final_conclusion: str = ""
+    """`Compliant`, `Non-Compliant` or `Unknown`."""
+    create_time: int = 0
+    """Milliseconds since 1970."""
+    type: int | None = None
+    uid: int | None = None
+
+    @property
+    def compliant(self) -> bool | None:
+        """Whether the content was found compliant; `None` if that is unknown."""
+        if self.status is not Status.COMPLETED:
+            return None
+        return {"Compliant": True, "Non-Compliant": False}.get(self.final_conclusion)
+
+    @property
+    def creation_time(self) -> datetime | None:
+        """When Akool created the job."""
+        return from_milliseconds(self.create_time)
+
+
+class GetAnalysis(Query[Analysis]):
+    """Look up a verdict by its id."""
+
+    path = "v3/content/analysis/infobyid"
+    docs = PAGE
+    parse = Reply(Analysis)  # T24: the page speaks of video_status; the field is `status`
+
+    id: Annotated[str, Meta(min_length=1)] = field(name="_id")
+    """The job's `id`."""
+
+
+ANALYSES = Family(name="analysis", result=Analysis, lookup=lambda ids: GetAnalysis(id=ids[0]))
+
+
+class AnalyzeContent(Operation[Analysis]):
+    """Judge whether content is fit to be shown."""
+
+    path = "v3/content/analysis/sentiment"
+    docs = PAGE
+    family = ANALYSES
+    parse = Reply(Analysis)
+
+    content: Annotated[str, Meta(min_length=1)]
+    """The URL of what is to be judged, or a text itself."""
+    type: Annotated[ContentType | int, OneOf(ContentType)]
+    """What it is; see `ContentType` for sizes and formats."""
+    language: Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")] | None = None
+    """Its language by ISO 639-1, such as `en`; advised for anything but images."""
+    input: str | None = None
+    """What else to look for, in your own words."""
+    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
+    """Where Akool shall also post the outcome."""
+
+    def check(self) -> None:
+        """Require a URL for everything but texts."""
+        is_url = self.content.lower().startswith(("http://", "https://"))
+        if self.type != ContentType.TEXT and not is_url:
+            raise self.refuse("content", "must be an http or https URL unless it is a text")
+
+
+class ModerationNamespace(Namespace, title="moderation"):
+    """Moderation of pictures, videos, recordings and texts."""
+
+    analyze = submits(AnalyzeContent)
+    get = calls(GetAnalysis)

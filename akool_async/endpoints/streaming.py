@@ -1,0 +1,152 @@
+"""Live avatars: the sessions in which they talk to people."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+import msgspec
+from msgspec import Meta, field
+
+from akool_async.endpoint import Command, Family, Nothing, Operation, Query, Reply, Snapshot, Status
+from akool_async.endpoints.avatar import ListedAvatar
+from akool_async.namespace import Namespace, calls, lists, submits
+from akool_async.paging import Page, Pages
+from akool_async.result import Result
+from akool_async.value import OneOf, Url, Value, WebhookUrl
+
+PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
+LONGEST = 3600
+"""Seconds that a session may last."""
+
+Id = Annotated[str, Meta(min_length=1)]
+
+
+class AgoraCredentials(Value):
+    """What joins a session's channel. Its repr hides the token."""
+
+    agora_uid: int | None = None
+    agora_app_id: str = ""
+    agora_channel: str = ""
+    agora_token: str = ""
+    """Valid for 5 minutes, and only in the create reply (T31)."""
+
+    def __repr__(self) -> str:
+        return f"AgoraCredentials(agora_uid={self.agora_uid}, ***)"
+
+
+class Session(Result):
+    """A live avatar's session; it has no media, so `.url` stays empty.
+
+    It is usable as soon as it is created (T29): `(await job.created()).receipt.credentials`.
+    """
+
+    credentials: AgoraCredentials = AgoraCredentials()
+    stream_type: str = ""
+    type: int | None = None
+    uid: int | None = None
+
+    @property
+    def expires_at(self) -> None:
+        """Nothing here expires: there is no media."""
+        return
+
+    def following(self, receipt: Snapshot | None) -> Self:
+        """Return this snapshot with the credentials that only the create reply held (T31)."""
+        if not isinstance(receipt, Session):
+            return self
+        merged = _merged(receipt.credentials, self.credentials)
+        return msgspec.structs.replace(self, credentials=merged)
+
+
+def _merged(first: AgoraCredentials, later: AgoraCredentials) -> AgoraCredentials:
+    known: dict[str, Any] = {
+        name: getattr(later, name) or getattr(first, name) for name in later.__struct_fields__
+    }
+    return AgoraCredentials(**known)
+
+
+class GetSession(Query[Session]):
+    """Look up a session."""
+
+    path = "v4/liveAvatar/session/detail"
+    docs = PAGE
+    parse = Reply(Session)
+
+    id: Id
+    """The session's `id`."""
+
+
+class CloseSession(Command[None]):
+    """Close a session; Akool then refunds the time not used (T30)."""
+
+    path = "v4/liveAvatar/session/close"
+    docs = PAGE
+    repeatable = True
+    parse = Nothing()
+
+    id: Id
+    """The session's `id` (T8: newer samples say session_id, the tables say id)."""
+
+
+SESSIONS = Family(
+    name="session",
+    result=Session,
+    lookup=lambda ids: GetSession(id=ids[0]),
+    cancel=lambda session, _job_id: CloseSession(id=session),
+)
+
+
+class OpenSession(Operation[Session]):
+    """Open a session with a live avatar; its whole duration is charged at once (T30)."""
+
+    path = "v4/liveAvatar/session/create"
+    docs = PAGE
+    family = SESSIONS
+    parse = Reply(Session)
+
+    avatar_id: Id
+    """An `avatar_id` from `streaming.avatars`, or of an upload of type STREAMING."""
+    duration: Annotated[int, Meta(ge=1, le=LONGEST)] | None = None
+    """Seconds that it lasts, at most 3600."""
+    background_url: Url | None = None
+    """Picture or video behind the avatar; in the page's samples, not in its table."""
+    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
+    """Where Akool shall post events; in the page's samples, not in its table."""
+
+
+class ListStreamingAvatars(Query[Page[ListedAvatar]]):
+    """List the avatars that sessions can be opened with, a page at a time."""
+
+    path = "v4/liveAvatar/avatar/list"
+    docs = PAGE
+    parse = Pages(ListedAvatar, key="result")
+
+    page: Annotated[int, Meta(ge=1)] = 1
+    """Which page; the first is 1."""
+    size: Annotated[int, Meta(ge=1, le=100)] = 100
+    """How many on a page, at most 100."""
+
+
+class ListSessions(Query[Page[Session]]):
+    """List sessions, a page at a time."""
+
+    path = "v4/liveAvatar/session/list"
+    docs = PAGE
+    parse = Pages(Session, key="result")  # T10: documented as an array, printed as an object
+
+    page: Annotated[int, Meta(ge=1)] = 1
+    """Which page; the first is 1."""
+    size: Annotated[int, Meta(ge=1)] = 100
+    """How many on a page."""
+    status: Annotated[Status | int, OneOf(Status)] | None = None
+    """Only sessions with this status."""
+
+
+class StreamingNamespace(Namespace, title="streaming"):
+    """Live avatars and their sessions."""
+
+    session = submits(OpenSession)
+    avatars = lists(ListStreamingAvatars)
+    get = calls(GetSession)
+    close = calls(CloseSession)
+    sessions = lists(ListSessions)

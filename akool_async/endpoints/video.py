@@ -1,0 +1,283 @@
+"""Videos: lip sync, translation, talking photos and talking avatars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from msgspec import Meta, field
+
+from akool_async.endpoint import Family, Operation, Query, Reply, Rows, Status
+from akool_async.namespace import Namespace, calls, submits
+from akool_async.result import Result, from_milliseconds
+from akool_async.value import Input, Rule, Url, Value, WebhookUrl
+
+LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
+TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"
+TALKING_PHOTO_PAGE = "https://docs.akool.com/ai-tools-suite/talking-photo"
+TALKING_AVATAR_PAGE = "https://docs.akool.com/ai-tools-suite/talking-avatar"
+
+Id = Annotated[str, Meta(min_length=1)]
+Language = Annotated[str, Meta(min_length=1)]
+"""A `lang_code` from `video.languages`, such as `en`."""
+
+
+class Video(Result):
+    """A video; where a translation was lip-synced too, `.url` is the synced one (T26)."""
+
+    media_field = "video"
+
+    status: Status = field(name="video_status", default=Status.QUEUED)
+    video: str = ""
+    """Where the video is, or will be."""
+    lipsync_video_url: str = ""
+    """Where the lip-synced video is, of a translation that asked for it."""
+    external_video: str = ""
+    create_time: int = 0
+    """Milliseconds since 1970."""
+    video_id: str | None = None
+    """Not the id that results are asked for by."""
+    task_id: str | None = None
+    """Not the id that results are asked for by."""
+    video_lock_duration: float | None = None
+    """Length of the video in seconds, as estimated at creation."""
+    deduction_lock_duration: float | None = None
+    """Credits set aside at creation."""
+    deduction_duration: float | None = None
+    """Credits charged in the end."""
+    error_code: int | None = None
+    progress: float | None = None
+    """Percent, where Akool says."""
+    target_video: str = ""
+    input_audio: str = ""
+    talking_photo: str = ""
+    source_language: str = ""
+    language: str = ""
+    lipsync: bool | None = None
+    lip_sync_type: bool | None = field(name="lipSyncType", default=None)
+    pre_video_id: str = ""
+    target_video_md5: str = ""
+    faceswap_quality: int | None = None
+    storage_loc: int | None = None
+    type: int | None = None
+    sub_type: int | None = None
+    from_: int | None = field(name="from", default=None)
+    uid: int | None = None
+
+    @property
+    def media_url(self) -> str:
+        """The lip-synced video if there is one, else the video."""
+        return self.lipsync_video_url or self.video
+
+    @property
+    def creation_time(self) -> datetime | None:
+        """When Akool created the job."""
+        return from_milliseconds(self.create_time)
+
+
+class GetVideo(Query[Video]):
+    """Look up a video by its id."""
+
+    path = "v3/content/video/infobymodelid"
+    docs = LIP_SYNC_PAGE
+    parse = Reply(Video)
+
+    id: Id = field(name="video_model_id")
+    """The job's `id`."""
+
+
+VIDEOS = Family(name="video", result=Video, lookup=lambda ids: GetVideo(id=ids[0]))
+
+
+class VideoOperation(Operation[Video]):
+    """What every operation of this family takes and answers."""
+
+    family = VIDEOS
+    parse = Reply(Video)
+
+    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
+    """Where Akool shall also post the outcome."""
+
+
+class LipSync(VideoOperation):
+    """Move the mouth in a video to a recording."""
+
+    path = "v3/content/video/lipsync"
+    docs = LIP_SYNC_PAGE
+
+    video_url: Url
+    """The video, at most 60 s and 300 MB; best at 25 frames per second or fewer."""
+    audio_url: Url
+    """The recording; best as long as the video."""
+
+
+class TranslateVideo(VideoOperation):
+    """Translate the speech in a video."""
+
+    path = "v3/content/video/createbytranslate"
+    docs = TRANSLATION_PAGE
+
+    url: Url
+    """The video, at most 60 s and 300 MB, and with sound."""
+    source_language: Language
+    """The `lang_code` of the language spoken in it."""
+    language: Language
+    """The `lang_code` of the language to translate into."""
+    lipsync: bool = False
+    """Whether to move the mouths to the new speech; once for each video and language."""
+
+
+class TalkingPhoto(VideoOperation):
+    """Let the person in a photo say a recording."""
+
+    path = "v3/content/video/createbytalkingphoto"
+    docs = TALKING_PHOTO_PAGE
+
+    talking_photo_url: Url
+    """The photo."""
+    audio_url: Url
+    """The recording."""
+
+
+_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+_MOVIES = frozenset({".mp4", ".mov", ".avi"})
+_HEX = frozenset("0123456789abcdefABCDEF")
+
+
+def _is_picture_or_movie(url: str) -> bool:
+    """Refuse what is named as another format; addresses without a name are Akool's to judge."""
+    name = urlsplit(url).path.rpartition("/")[2].lower()
+    dot = name.rfind(".")
+    return dot < 0 or name[dot:] in _PICTURES | _MOVIES
+
+
+def _is_link_or_colour(text: str) -> bool:
+    if text.startswith("#"):
+        return len(text) in {4, 7} and set(text[1:]) <= _HEX
+    return text.lower().startswith(("http://", "https://"))
+
+
+_Visible = Rule(
+    "must be png, jpg, jpeg, webp, mp4, mov or avi, if it is named as anything",
+    _is_picture_or_movie,
+)
+
+Number = int | float
+Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
+
+
+class AvatarElement(Input, tag_field="type", tag="avatar", omit_defaults=True):
+    """The speaking avatar in a talking avatar video: one of Akool's, or your own."""
+
+    scale_x: Number
+    """Horizontal scale; 1 keeps the size."""
+    scale_y: Number
+    """Vertical scale; 1 keeps the size."""
+    offset_x: Number
+    """Left edge in the picture, in pixels."""
+    offset_y: Number
+    """Top edge in the picture, in pixels."""
+    url: Annotated[Url, _Visible] | None = None
+    """Your own avatar, with `avatar_from=3`."""
+    avatar_id: Annotated[str, Meta(min_length=1)] | None = None
+    """An avatar's `avatar_id`, from `avatar.list`."""
+    width: Number | None = None
+    """Width in pixels."""
+    height: Number | None = None
+    """Height in pixels."""
+
+    def check(self) -> None:
+        """Require one source of the avatar."""
+        if (self.url is None) == (self.avatar_id is None):
+            raise self.refuse("avatar_id", "exactly one of avatar_id and url must be given")
+
+
+class ImageElement(Input, tag_field="type", tag="image", omit_defaults=True):
+    """A picture, or a plain colour, in a talking avatar video."""
+
+    url: Annotated[
+        str,
+        Rule("must be an http or https URL, or a colour such as #aafbe3", _is_link_or_colour),
+        _Visible,
+    ]
+    """The picture; or a colour in hexadecimal."""
+    scale_x: Number
+    """Horizontal scale; 1 keeps the size."""
+    scale_y: Number
+    """Vertical scale; 1 keeps the size."""
+    offset_x: Number
+    """Left edge in the picture, in pixels."""
+    offset_y: Number
+    """Top edge in the picture, in pixels."""
+    width: Number | None = None
+    """Width in pixels."""
+    height: Number | None = None
+    """Height in pixels."""
+
+
+class AudioElement(Input, tag_field="type", tag="audio", omit_defaults=True):
+    """What the avatar says."""
+
+    url: Url
+    """The recording."""
+
+
+Element = AvatarElement | ImageElement | AudioElement
+
+
+def _is_nonempty(elements: Sequence[object]) -> bool:
+    return bool(elements)
+
+
+class TalkingAvatar(VideoOperation):
+    """Let an avatar say a recording, in a picture of your making."""
+
+    path = "v3/talkingavatar/create"
+    docs = TALKING_AVATAR_PAGE
+
+    avatar_from: Literal[2, 3]
+    """2 for Akool's avatars, 3 for the account's own and for one given by its URL."""
+    elements: Annotated[Sequence[Element], Rule("must hold at least one element", _is_nonempty)]
+    """What the video is made of; dicts of the same shape are taken too."""
+    width: Literal[3840] = 3840
+    """Width of the video in pixels; there is no choice (T28)."""
+    height: Literal[2160] = 2160
+    """Height of the video in pixels; there is no choice (T28)."""
+
+    def check(self) -> None:
+        """Match the avatars to where they are said to come from."""
+        for index, element in enumerate(self.elements):
+            own = isinstance(element, AvatarElement) and element.url is not None
+            if own and self.avatar_from != 3:  # noqa: PLR2004 - the page's number for own avatars
+                raise self.refuse(f"elements[{index}].url", "needs avatar_from=3")
+
+
+class SpokenLanguage(Value):
+    """A language that videos are translated from and into."""
+
+    lang_code: str
+    """What `video.translate` takes."""
+    lang_name: str = ""
+    url: str = ""
+    """Address of its icon."""
+
+
+class ListLanguages(Query[tuple[SpokenLanguage, ...]]):
+    """List the languages that videos are translated from and into."""
+
+    path = "v3/language/list"
+    docs = TRANSLATION_PAGE
+    parse = Rows(SpokenLanguage, key="lang_list")
+
+
+class VideoNamespace(Namespace, title="video"):
+    """Lip sync, translation, talking photos and talking avatars."""
+
+    lip_sync = submits(LipSync)
+    translate = submits(TranslateVideo)
+    talking_photo = submits(TalkingPhoto)
+    talking_avatar = submits(TalkingAvatar)
+    get = calls(GetVideo)
+    languages = calls(ListLanguages)
