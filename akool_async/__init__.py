@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from akool_async import endpoints, errors
     from akool_async.backoff import Backoff
-    from akool_async.client import Akool, Metrics
+    from akool_async.client import Akool
     from akool_async.endpoint import Command, Endpoint, Operation, Query, Snapshot, Status
     from akool_async.endpoints import Face
     from akool_async.engine import Limits
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from akool_async.job import Job
     from akool_async.result import Result
     from akool_async.retry import Retry
+    from akool_async.runtime import Metrics
     from akool_async.transport import Timeout
 
 __version__ = "0.1.0"
@@ -66,7 +67,7 @@ _HOMES = {
     "Face": "endpoints",
     "Job": "job",
     "Limits": "engine",
-    "Metrics": "client",
+    "Metrics": "runtime",
     "Operation": "endpoint",
     "Query": "endpoint",
     "Result": "result",

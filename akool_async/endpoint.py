@@ -194,6 +194,8 @@ class Endpoint(Input, Generic[T]):
     path: ClassVar[str]
     """Below `root`, as Akool's page prints it."""
     root: ClassVar[str] = "/api/open/"
+    host: ClassVar[str] = "api"
+    """Which of the client's hosts it lives on: `api`, `detect` or `legacy_detect`."""
     envelope: ClassVar[Envelope] = wire.AKOOL
     name: ClassVar[str] = ""
     """Dotted name, given where the endpoint is bound to a namespace."""
@@ -229,7 +231,7 @@ class Endpoint(Input, Generic[T]):
             APIError: Akool said no.
             ReplyError: the reply cannot be read.
         """
-        data = wire.decode(response, self.envelope, self.label)
+        data = wire.decode(response, self.envelope, self.label, self.docs)
         try:
             return self.parse(data)
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:

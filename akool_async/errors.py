@@ -80,14 +80,27 @@ class APIError(AkoolError):
     retry_after: float | None = None
     attempts: int = 1
 
-    def __init__(self, code: int, msg: str, *, endpoint: str = "", http_status: int = 200) -> None:
-        meaning = meaning_of(endpoint, code)
-        said = f"{msg} ({meaning})" if meaning and meaning.lower() != msg.lower() else msg
+    def __init__(
+        self,
+        code: int,
+        msg: str,
+        *,
+        endpoint: str = "",
+        http_status: int = 200,
+        meaning: str = "",
+    ) -> None:
+        said = _said(msg, meaning)
         super().__init__(f"{endpoint or 'Akool'}: {said} [code {code}, HTTP {http_status}]")
         self.code = code
         self.msg = msg
         self.endpoint = endpoint
         self.http_status = http_status
+
+
+def _said(msg: str, meaning: str) -> str:
+    if not msg or msg.lower() == meaning.lower():
+        return meaning or "no reason given"
+    return f"{msg} ({meaning})" if meaning else msg
 
 
 class AuthenticationError(APIError):
@@ -337,22 +350,83 @@ CODES: Mapping[int, CodeMeaning] = {
 }
 """Akool's ErrorCode page (https://docs.akool.com/ai-tools-suite/error-code), row by row."""
 
-ENDPOINT_CODES: Mapping[tuple[str, int], CodeMeaning] = {}
-"""Codes that mean something else at one endpoint (T27), by its dotted name."""
+_SENTENCES: Mapping[int, str] = {
+    1003: "Parameter error or Parameter can not be empty",
+    1005: "Operation is too frequent",
+    1006: "Your quota is not enough",
+    1007: "The number of people who can have their faces changed cannot exceed 8",
+    1008: "The content you get does not exist",
+    1009: "You do not have permission to operate",
+    1010: "You can not operate this content",
+    1101: "Invalid authorization or The request token has expired",
+    1102: "Authorization cannot be empty",
+    1200: "The account has been banned",
+    1201: "create audio error, please try again later",
+    1202: "The same video cannot be translated lipSync in the same language more than 1 times",
+    1203: "video should be with audio",
+    1204: "Your video duration is exceed 60s!",
+    1205: "Create video error, please try again later",
+    1207: "The video you are using exceeds the size limit allowed by the system by 300M",
+    1209: "Please upload a video in another encoding format",
+    1210: "The video you are using exceeds the value allowed by the system by 60fp",
+    1211: "Create lipsync error, please try again later",
+}
+"""How the tables on the endpoints' own pages put it, where they agree."""
+
+
+def _page(*codes: int, **others: str) -> Mapping[int, CodeMeaning]:
+    sentences = {code: _SENTENCES[code] for code in codes}
+    sentences |= {int(name.removeprefix("c")): sentence for name, sentence in others.items()}
+    return {code: CodeMeaning(CODES[code].error, text) for code, text in sentences.items()}
+
+
+_SITE = "https://docs.akool.com"
+_SWAPS = _page(1003, 1005, 1006, 1007, 1101, 1102, 1200)
+_LIVE = _page(
+    *(1003, 1008, 1009, 1101, 1102, 1200, 1201, 1202, 1203, 1204, 1205, 1207, 1209, 1210, 1211)
+)
+
+PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
+    f"{_SITE}/authentication/usage": _page(1101, 1102, 1200),
+    f"{_SITE}/ai-tools-suite/background-change": _SWAPS,
+    f"{_SITE}/ai-tools-suite/faceswap": _SWAPS,
+    f"{_SITE}/ai-tools-suite/image-generate": _page(
+        *(1003, 1008, 1009, 1010, 1101, 1102, 1200),
+        c1108="image generate error,please try again later",
+    ),
+    f"{_SITE}/ai-tools-suite/jarvis-moderator": _page(
+        1003, 1008, 1009, 1101, 1102, 1200, 1201, 1202, 1203
+    ),
+    f"{_SITE}/ai-tools-suite/lip-sync": _LIVE,
+    f"{_SITE}/ai-tools-suite/live-avatar": _LIVE,
+    f"{_SITE}/ai-tools-suite/reage": _SWAPS,
+    f"{_SITE}/ai-tools-suite/talking-avatar": {
+        **_page(1003, 1006, 1102, 1200, 1201),
+        # T27: elsewhere 1109 says that the account does not exist.
+        1109: _processing("create avatar video error"),
+    },
+    f"{_SITE}/ai-tools-suite/talking-photo": _page(
+        *(1003, 1008, 1009, 1101, 1102, 1200, 1201),
+        c1015="Create video error, please try again later",
+    ),
+    f"{_SITE}/ai-tools-suite/video-translation": _page(
+        *(1003, 1008, 1009, 1101, 1102, 1200, 1201, 1202, 1203, 1204, 1205, 1207, 1209),
+        c1210="The video you are using exceeds the value allowed by the system by 30fp",
+    ),
+}
+"""Each page's own table of codes; an endpoint's page decides before `CODES` does."""
 
 _UNKNOWN = CodeMeaning(APIError, "")
 
 
-def _look_up(endpoint: str, code: int) -> CodeMeaning:
-    return ENDPOINT_CODES.get((endpoint, code)) or CODES.get(code, _UNKNOWN)
+def meaning_of(page: str, code: int) -> CodeMeaning:
+    """Return what a code means at the endpoints of a page."""
+    return PAGE_CODES.get(page, {}).get(code) or CODES.get(code, _UNKNOWN)
 
 
-def meaning_of(endpoint: str, code: int) -> str:
-    """Return Akool's own sentence for a code, or an empty string."""
-    return _look_up(endpoint, code).sentence
-
-
-def api_error(code: int, msg: str, *, endpoint: str = "", http_status: int = 200) -> APIError:
+def api_error(
+    code: int, msg: str, *, endpoint: str = "", http_status: int = 200, page: str = ""
+) -> APIError:
     """Build the error that a code stands for; `APIError` itself where it is unknown."""
-    cls = _look_up(endpoint, code).error
-    return cls(code, msg, endpoint=endpoint, http_status=http_status)
+    cls, meaning = meaning_of(page, code)
+    return cls(code, msg, endpoint=endpoint, http_status=http_status, meaning=meaning)

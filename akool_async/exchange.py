@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from typing import TypeVar
 
 from akool_async.auth import Signer
@@ -28,14 +29,14 @@ class Exchange:
         transport: Transport,
         signer: Signer,
         *,
-        base_url: str,
+        hosts: Mapping[str, str],
         retry: Retry,
         clock: Clock,
         requests: Counter[str],
     ) -> None:
         self._transport = transport
         self._signer = signer
-        self._base_url = base_url
+        self._hosts = hosts
         self._retry = retry
         self._clock = clock
         self._requests = requests
@@ -87,7 +88,7 @@ class Exchange:
         self._requests[label] += 1
         try:
             response = await self._transport.send(
-                self._base_url, endpoint.encode(), header, delivery
+                self._hosts[endpoint.host], endpoint.encode(), header, delivery
             )
         except TransportError as error:
             error.endpoint = label
@@ -96,4 +97,5 @@ class Exchange:
 
     async def close(self) -> None:
         """Let go of all connections."""
+        await self._signer.close()
         await self._transport.close()

@@ -13,6 +13,7 @@ from akool_async.paging import Page, Paged
 P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S", bound=Snapshot)
+M = TypeVar("M", bound=Callable[..., Any])
 
 ENDPOINTS: dict[str, type[Endpoint[Any]]] = {}
 """Every endpoint that is bound to a namespace, by dotted name."""
@@ -93,7 +94,13 @@ def lists(
     return _bound(method, query)
 
 
-M = TypeVar("M", bound=Callable[..., Any])
+def sends(endpoint: type[Endpoint[Any]]) -> Callable[[M], M]:
+    """Mark a method written by hand as the one that sends `endpoint`."""
+
+    def mark(method: M) -> M:
+        return _bound(method, endpoint)
+
+    return mark
 
 
 def _bound(method: M, endpoint: Callable[..., Any]) -> M:

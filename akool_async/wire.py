@@ -6,7 +6,9 @@ may be anything, and a decoder that wants both at once hides the error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,8 +18,10 @@ import msgspec
 from msgspec import Raw
 
 from akool_async.errors import (
+    CODES,
     APIError,
     AuthenticationError,
+    DetectionError,
     InvalidRequest,
     PermissionDenied,
     RateLimited,
@@ -38,6 +42,10 @@ class HttpRequest(Value):
     body: bytes | None = None
     """JSON, or nothing."""
 
+    def __repr__(self) -> str:
+        # The exchange of an id and secret carries the secret in its body.
+        return f"HttpRequest({self.method} {self.path}, {len(self.body or b'')} bytes)"
+
 
 class HttpResponse(Value):
     """One HTTP response, read whole."""
@@ -46,6 +54,10 @@ class HttpResponse(Value):
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+
+    def __repr__(self) -> str:
+        # The same exchange is answered with a token.
+        return f"HttpResponse({self.status}, {len(self.body)} bytes)"
 
 
 class Opened(Value):
@@ -64,6 +76,8 @@ class Envelope(Value):
     msg: str = "msg"
     data: str | None = "data"
     """Where the data is; `None` if it lies beside the code."""
+    refusal: Callable[..., APIError] = api_error
+    """Makes the error of a code that is not success."""
 
     def open(self, body: bytes) -> Opened:
         """Split a body into verdict and data.
@@ -74,7 +88,7 @@ class Envelope(Value):
         head = _HEAD.decode(body)
         code = msgspec.convert(_value(head.get(self.code)), int, strict=False)
         data = Raw(body) if self.data is None else head.get(self.data, _NULL)
-        return Opened(code=code, msg=str(_value(head.get(self.msg)) or ""), data=data)
+        return Opened(code=code, msg=_sentence(head.get(self.msg)), data=data)
 
 
 _NULL = Raw(b"null")
@@ -85,11 +99,32 @@ def _value(raw: Raw | None) -> Any:
     return None if raw is None else msgspec.json.decode(raw)
 
 
+def _sentence(raw: Raw | None) -> str:
+    try:
+        return str(_value(raw) or "")
+    except (msgspec.MsgspecError, UnicodeDecodeError):  # a sick sentence leaves the verdict alone
+        return ""
+
+
 AKOOL = Envelope()
 """`{code, msg, data}`, 1000 for success: nearly every page."""
 
 AKOOL_FLAT = Envelope(data=None)
 """`{code, ...}` with the data beside the code: getToken (T1)."""
+
+
+def _detection_error(code: int, msg: str, *, page: str, **about: Any) -> APIError:
+    return (
+        api_error(code, msg, page=page, **about)
+        if code in CODES
+        else DetectionError(code, msg, **about)
+    )
+
+
+AKOOL_DETECTION = Envelope(
+    success=0, code="error_code", msg="error_msg", data=None, refusal=_detection_error
+)
+"""`{error_code, error_msg, ...}` with the data beside them, 0 for success: face detection."""
 
 
 def encode(method: str, path: str, fields: Mapping[str, Any]) -> HttpRequest:
@@ -114,7 +149,7 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def decode(response: HttpResponse, envelope: Envelope, endpoint: str) -> Raw:
+def decode(response: HttpResponse, envelope: Envelope, endpoint: str, page: str = "") -> Raw:
     """Return the data of a successful reply. A readable envelope decides, whatever HTTP says.
 
     Raises:
@@ -126,16 +161,19 @@ def decode(response: HttpResponse, envelope: Envelope, endpoint: str) -> Raw:
         raise _without_envelope(response, endpoint)
     if opened.code == envelope.success:
         return opened.data
-    error = api_error(opened.code, opened.msg, endpoint=endpoint, http_status=response.status)
+    error = envelope.refusal(
+        opened.code, opened.msg, endpoint=endpoint, http_status=response.status, page=page
+    )
     error.retry_after = retry_after(response.headers)
     raise error
 
 
 def _opened(response: HttpResponse, envelope: Envelope) -> Opened | None:
-    try:
-        return envelope.open(response.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+    # What stands before the endpoint, such as the check of credentials, answers in Akool's own.
+    for each in dict.fromkeys((envelope, AKOOL)):
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return each.open(response.body)
+    return None
 
 
 _REFUSALS: Mapping[int, type[APIError]] = {
@@ -153,7 +191,7 @@ def _without_envelope(response: HttpResponse, endpoint: str) -> APIError | Reply
     refusal = _REFUSALS.get(status)
     if status == 503 and wait is not None:  # noqa: PLR2004 - Service Unavailable, but come again
         refusal = RateLimited
-    excerpt = response.body[:EXCERPT_LENGTH].decode("utf-8", "replace")
+    excerpt = excerpt_of(response)
     if refusal is not None:
         error: APIError | ReplyError = refusal(
             0, excerpt or f"HTTP {status}", endpoint=endpoint, http_status=status
@@ -164,6 +202,15 @@ def _without_envelope(response: HttpResponse, endpoint: str) -> APIError | Reply
         )
     error.retry_after = wait
     return error
+
+
+_TOKEN = re.compile(rb'("[^"]*(?:token|secret|key)[^"]*"\s*:\s*")[^"]*', re.IGNORECASE)
+
+
+def excerpt_of(response: HttpResponse) -> str:
+    """Return the beginning of a reply's body for an error to show, without tokens and secrets."""
+    shown = _TOKEN.sub(rb"\1***", response.body[: 8 * EXCERPT_LENGTH])
+    return shown[:EXCERPT_LENGTH].decode("utf-8", "replace")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

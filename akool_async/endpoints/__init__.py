@@ -24,10 +24,11 @@ from akool_async.endpoints.avatar import (
     ListedAvatar,
     UploadAvatar,
 )
+from akool_async.endpoints.detection import Box, DetectFaces, Detection, LegacyDetectFaces
+from akool_async.endpoints.face import Face
 from akool_async.endpoints.faceswap import (
     CancelFaceswaps,
     DeleteFaceswaps,
-    Face,
     Faceswap,
     FaceswapNamespace,
     GetFaceswaps,
@@ -93,12 +94,15 @@ __all__ = [
     "AvatarElement",
     "AvatarNamespace",
     "AvatarType",
+    "Box",
     "Button",
     "CancelFaceswaps",
     "CloseSession",
     "ContentType",
     "Credit",
     "DeleteFaceswaps",
+    "DetectFaces",
+    "Detection",
     "Face",
     "Faceswap",
     "FaceswapNamespace",
@@ -117,6 +121,7 @@ __all__ = [
     "ImageFaceswap",
     "ImageNamespace",
     "ImageReage",
+    "LegacyDetectFaces",
     "LipSync",
     "ListAvatars",
     "ListLanguages",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
@@ -9,40 +10,26 @@ from typing import Annotated
 from msgspec import field
 
 from akool_async.endpoint import Command, Family, Nothing, Operation, Query, Reply, Rows, Status
-from akool_async.namespace import Namespace, calls, submits
+from akool_async.endpoints.detection import (
+    DetectFaces,
+    Detection,
+    LegacyDetectFaces,
+    picture_text,
+)
+from akool_async.endpoints.face import Face, Faces
+from akool_async.namespace import Namespace, calls, sends, submits
 from akool_async.result import Result
-from akool_async.value import CommaSeparated, Flag, Input, Rule, Url, WebhookUrl
+from akool_async.value import CommaSeparated, Flag, Rule, Url, WebhookUrl
 
 PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
-MOST_FACES = 8
-"""Akool swaps no more faces in one picture or video (code 1007)."""
 
 
 def _are_ids(ids: Sequence[str]) -> bool:
     return bool(ids) and all(each and "," not in each for each in ids)
 
 
-def _are_few(faces: Sequence[object]) -> bool:
-    return 1 <= len(faces) <= MOST_FACES
-
-
 Ids = Annotated[CommaSeparated, Rule("must hold at least one id, without commas", _are_ids)]
 """Ids of jobs, `_id` unless the field says otherwise."""
-
-
-class Face(Input, kw_only=False, omit_defaults=True):
-    """A face: where its picture is, and where in that picture it is."""
-
-    path: Url
-    """Picture that shows this face alone, such as a crop that detection made."""
-    opts: str | None = None
-    """Its landmarks: four points `x,y` in pixels, joined by colons, as in
-    `262,175:363,175:313,215:272,279`. Detection's `landmarks_str` belongs to the whole
-    picture, its `crop_landmarks` to the crop (T21). Required as soon as there is more
-    than one face."""
-
-
-Faces = Annotated[Sequence[Face], Rule(f"must hold 1 to {MOST_FACES} faces", _are_few)]
 
 
 class Faceswap(Result):
@@ -187,6 +174,33 @@ class FaceswapNamespace(Namespace, title="faceswap"):
 
     image = submits(ImageFaceswap)
     video = submits(VideoFaceswap)
+    detect_legacy = calls(LegacyDetectFaces)
     results = calls(GetFaceswaps)
     delete = calls(DeleteFaceswaps)
     cancel = calls(CancelFaceswaps)
+
+    @sends(DetectFaces)
+    async def detect(
+        self,
+        *,
+        image_url: str | None = None,
+        img: bytes | os.PathLike[str] | str | None = None,
+        single_face: bool = False,
+        legacy: bool = False,
+    ) -> Detection:
+        """Find the faces in a picture, ready to be passed to a swap or a reage.
+
+        Args:
+            image_url: The picture's address.
+            img: The picture itself: its bytes, its path, or its base64 text.
+            single_face: Whether to return the largest face only.
+            legacy: Whether to ask Akool's older host, which makes no crops.
+
+        Raises:
+            DetectionError: Akool could not look at the picture.
+            InvalidInput: neither picture was given.
+        """
+        endpoint = LegacyDetectFaces if legacy else DetectFaces
+        text = await picture_text(img)
+        query = endpoint(image_url=image_url, img=text, single_face=single_face)
+        return await self._executor.call(query)

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from akool_async.endpoints.face import Faces
 from akool_async.endpoints.faceswap import (
     CancelFaceswaps,
     DeleteFaceswaps,
-    Faces,
     FaceswapOperation,
     GetFaceswaps,
     check_landmarks,

@@ -1,0 +1,189 @@
+"""Face detection: where the faces in a picture are, ready to be swapped or aged."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import anyio
+import msgspec
+from msgspec import Meta, Raw, field
+
+from akool_async import wire
+from akool_async.endpoint import Command, Reply
+from akool_async.endpoints.face import MOST_FACES, Face
+from akool_async.errors import DetectionError
+from akool_async.value import Url, Value
+from akool_async.wire import HttpResponse
+
+_POINTS = 4
+"""How many landmarks Akool's `opts` holds; detection may print six, the last two empty (T21)."""
+
+_LONGEST_PATH = 4096
+
+
+class Box(Value):
+    """A rectangle in a picture, in pixels from its upper left corner (T15)."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Detection(Value):
+    """The faces in a picture."""
+
+    faces: tuple[Face, ...] = ()
+    """Ready to pass on. Each is its crop, where Akool made one, with landmarks in the crop;
+    else the whole picture, with landmarks in that. Empty for an uploaded picture of which
+    Akool made no crops: nothing there has an address."""
+    boxes: tuple[Box, ...] = ()
+    """Where each face is in the picture."""
+    landmarks: tuple[str, ...] = ()
+    """Each face's four points in the picture, as `Face.opts` takes them."""
+
+    def swappable(self, picture: str) -> tuple[Face, ...]:
+        """Return the faces, if they can be swapped or aged.
+
+        Args:
+            picture: What to call the picture in an error.
+
+        Raises:
+            DetectionError: there is none, or there are more than 8.
+        """
+        found = len(self.faces)
+        problem = ""
+        if not found:
+            problem = f"no face was found in the {picture}"
+        elif found > MOST_FACES:
+            problem = f"{found} faces were found in the {picture}; Akool takes {MOST_FACES}"
+        if problem:
+            raise DetectionError(0, problem, endpoint="faceswap.detect")
+        return self.faces
+
+
+class _Frame(Value):
+    """One picture, or one frame of a video, as both endpoints print it."""
+
+    landmarks: tuple[Any, ...] = ()
+    landmarks_str: tuple[str, ...] = ()
+    region: tuple[tuple[float, float, float, float], ...] = ()
+    face_urls: tuple[str, ...] = ()
+    crop_landmarks: tuple[Any, ...] = ()
+
+    def detection(self, picture: str | None) -> Detection:
+        points = tuple(map(landmark_text, self.landmarks_str or self.landmarks))
+        return Detection(
+            faces=self._crops() or _faces_in(picture, points),
+            boxes=tuple(Box(x=x, y=y, width=w, height=h) for x, y, w, h in self.region),
+            landmarks=points,
+        )
+
+    def _crops(self) -> tuple[Face, ...]:
+        marks = tuple(map(landmark_text, self.crop_landmarks))
+        if not self.face_urls or len(marks) != len(self.face_urls):
+            return ()
+        return tuple(Face(url, opts=opts) for url, opts in zip(self.face_urls, marks, strict=True))
+
+
+def _faces_in(picture: str | None, points: Sequence[str]) -> tuple[Face, ...]:
+    return () if picture is None else tuple(Face(picture, opts=opts) for opts in points)
+
+
+def landmark_text(points: Any) -> str:
+    """Return four points as Akool's `opts` writes them: `x,y` joined by colons (T21)."""
+    if isinstance(points, str):
+        return ":".join(points.split(":")[:_POINTS])
+    pairs = (point if isinstance(point, str) else f"{point[0]},{point[1]}" for point in points)
+    return ":".join([*pairs][:_POINTS])
+
+
+class _FrameReply(Reply[_Frame]):
+    """The reply is the frame itself, or holds frames by number."""
+
+    def __call__(self, data: Raw, /) -> _Frame:
+        document: Mapping[str, Any] = msgspec.json.decode(data, type=dict[str, Any])
+        if "faces_obj" not in document:
+            return super().__call__(data)
+        frames = msgspec.convert(document["faces_obj"], dict[int, _Frame], strict=False)
+        in_order = (frames[number] for number in sorted(frames))
+        # A video shows the same faces in each frame: the first that shows any will do.
+        return next((frame for frame in in_order if frame.region or frame.face_urls), _Frame())
+
+
+_FRAME: Any = _FrameReply(_Frame)
+
+
+class _Detect(Command[Detection]):
+    root = "/"
+    envelope = wire.AKOOL_DETECTION
+    repeatable = True
+    parse = _FRAME
+
+    image_url: Url | None = None
+    """The picture's address."""
+    img: Annotated[str, Meta(min_length=1)] | None = None
+    """The picture itself, in base64 or as a data URI."""
+    single_face: bool = False
+    """Whether to return the largest face only."""
+
+    def check(self) -> None:
+        """Require a picture; where both are given, Akool takes the address."""
+        if self.image_url is None and self.img is None:
+            raise self.refuse("image_url", "must be given, or else img")
+
+    def decode(self, response: HttpResponse) -> Detection:
+        """Return the faces, each with the address of its picture."""
+        frame: Any = super().decode(response)
+        detection: Detection = frame.detection(self.image_url)
+        return detection
+
+
+class DetectFaces(_Detect):
+    """Find the faces in a picture, or in a video."""
+
+    host = "detect"
+    path = "interface/detect-api/detect_faces"
+    docs = "https://docs.akool.com/ai-tools-suite/face-detection/detect-faces"
+
+    image_url: Url | None = field(name="url", default=None)
+    """The picture's, or video's, address."""
+    num_frames: Annotated[int, Meta(ge=1, le=100)] = 5
+    """Of a video: how many frames to look at, at most 100 (T35)."""
+    return_face_url: bool = True
+    """Whether to make a crop of each face, which is what a swap works best with."""
+
+
+class LegacyDetectFaces(_Detect):
+    """Find the faces in a picture, on Akool's older host.
+
+    Its address is `https://sg3.akool.com/detect`; Akool calls it legacy.
+    """
+
+    host = "legacy_detect"
+    path = "detect"
+    docs = "https://docs.akool.com/ai-tools-suite/faceswap"
+
+
+async def picture_text(picture: bytes | os.PathLike[str] | str | None) -> str | None:
+    """Return a picture as the wire takes it: bytes and files become base64.
+
+    A text is the path of a file if there is one, and base64 or a data URI otherwise.
+    """
+    if isinstance(picture, str) and not await _is_file(picture):
+        return picture
+    if isinstance(picture, (str, os.PathLike)):
+        picture = await anyio.Path(picture).read_bytes()
+    return None if picture is None else base64.b64encode(picture).decode()
+
+
+async def _is_file(text: str) -> bool:
+    if len(text) > _LONGEST_PATH or "\0" in text or text.startswith("data:"):
+        return False
+    try:
+        return await anyio.Path(text).is_file()
+    except OSError:  # such as a name that is too long for a file
+        return False

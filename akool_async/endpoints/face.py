@@ -1,0 +1,31 @@
+"""A face, as every endpoint that swaps or ages faces takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from akool_async.value import Input, Rule, Url
+
+MOST_FACES = 8
+"""Akool swaps no more faces in one picture or video (code 1007)."""
+
+
+class Face(Input, kw_only=False, omit_defaults=True):
+    """A face: where its picture is, and where in that picture it is."""
+
+    path: Url
+    """Picture that shows this face alone, such as a crop that detection made."""
+    opts: str | None = None
+    """Its landmarks: four points `x,y` in pixels, joined by colons, as in
+    `262,175:363,175:313,215:272,279`. Detection's `landmarks_str` belongs to the whole
+    picture, its `crop_landmarks` to the crop (T21). Required as soon as there is more
+    than one face."""
+
+
+def _are_few(faces: Sequence[object]) -> bool:
+    return 1 <= len(faces) <= MOST_FACES
+
+
+Faces = Annotated[Sequence[Face], Rule(f"must hold 1 to {MOST_FACES} faces", _are_few)]
+"""One to eight faces."""

@@ -1,0 +1,373 @@
+"""What every client offers, whoever the vendor is: calls, jobs, and one runtime per loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, ClassVar, Final, Self, TypeVar, cast, overload
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from akool_async import token as tokens
+from akool_async.auth import Credentials, Signer
+from akool_async.backoff import Backoff
+from akool_async.clock import Clock, LoopClock
+from akool_async.endpoint import Endpoint, Operation, Snapshot
+from akool_async.engine import Engine, Flight, Limits
+from akool_async.errors import InvalidInput, InvalidToken
+from akool_async.exchange import Exchange
+from akool_async.fanout import Request, Requests, run_all
+from akool_async.job import Job
+from akool_async.media import SessionDownloader
+from akool_async.result import Result
+from akool_async.retry import Retry
+from akool_async.transport import AiohttpTransport, Timeout
+from akool_async.value import Value
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Snapshot)
+
+JOB_TIMEOUT: Final = 4 * 3600.0
+"""Seconds; Akool's own message speaks of three hours."""
+
+
+class _Default:
+    """The type of `DEFAULT`."""
+
+    def __repr__(self) -> str:
+        return "<the client's>"
+
+
+DEFAULT: Final = _Default()
+"""Stands for the client's own setting, where `None` means something else."""
+
+
+class Metrics(Value):
+    """What a client has done so far."""
+
+    requests: Mapping[str, int]
+    """HTTP requests sent, by endpoint."""
+    queued: int
+    """Jobs that wait for a place."""
+    in_flight: int
+    """Jobs at the vendor now."""
+    peak_in_flight: int
+    """The most that were there at once."""
+
+
+class Client:
+    """Calls endpoints and runs jobs; a vendor's own client adds names to it."""
+
+    operations: ClassVar[Mapping[str, type[Operation[Any]]]] = {}
+    """The operations whose jobs can be resumed by token, by dotted name."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        hosts: Mapping[str, str],
+        *,
+        max_concurrency: int,
+        timeout: float | Timeout,
+        job_timeout: float | Mapping[str, float | None] | None,
+        retry: Retry | None,
+        backoff: Backoff | Mapping[str, Backoff] | None,
+        limits: Limits | None,
+        session: aiohttp.ClientSession | None,
+        clock: Clock | None,
+    ) -> None:
+        self._credentials = credentials
+        self._hosts = hosts
+        self._max_concurrency = _checked_count("max_concurrency", max_concurrency)
+        self._timeout = timeout if isinstance(timeout, Timeout) else Timeout(total=timeout)
+        self._job_timeout = self._checked_job_timeout(job_timeout)
+        self._retry = retry or Retry()
+        self._backoff = backoff
+        self._limits = limits or Limits()
+        self._session = session
+        self._clock = clock or LoopClock()
+        self._requests: Counter[str] = Counter()
+        self._runtimes: dict[asyncio.AbstractEventLoop, Runtime] = {}
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._hosts['api']}, {self._credentials.kind}>"
+
+    async def __aenter__(self) -> Self:
+        self._closed = False
+        self._runtime("entering")
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self, grace: float = 5.0) -> None:
+        """End all jobs and let go of all connections; the client may be entered again.
+
+        Jobs end with `ClientClosed`; those that Akool has accepted go on there, and their
+        tokens still work. Creates already sent are awaited first.
+
+        Args:
+            grace: Seconds to wait for their answers; without one such a job ends with
+                `CreateOutcomeUnknown`.
+        """
+        self._closed = True
+        runtime = self._runtimes.pop(asyncio.get_running_loop(), None)
+        if runtime is not None:
+            await runtime.close(grace)
+
+    async def call(self, endpoint: Endpoint[T], /) -> T:
+        """Send a query or command and return what its reply means.
+
+        Raises:
+            APIError: Akool said no.
+            TransportError: no usable answer came.
+            TypeError: it is an operation; those are submitted.
+        """
+        if isinstance(endpoint, Operation):
+            raise TypeError(f"{endpoint.label} starts a job: use akool.submit()")
+        endpoint = endpoint.filled_in(lambda: self._credentials.pair)
+        return await self._runtime(endpoint.label).exchange.send(endpoint)
+
+    def submit(
+        self,
+        request: Operation[S],
+        /,
+        *,
+        key: str | None = None,
+        timeout: float | _Default | None = DEFAULT,
+        priority: int = 0,
+    ) -> Job[S]:
+        """Start a job; returns at once, and the job runs whether awaited or not.
+
+        Args:
+            request: An operation, such as `ImageReage(...)`.
+            key: One key is one create, also after a crash. Needs a journal.
+            timeout: Seconds from acceptance to the end of the job, `None` for no end.
+            priority: Among jobs that wait for a place, higher goes first.
+
+        Raises:
+            RuntimeError: no event loop runs here, or the client is closed.
+            ValueError: a key was given, and the client has no journal.
+        """
+        if not isinstance(cast("Any", request), Operation):
+            raise TypeError(f"a job is started by an operation, not by {type(request).__name__}")
+        if key is not None:
+            raise ValueError("key= needs a journal")
+        runtime = self._runtime(type(request).__name__)
+        seconds = (
+            self._timeout_of(request.label)
+            if isinstance(timeout, _Default)
+            else _checked_seconds("timeout", timeout)
+        )
+        flight = Flight(request.label, request.family, request, timeout=seconds)
+        runtime.engine.submit(flight, priority=priority)
+        return Job(flight, runtime.engine)
+
+    def map(
+        self, requests: Requests[S], /, *, ordered: bool = False
+    ) -> AsyncGenerator[Job[S], None]:
+        """Run a stream of requests; yield each job once it has ended.
+
+        The stream is read lazily, a little ahead of what runs, and no job costs a task.
+        Leaving the iteration early drops what is queued; what was sent is watched on.
+
+        Args:
+            requests: Requests, or pairs of key and request, from any iterable or async
+                iterable.
+            ordered: Yield in the order of the requests, not as the jobs end.
+        """
+        return run_all(requests, self._submit_one, ordered=ordered, ahead=2 * self._max_concurrency)
+
+    def _submit_one(self, request: Request[S]) -> Job[S]:
+        if isinstance(request, tuple):
+            key, operation = request
+            return self.submit(operation, key=key)
+        return self.submit(request)
+
+    @overload
+    def job(self, token: str, operation: type[Operation[S]]) -> Job[S]: ...
+    @overload
+    def job(self, token: str) -> Job[Any]: ...
+    def job(self, token: str, operation: type[Operation[Any]] | None = None) -> Job[Any]:
+        """Watch a job on, in any process, by its token.
+
+        Args:
+            token: A job's `.token`, or an error's.
+            operation: The class of its request, for the type of its result.
+
+        Raises:
+            InvalidToken: it is no token, or not one of that operation; no request is made.
+        """
+        reference = tokens.read(token)
+        cls = self.operations.get(reference.name)
+        if cls is None:
+            raise InvalidToken(f"the token is for {reference.name}, which is no operation")
+        if operation is not None and operation is not cls:
+            raise InvalidToken(f"the token is for {cls.__name__}, not {operation.__name__}")
+        runtime = self._runtime("akool.job(token)")
+        flight: Flight[Any] = Flight(
+            reference.name, cls.family, None, timeout=self._timeout_of(reference.name)
+        )
+        return Job(runtime.engine.resume(flight, reference), runtime.engine)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What the client has done so far; places are those of the running loop."""
+        runtime = self._runtimes.get(asyncio.get_running_loop())
+        engine = runtime.engine if runtime else None
+        return Metrics(
+            requests=dict(self._requests),
+            queued=engine.queued if engine else 0,
+            in_flight=engine.in_flight if engine else 0,
+            peak_in_flight=engine.peak_in_flight if engine else 0,
+        )
+
+    def _timeout_of(self, name: str) -> float | None:
+        if isinstance(self._job_timeout, Mapping):
+            return self._job_timeout.get(name, JOB_TIMEOUT)
+        return self._job_timeout
+
+    def _runtime(self, purpose: str) -> Runtime:
+        """Return what belongs to the running loop; made at the first use."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop is None:
+            raise RuntimeError(
+                f"no event loop is running; {purpose} needs one. A request can be built"
+                f" anywhere, and submitted later: akool_async.endpoints.{purpose}(...)"
+            )
+        if self._closed:
+            raise RuntimeError("the client is closed; enter it again with `async with`")
+        if loop not in self._runtimes:
+            self._runtimes = {
+                known: runtime for known, runtime in self._runtimes.items() if not known.is_closed()
+            }
+            self._runtimes[loop] = self._new_runtime()
+        return self._runtimes[loop]
+
+    def _new_runtime(self) -> Runtime:
+        backoffs: Mapping[str, Backoff] = {}
+        if isinstance(self._backoff, Mapping):
+            backoffs = self._backoff
+        backoff = self._backoff if isinstance(self._backoff, Backoff) else Backoff()
+        downloader = SessionDownloader(self._limits.downloads)
+        exchange = Exchange(
+            AiohttpTransport(self._timeout, self._session),
+            Signer(self._credentials, self._exchange_token, self._clock),
+            hosts=self._hosts,
+            retry=self._retry,
+            clock=self._clock,
+            requests=self._requests,
+        )
+        engine = Engine(
+            exchange,
+            clock=self._clock,
+            most_in_flight=self._max_concurrency,
+            limits=self._limits,
+            backoff=backoff,
+            backoffs=backoffs,
+            furnish=lambda flight, result: self._linked(flight, result, downloader),
+        )
+        return Runtime(exchange, engine, downloader)
+
+    def _linked(self, flight: Flight[Any], result: Any, downloader: SessionDownloader) -> Any:
+        """Give a result what it needs to be saved, and to start jobs from."""
+        if not isinstance(result, Result):
+            return result
+        linked = result.linked(downloader, flight.created_at)
+        vars(linked)["executor"] = self
+        return linked
+
+    async def _exchange_token(self) -> str:
+        """Return a fresh bearer token, where the vendor has such."""
+        raise NotImplementedError
+
+    def _checked_job_timeout(
+        self, value: float | Mapping[str, float | None] | None
+    ) -> float | Mapping[str, float | None] | None:
+        if not isinstance(value, Mapping):
+            return _checked_seconds("job_timeout", value)
+        for name in value:
+            if name not in self.operations:
+                raise InvalidInput(f"job_timeout[{name!r}]", name, "is no operation")
+        return {
+            name: _checked_seconds(f"job_timeout[{name!r}]", each) for name, each in value.items()
+        }
+
+
+class Runtime:
+    """What one event loop has of a client."""
+
+    def __init__(self, exchange: Exchange, engine: Engine, downloader: SessionDownloader) -> None:
+        self.exchange = exchange
+        self.engine = engine
+        self._downloader = downloader
+        self._closed = False
+        # The loop finishes asynchronous generators before it ends, so a client that is
+        # never closed, in a script's asyncio.run(), still leaves nothing open.
+        self._guard = self._close_with_loop()
+        with_first_step(self._guard)
+
+    async def close(self, grace: float) -> None:
+        """End all jobs and close all connections."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self.engine.close(grace)
+        finally:
+            await self._downloader.close()
+            await self.exchange.close()
+            await self._guard.aclose()
+
+    async def _close_with_loop(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await self.close(grace=0.0)
+
+
+def with_first_step(generator: AsyncGenerator[None, None]) -> None:
+    """Run an asynchronous generator up to its first `yield`, which must not wait."""
+    with suppress(StopIteration):
+        generator.__anext__().send(None)
+
+
+def _checked_count(field: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidInput(field, value, "must be a whole number of at least 1")
+    return value
+
+
+def _checked_seconds(field: str, value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise InvalidInput(field, value, "must be more than 0 seconds, or None")
+    return float(value)
+
+
+def checked_url(field: str, url: str) -> str:
+    """Return a scheme and host that credentials may be sent to.
+
+    Raises:
+        InvalidInput: it is something else, or not safe.
+    """
+    parts = urlsplit(url)
+    loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not parts.hostname or parts.scheme not in ({"https", "http"} if loopback else {"https"}):
+        raise InvalidInput(field, url, "must be https, or http on loopback")
+    if parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
+        raise InvalidInput(field, url, "must be a scheme and a host, and nothing else")
+    return f"{parts.scheme}://{parts.netloc}"
