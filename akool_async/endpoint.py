@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeAlias, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, ValidationError, field
@@ -278,3 +278,42 @@ class Operation(Command[S]):
     """A command that starts a job; its reply, the receipt, is the job's first snapshot."""
 
     family: ClassVar[Family[Any]]
+
+
+class Steps(Protocol):
+    """What a recipe may do on its way to its last operation."""
+
+    async def call(self, endpoint: Endpoint[T], /) -> T:
+        """Send a query or command."""
+        ...
+
+    async def run(self, operation: Operation[S], /) -> S:
+        """Run an operation, as a paid job of its own, to its result."""
+        ...
+
+
+class Recipe(Input, Generic[S]):
+    """Several steps that end in one operation, submitted and awaited like that operation.
+
+    A recipe holds no place under the limit while it prepares. Each paid step is a job of its
+    own, with its own place and token; the recipe's errors carry those tokens as `.steps`.
+    """
+
+    name: ClassVar[str] = ""
+    """Dotted name, given where the recipe is bound to a namespace."""
+    family: ClassVar[Family[Any]]
+    docs: ClassVar[str] = ""
+    """Address of the page that describes it."""
+
+    @property
+    def label(self) -> str:
+        """The dotted name, or the class's own where it is bound nowhere."""
+        return type(self).name or type(self).__name__
+
+    async def prepare(self, steps: Steps, /) -> Operation[S]:
+        """Take all steps but the last, and return that."""
+        raise NotImplementedError
+
+
+Startable: TypeAlias = Operation[S] | Recipe[S]
+"""What starts a job."""

@@ -20,6 +20,8 @@ class AkoolError(Exception):
 
     token: str | None = None
     """The token of the job this is about, if it has one: `akool.job(error.token)` goes on."""
+    steps: tuple[str, ...] = ()
+    """Tokens of the paid steps that came before, where the job was a recipe's."""
 
     _in_process: ClassVar[frozenset[str]] = frozenset()
 

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from akool_async.endpoint import Endpoint, Operation, Query, Snapshot
+from akool_async.endpoint import Endpoint, Operation, Query, Recipe, Snapshot, Startable
 from akool_async.job import Job
 from akool_async.paging import Page, Paged
 
@@ -22,11 +22,15 @@ OPERATIONS: dict[str, type[Operation[Any]]] = {}
 """Every operation, by dotted name."""
 
 
+RECIPES: dict[str, type[Recipe[Any]]] = {}
+"""Every recipe, by dotted name."""
+
+
 class Executor(Protocol):
     """The two things that can be done with an endpoint."""
 
-    def submit(self, request: Operation[S], /) -> Job[S]:
-        """Start an operation; return the job at once."""
+    def submit(self, request: Startable[S], /) -> Job[S]:
+        """Start an operation or a recipe; return the job at once."""
         ...
 
     async def call(self, endpoint: Endpoint[T], /) -> T:
@@ -50,10 +54,13 @@ class Namespace:
                 _register(f"{title}.{verb}", endpoint)
 
 
-def _register(name: str, endpoint: type[Endpoint[Any]]) -> None:
-    ENDPOINTS[name] = endpoint
+def _register(name: str, endpoint: type[Endpoint[Any] | Recipe[Any]]) -> None:
     # An endpoint offered in two namespaces keeps the name that it got first.
     endpoint.name = endpoint.name or name
+    if issubclass(endpoint, Recipe):
+        RECIPES[name] = endpoint
+        return
+    ENDPOINTS[name] = endpoint
     if issubclass(endpoint, Operation):
         OPERATIONS[name] = endpoint
 
@@ -71,7 +78,7 @@ def calls(
 
 
 def submits(
-    operation: Callable[P, Operation[S]],
+    operation: Callable[P, Startable[S]],
 ) -> Callable[Concatenate[Namespace, P], Job[S]]:
     """Make a method that builds `operation` from its arguments and starts it."""
 

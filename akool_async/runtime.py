@@ -16,7 +16,7 @@ from akool_async import token as tokens
 from akool_async.auth import Credentials, Signer
 from akool_async.backoff import Backoff
 from akool_async.clock import Clock, LoopClock
-from akool_async.endpoint import Endpoint, Operation, Snapshot
+from akool_async.endpoint import Endpoint, Operation, Recipe, Snapshot, Startable
 from akool_async.engine import Engine, Flight, Limits
 from akool_async.errors import InvalidInput, InvalidToken
 from akool_async.exchange import Exchange
@@ -139,7 +139,7 @@ class Client:
 
     def submit(
         self,
-        request: Operation[S],
+        request: Startable[S],
         /,
         *,
         key: str | None = None,
@@ -149,7 +149,7 @@ class Client:
         """Start a job; returns at once, and the job runs whether awaited or not.
 
         Args:
-            request: An operation, such as `ImageReage(...)`.
+            request: An operation, such as `ImageReage(...)`, or a recipe of several steps.
             key: One key is one create, also after a crash. Needs a journal.
             timeout: Seconds from acceptance to the end of the job, `None` for no end.
             priority: Among jobs that wait for a place, higher goes first.

@@ -33,6 +33,7 @@ from akool_async.endpoints.faceswap import (
     FaceswapNamespace,
     GetFaceswaps,
     ImageFaceswap,
+    SwapFaces,
     VideoFaceswap,
 )
 from akool_async.endpoints.image import (
@@ -52,7 +53,7 @@ from akool_async.endpoints.moderation import (
     GetAnalysis,
     ModerationNamespace,
 )
-from akool_async.endpoints.reage import ImageReage, ReageNamespace, VideoReage
+from akool_async.endpoints.reage import AgeFaces, ImageReage, ReageNamespace, VideoReage
 from akool_async.endpoints.streaming import (
     AgoraCredentials,
     CloseSession,
@@ -70,6 +71,8 @@ from akool_async.endpoints.video import (
     ImageElement,
     LipSync,
     ListLanguages,
+    SpeakingAvatar,
+    SpeakingPhoto,
     SpokenLanguage,
     TalkingAvatar,
     TalkingPhoto,
@@ -77,13 +80,15 @@ from akool_async.endpoints.video import (
     Video,
     VideoNamespace,
 )
-from akool_async.namespace import ENDPOINTS, OPERATIONS
+from akool_async.namespace import ENDPOINTS, OPERATIONS, RECIPES
 
 __all__ = [
     "ENDPOINTS",
     "OPERATIONS",
+    "RECIPES",
     "TTS",
     "Account",
+    "AgeFaces",
     "AgoraCredentials",
     "Analysis",
     "AnalyzeContent",
@@ -136,8 +141,11 @@ __all__ = [
     "ReplaceBackground",
     "Scale",
     "Session",
+    "SpeakingAvatar",
+    "SpeakingPhoto",
     "SpokenLanguage",
     "StreamingNamespace",
+    "SwapFaces",
     "TalkingAvatar",
     "TalkingPhoto",
     "Token",

@@ -65,6 +65,20 @@ class Detection(Value):
         return self.faces
 
 
+def paired(
+    new: tuple[Face, ...], old: tuple[Face, ...]
+) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
+    """Return new and old faces, to be swapped in the order in which they were found.
+
+    Raises:
+        DetectionError: there are more of one than of the other.
+    """
+    if len(new) != len(old):
+        problem = f"{len(new)} faces were found in the source, and {len(old)} in the target"
+        raise DetectionError(0, problem, endpoint="faceswap.detect")
+    return new, old
+
+
 class _Frame(Value):
     """One picture, or one frame of a video, as both endpoints print it."""
 

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from msgspec import field
 
-from akool_async.endpoint import Command, Family, Nothing, Operation, Query, Reply, Rows, Status
+from akool_async.endpoint import (
+    Command,
+    Family,
+    Nothing,
+    Operation,
+    Query,
+    Recipe,
+    Reply,
+    Rows,
+    Status,
+    Steps,
+)
 from akool_async.endpoints.detection import (
     DetectFaces,
     Detection,
     LegacyDetectFaces,
+    paired,
     picture_text,
 )
 from akool_async.endpoints.face import Face, Faces
@@ -169,11 +183,60 @@ class VideoFaceswap(_Swap):
     """The original video (T19)."""
 
 
+_MOVIES = (".mp4", ".mov", ".avi", ".webm", ".mkv")
+
+
+class SwapFaces(Recipe[Faceswap]):
+    """Put the faces of one picture onto those of another picture or video.
+
+    Detects both, pairs the faces in the order in which they were found, and swaps.
+
+    Raises:
+        DetectionError: no face, more than 8, or not as many in one as in the other.
+    """
+
+    family = FACESWAPS
+    docs = PAGE
+
+    source: Url
+    """Picture with the new faces."""
+    target: Url
+    """Picture or video whose faces are replaced; a video by its name: mp4, mov, avi..."""
+    face_enhance: Flag = False
+    """Whether to enhance the new faces."""
+    webhook_url: WebhookUrl | None = None
+    """Where Akool shall also post the outcome."""
+
+    async def prepare(self, steps: Steps, /) -> Operation[Faceswap]:
+        """Find and pair the faces."""
+        new, old = await asyncio.gather(
+            steps.call(DetectFaces(image_url=self.source)),
+            steps.call(DetectFaces(image_url=self.target)),
+        )
+        sources, targets = paired(new.swappable("source"), old.swappable("target"))
+        if urlsplit(self.target).path.lower().endswith(_MOVIES):
+            return VideoFaceswap(
+                source_image=sources,
+                target_image=targets,
+                modify_video=self.target,
+                face_enhance=self.face_enhance,
+                webhook_url=self.webhook_url,
+            )
+        return ImageFaceswap(
+            source_image=sources,
+            target_image=targets,
+            modify_image=self.target,
+            face_enhance=self.face_enhance,
+            webhook_url=self.webhook_url,
+        )
+
+
 class FaceswapNamespace(Namespace, title="faceswap"):
     """Face swap in images and videos."""
 
     image = submits(ImageFaceswap)
     video = submits(VideoFaceswap)
+    swap = submits(SwapFaces)
     detect_legacy = calls(LegacyDetectFaces)
     results = calls(GetFaceswaps)
     delete = calls(DeleteFaceswaps)

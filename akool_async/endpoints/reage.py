@@ -6,16 +6,20 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from akool_async.endpoint import Operation, Recipe, Steps
+from akool_async.endpoints.detection import DetectFaces
 from akool_async.endpoints.face import Faces
 from akool_async.endpoints.faceswap import (
+    FACESWAPS,
     CancelFaceswaps,
     DeleteFaceswaps,
+    Faceswap,
     FaceswapOperation,
     GetFaceswaps,
     check_landmarks,
 )
 from akool_async.namespace import Namespace, calls, submits
-from akool_async.value import Url
+from akool_async.value import Url, WebhookUrl
 
 PAGE = "https://docs.akool.com/ai-tools-suite/reage"
 
@@ -51,11 +55,40 @@ class VideoReage(_Reage):
     """The original video."""
 
 
+class AgeFaces(Recipe[Faceswap], kw_only=False):
+    """Make all the faces in a picture older or younger, wherever they are.
+
+    Raises:
+        DetectionError: there is no face in the picture, or more than 8.
+    """
+
+    family = FACESWAPS
+    docs = PAGE
+
+    url: Url
+    """The picture."""
+    years: Annotated[int, Meta(ge=-30, le=30)] = 10
+    """Years to add, from -30 to 30; below 0 for younger."""
+    webhook_url: WebhookUrl | None = None
+    """Where Akool shall also post the outcome."""
+
+    async def prepare(self, steps: Steps, /) -> Operation[Faceswap]:
+        """Find the faces."""
+        found = await steps.call(DetectFaces(image_url=self.url))
+        return ImageReage(
+            target_image=found.swappable("picture"),
+            face_reage=self.years,
+            modify_image=self.url,
+            webhook_url=self.webhook_url,
+        )
+
+
 class ReageNamespace(Namespace, title="reage"):
     """Reage in images and videos."""
 
     image = submits(ImageReage)
     video = submits(VideoReage)
+    photo = submits(AgeFaces)
     results = calls(GetFaceswaps)
     delete = calls(DeleteFaceswaps)
     cancel = calls(CancelFaceswaps)

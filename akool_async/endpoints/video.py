@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, field
 
-from akool_async.endpoint import Family, Operation, Query, Reply, Rows, Status
+from akool_async.endpoint import Family, Operation, Query, Recipe, Reply, Rows, Status, Steps
+from akool_async.endpoints.audio import TTS, Rate, Text
 from akool_async.namespace import Namespace, calls, submits
 from akool_async.result import Result, from_milliseconds
 from akool_async.value import Input, Rule, Url, Value, WebhookUrl
@@ -165,7 +166,6 @@ _Visible = Rule(
 )
 
 Number = int | float
-Positive = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
 
 
 class AvatarElement(Input, tag_field="type", tag="avatar", omit_defaults=True):
@@ -254,6 +254,88 @@ class TalkingAvatar(VideoOperation):
                 raise self.refuse(f"elements[{index}].url", "needs avatar_from=3")
 
 
+class _Spoken(Recipe[Video]):
+    """What recipes that begin with a text take."""
+
+    family = VIDEOS
+
+    input_text: Text
+    """What to say: at most 5000 words."""
+    voice_id: Id
+    """A voice's `voice_id`, from `audio.voices`."""
+    rate: Rate = "100%"
+    """How fast to say it, from `0%` to `100%`."""
+    webhook_url: WebhookUrl | None = None
+    """Where Akool shall also post the video's outcome."""
+
+    async def speech(self, steps: Steps) -> str:
+        """Say the text, as a paid job of its own; return where the recording is."""
+        tts = TTS(input_text=self.input_text, voice_id=self.voice_id, rate=self.rate)
+        return (await steps.run(tts)).url
+
+
+class SpeakingPhoto(_Spoken):
+    """Let the person in a photo say a text: text to speech, then talking photo."""
+
+    docs = TALKING_PHOTO_PAGE
+
+    talking_photo_url: Url
+    """The photo."""
+
+    async def prepare(self, steps: Steps, /) -> Operation[Video]:
+        """Say the text."""
+        return TalkingPhoto(
+            talking_photo_url=self.talking_photo_url,
+            audio_url=await self.speech(steps),
+            webhook_url=self.webhook_url,
+        )
+
+
+class SpeakingAvatar(_Spoken):
+    """Let an avatar from the list say a text: text to speech, then talking avatar."""
+
+    docs = TALKING_AVATAR_PAGE
+
+    avatar_id: Id
+    """An avatar's `avatar_id`, from `avatar.list`."""
+    avatar_from: Literal[2, 3] = 2
+    """The same avatar's `from_`: 2 for Akool's, 3 for the account's."""
+    background: str | None = None
+    """What is behind it: the URL of a picture, or a colour such as `#aafbe3`."""
+
+    async def prepare(self, steps: Steps, /) -> Operation[Video]:
+        """Say the text, and set the stage as the page's example does."""
+        speech = AudioElement(url=await self.speech(steps))
+        speaker = AvatarElement(
+            avatar_id=self.avatar_id,
+            scale_x=1,
+            scale_y=1,
+            offset_x=1920,
+            offset_y=1080,
+            width=1080,
+            height=1080,
+        )
+        return TalkingAvatar(
+            avatar_from=self.avatar_from,
+            elements=[*self._stage(), speaker, speech],
+            webhook_url=self.webhook_url,
+        )
+
+    def _stage(self) -> list[ImageElement]:
+        if self.background is None:
+            return []
+        whole = ImageElement(
+            url=self.background,
+            scale_x=1,
+            scale_y=1,
+            offset_x=1920,
+            offset_y=1080,
+            width=3840,
+            height=2160,
+        )
+        return [whole]
+
+
 class SpokenLanguage(Value):
     """A language that videos are translated from and into."""
 
@@ -279,5 +361,7 @@ class VideoNamespace(Namespace, title="video"):
     translate = submits(TranslateVideo)
     talking_photo = submits(TalkingPhoto)
     talking_avatar = submits(TalkingAvatar)
+    speaking_photo = submits(SpeakingPhoto)
+    speaking_avatar = submits(SpeakingAvatar)
     get = calls(GetVideo)
     languages = calls(ListLanguages)
