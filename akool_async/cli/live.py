@@ -1,0 +1,67 @@
+"""The demo for real: one paid job of each kind, after the user has agreed to pay."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+from rich.console import Console
+
+from akool_async import Akool, AkoolError
+from akool_async.cli.progress import shown
+from akool_async.cli.report import counted
+from akool_async.cli.tally import Stage, Tally, carry_out
+from akool_async.cli.workload import paid_requests
+
+
+def agree(console: Console, *, ask: bool) -> bool:
+    """Say what the demo will spend, and return whether the user agrees.
+
+    Raises:
+        AkoolError: the credit cannot be found out, so nothing else would work either.
+    """
+    # Asked outside of any event loop: inside, Ctrl-C could not interrupt the question.
+    akool = Akool()
+    credit = asyncio.run(_credit(akool))
+    names = list(paid_requests())
+    console.print(
+        f"This starts {len(names)} paid jobs on {akool!r}, one of each kind:\n"
+        f"{', '.join(names)}.\n"
+        "The media they work on are the examples of Akool's pages. What they cost is up to the\n"
+        f"account, which has {credit:g} credits now.",
+        soft_wrap=True,
+    )
+    agreed = not ask or _confirmed()
+    if not agreed:
+        console.print("Nothing was started, nothing was paid.")
+    return agreed
+
+
+async def _credit(akool: Akool) -> float:
+    async with akool:
+        return (await akool.account.credit()).credit
+
+
+def _confirmed() -> bool:
+    try:
+        return click.confirm("Start them?")
+    except click.Abort:  # Ctrl-C, or nobody there to ask
+        click.echo()
+        return False
+
+
+async def run_paid(console: Console, tally: Tally) -> list[str]:
+    """Run the jobs at Akool, say what is left, and return what is wrong about it all."""
+    async with Akool(max_concurrency=tally.limit) as akool:
+        async with shown(tally, console):
+            await carry_out(akool, paid_requests().values(), tally)
+        console.print(await _remainder(akool), soft_wrap=True)
+    failed = tally.stages[Stage.FAILED]
+    return [*tally.problems, *([f"{counted(failed, 'paid job')} failed"] if failed else [])]
+
+
+async def _remainder(akool: Akool) -> str:
+    try:
+        return f"The account has {(await akool.account.credit()).credit:g} credits left."
+    except AkoolError as error:
+        return f"What credit the account has left could not be found out: {error}"

@@ -1,0 +1,198 @@
+"""A run while it runs: a live view on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from akool_async.cli.tally import ENDED, Entry, Stage, Tally
+
+_SHORTEST = 1e-3
+"""Seconds; the pace of less is not worth telling."""
+
+_JOBS_PER_SECOND_OF_PAUSE = 20_000
+"""Counting so many jobs takes a few percent of a second."""
+
+COLOURS = {
+    Stage.WAITING: "dim",
+    Stage.QUEUED: "",
+    Stage.PROCESSING: "cyan",
+    Stage.DONE: "green",
+    Stage.FAILED: "red",
+}
+"""The stages that the live view shows, and in which colour."""
+
+
+class Display(Protocol):
+    """Something that shows how far a run has come."""
+
+    interval: float
+    """Seconds between two updates."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End."""
+
+    def show(self, tally: Tally) -> None:
+        """Show the run as it is now."""
+
+
+@asynccontextmanager
+async def shown(tally: Tally, console: Console) -> AsyncGenerator[None, None]:
+    """Show a run for as long as the context lasts."""
+    # The file decides, not rich: FORCE_COLOR in a build log makes no terminal of it.
+    on_terminal = console.file.isatty() and not console.is_dumb_terminal
+    with LiveView(console) if on_terminal else PlainLines(console) as display:
+        ticker = asyncio.create_task(_tick(display, tally))
+        try:
+            yield
+        finally:
+            ticker.cancel()
+            with suppress(asyncio.CancelledError):
+                await ticker
+            display.show(tally)
+
+
+async def _tick(display: Display, tally: Tally) -> None:
+    while True:
+        await asyncio.sleep(display.interval + len(tally.entries) / _JOBS_PER_SECOND_OF_PAUSE)
+        display.show(tally)
+
+
+class LiveView:
+    """A table, a bar and the pace, redrawn in place; gone when the run is over."""
+
+    interval = 0.2
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, tally: Tally) -> None:
+        """Redraw."""
+        self._live.update(live_view(tally), refresh=True)
+
+
+def live_view(tally: Tally) -> RenderableType:
+    """Draw a run as it is now."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=True)
+    table.add_column("operation", footer="all", min_width=14)
+    stages = tally.stages
+    for stage, colour in COLOURS.items():
+        table.add_column(stage.value, justify="right", style=colour, footer=str(stages[stage]))
+    table.add_column("saved", justify="right", footer=str(len(tally.saved)))
+    for name, entries in tally.by_operation.items():
+        table.add_row(name, *_row(entries))
+    return Group(table, Text(), _bar(tally), Text(_pace_of(tally), style="dim"))
+
+
+def _row(entries: list[Entry]) -> list[str]:
+    stages = [entry.stage for entry in entries]
+    counts = [stages.count(stage) for stage in COLOURS]
+    counts.append(sum(1 for entry in entries if entry.path is not None))
+    return [str(count) if count else "" for count in counts]
+
+
+def _bar(tally: Tally) -> RenderableType:
+    ended, total = _ended(tally), len(tally.entries)
+    line = Table.grid(padding=(0, 1, 0, 0))
+    bar = ProgressBar(total=max(total, 1), completed=ended, width=48)
+    line.add_row(bar, Text(f"{ended} of {total}", style="bold"))
+    return line
+
+
+def _ended(tally: Tally) -> int:
+    stages = tally.stages
+    return sum(stages[stage] for stage in ENDED)
+
+
+def _pace_of(tally: Tally) -> str:
+    """Say how long a run has taken, how fast it is, and how long it may still take."""
+    said = f"{clock(tally.elapsed)} elapsed"
+    ended = _ended(tally)
+    rate = ended / max(tally.elapsed, _SHORTEST)
+    if 0 < ended < len(tally.entries):
+        said += f", about {clock((len(tally.entries) - ended) / rate)} left"
+    return f"{said}, {rate:.1f} jobs per second" if ended else said
+
+
+def clock(seconds: float) -> str:
+    """Write a duration as minutes and seconds, with hours where there are any.
+
+    >>> clock(75), clock(3675)
+    ('1:15', '1:01:15')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class PlainLines:
+    """A line every two seconds; every half minute while nothing changes."""
+
+    interval = 2.0
+    _longest_silence = 30.0
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last = ""
+        self._last_at = float("-inf")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    def show(self, tally: Tally) -> None:
+        """Write a line if there is something to say."""
+        counts = _counts_of(tally)
+        now = time.monotonic()
+        if counts == self._last and now < self._last_at + self._longest_silence:
+            return
+        self._last, self._last_at = counts, now
+        self._console.print(f"{counts}; {_pace_of(tally)}", soft_wrap=True)
+
+
+def _counts_of(tally: Tally) -> str:
+    stages = tally.stages
+    in_flight = stages[Stage.QUEUED] + stages[Stage.PROCESSING]
+    return (
+        f"{_ended(tally)} of {len(tally.entries)} ended, {stages[Stage.FAILED]} failed, "
+        f"{in_flight} in flight, {stages[Stage.WAITING]} waiting"
+    )

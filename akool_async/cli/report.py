@@ -1,0 +1,144 @@
+"""A run when it is over: what was done, how fast, at what cost, and what went wrong."""
+
+from __future__ import annotations
+
+import math
+import os
+import statistics
+from collections.abc import Sequence
+
+import click
+from rich import box
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+from rich.text import Text
+
+from akool_async import Metrics
+from akool_async.cli.tally import Entry, Stage, Tally
+from akool_async.endpoints import OPERATIONS
+
+
+def conclude(console: Console, tally: Tally, problems: Sequence[str]) -> None:
+    """Print what there is to say about a run that is over."""
+    console.print("", _totals(tally), "", sep="\n")
+    for label, text in _facts(tally):
+        console.print(Text(f"{label:<11}", style="bold").append(text, style=""), soft_wrap=True)
+    failed = [entry for entry in tally.entries if entry.stage is Stage.FAILED]
+    if failed:
+        console.print("", _failures(failed), sep="\n")
+    _verdict(console, problems)
+    for line in _ways_on(tally):
+        console.print(line, soft_wrap=True)
+
+
+def _totals(tally: Tally) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=True)
+    errors = any(entry.stage is Stage.ERROR for entry in tally.entries)
+    headings = ["done", "failed", *(["error"] if errors else []), "median s", "p95 s", "saved"]
+    table.add_column("operation", footer="all", min_width=14)
+    footer = _figures(tally.entries, errors=errors)
+    for heading, total in zip(headings, footer, strict=True):
+        table.add_column(heading, justify="right", footer=total)
+    for name, entries in tally.by_operation.items():
+        table.add_row(name, *_figures(entries, errors=errors))
+    return table
+
+
+def _figures(entries: Sequence[Entry], *, errors: bool) -> list[str]:
+    stages = [entry.stage for entry in entries]
+    shown = [Stage.DONE, Stage.FAILED, *([Stage.ERROR] if errors else [])]
+    seconds = [entry.seconds for entry in entries if entry.seconds is not None]
+    return [
+        *(str(stages.count(stage)) for stage in shown),
+        f"{statistics.median(seconds):.2f}" if seconds else "-",
+        f"{percentile(seconds, 0.95):.2f}" if seconds else "-",
+        decimal(sum(entry.size for entry in entries)),
+    ]
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun.
+
+    >>> counted(1, "job"), counted(2, "job")
+    ('1 job', '2 jobs')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """Return the smallest value that at least this part of all values do not exceed.
+
+    >>> percentile([4, 1, 3, 2], 0.5), percentile([4, 1, 3, 2], 0.95)
+    (2, 4)
+    """
+    return sorted(values)[max(0, math.ceil(part * len(values)) - 1)]
+
+
+def _facts(tally: Tally) -> list[tuple[str, str]]:
+    jobs, saved = len(tally.entries), tally.saved
+    size = decimal(sum(entry.size for entry in saved))
+    rate = jobs / max(tally.elapsed, 1e-9)
+    return [
+        *(_cost(tally.metrics, jobs, tally.limit) if tally.metrics else ()),
+        ("time", f"{tally.elapsed:.1f} s, {rate:.1f} jobs per second"),
+        ("files", f"{len(saved)}, {size}, in {_folder(tally)}"),
+    ]
+
+
+def _cost(metrics: Metrics, jobs: int, limit: int) -> list[tuple[str, str]]:
+    sent = sum(metrics.requests.values())
+    creates = sum(count for name, count in metrics.requests.items() if name in OPERATIONS)
+    split = f"{counted(creates, 'create')}, {counted(sent - creates, 'lookup')}"
+    return [
+        ("requests", f"{sent / jobs:.2f} per job: {split}"),
+        ("in flight", f"{metrics.peak_in_flight} at most, of {limit} allowed"),
+    ]
+
+
+def _folder(tally: Tally) -> str:
+    return os.fspath(tally.folder.absolute()) + os.sep
+
+
+def _failures(failed: Sequence[Entry]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("failed", style="red", no_wrap=True)
+    table.add_column("job", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for entry in sorted(failed, key=lambda entry: (entry.job.name, entry.reason)):
+        table.add_row(entry.job.name, entry.job.id, Text(entry.reason))
+    return table
+
+
+def _verdict(console: Console, problems: Sequence[str]) -> None:
+    console.print()
+    if not problems:
+        console.print("Every job ended, and every saved file is sound.", style="green")
+        return
+    console.print(f"{counted(len(problems), 'problem')}:", style="bold red")
+    for problem in problems:
+        console.print(Text(f"  {problem}"), soft_wrap=True)
+
+
+def farewell(tally: Tally) -> None:
+    """Say how far a run had come when it was stopped, and how to go on with paid jobs."""
+    stages = tally.stages
+    click.echo(
+        f"Stopped: {stages[Stage.DONE]} of {counted(len(tally.entries), 'job')} done,"
+        f" {stages[Stage.FAILED]} failed; results are in {_folder(tally)}",
+        err=True,
+    )
+    for line in _ways_on(tally):
+        click.echo(line, err=True)
+
+
+def _ways_on(tally: Tally) -> list[str]:
+    """Say how to get at results that are paid for and not on disk."""
+    return [
+        f"{entry.job.name} can still be had: akool.job({entry.job.token!r})"
+        for entry in tally.entries
+        if not tally.simulated
+        and entry.job.id is not None
+        and entry.path is None
+        and entry.stage is not Stage.FAILED
+    ]

@@ -1,0 +1,86 @@
+"""`akool simulate`: a simulated Akool for programs in any language."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from akool_async.cli.options import PACE, RATE
+from akool_async.simulator import Behaviour, Simulator
+
+
+@click.command("simulate")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default="any free port",
+    help="Where to listen, on 127.0.0.1.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="What chance is drawn from.")
+@click.option(
+    "--fail-rate", type=RATE, default=0.0, show_default=True, help="Part of the jobs that fail."
+)
+@click.option("--pace", type=PACE, default=1.0, show_default=True, help="Factor on all durations.")
+def command(*, port: int, seed: int, fail_rate: float, pace: float) -> None:
+    """Serve a simulated Akool on this machine, until Ctrl-C.
+
+    It knows every endpoint of this package, costs nothing, and forgets everything when it
+    stops.
+    """
+    behaviour = Behaviour(seed=seed, fail_rate=fail_rate, pace=pace)
+    simulator = Simulator(behaviour, port=port)
+    asyncio.run(_serve(simulator, port))
+    _tell_counts(simulator)
+
+
+async def _serve(simulator: Simulator, port: int) -> None:
+    stop = asyncio.Event()
+    with _set_by_signals(stop):
+        try:
+            await simulator.start()
+        except OSError as error:
+            problem = error.strerror
+        else:
+            _tell_address(simulator)
+            await stop.wait()
+            await simulator.stop()
+            return
+    raise click.ClickException(f"port {port} cannot be listened on: {problem}")
+
+
+@contextmanager
+def _set_by_signals(event: asyncio.Event) -> Generator[None]:
+    """Set an event on Ctrl-C and on SIGTERM, also where a shell has SIGINT ignored."""
+    loop = asyncio.get_running_loop()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(event.set)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _tell_address(simulator: Simulator) -> None:
+    click.echo(f"A simulated Akool listens at {simulator.url}")
+    click.echo(f"Its api key is {simulator.api_key}")
+    click.echo()
+    click.echo(f"  export AKOOL_BASE_URL={simulator.url} AKOOL_API_KEY={simulator.api_key}")
+    click.echo()
+    click.echo("Ctrl-C stops it.")
+
+
+def _tell_counts(simulator: Simulator) -> None:
+    click.echo(f"\n{simulator.requests.total()} requests answered")
+    for name, count in sorted(simulator.requests.items()):
+        click.echo(f"  {name:<20}{count:>8}")

@@ -1,0 +1,39 @@
+"""What the demo asks for: the requests that Akool's own pages print."""
+
+from __future__ import annotations
+
+import random
+from importlib import resources
+from typing import Any
+
+import msgspec
+
+from akool_async import Operation
+from akool_async.endpoints import OPERATIONS
+
+
+def documented_requests() -> dict[str, Operation[Any]]:
+    """Return one request for each operation of the demo, as its page prints it.
+
+    For `faceswap.image` it is that of the page's cURL sample: the other one has the two
+    faces exchanged (T18).
+    """
+    text = resources.files("akool_async.cli").joinpath("bodies.json").read_bytes()
+    bodies = msgspec.json.decode(text, type=dict[str, dict[str, Any]])
+    return {name: OPERATIONS[name].from_wire(body) for name, body in bodies.items()}
+
+
+def paid_requests() -> dict[str, Operation[Any]]:
+    """Return the same requests without webhooks: the pages' addresses are nobody's (T42)."""
+    return {
+        name: msgspec.structs.replace(request, webhook_url=None)
+        for name, request in documented_requests().items()
+    }
+
+
+def mixed_requests(count: int, seed: int) -> list[Operation[Any]]:
+    """Return an even mix of the documented requests, in an order drawn by the seed."""
+    kinds = list(documented_requests().values())
+    mix = [kinds[number % len(kinds)] for number in range(count)]
+    random.Random(seed).shuffle(mix)
+    return mix
