@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from akool_async import endpoints, errors
+    from akool_async import crun, endpoints, errors
     from akool_async.backoff import Backoff
     from akool_async.client import Akool
     from akool_async.endpoint import Command, Endpoint, Operation, Query, Snapshot, Status
@@ -78,7 +78,7 @@ _HOMES = {
 }
 """Where each public name lives; those that are not here are errors."""
 
-_MODULES = frozenset({"endpoints", "errors"})
+_MODULES = frozenset({"crun", "endpoints", "errors"})
 
 __all__ = [
     "APIError",
@@ -129,6 +129,7 @@ __all__ = [
     "Timeout",
     "TransportError",
     "WebhookError",
+    "crun",
     "endpoints",
     "errors",
 ]

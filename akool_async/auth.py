@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import copy
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Never
 
 import msgspec
 
 from akool_async.clock import Clock
-from akool_async.errors import MissingCredentials
+from akool_async.errors import InvalidInput, MissingCredentials
 
 _LEEWAY = 60.0
 """Seconds before its expiry at which a bearer token is exchanged for a new one."""
@@ -28,6 +29,9 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "'***'"
+
+    def __reduce__(self) -> Never:
+        raise TypeError("a secret stays in its process: pickle the settings, not the client")
 
 
 class Bearer:
@@ -82,7 +86,7 @@ class Credentials:
                 "a token is exchanged for a client id and secret: give client_id= and"
                 " client_secret=, or set AKOOL_CLIENT_ID and AKOOL_CLIENT_SECRET"
             )
-        return self.client_id, self.client_secret
+        return self.client_id, str(self.client_secret)  # a plain one, as encoders want it
 
 
 def find_credentials(
@@ -92,6 +96,7 @@ def find_credentials(
 
     Raises:
         MissingCredentials: neither holds a whole credential.
+        InvalidInput: a credential is no text that a header can carry.
     """
     if any(given.values()):
         found = _chosen(given)
@@ -109,12 +114,23 @@ def find_credentials(
 
 
 def _chosen(values: Mapping[str, str | None]) -> Credentials | None:
+    for name, value in values.items():
+        _check(name, value)
     pair = {name: values.get(name) or None for name in ("client_id", "client_secret")}
     if values.get("api_key"):
         return Credentials(api_key=values["api_key"], **pair)
     if values.get("token"):
         return Credentials(token=values["token"], **pair)
     return Credentials(**pair) if all(pair.values()) else None
+
+
+def _check(name: str, value: object) -> None:
+    """Refuse what no header can carry, without showing it."""
+    if not value:
+        return
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or " " in value:
+        rule = "must be printable ASCII without spaces; a line break at its end is a common guest"
+        raise InvalidInput(name, "***", rule)
 
 
 class Signer:
@@ -161,7 +177,18 @@ class Signer:
         # The task outlives a cancelled caller, because others may wait for it.
         if self._running is None:
             self._running = asyncio.create_task(self._fetch())
-        await asyncio.shield(self._running)
+            self._running.add_done_callback(_looked_at)
+        running = self._running
+        await asyncio.wait({running})
+        error = _looked_at(running)
+        if error is not None:
+            raise copy.copy(error)  # each caller gets one of its own
+
+    async def close(self) -> None:
+        """Stop an exchange that is under way; whoever waits for it learns that."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait({self._running})
 
     async def _fetch(self) -> None:
         try:
@@ -173,6 +200,13 @@ class Signer:
         # A token that is old on arrival says that the clocks differ: let Akool judge it.
         fresh = left is not None and left > _LEEWAY
         self._bearer.expires_at = self._clock.time() + left - _LEEWAY if fresh and left else None
+
+
+def _looked_at(exchange: asyncio.Task[None]) -> BaseException | None:
+    """Return why an exchange failed; asked in any case, because all callers may be gone."""
+    if exchange.cancelled():
+        return RuntimeError("the client was closed before it had a token")
+    return exchange.exception()
 
 
 def seconds_left(token: str, now: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 
@@ -32,6 +33,9 @@ class Backoff(Input):
 
     def check(self) -> None:
         """Refuse schedules that stand still or run backwards."""
+        for name in self.__struct_fields__:
+            if not math.isfinite(getattr(self, name)):
+                raise self.refuse(name, "must be a finite number")
         if self.initial <= 0:
             raise self.refuse("initial", "must be more than 0 seconds")
         if self.multiplier < 1:

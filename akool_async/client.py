@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import aiohttp
 
@@ -25,6 +25,7 @@ from akool_async.endpoints import (
     VideoNamespace,
 )
 from akool_async.engine import Limits
+from akool_async.journal import Journal
 from akool_async.retry import Retry
 from akool_async.runtime import JOB_TIMEOUT, Client, checked_url
 from akool_async.transport import Timeout
@@ -57,6 +58,12 @@ class Akool(Client):
         limits: How many HTTP requests may be under way at once.
         session: An `aiohttp.ClientSession` to send API calls through; it is never closed.
         clock: Where time comes from; for tests.
+        journal: A file that remembers every job, so that a crash loses none and a key is
+            one create; for one process at a time.
+        on_credit: What happens to jobs when there is no credit left: "raise" ends them with
+            `InsufficientCredit`; "pause" lets them wait until credit returns, or
+            `akool.resume()` is called.
+        save_to: A folder in which every result is saved as soon as its job completes.
 
     Raises:
         MissingCredentials: no credential was given, and the environment holds none in
@@ -83,6 +90,9 @@ class Akool(Client):
         limits: Limits | None = None,
         session: aiohttp.ClientSession | None = None,
         clock: Clock | None = None,
+        journal: str | os.PathLike[str] | Journal | None = None,
+        on_credit: Literal["raise", "pause"] = "raise",
+        save_to: str | os.PathLike[str] | None = None,
     ) -> None:
         given = {
             "api_key": api_key,
@@ -102,6 +112,9 @@ class Akool(Client):
             limits=limits,
             session=session,
             clock=clock,
+            journal=journal,
+            on_credit=on_credit,
+            save_to=save_to,
         )
         self.account = Account(self)
         self.audio = AudioNamespace(self)
@@ -112,6 +125,9 @@ class Akool(Client):
         self.reage = ReageNamespace(self)
         self.streaming = StreamingNamespace(self)
         self.video = VideoNamespace(self)
+
+    async def _credit(self) -> float:
+        return (await self.account.credit()).credit
 
     async def _exchange_token(self) -> str:
         return (await self.call(GetToken())).token

@@ -140,7 +140,7 @@ class Rows(Reply[tuple[T, ...]]):
             return tuple(whole if self._bare else getattr(whole, self._key))
         except ValidationError:
             document = msgspec.json.decode(data)
-        return tuple(_readable(self.row, self._rows_of(document)))
+        return tuple(readable(self.row, self._rows_of(document)))
 
     def _rows_of(self, document: Any) -> list[Any]:
         rows: Any = document
@@ -154,7 +154,8 @@ class Rows(Reply[tuple[T, ...]]):
         return rows if self._bare else {self._key: rows}
 
 
-def _readable(row: type[T], documents: Sequence[Any]) -> Sequence[T]:
+def readable(row: type[T], documents: Sequence[Any]) -> Sequence[T]:
+    """Build the rows that can be read, in order; leave out those that cannot."""
     rows: list[T] = []
     for document in documents:
         try:
@@ -205,6 +206,8 @@ class Endpoint(Input, Generic[T]):
     """Whether a credential goes with it."""
     repeatable: ClassVar[bool] = False
     """Whether sending it twice does no more than sending it once."""
+    starts_job: ClassVar[bool] = False
+    """Whether it is an operation, and so paid for."""
 
     @staticmethod
     def parse(data: Raw, /) -> T:
@@ -277,6 +280,7 @@ class Family(Value, Generic[S]):
 class Operation(Command[S]):
     """A command that starts a job; its reply, the receipt, is the job's first snapshot."""
 
+    starts_job = True
     family: ClassVar[Family[Any]]
 
 

@@ -10,7 +10,14 @@ from typing import TypeVar
 from akool_async.auth import Signer
 from akool_async.clock import Clock, sleep
 from akool_async.endpoint import Endpoint
-from akool_async.errors import AkoolError, APIError, AuthenticationError, TransportError
+from akool_async.errors import (
+    AkoolError,
+    APIError,
+    AuthenticationError,
+    RateLimited,
+    TransportError,
+)
+from akool_async.pace import Budget, Pace
 from akool_async.retry import Retry
 from akool_async.transport import Delivery, Transport
 
@@ -40,6 +47,11 @@ class Exchange:
         self._retry = retry
         self._clock = clock
         self._requests = requests
+        self._budget = Budget()
+        self.creates = Pace("creates", clock)
+        """How fast jobs may be created."""
+        self.reads = Pace("requests other than creates", clock)
+        """How fast everything else may be sent."""
 
     async def send(self, endpoint: Endpoint[T], delivery: Delivery | None = None) -> T:
         """Send an endpoint, again where that is safe, and return what the reply means.
@@ -53,13 +65,16 @@ class Exchange:
         while True:
             attempt += 1
             try:
-                return await self.once(endpoint, delivery)
+                reply = await self.once(endpoint, delivery)
             except AkoolError as error:
                 delay = self._retry.delay(error, attempt, repeatable=endpoint.repeatable)
-                if delay is None:
+                if delay is None or delivery.last or not self._budget.spend():
                     failure = error
                     break
                 logger.debug("%s: %s; again in %.2f s", endpoint.label, type(error).__name__, delay)
+            else:
+                self._budget.give_back(retried=attempt > 1)
+                return reply
             delivery.sent = False  # it is known that nothing was started, or does not matter
             await sleep(self._clock, delay)
         if isinstance(failure, APIError | TransportError):
@@ -85,6 +100,8 @@ class Exchange:
         self, endpoint: Endpoint[T], header: tuple[str, str] | None, delivery: Delivery
     ) -> T:
         label = endpoint.label
+        pace = self.creates if endpoint.starts_job else self.reads
+        await pace.turn()
         self._requests[label] += 1
         try:
             response = await self._transport.send(
@@ -93,7 +110,11 @@ class Exchange:
         except TransportError as error:
             error.endpoint = label
             raise
-        return endpoint.decode(response)
+        try:
+            return endpoint.decode(response)
+        except RateLimited:
+            pace.refused()
+            raise
 
     async def close(self) -> None:
         """Let go of all connections."""

@@ -27,82 +27,85 @@ async def run_all(
     ahead: int,
 ) -> AsyncGenerator[Job[S], None]:
     """Submit requests as they come, at most `ahead` not yet yielded; yield ended jobs."""
-    source = _pulled(requests)
-    outbox: _Outbox[S] = _Outbox(ordered=ordered)
-    more = True
+    outbox: _Outbox[S] = _Outbox(ordered=ordered, ahead=ahead)
+    # One task reads the stream, so that a slow one never holds up jobs that have ended.
+    feeder = asyncio.create_task(_feed(requests, submit, outbox))
+    feeder.add_done_callback(outbox.end)
     try:
-        while more or outbox.jobs:
-            while more and len(outbox.jobs) < ahead and not outbox.ready:
-                more = await _submit_next(source, submit, outbox)
-            if outbox.jobs:
-                yield await outbox.take()
+        while (job := await outbox.take()) is not None:
+            yield job
+        await feeder
     finally:
-        await source.aclose()
+        feeder.cancel()
         await outbox.drop_queued()
+        await asyncio.wait([feeder])
 
 
-async def _submit_next(
-    source: AsyncGenerator[Request[S], None],
-    submit: Callable[[Request[S]], Job[S]],
-    outbox: _Outbox[S],
-) -> bool:
-    """Submit one request; say whether there may be more."""
-    try:
-        request = await anext(source)
-    except StopAsyncIteration:
-        return False
-    outbox.add(submit(request))
-    return True
-
-
-async def _pulled(requests: Requests[S]) -> AsyncGenerator[Request[S], None]:
+async def _feed(
+    requests: Requests[S], submit: Callable[[Request[S]], Job[S]], outbox: _Outbox[S]
+) -> None:
     if isinstance(requests, AsyncIterable):
         async for request in requests:
-            yield request
+            await outbox.put(submit(request))
         return
     for request in requests:
-        yield request
-        # A long source must not keep the loop from running the jobs that it feeds.
-        await asyncio.sleep(0)
+        await outbox.put(submit(request))
 
 
 class _Outbox(Generic[S]):
     """Jobs submitted and not yet handed out: as they end, or in the order they came."""
 
-    def __init__(self, *, ordered: bool) -> None:
-        self.jobs: dict[Job[S], None] = {}
-        """In the order in which they were submitted."""
+    def __init__(self, *, ordered: bool, ahead: int) -> None:
         self._ordered = ordered
+        self._ahead = ahead
+        self._jobs: dict[Job[S], None] = {}
         self._ended: deque[Job[S]] = deque()
-        self._changed = asyncio.Event()
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self._over = False
+        self._failed = False
 
-    def add(self, job: Job[S]) -> None:
-        self.jobs[job] = None
+    async def put(self, job: Job[S]) -> None:
+        """Take a job in; wait until there is room for another."""
+        self._jobs[job] = None
         job.add_done_callback(self._note)
+        # A long stream must not keep the loop from running the jobs that it feeds.
+        await asyncio.sleep(0)
+        while len(self._jobs) >= self._ahead:
+            self._room.clear()
+            await self._room.wait()
 
     def _note(self, job: Job[S]) -> None:
-        self._ended.append(job)
-        self._changed.set()
+        if not self._ordered:
+            self._ended.append(job)
+        self._news.set()
 
-    @property
-    def ready(self) -> bool:
-        """Whether a job can be handed out now."""
-        if self._ordered:
-            return bool(self.jobs) and next(iter(self.jobs)).done()
-        return bool(self._ended)
+    def end(self, feeder: asyncio.Task[None]) -> None:
+        """Learn that no more jobs will come, because the stream has ended or failed."""
+        self._over = True
+        self._failed = feeder.cancelled() or feeder.exception() is not None
+        self._news.set()
 
-    async def take(self) -> Job[S]:
-        """Wait for the next job to hand out."""
-        while not self.ready:
-            self._changed.clear()
-            await self._changed.wait()
-        job = next(iter(self.jobs)) if self._ordered else self._ended.popleft()
-        del self.jobs[job]
+    async def take(self) -> Job[S] | None:
+        """Wait for the next job to hand out; `None` if the stream failed, or all are out."""
+        while (job := self._next()) is None:
+            if self._over and (self._failed or not self._jobs):
+                return None
+            self._news.clear()
+            await self._news.wait()
+        del self._jobs[job]
+        self._room.set()
         return job
+
+    def _next(self) -> Job[S] | None:
+        if self._ordered:
+            first = next(iter(self._jobs), None)
+            return first if first is not None and first.done() else None
+        return self._ended.popleft() if self._ended else None
 
     async def drop_queued(self) -> None:
         """Drop what was not sent; what was sent goes on, watched by the engine."""
-        for job in self.jobs:
+        for job in self._jobs:
             job.remove_done_callback(self._note)
-            await job.drop_if_queued()
-        self.jobs.clear()
+            await job.abandon()
+        self._jobs.clear()

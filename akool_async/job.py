@@ -7,13 +7,14 @@ job alone.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from akool_async.endpoint import Operation, Snapshot, Status
 from akool_async.engine import Engine, Flight, Phase
-from akool_async.errors import JobCancelled, JobError
+from akool_async.errors import JobError
 
 S = TypeVar("S", bound=Snapshot)
 
@@ -141,9 +142,7 @@ class Job(Generic[S]):
             asyncio.InvalidStateError: it has not.
             AkoolError: what ended it instead.
         """
-        error = self.exception()
-        if error is not None:
-            raise error
+        self.exception()  # an error shall know this job before it is raised
         return self._flight.future.result()
 
     def exception(self) -> BaseException | None:
@@ -160,12 +159,17 @@ class Job(Generic[S]):
 
     def cancelled(self) -> bool:
         """Say whether the job ended because it was cancelled."""
-        return self.done() and isinstance(self.exception(), JobCancelled)
+        return self._flight.cancelled
 
-    def add_done_callback(self, callback: Callable[[Job[S]], object]) -> None:
+    def add_done_callback(
+        self,
+        callback: Callable[[Job[S]], object],
+        *,
+        context: contextvars.Context | None = None,
+    ) -> None:
         """Call back with this job, soon after it has ended."""
         self._flight.looked_for = True
-        self._flight.future.add_done_callback(_Callback(self, callback))
+        self._flight.future.add_done_callback(_Callback(self, callback), context=context)
 
     def remove_done_callback(self, callback: Callable[[Job[S]], object]) -> int:
         """Forget a callback; return how often it was there."""
@@ -205,13 +209,17 @@ class Job(Generic[S]):
         self._flight.looked_for = True
         try:
             return await self._engine.cancel(self._flight)
+        except JobError as error:
+            error.job = self
+            raise
         finally:
             self._flight.forgive()
 
-    async def drop_if_queued(self) -> None:
-        """Cancel the job if it has not been sent; otherwise leave it alone."""
+    async def abandon(self) -> None:
+        """Cancel the job if it has not been sent; otherwise nobody looks for it any more."""
         if self._flight.phase is Phase.QUEUED:
             await self.cancel()
+        self._flight.looked_for = False
 
 
 @dataclass(frozen=True, slots=True)

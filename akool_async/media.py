@@ -37,15 +37,19 @@ class Downloader(Protocol):
 
 
 class SessionDownloader:
-    """Downloads through one session, so many at once."""
+    """Downloads through one session, so many at once; once closed, through one for each."""
 
     def __init__(self, at_once: int = 8, total: float = 600.0) -> None:
         self._places = asyncio.Semaphore(at_once)
         self._timeout = aiohttp.ClientTimeout(total=total, sock_connect=10, sock_read=60)
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     async def fetch(self, url: str, target: Path) -> None:
         """Write what a URL holds to a file, whole or not at all."""
+        if self._closed:  # a result outlives its client, and maybe its event loop
+            await OneDownload().fetch(url, target)
+            return
         async with self._places:
             if self._session is None:
                 self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
@@ -53,6 +57,7 @@ class SessionDownloader:
 
     async def close(self) -> None:
         """Let go of all connections."""
+        self._closed = True
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -133,5 +138,8 @@ def safe_name(name: str) -> str:
 
 def extension_of(url: str) -> str:
     """Return the extension of a URL's path, with its dot, or nothing."""
-    suffix = Path(urlsplit(url).path).suffix
+    try:
+        suffix = Path(urlsplit(url).path).suffix
+    except ValueError:  # no URL at all: the download will say so
+        return ""
     return suffix.lower() if _EXTENSION.fullmatch(suffix) else ""

@@ -6,6 +6,7 @@ was "not yet", is not a retry: see `backoff`.
 
 from __future__ import annotations
 
+import math
 import random
 from enum import Enum
 
@@ -64,8 +65,8 @@ class Retry(Input):
         if self.attempts < 1:
             raise self.refuse("attempts", "must be at least 1: the first request counts")
         for name in ("initial", "maximum", "throttled", "longest_hint"):
-            if getattr(self, name) < 0:
-                raise self.refuse(name, "must be at least 0 seconds")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise self.refuse(name, "must be at least 0 seconds, and finite")
 
     def delay(self, error: AkoolError, attempt: int, *, repeatable: bool) -> float | None:
         """Return the seconds to wait before sending again, or `None` to give up.

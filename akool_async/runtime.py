@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, ClassVar, Final, Self, TypeVar, cast, overload
+from typing import Any, ClassVar, Final, Literal, Self, TypeVar, cast, overload
 from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 
 from akool_async import token as tokens
 from akool_async.auth import Credentials, Signer
 from akool_async.backoff import Backoff
 from akool_async.clock import Clock, LoopClock
 from akool_async.endpoint import Endpoint, Operation, Recipe, Snapshot, Startable
-from akool_async.engine import Engine, Flight, Limits
+from akool_async.engine import Engine, Flight, Ledger, Limits, Treasury, request_fingerprint
 from akool_async.errors import InvalidInput, InvalidToken
 from akool_async.exchange import Exchange
 from akool_async.fanout import Request, Requests, run_all
 from akool_async.job import Job
+from akool_async.journal import Entry, Journal, State
 from akool_async.media import SessionDownloader
+from akool_async.restoring import request_of, restore
 from akool_async.result import Result
 from akool_async.retry import Retry
 from akool_async.transport import AiohttpTransport, Timeout
 from akool_async.value import Value
+
+logger = logging.getLogger("akool_async")
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Snapshot)
@@ -64,6 +71,8 @@ class Client:
 
     operations: ClassVar[Mapping[str, type[Operation[Any]]]] = {}
     """The operations whose jobs can be resumed by token, by dotted name."""
+    requests_in: ClassVar[str] = "akool_async.endpoints"
+    """The module in which the classes of requests are found."""
 
     def __init__(
         self,
@@ -78,6 +87,9 @@ class Client:
         limits: Limits | None,
         session: aiohttp.ClientSession | None,
         clock: Clock | None,
+        journal: str | os.PathLike[str] | Journal | None = None,
+        on_credit: Literal["raise", "pause"] = "raise",
+        save_to: str | os.PathLike[str] | None = None,
     ) -> None:
         self._credentials = credentials
         self._hosts = hosts
@@ -92,11 +104,24 @@ class Client:
         self._requests: Counter[str] = Counter()
         self._runtimes: dict[asyncio.AbstractEventLoop, Runtime] = {}
         self._closed = False
+        self._journal = journal
+        self._ledger = self._new_ledger()
+        if on_credit not in {"raise", "pause"}:
+            raise InvalidInput("on_credit", on_credit, 'must be "raise" or "pause"')
+        self._on_credit = on_credit
+        self._save_to = save_to
+
+    def _new_ledger(self) -> Ledger | None:
+        if self._journal is None or isinstance(self._journal, Journal):
+            return Ledger(self._journal) if self._journal is not None else None
+        return Ledger(Journal(self._journal))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._hosts['api']}, {self._credentials.kind}>"
 
     async def __aenter__(self) -> Self:
+        if self._closed and self._ledger is not None and not isinstance(self._journal, Journal):
+            self._ledger = self._new_ledger()
         self._closed = False
         self._runtime("entering")
         return self
@@ -121,8 +146,12 @@ class Client:
         """
         self._closed = True
         runtime = self._runtimes.pop(asyncio.get_running_loop(), None)
-        if runtime is not None:
-            await runtime.close(grace)
+        try:
+            if runtime is not None:
+                await runtime.close(grace)
+        finally:
+            if self._ledger is not None and not isinstance(self._journal, Journal):
+                await self._ledger.journal.close()
 
     async def call(self, endpoint: Endpoint[T], /) -> T:
         """Send a query or command and return what its reply means.
@@ -145,6 +174,7 @@ class Client:
         key: str | None = None,
         timeout: float | _Default | None = DEFAULT,
         priority: int = 0,
+        retry_failed: bool = False,
     ) -> Job[S]:
         """Start a job; returns at once, and the job runs whether awaited or not.
 
@@ -153,24 +183,114 @@ class Client:
             key: One key is one create, also after a crash. Needs a journal.
             timeout: Seconds from acceptance to the end of the job, `None` for no end.
             priority: Among jobs that wait for a place, higher goes first.
+            retry_failed: Whether a key whose job failed may be sent, and paid for, again.
 
         Raises:
             RuntimeError: no event loop runs here, or the client is closed.
             ValueError: a key was given, and the client has no journal.
+            KeyConflict: the key belongs to another request.
         """
-        if not isinstance(cast("Any", request), Operation):
+        if not isinstance(cast("Any", request), Operation | Recipe):
             raise TypeError(f"a job is started by an operation, not by {type(request).__name__}")
-        if key is not None:
-            raise ValueError("key= needs a journal")
         runtime = self._runtime(type(request).__name__)
-        seconds = (
-            self._timeout_of(request.label)
-            if isinstance(timeout, _Default)
-            else _checked_seconds("timeout", timeout)
-        )
-        flight = Flight(request.label, request.family, request, timeout=seconds)
-        runtime.engine.submit(flight, priority=priority)
+        seconds = timeout if isinstance(timeout, _Default) else _checked_seconds("timeout", timeout)
+        order = _Order(key=key, timeout=seconds, priority=priority, retry_failed=retry_failed)
+        if key is not None:
+            live = self._live(request, key)
+            if live is not None:
+                return Job(live, runtime.engine)
+        flight: Flight[S] = Flight(request.label, request.family, None, timeout=None)
+        if isinstance(request, Recipe):
+            self._track(flight, request, key)
+            runtime.engine.prepare(flight, self._take_steps(runtime, flight, request, order))
+        else:
+            flight = self._launch(runtime, flight, request, order)
         return Job(flight, runtime.engine)
+
+    def _live(self, request: Startable[Any], key: str) -> Flight[Any] | None:
+        """Return the job that this process runs under a key, if it does."""
+        if self._ledger is None:
+            raise ValueError("key= needs a journal: Akool(journal=...)")
+        known = self._ledger.known(key, request_fingerprint(request))
+        return known if isinstance(known, Flight) else None
+
+    def _track(self, flight: Flight[Any], request: Startable[Any], key: str | None) -> None:
+        if self._ledger is not None and key is not None:
+            flight.key, flight.fingerprint = key, request_fingerprint(request)
+            self._ledger.track(flight)
+
+    async def _take_steps(
+        self, runtime: Runtime, flight: Flight[Any], recipe: Recipe[Any], order: _Order
+    ) -> None:
+        """Take a recipe's steps, and launch the operation that they lead to."""
+        steps = _Steps(self, order.key)
+        try:
+            operation = await recipe.prepare(steps)
+        finally:
+            flight.steps = tuple(steps.tokens)
+        if not flight.ended:
+            last = msgspec.structs.replace(order, key=steps.next_key())
+            self._launch(runtime, flight, operation, last)
+
+    def _launch(
+        self, runtime: Runtime, flight: Flight[Any], request: Operation[Any], order: _Order
+    ) -> Flight[Any]:
+        """Queue a job, unless the journal knows of an earlier one under its key."""
+        flight.name, flight.request = request.label, request
+        own = isinstance(order.timeout, _Default)
+        flight.timeout = self._timeout_of(request.label) if own else order.timeout
+        entry = None
+        if self._ledger is not None and order.key is not None:
+            known = self._ledger.known(order.key, request_fingerprint(request))
+            entry = known if isinstance(known, Entry) else None
+        self._track(flight, request, order.key)
+        if entry is None or entry.state in order.states_sent_again():
+            runtime.engine.submit(flight, priority=order.priority)
+            return flight
+        return self._restored(runtime, flight, entry)
+
+    def _restored(self, runtime: Runtime, flight: Flight[Any], entry: Entry) -> Flight[Any]:
+        assert self._ledger is not None
+        if not entry.state.finished:
+            self._ledger.track(flight, entry)
+        return restore(entry, flight, runtime.engine)
+
+    async def recover(self) -> AsyncGenerator[Job[Any], None]:
+        """Yield every job that an earlier process did not bring to an end, and watch it on.
+
+        Those whose create was sent, but whose answer was never written down, have ended
+        already, as `CreateOutcomeUnknown`: they are not sent again. `akool journal resolve`
+        decides about them. With `save_to`, results that were complete but not saved are
+        saved too.
+
+        Raises:
+            ValueError: the client has no journal.
+        """
+        if self._ledger is None:
+            raise ValueError("recover() needs a journal: Akool(journal=...)")
+        runtime = self._runtime("recover()")
+        for entry in self._ledger.unfinished():
+            operation = self.operations.get(entry.name)
+            if operation is None:
+                logger.warning("the journal's row %d is of no known operation", entry.number)
+                continue
+            flight = self._flight_of(entry, operation)
+            yield Job(self._restored(runtime, flight, entry), runtime.engine)
+        for entry in self._ledger.unsaved() if self._save_to is not None else ():
+            operation = self.operations.get(entry.name)
+            if operation is not None:
+                self._restored(runtime, self._flight_of(entry, operation), entry)
+
+    def _flight_of(self, entry: Entry, operation: type[Operation[Any]]) -> Flight[Any]:
+        timeout = self._timeout_of(entry.name)
+        request = request_of(entry, operation)
+        flight: Flight[Any] = Flight(entry.name, operation.family, request, timeout=timeout)
+        flight.key, flight.fingerprint, flight.entry = entry.key, entry.fingerprint, entry.number
+        return flight
+
+    def resume(self) -> None:
+        """Create jobs again that wait for credit, where `on_credit` is "pause"."""
+        self._runtime("resume()").engine.go_on()
 
     def map(
         self, requests: Requests[S], /, *, ordered: bool = False
@@ -245,7 +365,7 @@ class Client:
         if loop is None:
             raise RuntimeError(
                 f"no event loop is running; {purpose} needs one. A request can be built"
-                f" anywhere, and submitted later: akool_async.endpoints.{purpose}(...)"
+                f" anywhere, and submitted later: {self.requests_in}.{purpose}(...)"
             )
         if self._closed:
             raise RuntimeError("the client is closed; enter it again with `async with`")
@@ -278,6 +398,8 @@ class Client:
             backoff=backoff,
             backoffs=backoffs,
             furnish=lambda flight, result: self._linked(flight, result, downloader),
+            ledger=self._ledger,
+            treasury=Treasury(self._clock, self._credit if self._on_credit == "pause" else None),
         )
         return Runtime(exchange, engine, downloader)
 
@@ -288,6 +410,10 @@ class Client:
         linked = result.linked(downloader, flight.created_at)
         vars(linked)["executor"] = self
         return linked
+
+    async def _credit(self) -> float:
+        """Return what the account has left; asked for while jobs wait for credit."""
+        raise NotImplementedError
 
     async def _exchange_token(self) -> str:
         """Return a fresh bearer token, where the vendor has such."""
@@ -306,6 +432,47 @@ class Client:
         }
 
 
+class _Order(Value):
+    """How a request shall be run."""
+
+    key: str | None
+    timeout: Any
+    """Seconds, `None`, or `DEFAULT`."""
+    priority: int
+    retry_failed: bool
+
+    def states_sent_again(self) -> frozenset[State]:
+        """Return the states of a row whose request may be sent once more."""
+        return frozenset({State.REFUSED, State.FAILED} if self.retry_failed else {State.REFUSED})
+
+
+class _Steps:
+    """What a recipe does on its way, and what of it was paid for."""
+
+    def __init__(self, client: Client, key: str | None) -> None:
+        self._client = client
+        self._key = key
+        self._count = 0
+        self.tokens: list[str] = []
+        """Of the paid steps that Akool has accepted."""
+
+    def next_key(self) -> str | None:
+        """Return the key of the next paid step, if the recipe has one."""
+        self._count += 1
+        return None if self._key is None else f"{self._key}/{self._count}"
+
+    async def call(self, endpoint: Endpoint[T], /) -> T:
+        """Send a query or command."""
+        return await self._client.call(endpoint)
+
+    async def run(self, operation: Operation[S], /) -> S:
+        """Run a paid step to its result."""
+        job = self._client.submit(operation, key=self.next_key())
+        await job.created()
+        self.tokens.append(job.token)
+        return await job
+
+
 class Runtime:
     """What one event loop has of a client."""
 
@@ -321,6 +488,10 @@ class Runtime:
 
     async def close(self, grace: float) -> None:
         """End all jobs and close all connections."""
+        await self._close(grace)
+        await self._guard.aclose()
+
+    async def _close(self, grace: float) -> None:
         if self._closed:
             return
         self._closed = True
@@ -329,13 +500,12 @@ class Runtime:
         finally:
             await self._downloader.close()
             await self.exchange.close()
-            await self._guard.aclose()
 
     async def _close_with_loop(self) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
-            await self.close(grace=0.0)
+            await self._close(grace=0.0)
 
 
 def with_first_step(generator: AsyncGenerator[None, None]) -> None:

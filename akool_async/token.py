@@ -59,7 +59,8 @@ def read(token: str) -> JobReference:
         InvalidToken: it is no token of this package, or was altered.
     """
     reference = _unpacked(token)
-    if reference is None or not _sound(reference):
+    # Base64 spells one blob in several ways; only ours is a token.
+    if reference is None or not _sound(reference) or write(reference) != token:
         raise InvalidToken("this is no job token of akool_async")
     return reference
 

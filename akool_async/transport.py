@@ -7,13 +7,20 @@ request headers.
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Protocol
 
 import aiohttp
 import yarl
 
-from akool_async.errors import AkoolError, ConnectFailed, ReplyError, TransportError
+from akool_async.errors import (
+    AkoolError,
+    ConnectFailed,
+    InvalidInput,
+    ReplyError,
+    TransportError,
+)
 from akool_async.value import Input
 from akool_async.wire import HttpRequest, HttpResponse
 
@@ -43,18 +50,20 @@ class Timeout(Input):
     def check(self) -> None:
         """Refuse times that are over before they begin."""
         for name in ("total", "connect"):
-            if not getattr(self, name) > 0:
-                raise self.refuse(name, "must be more than 0 seconds")
+            if not 0 < getattr(self, name) < math.inf:
+                raise self.refuse(name, "must be more than 0 seconds, and finite")
 
 
 class Delivery:
     """What is known of a request on its way."""
 
-    __slots__ = ("sent",)
+    __slots__ = ("last", "sent")
 
     def __init__(self) -> None:
         self.sent = False
         """Whether any of it may have reached the server."""
+        self.last = False
+        """Whether there shall be no other try after this one."""
 
 
 class Transport(Protocol):
@@ -76,19 +85,27 @@ class Transport(Protocol):
 
 
 class AiohttpTransport:
-    """A transport with a session of its own, or with the caller's, which it never closes."""
+    """A transport with a session of its own, or with the caller's, which it never closes.
+
+    Raises:
+        InvalidInput: the caller's session brings a credential: Akool gets one, never two (T2).
+    """
 
     def __init__(self, timeout: Timeout, session: aiohttp.ClientSession | None = None) -> None:
         self._timeout = aiohttp.ClientTimeout(
             total=timeout.total, connect=timeout.connect, sock_connect=timeout.connect
         )
         self._owned = session is None
+        if session is not None:
+            _check_session(session)
         self._session = _own_session() if session is None else session
 
     async def send(
         self, base: str, request: HttpRequest, header: tuple[str, str] | None, delivery: Delivery
     ) -> HttpResponse:
         """Send a request and read the response whole."""
+        if self._session.closed:
+            raise ConnectFailed("the session is closed")
         # Only our own sessions carry the trace that knows; on others, begun means sent.
         delivery.sent = not self._owned
         try:
@@ -118,6 +135,7 @@ class AiohttpTransport:
             data=request.body,
             headers=headers,
             allow_redirects=False,
+            raise_for_status=False,  # the envelope decides, also where the session says otherwise
             timeout=self._timeout,
             trace_request_ctx=delivery,
         ) as response:
@@ -137,6 +155,15 @@ def _own_session() -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=[trace],
     )
+
+
+def _check_session(session: aiohttp.ClientSession) -> None:
+    for name in ("Authorization", "x-api-key"):
+        if name in session.headers:
+            rule = "must have no credential among its default headers"
+            raise InvalidInput("session", name, rule)
+    if getattr(session, "auth", None) is not None:
+        raise InvalidInput("session", "auth", "must have no credential of its own")
 
 
 async def _mark_sent(

@@ -78,6 +78,8 @@ class Envelope(Value):
     """Where the data is; `None` if it lies beside the code."""
     refusal: Callable[..., APIError] = api_error
     """Makes the error of a code that is not success."""
+    statuses: frozenset[int] = frozenset()
+    """HTTP statuses that are codes of the vendor's too, and say that nothing was started."""
 
     def open(self, body: bytes) -> Opened:
         """Split a body into verdict and data.
@@ -158,7 +160,7 @@ def decode(response: HttpResponse, envelope: Envelope, endpoint: str, page: str 
     """
     opened = _opened(response, envelope)
     if opened is None:
-        raise _without_envelope(response, endpoint)
+        raise _without_envelope(response, envelope, endpoint)
     if opened.code == envelope.success:
         return opened.data
     error = envelope.refusal(
@@ -186,9 +188,13 @@ _REFUSALS: Mapping[int, type[APIError]] = {
 """HTTP statuses that say by themselves that nothing was started."""
 
 
-def _without_envelope(response: HttpResponse, endpoint: str) -> APIError | ReplyError:
+def _without_envelope(
+    response: HttpResponse, envelope: Envelope, endpoint: str
+) -> APIError | ReplyError:
     status, wait = response.status, retry_after(response.headers)
     refusal = _REFUSALS.get(status)
+    if status in envelope.statuses:
+        refusal = type(envelope.refusal(status, ""))
     if status == 503 and wait is not None:  # noqa: PLR2004 - Service Unavailable, but come again
         refusal = RateLimited
     excerpt = excerpt_of(response)

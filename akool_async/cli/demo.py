@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from rich.console import Console
 from akool_async import Akool
 from akool_async.cli.live import agree, run_paid
 from akool_async.cli.options import PACE, RATE
+from akool_async.cli.places import check_folder
 from akool_async.cli.progress import shown
 from akool_async.cli.report import conclude, counted, farewell
 from akool_async.cli.tally import Tally, carry_out
@@ -84,7 +84,7 @@ def command(
     part of the simulation (see --fail-rate); with --live it is not.
     """
     _check_options(ctx, live=live, yes=yes)
-    _check_folder(folder)
+    check_folder(folder)
     console = Console(markup=False, emoji=False, highlight=False)
     tally = Tally(folder, concurrency, simulated=not live)
     if live:
@@ -102,17 +102,6 @@ def _check_options(ctx: click.Context, *, live: bool, yes: bool) -> None:
         if live and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
             option = f"--{name.replace('_', '-')}"
             raise click.UsageError(f"{option} is for the simulator, not for --live", ctx)
-
-
-def _check_folder(folder: Path) -> None:
-    """Find out before the first job whether its result could be saved."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return
-    except OSError as error:
-        problem = error.strerror
-    raise click.ClickException(f"nothing can be saved in {folder}: {problem}")
 
 
 def _run(work: Coroutine[None, None, list[str]], console: Console, tally: Tally) -> int:

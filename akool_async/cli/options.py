@@ -26,3 +26,6 @@ RATE = Number(0, 1)
 
 PACE = Number(0, min_open=True)
 """A factor on durations."""
+
+SECONDS = Number(0, min_open=True)
+"""A duration."""

@@ -1,24 +1,42 @@
 """The command tree: what commands there are, and how errors leave the process.
 
 A command is a module of this package that offers `command`; the module is imported when
-the command is asked for, so that `akool --help` loads none of them.
+the command is asked for, so that `akool --help` loads none of them. The commands of a
+namespace are made of its endpoints' classes, and also not before they are asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 import akool_async
-from akool_async import AkoolError
+from akool_async import AkoolError, CreateOutcomeUnknown
 
 COMMANDS: Mapping[str, str] = {
+    "completion": "Print the script that completes commands in a shell.",
     "demo": "Run hundreds of simulated jobs at once, and save what they make.",
+    "errors": "Explain Akool's error codes.",
+    "job": "Show a job by its token, wait for it, or cancel it.",
     "simulate": "Serve a simulated Akool on this machine, until Ctrl-C.",
 }
 """Each command's summary, by name; the name is that of its module too."""
+
+NAMESPACES: Mapping[str, str] = {
+    "account": "Credit and tokens.",
+    "audio": "Text to speech and cloned voices.",
+    "avatar": "Avatars: Akool's, and the account's own.",
+    "faceswap": "Face swap in images and videos.",
+    "image": "Images made, refined and put before other backgrounds.",
+    "moderation": "Moderation of pictures, videos, recordings and texts.",
+    "reage": "Reage in images and videos.",
+    "streaming": "Live avatars and their sessions.",
+    "video": "Lip sync, translation, talking photos and talking avatars.",
+}
+"""Each namespace's summary, by name: copied here, because importing it takes long."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 and the number of SIGINT, as shells have it."""
@@ -29,20 +47,34 @@ class CommandTree(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names of all commands."""
-        return sorted(COMMANDS)
+        return sorted([*COMMANDS, *NAMESPACES])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import a command; `None` if there is none of that name."""
+        """Import a command, or make a namespace's; `None` if there is none of that name."""
+        if cmd_name in NAMESPACES:
+            from akool_async.cli.namespaces import commands_of
+
+            return commands_of(cmd_name)
         if cmd_name not in COMMANDS:
             return None
         command = import_module(f"akool_async.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+        for title, commands in (("Akool's API", NAMESPACES), ("Commands", COMMANDS)):
+            with formatter.section(title):
+                formatter.write_dl(sorted(commands.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name without importing any."""
+        fitting = [
+            CompletionItem(name, help=text)
+            for name, text in sorted({**COMMANDS, **NAMESPACES}.items())
+            if name.startswith(incomplete)
+        ]
+        return fitting + click.Command.shell_complete(self, ctx, incomplete)
 
 
 @click.group("akool", cls=CommandTree, invoke_without_command=True)
@@ -54,26 +86,43 @@ def akool(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-def run() -> int:
+def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name, and return the exit status.
 
     What goes wrong is told in one line: 2 for a wrong command line, 130 for Ctrl-C, 1 for
     everything else.
+
+    Args:
+        arguments: Those after `akool`; the process's own if not given.
     """
     try:
         # Commands return their exit status, `None` for 0.
-        status: int | None = akool.main(prog_name="akool", standalone_mode=False)
+        status: int | None = akool.main(arguments, prog_name="akool", standalone_mode=False)
     except click.Abort:
         return INTERRUPTED
     except click.ClickException as error:
         _complain(error.format_message(), getattr(error, "ctx", None))
         return error.exit_code
     except AkoolError as error:
-        _complain(str(error))
+        _complain(told(error))
         return 1
     return status or 0
 
 
+def told(error: AkoolError) -> str:
+    """Say what went wrong, with the tokens of what is paid for."""
+    parts = [str(error)]
+    if isinstance(error, CreateOutcomeUnknown):
+        parts.append("do not just run the command again: that might pay twice")
+    if error.token:
+        parts.append(f"its token is {error.token}")
+    if error.steps:
+        parts.append(f"steps already paid for: {' '.join(error.steps)}")
+    return "; ".join(parts)
+
+
 def _complain(message: str, ctx: click.Context | None = None) -> None:
     who = ctx.command_path if ctx else "akool"
-    click.echo(f"{who}: {' '.join(message.split())}", err=True)
+    # Part of it may come from a server, which shall not steer the terminal.
+    shown = "".join(mark if mark.isprintable() else " " for mark in message)
+    click.echo(f"{who}: {' '.join(shown.split())}", err=True)

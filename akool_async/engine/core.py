@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import heapq
 import itertools
 import logging
+import sys
+import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any
 
 from akool_async import token
 from akool_async.backoff import Backoff
+from akool_async.breaker import Breaker
 from akool_async.clock import Clock
 from akool_async.endpoint import Snapshot, Status
 from akool_async.engine.agenda import Agenda
 from akool_async.engine.flight import Flight, Phase
 from akool_async.engine.lane import Lane
+from akool_async.engine.ledger import Ledger
+from akool_async.engine.treasury import Treasury, runs_out_of_credit
 from akool_async.engine.watch import Watch
 from akool_async.errors import (
     AkoolError,
@@ -56,6 +62,22 @@ class Limits(Input):
                 raise self.refuse(name, "must be at least 1")
 
 
+class _Deadline(weakref.ref[Flight[Any]]):
+    """A job that may run out of time, by a link that keeps nobody.
+
+    A job that ended goes as soon as nobody holds it, and with it, to asyncio's log, an
+    error that nobody looked at; it does not wait for its deadline.
+    """
+
+    __slots__ = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is over, or gone."""
+        flight = self()
+        return flight is None or flight.ended
+
+
 class Engine:
     """All jobs of one client on one event loop."""
 
@@ -69,6 +91,8 @@ class Engine:
         backoff: Backoff,
         backoffs: Mapping[str, Backoff],
         furnish: Callable[[Flight[Any], Any], Any],
+        ledger: Ledger | None = None,
+        treasury: Treasury | None = None,
     ) -> None:
         self._exchange = exchange
         self._clock = clock
@@ -77,14 +101,18 @@ class Engine:
         self._backoff = backoff
         self._backoffs = backoffs
         self._furnish = furnish
+        self._ledger = ledger
+        self._treasury = treasury or Treasury(clock)
+        self._breaker = Breaker(clock)
         self._queue: list[tuple[int, int, Flight[Any]]] = []
         self._order = itertools.count()
-        self._creates: set[asyncio.Task[None]] = set()
+        self._creates: dict[asyncio.Task[None], Delivery] = {}
         self._looks: set[asyncio.Task[None]] = set()
+        self._preparing: dict[asyncio.Task[None], Flight[Any]] = {}
         self._watches: dict[str, Watch[Any]] = {}
         self._polls = Lane(limits.polls)
         self._batch_polls = Lane(limits.batch_polls)
-        self._deadlines: Agenda[Flight[Any]] = Agenda(clock, self._end_overdue)
+        self._deadlines: Agenda[_Deadline] = Agenda(clock, self._end_overdue)
         self._closing = False
         self._unseen = 0
         self.in_flight = 0
@@ -98,9 +126,35 @@ class Engine:
         return sum(1 for _, _, flight in self._queue if not flight.ended)
 
     def submit(self, flight: Flight[Any], *, priority: int = 0) -> None:
-        """Queue a job; it is created as soon as there is a place for it."""
+        """Queue a job; it is created as soon as there is a place for it.
+
+        Raises:
+            RuntimeError: the engine is closed, or its loop is ending.
+        """
+        if self._closing:
+            raise RuntimeError("the client is closed")
         heapq.heappush(self._queue, (-priority, next(self._order), flight))
         self._pump()
+
+    def prepare(self, flight: Flight[Any], steps: Coroutine[Any, Any, None]) -> None:
+        """Let a recipe take its steps, which end by submitting the job; it holds no place yet."""
+
+        def over(task: asyncio.Task[None]) -> None:
+            del self._preparing[task]
+            flight.preparing = None
+            if not task.cancelled() and (problem := task.exception()) is not None:
+                self._land(flight, _own(problem))
+            elif task.cancelled():
+                self._end_with_client(flight)
+
+        task = asyncio.get_running_loop().create_task(steps)
+        flight.preparing = task
+        self._preparing[task] = flight
+        task.add_done_callback(over)
+
+    def end(self, flight: Flight[Any], outcome: Snapshot | Exception) -> None:
+        """End a job whose outcome is known from elsewhere, such as the journal."""
+        self._land(flight, outcome)
 
     def resume(self, flight: Flight[Any], reference: token.JobReference) -> Flight[Any]:
         """Watch a job that was created earlier; if it is watched already, return that."""
@@ -119,12 +173,14 @@ class Engine:
         """Cancel a job; say whether that is how it ended."""
         if flight.phase is Phase.QUEUED:
             self._land(flight, flight.error(JobCancelled, "cancelled before it was sent"))
+            if flight.preparing is not None:
+                flight.preparing.cancel()
         await flight.accepted()
         if not flight.ended:
             await self._ask_to_cancel(flight)
         if not flight.ended:
             self._land(flight, flight.error(JobCancelled, "cancelled at Akool"))
-        return isinstance(flight.future.exception(), JobCancelled)
+        return flight.cancelled
 
     async def _ask_to_cancel(self, flight: Flight[Any]) -> None:
         make, job = flight.family.cancel, flight.id
@@ -135,9 +191,7 @@ class Engine:
 
     async def close(self, grace: float) -> None:
         """End all jobs; wait at most `grace` seconds for the answers to creates already sent."""
-        self._closing = True
-        while self._queue:
-            self._end_with_client(heapq.heappop(self._queue)[2])
+        self._stop_sending()
         try:
             if self._creates:
                 await asyncio.wait(self._creates, timeout=grace)
@@ -146,8 +200,20 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._warn_of_unseen()
 
+    def _stop_sending(self) -> None:
+        """End what was not sent: jobs in the queue, and creates that wait or connect."""
+        self._closing = True
+        for preparing in self._preparing:
+            preparing.cancel()
+        while self._queue:
+            self._end_with_client(heapq.heappop(self._queue)[2])
+        for task, delivery in self._creates.items():
+            delivery.last = True
+            if not delivery.sent:
+                task.cancel()
+
     def _stop(self) -> list[asyncio.Task[None]]:
-        tasks = [*self._creates, *self._looks]
+        tasks = [*self._creates, *self._looks, *self._preparing]
         for task in tasks:
             task.cancel()
         for watch in self._watches.values():
@@ -155,6 +221,7 @@ class Engine:
             for flight in list(watch.flights.values()):
                 self._end_with_client(flight)
         self._deadlines.disarm()
+        self._treasury.close()
         return tasks
 
     def _warn_of_unseen(self) -> None:
@@ -170,30 +237,41 @@ class Engine:
             return
         goes_on = "it goes on at Akool" if flight.id else "it was not sent"
         self._land(flight, flight.error(ClientClosed, f"the client was closed; {goes_on}"))
-        if not flight.looked_for:
-            flight.forgive()
-            self._unseen += 1
+        # Whoever asked knows that the client is closed; all others are counted in one warning.
+        flight.forgive()
+        self._unseen += not flight.looked_for
 
     def _pump(self) -> None:
         """Create the jobs whose turn it is, as far as places and the lane of creates allow."""
-        while self._queue and not self._closing:
+        while self._queue and not self._closing and not self._treasury.empty:
             if self.in_flight >= self._most_in_flight or len(self._creates) >= self._limits.creates:
                 return
             flight = heapq.heappop(self._queue)[2]
             if not flight.ended:
                 self._take_place(flight)
                 flight.phase = Phase.CREATING
-                _spawn(self._create(flight), self._creates, self._pump)
+                self._start_create(flight)
 
-    async def _create(self, flight: Flight[Any]) -> None:
+    def _start_create(self, flight: Flight[Any]) -> None:
         delivery = Delivery()
+
+        def over(task: asyncio.Task[None]) -> None:
+            del self._creates[task]
+            if task.cancelled():
+                self._interrupted(flight, delivery)
+            self._pump()
+
+        task = asyncio.get_running_loop().create_task(self._create(flight, delivery))
+        self._creates[task] = delivery
+        task.add_done_callback(over)
+
+    async def _create(self, flight: Flight[Any], delivery: Delivery) -> None:
         sent_at = self._clock.now()
         assert flight.request is not None
         try:
+            if self._ledger is not None:
+                await self._ledger.intend(flight)
             receipt = await self._exchange.send(flight.request, delivery)
-        except asyncio.CancelledError:
-            self._interrupted(flight, delivery)
-            raise
         except Exception as error:  # noqa: BLE001 - any error ends this job, and no other
             problem = error
         else:
@@ -201,9 +279,34 @@ class Engine:
             return
         if isinstance(problem, TransportError) and delivery.sent:
             problem = _unknown(flight, sent_at, str(problem))
+        if runs_out_of_credit(problem):
+            self._run_out(flight, problem)
+        else:
+            self._land(flight, problem)
+
+    def _run_out(self, flight: Flight[Any], problem: Exception) -> None:
+        """Send nothing more without credit: end all that waits, or let it wait on."""
+        if self._treasury.waits and not self._closing:
+            flight.phase = Phase.QUEUED
+            self._free_place(flight)
+            # It was first in line, and stays that.
+            heapq.heappush(self._queue, (-sys.maxsize, next(self._order), flight))
+            self._treasury.run_out(self.go_on)
+            return
+        queued, self._queue = self._queue, []
         self._land(flight, problem)
+        for _, _, waiting in queued:
+            self._land(waiting, copy.copy(problem))
+
+    def go_on(self) -> None:
+        """Create jobs again, after credit has returned."""
+        self._treasury.refilled()
+        self._pump()
 
     def _interrupted(self, flight: Flight[Any], delivery: Delivery) -> None:
+        """End a job whose create was cancelled: by closing, or because the loop is ending."""
+        if not self._closing:
+            self._stop_sending()
         if not delivery.sent:
             self._end_with_client(flight)
             return
@@ -219,6 +322,8 @@ class Engine:
             return
         flight.accepted_at = self._clock.time()
         flight.accept(receipt, self._clock.now())
+        if self._ledger is not None:
+            self._ledger.note_accepted(flight)
         if receipt.status.terminal:  # T25: audio may be finished when it is created
             self._land(flight, receipt)
         elif self._closing:
@@ -238,10 +343,16 @@ class Engine:
                 backoff=self._backoff_of(flight),
                 lane=self._batch_polls if family.batch > 1 else self._polls,
                 batch=min(family.batch, self._limits.batch),
-                spawn=lambda look: _spawn(look, self._looks),
+                spawn=self._start_look,
                 land=self._land,
+                breaker=self._breaker,
             )
         return self._watches[family.name]
+
+    def _start_look(self, look: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(look)
+        self._looks.add(task)
+        task.add_done_callback(self._looks.discard)
 
     def _backoff_of(self, flight: Flight[Any]) -> Backoff:
         return self._backoffs.get(flight.family.name, self._backoff)
@@ -251,14 +362,21 @@ class Engine:
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
 
+    def _free_place(self, flight: Flight[Any]) -> None:
+        if flight.placed:
+            flight.placed = False
+            self.in_flight -= 1
+
     def _set_deadline(self, flight: Flight[Any]) -> None:
         if flight.timeout is not None:
             flight.deadline = self._clock.time() + flight.timeout
-            self._deadlines.add(flight.deadline, flight)
+            self._deadlines.add(flight.deadline, _Deadline(flight))
 
     def _end_overdue(self) -> None:
         while self._deadlines.due():
-            for flight in self._deadlines.soonest(1):
+            for deadline in self._deadlines.soonest(1):
+                flight = deadline()
+                assert flight is not None
                 message = f"not ended after {flight.timeout:g} seconds; it goes on at Akool"
                 self._land(flight, flight.error(JobTimeout, message))
         self._deadlines.arm()
@@ -267,13 +385,13 @@ class Engine:
         """End a job, whatever the reason, and let the next one start."""
         if flight.ended:
             return
-        if flight.placed:
-            flight.placed = False
-            self.in_flight -= 1
+        self._free_place(flight)
+        if self._ledger is not None:
+            self._ledger.note_ended(flight, outcome)
         if isinstance(outcome, Exception):
             flight.fail(outcome)
         elif outcome.status is Status.COMPLETED:
-            flight.succeed(self._furnish(flight, outcome.following(flight.receipt)))
+            flight.succeed(self._furnish(flight, flight.completed(outcome)))
         else:
             why = f": {outcome.reason}" if outcome.reason else ""
             flight.fail(flight.error(JobFailed, f"Akool reports that the job failed{why}"))
@@ -288,20 +406,10 @@ class Engine:
             self._deadlines.note_ended()
 
 
+def _own(problem: BaseException) -> Exception:
+    """Return an error that may be another job's too, as one of this job's own."""
+    return copy.copy(problem) if isinstance(problem, AkoolError) else Exception(str(problem))
+
+
 def _unknown(flight: Flight[Any], sent_at: datetime, reason: str) -> AkoolError:
     return CreateOutcomeUnknown(flight.name, flight.request, sent_at, reason)
-
-
-def _spawn(
-    work: Coroutine[Any, Any, None],
-    among: set[asyncio.Task[None]],
-    then: Callable[[], None] = lambda: None,
-) -> None:
-    task = asyncio.get_running_loop().create_task(work)
-    among.add(task)
-
-    def done(task: asyncio.Task[None]) -> None:
-        among.discard(task)
-        then()
-
-    task.add_done_callback(done)

@@ -9,8 +9,10 @@ from datetime import datetime
 from enum import Enum
 from typing import Generic, TypeVar
 
+import msgspec
+
 from akool_async.endpoint import Family, Operation, Snapshot, Status
-from akool_async.errors import AkoolError, JobError
+from akool_async.errors import AkoolError, JobCancelled, JobError
 from akool_async.token import JobReference, write
 
 S = TypeVar("S", bound=Snapshot)
@@ -34,10 +36,13 @@ class Flight(Generic[S]):
         "_accepted",
         "_listeners",
         "accepted_at",
+        "cancelled",
         "created_at",
         "deadline",
         "doubts",
+        "entry",
         "family",
+        "fingerprint",
         "future",
         "id",
         "job_id",
@@ -46,9 +51,11 @@ class Flight(Generic[S]):
         "name",
         "phase",
         "placed",
+        "preparing",
         "receipt",
         "request",
         "snapshot",
+        "steps",
         "timeout",
     )
 
@@ -67,10 +74,20 @@ class Flight(Generic[S]):
         self.timeout = timeout
         """Seconds from acceptance to the terminal status; `None` for no end."""
         self.key = key
+        self.fingerprint = ""
+        """What tells its request from others, where a journal keeps keys."""
+        self.entry: int | None = None
+        """The number of its row in the journal, if there is one."""
+        self.steps: tuple[str, ...] = ()
+        """Tokens of the paid steps that came before, if it is a recipe's."""
+        self.preparing: asyncio.Task[None] | None = None
+        """What takes those steps, while they are being taken."""
         self.future: asyncio.Future[S] = asyncio.get_running_loop().create_future()
         self.phase = Phase.QUEUED
         self.placed = False
         """Whether it counts against the limit."""
+        self.cancelled = False
+        """Whether that is how it ended; reading it is no look at the outcome."""
         self.looked_for = False
         """Whether anybody has asked for its outcome."""
         self.id: str | None = None
@@ -126,6 +143,13 @@ class Flight(Generic[S]):
         if before is None or before.status != snapshot.status:
             self._tell(snapshot)
 
+    def completed(self, snapshot: S) -> S:
+        """Return the terminal snapshot with what only the receipt, or the token, said."""
+        whole = snapshot.following(self.receipt)
+        if whole.job_id is None and self.job_id is not None:
+            return msgspec.structs.replace(whole, job_id=self.job_id)
+        return whole
+
     def succeed(self, result: S) -> None:
         """End with a result."""
         self._end()
@@ -134,8 +158,10 @@ class Flight(Generic[S]):
 
     def fail(self, error: BaseException) -> None:
         """End with an error, which gets the token if it has none."""
-        if isinstance(error, AkoolError) and error.token is None:
-            error.token = self.token
+        if isinstance(error, AkoolError):
+            error.token = error.token or self.token
+            error.steps = error.steps or self.steps
+        self.cancelled = isinstance(error, JobCancelled)
         self._end()
         if not self.future.done():
             self.future.set_exception(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 
 
@@ -14,10 +14,10 @@ class Lane:
     """
 
     def __init__(self, width: int) -> None:
-        self._width = width
+        self.width = width
         self._under_way: Counter[str] = Counter()
         self._users: set[str] = set()
-        self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
+        self._waiting: dict[str, Callable[[], None]] = {}
 
     def join(self, user: str) -> None:
         """Make a user known."""
@@ -28,23 +28,23 @@ class Lane:
         if self._open_to(user):
             self._under_way[user] += 1
             return True
-        if all(waiting != user for waiting, _ in self._waiting):
-            self._waiting.append((user, when_free))
+        self._waiting.setdefault(user, when_free)
         return False
 
     def leave(self, user: str) -> None:
-        """Give a place back, and call who waits for one, each once, in turn."""
+        """Give a place back, and call who waits for one, in turn, until it is taken."""
         self._under_way[user] -= 1
-        for _ in range(len(self._waiting)):
-            waiting, when_free = self._waiting.popleft()
+        left = self._under_way.total()
+        for waiting in tuple(self._waiting):
             if self._open_to(waiting):
-                when_free()
+                self._waiting.pop(waiting)()
+            # Who was called may need it no longer; then it is the next one's.
+            if self._under_way.total() > left:
                 return
-            self._waiting.append((waiting, when_free))
 
     def _open_to(self, user: str) -> bool:
         taken = self._under_way.total()
         if self._under_way[user] == 0:
-            return taken < self._width
+            return taken < self.width
         kept = sum(1 for other in self._users if other != user and self._under_way[other] == 0)
-        return taken + min(kept, self._width - 1) < self._width
+        return taken + min(kept, self.width - 1) < self.width

@@ -8,6 +8,7 @@ there are, and a larger one in requests that are nearly always full.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import logging
 import random
@@ -18,7 +19,8 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from akool_async.backoff import Backoff
-from akool_async.clock import Clock
+from akool_async.breaker import Breaker
+from akool_async.clock import Clock, Timer
 from akool_async.endpoint import Family, Snapshot
 from akool_async.engine.agenda import Agenda
 from akool_async.engine.flight import Flight
@@ -68,15 +70,20 @@ class Watch(Generic[S]):
         batch: int,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         land: Callable[[Flight[Any], Any], None],
+        breaker: Breaker,
     ) -> None:
         self._family = family
         self._exchange = exchange
         self._clock = clock
         self._backoff = backoff
         self._lane = lane
+        self._widest = batch
         self._batch = batch
         self._spawn = spawn
         self._land = land
+        self._breaker = breaker
+        self._looking = 0
+        self._held: Timer | None = None
         self._agenda: Agenda[Flight[S]] = Agenda(clock, self._go)
         self._split: deque[list[Flight[S]]] = deque()
         self._failures = 0
@@ -100,14 +107,27 @@ class Watch(Generic[S]):
         """Look at nothing any more."""
         self._split.clear()
         self._agenda.disarm()
+        if self._held is not None:
+            self._held.cancel()
 
     def _go(self) -> None:
         """Send off every look that is due, as far as the lane allows."""
         while self._split or self._agenda.due():
+            pause = self._breaker.wait(self._family.name, self._looking)
+            if pause > 0:
+                self._hold(pause)
+                return
             if not self._lane.enter(self._family.name, self._go):
                 return
+            self._looking += 1
             self._spawn(self._look(self._next_chunk()))
         self._agenda.arm()
+
+    def _hold(self, pause: float) -> None:
+        """Come back when the breaker may let a look pass."""
+        if self._held is not None:
+            self._held.cancel()
+        self._held = self._clock.call_at(self._clock.time() + pause, self._go)
 
     def _next_chunk(self) -> list[Flight[S]]:
         return self._split.popleft() if self._split else self._agenda.soonest(self._batch)
@@ -118,16 +138,24 @@ class Watch(Generic[S]):
         problem: Exception | None = None
         try:
             reply = await self._exchange.once(self._family.lookup(ids))
+        except asyncio.CancelledError:
+            self._look_again(chunk)  # whoever cancelled the look, the jobs stay watched
+            raise
         except Exception as error:  # noqa: BLE001 - whatever happens, the jobs stay watched
             problem = error
         finally:
+            self._looking -= 1
             self._lane.leave(self._family.name)
         if problem is None:
-            self._failures = 0
+            self._answered()
             self._seen(chunk, self._family.observed(reply))
         else:
             self._missed(chunk, problem)
         self._go()
+
+    def _answered(self) -> None:
+        self._failures = 0
+        self._breaker.answered(self._family.name, self._lane.width)
 
     def _seen(self, chunk: Sequence[Flight[S]], snapshots: Sequence[S]) -> None:
         for snapshot in snapshots:
@@ -154,6 +182,8 @@ class Watch(Generic[S]):
             self._refused(chunk, error)
             return
         self._failures += 1
+        if not isinstance(error, APIError):
+            self._breaker.failed(self._family.name)
         logger.debug("%s: %s; looking again", self._family.name, type(error).__name__)
         self._look_again(chunk)
 
@@ -166,11 +196,17 @@ class Watch(Generic[S]):
             self._look_again(chunk[1:])
         else:
             middle = (len(chunk) + 1) // 2
-            if getattr(error, "http_status", 200) in _TOO_LONG:
+            if _speaks_of_length(error):
                 self._batch = middle
             self._split.extend((chunk[:middle], chunk[middle:]))
 
     def _refused_alone(self, flight: Flight[S], error: Exception) -> None:
+        if _speaks_of_length(error):
+            # One id is never too many, so it was not their number.
+            self._batch = self._widest
+            self._failures += 1
+            self._look_again([flight])
+            return
         flight.doubts += 1
         if not isinstance(error, APIError) or self._may_pass(flight, error):
             self._look_again([flight])
@@ -202,6 +238,13 @@ class Watch(Generic[S]):
 
 def _refuses_the_request(error: Exception) -> bool:
     """Say whether the answer was a refusal of just this request, not a passing trouble."""
-    if isinstance(error, APIError):
-        return error.code != 0 and isinstance(error, (*_DEFINITE, NotFound, ProcessingError))
-    return isinstance(error, ReplyError) and error.http_status in _TOO_LONG
+    if isinstance(error, APIError) and error.code != 0:
+        return isinstance(error, (*_DEFINITE, NotFound, ProcessingError))
+    return _speaks_of_length(error)
+
+
+def _speaks_of_length(error: Exception) -> bool:
+    """Say whether a server, or a proxy before it, refused the length of the request line."""
+    if isinstance(error, APIError) and error.code != 0:
+        return False  # a readable envelope decides, whatever the HTTP status
+    return isinstance(error, APIError | ReplyError) and error.http_status in _TOO_LONG

@@ -8,8 +8,10 @@ answered from their result family, other endpoints with an example of their repl
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import threading
+import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -28,12 +30,15 @@ from akool_async.endpoints import (
     CancelFaceswaps,
     Credit,
     DeleteFaceswaps,
+    DetectFaces,
     GetCredit,
     GetToken,
+    LegacyDetectFaces,
     ListVoices,
     Token,
     Voice,
 )
+from akool_async.simulator import faces, media
 from akool_async.simulator.world import Behaviour, World
 from akool_async.value import plan_of
 
@@ -83,6 +88,8 @@ class Simulator:
         """A hook that may answer in the place of any endpoint."""
         self.tokens: set[str] = set()
         """Bearer tokens that are valid now."""
+        self._serial_numbers = itertools.count(1)
+        """For bearer tokens: none is ever issued twice."""
         self._port = port
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -104,13 +111,15 @@ class Simulator:
         """Listen."""
         app = web.Application(client_max_size=16 * 2**20)
         app.router.add_get("/media/{file}", self._serve_media)
+        app.router.add_get("/faces/{file}", _serve_face)
         for endpoint in dict.fromkeys(ENDPOINTS.values()):
             app.router.add_route(
                 endpoint.method, endpoint.root + endpoint.path, self._handler(endpoint)
             )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        # The usual backlog of 128 makes the 129th of many new connections wait a second.
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, backlog=4096)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
@@ -148,7 +157,8 @@ class Simulator:
             try:
                 return _json(await self._answer(endpoint, request))
             except Refusal as refusal:
-                return _json({"code": refusal.code, "msg": refusal.msg})
+                envelope = endpoint.envelope
+                return _json({envelope.code: refusal.code, envelope.msg: refusal.msg})
 
         return handle
 
@@ -215,8 +225,13 @@ class Simulator:
             raise web.HTTPNotFound
         if self.world.expired(job):
             raise web.HTTPForbidden
-        media = job.media()
-        return web.Response(body=media.content, content_type=media.content_type)
+        made = job.media()
+        return web.Response(body=made.content, content_type=made.content_type)
+
+
+async def _serve_face(request: web.Request) -> web.StreamResponse:
+    crop = media.picture(f"face {request.match_info['file']}", "found by the akool_async simulator")
+    return web.Response(body=crop.content, content_type=crop.content_type)
 
 
 def _json(document: Mapping[str, Any]) -> web.Response:
@@ -254,7 +269,8 @@ def _read(endpoint: type[Endpoint[Any]], wire: Mapping[str, Any]) -> Endpoint[An
     except errors.InvalidInput as error:
         wire_names = {plan.name: plan.wire_name for plan in plan_of(endpoint)}
         first, *rest = re.split(r"(?=[.\[])", error.field, maxsplit=1)
-        message = f"Parameter error: {wire_names.get(first, first)}{''.join(rest)} {error.rule}"
+        named = first if first in wire else wire_names.get(first, first)
+        message = f"Parameter error: {named}{''.join(rest)} {error.rule}"
     raise Refusal(1003, message)
 
 
@@ -275,9 +291,11 @@ def _example(_simulator: Simulator, endpoint: Any) -> Mapping[str, Any]:
     """Answer with an example of the reply: required fields only, each with a plain value."""
     codec: Any = endpoint.parse
     row = getattr(codec, "row", None)
-    if codec.type is type(None):
-        return _OK
-    return _OK | {"data": codec.encode((_example_of(row),) if row else _example_of(codec.type))}
+    if row is not None:
+        return _OK | {"data": codec.encode((_example_of(row),))}
+    return (
+        _OK if codec.type is type(None) else _OK | {"data": codec.encode(_example_of(codec.type))}
+    )
 
 
 def _example_of(kind: type[Any]) -> Any:
@@ -289,7 +307,7 @@ def _example_of(kind: type[Any]) -> Any:
 def _token(simulator: Simulator, request: GetToken) -> Mapping[str, Any]:
     if (request.client_id, request.client_secret) != (simulator.client_id, simulator.api_key):
         raise Refusal(1101, "Invalid authorization or The request token has expired")
-    token = f"simulated-token-{len(simulator.tokens) + 1}"
+    token = f"simulated-token-{next(simulator._serial_numbers)}"
     simulator.tokens.add(token)
     return {"code": 1000, **msgspec.to_builtins(Token(token=token))}
 
@@ -312,6 +330,17 @@ def _voices(_simulator: Simulator, request: ListVoices) -> Mapping[str, Any]:
 _VOICES = (("Nicole", "Female", 3), ("Daniel", "Male", 3), ("Mine", "Female", 4))
 
 
+def _detect(simulator: Simulator, request: DetectFaces | LegacyDetectFaces) -> Mapping[str, Any]:
+    most = simulator.world.behaviour.faces
+    count = min(most, 1) if request.single_face else most
+    frame = faces.frame(count)
+    if isinstance(request, DetectFaces):
+        picture = zlib.crc32((request.image_url or request.img or "").encode())
+        crops = faces.crops(count, f"{simulator.url}/faces/{picture:08x}")
+        frame = {"faces_obj": {"0": {**frame, **(crops if request.return_face_url else {})}}}
+    return {"error_code": 0, "error_msg": "SUCCESS", **frame}
+
+
 def _delete(simulator: Simulator, request: DeleteFaceswaps) -> Mapping[str, Any]:
     simulator.world.remove(list(request.ids))
     return _OK
@@ -325,6 +354,8 @@ def _cancel(simulator: Simulator, request: CancelFaceswaps) -> Mapping[str, Any]
 _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     CancelFaceswaps: _cancel,
     DeleteFaceswaps: _delete,
+    DetectFaces: _detect,
+    LegacyDetectFaces: _detect,
     GetCredit: _credit,
     GetToken: _token,
     ListVoices: _voices,

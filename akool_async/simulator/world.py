@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from akool_async.clock import Clock
+from akool_async.clock import Clock, Timer
 from akool_async.endpoint import Operation, Status
 from akool_async.result import LIFETIME
 from akool_async.simulator import media
@@ -45,12 +45,16 @@ class Behaviour(Input):
     """Part of the rows that a list leaves out, each time anew (T9)."""
     credit: float = 10_000.0
     """What the account begins with; a create costs 1."""
+    faces: int = 1
+    """Faces that detection finds in every picture."""
 
     def check(self) -> None:
         """Refuse rates that are no part of a whole."""
         for name in ("fail_rate", "instant_audio_rate", "omit_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise self.refuse(name, "must be from 0 to 1")
+        if self.faces < 0:
+            raise self.refuse("faces", "must be at least 0")
 
 
 class SimulatedJob(Value):
@@ -102,9 +106,14 @@ class World:
         self.creates: Counter[str] = Counter()
         """Jobs created, by operation."""
         self.credit = behaviour.credit
-        self.in_flight = 0
         self.peak_in_flight = 0
+        self._running: dict[str, Timer] = {}
         self._random = random.Random(behaviour.seed)
+
+    @property
+    def in_flight(self) -> int:
+        """Jobs that have not ended."""
+        return len(self._running)
 
     def create(self, request: Operation[Any]) -> SimulatedJob:
         """Start a job."""
@@ -138,12 +147,13 @@ class World:
 
     def _count_in_flight(self, job: SimulatedJob) -> None:
         if job.duration > 0:
-            self.in_flight += 1
+            self._running[job.id] = self.clock.call_at(job.ends, lambda: self._count_ended(job.id))
             self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
-            self.clock.call_at(job.ends, self._count_ended)
 
-    def _count_ended(self) -> None:
-        self.in_flight -= 1
+    def _count_ended(self, id: str) -> None:
+        timer = self._running.pop(id, None)
+        if timer is not None:
+            timer.cancel()
 
     def shown(self, ids: list[str]) -> list[SimulatedJob]:
         """Return the jobs that a list shows: shuffled, and not always all of them."""
@@ -156,6 +166,7 @@ class World:
         """Delete jobs by `id`."""
         for each in ids:
             self.jobs.pop(each, None)
+            self._count_ended(each)
 
     def cancel(self, job_ids: list[str]) -> None:
         """Cancel jobs by `job_id`."""
@@ -164,6 +175,7 @@ class World:
                 self.jobs[job.id] = msgspec.structs.replace(
                     job, outcome=Status.FAILED, reason="cancelled", duration=0.0
                 )
+                self._count_ended(job.id)
 
     def expired(self, job: SimulatedJob) -> bool:
         """Say whether a job's media has been deleted."""

@@ -1,0 +1,137 @@
+"""What commands print: a value as a small table, or as JSON with snake-case names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any, cast
+
+import click
+import msgspec
+from msgspec import Struct
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from akool_async import Face, Result
+
+_UNBOUNDED = 100_000
+"""Columns of an output that is no terminal."""
+
+_PADDING = 2
+"""Columns between two columns of a table."""
+
+
+def fields_of(value: Struct) -> dict[str, Any]:
+    """Return what a value holds, by the snake-case names that options have too."""
+    known = {
+        field.name.rstrip("_"): getattr(value, field.name)
+        for field in msgspec.structs.fields(value)
+    }
+    if isinstance(value, Result):
+        known |= {"url": value.url, "expires_at": value.expires_at}
+    return known
+
+
+def document(value: Any) -> Any:
+    """Return a value as what JSON knows."""
+    if isinstance(value, Struct):
+        value = fields_of(value)
+    if isinstance(value, dict):
+        return {name: document(each) for name, each in cast("dict[str, Any]", value).items()}
+    if isinstance(value, tuple | list):
+        return [document(each) for each in cast("Sequence[Any]", value)]
+    return msgspec.to_builtins(value)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON."""
+    click.echo(msgspec.json.format(msgspec.json.encode(document(value))).decode())
+
+
+def show_fields(fields: Mapping[str, Any], *, err: bool = False) -> None:
+    """Print names and values, one below the other; what is empty or said twice is left out."""
+    full = {
+        name: value
+        for name, value in fields.items()
+        if not _is_empty(value) and (name == "url" or value != fields.get("url"))
+    }
+    width = max(map(len, full), default=0) + _PADDING
+    for name, value in full.items():
+        first, *more = text_of(value).split("\n")
+        click.echo(
+            "\n".join([name.ljust(width) + first, *(" " * width + line for line in more)]), err=err
+        )
+
+
+def show_rows(rows: Sequence[Any]) -> None:
+    """Print values of one kind as a table; on a terminal, of as many columns as fit."""
+    console = Console(markup=False, emoji=False, highlight=False)
+    # The file decides, not rich: FORCE_COLOR in a build log makes no terminal of it.
+    width = console.width if console.file.isatty() else _UNBOUNDED
+    columns = _columns(rows)
+    shown, left_out = _fitting(columns, width)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in shown:
+        table.add_column(name, no_wrap=True)
+    for cells in zip(*shown.values(), strict=True):
+        table.add_row(*map(Text, cells))
+    Console(markup=False, emoji=False, highlight=False, width=width).print(table)
+    if left_out:
+        click.echo(f"There is no room for {', '.join(left_out)}; --json prints all.", err=True)
+
+
+def _columns(rows: Sequence[Any]) -> dict[str, list[str]]:
+    """Return the columns that are not empty, cell by cell."""
+    columns: dict[str, list[str]] = {}
+    for field in msgspec.structs.fields(rows[0]) if rows else ():
+        cells = [text_of(getattr(row, field.name)).replace("\n", " ") for row in rows]
+        if any(cells):
+            columns[field.name.rstrip("_")] = cells
+    return columns
+
+
+def _fitting(
+    columns: Mapping[str, list[str]], width: int
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Part columns into those for which there is room, first come, first served, and the others."""
+    shown: dict[str, list[str]] = {}
+    left_out: list[str] = []
+    for name, cells in columns.items():
+        needed = max(map(cell_len, [name, *cells])) + _PADDING
+        if shown and needed > width + _PADDING:
+            left_out.append(name)
+            continue
+        shown[name] = cells
+        width -= needed
+    return shown, left_out
+
+
+def text_of(value: Any) -> str:
+    """Write a value for people."""
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "yes", False: "no"}[value]
+    if isinstance(value, tuple | list):
+        return "\n".join(map(text_of, cast("Sequence[Any]", value)))
+    return "".join(mark if mark.isprintable() else " " for mark in _line_of(value))
+
+
+def _line_of(value: Any) -> str:
+    if isinstance(value, IntEnum):
+        return value.name.lower()
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S %Z}".rstrip()
+    if isinstance(value, Face):
+        return f"{value.path}@{value.opts}" if value.opts else value.path
+    if isinstance(value, Struct):
+        return msgspec.json.encode(document(value)).decode()
+    if isinstance(value, float):
+        return str(value).removesuffix(".0")
+    return value.value if isinstance(value, StrEnum) else str(value)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value == "" or value == ()

@@ -1,0 +1,54 @@
+"""`akool errors`: what Akool's codes mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from akool_async.documentation import summary
+from akool_async.errors import CODES, PAGE_CODES, CodeMeaning
+
+
+@click.command("errors")
+@click.argument("code", type=int, required=False)
+def command(code: int | None) -> None:
+    """Explain Akool's error codes.
+
+    With a CODE, that one: the class of its error, what Akool says about it in general, and
+    what the pages of single endpoints say where that differs. Without, all of them.
+    """
+    if code is None:
+        _list()
+    elif code not in CODES:
+        raise click.ClickException(f"{code} is none of Akool's documented error codes")
+    else:
+        _explain(code)
+
+
+def _explain(code: int) -> None:
+    general = CODES[code]
+    click.echo(f"{code}  {general.sentence}")
+    click.echo(f"{general.error.__name__}: {summary(general.error)}")
+    for page, meaning in _on_pages(code):
+        click.echo(f"\n{page}\n  {meaning.sentence}")
+        if meaning.error is not general.error:
+            click.echo(f"  {meaning.error.__name__}: {summary(meaning.error)}")
+
+
+def _on_pages(code: int) -> Iterator[tuple[str, CodeMeaning]]:
+    """Yield what pages say of a code in other words than the table of all codes."""
+    for page, meanings in PAGE_CODES.items():
+        if meanings.get(code, CODES[code]) != CODES[code]:
+            yield page, meanings[code]
+
+
+def _list() -> None:
+    table = Table("code", "error", "meaning", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for code, meaning in sorted(CODES.items()):
+        table.add_row(str(code), meaning.error.__name__, meaning.sentence)
+    Console(markup=False, emoji=False, highlight=False).print(table)
+    click.echo("\n`akool errors CODE` explains one.")

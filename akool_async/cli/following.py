@@ -1,0 +1,192 @@
+"""A job on the command line: to its token, to its end, or to the file on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from akool_async import (
+    Akool,
+    AkoolError,
+    CreateOutcomeUnknown,
+    DownloadError,
+    Job,
+    JobFailed,
+    JobTimeout,
+)
+from akool_async.cli.display import fields_of, show_fields, show_json
+from akool_async.cli.options import SECONDS
+from akool_async.cli.places import place_of
+from akool_async.cli.status import Teller, telling
+from akool_async.cli.tree import INTERRUPTED, told
+
+
+class Aims(NamedTuple):
+    """What is wanted of a job."""
+
+    wait: bool
+    save: str | None
+    """A file, or a folder, with a separator at its end."""
+    timeout: float | None
+    """Seconds to wait once the job is accepted."""
+    as_json: bool
+
+
+def job_options(*, media: bool) -> list[click.Option]:
+    """Return the options that say what is wanted of a job; one without media saves none."""
+    saving = click.Option(
+        ["--save"],
+        metavar="PATH",
+        help="Wait, and save the result: in a folder, or in a file if PATH has an extension.",
+    )
+    return [
+        click.Option(["--wait"], is_flag=True, help="Wait for the end, and print the result."),
+        *([saving] if media else []),
+        click.Option(
+            ["--timeout"],
+            type=SECONDS,
+            metavar="SECONDS",
+            help="Wait no longer than that; the job goes on.",
+        ),
+        click.Option(["as_json", "--json"], is_flag=True, help="Print JSON, not a table."),
+    ]
+
+
+def aims_of(ctx: click.Context) -> Aims:
+    """Return what the command line wants of a job.
+
+    Raises:
+        click.ClickException: that makes no sense, or nothing can be saved there.
+    """
+    save, timeout = ctx.params.get("save"), ctx.params["timeout"]
+    wait = ctx.params["wait"] or save is not None
+    if timeout is not None and not wait:
+        raise click.UsageError("--timeout goes with --wait or --save", ctx)
+    place = None if save is None else place_of(save)
+    return Aims(wait, place, timeout, ctx.params["as_json"])
+
+
+def follow(akool: Akool, start: Callable[[Akool], Job[Any]], aims: Aims) -> int:
+    """Start a job, or take one up, do with it what is wanted, and return the exit status."""
+    held: list[Job[Any]] = []
+    try:
+        asyncio.run(_follow(akool, start, aims, held))
+    except KeyboardInterrupt:
+        _say_how_to_go_on(held)
+        return INTERRUPTED
+    return 0
+
+
+async def _follow(
+    akool: Akool, start: Callable[[Akool], Job[Any]], aims: Aims, held: list[Job[Any]]
+) -> None:
+    async with akool:
+        job = start(akool)
+        held.append(job)
+        if not aims.wait:
+            await _accepted(job, as_json=aims.as_json)
+            return
+        result = await _ended(job, aims)
+        path, problem = await _saved(job, result, aims.save)
+        _show_result(job, result, path, as_json=aims.as_json)
+        if problem:
+            raise click.ClickException(problem)
+
+
+async def _accepted(job: Job[Any], *, as_json: bool) -> None:
+    """Print the job's token as soon as there is one."""
+    await job.created()
+    if job.done():
+        job.result()  # a job may have failed as early as that
+    receipt = fields_of(job.receipt) if job.receipt is not None else {}
+    if as_json:
+        show_json(_heading(job) | receipt)
+        return
+    click.echo(job.token)
+    click.echo(f"{job.name} {job.id} goes on at Akool; {_way_on(job)}", err=True)
+    # They are in no other reply, and valid for minutes.
+    if credentials := receipt.get("credentials"):
+        show_fields(fields_of(credentials), err=True)
+
+
+async def _ended(job: Job[Any], aims: Aims) -> Any:
+    """Wait for the result, and tell how far it is.
+
+    Raises:
+        click.ClickException: the time is up.
+        AkoolError: there is no result.
+    """
+    try:
+        with telling() as tell:
+            await _tell_acceptance(job, tell)
+            async with asyncio.timeout(aims.timeout):
+                async for snapshot in job:
+                    tell.status(f"{job.name} {job.id}", snapshot.status.name.lower())
+                return await job
+    except JobTimeout:
+        raise
+    except JobFailed:
+        if aims.as_json:
+            show_json(_heading(job) | (fields_of(job.snapshot) if job.snapshot else {}))
+        raise
+    except TimeoutError:
+        pass
+    problem = f"not ended after {aims.timeout:g} seconds; {_way_on(job)}"
+    raise click.ClickException(problem)
+
+
+async def _tell_acceptance(job: Job[Any], tell: Teller) -> None:
+    if job.id is None:
+        tell.status(job.name, "not accepted yet")
+        await job.created()
+        tell.line(f"{job.name} {job.id} is accepted; its token is {job.token}")
+
+
+async def _saved(job: Job[Any], result: Any, place: str | None) -> tuple[Path | None, str]:
+    """Return where a result is saved, or what went wrong with that."""
+    if place is None:
+        return None, ""
+    try:
+        return await result.save(place), ""
+    except (DownloadError, OSError) as error:
+        problem = str(error)
+    return None, f"{problem}; the result is still there: akool job {job.token} --save PATH"
+
+
+def _show_result(job: Job[Any], result: Any, path: Path | None, *, as_json: bool) -> None:
+    fields = _heading(job) | fields_of(result)
+    if path is not None:
+        fields["saved"] = str(path)
+    if as_json:
+        show_json(fields)
+        return
+    last = ("url", "expires_at", "saved", "token")
+    names = [*(name for name in fields if name not in last), *last]
+    show_fields({name: fields[name] for name in names if name in fields})
+
+
+def _heading(job: Job[Any]) -> dict[str, Any]:
+    return {"operation": job.name, "token": job.token}
+
+
+def _way_on(job: Job[Any]) -> str:
+    return f"to wait for it: akool job {job.token} --wait"
+
+
+def _say_how_to_go_on(held: list[Job[Any]]) -> None:
+    """Say after Ctrl-C what has become of a job."""
+    for job in held:
+        error = job.exception() if job.done() else None
+        if job.id is not None:
+            click.echo(f"Stopped; {job.name} {job.id} goes on at Akool.", err=True)
+            click.echo(f"To wait for it again: akool job {job.token} --wait", err=True)
+        elif isinstance(error, CreateOutcomeUnknown):
+            click.echo(f"Stopped; {told(error)}", err=True)
+        else:
+            click.echo(f"Stopped; {job.name} was not started.", err=True)
+            if isinstance(error, AkoolError) and error.steps:
+                click.echo(f"Steps already paid for: {' '.join(error.steps)}", err=True)

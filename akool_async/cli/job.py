@@ -1,0 +1,109 @@
+"""`akool job TOKEN`: a job that another command, or another process, has started."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from akool_async import Akool, InvalidToken, JobFailed, Result, Snapshot, Status
+from akool_async import token as tokens
+from akool_async.cli.display import fields_of, show_fields, show_json
+from akool_async.cli.following import aims_of, follow, job_options
+from akool_async.cli.opening import client
+from akool_async.endpoint import Family
+from akool_async.endpoints import OPERATIONS
+from akool_async.media import OneDownload
+from akool_async.token import JobReference
+
+_PAUSES = (0.0, 0.5, 1.0)
+"""Seconds before each look: a list may leave a job out once in a while."""
+
+
+@click.pass_context
+def _run(ctx: click.Context, token: str, cancel: bool, **_params: Any) -> int:  # noqa: FBT001
+    aims = aims_of(ctx)
+    reference, family = _read(ctx, token)
+    if cancel and aims.wait:
+        raise click.UsageError("--cancel goes with neither --wait nor --save", ctx)
+    if cancel:
+        asyncio.run(_cancel(client(), token))
+    elif aims.wait:
+        return follow(client(), lambda akool: akool.job(token), aims)
+    else:
+        _show(token, asyncio.run(_look_up(client(), reference, family)), as_json=aims.as_json)
+    return 0
+
+
+command = click.Command(
+    "job",
+    callback=_run,
+    params=[
+        click.Argument(["token"]),
+        *job_options(media=True),
+        click.Option(["--cancel"], is_flag=True, help="Cancel the job, where Akool can do that."),
+    ],
+    help="""Show a job by its token, wait for it, or cancel it.
+
+    A token is what the commands that start a job print; it works wherever the account's
+    credentials are. Without --wait the job is looked up once.
+
+    Exits with 1 if the job has failed.""",
+)
+"""The command."""
+
+
+def _read(ctx: click.Context, token: str) -> tuple[JobReference, Family[Any]]:
+    try:
+        reference = tokens.read(token)
+        if reference.name in OPERATIONS:
+            return reference, OPERATIONS[reference.name].family
+        problem = f"it is for {reference.name}, which is no operation"
+    except InvalidToken as error:
+        problem = str(error)
+    raise click.BadParameter(problem, ctx, param_hint="'TOKEN'")
+
+
+async def _cancel(akool: Akool, token: str) -> None:
+    async with akool:
+        job = akool.job(token)
+        if await job.cancel():
+            click.echo(f"{job.name} {job.id} is cancelled.")
+        else:
+            click.echo(f"{job.name} {job.id} had ended before.")
+
+
+async def _look_up(akool: Akool, reference: JobReference, family: Family[Any]) -> Snapshot:
+    async with akool:
+        for pause in _PAUSES:
+            await asyncio.sleep(pause)
+            for snapshot in family.observed(await akool.call(family.lookup([reference.id]))):
+                if snapshot.id in {reference.id, ""}:
+                    return _furnished(snapshot, reference)
+    raise click.ClickException(f"Akool does not list {reference.name} {reference.id}")
+
+
+def _furnished(snapshot: Snapshot, reference: JobReference) -> Snapshot:
+    """Give a result the time of its creation, which the token knows."""
+    if isinstance(snapshot, Result):
+        return snapshot.linked(OneDownload(), reference.created_at)
+    return snapshot
+
+
+def _show(token: str, snapshot: Snapshot, *, as_json: bool) -> None:
+    """Print a job's state.
+
+    Raises:
+        JobFailed: the job has failed.
+    """
+    reference = tokens.read(token)
+    fields = {"operation": reference.name, **fields_of(snapshot)}
+    if as_json:
+        show_json({"token": token, **fields})
+    elif snapshot.status is not Status.FAILED:
+        show_fields(fields)
+    if snapshot.status is Status.FAILED:
+        why = f": {snapshot.reason}" if snapshot.reason else ""
+        message = f"Akool reports that the job failed{why}"
+        raise JobFailed(message, name=reference.name, token=token, snapshot=snapshot)

@@ -1,0 +1,25 @@
+"""The client of a command, made of the environment."""
+
+from __future__ import annotations
+
+import click
+
+from akool_async import Akool, InvalidInput, MissingCredentials
+
+
+def client(client_id: str | None = None, client_secret: str | None = None) -> Akool:
+    """Make a client with the environment's credentials, or with the ones given.
+
+    Raises:
+        click.ClickException: there are none, or a variable holds what it must not.
+    """
+    try:
+        return Akool(client_id=client_id, client_secret=client_secret)
+    except MissingCredentials:
+        problem = (
+            "no credential: set AKOOL_API_KEY, AKOOL_TOKEN, or AKOOL_CLIENT_ID and"
+            " AKOOL_CLIENT_SECRET"
+        )
+    except InvalidInput as error:
+        problem = f"AKOOL_{error.field.upper()} {error.rule}"
+    raise click.ClickException(problem)

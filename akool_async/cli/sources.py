@@ -1,0 +1,104 @@
+"""What an argument stands for: itself, a file, or standard input.
+
+`@file` is a file's content and `-` that of standard input; `@@` begins a text with `@`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+_STDIN_READ = "akool_async.cli.stdin"
+
+
+class Unreadable(Exception):
+    """An argument that cannot be read; its text says what it must be."""
+
+
+def text_of(argument: str) -> str:
+    """Return the text that an argument stands for; without the line break that ends a file.
+
+    Raises:
+        Unreadable: there is no such file, or it holds no text.
+    """
+    content = _content_of(argument)
+    if content is None:
+        return argument[1:] if argument.startswith("@@") else argument
+    try:
+        return content.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        pass
+    raise Unreadable(f"{argument} must hold text in UTF-8")
+
+
+def json_of(argument: str) -> Any:
+    """Return the JSON document that an argument stands for.
+
+    Raises:
+        Unreadable: there is no such file, or it holds no JSON.
+    """
+    text = text_of(argument)
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        problem = str(error)
+    raise Unreadable(f"must be JSON: {problem}")
+
+
+def picture_of(argument: str) -> str:
+    """Return a picture as Akool takes it: files become base64, and base64 stays as it is.
+
+    Raises:
+        Unreadable: it is none of that.
+    """
+    content = _content_of(argument)
+    if content is None and _is_file(argument):
+        content = _file(argument)
+    if content is not None:
+        return base64.b64encode(content).decode()
+    if argument.startswith("data:") or _is_base64(argument):
+        return argument
+    raise Unreadable(f"must be a file, base64 or a data URI, and {argument[:60]!r} is none")
+
+
+def _content_of(argument: str) -> bytes | None:
+    if argument == "-":
+        return _standard_input()
+    if argument.startswith("@") and not argument.startswith("@@"):
+        return _file(argument[1:])
+    return None
+
+
+def _standard_input() -> bytes:
+    notes = click.get_current_context().meta
+    if notes.setdefault(_STDIN_READ, False):
+        raise Unreadable("standard input can be read only once")
+    notes[_STDIN_READ] = True
+    return click.get_binary_stream("stdin").read()
+
+
+def _file(name: str) -> bytes:
+    try:
+        return Path(name).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a zero character in the name
+        problem = getattr(error, "strerror", None) or str(error)
+    raise Unreadable(f"{name!r} cannot be read: {problem}")
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # such as base64, which is too long for a name
+        return False
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        return False

@@ -1,0 +1,112 @@
+"""The front door of CRUN."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
+
+import aiohttp
+import msgspec
+
+from akool_async.auth import Credentials, find_credentials
+from akool_async.backoff import Backoff
+from akool_async.clock import Clock
+from akool_async.crun.endpoints import DetectFaces, SwapFaces
+from akool_async.crun.results import FaceDetection
+from akool_async.endpoint import Operation, Snapshot
+from akool_async.engine import Flight, Limits
+from akool_async.errors import MissingCredentials
+from akool_async.job import Job
+from akool_async.media import SessionDownloader
+from akool_async.retry import Retry
+from akool_async.runtime import JOB_TIMEOUT, Client, checked_url
+from akool_async.transport import Timeout
+
+P = ParamSpec("P")
+S = TypeVar("S", bound=Snapshot)
+
+BASE_URL: Final = "https://api.crun.ai"
+
+
+def _starts(operation: Callable[P, Operation[S]]) -> Callable[Concatenate[Client, P], Job[S]]:
+    """Make a method that builds `operation` from its arguments and starts it."""
+
+    @functools.wraps(operation)
+    def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Job[S]:
+        return self.submit(operation(*args, **kwargs))
+
+    return method
+
+
+class Crun(Client):
+    """A client of CRUN's API; its jobs, limits and errors are those of every client.
+
+    Used as `async with Crun() as crun:`. Without `async with` it works too, and is to be
+    closed with `await crun.close()`.
+
+    Args:
+        api_key: CRUN's api key. It goes to `base_url`, and nowhere else.
+        base_url: Scheme and host of the API; https, or http on loopback.
+        max_concurrency: Jobs at CRUN at once, from the create request to the end.
+        timeout: Seconds for one HTTP request, body included, or a `Timeout`.
+        job_timeout: Seconds from acceptance to the end of a job; `None` for no end; or a
+            mapping by operation.
+        retry: Which failed requests are repeated, and when.
+        backoff: When jobs are looked at; or a mapping by result family, `detection` and `task`.
+        limits: How many HTTP requests may be under way at once.
+        session: An `aiohttp.ClientSession` to send API calls through; it is never closed.
+        clock: Where time comes from; for tests.
+
+    Raises:
+        MissingCredentials: no key was given, and the environment holds none in CRUN_API_KEY.
+        InvalidInput: a setting makes no sense.
+    """
+
+    operations: ClassVar[Mapping[str, type[Operation[Any]]]] = {
+        each.name: each for each in (DetectFaces, SwapFaces)
+    }
+    requests_in = "akool_async.crun"
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        max_concurrency: int = 100,
+        timeout: float | Timeout = 60.0,
+        job_timeout: float | Mapping[str, float | None] | None = JOB_TIMEOUT,
+        retry: Retry | None = None,
+        backoff: Backoff | Mapping[str, Backoff] | None = None,
+        limits: Limits | None = None,
+        session: aiohttp.ClientSession | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        base_url = base_url or os.environ.get("CRUN_BASE_URL") or BASE_URL
+        super().__init__(
+            _credentials(api_key or os.environ.get("CRUN_API_KEY")),
+            {"api": checked_url("base_url", base_url)},
+            max_concurrency=max_concurrency,
+            timeout=timeout,
+            job_timeout=job_timeout,
+            retry=retry,
+            backoff=backoff,
+            limits=limits,
+            session=session,
+            clock=clock,
+        )
+
+    detect_faces = _starts(DetectFaces)
+    swap_faces = _starts(SwapFaces)
+
+    def _linked(self, flight: Flight[Any], result: Any, downloader: SessionDownloader) -> Any:
+        if isinstance(result, FaceDetection) and isinstance(flight.request, DetectFaces):
+            result = msgspec.structs.replace(result, image_url=flight.request.image_url)
+        return super()._linked(flight, result, downloader)
+
+
+def _credentials(api_key: str | None) -> Credentials:
+    if not api_key:
+        raise MissingCredentials("no credential: give api_key=, or set CRUN_API_KEY")
+    return find_credentials({"api_key": api_key})

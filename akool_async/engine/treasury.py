@@ -1,0 +1,74 @@
+"""What happens when the account has no credit left: nothing more is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from akool_async.clock import Clock, sleep
+from akool_async.errors import AkoolError, InsufficientCredit
+
+logger = logging.getLogger("akool_async")
+
+_LOOK = 60.0
+"""Seconds between two questions for the credit."""
+
+_ONE_UPLOAD_TOO_MANY = 1223
+"""A quota that concerns uploads only, not what other jobs need."""
+
+
+def runs_out_of_credit(problem: Exception) -> bool:
+    """Say whether an error means that no job can be paid for."""
+    return isinstance(problem, InsufficientCredit) and problem.code != _ONE_UPLOAD_TOO_MANY
+
+
+class Treasury:
+    """Whether there is credit, as far as is known.
+
+    Args:
+        clock: Where time comes from.
+        credit: Asks for the account's credit; given where jobs shall wait for it to return.
+    """
+
+    def __init__(self, clock: Clock, credit: Callable[[], Awaitable[float]] | None = None) -> None:
+        self._clock = clock
+        self._credit = credit
+        self._asking: asyncio.Task[None] | None = None
+        self.empty = False
+        """Whether nothing may be created now."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether jobs wait for credit to return, rather than end."""
+        return self._credit is not None
+
+    def run_out(self, go_on: Callable[[], None]) -> None:
+        """Learn that a create was refused for want of credit."""
+        if self.empty:
+            return
+        self.empty = True
+        logger.warning("no credit left; jobs wait until there is some, or until akool.resume()")
+        self._asking = asyncio.get_running_loop().create_task(self._ask(go_on))
+
+    async def _ask(self, go_on: Callable[[], None]) -> None:
+        assert self._credit is not None
+        while self.empty:
+            await sleep(self._clock, _LOOK)
+            try:
+                if await self._credit() > 0:
+                    break
+            except AkoolError as error:
+                logger.debug("the credit cannot be asked for: %s", type(error).__name__)
+        go_on()
+
+    def refilled(self) -> None:
+        """Learn that jobs may be created again."""
+        self.empty = False
+        self.close()
+
+    def close(self) -> None:
+        """Ask no more."""
+        asking, self._asking = self._asking, None
+        if asking is not None and asking is not asyncio.current_task():
+            asking.cancel()

@@ -1,0 +1,82 @@
+"""What the journal knows of one job."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from akool_async.value import Value
+
+
+class State(StrEnum):
+    """How far a job has come."""
+
+    INTENT = "intent"
+    """Its create is about to be sent, or was being sent when the process died."""
+    CREATED = "created"
+    """Akool has accepted it."""
+    REFUSED = "refused"
+    """It certainly was not created, so it may be sent again."""
+    UNKNOWN = "unknown"
+    """Its create was sent and no readable answer came."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    """It completed, and Akool keeps its media no longer."""
+    ABANDONED = "abandoned"
+    """Somebody decided that nobody looks for it any more."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is to come of it."""
+        return self not in UNFINISHED
+
+
+UNFINISHED = (State.INTENT, State.CREATED, State.UNKNOWN)
+"""The states that a restarted process has to look at."""
+
+
+class Entry(Value):
+    """One row of the journal: one job, with as many attempts as were made at it."""
+
+    number: int
+    """The row's own number, from 1; never used twice."""
+    key: str | None
+    """The caller's name for the job, if it has one."""
+    name: str
+    """The operation's dotted name."""
+    request: bytes
+    """JSON of the request under its wire names; empty once compacted."""
+    fingerprint: str
+    """What tells two requests apart; see `fingerprint`."""
+    state: State
+    attempt: int
+    """How often a create was about to be sent, from 1."""
+    id: str | None
+    job_id: str | None
+    created_at: int | None
+    """When Akool accepted it, in seconds since 1970."""
+    reason: str
+    """Why it was refused, failed, or is unknown; empty if there is nothing to say."""
+    result: bytes | None
+    """JSON of the result; `None` before the end, and once compacted."""
+    saved: str | None
+    """Where the result's media was saved."""
+    intended_at: float
+    """When this attempt's intent was written, in seconds since 1970."""
+    updated_at: float
+    """When the row last changed, in seconds since 1970."""
+
+
+def fingerprint(name: str, request: Mapping[str, object]) -> str:
+    """Return what tells a request from others: SHA-256, in hex, of its name and fields.
+
+    Args:
+        name: The operation's dotted name.
+        request: The fields under their wire names; their order does not matter.
+    """
+    canonical = msgspec.json.encode(dict(request), order="sorted")
+    return hashlib.sha256(name.encode() + b"\n" + canonical).hexdigest()

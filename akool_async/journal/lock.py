@@ -1,0 +1,73 @@
+"""One process per journal: a lock that the kernel frees when its holder dies, even by kill -9."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from akool_async.errors import JournalError
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        # Not a POSIX record lock: two openers in one process must exclude each other too.
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+class FileLock:
+    """The sole right to a file, held from construction to `release`.
+
+    The lock is on a file of its own, `<path>.lock`, which stays behind: taking it away
+    would let two processes lock two files of one name.
+
+    Raises:
+        JournalError: somebody holds it, or the lock file cannot be made.
+    """
+
+    def __init__(self, path: str, *, shown: str) -> None:
+        self._descriptor: int | None = None
+        try:
+            self._descriptor = _locked(f"{path}.lock")
+        except BlockingIOError:
+            problem = "another process, or another client in this one, uses this journal"
+        except OSError as error:
+            problem = f"no lock can be made beside it ({error.strerror or error})"
+        else:
+            return
+        raise JournalError(f"journal {shown}: {problem}")
+
+    def release(self) -> None:
+        """Free the lock; in a forked child, drop the child's share of its parent's lock."""
+        # Closing without unlocking: a child that unlocked would free its parent's lock.
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _locked(path: str) -> int:
+    """Open and lock a file; raise `BlockingIOError` if somebody has locked it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    held = False
+    try:
+        held = _try_lock(descriptor)
+    finally:
+        if not held:
+            os.close(descriptor)
+    if not held:
+        raise BlockingIOError
+    return descriptor

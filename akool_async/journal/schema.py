@@ -1,0 +1,79 @@
+"""The journal's table, and how older files are brought up to date.
+
+A new version is one more function at the end of `MIGRATIONS`. Functions that were
+released are never changed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+APPLICATION_ID: Final = 0x414B4F4C
+"""What SQLite's header says of our files: the letters AKOL."""
+
+Migration: TypeAlias = Callable[[sqlite3.Connection], object]
+"""What brings a file from one version to the next, inside a transaction."""
+
+
+def _version_1(connection: sqlite3.Connection) -> None:
+    # The large columns come last: reading the others then never leaves a row's first page.
+    connection.execute("""
+        CREATE TABLE job (
+            number INTEGER PRIMARY KEY,
+            key TEXT UNIQUE,
+            name TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            state TEXT NOT NULL,
+            attempt INTEGER NOT NULL,
+            id TEXT,
+            job_id TEXT,
+            created_at INTEGER,
+            reason TEXT NOT NULL,
+            saved TEXT,
+            intended_at REAL NOT NULL,
+            updated_at REAL NOT NULL,
+            request BLOB NOT NULL,
+            result BLOB
+        )""")
+    connection.execute("""
+        CREATE INDEX unfinished ON job (number)
+        WHERE state IN ('intent', 'created', 'unknown')""")
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (_version_1,)
+
+
+def problem_with(
+    connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS
+) -> str | None:
+    """Say why a database is none of our journals, or `None`; changes nothing."""
+    application_id = _pragma(connection, "application_id")
+    (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application_id != APPLICATION_ID and (application_id or objects):
+        return "is a database of another program"
+    version = _pragma(connection, "user_version")
+    if version > len(migrations):
+        return f"was written by a newer akool_async (version {version}; known: {len(migrations)})"
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    return None if verdict == "ok" else "is damaged; restore it from a copy, or move it away"
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Bring a database up to date: each version in a transaction of its own."""
+    for version in range(_pragma(connection, "user_version"), len(migrations)):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            migrations[version](connection)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    (value,) = connection.execute(f"PRAGMA {name}").fetchone()
+    return int(value)

@@ -1,0 +1,109 @@
+"""How fast requests may follow each other: as fast as they come, until Akool asks for less."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from akool_async.clock import Clock, sleep
+
+logger = logging.getLogger("akool_async")
+
+_SLOWER = 0.7
+"""What a refusal for frequency does to the rate."""
+_SLOWEST = 0.2
+"""Requests a second that are always allowed."""
+_DOUBLING = 30.0
+"""Seconds in which the rate doubles while nothing is refused."""
+_FREE = 4.0
+"""At so many times the rate that was refused, the limit is lifted."""
+_MEMORY = 5.0
+"""Seconds over which the rate of what was sent is averaged."""
+_SAME_REFUSAL = 1.0
+"""Seconds in which refusals count as one: they answer requests that were sent together."""
+
+
+class Pace:
+    """The rate of one kind of request, shared by everyone who uses the client.
+
+    A refusal multiplies the rate by 0.7; then it recovers smoothly, doubling every 30
+    seconds, until it is far above what was refused.
+    """
+
+    def __init__(self, kind: str, clock: Clock) -> None:
+        self._kind = kind
+        self._clock = clock
+        self._limit = math.inf
+        self._refused_at_rate = math.inf
+        self._changed_at = -math.inf
+        self._next = -math.inf
+        self._sent = 0.0
+        self._sent_at = 0.0
+        self.refusals = 0
+        """How often Akool has asked for less."""
+
+    @property
+    def limit(self) -> float:
+        """Requests a second that are allowed now; infinite while nothing was refused."""
+        if math.isinf(self._limit):
+            return math.inf
+        grown = self._limit * 2.0 ** ((self._clock.time() - self._changed_at) / _DOUBLING)
+        if grown >= self._refused_at_rate * _FREE:
+            self._limit = math.inf
+        return min(grown, self._refused_at_rate * _FREE) if self._limit < math.inf else math.inf
+
+    async def turn(self) -> None:
+        """Wait for the turn to send a request."""
+        now, limit = self._clock.time(), self.limit
+        self._count(now)
+        if math.isinf(limit):
+            return
+        # The place in the queue is taken before the wait, so that no two take the same.
+        mine = max(now, self._next)
+        self._next = mine + 1 / limit
+        if mine > now:
+            await sleep(self._clock, mine - now)
+
+    def refused(self) -> None:
+        """Learn that a request was refused for its frequency."""
+        now = self._clock.time()
+        self.refusals += 1
+        if now - self._changed_at < _SAME_REFUSAL:
+            return
+        if math.isinf(self._limit):
+            logger.warning("Akool asks for fewer %s; slowing down", self._kind)
+        self._refused_at_rate = max(_SLOWEST, min(self.limit, self._measured(now)))
+        self._limit = max(_SLOWEST, self._refused_at_rate * _SLOWER)
+        self._changed_at = now
+
+    def _count(self, now: float) -> None:
+        self._sent = self._sent * math.exp((self._sent_at - now) / _MEMORY) + 1
+        self._sent_at = now
+
+    def _measured(self, now: float) -> float:
+        """Return the recent rate, in requests a second."""
+        return self._sent * math.exp((self._sent_at - now) / _MEMORY) / _MEMORY
+
+
+class Budget:
+    """What a client may spend on retries: it stops a storm of them, as botocore's quota does.
+
+    A retry takes from it, a request that succeeds at once gives a little back.
+    """
+
+    def __init__(self, size: int = 500, cost: int = 14) -> None:
+        self._size = size
+        self._cost = cost
+        self.left = size
+        """What is left."""
+
+    def spend(self) -> bool:
+        """Take the cost of a retry, if there is enough."""
+        if self.left < self._cost:
+            return False
+        self.left -= self._cost
+        return True
+
+    def give_back(self, *, retried: bool) -> None:
+        """Learn that a request succeeded."""
+        self.left = min(self._size, self.left + (self._cost if retried else 1))

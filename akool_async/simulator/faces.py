@@ -1,0 +1,36 @@
+"""What the simulated face detection finds: so many faces, in a row, all alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_WIDTH, _HEIGHT = 100, 110
+_GAP = 20
+_POINTS = ((30, 40), (70, 40), (50, 65), (35, 90))
+"""Eyes, nose and mouth of a face, in pixels from its upper left corner."""
+
+
+def frame(count: int) -> Mapping[str, Any]:
+    """Return where the faces in a picture are, as Akool's pages print it."""
+    corners = [(_GAP + number * (_WIDTH + _GAP), _GAP) for number in range(count)]
+    found = [[(x + left, y + down) for x, y in _POINTS] for left, down in corners]
+    return {
+        # T21: six points, of which the last two are empty.
+        "landmarks": [[*points, (0, 0), (0, 0)] for points in found],
+        "landmarks_str": [_text(points) for points in found],
+        "region": [(left, down, _WIDTH, _HEIGHT) for left, down in corners],
+    }
+
+
+def crops(count: int, address: str) -> Mapping[str, Any]:
+    """Return a crop of each face, and where the face is in it."""
+    return {
+        "face_urls": [f"{address}-{number}.png" for number in range(count)],
+        "crop_region": [(0, 0, _WIDTH, _HEIGHT)] * count,
+        "crop_landmarks": [_text(_POINTS)] * count,
+    }
+
+
+def _text(points: Sequence[tuple[int, int]]) -> str:
+    return ":".join(f"{x},{y}" for x, y in points)
