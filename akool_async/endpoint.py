@@ -239,7 +239,7 @@ class Endpoint(Input, Generic[T]):
             return self.parse(data)
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
             problem = str(error)
-        excerpt = response.body[: wire.EXCERPT_LENGTH].decode("utf-8", "replace")
+        excerpt = wire.excerpt_of(response)
         raise ReplyError(
             f"the data cannot be read: {problem}",
             endpoint=self.label,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -74,7 +75,7 @@ def calls(
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._executor.call(endpoint(*args, **kwargs))
 
-    return _bound(method, endpoint)
+    return _bound(_shown(method, endpoint), endpoint)
 
 
 def submits(
@@ -86,7 +87,7 @@ def submits(
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Job[S]:
         return self._executor.submit(operation(*args, **kwargs))
 
-    return _bound(method, operation)
+    return _bound(_shown(method, operation), operation)
 
 
 def lists(
@@ -98,7 +99,7 @@ def lists(
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Paged[T]:
         return Paged(self._executor.call, query(*args, **kwargs))
 
-    return _bound(method, query)
+    return _bound(_shown(method, query), query)
 
 
 def sends(endpoint: type[Endpoint[Any]]) -> Callable[[M], M]:
@@ -108,6 +109,15 @@ def sends(endpoint: type[Endpoint[Any]]) -> Callable[[M], M]:
         return _bound(method, endpoint)
 
     return mark
+
+
+def _shown(method: M, endpoint: Callable[..., Any]) -> M:
+    """Give a method its endpoint's signature; copied without `self`, none can be shown at all."""
+    signature = inspect.signature(endpoint)
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    shown = signature.replace(parameters=[own, *signature.parameters.values()])
+    setattr(method, "__signature__", shown)  # noqa: B010 - functions declare no attributes
+    return method
 
 
 def _bound(method: M, endpoint: Callable[..., Any]) -> M:

@@ -216,8 +216,7 @@ class Client:
 
     def _track(self, flight: Flight[Any], request: Startable[Any], key: str | None) -> None:
         if self._ledger is not None and key is not None:
-            flight.key, flight.fingerprint = key, request_fingerprint(request)
-            self._ledger.track(flight)
+            self._ledger.track(flight, key, request_fingerprint(request))
 
     async def _take_steps(
         self, runtime: Runtime, flight: Flight[Any], recipe: Recipe[Any], order: _Order
@@ -252,7 +251,7 @@ class Client:
     def _restored(self, runtime: Runtime, flight: Flight[Any], entry: Entry) -> Flight[Any]:
         assert self._ledger is not None
         if not entry.state.finished:
-            self._ledger.track(flight, entry)
+            self._ledger.track_row(flight, entry)
         return restore(entry, flight, runtime.engine)
 
     async def recover(self) -> AsyncGenerator[Job[Any], None]:
@@ -284,9 +283,7 @@ class Client:
     def _flight_of(self, entry: Entry, operation: type[Operation[Any]]) -> Flight[Any]:
         timeout = self._timeout_of(entry.name)
         request = request_of(entry, operation)
-        flight: Flight[Any] = Flight(entry.name, operation.family, request, timeout=timeout)
-        flight.key, flight.fingerprint, flight.entry = entry.key, entry.fingerprint, entry.number
-        return flight
+        return Flight(entry.name, operation.family, request, timeout=timeout)
 
     def resume(self) -> None:
         """Create jobs again that wait for credit, where `on_credit` is "pause"."""

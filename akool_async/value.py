@@ -67,7 +67,7 @@ def _to_flag(value: Any) -> Any:
 
 
 def _none_if_empty(value: Any) -> Any:
-    return value or None
+    return None if value == "" else value
 
 
 def _split(value: Any) -> Any:
@@ -136,7 +136,7 @@ class Input(Value):
         for plan in plan_of(type(self)):
             value = getattr(self, plan.name)
             if value is not None:
-                plain = msgspec.to_builtins(value)
+                plain = msgspec.to_builtins(value, enc_hook=_plain_text)
                 wire[plan.wire_name] = plan.coding.to_wire(plain) if plan.coding else plain
         return wire
 
@@ -157,6 +157,13 @@ class Input(Value):
         return cls(**{plans[key].name: _decoded(plans[key], value) for key, value in wire.items()})
 
 
+def _plain_text(value: Any) -> str:
+    """Return a text of some class of its own as a plain one."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise NotImplementedError
+
+
 def _decoded(plan: FieldPlan, value: Any) -> Any:
     return plan.coding.from_wire(value) if plan.coding else value
 
@@ -168,11 +175,26 @@ def _checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     value, refusal = _converted(value, plan.type)
     if refusal is not None:
         raise InvalidInput(plan.name + refusal.field, refusal.value, refusal.rule, owner=owner)
+    if not _is_text(value):
+        raise InvalidInput(plan.name, value, "must not hold a lone surrogate", owner=owner)
     if value is not None:
         for rule in plan.rules:
             if not rule.holds(value):
                 raise InvalidInput(plan.name, value, rule.text, owner=owner)
     return value
+
+
+def _is_text(value: Any) -> bool:
+    """Say whether UTF-8 can hold a value's texts."""
+    if isinstance(value, tuple):
+        return all(map(_is_text, cast("Sequence[Any]", value)))
+    if not isinstance(value, str) or value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain_sequence(value: Any) -> Any:

@@ -10,6 +10,7 @@ from msgspec import Raw, field
 
 from akool_async import wire
 from akool_async.endpoint import Command, Query, Reply
+from akool_async.errors import InvalidInput
 from akool_async.namespace import Namespace, calls
 from akool_async.value import Value
 
@@ -47,6 +48,10 @@ class _TokenReply(Reply[Token]):
         return msgspec.convert(document, Token)
 
 
+def _is_text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
 class GetToken(Command[Token]):
     """Exchange a client id and secret for a bearer token.
 
@@ -64,6 +69,11 @@ class GetToken(Command[Token]):
     """From the API credentials of Akool's site."""
     client_secret: str | None = field(name="clientSecret", default=None)
     """The same; it is also the api key."""
+
+    def __post_init__(self) -> None:
+        if not _is_text(self.client_secret):  # the general check would show it
+            raise InvalidInput("client_secret", "***", "must be text", owner="GetToken")
+        super().__post_init__()
 
     def check(self) -> None:
         """Require both or neither."""

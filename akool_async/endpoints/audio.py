@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -18,9 +19,11 @@ MOST_WORDS = 5000
 """Akool's page counts the text in words."""
 
 
+_RATE = re.compile(r"0*(100|[0-9]{1,2})%")
+
+
 def _is_rate(text: str) -> bool:
-    number = text.removesuffix("%")
-    return text.endswith("%") and number.isascii() and number.isdecimal() and int(number) <= 100  # noqa: PLR2004
+    return _RATE.fullmatch(text) is not None
 
 
 def _is_sayable(text: str) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 
 from akool_async.endpoint import Family, Operation, Snapshot, Status
 from akool_async.errors import AkoolError, JobCancelled, JobError
-from akool_async.token import JobReference, write
+from akool_async.token import JobReference, is_id, write
 
 S = TypeVar("S", bound=Snapshot)
 J = TypeVar("J", bound=JobError)
@@ -42,13 +42,13 @@ class Flight(Generic[S]):
         "doubts",
         "entry",
         "family",
-        "fingerprint",
         "future",
         "id",
         "job_id",
         "key",
         "looked_for",
         "name",
+        "payloads",
         "phase",
         "placed",
         "preparing",
@@ -74,8 +74,8 @@ class Flight(Generic[S]):
         self.timeout = timeout
         """Seconds from acceptance to the terminal status; `None` for no end."""
         self.key = key
-        self.fingerprint = ""
-        """What tells its request from others, where a journal keeps keys."""
+        self.payloads: dict[str, str] | None = None
+        """By each key that it is known under: what tells its request from others."""
         self.entry: int | None = None
         """The number of its row in the journal, if there is one."""
         self.steps: tuple[str, ...] = ()
@@ -119,7 +119,9 @@ class Flight(Generic[S]):
         if self.id is None or self.created_at is None:
             return None
         created = int(self.created_at.timestamp())
-        return write(JobReference(name=self.name, id=self.id, job_id=self.job_id, created=created))
+        # A token is read strictly; without a strange job_id it still finds the result.
+        job_id = self.job_id if self.job_id and is_id(self.job_id) else None
+        return write(JobReference(name=self.name, id=self.id, job_id=job_id, created=created))
 
     def accept(self, receipt: S, now: datetime) -> None:
         """Take in the create reply."""

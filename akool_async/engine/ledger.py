@@ -54,7 +54,10 @@ class Ledger:
         """
         live = self._keyed.get(key)
         found = live if live is not None else self.journal.find(key)
-        if found is not None and found.fingerprint != payload:
+        if found is None:
+            return None
+        before = found.fingerprint if isinstance(found, Entry) else (found.payloads or {})[key]
+        if before != payload:
             raise KeyConflict(f"the key {key!r} belongs to another request")
         return found
 
@@ -62,13 +65,18 @@ class Ledger:
         """Say whether this process is working on a row."""
         return entry.number in self._numbered
 
-    def track(self, flight: Flight[Any], entry: Entry | None = None) -> None:
-        """Remember that this process works on a job, and on its row if it has one."""
-        if flight.key is not None:
-            self._keyed[flight.key] = flight
-        if entry is not None:
-            flight.entry = entry.number
-            self._numbered[entry.number] = flight
+    def track(self, flight: Flight[Any], key: str, payload: str) -> None:
+        """Remember that this process works on a job, under one more key."""
+        flight.key = key
+        flight.payloads = {**(flight.payloads or {}), key: payload}
+        self._keyed[key] = flight
+
+    def track_row(self, flight: Flight[Any], entry: Entry) -> None:
+        """Remember that this process works on a row."""
+        flight.entry = entry.number
+        self._numbered[entry.number] = flight
+        if entry.key is not None:
+            self.track(flight, entry.key, entry.fingerprint)
 
     async def intend(self, flight: Flight[Any]) -> None:
         """Write down that a create is about to leave; durable when this returns.

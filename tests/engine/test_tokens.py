@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,6 +117,21 @@ async def test_a_token_of_every_operation_says_which_one_it_is(
             job = await akool.submit(request).created()
             assert tokens.read(job.token).name == request.label
             assert akool.job(job.token, type(request)).id == job.id
+
+
+async def test_a_job_id_of_a_strange_form_keeps_no_token_from_being_read(
+    simulator: Simulator, connect: Connect
+) -> None:
+    async def answer(name: str, _request: web.Request) -> web.Response | None:
+        data = {"_id": "a" * 24, "job_id": "20260101/12:00 #1"}
+        reply = {"code": 1000, "msg": "OK", "data": data}
+        return web.json_response(reply) if name == "reage.image" else None
+
+    simulator.fault = answer
+    async with connect(simulator) as akool:
+        job = await akool.submit(reage()).created()
+        assert job.job_id == "20260101/12:00 #1"
+        assert akool.job(job.token, ImageReage).id == job.id
 
 
 async def test_many_tokens_resumed_at_once_share_their_requests(

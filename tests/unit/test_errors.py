@@ -1,0 +1,171 @@
+"""The exception tree: what is what, and what travels."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+import akool_async
+from akool_async import errors
+from akool_async.endpoints import TTS, Audio
+from akool_async.errors import CODES, AkoolError, APIError, JobError, api_error
+
+TREE = {
+    "AkoolError": "Exception",
+    "InvalidInput": "AkoolError",
+    "MissingCredentials": "AkoolError",
+    "InvalidToken": "AkoolError",
+    "APIError": "AkoolError",
+    "AuthenticationError": "APIError",
+    "AccountError": "APIError",
+    "InsufficientCredit": "APIError",
+    "RateLimited": "APIError",
+    "InvalidRequest": "APIError",
+    "NotFound": "APIError",
+    "PermissionDenied": "APIError",
+    "Conflict": "APIError",
+    "ProcessingError": "APIError",
+    "DetectionError": "APIError",
+    "TransportError": "AkoolError",
+    "ConnectFailed": "TransportError",
+    "ReplyError": "TransportError",
+    "CreateOutcomeUnknown": "AkoolError",
+    "JobError": "AkoolError",
+    "JobFailed": "JobError",
+    "JobTimeout": "JobError",
+    "JobCancelled": "JobError",
+    "ClientClosed": "JobError",
+    "CancelNotSupported": "JobError",
+    "ResultExpired": "JobError",
+    "KeyConflict": "AkoolError",
+    "JournalError": "AkoolError",
+    "DownloadError": "AkoolError",
+    "WebhookError": "AkoolError",
+    "InvalidSignature": "WebhookError",
+    "DecryptionFailed": "WebhookError",
+    "StaleEvent": "WebhookError",
+}
+
+REQUEST = TTS(input_text="Hello", voice_id="v")
+WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def made(name: str) -> AkoolError:
+    """Build an error of each kind with all of its fields set."""
+    cls: Any = getattr(errors, name)
+    error: Any
+    if issubclass(cls, APIError):
+        error = cls(1005, "slow down", endpoint="audio.tts", http_status=429)
+        error.retry_after, error.attempts = 2.5, 3
+    elif issubclass(cls, JobError):
+        error = cls("why", name="audio.tts", token="t", snapshot=Audio(id="a"), request=REQUEST)
+    elif cls is errors.InvalidInput:
+        error = cls("rate", "200%", "must be less", owner="TTS")
+    elif cls is errors.CreateOutcomeUnknown:
+        error = cls("audio.tts", REQUEST, WHEN, "the connection was reset")
+    elif cls is errors.ReplyError:
+        error = cls("no envelope", endpoint="audio.tts", http_status=502, excerpt="<html>")
+    elif issubclass(cls, errors.TransportError):
+        error = cls("no route", endpoint="audio.tts")
+    else:
+        error = cls("why")
+    error.token = "akj1.token"
+    return cast("AkoolError", error)
+
+
+@pytest.mark.parametrize(("name", "parent"), TREE.items())
+def test_every_error_is_importable_and_has_its_documented_parent(name: str, parent: str) -> None:
+    cls = getattr(akool_async, name)
+    assert cls is getattr(errors, name)
+    assert parent in [base.__name__ for base in cls.__bases__]
+    assert name in akool_async.__all__
+
+
+def test_there_is_no_error_beside_the_documented_tree() -> None:
+    found = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, Exception)
+    }
+    assert found == set(TREE)
+
+
+def test_errors_that_python_has_a_name_for_are_those_too() -> None:
+    assert issubclass(akool_async.InvalidInput, ValueError)
+    assert issubclass(akool_async.JobTimeout, TimeoutError)
+
+
+@pytest.mark.parametrize("name", TREE)
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_every_error_travels_with_its_fields(name: str, protocol: int) -> None:
+    error = made(name)
+    arrived = pickle.loads(pickle.dumps(error, protocol))
+    assert type(arrived) is type(error)
+    assert str(arrived) == str(error)
+    assert arrived.args == error.args
+    assert vars(arrived) == vars(error)
+    assert arrived.token == "akj1.token"
+
+
+@pytest.mark.parametrize("name", TREE)
+def test_every_error_can_be_copied(name: str) -> None:
+    error = made(name)
+    assert vars(copy.copy(error)) == vars(error)
+
+
+def test_a_job_does_not_travel_with_its_error() -> None:
+    error = errors.JobFailed("why", name="audio.tts", token="t")
+    error.job = object()  # type: ignore[assignment]
+    arrived = pickle.loads(pickle.dumps(error))
+    assert arrived.job is None
+    assert error.job is not None
+    assert (arrived.name, arrived.token) == ("audio.tts", "t")
+
+
+def test_notes_travel_too() -> None:
+    error = made("JobFailed")
+    error.add_note("row 17")
+    arrived = pickle.loads(pickle.dumps(error))
+    assert arrived.__notes__ == ["row 17"]
+
+
+# What they say
+
+
+def test_an_api_error_names_endpoint_sentence_meaning_and_code() -> None:
+    error = api_error(1003, "bad face", endpoint="reage.image", http_status=400)
+    assert str(error) == "reage.image: bad face (Parameter error) [code 1003, HTTP 400]"
+
+
+@pytest.mark.parametrize("msg", ["parameter error", "Parameter error", ""])
+def test_the_meaning_is_not_said_twice(msg: str) -> None:
+    assert str(api_error(1003, msg)) == "Akool: Parameter error [code 1003, HTTP 200]"
+
+
+def test_an_unknown_code_without_a_sentence_says_so() -> None:
+    error = api_error(4711, "")
+    assert type(error) is APIError
+    assert str(error) == "Akool: no reason given [code 4711, HTTP 200]"
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_known_code_builds_its_error(code: int) -> None:
+    error = api_error(code, "said", endpoint="audio.tts")
+    assert type(error) is CODES[code].error
+    assert CODES[code].sentence in str(error)
+
+
+def test_an_unknown_outcome_says_that_it_may_have_been_charged() -> None:
+    error = made("CreateOutcomeUnknown")
+    assert "2026-01-02 03:04:05Z" in str(error)
+    assert "may have started and charged it" in str(error)
+
+
+def test_a_long_value_is_shortened_in_the_message_and_whole_in_the_field() -> None:
+    error = errors.InvalidInput("text", "x" * 9000, "must be shorter")
+    assert len(str(error)) < 200
+    assert error.value == "x" * 9000
