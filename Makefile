@@ -1,0 +1,58 @@
+# Everything runs in an environment of this clone's own; the second call finds it ready.
+#   make test PYTHON=python3.13 VENV=.venv-3.13
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+OLD = Python 3.11 or newer is needed: make PYTHON=python3.11 ...
+INSTALL = $(PYTHON) -c 'import sys; sys.exit("$(OLD)" if sys.version_info < (3, 11) else 0)' && \
+	$(PYTHON) -m venv $(VENV) && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+
+.PHONY: help demo test check lint types layers format clean
+
+help:
+	@echo "make demo    run 300 simulated jobs, and save their results to akool-demo/"
+	@echo "make test    run the tests"
+	@echo "make check   run the tests, and check style, types and import layers"
+	@echo "make format  format the code"
+	@echo "make clean   remove what the others left"
+
+demo: $(VENV)/.cli
+	$(BIN)/akool demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: lint types layers test
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+layers: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format
+
+clean:
+	rm -rf $(VENV) .ci/venv akool-demo dist build
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+# Empty files that say which extras are installed; `dev` holds `cli`.
+$(VENV)/.cli: pyproject.toml
+	@echo "Preparing $(VENV) ..."
+	@$(INSTALL) '.[cli]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml
+	@echo "Preparing $(VENV) with all that the tests need; this takes a minute ..."
+	@$(INSTALL) '.[dev]'
+	@touch $(VENV)/.cli $@

@@ -1,0 +1,36 @@
+"""Run thousands of jobs from a stream of requests, with few of them in memory at a time.
+
+AKOOL_API_KEY=... python examples/many_jobs.py
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+from akool_async import Akool
+from akool_async.endpoints import TTS
+
+COUNT = 2_000
+
+
+def greetings(voice_id: str) -> Iterator[TTS]:
+    """Yield requests; they could as well come from a file or a database, row by row."""
+    for number in range(1, COUNT + 1):
+        yield TTS(input_text=f"Welcome, guest number {number}.", voice_id=voice_id)
+
+
+async def main() -> None:
+    done = failed = 0
+    async with Akool(max_concurrency=500) as akool:
+        voices = await akool.audio.voices(from_=3)
+        async for job in akool.map(greetings(voices[0].voice_id)):
+            error = job.exception()
+            if error is None:
+                done += 1  # the place to save it: await job.result().save("speech/")
+            else:
+                failed += 1
+                print(f"{job.id}: {error}")
+    print(f"{done} done, {failed} failed")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

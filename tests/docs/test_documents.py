@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import ast
+import asyncio
+import doctest
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from sybil import Document, Example
+from sybil.parsers.markdown import CodeBlockParser
+
+import akool_async
+from akool_async import Akool, AkoolError
+from akool_async.endpoints import OPERATIONS
+from akool_async.simulator import Behaviour, Simulator
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES = sorted(
+    page for place in ("*.md", "docs/**/*.md", "benchmarks/*.md") for page in ROOT.glob(place)
+)
+
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def blocks_of(page: Path, language: str) -> list[str]:
+    found = FENCED.findall(text_of(page))
+    return [source for spoken, source in found if spoken == language]
+
+
+def named(paths: list[Path]) -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+WITH_PYTHON = [page for page in PAGES if blocks_of(page, "python")]
+WITH_TESTS = [page for page in WITH_PYTHON if "\nasync def test_" in text_of(page)]
+
+
+# Code
+
+
+class Interpreter:
+    """Runs code as `python -m asyncio` does: in a running loop, `await` at the top included."""
+
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self._runner = runner
+
+    def __call__(self, example: Example) -> None:
+        # The blank lines make a traceback name the line of the page.
+        padding = "\n" * (example.line + example.parsed.line_offset)
+        code = compile(
+            padding + example.parsed,
+            example.path,
+            "exec",
+            flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+            dont_inherit=True,
+        )
+
+        async def run() -> None:
+            outcome = eval(code, example.namespace)  # noqa: S307 - our own pages
+            if inspect.iscoroutine(outcome):
+                await outcome
+
+        if "asyncio.run(" in example.parsed:  # a script of its own, and its own loop
+            eval(code, example.namespace)  # noqa: S307
+        else:
+            self._runner.run(run())
+
+
+@pytest.fixture
+def simulator_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulator]:
+    """Run a simulator, with an environment and a folder in which a reader could be."""
+    with Simulator(pace=0.05).in_thread() as simulator:
+        monkeypatch.setenv("AKOOL_BASE_URL", simulator.url)
+        monkeypatch.setenv("AKOOL_API_KEY", simulator.api_key)
+        monkeypatch.chdir(tmp_path)
+        yield simulator
+
+
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=named(WITH_PYTHON))
+@pytest.mark.usefixtures("simulator_around")
+def test_every_python_block_of_a_page_runs(page: Path) -> None:
+    with asyncio.Runner() as runner:
+        parser = CodeBlockParser("python", Interpreter(runner))
+        examples = list(Document.parse(str(page), parser).examples())
+        for example in examples:
+            example.evaluate()
+    assert len(examples) == len(blocks_of(page, "python"))
+
+
+@pytest.mark.parametrize("page", WITH_TESTS, ids=named(WITH_TESTS))
+def test_every_test_that_a_page_shows_passes(page: Path, pytester: pytest.Pytester) -> None:
+    shown = [block for block in blocks_of(page, "python") if "\nasync def test_" in block]
+    pytester.makepyfile(**{f"test_{number}": block for number, block in enumerate(shown)})
+    options = ("-p", "no:anyio", "-W", "error", "-o", "asyncio_default_fixture_loop_scope=function")
+    outcome = pytester.runpytest_subprocess(*options)
+    outcome.assert_outcomes(passed=len(shown))
+
+
+def test_every_doctest_of_the_package_holds() -> None:
+    tried: dict[str, int] = {}
+    for module in pkgutil.walk_packages(akool_async.__path__, "akool_async."):
+        if not module.name.endswith("__main__"):
+            outcome = doctest.testmod(import_module(module.name))
+            assert outcome.failed == 0, module.name
+            tried[module.name] = outcome.attempted
+    assert tried["akool_async.backoff"] > 0
+
+
+# What the pages say
+
+
+def test_the_first_block_of_the_readme_holds_the_two_commands() -> None:
+    _, first = FENCED.findall(text_of(README))[0]
+    assert first.splitlines() == ["make demo", "make test"]
+    makefile = text_of(ROOT / "Makefile")
+    assert all(f"\n{target}:" in makefile for target in ("demo", "test"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named(PAGES))
+def test_every_link_to_another_file_leads_somewhere(page: Path) -> None:
+    broken = [link for link in LINK.findall(text_of(page)) if not (page.parent / link).exists()]
+    assert broken == []
+
+
+def test_the_readme_names_every_operation() -> None:
+    text = text_of(README)
+    assert [name for name in OPERATIONS if f"`{name}`" not in text] == []
+
+
+def table_in(page: Path) -> dict[str, str]:
+    """Return the second column of the page's settings, by each name in the first."""
+    rows = re.findall(r"^\| (`.+?`) \| `(.+?)` \|", text_of(page), re.MULTILINE)
+    return {name.strip("`"): default for names, default in rows for name in names.split(", ")}
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    parameters = inspect.signature(Akool).parameters
+    assert table_in(README) == {name: str(each.default) for name, each in parameters.items()}
+
+
+def test_the_page_on_testing_lists_how_the_simulator_can_behave() -> None:
+    defaults = {name: str(getattr(Behaviour(), name)) for name in Behaviour.__struct_fields__}
+    assert table_in(ROOT / "docs/testing.md") == defaults
+
+
+def test_the_page_on_errors_draws_the_whole_tree() -> None:
+    drawing = FENCED.findall(text_of(ROOT / "docs/errors.md"))[0][1]
+    public = (getattr(akool_async, name) for name in akool_async.__all__)
+    errors = {
+        each.__name__ for each in public if isinstance(each, type) and issubclass(each, AkoolError)
+    }
+    assert set(re.findall(r"\b[A-Z]\w+[a-z]\w+\b", drawing)) >= errors
+
+
+def test_the_page_on_architecture_names_every_part_of_the_package() -> None:
+    text = text_of(ROOT / "docs/architecture.md")
+    parts = [
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in (ROOT / "akool_async").iterdir()
+        if not path.name.startswith("_") and (path.is_dir() or path.suffix == ".py")
+    ]
+    assert [part for part in sorted(parts) if f"`{part}`" not in text] == []

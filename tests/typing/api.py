@@ -1,0 +1,229 @@
+"""What type checkers know of the public API. Checked by mypy and pyright, never executed.
+
+Mistakes stay mistakes: if a checker stops finding one, its ignore comment becomes
+unnecessary, and that is an error.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any, assert_type
+
+from akool_async import (
+    Akool,
+    AkoolError,
+    APIError,
+    Backoff,
+    CreateOutcomeUnknown,
+    Face,
+    InvalidInput,
+    Job,
+    JobError,
+    JobFailed,
+    JobTimeout,
+    Limits,
+    Operation,
+    Retry,
+    Snapshot,
+    Status,
+    Timeout,
+)
+from akool_async.endpoints import (
+    OPERATIONS,
+    TTS,
+    Audio,
+    Credit,
+    Faceswap,
+    ImageFaceswap,
+    ImageReage,
+)
+
+PHOTO = "https://photos.example/ann.jpg"
+FACE = Face(PHOTO)
+
+
+# A call of a method is a job at once; awaiting it is the result.
+
+
+async def method_returns_a_job_and_awaiting_it_the_result(akool: Akool) -> None:
+    job = akool.reage.image(target_image=[FACE], face_reage=10, modify_image=PHOTO)
+    assert_type(job, Job[Faceswap])
+    assert_type(await job, Faceswap)
+    assert_type(await job.wait(timeout=1.5), Faceswap)
+    assert_type(await job.created(), Job[Faceswap])
+    assert_type(akool.audio.tts(input_text="Hello", voice_id="v"), Job[Audio])
+
+
+async def calls_are_coroutines_of_their_reply(akool: Akool) -> None:
+    assert_type(await akool.account.credit(), Credit)
+    assert_type(await akool.faceswap.results(ids=["a", "b"]), tuple[Faceswap, ...])
+    assert_type(await akool.faceswap.delete(ids=("a",)), None)
+    assert_type(await akool.audio.get(id="a"), Audio)
+
+
+async def jobs_gather_into_a_list_of_results(akool: Akool) -> None:
+    jobs = [
+        akool.reage.image(target_image=[FACE], face_reage=years, modify_image=PHOTO)
+        for years in (-10, 10)
+    ]
+    assert_type(await asyncio.gather(*jobs), list[Faceswap])
+    tolerant = await asyncio.gather(*jobs, return_exceptions=True)
+    assert_type(tolerant, list[Faceswap | BaseException])
+    speech = akool.audio.tts(input_text="Hello", voice_id="v")
+    assert_type(await asyncio.gather(jobs[0], speech), tuple[Faceswap, Audio])
+    assert_type(await asyncio.wait_for(jobs[0], timeout=5), Faceswap)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(jobs[0].wait())
+    assert_type(task.result(), Faceswap)
+
+
+async def token_and_class_resume_a_typed_job(akool: Akool, token: str) -> None:
+    assert_type(akool.job(token, ImageReage), Job[Faceswap])
+    assert_type(akool.job(token, TTS), Job[Audio])
+    assert_type(akool.job(token), Job[Any])
+
+
+async def values_are_submitted_and_mapped(akool: Akool) -> None:
+    request = ImageReage(target_image=(FACE,), face_reage=-30, modify_image=PHOTO)
+    assert_type(request.face_reage, int)
+    assert_type(akool.submit(request, timeout=None, priority=3), Job[Faceswap])
+
+    def stream() -> Iterator[TTS]:
+        yield TTS(input_text="Hello", voice_id="v")
+
+    async def live() -> AsyncIterator[tuple[str, TTS]]:
+        yield "key", TTS(input_text="Hello", voice_id="v")
+
+    async for job in akool.map(stream(), ordered=True):
+        assert_type(job, Job[Audio])
+    async for keyed in akool.map(live()):
+        assert_type(keyed.result(), Audio)
+    swap = ImageFaceswap(source_image=[FACE], target_image=[FACE], modify_image=PHOTO)
+    async for either in akool.map([request, swap]):
+        assert_type(either, Job[Faceswap])
+
+
+async def members_of_a_job_have_types(job: Job[Faceswap]) -> None:
+    assert_type(job.name, str)
+    assert_type(job.id, str | None)
+    assert_type(job.job_id, str | None)
+    assert_type(job.token, str)
+    assert_type(job.request, Operation[Faceswap] | None)
+    assert_type(job.receipt, Faceswap | None)
+    assert_type(job.snapshot, Faceswap | None)
+    assert_type(job.status, Status)
+    assert_type(job.done(), bool)
+    assert_type(job.result(), Faceswap)
+    assert_type(job.exception(), BaseException | None)
+    assert_type(job.cancelled(), bool)
+    assert_type(await job.cancel(), bool)
+    async for snapshot in job:
+        assert_type(snapshot, Faceswap)
+
+    def done(ended: Job[Faceswap]) -> None:
+        assert_type(ended.result().url, str)
+
+    job.add_done_callback(done)
+    assert_type(job.remove_done_callback(done), int)
+
+
+async def results_have_types(swap: Faceswap, audio: Audio) -> None:
+    assert_type(swap.id, str)
+    assert_type(swap.url, str)
+    assert_type(swap.status, Status)
+    assert_type(await swap.save("out/"), Path)
+    assert_type(await audio.save(Path("out")), Path)
+    assert swap.expires_at is not None
+    assert_type(swap.expires_at.timestamp(), float)
+
+
+def a_status_compares_and_may_be_unknown(status: Status) -> None:
+    assert_type(Status(3), Status)
+    assert_type(status.terminal, bool)
+    assert_type(status is Status.COMPLETED, bool)
+
+
+def errors_carry_what_they_are_about(error: AkoolError) -> None:
+    assert_type(error.token, str | None)
+    match error:
+        case JobFailed() | JobTimeout():
+            assert_type(error.name, str)
+            assert_type(error.job, Job[Any] | None)
+        case APIError():
+            assert_type(error.code, int)
+            assert_type(error.msg, str)
+            assert_type(error.http_status, int)
+        case InvalidInput():
+            assert_type(error.field, str)
+            assert_type(error.rule, str)
+        case CreateOutcomeUnknown():
+            assert_type(error.request, object)
+        case _:
+            pass
+
+
+def a_timeout_is_also_the_builtin_one(late: JobTimeout) -> tuple[JobError, TimeoutError]:
+    return late, late
+
+
+def an_invalid_input_is_also_a_value_error(wrong: InvalidInput) -> ValueError:
+    return wrong
+
+
+def settings_are_values() -> Akool:
+    return Akool(
+        "key",
+        base_url="https://openapi.akool.com",
+        max_concurrency=50,
+        timeout=Timeout(total=30, connect=5),
+        job_timeout={"faceswap.video": None, "audio.tts": 60},
+        retry=Retry(attempts=2),
+        backoff={"faceswap": Backoff(initial=1, maximum=30)},
+        limits=Limits(creates=8),
+    )
+
+
+def a_function_of_yours_is_generic_over_requests(requests: Sequence[Operation[Faceswap]]) -> int:
+    return len(requests)
+
+
+def operations_are_found_by_name() -> type[Operation[Any]]:
+    return OPERATIONS["reage.image"]
+
+
+def a_snapshot_is_what_every_result_is(swap: Faceswap, audio: Audio) -> list[Snapshot]:
+    return [swap, audio]
+
+
+# Mistakes that must stay mistakes.
+
+
+async def mistakes_in_arguments(akool: Akool) -> None:
+    akool.reage.image(target_image=[FACE], face_reage="10", modify_image=PHOTO)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    akool.reage.image(target_image=FACE, face_reage=10, modify_image=PHOTO)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    akool.reage.image(target_image=[PHOTO], face_reage=10, modify_image=PHOTO)  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    akool.reage.image(target_image=[FACE], modify_image=PHOTO)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    akool.reage.image([FACE], 10, PHOTO)  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
+    akool.reage.image(targetImage=[FACE], face_reage=10, modify_image=PHOTO)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await akool.faceswap.results(ids=[1, 2])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    await akool.audio.voices(from_=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def mistakes_in_values(request: ImageReage) -> None:
+    ImageReage(target_image=[FACE], face_reage=None, modify_image=PHOTO)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    TTS(input_text="Hello")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    request.face_reage = 3  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    Akool("key", max_concurrency="50")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Akool("key", timeout=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def mistakes_with_jobs(akool: Akool, job: Job[Faceswap], token: str) -> Audio:
+    job.url  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  # noqa: B018
+    akool.submit(Credit(credit=1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    akool.job(token, Faceswap)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    job.add_done_callback(_takes_audio)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return await job  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+
+def _takes_audio(job: Job[Audio]) -> None:
+    assert_type(job.result().input_text, str)
