@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Final, Literal
-
-import aiohttp
+from typing import TYPE_CHECKING, Final, Literal
 
 from akool_async.auth import find_credentials
 from akool_async.backoff import Backoff
@@ -29,6 +27,9 @@ from akool_async.journal import Journal
 from akool_async.retry import Retry
 from akool_async.runtime import JOB_TIMEOUT, Client, checked_url
 from akool_async.transport import Timeout
+
+if TYPE_CHECKING:
+    import aiohttp
 
 BASE_URL: Final = "https://openapi.akool.com"
 LEGACY_DETECT_URL: Final = "https://sg3.akool.com"

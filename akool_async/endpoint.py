@@ -269,6 +269,8 @@ class Family(Value, Generic[S]):
     """Make the endpoint that observes these ids; never more of them than `batch`."""
     batch: int = 1
     """How many ids one lookup may ask about."""
+    vendor: str = "Akool"
+    """Whose jobs these are, for messages."""
     cancel: Callable[[str, str | None], Command[Any] | None] | None = None
     """Make the command that cancels a job by `id` and `job_id`, if it can be cancelled."""
 

@@ -92,7 +92,7 @@ class APIError(AkoolError):
         meaning: str = "",
     ) -> None:
         said = _said(msg, meaning)
-        super().__init__(f"{endpoint or 'Akool'}: {said} [code {code}, HTTP {http_status}]")
+        super().__init__(f"{endpoint or 'reply'}: {said} [code {code}, HTTP {http_status}]")
         self.code = code
         self.msg = msg
         self.endpoint = endpoint
@@ -199,7 +199,7 @@ class CreateOutcomeUnknown(AkoolError):
     def __init__(self, name: str, request: object, sent_at: datetime, reason: str) -> None:
         super().__init__(
             f"{name}: sent at {sent_at:%Y-%m-%d %H:%M:%S}Z, but no readable answer came ({reason});"
-            " Akool may have started and charged it, so it is not sent again"
+            " it may have been started and charged, so it is not sent again"
         )
         self.name = name
         self.request = request

@@ -71,7 +71,7 @@ class Pace:
         if now - self._changed_at < _SAME_REFUSAL:
             return
         if math.isinf(self._limit):
-            logger.warning("Akool asks for fewer %s; slowing down", self._kind)
+            logger.warning("the server asks for fewer %s; slowing down", self._kind)
         self._refused_at_rate = max(_SLOWEST, min(self.limit, self._measured(now)))
         self._limit = max(_SLOWEST, self._refused_at_rate * _SLOWER)
         self._changed_at = now

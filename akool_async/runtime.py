@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, ClassVar, Final, Literal, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeVar, cast, overload
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 
 from akool_async import token as tokens
@@ -32,6 +32,9 @@ from akool_async.result import Result
 from akool_async.retry import Retry
 from akool_async.transport import AiohttpTransport, Timeout
 from akool_async.value import Value
+
+if TYPE_CHECKING:
+    import aiohttp
 
 logger = logging.getLogger("akool_async")
 
@@ -64,6 +67,12 @@ class Metrics(Value):
     """Jobs at the vendor now."""
     peak_in_flight: int
     """The most that were there at once."""
+    refusals: int = 0
+    """How often the server has asked for fewer requests."""
+    creates_per_second: float = math.inf
+    """How many creates are sent at most; infinite while nobody asked for fewer."""
+    reads_per_second: float = math.inf
+    """How many other requests are sent at most."""
 
 
 class Client:
@@ -340,12 +349,17 @@ class Client:
     def metrics(self) -> Metrics:
         """What the client has done so far; places are those of the running loop."""
         runtime = self._runtimes.get(asyncio.get_running_loop())
-        engine = runtime.engine if runtime else None
+        if runtime is None:
+            return Metrics(requests=dict(self._requests), queued=0, in_flight=0, peak_in_flight=0)
+        engine, exchange = runtime.engine, runtime.exchange
         return Metrics(
             requests=dict(self._requests),
-            queued=engine.queued if engine else 0,
-            in_flight=engine.in_flight if engine else 0,
-            peak_in_flight=engine.peak_in_flight if engine else 0,
+            queued=engine.queued,
+            in_flight=engine.in_flight,
+            peak_in_flight=engine.peak_in_flight,
+            refusals=exchange.creates.refusals + exchange.reads.refusals,
+            creates_per_second=exchange.creates.limit,
+            reads_per_second=exchange.reads.limit,
         )
 
     def _timeout_of(self, name: str) -> float | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
 
-import aiohttp
 import msgspec
 
 from akool_async.auth import Credentials, find_credentials
@@ -19,10 +18,14 @@ from akool_async.endpoint import Operation, Snapshot
 from akool_async.engine import Flight, Limits
 from akool_async.errors import MissingCredentials
 from akool_async.job import Job
+from akool_async.journal import Journal
 from akool_async.media import SessionDownloader
 from akool_async.retry import Retry
 from akool_async.runtime import JOB_TIMEOUT, Client, checked_url
 from akool_async.transport import Timeout
+
+if TYPE_CHECKING:
+    import aiohttp
 
 P = ParamSpec("P")
 S = TypeVar("S", bound=Snapshot)
@@ -58,6 +61,8 @@ class Crun(Client):
         limits: How many HTTP requests may be under way at once.
         session: An `aiohttp.ClientSession` to send API calls through; it is never closed.
         clock: Where time comes from; for tests.
+        journal: A file that remembers every job; for one process at a time.
+        save_to: A folder in which every result is saved as soon as its job completes.
 
     Raises:
         MissingCredentials: no key was given, and the environment holds none in CRUN_API_KEY.
@@ -82,6 +87,8 @@ class Crun(Client):
         limits: Limits | None = None,
         session: aiohttp.ClientSession | None = None,
         clock: Clock | None = None,
+        journal: str | os.PathLike[str] | Journal | None = None,
+        save_to: str | os.PathLike[str] | None = None,
     ) -> None:
         base_url = base_url or os.environ.get("CRUN_BASE_URL") or BASE_URL
         super().__init__(
@@ -95,6 +102,8 @@ class Crun(Client):
             limits=limits,
             session=session,
             clock=clock,
+            journal=journal,
+            save_to=save_to,
         )
 
     detect_faces = _starts(DetectFaces)

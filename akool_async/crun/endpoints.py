@@ -58,6 +58,7 @@ class DetectFaces(Operation[FaceDetection]):
     parse = Reading(FaceDetection, faces=CrunFace)
     family = Family(
         name="detection",
+        vendor="CRUN",
         result=FaceDetection,
         lookup=lambda ids: GetDetection(detect_task_id=ids[0]),
     )
@@ -88,7 +89,12 @@ class SwapFaces(Operation[SwappedImage]):
     docs = f"{_PAGES}/image-face-swap-multi"
     envelope = CRUN
     parse = Reading(SwappedImage, media_urls=str)
-    family = Family(name="task", result=SwappedImage, lookup=lambda ids: GetTask(task_id=ids[0]))
+    family = Family(
+        name="task",
+        vendor="CRUN",
+        result=SwappedImage,
+        lookup=lambda ids: GetTask(task_id=ids[0]),
+    )
     model: ClassVar[str] = "image-face-swap-multi"
     """Which of the tasks that share the endpoint this is."""
 

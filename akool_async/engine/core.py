@@ -179,14 +179,16 @@ class Engine:
         if not flight.ended:
             await self._ask_to_cancel(flight)
         if not flight.ended:
-            self._land(flight, flight.error(JobCancelled, "cancelled at Akool"))
+            self._land(flight, flight.error(JobCancelled, "cancelled, as asked"))
         return flight.cancelled
 
     async def _ask_to_cancel(self, flight: Flight[Any]) -> None:
         make, job = flight.family.cancel, flight.id
         command = make(job, flight.job_id) if make and job else None
         if command is None:
-            raise flight.error(CancelNotSupported, "Akool cannot cancel this job; it goes on")
+            raise flight.error(
+                CancelNotSupported, f"{flight.family.vendor} cannot cancel this job; it goes on"
+            )
         await self._exchange.send(command)
 
     async def close(self, grace: float) -> None:
@@ -227,7 +229,7 @@ class Engine:
     def _warn_of_unseen(self) -> None:
         if self._unseen:
             logger.warning(
-                "%d jobs that nobody awaited ended with the client; accepted ones go on at Akool",
+                "%d jobs that nobody awaited ended with the client; accepted ones go on",
                 self._unseen,
             )
         self._unseen = 0
@@ -235,7 +237,7 @@ class Engine:
     def _end_with_client(self, flight: Flight[Any]) -> None:
         if flight.ended:
             return
-        goes_on = "it goes on at Akool" if flight.id else "it was not sent"
+        goes_on = f"it goes on at {flight.family.vendor}" if flight.id else "it was not sent"
         self._land(flight, flight.error(ClientClosed, f"the client was closed; {goes_on}"))
         # Whoever asked knows that the client is closed; all others are counted in one warning.
         flight.forgive()
@@ -377,7 +379,7 @@ class Engine:
             for deadline in self._deadlines.soonest(1):
                 flight = deadline()
                 assert flight is not None
-                message = f"not ended after {flight.timeout:g} seconds; it goes on at Akool"
+                message = f"not ended after {flight.timeout:g} seconds; it goes on"
                 self._land(flight, flight.error(JobTimeout, message))
         self._deadlines.arm()
 
@@ -394,7 +396,9 @@ class Engine:
             flight.succeed(self._furnish(flight, flight.completed(outcome)))
         else:
             why = f": {outcome.reason}" if outcome.reason else ""
-            flight.fail(flight.error(JobFailed, f"Akool reports that the job failed{why}"))
+            flight.fail(
+                flight.error(JobFailed, f"{flight.family.vendor} reports that the job failed{why}")
+            )
         self._forget(flight)
         self._pump()
 

@@ -24,7 +24,7 @@ class Phase(Enum):
 
     QUEUED = "waiting for a place under the limit"
     CREATING = "being created"
-    WATCHED = "accepted by Akool, and watched"
+    WATCHED = "accepted, and watched"
     ENDED = "ended"
 
 
