@@ -45,10 +45,18 @@ class Backoff(Input):
         if not 0 <= self.jitter < 1:
             raise self.refuse("jitter", "must be at least 0 and less than 1")
 
-    def delay(self, age: float) -> float:
-        """Return the seconds to wait before looking at a job that is `age` seconds old."""
-        grown = self.initial + (self.multiplier - 1) * max(0.0, age)
-        return min(self.maximum, grown) * (1 + self.jitter * random.uniform(-1, 1))
+    def delay(self, age: float, sharing: int = 1) -> float:
+        """Return the seconds to wait before looking at a job that is `age` seconds old.
+
+        Args:
+            age: Seconds since the job was accepted.
+            sharing: How many jobs share one request. The best interval between looks grows
+                with the root of what a look costs, and each of `sharing` jobs pays only a
+                part of it: so they are looked at more often, down to `initial`.
+        """
+        grown = min(self.maximum, self.initial + (self.multiplier - 1) * max(0.0, age))
+        shared = max(min(grown, self.initial), grown / math.sqrt(sharing))
+        return shared * (1 + self.jitter * random.uniform(-1, 1))
 
     def delays(self) -> Iterator[float]:
         """Yield the delays, without jitter, of a job that is looked at on time.

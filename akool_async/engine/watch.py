@@ -223,9 +223,10 @@ class Watch(Generic[S]):
 
     def _look_again(self, flights: Sequence[Flight[S]]) -> None:
         now = self._clock.time()
+        sharing = max(1, min(len(self.flights), self._batch))
         for flight in flights:
             if not flight.ended:
-                delay = self._backoff.delay(flight.age(now)) + self._setback()
+                delay = self._backoff.delay(flight.age(now), sharing) + self._setback()
                 self._agenda.add(now + delay, flight)
 
     def _setback(self) -> float:
