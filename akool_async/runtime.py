@@ -132,7 +132,7 @@ class Client:
         if self._closed and self._ledger is not None and not isinstance(self._journal, Journal):
             self._ledger = self._new_ledger()
         self._closed = False
-        self._runtime("entering")
+        self._runtime("async with")
         return self
 
     async def __aexit__(
@@ -374,13 +374,13 @@ class Client:
         except RuntimeError:
             loop = None
         if loop is None:
-            raise RuntimeError(
-                f"no event loop is running; {purpose} needs one. A request can be built"
-                f" anywhere, and submitted later: {self.requests_in}.{purpose}(...)"
-            )
+            hint = ""
+            if purpose.isidentifier():
+                hint = f"; build {self.requests_in}.{purpose}(...) here, and submit it inside one"
+            raise RuntimeError(f"no event loop is running, and {purpose} needs one{hint}")
         if self._closed:
             raise RuntimeError("the client is closed; enter it again with `async with`")
-        if loop not in self._runtimes:
+        if loop not in self._runtimes or self._runtimes[loop].closed:
             self._runtimes = {
                 known: runtime for known, runtime in self._runtimes.items() if not known.is_closed()
             }
@@ -491,7 +491,7 @@ class Runtime:
         self.exchange = exchange
         self.engine = engine
         self._downloader = downloader
-        self._closed = False
+        self.closed = False
         # The loop finishes asynchronous generators before it ends, so a client that is
         # never closed, in a script's asyncio.run(), still leaves nothing open.
         self._guard = self._close_with_loop()
@@ -499,13 +499,15 @@ class Runtime:
 
     async def close(self, grace: float) -> None:
         """End all jobs and close all connections."""
-        await self._close(grace)
-        await self._guard.aclose()
+        try:
+            await self._close(grace)
+        finally:
+            await self._guard.aclose()
 
     async def _close(self, grace: float) -> None:
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         try:
             await self.engine.close(grace)
         finally:

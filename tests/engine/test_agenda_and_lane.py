@@ -89,6 +89,15 @@ async def test_the_soonest_are_taken_out_whether_due_or_not() -> None:
     assert diary.agenda.soonest(3) == []
 
 
+async def test_what_ended_is_not_among_the_soonest() -> None:
+    diary = Diary()
+    items = [Item(n) for n in range(5)]
+    for item in items:
+        diary.agenda.add(10.0, item)
+    items[0].ended = items[2].ended = True
+    assert [item.name for item in diary.agenda.soonest(2)] == [1, 3]
+
+
 async def test_entries_that_ended_are_swept_once_they_are_the_majority() -> None:
     diary = Diary()
     items = [Item(n) for n in range(1000)]

@@ -632,11 +632,15 @@ async def test_jobs_ride_along_in_each_others_requests(
         assert 15 <= simulator.requests["faceswap.results"] - before <= 22
 
 
+@pytest.mark.parametrize("trouble", ["HTTP 502", "a code that nobody knows"])
 async def test_trouble_makes_looks_rarer_and_success_makes_them_usual_again(
-    simulator: Simulator, elapse: Elapse
+    simulator: Simulator, elapse: Elapse, trouble: str
 ) -> None:
     own = ManualClock()
-    looks = simulator.fault = Looks(lambda _: web.Response(status=502))
+    sick: Callable[[], web.Response] = (
+        (lambda: web.Response(status=502)) if trouble == "HTTP 502" else (lambda: reply(4711))
+    )
+    looks = simulator.fault = Looks(lambda _: sick())
     akool = Akool(
         base_url=simulator.url, api_key=simulator.api_key, clock=own,
         backoff=Backoff(initial=1.0, multiplier=1.0, maximum=64.0, jitter=0.0),

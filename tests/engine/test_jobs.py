@@ -251,10 +251,12 @@ async def test_iterating_shows_each_change_of_status_and_stops_after_the_last(
                 shown.append(snapshot.status)
 
         following = asyncio.create_task(follow())
-        await until(lambda: len(shown) == 1)
+        await until(lambda: simulator.requests["faceswap.results"] >= 3)
         duration = simulator.world.jobs[job.id or ""].duration
         await clock.advance(duration / 2)
         await until(lambda: len(shown) == 2)
+        looks = simulator.requests["faceswap.results"]
+        await until(lambda: simulator.requests["faceswap.results"] >= looks + 3)
         await clock.advance(duration)
         await following
         assert shown == [Status.QUEUED, Status.PROCESSING, Status.COMPLETED]
