@@ -10,6 +10,7 @@ INSTALL = $(PYTHON) -c 'import sys; sys.exit("$(OLD)" if sys.version_info < (3, 
 	$(PYTHON) -m venv $(VENV) && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
+.NOTPARALLEL:
 .PHONY: help demo test check lint types layers format clean
 
 help:

@@ -36,6 +36,8 @@ from akool_async.endpoints import (
     Faceswap,
     ImageFaceswap,
     ImageReage,
+    SwapFaces,
+    Voice,
 )
 
 PHOTO = "https://photos.example/ann.jpg"
@@ -75,6 +77,24 @@ async def jobs_gather_into_a_list_of_results(akool: Akool) -> None:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(jobs[0].wait())
     assert_type(task.result(), Faceswap)
+
+
+async def recipes_are_jobs_too(akool: Akool) -> None:
+    assert_type(akool.faceswap.swap(source=PHOTO, target=PHOTO), Job[Faceswap])
+    assert_type(akool.reage.photo(PHOTO, years=10), Job[Faceswap])
+    assert_type(akool.submit(SwapFaces(source=PHOTO, target=PHOTO), key="k"), Job[Faceswap])
+
+
+async def a_paged_list_is_awaited_for_a_page_and_iterated_for_all(akool: Akool) -> None:
+    page = await akool.audio.voices(from_=3)
+    assert_type(page[0], Voice)
+    async for voice in akool.audio.voices():
+        assert_type(voice.voice_id, str)
+
+
+async def what_a_crash_left_comes_back_as_jobs(akool: Akool) -> None:
+    async for job in akool.recover():
+        assert_type(job, Job[Any])
 
 
 async def token_and_class_resume_a_typed_job(akool: Akool, token: str) -> None:
