@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any, cast
 
 import click
 
-from akool_async import Akool, Endpoint
+from akool_async import Akool, Endpoint, MissingCredentials
+from akool_async.cli.arguments import in_options, request_of
 from akool_async.cli.display import fields_of, show_fields, show_json, show_rows
-from akool_async.cli.fields import request_of
 from akool_async.cli.opening import client
 from akool_async.endpoints import GetToken, Token
 from akool_async.paging import Page, Paged, Pages
@@ -30,7 +29,7 @@ def call_options(cls: type[Endpoint[Any]]) -> list[click.Option]:
         options.append(click.Option(["all_pages", "--all"], is_flag=True, help=text))
     if cls is GetToken:
         text = "Print the token itself; it is a secret."
-        options.append(click.Option(["show"], is_flag=True, help=text))
+        options.append(click.Option(["--show"], is_flag=True, help=text))
     return options
 
 
@@ -38,13 +37,14 @@ def call(ctx: click.Context, cls: type[Endpoint[Any]]) -> None:
     """Send what the command line says, and print the reply."""
     request = request_of(ctx, cls)
     akool = _client_for(request)
-    reply = asyncio.run(_reply(akool, request, all_pages=ctx.params.get("all_pages", False)))
-    if isinstance(reply, Token):
-        _show_token(reply, **ctx.params)
-    elif ctx.params["as_json"]:
-        show_json(reply.items if isinstance(reply, Page) else reply)
+    try:
+        reply = asyncio.run(_reply(akool, request, all_pages=ctx.params.get("all_pages", False)))
+    except MissingCredentials as error:  # a token takes an id and secret, whatever signs the rest
+        problem = str(error)
     else:
-        _show(reply)
+        _show(reply, **ctx.params)
+        return
+    raise click.ClickException(in_options(cls, problem))
 
 
 def _client_for(request: Endpoint[Any]) -> Akool:
@@ -61,7 +61,20 @@ async def _reply(akool: Akool, request: Endpoint[Any], *, all_pages: bool) -> An
         return await akool.call(request)
 
 
-def _show_token(reply: Token, *, show: bool, as_json: bool, **_others: Any) -> None:
+def _show(reply: Any, *, as_json: bool, show: bool = False, **_others: Any) -> None:
+    if isinstance(reply, Token):
+        _show_token(reply, as_json=as_json, show=show)
+    elif isinstance(reply, Page | tuple):
+        _show_list(cast("Any", reply), as_json=as_json)
+    elif as_json:
+        show_json(reply)
+    elif reply is None:
+        click.echo("Done.")
+    else:
+        show_fields(fields_of(reply))
+
+
+def _show_token(reply: Token, *, as_json: bool, show: bool) -> None:
     shown = reply.token if show else "***"
     if as_json:
         show_json({"token": shown})
@@ -71,18 +84,15 @@ def _show_token(reply: Token, *, show: bool, as_json: bool, **_others: Any) -> N
         click.echo("--show prints the token itself.", err=True)
 
 
-def _show(reply: Any) -> None:
-    if reply is None:
-        click.echo("Done.")
-    elif isinstance(reply, Page | tuple):
-        rows = tuple(cast("Sequence[Any]", reply))
-        show_rows(rows) if rows else click.echo("There is none.")
-        _tell_count(reply, len(rows))
+def _show_list(reply: Any, *, as_json: bool) -> None:
+    """Print a page, or all rows that there are."""
+    rows = tuple(reply)
+    count: int | None = None if type(reply) is tuple else reply.count
+    if as_json:
+        show_json(rows)
+    elif rows:
+        show_rows(rows)
     else:
-        show_fields(fields_of(reply))
-
-
-def _tell_count(reply: Any, shown: int) -> None:
-    count = reply.count if isinstance(reply, Page) else None
-    if count is not None and count > shown:
-        click.echo(f"{shown} of {count}; --all prints all.", err=True)
+        click.echo("There is none.", err=True)
+    if count is not None and count > len(rows):
+        click.echo(f"{len(rows)} of {count}; --all prints all.", err=True)

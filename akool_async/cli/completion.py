@@ -10,18 +10,21 @@ from akool_async.cli.tree import akool
 _SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command("completion")
+_HELP = """Print the script that completes commands in a shell.
+
+To have it in every new shell, do this once:
+
+\b
+bash  echo 'eval "$(akool completion bash)"' >> ~/.bashrc
+zsh   echo 'eval "$(akool completion zsh)"' >> ~/.zshrc
+fish  akool completion fish > ~/.config/fish/completions/akool.fish
+"""
+
+
+@click.command("completion", help=_HELP)
 @click.argument("shell", type=click.Choice(_SHELLS))
 def command(shell: str) -> None:
-    """Print the script that completes commands in a shell.
-
-    To have it in every new shell, do this once:
-
-    \b
-    bash  echo 'eval "$(akool completion bash)"' >> ~/.bashrc
-    zsh   echo 'eval "$(akool completion zsh)"' >> ~/.zshrc
-    fish  akool completion fish > ~/.config/fish/completions/akool.fish
-    """
+    """Print the script."""
     found = get_completion_class(shell)
     assert found is not None
     click.echo(found(akool, {}, "akool", "_AKOOL_COMPLETE").source())

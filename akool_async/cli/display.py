@@ -74,7 +74,7 @@ def show_rows(rows: Sequence[Any]) -> None:
     width = console.width if console.file.isatty() else _UNBOUNDED
     columns = _columns(rows)
     shown, left_out = _fitting(columns, width)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in shown:
         table.add_column(name, no_wrap=True)
     for cells in zip(*shown.values(), strict=True):
@@ -88,8 +88,9 @@ def _columns(rows: Sequence[Any]) -> dict[str, list[str]]:
     """Return the columns that are not empty, cell by cell."""
     columns: dict[str, list[str]] = {}
     for field in msgspec.structs.fields(rows[0]) if rows else ():
-        cells = [text_of(getattr(row, field.name)).replace("\n", " ") for row in rows]
-        if any(cells):
+        values = [getattr(row, field.name) for row in rows]
+        if not all(map(_is_empty, values)):
+            cells = [text_of(value).replace("\n", " ") for value in values]
             columns[field.name.rstrip("_")] = cells
     return columns
 
@@ -134,4 +135,4 @@ def _line_of(value: Any) -> str:
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or value == "" or value == ()
+    return value in (None, "", ()) or (type(value) is int and value == 0)

@@ -17,11 +17,12 @@ from akool_async import (
     Job,
     JobFailed,
     JobTimeout,
+    ResultExpired,
 )
-from akool_async.cli.display import fields_of, show_fields, show_json
+from akool_async.cli.display import fields_of, show_fields, show_json, text_of
 from akool_async.cli.options import SECONDS
 from akool_async.cli.places import place_of
-from akool_async.cli.status import Teller, telling
+from akool_async.cli.status import telling
 from akool_async.cli.tree import INTERRUPTED, told
 
 
@@ -32,7 +33,7 @@ class Aims(NamedTuple):
     save: str | None
     """A file, or a folder, with a separator at its end."""
     timeout: float | None
-    """Seconds to wait once the job is accepted."""
+    """Seconds to wait, from the beginning."""
     as_json: bool
 
 
@@ -40,6 +41,7 @@ def job_options(*, media: bool) -> list[click.Option]:
     """Return the options that say what is wanted of a job; one without media saves none."""
     saving = click.Option(
         ["--save"],
+        type=click.Path(),
         metavar="PATH",
         help="Wait, and save the result: in a folder, or in a file if PATH has an extension.",
     )
@@ -71,14 +73,25 @@ def aims_of(ctx: click.Context) -> Aims:
 
 
 def follow(akool: Akool, start: Callable[[Akool], Job[Any]], aims: Aims) -> int:
-    """Start a job, or take one up, do with it what is wanted, and return the exit status."""
+    """Start a job, or take one up, do with it what is wanted, and return the exit status.
+
+    Raises:
+        click.ClickException: the time is up, or the result could not be saved.
+        AkoolError: there is no result.
+    """
     held: list[Job[Any]] = []
     try:
         asyncio.run(_follow(akool, start, aims, held))
     except KeyboardInterrupt:
-        _say_how_to_go_on(held)
+        click.echo(f"Stopped; {_fate(held)}", err=True)
         return INTERRUPTED
-    return 0
+    except JobTimeout:
+        raise
+    except TimeoutError:
+        pass
+    else:
+        return 0
+    raise click.ClickException(f"not ended after {aims.timeout:g} seconds; {_fate(held)}")
 
 
 async def _follow(
@@ -99,17 +112,22 @@ async def _follow(
 
 async def _accepted(job: Job[Any], *, as_json: bool) -> None:
     """Print the job's token as soon as there is one."""
-    await job.created()
+    with telling(f"{job.name}: not accepted yet"):
+        await job.created()
     if job.done():
         job.result()  # a job may have failed as early as that
-    receipt = fields_of(job.receipt) if job.receipt is not None else {}
     if as_json:
-        show_json(_heading(job) | receipt)
+        show_json(_heading(job) | (fields_of(job.receipt) if job.receipt else {}))
         return
     click.echo(job.token)
-    click.echo(f"{job.name} {job.id} goes on at Akool; {_way_on(job)}", err=True)
-    # They are in no other reply, and valid for minutes.
-    if credentials := receipt.get("credentials"):
+    click.echo(_goes_on(job), err=True)
+    _show_credentials(job)
+
+
+def _show_credentials(job: Job[Any]) -> None:
+    """Print what joins a live session: it is in no other reply, and valid for minutes."""
+    credentials = getattr(job.receipt, "credentials", None)
+    if credentials is not None:
         show_fields(fields_of(credentials), err=True)
 
 
@@ -117,33 +135,23 @@ async def _ended(job: Job[Any], aims: Aims) -> Any:
     """Wait for the result, and tell how far it is.
 
     Raises:
-        click.ClickException: the time is up.
+        TimeoutError: the time is up.
         AkoolError: there is no result.
     """
     try:
-        with telling() as tell:
-            await _tell_acceptance(job, tell)
+        with telling(f"{job.name}: not accepted yet") as tell:
             async with asyncio.timeout(aims.timeout):
+                if job.id is None:
+                    await job.created()
+                    tell.line(f"{job.name} {job.id} is accepted; its token is {job.token}")
+                    _show_credentials(job)
                 async for snapshot in job:
-                    tell.status(f"{job.name} {job.id}", snapshot.status.name.lower())
+                    tell.status(f"{job.name} {job.id}: {text_of(snapshot.status)}")
                 return await job
-    except JobTimeout:
-        raise
     except JobFailed:
-        if aims.as_json:
+        if aims.as_json and job.id is not None:
             show_json(_heading(job) | (fields_of(job.snapshot) if job.snapshot else {}))
         raise
-    except TimeoutError:
-        pass
-    problem = f"not ended after {aims.timeout:g} seconds; {_way_on(job)}"
-    raise click.ClickException(problem)
-
-
-async def _tell_acceptance(job: Job[Any], tell: Teller) -> None:
-    if job.id is None:
-        tell.status(job.name, "not accepted yet")
-        await job.created()
-        tell.line(f"{job.name} {job.id} is accepted; its token is {job.token}")
 
 
 async def _saved(job: Job[Any], result: Any, place: str | None) -> tuple[Path | None, str]:
@@ -152,9 +160,11 @@ async def _saved(job: Job[Any], result: Any, place: str | None) -> tuple[Path | 
         return None, ""
     try:
         return await result.save(place), ""
+    except ResultExpired as error:
+        return None, told(error)
     except (DownloadError, OSError) as error:
         problem = str(error)
-    return None, f"{problem}; the result is still there: akool job {job.token} --save PATH"
+    return None, f"{problem}; to try again: akool job {job.token} --save PATH"
 
 
 def _show_result(job: Job[Any], result: Any, path: Path | None, *, as_json: bool) -> None:
@@ -173,20 +183,19 @@ def _heading(job: Job[Any]) -> dict[str, Any]:
     return {"operation": job.name, "token": job.token}
 
 
-def _way_on(job: Job[Any]) -> str:
-    return f"to wait for it: akool job {job.token} --wait"
-
-
-def _say_how_to_go_on(held: list[Job[Any]]) -> None:
-    """Say after Ctrl-C what has become of a job."""
+def _fate(held: list[Job[Any]]) -> str:
+    """Say what has become of a job that nobody waits for any more."""
     for job in held:
         error = job.exception() if job.done() else None
         if job.id is not None:
-            click.echo(f"Stopped; {job.name} {job.id} goes on at Akool.", err=True)
-            click.echo(f"To wait for it again: akool job {job.token} --wait", err=True)
-        elif isinstance(error, CreateOutcomeUnknown):
-            click.echo(f"Stopped; {told(error)}", err=True)
-        else:
-            click.echo(f"Stopped; {job.name} was not started.", err=True)
-            if isinstance(error, AkoolError) and error.steps:
-                click.echo(f"Steps already paid for: {' '.join(error.steps)}", err=True)
+            return _goes_on(job)
+        if isinstance(error, CreateOutcomeUnknown):
+            return told(error)
+        steps = error.steps if isinstance(error, AkoolError) else ()
+        paid = f"; steps already paid for: {' '.join(steps)}" if steps else ""
+        return f"{job.name} was not started{paid}"
+    return "nothing was started"
+
+
+def _goes_on(job: Job[Any]) -> str:
+    return f"{job.name} {job.id} goes on at Akool; to wait for it: akool job {job.token} --wait"

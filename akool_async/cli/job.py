@@ -9,7 +9,7 @@ import click
 
 from akool_async import Akool, InvalidToken, JobFailed, Result, Snapshot, Status
 from akool_async import token as tokens
-from akool_async.cli.display import fields_of, show_fields, show_json
+from akool_async.cli.display import fields_of, show_fields, show_json, text_of
 from akool_async.cli.following import aims_of, follow, job_options
 from akool_async.cli.opening import client
 from akool_async.endpoint import Family
@@ -22,7 +22,7 @@ _PAUSES = (0.0, 0.5, 1.0)
 
 
 @click.pass_context
-def _run(ctx: click.Context, token: str, cancel: bool, **_params: Any) -> int:  # noqa: FBT001
+def _run(ctx: click.Context, /, token: str, cancel: bool, **_params: Any) -> int:  # noqa: FBT001
     aims = aims_of(ctx)
     reference, family = _read(ctx, token)
     if cancel and aims.wait:
@@ -71,7 +71,7 @@ async def _cancel(akool: Akool, token: str) -> None:
         if await job.cancel():
             click.echo(f"{job.name} {job.id} is cancelled.")
         else:
-            click.echo(f"{job.name} {job.id} had ended before.")
+            click.echo(f"{job.name} {job.id} had ended before: {text_of(job.status)}.")
 
 
 async def _look_up(akool: Akool, reference: JobReference, family: Family[Any]) -> Snapshot:

@@ -7,29 +7,26 @@ from typing import Any
 
 import click
 
-from akool_async import Akool, Endpoint, Job
+from akool_async import Akool, Endpoint, Face, Job
+from akool_async.cli.arguments import request_of
 from akool_async.cli.calls import call, call_options
-from akool_async.cli.fields import dashed, options_of, request_of, told_without_traps
+from akool_async.cli.fields import dashed, options_of, without_traps
 from akool_async.cli.following import aims_of, follow, job_options
+from akool_async.cli.forms import FACE
+from akool_async.cli.opening import client
 from akool_async.cli.tree import NAMESPACES
-from akool_async.documentation import summary
+from akool_async.documentation import field_docs, summary
 from akool_async.endpoint import Operation, Recipe, Startable
 from akool_async.endpoints import ENDPOINTS, RECIPES
 
-_WHOLE = click.Option(
-    ["--request"],
-    metavar="FILE",
-    help="Instead of the options above: the whole request as JSON, as Akool's page prints it;"
-    " - for standard input.",
-)
-
-_TEXTS = "A TEXT or URL may be @FILE, for what a file holds, or - for standard input."
+_TEXTS = "TEXT, URL and JSON may be @FILE, for what a file holds, or - for standard input."
 
 
 def commands_of(title: str) -> click.Group:
     """Return the commands of a namespace."""
     group = click.Group(title, callback=_help, invoke_without_command=True, help=NAMESPACES[title])
-    for name, cls in {**ENDPOINTS, **RECIPES}.items():
+    offered: dict[str, type[Endpoint[Any] | Recipe[Any]]] = {**ENDPOINTS, **RECIPES}
+    for name, cls in offered.items():
         namespace, _, verb = name.partition(".")
         if namespace == title:
             group.add_command(_command(dashed(verb), cls))
@@ -50,35 +47,51 @@ def _command(verb: str, cls: type[Endpoint[Any] | Recipe[Any]]) -> click.Command
     return click.Command(
         verb,
         callback=callback,
-        params=[*options_of(cls), _WHOLE, *options],
+        params=[*options_of(cls), _whole(cls), *options],
         help=_described(cls),
-        short_help=told_without_traps(summary(cls)),
-        epilog=f"{_TEXTS} Akool's page: {cls.docs}",
+        short_help=without_traps(summary(cls)),
+        epilog=_epilog(cls),
     )
+
+
+def _whole(cls: type[Endpoint[Any] | Recipe[Any]]) -> click.Option:
+    printed = "" if issubclass(cls, Recipe) else ", as Akool's page prints it"
+    text = f"Instead of the options above: the whole request as JSON{printed}; - is standard input."
+    return click.Option(["--request"], type=click.Path(), metavar="FILE", help=text)
 
 
 def _described(cls: type[Any]) -> str:
     text, _, _errors = (inspect.getdoc(cls) or "").partition("\n\nRaises:")
-    return told_without_traps(text)
+    return without_traps(text)
+
+
+def _epilog(cls: type[Endpoint[Any] | Recipe[Any]]) -> str:
+    options = options_of(cls)
+    faces = any(option.metavar == FACE for option in options)
+    opts = without_traps(field_docs(Face)["opts"])
+    notes = [_TEXTS] if options else []
+    notes += [f"A face may have OPTS. {opts}"] if faces else []
+    # After \b click breaks no lines: an address is to be clicked on.
+    return "\n\n".join([*notes, f"\b\nAkool's page: {cls.docs}"])
 
 
 def _starting(cls: type[Operation[Any] | Recipe[Any]]) -> Any:
     @click.pass_context
-    def callback(ctx: click.Context, **_params: Any) -> int:
+    def callback(ctx: click.Context, /, **_params: Any) -> int:
         request: Startable[Any] = request_of(ctx, cls)
-        aims = aims_of(ctx)
+        akool = client()
 
         def start(akool: Akool) -> Job[Any]:
             return akool.submit(request)
 
-        return follow(client(), start, aims)
+        return follow(akool, start, aims_of(ctx))
 
     return callback
 
 
 def _calling(cls: type[Endpoint[Any]]) -> Any:
     @click.pass_context
-    def callback(ctx: click.Context, **_params: Any) -> None:
+    def callback(ctx: click.Context, /, **_params: Any) -> None:
         call(ctx, cls)
 
     return callback

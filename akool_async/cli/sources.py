@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +51,15 @@ def json_of(argument: str) -> Any:
 
 
 def picture_of(argument: str) -> str:
-    """Return a picture as Akool takes it: files become base64, and base64 stays as it is.
+    """Return a picture as Akool takes it: files become base64, and text stays as it is.
 
     Raises:
-        Unreadable: it is none of that.
+        Unreadable: there is no such file.
     """
     content = _content_of(argument)
     if content is None and _is_file(argument):
         content = _file(argument)
-    if content is not None:
-        return base64.b64encode(content).decode()
-    if argument.startswith("data:") or _is_base64(argument):
-        return argument
-    raise Unreadable(f"must be a file, base64 or a data URI, and {argument[:60]!r} is none")
+    return argument if content is None else base64.b64encode(content).decode()
 
 
 def _content_of(argument: str) -> bytes | None:
@@ -79,7 +75,7 @@ def _standard_input() -> bytes:
     if notes.setdefault(_STDIN_READ, False):
         raise Unreadable("standard input can be read only once")
     notes[_STDIN_READ] = True
-    return click.get_binary_stream("stdin").read()
+    return sys.stdin.buffer.read()
 
 
 def _file(name: str) -> bytes:
@@ -94,11 +90,4 @@ def _is_file(name: str) -> bool:
     try:
         return Path(name).is_file()
     except (OSError, ValueError):  # such as base64, which is too long for a name
-        return False
-
-
-def _is_base64(text: str) -> bool:
-    try:
-        return bool(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError):
         return False

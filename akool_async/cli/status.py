@@ -17,14 +17,18 @@ class Teller(Protocol):
         """Tell what shall stay to be read."""
         ...
 
-    def status(self, who: str, text: str) -> None:
+    def status(self, text: str) -> None:
         """Tell the status as it is now."""
         ...
 
 
 @contextmanager
-def telling() -> Generator[Teller]:
-    """Tell of a job for as long as the context lasts."""
+def telling(beginning: str) -> Generator[Teller]:
+    """Tell of a job for as long as the context lasts.
+
+    Args:
+        beginning: Its status before there is anything to tell.
+    """
     console = Console(stderr=True, markup=False, emoji=False, highlight=False)
     # The file decides, not rich: FORCE_COLOR in a build log makes no terminal of it.
     if not console.file.isatty() or console.is_dumb_terminal:
@@ -32,7 +36,9 @@ def telling() -> Generator[Teller]:
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        yield LiveLine(progress)
+        live = LiveLine(progress)
+        live.status(beginning)
+        yield live
 
 
 class LiveLine:
@@ -46,9 +52,9 @@ class LiveLine:
         """Print above the line."""
         self._progress.console.print(text, soft_wrap=True)
 
-    def status(self, who: str, text: str) -> None:
+    def status(self, text: str) -> None:
         """Redraw."""
-        self._progress.update(self._task, description=f"{who}: {text}")
+        self._progress.update(self._task, description=text)
 
 
 class PlainLines:
@@ -61,6 +67,6 @@ class PlainLines:
         """Print."""
         self._console.print(text, soft_wrap=True)
 
-    def status(self, who: str, text: str) -> None:
+    def status(self, text: str) -> None:
         """Print."""
-        self._console.print(f"{who}: {text}", soft_wrap=True)
+        self._console.print(text, soft_wrap=True)

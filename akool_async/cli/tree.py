@@ -116,8 +116,8 @@ def told(error: AkoolError) -> str:
         parts.append("do not just run the command again: that might pay twice")
     if error.token:
         parts.append(f"its token is {error.token}")
-    if error.steps:
-        parts.append(f"steps already paid for: {' '.join(error.steps)}")
+    if earlier := [step for step in error.steps if step != error.token]:
+        parts.append(f"steps already paid for: {' '.join(earlier)}")
     return "; ".join(parts)
 
 

@@ -1,0 +1,110 @@
+"""From a command line to a request: its fields from options, or the whole from a document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any, cast
+
+import click
+from click.core import ParameterSource
+
+from akool_async.cli.fields import dashed
+from akool_async.cli.forms import form_of
+from akool_async.cli.sources import Unreadable, json_of
+from akool_async.errors import InvalidInput
+from akool_async.value import FieldPlan, Input, plan_of
+
+_KINDS = {"`int`": "a whole number", "`float`": "a number", "`str`": "text", "`null`": "nothing"}
+"""What rules call a type, and what a person does."""
+
+
+def given(ctx: click.Context, cls: type[Input]) -> dict[str, Any]:
+    """Return the values of the fields that the command line gives.
+
+    Raises:
+        click.BadParameter: an argument cannot be read.
+    """
+    return {
+        plan.name: _read(ctx, plan)
+        for plan in plan_of(cls)
+        if ctx.get_parameter_source(plan.name) is ParameterSource.COMMANDLINE
+    }
+
+
+def _read(ctx: click.Context, plan: FieldPlan) -> Any:
+    argument, form = ctx.params[plan.name], form_of(plan)
+    try:
+        if form.repeated:
+            return [*chain.from_iterable(map(form.read, argument))]
+        return form.read(argument)
+    except Unreadable as error:
+        problem = str(error)
+    raise click.BadParameter(problem, ctx, _parameter(ctx, plan.name))
+
+
+def _parameter(ctx: click.Context, name: str) -> click.Parameter | None:
+    return next((each for each in ctx.command.params if each.name == name), None)
+
+
+def request_of(ctx: click.Context, cls: type[Input]) -> Any:
+    """Return the request that the command line gives: by options, or as a whole.
+
+    Raises:
+        click.UsageError: it breaks a rule; the message names the option and the rule.
+    """
+    values = given(ctx, cls)
+    if (whole := ctx.params["request"]) is not None:
+        return _from_document(ctx, cls, whole, values)
+    for plan in plan_of(cls):
+        if plan.required and plan.name not in values:
+            raise click.MissingParameter(ctx=ctx, param=_parameter(ctx, plan.name))
+    try:
+        return cls(**values)
+    except InvalidInput as error:
+        head, rest = _split(error.field)
+        problem = f"{rest} {in_options(cls, error.rule)}".strip()
+    raise click.BadParameter(problem, ctx, _parameter(ctx, head))
+
+
+def _from_document(
+    ctx: click.Context, cls: type[Input], source: str, values: Mapping[str, Any]
+) -> Any:
+    """Build a request from its wire form, as Akool's pages print it."""
+    if values:
+        extra = ", ".join(f"--{dashed(name)}" for name in values)
+        raise click.UsageError(f"--request is the whole request: leave out {extra}", ctx)
+    try:
+        document: Any = json_of(source if source == "-" else f"@{source.removeprefix('@')}")
+        if isinstance(document, dict):
+            return cls.from_wire(cast("dict[str, Any]", document))
+        problem = "must hold a JSON object"
+    except Unreadable as error:
+        problem = str(error)
+    except InvalidInput as error:
+        wire_names = {plan.name: plan.wire_name for plan in plan_of(cls)}
+        head, rest = _split(error.field)
+        problem = f"{wire_names.get(head, head)}{rest} {_in_words(error.rule)}"
+    raise click.BadParameter(problem, ctx, _parameter(ctx, "request"))
+
+
+def _split(field: str) -> tuple[str, str]:
+    """Split a field's name from the way into its value."""
+    head, *rest = re.split(r"(?=[.\[])", field, maxsplit=1)
+    return head, "".join(rest)
+
+
+def in_options(cls: type[Input], rule: str) -> str:
+    """Return a rule that speaks of fields as one that speaks of options."""
+    rule = _in_words(rule)
+    for name in sorted((plan.name for plan in plan_of(cls)), key=len, reverse=True):
+        if "_" in name.rstrip("_"):  # a single word may be just that
+            rule = re.sub(rf"(?<![-\w]){name}\b(=(?=\W))?", f"--{dashed(name)}", rule)
+    return rule
+
+
+def _in_words(rule: str) -> str:
+    for kind, words in _KINDS.items():
+        rule = rule.replace(kind, words)
+    return rule
