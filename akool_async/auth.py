@@ -17,6 +17,10 @@ import msgspec
 
 from akool_async.clock import Clock
 from akool_async.errors import InvalidInput, MissingCredentials
+from akool_async.wire import HttpResponse
+
+_TELLING = 8
+"""Characters from which on a text is no credential by chance."""
 
 _LEEWAY = 60.0
 """Seconds before its expiry at which a bearer token is exchanged for a new one."""
@@ -32,6 +36,11 @@ class Secret(str):
 
     def __reduce__(self) -> Never:
         raise TypeError("a secret stays in its process: pickle the settings, not the client")
+
+
+def hidden(text: str | None) -> str | None:
+    """Return a text that does not show itself; what is no text is left to others to refuse."""
+    return Secret(text) if isinstance(text, str) else text
 
 
 class Bearer:
@@ -104,7 +113,9 @@ def find_credentials(
             raise MissingCredentials("client_id and client_secret only work together")
         return found
     names = ("api_key", "token", "client_id", "client_secret")
-    found = _chosen({name: environment.get(f"AKOOL_{name.upper()}") for name in names})
+    variables = {name: hidden(environment.get(f"AKOOL_{name.upper()}")) for name in names}
+    del environment  # a traceback that shows locals would show all of it
+    found = _chosen(variables)
     if found is None:
         raise MissingCredentials(
             "no credential: give api_key=, token=, or client_id= and client_secret=; or set"
@@ -169,6 +180,23 @@ class Signer:
         if f"Bearer {self._bearer.token}" == rejected:
             await self._refreshed()
         return True
+
+    def censored(self, response: HttpResponse, *, signed: bool) -> HttpResponse:
+        """Return a response without the credentials that it repeats, as error pages may do.
+
+        Args:
+            response: What the server said.
+            signed: Whether the request was; else a token in it is the one that was asked for.
+        """
+        credentials = self._credentials
+        secrets = {credentials.api_key, credentials.client_secret}
+        if signed:
+            secrets.add(self._bearer.token)
+        body = response.body
+        for secret in filter(None, secrets):
+            if len(secret) >= _TELLING:
+                body = body.replace(secret.encode(), b"***")
+        return response if body is response.body else msgspec.structs.replace(response, body=body)
 
     def _stale(self) -> bool:
         return self._bearer.expires_at is not None and self._clock.time() > self._bearer.expires_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from akool_async.clock import Clock
 
@@ -11,55 +12,92 @@ _SICK_AFTER = 3
 _FIRST_PROBE = 0.5
 """Seconds to the first probe."""
 _SLOWEST_PROBE = 10.0
-"""Seconds between probes, at most."""
+"""Seconds between probes of one family, at most."""
+_FIRST_RATE = 4.0
+"""Looks a second with which a family begins that has recovered."""
+_DOUBLING = 4.0
+"""Seconds in which that rate doubles: so slowly that all who waited come again at less than
+twice the rate of jobs that are looked at every ten seconds, however many they are."""
+_FREE_RATE = 2000.0
+"""Looks a second from which on nobody needs counting."""
+
+
+class _Family:
+    """How one family fares."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self.wake = wake
+        self.failures = 0
+        self.interval = _FIRST_PROBE
+        """Seconds to the probe after the next."""
+        self.next_at = 0.0
+        """When the next look may be sent, while it is sick or recovers."""
+        self.recovered_at: float | None = None
+        """When it began to answer again, as long as that matters."""
+
+    @property
+    def sick(self) -> bool:
+        """Whether it gets probes only."""
+        return self.failures >= _SICK_AFTER
 
 
 class Breaker:
-    """Lets all looks of a healthy family pass, and probes only of the sick ones of a host.
+    """Lets all looks of a healthy family pass, and of a sick one now and then a probe.
 
-    The sick ones share their probes: one at a time for the host, at growing intervals. A
-    family that answers again starts with one look at once, and two more for each that
-    succeeds, until nobody needs counting.
+    The probes of a family come at growing intervals. The first answer to any of them lets
+    all other sick families of the host try at once, for the host may be back. Then the
+    looks of each come at a rate that begins low and doubles every few seconds.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._failures: dict[str, int] = {}
-        self._window: dict[str, int] = {}
-        self._next_probe = 0.0
-        self._interval = _FIRST_PROBE
+        self._families: dict[str, _Family] = {}
 
-    def wait(self, family: str, under_way: int) -> float:
-        """Return the seconds before a look of a family may be sent; 0 for now.
+    def join(self, family: str, wake: Callable[[], None]) -> None:
+        """Make a family known, and what is to be called when it need not wait any longer."""
+        self._families[family] = _Family(wake)
 
-        Args:
-            family: Whose look it is.
-            under_way: How many of its looks are under way.
-        """
-        now = self._clock.time()
-        if self._failures.get(family, 0) < _SICK_AFTER:
-            return 0.0 if under_way < self._window.get(family, under_way + 1) else _FIRST_PROBE
-        if now < self._next_probe:
-            return self._next_probe - now
-        # Full jitter, so that many clients do not probe in step.
-        self._next_probe = now + self._interval * random.uniform(0.5, 1.0)
-        self._interval = min(_SLOWEST_PROBE, self._interval * 2)
+    def wait(self, family: str) -> float:
+        """Return the seconds before a look of a family may be sent; 0 for now."""
+        now, known = self._clock.time(), self._families[family]
+        if not known.sick and known.recovered_at is None:
+            return 0.0
+        if now < known.next_at:
+            return known.next_at - now
+        if known.sick:
+            # Full jitter, so that many clients do not probe in step.
+            known.next_at = now + known.interval * random.uniform(0.5, 1.0)
+            known.interval = min(_SLOWEST_PROBE, known.interval * 2)
+        else:
+            known.next_at = now + self._gap(known)
         return 0.0
+
+    def _gap(self, family: _Family) -> float:
+        """Return the seconds between two looks of a family that recovers."""
+        assert family.recovered_at is not None
+        doublings = (self._clock.time() - family.recovered_at) / _DOUBLING
+        rate = _FIRST_RATE * 2.0 ** min(doublings, 32)
+        if rate >= _FREE_RATE:
+            family.recovered_at = None
+        return 1 / rate
 
     def failed(self, family: str) -> None:
         """Learn that a look of a family failed to get an answer."""
-        self._failures[family] = self._failures.get(family, 0) + 1
-        if self._failures[family] == _SICK_AFTER:
-            self._next_probe = max(self._next_probe, self._clock.time() + _FIRST_PROBE)
-        self._window.pop(family, None)
+        known = self._families[family]
+        known.failures += 1
+        if known.failures == _SICK_AFTER:
+            known.interval = _FIRST_PROBE
+            known.next_at = self._clock.time() + _FIRST_PROBE
 
-    def answered(self, family: str, width: int) -> None:
-        """Learn that a look of a family was answered; `width` looks at once are plenty."""
-        if self._failures.get(family, 0) >= _SICK_AFTER:
-            self._window[family] = 1
-            self._interval = _FIRST_PROBE
-        self._failures[family] = 0
-        if family in self._window:
-            self._window[family] += 2
-            if self._window[family] >= width:
-                del self._window[family]
+    def answered(self, family: str) -> None:
+        """Learn that a look of a family was answered."""
+        known = self._families[family]
+        recovered, known.failures = known.sick, 0
+        if not recovered:
+            return
+        now = self._clock.time()
+        known.recovered_at = known.next_at = now
+        for other in self._families.values():
+            if other.sick:
+                other.next_at = now
+                other.wake()

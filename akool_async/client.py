@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Literal
 
-from akool_async.auth import find_credentials
+from akool_async.auth import find_credentials, hidden
 from akool_async.backoff import Backoff
 from akool_async.clock import Clock
 from akool_async.endpoints import (
@@ -25,7 +25,7 @@ from akool_async.endpoints import (
 from akool_async.engine import Limits
 from akool_async.journal import Journal
 from akool_async.retry import Retry
-from akool_async.runtime import JOB_TIMEOUT, Client, checked_url
+from akool_async.runtime import JOB_TIMEOUT, LARGEST_DOWNLOAD, Client, checked_url
 from akool_async.transport import Timeout
 
 if TYPE_CHECKING:
@@ -64,7 +64,15 @@ class Akool(Client):
         on_credit: What happens to jobs when there is no credit left: "raise" ends them with
             `InsufficientCredit`; "pause" lets them wait until credit returns, or
             `akool.resume()` is called.
-        save_to: A folder in which every result is saved as soon as its job completes.
+        save_to: A folder in which every result is saved as soon as its job completes, in the
+            background; `close()` waits for that. A job's result is there at once.
+        allow_private_downloads: Whether results may be fetched from addresses that are not
+            on the public internet. Where the API runs on this machine, as a simulator does,
+            its own address and port are allowed without it.
+        max_download_bytes: Size of the largest result that is saved.
+        proxy: A proxy for API calls, such as `http://user:password@proxy.example:3128`.
+        trust_env: Whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as they are now, name the
+            proxy where `proxy` does not.
 
     Raises:
         MissingCredentials: no credential was given, and the environment holds none in
@@ -94,7 +102,14 @@ class Akool(Client):
         journal: str | os.PathLike[str] | Journal | None = None,
         on_credit: Literal["raise", "pause"] = "raise",
         save_to: str | os.PathLike[str] | None = None,
+        allow_private_downloads: bool = False,
+        max_download_bytes: int = LARGEST_DOWNLOAD,
+        proxy: str | None = None,
+        trust_env: bool = False,
     ) -> None:
+        # From here on, no traceback that shows locals shows these.
+        api_key, token, client_secret = map(hidden, (api_key, token, client_secret))
+        proxy = hidden(proxy)
         given = {
             "api_key": api_key,
             "token": token,
@@ -116,6 +131,10 @@ class Akool(Client):
             journal=journal,
             on_credit=on_credit,
             save_to=save_to,
+            allow_private_downloads=allow_private_downloads,
+            max_download_bytes=max_download_bytes,
+            proxy=proxy,
+            trust_env=trust_env,
         )
         self.account = Account(self)
         self.audio = AudioNamespace(self)

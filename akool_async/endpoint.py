@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
+from inspect import isclass
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeAlias, TypeVar, cast
 
 import msgspec
-from msgspec import Raw, ValidationError, field
+from msgspec import Raw, Struct, ValidationError, field
 
 from akool_async import wire
 from akool_async.errors import ReplyError
@@ -145,8 +146,13 @@ class Rows(Reply[tuple[T, ...]]):
     def _rows_of(self, document: Any) -> list[Any]:
         rows: Any = document
         if isinstance(document, dict):
-            rows = cast("dict[str, Any]", document).get(self._key)
+            known = cast("dict[str, Any]", document)
+            rows = known.get(self._key, known.get("data"))  # T10: so says the table of sessions
         return msgspec.convert(rows, list[Any])
+
+    def number_in(self, data: Raw) -> int:
+        """Return how many rows there are, those that cannot be read included."""
+        return len(self._rows_of(msgspec.json.decode(data)))
 
     def encode(self, value: tuple[T, ...]) -> Any:
         """Return the data that decodes to these rows."""
@@ -177,15 +183,19 @@ def tolerant(type: type[T], document: Any) -> T:
     for part in msgspec.structs.fields(cast("Any", type)):
         if part.encode_name in document:
             try:
-                known[part.name] = msgspec.convert(
-                    document[part.encode_name], part.type, strict=False
-                )
+                known[part.name] = _nearest(part.type, document[part.encode_name])
             except ValidationError:
                 if part.required:
                     raise
         elif part.required:
             raise ValidationError(f"Object missing required field `{part.encode_name}`")
     return type(**known)
+
+
+def _nearest(type: Any, document: Any) -> Any:
+    if isclass(type) and issubclass(type, Struct):
+        return tolerant(type, document)
+    return msgspec.convert(document, type, strict=False)
 
 
 class Endpoint(Input, Generic[T]):

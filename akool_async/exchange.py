@@ -68,7 +68,7 @@ class Exchange:
                 reply = await self.once(endpoint, delivery)
             except AkoolError as error:
                 delay = self._retry.delay(error, attempt, repeatable=endpoint.repeatable)
-                if delay is None or delivery.last or not self._budget.spend():
+                if delay is None or delivery.last or not self._may_repeat(error):
                     failure = error
                     break
                 logger.debug("%s: %s; again in %.2f s", endpoint.label, type(error).__name__, delay)
@@ -80,6 +80,10 @@ class Exchange:
         if isinstance(failure, APIError | TransportError):
             failure.attempts = attempt
         raise failure
+
+    def _may_repeat(self, error: AkoolError) -> bool:
+        """Take the cost of a retry; what is refused for its frequency is slowed down instead."""
+        return isinstance(error, RateLimited) or self._budget.spend()
 
     async def once(self, endpoint: Endpoint[T], delivery: Delivery | None = None) -> T:
         """Send an endpoint once; twice only where the token was refused and is renewed."""
@@ -101,8 +105,9 @@ class Exchange:
     ) -> T:
         label = endpoint.label
         pace = self.creates if endpoint.starts_job else self.reads
-        await pace.turn()
+        turn = await pace.turn()
         self._requests[label] += 1
+        delivery.sent_at = self._clock.now()
         try:
             response = await self._transport.send(
                 self._hosts[endpoint.host], endpoint.encode(), header, delivery
@@ -111,9 +116,9 @@ class Exchange:
             error.endpoint = label
             raise
         try:
-            return endpoint.decode(response)
-        except RateLimited:
-            pace.refused()
+            return endpoint.decode(self._signer.censored(response, signed=endpoint.signed))
+        except RateLimited as error:
+            pace.refused(turn, self._retry.hold(error))
             raise
 
     async def close(self) -> None:

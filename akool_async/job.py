@@ -83,6 +83,11 @@ class Job(Generic[S]):
             raise asyncio.InvalidStateError(f"{self!r} has no token before it is created")
         return token
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Tokens of the paid steps that came before, if a recipe started this job."""
+        return self._flight.steps
+
     def __await__(self) -> Generator[Any, None, S]:
         return self._outcome().__await__()
 

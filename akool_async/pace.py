@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 
@@ -13,6 +14,9 @@ _SLOWER = 0.7
 """What a refusal for frequency does to the rate."""
 _SLOWEST = 0.2
 """Requests a second that are always allowed."""
+_FEW = 1.0
+"""Requests a second below which a client that was never slowed down is not taken at its word:
+one refusal of its first request says little about the rate."""
 _DOUBLING = 30.0
 """Seconds in which the rate doubles while nothing is refused."""
 _FREE = 4.0
@@ -20,14 +24,17 @@ _FREE = 4.0
 _MEMORY = 5.0
 """Seconds over which the rate of what was sent is averaged."""
 _SAME_REFUSAL = 1.0
-"""Seconds in which refusals count as one: they answer requests that were sent together."""
+"""Seconds after a change in which a request that is refused says nothing about the new rate."""
+_PATIENCE = 1.0
+"""Seconds after which the first in line looks again whether the rate has changed."""
 
 
 class Pace:
     """The rate of one kind of request, shared by everyone who uses the client.
 
     A refusal multiplies the rate by 0.7; then it recovers smoothly, doubling every 30
-    seconds, until it is far above what was refused.
+    seconds, until it is far above what was refused. Where the refusal says for how long,
+    nobody sends before that is over.
     """
 
     def __init__(self, kind: str, clock: Clock) -> None:
@@ -36,7 +43,10 @@ class Pace:
         self._limit = math.inf
         self._refused_at_rate = math.inf
         self._changed_at = -math.inf
-        self._next = -math.inf
+        self._line = asyncio.Lock()
+        """Who waits for a turn: first come, first served."""
+        self._sent_last = -math.inf
+        self._held_until = -math.inf
         self._sent = 0.0
         self._sent_at = 0.0
         self.refusals = 0
@@ -52,27 +62,34 @@ class Pace:
             self._limit = math.inf
         return min(grown, self._refused_at_rate * _FREE) if self._limit < math.inf else math.inf
 
-    async def turn(self) -> None:
-        """Wait for the turn to send a request."""
-        now, limit = self._clock.time(), self.limit
+    async def turn(self) -> float:
+        """Wait for the turn to send a request; return the clock's time at it."""
+        async with self._line:
+            # The rate may change while the first in line waits, and its wait with it.
+            while (pause := self._next_turn() - self._clock.time()) > 0:
+                await sleep(self._clock, min(pause, _PATIENCE))
+            self._sent_last = now = self._clock.time()
         self._count(now)
-        if math.isinf(limit):
-            return
-        # The place in the queue is taken before the wait, so that no two take the same.
-        mine = max(now, self._next)
-        self._next = mine + 1 / limit
-        if mine > now:
-            await sleep(self._clock, mine - now)
+        return now
 
-    def refused(self) -> None:
-        """Learn that a request was refused for its frequency."""
+    def _next_turn(self) -> float:
+        return max(self._sent_last + 1 / self.limit, self._held_until)
+
+    def refused(self, sent_at: float, hold: float = 0.0) -> None:
+        """Learn that a request was refused for its frequency.
+
+        Args:
+            sent_at: What its `turn` returned.
+            hold: Seconds for which nothing of this kind shall be sent at all.
+        """
         now = self._clock.time()
         self.refusals += 1
-        if now - self._changed_at < _SAME_REFUSAL:
+        self._held_until = max(self._held_until, now + hold)
+        if sent_at < self._changed_at + _SAME_REFUSAL:  # it says nothing about the new rate
             return
         if math.isinf(self._limit):
             logger.warning("the server asks for fewer %s; slowing down", self._kind)
-        self._refused_at_rate = max(_SLOWEST, min(self.limit, self._measured(now)))
+        self._refused_at_rate = max(_SLOWEST, min(self.limit, max(_FEW, self._measured(now))))
         self._limit = max(_SLOWEST, self._refused_at_rate * _SLOWER)
         self._changed_at = now
 

@@ -20,6 +20,8 @@ class Page(Value, Generic[T]):
     items: tuple[T, ...] = ()
     count: int | None = None
     """How many items there are on all pages, where Akool says."""
+    sent: int = 0
+    """How many Akool sent on this page; those that cannot be read are left out of it."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -50,12 +52,14 @@ class Pages(Reply[Page[T]]):
         Raises:
             msgspec.ValidationError: there are no rows at all.
         """
-        return Page(items=self._rows(data), count=_count_in(data))
+        items = self._rows(data)
+        return Page(items=items, count=_count_in(data), sent=self._rows.number_in(data))
 
     def encode(self, value: Sequence[T] | Page[T]) -> Any:
         """Return the data that decodes to a page."""
         document = self._rows.encode(tuple(value))
-        return document if self._bare else {"count": len(value), **document}
+        count = value.count if isinstance(value, Page) else None
+        return document if self._bare else {"count": count or len(value), **document}
 
 
 class _Count(Value):
@@ -83,23 +87,30 @@ class Paged(Generic[T]):
 
     async def __aiter__(self) -> AsyncIterator[T]:
         """Yield all items, a page after the other."""
-        query, seen, before = self._query, 0, None
+        query, before = self._query, None
+        seen = _passed_over(query)
         while True:
             page = await self._call(query)
             if page.items == before:  # a server that knows no pages answers the same for ever
                 return
             for item in page:
                 yield item
-            seen += len(page)
+            seen += page.sent
             if _is_last(query, page, seen):
                 return
             before = page.items
             query = msgspec.structs.replace(query, page=cast("Any", query).page + 1)
 
 
+def _passed_over(query: Any) -> int:
+    """Return how many items stand before the first page that was asked for."""
+    return (query.page - 1) * query.size if hasattr(query, "size") else 0
+
+
 def _is_last(query: Endpoint[Any], page: Page[Any], seen: int) -> bool:
     size: int | None = getattr(query, "size", None)
-    if size is None or not page.items:
+    if size is None or not page.sent:
         return True
-    start = (cast("Any", query).page - 1) * size
-    return len(page) < size if page.count is None else max(start, seen) >= page.count
+    if page.count is None or seen > page.count:  # a count that is too small is no count
+        return page.sent < size
+    return seen == page.count

@@ -83,6 +83,10 @@ class Retry(Input):
             return None
         return _jittered(self.initial, attempt, self.maximum) if attempt < self.attempts else None
 
+    def hold(self, error: RateLimited) -> float:
+        """Return the seconds for which a refusal asks everybody to wait, at most `longest_hint`."""
+        return min(error.retry_after or 0.0, self.longest_hint)
+
     def _throttled_delay(self, error: AkoolError, attempt: int) -> float | None:
         hint: float = getattr(error, "retry_after", None) or 0.0
         if attempt >= self.throttled_attempts or hint > self.longest_hint:

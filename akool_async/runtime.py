@@ -8,7 +8,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeVar, cast, overload
 from urllib.parse import urlsplit
@@ -21,15 +21,17 @@ from akool_async.backoff import Backoff
 from akool_async.clock import Clock, LoopClock
 from akool_async.endpoint import Endpoint, Operation, Recipe, Snapshot, Startable
 from akool_async.engine import Engine, Flight, Ledger, Limits, Treasury, request_fingerprint
-from akool_async.errors import InvalidInput, InvalidToken
+from akool_async.errors import AkoolError, InvalidInput, InvalidToken
 from akool_async.exchange import Exchange
 from akool_async.fanout import Request, Requests, run_all
 from akool_async.job import Job
 from akool_async.journal import Entry, Journal, State
-from akool_async.media import SessionDownloader
+from akool_async.media import Policy, SessionDownloader, own_addresses
+from akool_async.proxy import find_proxies
 from akool_async.restoring import request_of, restore
 from akool_async.result import Result
 from akool_async.retry import Retry
+from akool_async.saving import Saver
 from akool_async.transport import AiohttpTransport, Timeout
 from akool_async.value import Value
 
@@ -43,6 +45,12 @@ S = TypeVar("S", bound=Snapshot)
 
 JOB_TIMEOUT: Final = 4 * 3600.0
 """Seconds; Akool's own message speaks of three hours."""
+
+LARGEST_DOWNLOAD: Final = 4 * 2**30
+"""Bytes."""
+
+_SAVING_TIME: Final = 600.0
+"""Seconds that closing a client waits, at most, until what has completed is saved, too."""
 
 
 class _Default:
@@ -99,6 +107,10 @@ class Client:
         journal: str | os.PathLike[str] | Journal | None = None,
         on_credit: Literal["raise", "pause"] = "raise",
         save_to: str | os.PathLike[str] | None = None,
+        allow_private_downloads: bool = False,
+        max_download_bytes: int = LARGEST_DOWNLOAD,
+        proxy: str | None = None,
+        trust_env: bool = False,
     ) -> None:
         self._credentials = credentials
         self._hosts = hosts
@@ -109,6 +121,7 @@ class Client:
         self._backoff = backoff
         self._limits = limits or Limits()
         self._session = session
+        self._proxies = find_proxies(hosts.values(), proxy, trust_env=trust_env)
         self._clock = clock or LoopClock()
         self._requests: Counter[str] = Counter()
         self._runtimes: dict[asyncio.AbstractEventLoop, Runtime] = {}
@@ -119,6 +132,11 @@ class Client:
             raise InvalidInput("on_credit", on_credit, 'must be "raise" or "pause"')
         self._on_credit = on_credit
         self._save_to = save_to
+        self._downloads = Policy(
+            allow_private=allow_private_downloads,
+            own=own_addresses(hosts["api"]),
+            largest=_checked_count("max_download_bytes", max_download_bytes),
+        )
 
     def _new_ledger(self) -> Ledger | None:
         if self._journal is None or isinstance(self._journal, Journal):
@@ -147,11 +165,12 @@ class Client:
         """End all jobs and let go of all connections; the client may be entered again.
 
         Jobs end with `ClientClosed`; those that Akool has accepted go on there, and their
-        tokens still work. Creates already sent are awaited first.
+        tokens still work. Creates already sent are awaited first. With `save_to`, so are the
+        saves of what has completed: for ten minutes at most, whatever `grace` is.
 
         Args:
-            grace: Seconds to wait for their answers; without one such a job ends with
-                `CreateOutcomeUnknown`.
+            grace: Seconds to wait for the answers to creates; without one such a job ends
+                with `CreateOutcomeUnknown`.
         """
         self._closed = True
         runtime = self._runtimes.pop(asyncio.get_running_loop(), None)
@@ -203,42 +222,56 @@ class Client:
             raise TypeError(f"a job is started by an operation, not by {type(request).__name__}")
         runtime = self._runtime(type(request).__name__)
         seconds = timeout if isinstance(timeout, _Default) else _checked_seconds("timeout", timeout)
-        order = _Order(key=key, timeout=seconds, priority=priority, retry_failed=retry_failed)
-        if key is not None:
-            live = self._live(request, key)
-            if live is not None:
-                return Job(live, runtime.engine)
-        flight: Flight[S] = Flight(request.label, request.family, None, timeout=None)
-        if isinstance(request, Recipe):
-            self._track(flight, request, key)
-            runtime.engine.prepare(flight, self._take_steps(runtime, flight, request, order))
-        else:
-            flight = self._launch(runtime, flight, request, order)
-        return Job(flight, runtime.engine)
+        order = _Order(
+            key=key,
+            payload="" if key is None else request_fingerprint(request),
+            timeout=seconds,
+            priority=priority,
+            retry_failed=retry_failed,
+        )
+        return Job(self._started(runtime, request, order), runtime.engine)
 
-    def _live(self, request: Startable[Any], key: str) -> Flight[Any] | None:
-        """Return the job that this process runs under a key, if it does."""
+    def _started(self, runtime: Runtime, request: Startable[Any], order: _Order) -> Flight[Any]:
+        """Start a job, or return the one that this process runs under the same key."""
+        live = None if order.key is None else self._live(order.key, order)
+        if live is not None:
+            return live
+        flight: Flight[Any] = Flight(request.label, request.family, None, timeout=None)
+        if isinstance(request, Recipe):
+            self._track(flight, order)
+            runtime.engine.prepare(flight, self._take_steps(runtime, flight, request, order))
+            return flight
+        return self._launch(runtime, flight, request, order)
+
+    def _live(self, key: str, order: _Order) -> Flight[Any] | None:
+        """Return the job that this process runs under a key, or has run to its end."""
         if self._ledger is None:
             raise ValueError("key= needs a journal: Akool(journal=...)")
-        known = self._ledger.known(key, request_fingerprint(request))
-        return known if isinstance(known, Flight) else None
+        known = self._ledger.known(key, order.payload)
+        # Here too a job that was not sent, or was refused, may be sent, and one that Akool
+        # still has may be watched on.
+        begins_again = {None, State.CREATED, *order.states_sent_again()}
+        if isinstance(known, Flight) and not (known.ended and known.row_state in begins_again):
+            return known
+        return None
 
-    def _track(self, flight: Flight[Any], request: Startable[Any], key: str | None) -> None:
-        if self._ledger is not None and key is not None:
-            self._ledger.track(flight, key, request_fingerprint(request))
+    def _track(self, flight: Flight[Any], order: _Order) -> None:
+        if self._ledger is not None and order.key is not None:
+            self._ledger.track(flight, order.key, order.payload)
 
     async def _take_steps(
         self, runtime: Runtime, flight: Flight[Any], recipe: Recipe[Any], order: _Order
     ) -> None:
         """Take a recipe's steps, and launch the operation that they lead to."""
-        steps = _Steps(self, order.key)
-        try:
-            operation = await recipe.prepare(steps)
-        finally:
-            flight.steps = tuple(steps.tokens)
-        if not flight.ended:
-            last = msgspec.structs.replace(order, key=steps.next_key())
-            self._launch(runtime, flight, operation, last)
+        steps = _Steps(self, runtime, flight, order)
+        operation = await recipe.prepare(steps)
+        if flight.ended:
+            return
+        last = steps.next_order()
+        live = None if last.key is None else self._live(last.key, last)
+        launched = live or self._launch(runtime, flight, operation, last)
+        if launched is not flight:  # such as one that `recover()` gave back before
+            flight.follow(launched)
 
     def _launch(
         self, runtime: Runtime, flight: Flight[Any], request: Operation[Any], order: _Order
@@ -247,21 +280,37 @@ class Client:
         flight.name, flight.request = request.label, request
         own = isinstance(order.timeout, _Default)
         flight.timeout = self._timeout_of(request.label) if own else order.timeout
-        entry = None
+        known: Flight[Any] | Entry | None = None
         if self._ledger is not None and order.key is not None:
-            known = self._ledger.known(order.key, request_fingerprint(request))
-            entry = known if isinstance(known, Entry) else None
-        self._track(flight, request, order.key)
-        if entry is None or entry.state in order.states_sent_again():
-            runtime.engine.submit(flight, priority=order.priority)
-            return flight
-        return self._restored(runtime, flight, entry)
+            known = self._ledger.known(order.key, order.payload)
+        self._track(flight, order)
+        if isinstance(known, Entry) and known.state not in order.states_sent_again():
+            return self._restored(runtime, flight, known)
+        if isinstance(known, Flight) and known.row_state is State.CREATED:
+            return self._watched_on(runtime, flight, known)
+        runtime.engine.submit(flight, priority=order.priority)
+        return flight
 
     def _restored(self, runtime: Runtime, flight: Flight[Any], entry: Entry) -> Flight[Any]:
         assert self._ledger is not None
-        if not entry.state.finished:
+        if not entry.state.finished or self._is_unsaved(entry):
             self._ledger.track_row(flight, entry)
-        return restore(entry, flight, runtime.engine)
+        elif runtime.saver is not None:
+            runtime.saver.spare(flight)
+        restored = restore(entry, flight, runtime.engine)
+        if restored is not flight:  # it is watched already, by its token
+            self._ledger.track_row(restored, entry)
+        return restored
+
+    def _is_unsaved(self, entry: Entry) -> bool:
+        return entry.state is State.COMPLETED and entry.saved is None and self._save_to is not None
+
+    def _watched_on(self, runtime: Runtime, flight: Flight[Any], ended: Flight[Any]) -> Flight[Any]:
+        """Watch a job on whose watch has ended, though Akool still has it."""
+        assert self._ledger is not None
+        assert ended.token is not None
+        self._ledger.take_over(flight, ended)
+        return runtime.engine.resume(flight, tokens.read(ended.token))
 
     async def recover(self) -> AsyncGenerator[Job[Any], None]:
         """Yield every job that an earlier process did not bring to an end, and watch it on.
@@ -288,6 +337,7 @@ class Client:
             operation = self.operations.get(entry.name)
             if operation is not None:
                 self._restored(runtime, self._flight_of(entry, operation), entry)
+            await asyncio.sleep(0)  # there may be many, and others have work to do
 
     def _flight_of(self, entry: Entry, operation: type[Operation[Any]]) -> Flight[Any]:
         timeout = self._timeout_of(entry.name)
@@ -392,9 +442,12 @@ class Client:
         if isinstance(self._backoff, Mapping):
             backoffs = self._backoff
         backoff = self._backoff if isinstance(self._backoff, Backoff) else Backoff()
-        downloader = SessionDownloader(self._limits.downloads)
+        downloader = SessionDownloader(
+            self._limits.downloads, self._downloads, self._retry, self._clock
+        )
+        saver = self._new_saver()
         exchange = Exchange(
-            AiohttpTransport(self._timeout, self._session),
+            AiohttpTransport(self._timeout, self._session, proxies=self._proxies),
             Signer(self._credentials, self._exchange_token, self._clock),
             hosts=self._hosts,
             retry=self._retry,
@@ -408,17 +461,34 @@ class Client:
             limits=self._limits,
             backoff=backoff,
             backoffs=backoffs,
-            furnish=lambda flight, result: self._linked(flight, result, downloader),
+            furnish=lambda flight, result: self._furnished(flight, result, downloader, saver),
             ledger=self._ledger,
             treasury=Treasury(self._clock, self._credit if self._on_credit == "pause" else None),
         )
-        return Runtime(exchange, engine, downloader)
+        return Runtime(exchange, engine, downloader, saver)
+
+    def _new_saver(self) -> Saver | None:
+        if self._save_to is None:
+            return None
+        at_once = self._limits.downloads
+        return Saver(self._save_to, at_once=at_once, clock=self._clock, ledger=self._ledger)
+
+    def _furnished(
+        self, flight: Flight[Any], result: Any, downloader: SessionDownloader, saver: Saver | None
+    ) -> Any:
+        """Return a job's result as the user gets it; begin to save it, where that is wanted."""
+        linked = self._linked(flight, result, downloader)
+        if saver is not None and isinstance(linked, Result):
+            saver.add(flight, linked)
+        return linked
 
     def _linked(self, flight: Flight[Any], result: Any, downloader: SessionDownloader) -> Any:
         """Give a result what it needs to be saved, and to start jobs from."""
         if not isinstance(result, Result):
             return result
-        linked = result.linked(downloader, flight.created_at)
+        linked = result.linked(
+            downloader, flight.created_at, operation=flight.name, token=flight.token
+        )
         vars(linked)["executor"] = self
         return linked
 
@@ -447,6 +517,8 @@ class _Order(Value):
     """How a request shall be run."""
 
     key: str | None
+    payload: str
+    """What tells its request from others under the same key."""
     timeout: Any
     """Seconds, `None`, or `DEFAULT`."""
     priority: int
@@ -460,17 +532,26 @@ class _Order(Value):
 class _Steps:
     """What a recipe does on its way, and what of it was paid for."""
 
-    def __init__(self, client: Client, key: str | None) -> None:
+    def __init__(
+        self, client: Client, runtime: Runtime, flight: Flight[Any], order: _Order
+    ) -> None:
         self._client = client
-        self._key = key
+        self._runtime = runtime
+        self._flight = flight
+        self._order = order
         self._count = 0
-        self.tokens: list[str] = []
-        """Of the paid steps that Akool has accepted."""
 
-    def next_key(self) -> str | None:
-        """Return the key of the next paid step, if the recipe has one."""
+    def next_order(self) -> _Order:
+        """Return how the next paid step shall be run.
+
+        Under a key, a step is told by the recipe and its place in it, not by its own request:
+        looking for faces again finds the same ones under other addresses.
+        """
         self._count += 1
-        return None if self._key is None else f"{self._key}/{self._count}"
+        if self._order.key is None:
+            return self._order
+        key, payload = (f"{each}/{self._count}" for each in (self._order.key, self._order.payload))
+        return msgspec.structs.replace(self._order, key=key, payload=payload)
 
     async def call(self, endpoint: Endpoint[T], /) -> T:
         """Send a query or command."""
@@ -478,18 +559,39 @@ class _Steps:
 
     async def run(self, operation: Operation[S], /) -> S:
         """Run a paid step to its result."""
-        job = self._client.submit(operation, key=self.next_key())
-        await job.created()
-        self.tokens.append(job.token)
+        order = msgspec.structs.replace(self.next_order(), timeout=DEFAULT)
+        flight: Flight[S] = self._client._started(self._runtime, operation, order)
+        job = Job(flight, self._runtime.engine)
+        try:
+            await job.created()
+        except asyncio.CancelledError:
+            await self._let_go(job)
+            raise
+        finally:
+            if job.id is not None:
+                self._flight.steps += (job.token,)
         return await job
+
+    async def _let_go(self, job: Job[Any]) -> None:
+        """Drop a step that was not sent; wait for the id of one that was."""
+        await job.abandon()
+        with suppress(AkoolError):
+            await job.created()
 
 
 class Runtime:
     """What one event loop has of a client."""
 
-    def __init__(self, exchange: Exchange, engine: Engine, downloader: SessionDownloader) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        engine: Engine,
+        downloader: SessionDownloader,
+        saver: Saver | None,
+    ) -> None:
         self.exchange = exchange
         self.engine = engine
+        self.saver = saver
         self._downloader = downloader
         self.closed = False
         # The loop finishes asynchronous generators before it ends, so a client that is
@@ -500,25 +602,28 @@ class Runtime:
     async def close(self, grace: float) -> None:
         """End all jobs and close all connections."""
         try:
-            await self._close(grace)
+            await self._close(grace, _SAVING_TIME)
         finally:
             await self._guard.aclose()
 
-    async def _close(self, grace: float) -> None:
+    async def _close(self, grace: float, saving_time: float) -> None:
         if self.closed:
             return
         self.closed = True
-        try:
+        async with AsyncExitStack() as rest:
+            rest.push_async_callback(self.exchange.close)
+            rest.push_async_callback(self._downloader.close)
+            if self.saver is not None:  # once more, for who is cancelled on the way there
+                rest.push_async_callback(self.saver.close, 0.0)
             await self.engine.close(grace)
-        finally:
-            await self._downloader.close()
-            await self.exchange.close()
+            if self.saver is not None:
+                await self.saver.close(saving_time)
 
     async def _close_with_loop(self) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
-            await self._close(grace=0.0)
+            await self._close(grace=0.0, saving_time=0.0)
 
 
 def with_first_step(generator: AsyncGenerator[None, None]) -> None:
@@ -547,10 +652,12 @@ def checked_url(field: str, url: str) -> str:
     Raises:
         InvalidInput: it is something else, or not safe.
     """
+    if "@" in url:  # whoever stands before it may have a password
+        raise InvalidInput(field, "***", "must be a scheme and a host, without a user")
     parts = urlsplit(url)
     loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
     if not parts.hostname or parts.scheme not in ({"https", "http"} if loopback else {"https"}):
         raise InvalidInput(field, url, "must be https, or http on loopback")
-    if parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
+    if parts.path.strip("/") or parts.query or parts.fragment:
         raise InvalidInput(field, url, "must be a scheme and a host, and nothing else")
     return f"{parts.scheme}://{parts.netloc}"

@@ -8,6 +8,8 @@ request headers.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Protocol
 
@@ -21,6 +23,7 @@ from akool_async.errors import (
     ReplyError,
     TransportError,
 )
+from akool_async.proxy import Proxy
 from akool_async.value import Input
 from akool_async.wire import HttpRequest, HttpResponse
 
@@ -57,13 +60,17 @@ class Timeout(Input):
 class Delivery:
     """What is known of a request on its way."""
 
-    __slots__ = ("last", "sent")
+    __slots__ = ("held_for", "last", "sent", "sent_at")
 
     def __init__(self) -> None:
         self.sent = False
         """Whether any of it may have reached the server."""
+        self.sent_at: datetime | None = None
+        """When it was last handed to the transport, in UTC."""
         self.last = False
         """Whether there shall be no other try after this one."""
+        self.held_for: Exception | None = None
+        """Why it shall not leave any more, if so."""
 
 
 class Transport(Protocol):
@@ -87,11 +94,23 @@ class Transport(Protocol):
 class AiohttpTransport:
     """A transport with a session of its own, or with the caller's, which it never closes.
 
+    Args:
+        timeout: How long a request may take.
+        session: The caller's session, if it shall be that.
+        proxies: Through what a scheme and host is reached, where that is a proxy.
+
     Raises:
         InvalidInput: the caller's session brings a credential: Akool gets one, never two (T2).
     """
 
-    def __init__(self, timeout: Timeout, session: aiohttp.ClientSession | None = None) -> None:
+    def __init__(
+        self,
+        timeout: Timeout,
+        session: aiohttp.ClientSession | None = None,
+        *,
+        proxies: Mapping[str, Proxy] | None = None,
+    ) -> None:
+        self._proxies = proxies or {}
         self._timeout = aiohttp.ClientTimeout(
             total=timeout.total, connect=timeout.connect, sock_connect=timeout.connect
         )
@@ -129,6 +148,10 @@ class AiohttpTransport:
             headers[header[0]] = header[1]
         if request.body is not None:
             headers["Content-Type"] = "application/json"
+        proxy = self._proxies.get(base)
+        for_proxy = {} if proxy is None else proxy.headers
+        if proxy is not None and base.startswith("http:"):
+            headers |= for_proxy  # it reads the request itself; else it sees no more than CONNECT
         async with self._session.request(
             request.method,
             yarl.URL(base + request.path, encoded=True),
@@ -138,6 +161,8 @@ class AiohttpTransport:
             raise_for_status=False,  # the envelope decides, also where the session says otherwise
             timeout=self._timeout,
             trace_request_ctx=delivery,
+            proxy=None if proxy is None else proxy.url,
+            proxy_headers=for_proxy,
         ) as response:
             return await _read(response)
 

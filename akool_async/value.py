@@ -13,6 +13,7 @@ from functools import cache
 from typing import (
     Annotated,
     Any,
+    Literal,
     NamedTuple,
     Self,
     Union,
@@ -22,6 +23,7 @@ from typing import (
     get_origin,
     get_type_hints,
 )
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct, StructMeta
@@ -56,10 +58,14 @@ class Coding(NamedTuple):
     from_wire: Callable[[Any], Any]
 
 
-def _is_http_url(text: str) -> bool:
-    scheme, _, rest = text.partition("://")
-    host = rest.partition("/")[0]
-    return scheme.lower() in {"http", "https"} and bool(host) and not any(map(str.isspace, text))
+def is_http_url(text: str) -> bool:
+    """Say whether a text is an address with a host, for http or https."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # such as brackets that hold no IPv6 address
+        return False
+    told = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    return told and not any(map(str.isspace, text))
 
 
 def _to_flag(value: Any) -> Any:
@@ -76,11 +82,11 @@ def _split(value: Any) -> Any:
     return tuple(part for part in value.split(",") if part)
 
 
-Url = Annotated[str, Rule("must be an http or https URL", _is_http_url)]
+Url = Annotated[str, Rule("must be an http or https URL", is_http_url)]
 """An http(s) address that Akool can reach."""
 
 WebhookUrl = Annotated[
-    str, Coding(str, _none_if_empty), Rule("must be an http or https URL", _is_http_url)
+    str, Coding(str, _none_if_empty), Rule("must be an http or https URL", is_http_url)
 ]
 """An http(s) address that Akool posts to; an empty one means none (T42)."""
 
@@ -108,7 +114,7 @@ class FieldPlan(NamedTuple):
     required: bool
 
 
-class Input(Value):
+class Input(Value, forbid_unknown_fields=True):
     """A value from the user: checked when it is built, before any network.
 
     Raises:
@@ -229,6 +235,8 @@ def _in_words(rule: str, expected: Any) -> str:
     for kind in (expected, *get_args(expected)):
         if isinstance(kind, type) and issubclass(kind, Enum):
             return f"must be one of {', '.join(str(member.value) for member in kind)}"
+        if get_origin(kind) is Literal:
+            return f"must be one of {', '.join(map(str, get_args(kind)))}"
     return rule[:1].lower() + rule[1:]
 
 
@@ -286,5 +294,6 @@ __all__ = [
     "Url",
     "Value",
     "WebhookUrl",
+    "is_http_url",
     "plan_of",
 ]

@@ -63,6 +63,8 @@ class Crun(Client):
         clock: Where time comes from; for tests.
         journal: A file that remembers every job; for one process at a time.
         save_to: A folder in which every result is saved as soon as its job completes.
+        allow_private_downloads: Whether results may be fetched from addresses that are not
+            on the public internet; CRUN's own, where it runs on this machine, is allowed.
 
     Raises:
         MissingCredentials: no key was given, and the environment holds none in CRUN_API_KEY.
@@ -89,6 +91,7 @@ class Crun(Client):
         clock: Clock | None = None,
         journal: str | os.PathLike[str] | Journal | None = None,
         save_to: str | os.PathLike[str] | None = None,
+        allow_private_downloads: bool = False,
     ) -> None:
         base_url = base_url or os.environ.get("CRUN_BASE_URL") or BASE_URL
         super().__init__(
@@ -104,6 +107,7 @@ class Crun(Client):
             clock=clock,
             journal=journal,
             save_to=save_to,
+            allow_private_downloads=allow_private_downloads,
         )
 
     detect_faces = _starts(DetectFaces)

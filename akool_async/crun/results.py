@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Final
+from typing import Final
 
 from msgspec import field
 
@@ -22,16 +22,8 @@ _END_OF_TIME = 2.0**33
 class _CrunResult(Result):
     """What all of CRUN's results have."""
 
-    lifetime: ClassVar[timedelta]
-
     state: str = ""
     """CRUN's own word for the status."""
-
-    @property
-    def expires_at(self) -> datetime | None:
-        """When it expires, at the earliest; `None` if that is unknown."""
-        created = self.creation_time or vars(self).get("accepted_at")
-        return None if created is None else created + self.lifetime
 
 
 class CrunFace(Value):

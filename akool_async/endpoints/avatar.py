@@ -12,7 +12,7 @@ from akool_async.endpoint import Family, Operation, Query, Reply
 from akool_async.namespace import Namespace, calls, lists, submits
 from akool_async.paging import Page, Pages
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import OneOf, Url, Value
+from akool_async.value import OneOf, Rule, Url, Value
 
 LIST_PAGE = "https://docs.akool.com/ai-tools-suite/talking-avatar"
 UPLOAD_PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
@@ -68,6 +68,10 @@ class GetAvatar(Query[Avatar]):
 AVATARS = Family(name="avatar", result=Avatar, lookup=lambda ids: GetAvatar(id=ids[0]))
 
 
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isalnum()
+
+
 class UploadAvatar(Operation[Avatar]):
     """Make an avatar from a video of about one minute."""
 
@@ -78,7 +82,7 @@ class UploadAvatar(Operation[Avatar]):
 
     url: Url
     """The video: about one minute, clear, the head turning but little."""
-    avatar_id: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9]+$")]
+    avatar_id: Annotated[str, Rule("must be letters and digits only", _is_plain)]
     """A unique id of your choice: letters and digits only."""
     type: Annotated[AvatarType | int, OneOf(AvatarType)]
     """What it is for (T11: the page says text and sends a number)."""

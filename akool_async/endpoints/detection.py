@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -12,10 +13,10 @@ import msgspec
 from msgspec import Meta, Raw, field
 
 from akool_async import wire
-from akool_async.endpoint import Command, Reply
+from akool_async.endpoint import Command, Reply, tolerant
 from akool_async.endpoints.face import MOST_FACES, Face
 from akool_async.errors import DetectionError
-from akool_async.value import Url, Value
+from akool_async.value import Rule, Url, Value, is_http_url
 from akool_async.wire import HttpResponse
 
 _POINTS = 4
@@ -79,14 +80,19 @@ def paired(
     return new, old
 
 
+_Point = str | Annotated[tuple[int | float, ...], Meta(min_length=2)]
+_Points = str | tuple[_Point, ...]
+"""A face's landmarks: a text or a list, of texts or of numbers."""
+
+
 class _Frame(Value):
     """One picture, or one frame of a video, as both endpoints print it."""
 
-    landmarks: tuple[Any, ...] = ()
+    landmarks: tuple[_Points, ...] = ()
     landmarks_str: tuple[str, ...] = ()
     region: tuple[tuple[float, float, float, float], ...] = ()
     face_urls: tuple[str, ...] = ()
-    crop_landmarks: tuple[Any, ...] = ()
+    crop_landmarks: tuple[_Points, ...] = ()
 
     def detection(self, picture: str | None) -> Detection:
         points = tuple(map(landmark_text, self.landmarks_str or self.landmarks))
@@ -98,7 +104,7 @@ class _Frame(Value):
 
     def _crops(self) -> tuple[Face, ...]:
         marks = tuple(map(landmark_text, self.crop_landmarks))
-        if not self.face_urls or len(marks) != len(self.face_urls):
+        if len(marks) != len(self.face_urls) or not all(map(is_http_url, self.face_urls)):
             return ()
         return tuple(Face(url, opts=opts) for url, opts in zip(self.face_urls, marks, strict=True))
 
@@ -107,7 +113,7 @@ def _faces_in(picture: str | None, points: Sequence[str]) -> tuple[Face, ...]:
     return () if picture is None else tuple(Face(picture, opts=opts) for opts in points)
 
 
-def landmark_text(points: Any) -> str:
+def landmark_text(points: _Points) -> str:
     """Return four points as Akool's `opts` writes them: `x,y` joined by colons (T21)."""
     if isinstance(points, str):
         return ":".join(points.split(":")[:_POINTS])
@@ -122,13 +128,25 @@ class _FrameReply(Reply[_Frame]):
         document: Mapping[str, Any] = msgspec.json.decode(data, type=dict[str, Any])
         if "faces_obj" not in document:
             return super().__call__(data)
-        frames = msgspec.convert(document["faces_obj"], dict[int, _Frame], strict=False)
-        in_order = (frames[number] for number in sorted(frames))
+        frames = msgspec.convert(document["faces_obj"], dict[int, Any], strict=False)
+        in_order = (tolerant(_Frame, frames[number]) for number in sorted(frames))
         # A video shows the same faces in each frame: the first that shows any will do.
         return next((frame for frame in in_order if frame.region or frame.face_urls), _Frame())
 
 
 _FRAME: Any = _FrameReply(_Frame)
+
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]++=*\s*")
+
+
+def _is_picture(text: str) -> bool:
+    """Refuse the path of a file that does not exist, unless it reads as base64."""
+    return text.startswith("data:") or _BASE64.fullmatch(text) is not None
+
+
+Picture = Annotated[str, Rule("must be a picture in base64, or a data URI", _is_picture)]
+"""A picture as text."""
 
 
 class _Detect(Command[Detection]):
@@ -139,7 +157,7 @@ class _Detect(Command[Detection]):
 
     image_url: Url | None = None
     """The picture's address."""
-    img: Annotated[str, Meta(min_length=1)] | None = None
+    img: Picture | None = None
     """The picture itself, in base64 or as a data URI."""
     single_face: bool = False
     """Whether to return the largest face only."""
@@ -187,11 +205,11 @@ async def picture_text(picture: bytes | os.PathLike[str] | str | None) -> str | 
 
     A text is the path of a file if there is one, and base64 or a data URI otherwise.
     """
-    if isinstance(picture, str) and not await _is_file(picture):
-        return picture
-    if isinstance(picture, (str, os.PathLike)):
+    if isinstance(picture, os.PathLike) or (isinstance(picture, str) and await _is_file(picture)):
         picture = await anyio.Path(picture).read_bytes()
-    return None if picture is None else base64.b64encode(picture).decode()
+    if isinstance(picture, (bytes, bytearray, memoryview)):
+        return base64.b64encode(picture).decode()
+    return picture  # a wrong type is for the request to refuse
 
 
 async def _is_file(text: str) -> bool:

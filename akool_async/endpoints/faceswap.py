@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -46,6 +46,10 @@ Ids = Annotated[CommaSeparated, Rule("must hold at least one id, without commas"
 """Ids of jobs, `_id` unless the field says otherwise."""
 
 
+_YEARS = range(1970, 2243)
+"""What else stands where a date should be is no time of ours."""
+
+
 class Faceswap(Result):
     """A picture or video with other faces, or other ages."""
 
@@ -72,7 +76,10 @@ class Faceswap(Result):
     @property
     def creation_time(self) -> datetime | None:
         """When Akool created the job."""
-        return self.created_at
+        created = self.created_at
+        if created is None or created.year not in _YEARS:
+            return None
+        return created if created.tzinfo else created.replace(tzinfo=UTC)
 
 
 class GetFaceswaps(Query[tuple[Faceswap, ...]]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -12,7 +13,7 @@ from akool_async.endpoint import Family, Operation, Query, Reply, Status
 from akool_async.job import Job
 from akool_async.namespace import Executor, Namespace, calls, submits
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import OneOf, Url, WebhookUrl
+from akool_async.value import OneOf, Rule, Url, WebhookUrl
 
 PAGE = "https://docs.akool.com/ai-tools-suite/image-generate"
 
@@ -46,7 +47,17 @@ class Button(StrEnum):
 
 
 Id = Annotated[str, Meta(min_length=1)]
-Size = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}x[1-9][0-9]{0,5}$")]
+
+
+def _is_size(text: str) -> bool:
+    return re.fullmatch(r"[1-9][0-9]{0,5}x[1-9][0-9]{0,5}", text) is not None
+
+
+def _is_colour(text: str) -> bool:
+    return re.fullmatch(r"#[0-9A-Fa-f]{6}", text) is not None
+
+
+Size = Annotated[str, Rule("must be a width and a height, such as 3840x2160", _is_size)]
 """Width and height in pixels, such as `3840x2160`."""
 
 
@@ -199,7 +210,7 @@ class ReplaceBackground(ImageOperation):
     """Top edge of the foreground on the canvas, in pixels; may be negative."""
     canvas_size: Size
     """Size of the canvas, in pixels."""
-    color_code: Annotated[str, Meta(pattern=r"^#[0-9A-Fa-f]{6}$")] | None = None
+    color_code: Annotated[str, Rule("must be a colour such as #aafbe3", _is_colour)] | None = None
     """Background colour, such as `#aafbe3`."""
     template_url: Url | None = None
     """Background picture."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import IntEnum
 from typing import Annotated
@@ -11,7 +12,7 @@ from msgspec import Meta, field
 from akool_async.endpoint import Family, Operation, Query, Reply, Status
 from akool_async.namespace import Namespace, calls, submits
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import OneOf, WebhookUrl
+from akool_async.value import OneOf, Rule, WebhookUrl, is_http_url
 
 PAGE = "https://docs.akool.com/ai-tools-suite/jarvis-moderator"
 
@@ -70,6 +71,10 @@ class GetAnalysis(Query[Analysis]):
 ANALYSES = Family(name="analysis", result=Analysis, lookup=lambda ids: GetAnalysis(id=ids[0]))
 
 
+def _is_language(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z]{2}", text) is not None
+
+
 class AnalyzeContent(Operation[Analysis]):
     """Judge whether content is fit to be shown."""
 
@@ -82,7 +87,7 @@ class AnalyzeContent(Operation[Analysis]):
     """The URL of what is to be judged, or a text itself."""
     type: Annotated[ContentType | int, OneOf(ContentType)]
     """What it is; see `ContentType` for sizes and formats."""
-    language: Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")] | None = None
+    language: Annotated[str, Rule("must be two letters", _is_language)] | None = None
     """Its language by ISO 639-1, such as `en`; advised for anything but images."""
     input: str | None = None
     """What else to look for, in your own words."""
@@ -91,8 +96,7 @@ class AnalyzeContent(Operation[Analysis]):
 
     def check(self) -> None:
         """Require a URL for everything but texts."""
-        is_url = self.content.lower().startswith(("http://", "https://"))
-        if self.type != ContentType.TEXT and not is_url:
+        if self.type != ContentType.TEXT and not is_http_url(self.content):
             raise self.refuse("content", "must be an http or https URL unless it is a text")
 
 

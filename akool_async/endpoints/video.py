@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
@@ -13,7 +14,7 @@ from akool_async.endpoint import Family, Operation, Query, Recipe, Reply, Rows, 
 from akool_async.endpoints.audio import TTS, Rate, Text
 from akool_async.namespace import Namespace, calls, submits
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import Input, Rule, Url, Value, WebhookUrl
+from akool_async.value import Input, Rule, Url, Value, WebhookUrl, is_http_url
 
 LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
 TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"
@@ -157,7 +158,7 @@ def _is_picture_or_movie(url: str) -> bool:
 def _is_link_or_colour(text: str) -> bool:
     if text.startswith("#"):
         return len(text) in {4, 7} and set(text[1:]) <= _HEX
-    return text.lower().startswith(("http://", "https://"))
+    return is_http_url(text)
 
 
 _Visible = Rule(
@@ -165,7 +166,15 @@ _Visible = Rule(
     _is_picture_or_movie,
 )
 
-Number = int | float
+Number = Annotated[int | float, Rule("must be finite", math.isfinite)]
+
+
+Background = Annotated[
+    str,
+    Rule("must be an http or https URL, or a colour such as #aafbe3", _is_link_or_colour),
+    _Visible,
+]
+"""The address of a picture, or a colour in hexadecimal."""
 
 
 class AvatarElement(Input, tag_field="type", tag="avatar", omit_defaults=True):
@@ -197,11 +206,7 @@ class AvatarElement(Input, tag_field="type", tag="avatar", omit_defaults=True):
 class ImageElement(Input, tag_field="type", tag="image", omit_defaults=True):
     """A picture, or a plain colour, in a talking avatar video."""
 
-    url: Annotated[
-        str,
-        Rule("must be an http or https URL, or a colour such as #aafbe3", _is_link_or_colour),
-        _Visible,
-    ]
+    url: Background
     """The picture; or a colour in hexadecimal."""
     scale_x: Number
     """Horizontal scale; 1 keeps the size."""
@@ -300,7 +305,7 @@ class SpeakingAvatar(_Spoken):
     """An avatar's `avatar_id`, from `avatar.list`."""
     avatar_from: Literal[2, 3] = 2
     """The same avatar's `from_`: 2 for Akool's, 3 for the account's."""
-    background: str | None = None
+    background: Background | None = None
     """What is behind it: the URL of a picture, or a colour such as `#aafbe3`."""
 
     async def prepare(self, steps: Steps, /) -> Operation[Video]:

@@ -10,7 +10,6 @@ import logging
 import sys
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import datetime
 from typing import Any
 
 from akool_async import token
@@ -26,13 +25,13 @@ from akool_async.engine.treasury import Treasury, runs_out_of_credit
 from akool_async.engine.watch import Watch
 from akool_async.errors import (
     AkoolError,
+    APIError,
     CancelNotSupported,
     ClientClosed,
     CreateOutcomeUnknown,
     JobCancelled,
     JobFailed,
     JobTimeout,
-    TransportError,
 )
 from akool_async.exchange import Exchange
 from akool_async.transport import Delivery
@@ -141,11 +140,11 @@ class Engine:
 
         def over(task: asyncio.Task[None]) -> None:
             del self._preparing[task]
-            flight.preparing = None
             if not task.cancelled() and (problem := task.exception()) is not None:
                 self._land(flight, _own(problem))
-            elif task.cancelled():
+            elif task.cancelled() and flight.preparing is not None:
                 self._end_with_client(flight)
+            flight.preparing = None
 
         task = asyncio.get_running_loop().create_task(steps)
         flight.preparing = task
@@ -172,15 +171,21 @@ class Engine:
     async def cancel(self, flight: Flight[Any]) -> bool:
         """Cancel a job; say whether that is how it ended."""
         if flight.phase is Phase.QUEUED:
+            await self._stop_preparing(flight)
             self._land(flight, flight.error(JobCancelled, "cancelled before it was sent"))
-            if flight.preparing is not None:
-                flight.preparing.cancel()
         await flight.accepted()
         if not flight.ended:
             await self._ask_to_cancel(flight)
         if not flight.ended:
             self._land(flight, flight.error(JobCancelled, "cancelled, as asked"))
         return flight.cancelled
+
+    async def _stop_preparing(self, flight: Flight[Any]) -> None:
+        """Take no more of a recipe's steps; one that is being sent is waited for."""
+        preparing, flight.preparing = flight.preparing, None
+        if preparing is not None:
+            preparing.cancel()
+            await asyncio.wait([preparing])
 
     async def _ask_to_cancel(self, flight: Flight[Any]) -> None:
         make, job = flight.family.cancel, flight.id
@@ -219,12 +224,11 @@ class Engine:
         for task in tasks:
             task.cancel()
         for watch in self._watches.values():
+            while watch.flights:  # one that ends may bring in another with its id
+                self._end_with_client(watch.flights.popitem()[1])
             watch.stop()
-            for flight in list(watch.flights.values()):
-                self._end_with_client(flight)
         self._deadlines.disarm()
-        self._treasury.close()
-        return tasks
+        return [*tasks, *self._treasury.close()]
 
     def _warn_of_unseen(self) -> None:
         if self._unseen:
@@ -259,7 +263,9 @@ class Engine:
 
         def over(task: asyncio.Task[None]) -> None:
             del self._creates[task]
-            if task.cancelled():
+            if task.cancelled() and delivery.held_for is not None and not self._closing:
+                self._run_out(flight, copy.copy(delivery.held_for))
+            elif task.cancelled():
                 self._interrupted(flight, delivery)
             self._pump()
 
@@ -268,7 +274,6 @@ class Engine:
         task.add_done_callback(over)
 
     async def _create(self, flight: Flight[Any], delivery: Delivery) -> None:
-        sent_at = self._clock.now()
         assert flight.request is not None
         try:
             if self._ledger is not None:
@@ -277,10 +282,10 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - any error ends this job, and no other
             problem = error
         else:
-            self._accepted(flight, receipt)
+            self._accepted(flight, receipt, delivery)
             return
-        if isinstance(problem, TransportError) and delivery.sent:
-            problem = _unknown(flight, sent_at, str(problem))
+        if delivery.sent and not isinstance(problem, APIError):
+            problem = _unknown(flight, delivery, str(problem))
         if runs_out_of_credit(problem):
             self._run_out(flight, problem)
         else:
@@ -289,16 +294,25 @@ class Engine:
     def _run_out(self, flight: Flight[Any], problem: Exception) -> None:
         """Send nothing more without credit: end all that waits, or let it wait on."""
         if self._treasury.waits and not self._closing:
-            flight.phase = Phase.QUEUED
-            self._free_place(flight)
-            # It was first in line, and stays that.
-            heapq.heappush(self._queue, (-sys.maxsize, next(self._order), flight))
+            self._queue_again(flight, problem)
             self._treasury.run_out(self.go_on)
-            return
-        queued, self._queue = self._queue, []
-        self._land(flight, problem)
-        for _, _, waiting in queued:
-            self._land(waiting, copy.copy(problem))
+        else:
+            queued, self._queue = self._queue, []
+            self._land(flight, problem)
+            for _, _, waiting in queued:
+                self._land(waiting, copy.copy(problem))
+        for task, delivery in self._creates.items():
+            if not delivery.sent and delivery.held_for is None and not task.done():
+                delivery.held_for = problem
+                task.cancel()
+
+    def _queue_again(self, flight: Flight[Any], problem: Exception) -> None:
+        """Queue a refused job once more; it was first in line, and stays that."""
+        flight.phase = Phase.QUEUED
+        self._free_place(flight)
+        if self._ledger is not None:
+            self._ledger.note_refused(flight, problem)
+        heapq.heappush(self._queue, (-sys.maxsize, next(self._order), flight))
 
     def go_on(self) -> None:
         """Create jobs again, after credit has returned."""
@@ -312,15 +326,15 @@ class Engine:
         if not delivery.sent:
             self._end_with_client(flight)
             return
-        self._land(flight, _unknown(flight, self._clock.now(), "the client was closed"))
+        self._land(flight, _unknown(flight, delivery, "the client was closed"))
         if not flight.looked_for:
             flight.forgive()
             self._unseen += 1
 
-    def _accepted(self, flight: Flight[Any], receipt: Any) -> None:
+    def _accepted(self, flight: Flight[Any], receipt: Any, delivery: Delivery) -> None:
         if not token.is_id(receipt.id):
             reason = "the reply said success, and named no job"
-            self._land(flight, _unknown(flight, self._clock.now(), reason))
+            self._land(flight, _unknown(flight, delivery, reason))
             return
         flight.accepted_at = self._clock.time()
         flight.accept(receipt, self._clock.now())
@@ -415,5 +429,6 @@ def _own(problem: BaseException) -> Exception:
     return copy.copy(problem) if isinstance(problem, AkoolError) else Exception(str(problem))
 
 
-def _unknown(flight: Flight[Any], sent_at: datetime, reason: str) -> AkoolError:
-    return CreateOutcomeUnknown(flight.name, flight.request, sent_at, reason)
+def _unknown(flight: Flight[Any], delivery: Delivery, reason: str) -> AkoolError:
+    assert delivery.sent_at is not None
+    return CreateOutcomeUnknown(flight.name, flight.request, delivery.sent_at, reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
@@ -13,6 +14,7 @@ import msgspec
 
 from akool_async.endpoint import Family, Operation, Snapshot, Status
 from akool_async.errors import AkoolError, JobCancelled, JobError
+from akool_async.journal import State
 from akool_async.token import JobReference, is_id, write
 
 S = TypeVar("S", bound=Snapshot)
@@ -54,6 +56,7 @@ class Flight(Generic[S]):
         "preparing",
         "receipt",
         "request",
+        "row_state",
         "snapshot",
         "steps",
         "timeout",
@@ -78,6 +81,8 @@ class Flight(Generic[S]):
         """By each key that it is known under: what tells its request from others."""
         self.entry: int | None = None
         """The number of its row in the journal, if there is one."""
+        self.row_state: State | None = None
+        """The state in which it has left that row, once it has ended."""
         self.steps: tuple[str, ...] = ()
         """Tokens of the paid steps that came before, if it is a recipe's."""
         self.preparing: asyncio.Task[None] | None = None
@@ -130,14 +135,14 @@ class Flight(Generic[S]):
         self.receipt = receipt
         self.phase = Phase.WATCHED
         self.observe(receipt)
-        if self._accepted is not None and not self._accepted.done():
-            self._accepted.set_result(None)
+        self._tell_accepted()
 
     def resume(self, reference: JobReference) -> None:
         """Take over a job that was accepted earlier, perhaps in another process."""
         self.id, self.job_id = reference.id, reference.job_id
         self.created_at = reference.created_at
         self.phase = Phase.WATCHED
+        self._tell_accepted()
 
     def observe(self, snapshot: S) -> None:
         """Take in what a look, or a webhook, has shown."""
@@ -151,6 +156,35 @@ class Flight(Generic[S]):
         if whole.job_id is None and self.job_id is not None:
             return msgspec.structs.replace(whole, job_id=self.job_id)
         return whole
+
+    def follow(self, leader: Flight[S]) -> None:
+        """Go, from here on, as another job of the same key goes."""
+        leader.looked_for = True
+
+        def advance(snapshot: S | None) -> None:
+            self.id, self.job_id, self.created_at = leader.id, leader.job_id, leader.created_at
+            if self.id is not None and not self.ended:
+                self.phase = Phase.WATCHED
+                self._tell_accepted()
+            if snapshot is not None:
+                self.observe(snapshot)
+
+        def end(future: asyncio.Future[S]) -> None:
+            error = future.exception()
+            if self.ended:
+                return
+            if error is None:
+                self.succeed(future.result())
+            else:
+                self.fail(copy.copy(error))
+
+        advance(leader.snapshot)
+        leader.listen(advance)
+        leader.future.add_done_callback(end)
+
+    def _tell_accepted(self) -> None:
+        if self._accepted is not None and not self._accepted.done():
+            self._accepted.set_result(None)
 
     def succeed(self, result: S) -> None:
         """End with a result."""
@@ -167,8 +201,6 @@ class Flight(Generic[S]):
         self._end()
         if not self.future.done():
             self.future.set_exception(error)
-        if self._accepted is not None and not self._accepted.done():
-            self._accepted.set_result(None)
 
     def error(self, cls: type[J], message: str) -> J:
         """Build an error about this job."""
@@ -215,6 +247,7 @@ class Flight(Generic[S]):
 
     def _end(self) -> None:
         self.phase = Phase.ENDED
+        self._tell_accepted()
         self._tell(None)
         self._listeners = None
 

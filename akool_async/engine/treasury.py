@@ -67,8 +67,10 @@ class Treasury:
         self.empty = False
         self.close()
 
-    def close(self) -> None:
-        """Ask no more."""
+    def close(self) -> list[asyncio.Task[None]]:
+        """Ask no more; return the task, if any, that ends now."""
         asking, self._asking = self._asking, None
-        if asking is not None and asking is not asyncio.current_task():
-            asking.cancel()
+        if asking is None or asking is asyncio.current_task():
+            return []
+        asking.cancel()
+        return [asking]

@@ -47,6 +47,9 @@ GRACE = 30.0
 _PATIENCE = 3
 """How many looks in a row may answer with a processing error before it is the job's end."""
 
+_MANY = 16
+"""So many ids refused in a row for their length, each alone, say nothing of ids any more."""
+
 _TOO_LONG = frozenset({400, 413, 414, 431})
 """HTTP statuses with which servers refuse a request line or URL for its length."""
 
@@ -82,20 +85,34 @@ class Watch(Generic[S]):
         self._spawn = spawn
         self._land = land
         self._breaker = breaker
-        self._looking = 0
         self._held: Timer | None = None
         self._agenda: Agenda[Flight[S]] = Agenda(clock, self._go)
         self._split: deque[list[Flight[S]]] = deque()
         self._failures = 0
+        self._alone = 0
         self.flights: dict[str, Flight[S]] = {}
         """The jobs watched, by id."""
         lane.join(family.name)
+        breaker.join(family.name, self._go)
 
     def add(self, flight: Flight[S], first_look: float) -> None:
         """Watch a job; look at it first in so many seconds."""
         assert flight.id is not None
+        known = self.flights.get(flight.id)
+        if known is not None and known is not flight:
+            # Two creates were answered with one id: what is seen of one is seen of both.
+            known.listen(lambda snapshot: self._follow(flight, snapshot))
+            return
         self.flights[flight.id] = flight
         self._agenda.add(self._clock.time() + first_look, flight)
+
+    def _follow(self, flight: Flight[S], snapshot: S | None) -> None:
+        """Take in what was seen of a job with the same id, or its end."""
+        if snapshot is not None:
+            self._observed(flight, snapshot)
+        elif not flight.ended and flight.id is not None:
+            self.flights.pop(flight.id, None)
+            self.add(flight, first_look=0.0)
 
     def drop(self, flight: Flight[S]) -> None:
         """Stop watching a job that has ended."""
@@ -113,13 +130,12 @@ class Watch(Generic[S]):
     def _go(self) -> None:
         """Send off every look that is due, as far as the lane allows."""
         while self._split or self._agenda.due():
-            pause = self._breaker.wait(self._family.name, self._looking)
+            pause = self._breaker.wait(self._family.name)
             if pause > 0:
                 self._hold(pause)
                 return
             if not self._lane.enter(self._family.name, self._go):
                 return
-            self._looking += 1
             self._spawn(self._look(self._next_chunk()))
         self._agenda.arm()
 
@@ -144,7 +160,6 @@ class Watch(Generic[S]):
         except Exception as error:  # noqa: BLE001 - whatever happens, the jobs stay watched
             problem = error
         finally:
-            self._looking -= 1
             self._lane.leave(self._family.name)
         if problem is None:
             self._answered()
@@ -154,8 +169,8 @@ class Watch(Generic[S]):
         self._go()
 
     def _answered(self) -> None:
-        self._failures = 0
-        self._breaker.answered(self._family.name, self._lane.width)
+        self._failures = self._alone = 0
+        self._breaker.answered(self._family.name)
 
     def _seen(self, chunk: Sequence[Flight[S]], snapshots: Sequence[S]) -> None:
         for snapshot in snapshots:
@@ -205,6 +220,9 @@ class Watch(Generic[S]):
             # One id is never too many, so it was not their number.
             self._batch = self._widest
             self._failures += 1
+            self._alone += 1
+            if self._alone >= _MANY:  # nor is it about any id: the host is sick
+                self._breaker.failed(self._family.name)
             self._look_again([flight])
             return
         flight.doubts += 1

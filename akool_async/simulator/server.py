@@ -13,10 +13,11 @@ import re
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeAlias
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from aiohttp import web
@@ -28,17 +29,24 @@ from akool_async.endpoints import (
     ENDPOINTS,
     OPERATIONS,
     CancelFaceswaps,
+    CloseSession,
     Credit,
     DeleteFaceswaps,
     DetectFaces,
     GetCredit,
     GetToken,
     LegacyDetectFaces,
+    ListAvatars,
+    ListLanguages,
+    ListSessions,
+    ListStreamingAvatars,
     ListVoices,
+    OpenSession,
     Token,
     Voice,
 )
-from akool_async.simulator import faces, media
+from akool_async.paging import Page
+from akool_async.simulator import catalogue, faces, media
 from akool_async.simulator.world import Behaviour, World
 from akool_async.value import plan_of
 
@@ -330,8 +338,53 @@ def _voices(_simulator: Simulator, request: ListVoices) -> Mapping[str, Any]:
 _VOICES = (("Nicole", "Female", 3), ("Daniel", "Male", 3), ("Mine", "Female", 4))
 
 
+def _avatars(simulator: Simulator, request: ListAvatars) -> Mapping[str, Any]:
+    listed = catalogue.avatars(f"{simulator.url}/faces")
+    wanted = (request.from_, request.type)
+    return _paged(request, [each for each in listed if _fits((each.from_, each.type), wanted)])
+
+
+def _streaming_avatars(simulator: Simulator, request: ListStreamingAvatars) -> Mapping[str, Any]:
+    listed = catalogue.avatars(f"{simulator.url}/faces")
+    return _paged(request, [each for each in listed if each.available])
+
+
+def _sessions(simulator: Simulator, request: ListSessions) -> Mapping[str, Any]:
+    world = simulator.world
+    jobs = [job for job in world.jobs.values() if isinstance(job.request, OpenSession)]
+    newest_first = [world.snapshot(job, simulator.url) for job in reversed(jobs)]
+    return _paged(
+        request, [each for each in newest_first if _fits((each.status,), (request.status,))]
+    )
+
+
+def _fits(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
+    return all(want in {None, value} for value, want in zip(values, wanted, strict=True))
+
+
+def _paged(
+    request: ListAvatars | ListStreamingAvatars | ListSessions, rows: Sequence[Any]
+) -> Mapping[str, Any]:
+    """Answer with the page that was asked for."""
+    start = (request.page - 1) * request.size
+    shown = tuple(rows[start : start + request.size])
+    return _OK | {"data": _written(request, Page(items=shown, count=len(rows)))}
+
+
+def _languages(simulator: Simulator, request: ListLanguages) -> Mapping[str, Any]:
+    return _OK | {"data": _written(request, catalogue.languages(f"{simulator.url}/faces"))}
+
+
+def _close_session(simulator: Simulator, request: CloseSession) -> Mapping[str, Any]:
+    job = simulator.world.jobs.get(request.id)
+    if job is None or not isinstance(job.request, OpenSession):
+        raise Refusal(1216, "liveAvatar session not exist")
+    simulator.world.close(request.id)
+    return _OK
+
+
 def _detect(simulator: Simulator, request: DetectFaces | LegacyDetectFaces) -> Mapping[str, Any]:
-    most = simulator.world.behaviour.faces
+    most = _faces_at(request.image_url, simulator.world.behaviour.faces)
     count = min(most, 1) if request.single_face else most
     frame = faces.frame(count)
     if isinstance(request, DetectFaces):
@@ -339,6 +392,12 @@ def _detect(simulator: Simulator, request: DetectFaces | LegacyDetectFaces) -> M
         crops = faces.crops(count, f"{simulator.url}/faces/{picture:08x}")
         frame = {"faces_obj": {"0": {**frame, **(crops if request.return_face_url else {})}}}
     return {"error_code": 0, "error_msg": "SUCCESS", **frame}
+
+
+def _faces_at(address: str | None, otherwise: int) -> int:
+    """Return how many faces a picture shows: `?faces=3` in its address says so."""
+    said = parse_qs(urlsplit(address or "").query).get("faces", [""])[-1]
+    return int(said) if said.isdecimal() and len(said) <= 2 else otherwise  # noqa: PLR2004
 
 
 def _delete(simulator: Simulator, request: DeleteFaceswaps) -> Mapping[str, Any]:
@@ -353,11 +412,16 @@ def _cancel(simulator: Simulator, request: CancelFaceswaps) -> Mapping[str, Any]
 
 _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     CancelFaceswaps: _cancel,
+    CloseSession: _close_session,
     DeleteFaceswaps: _delete,
     DetectFaces: _detect,
     LegacyDetectFaces: _detect,
     GetCredit: _credit,
     GetToken: _token,
+    ListAvatars: _avatars,
+    ListLanguages: _languages,
+    ListSessions: _sessions,
+    ListStreamingAvatars: _streaming_avatars,
     ListVoices: _voices,
 }
 """Endpoints whose answer is more than an example."""

@@ -15,17 +15,16 @@ from akool_async.clock import Clock, Timer
 from akool_async.endpoint import Operation, Status
 from akool_async.result import LIFETIME
 from akool_async.simulator import media
+from akool_async.simulator.particulars import particulars
 from akool_async.value import Input, Value
 
 MEDIANS: Mapping[str, float] = {"faceswap": 1.0, "audio": 0.5, "image": 1.0, "video": 2.0}
 """Median seconds that a job takes, by result family; scaled by `Behaviour.pace`."""
 
-REASONS = (
-    "no face was found in the picture",
-    "the face is too small or too blurred",
-    "the media could not be downloaded",
-    "the content was refused by moderation",
-)
+MEDIA_REASONS = ("the media could not be downloaded", "the content was refused by moderation")
+FACE_REASONS = ("no face was found in the picture", "the face is too small or too blurred")
+REASONS = MEDIA_REASONS + FACE_REASONS
+"""Why simulated jobs fail; only those that look for faces fail for want of one."""
 
 
 class Behaviour(Input):
@@ -46,7 +45,7 @@ class Behaviour(Input):
     credit: float = 10_000.0
     """What the account begins with; a create costs 1."""
     faces: int = 1
-    """Faces that detection finds in every picture."""
+    """Faces that detection finds in a picture, unless its address says: `?faces=3`."""
 
     def check(self) -> None:
         """Refuse rates that are no part of a whole."""
@@ -96,6 +95,10 @@ def _maker_of(job: SimulatedJob) -> Callable[[str, str], media.Media]:
     return media.clip if video else media.picture
 
 
+def _reasons_for(request: Operation[Any]) -> tuple[str, ...]:
+    return REASONS if request.family.name == "faceswap" else MEDIA_REASONS
+
+
 class World:
     """All simulated jobs of one account."""
 
@@ -109,6 +112,8 @@ class World:
         self.peak_in_flight = 0
         self._running: dict[str, Timer] = {}
         self._random = random.Random(behaviour.seed)
+        # Lists draw from a generator of their own: how often one looks must not change fates.
+        self._omissions = random.Random(~behaviour.seed)
 
     @property
     def in_flight(self) -> int:
@@ -129,7 +134,7 @@ class World:
             begun=self.clock.time(),
             duration=duration,
             outcome=Status.FAILED if failed else Status.COMPLETED,
-            reason=self._random.choice(REASONS) if failed else "",
+            reason=self._random.choice(_reasons_for(request)) if failed else "",
             created_at=self.clock.now(),
         )
         self.jobs[job.id] = job
@@ -158,8 +163,8 @@ class World:
     def shown(self, ids: list[str]) -> list[SimulatedJob]:
         """Return the jobs that a list shows: shuffled, and not always all of them."""
         known = [self.jobs[each] for each in ids if each in self.jobs]
-        shown = [job for job in known if self._random.random() >= self.behaviour.omit_rate]
-        self._random.shuffle(shown)
+        shown = [job for job in known if self._omissions.random() >= self.behaviour.omit_rate]
+        self._omissions.shuffle(shown)
         return shown
 
     def remove(self, ids: list[str]) -> None:
@@ -177,6 +182,15 @@ class World:
                 )
                 self._count_ended(job.id)
 
+    def close(self, id: str) -> None:
+        """End a job now, as completed, unless it has ended."""
+        job, now = self.jobs[id], self.clock.time()
+        if not job.status_at(now).terminal:
+            self.jobs[id] = msgspec.structs.replace(
+                job, outcome=Status.COMPLETED, duration=now - job.begun
+            )
+            self._count_ended(id)
+
     def expired(self, job: SimulatedJob) -> bool:
         """Say whether a job's media has been deleted."""
         return self.clock.now() > job.created_at + LIFETIME
@@ -193,7 +207,7 @@ class World:
             "error_reason": job.reason if status is Status.FAILED else "",
             "created_at": job.created_at,
             "create_time": int(job.created_at.timestamp() * 1000),
-            **{name: getattr(job.request, name, None) for name in ("input_text", "rate")},
+            **particulars(job.request, job.id, status, receipt=receipt),
             # T25: the address is there long before the file.
             result.media_field: url,
         }

@@ -458,7 +458,7 @@ async def test_the_key_follows_no_redirect_and_no_media(
             await visit.answer(json.dumps({"code": 200, "data": data}).encode())
 
     server = await serve(react)
-    async with connect(server.url, "the-key") as crun:
+    async with connect(server.url, "the-key", allow_private_downloads=True) as crun:
         swap = await crun.swap_faces(detect_id="m1", image_url=PHOTO, faces=[FaceTarget(0, NEW)])
         assert (await swap.save(tmp_path)).read_bytes() == b"media"
     (download,) = elsewhere.visits

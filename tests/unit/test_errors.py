@@ -143,13 +143,13 @@ def test_an_api_error_names_endpoint_sentence_meaning_and_code() -> None:
 
 @pytest.mark.parametrize("msg", ["parameter error", "Parameter error", ""])
 def test_the_meaning_is_not_said_twice(msg: str) -> None:
-    assert str(api_error(1003, msg)) == "Akool: Parameter error [code 1003, HTTP 200]"
+    assert str(api_error(1003, msg)) == "reply: Parameter error [code 1003, HTTP 200]"
 
 
 def test_an_unknown_code_without_a_sentence_says_so() -> None:
     error = api_error(4711, "")
     assert type(error) is APIError
-    assert str(error) == "Akool: no reason given [code 4711, HTTP 200]"
+    assert str(error) == "reply: no reason given [code 4711, HTTP 200]"
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -162,7 +162,7 @@ def test_every_known_code_builds_its_error(code: int) -> None:
 def test_an_unknown_outcome_says_that_it_may_have_been_charged() -> None:
     error = made("CreateOutcomeUnknown")
     assert "2026-01-02 03:04:05Z" in str(error)
-    assert "may have started and charged it" in str(error)
+    assert "may have been started and charged" in str(error)
 
 
 def test_a_long_value_is_shortened_in_the_message_and_whole_in_the_field() -> None:

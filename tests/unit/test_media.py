@@ -15,10 +15,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from akool_async import Akool, DownloadError, Status
+from akool_async import Akool, DownloadError, Retry, Status
 from akool_async.clock import ManualClock
 from akool_async.endpoints import Audio, Faceswap
-from akool_async.media import OneDownload, SessionDownloader, extension_of, safe_name
+from akool_async.media import (
+    OneDownload,
+    Policy,
+    SessionDownloader,
+    Wanted,
+    extension_of,
+    safe_name,
+)
 from akool_async.result import from_milliseconds
 
 if TYPE_CHECKING:
@@ -29,8 +36,13 @@ CONTENT = bytes(range(256)) * 4096
 ID = "65f8017f56559aa67f0ecde7"
 
 
+ANYWHERE = Policy(allow_private=True)
+SOON = Retry(initial=0.001, throttled=0.001, maximum=0.002)
+
+
 def finished(url: str, id: str = ID) -> Audio:
-    return Audio(id=id, status=Status.COMPLETED, media=url)
+    result = Audio(id=id, status=Status.COMPLETED, media=url)
+    return result.linked(OneDownload(ANYWHERE, SOON), None)
 
 
 def files(folder: Path) -> list[str]:
@@ -40,7 +52,7 @@ def files(folder: Path) -> list[str]:
 
 @pytest.fixture
 async def downloader() -> AsyncIterator[SessionDownloader]:
-    shared = SessionDownloader()
+    shared = SessionDownloader(policy=ANYWHERE, retry=SOON)
     yield shared
     await shared.close()
 
@@ -263,10 +275,10 @@ async def test_a_path_that_cannot_be_written_is_told_as_it_is_and_leaves_nothing
     serve: Serve, tmp_path: Path, downloader: SessionDownloader
 ) -> None:
     server = await serve(lambda visit: visit.answer(CONTENT))
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match="directory"):
-        await downloader.fetch(f"{server.url}/a", tmp_path / "folder")
-    assert files(tmp_path) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        await downloader.save(Wanted(f"{server.url}/a", "a"), tmp_path / "file" / "a")
+    assert files(tmp_path) == ["file"]
 
 
 # Redirects, secrets, and how many at once
@@ -316,9 +328,9 @@ async def test_a_shared_downloader_bounds_how_many_run_at_once(
         await visit.answer(CONTENT)
 
     server = await serve(count)
-    downloader = SessionDownloader(at_once=3)
+    downloader = SessionDownloader(3, ANYWHERE)
     await asyncio.gather(
-        *(downloader.fetch(f"{server.url}/{n}", tmp_path / str(n)) for n in range(12))
+        *(downloader.save(Wanted(f"{server.url}/{n}", ""), tmp_path / str(n)) for n in range(12))
     )
     await downloader.close()
     assert len(files(tmp_path)) == 12
@@ -330,7 +342,7 @@ async def test_a_result_can_be_saved_after_its_client_was_closed(
     serve: Serve, tmp_path: Path
 ) -> None:
     server = await serve(lambda visit: visit.answer(CONTENT))
-    downloader = SessionDownloader()
+    downloader = SessionDownloader(policy=ANYWHERE)
     result = finished(f"{server.url}/a").linked(downloader, None)
     await result.save(tmp_path / "before")
     await downloader.close()
@@ -345,11 +357,13 @@ async def test_a_result_can_be_saved_in_another_event_loop(serve: Serve, tmp_pat
     assert (tmp_path / "a").read_bytes() == CONTENT
 
 
-async def test_one_download_leaves_no_session_open(serve: Serve, tmp_path: Path) -> None:
+async def test_one_download_leaves_no_session_open(
+    serve: Serve, refused_url: str, tmp_path: Path
+) -> None:
     server = await serve(lambda visit: visit.answer(CONTENT))
-    await OneDownload().fetch(f"{server.url}/a", tmp_path / "a")
+    await OneDownload(ANYWHERE).save(Wanted(f"{server.url}/a", "a"), tmp_path / "a")
     with pytest.raises(DownloadError):
-        await OneDownload().fetch("http://127.0.0.1:9/a", tmp_path / "b")
+        await OneDownload(ANYWHERE, SOON).save(Wanted(f"{refused_url}/a", "a"), tmp_path / "b")
     assert files(tmp_path) == ["a"]
 
 

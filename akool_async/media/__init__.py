@@ -1,0 +1,28 @@
+"""Downloads: streamed to a hidden file beside the target, checked, renamed into place.
+
+A download goes on where a connection broke off, as long as the server can tell that the
+file is still the same. It connects to public addresses only, on sessions that hold no
+secret, and in a lane of its own.
+"""
+
+from __future__ import annotations
+
+from akool_async.media.download import Progress, Wanted
+from akool_async.media.downloader import Downloader, OneDownload, SessionDownloader
+from akool_async.media.guard import Guard, is_public, own_addresses
+from akool_async.media.names import extension_of, safe_name
+from akool_async.media.policy import Policy
+
+__all__ = [
+    "Downloader",
+    "Guard",
+    "OneDownload",
+    "Policy",
+    "Progress",
+    "SessionDownloader",
+    "Wanted",
+    "extension_of",
+    "is_public",
+    "own_addresses",
+    "safe_name",
+]

@@ -1,0 +1,146 @@
+"""Downloads of one client: so many at once, on a session that holds no secret."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import aiohttp
+
+from akool_async.clock import Clock, LoopClock
+from akool_async.media.download import Download, Kit, Progress, Wanted
+from akool_async.media.guard import Guard
+from akool_async.media.names import Place, extension_of, place_of
+from akool_async.media.policy import Policy
+from akool_async.media.threads import to_its_end
+from akool_async.retry import Retry
+
+_READ_AHEAD = 2**18
+"""Bytes of one response that may lie in memory before they are asked for, about."""
+
+
+class Downloader(Protocol):
+    """What fetches media to disk."""
+
+    async def save(
+        self,
+        wanted: Wanted,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = True,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Write what a URL holds to a file, whole or not at all, and return its path.
+
+        Args:
+            wanted: What to fetch.
+            path: A file; or a folder, in which the file gets a name of its own.
+            overwrite: Whether a file that is there may be replaced.
+            progress: Called as bytes come.
+
+        Raises:
+            DownloadError: it could not be fetched whole.
+            ResultExpired: it is kept no longer.
+            OSError: it cannot be written there.
+        """
+        ...
+
+
+class SessionDownloader:
+    """Downloads through one session, so many at once; once closed, through one for each.
+
+    Args:
+        at_once: Requests under way at once.
+        policy: What may be fetched, and for how long.
+        retry: When a request that failed is followed by another.
+        clock: Where time comes from.
+    """
+
+    def __init__(
+        self,
+        at_once: int = 8,
+        policy: Policy | None = None,
+        retry: Retry | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._policy = policy or Policy()
+        self._retry = retry or Retry()
+        self._clock = clock or LoopClock()
+        self._places = asyncio.Semaphore(at_once)
+        self._executor = ThreadPoolExecutor(at_once, thread_name_prefix="akool-download")
+        self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    async def save(
+        self,
+        wanted: Wanted,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = True,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Write what a URL holds to a file, whole or not at all, and return its path."""
+        place = await to_its_end(self._executor, partial(_place, wanted, path, overwrite))
+        kit = Kit(self._policy, self._retry, self._clock, self._executor, self._lend)
+        return await Download(wanted, place, kit, overwrite=overwrite, progress=progress).run()
+
+    @asynccontextmanager
+    async def _lend(self) -> AsyncGenerator[aiohttp.ClientSession, None]:
+        """Lend the session; where it is closed, or another loop's, one of their own."""
+        loop = asyncio.get_running_loop()
+        self._loop = self._loop or loop
+        if self._closed or self._loop is not loop:  # a result outlives its client, and its loop
+            async with self._new_session() as session:
+                yield session
+            return
+        async with self._places:
+            self._session = self._session or self._new_session()
+            yield self._session
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        guard = Guard(allow_private=self._policy.allow_private, own=self._policy.own)
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, socket_factory=guard.open_socket),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            read_bufsize=_READ_AHEAD,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+            trust_env=False,  # it would bring a password along, from ~/.netrc
+        )
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        self._closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+
+def _place(wanted: Wanted, path: str | os.PathLike[str], overwrite: bool) -> Place:  # noqa: FBT001
+    """Return where a file goes; raise before it is fetched in vain."""
+    place = place_of(path, wanted.name)
+    target = place.target(extension_of(wanted.url))
+    if not overwrite and target.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    return place
+
+
+class OneDownload(SessionDownloader):
+    """A downloader for a result that belongs to no client (any more)."""
+
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        retry: Retry | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(1, policy, retry, clock)
+        self._closed = True

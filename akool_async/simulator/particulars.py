@@ -1,0 +1,74 @@
+"""What some simulated results hold beside their status and address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from akool_async.endpoint import Operation, Status
+from akool_async.endpoints import (
+    AgoraCredentials,
+    AnalyzeContent,
+    Button,
+    GenerateImage,
+    OpenSession,
+    RefineImage,
+)
+
+_REPEATED = ("input_text", "rate", "avatar_id", "type", "source_language", "language", "lipsync")
+"""Fields of requests that results repeat."""
+
+_OFFENCES = ("gun", "hate", "violence", "weapon")
+"""Words that make a content, or its address, non-compliant."""
+
+
+def particulars(
+    request: Operation[Any], serial: str, status: Status, *, receipt: bool
+) -> Mapping[str, Any]:
+    """Return what a job's result holds because of what was asked for.
+
+    Args:
+        request: What was asked for.
+        serial: The job's id.
+        status: Where the job stands.
+        receipt: Whether this is the create reply.
+    """
+    repeated = {name: getattr(request, name, None) for name in _REPEATED}
+    if isinstance(request, OpenSession):
+        return repeated | _joined(serial, receipt=receipt)
+    return repeated | (_made(request) if status is Status.COMPLETED else {})
+
+
+def _made(request: Operation[Any]) -> dict[str, Any]:
+    match request:
+        case AnalyzeContent():
+            return _judged(request.content)
+        case GenerateImage():
+            prompt = request.prompt
+            return {"prompt": prompt, "origin_prompt": prompt, "buttons": (*Button,)}
+        case RefineImage():
+            refined = {"image_content_model_id": request.id, "op_button": request.button}
+            # A variation shows four pictures again; a 4K picture is one.
+            return refined | {"buttons": (*Button,) if request.button.startswith("V") else ()}
+        case _:
+            return {}
+
+
+def _judged(content: str) -> dict[str, Any]:
+    found = [word for word in _OFFENCES if word in content.lower()]
+    conclusion = "Non-Compliant" if found else "Compliant"
+    findings = [f"- {word}: found in the content." for word in found] or ["- nothing was found."]
+    return {
+        "result": "\n".join([*findings, f"Result: {conclusion}"]),
+        "final_conclusion": conclusion,
+    }
+
+
+def _joined(serial: str, *, receipt: bool) -> dict[str, Any]:
+    credentials = AgoraCredentials(
+        agora_uid=100000,
+        agora_app_id="simulated-app",
+        agora_channel=f"simulated-channel-{serial}",
+        agora_token=f"simulated-agora-token-{serial}" if receipt else "",  # T31
+    )
+    return {"credentials": credentials, "stream_type": "agora", "type": 1}

@@ -1,0 +1,344 @@
+"""Connections that are never made: nothing was sent, so it is sent again, and makes one job."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import aiohttp
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from akool_async import Akool, ConnectFailed, CreateOutcomeUnknown, InvalidInput, Retry, Timeout
+
+if TYPE_CHECKING:
+    from aioresponses import aioresponses
+
+    from tests.faults.conftest import Act, Call, Connect, Documented, Scripted
+
+PATIENT = Retry(attempts=40, initial=0.02, maximum=0.02)
+CREDIT = {"code": 1000, "data": {"credit": 5}}
+
+
+class Plan(NamedTuple):
+    """What happens to one connection, as the scripted server takes it."""
+
+    act: Act
+    stage: str = "BODY"
+
+
+async def reset(call: Call) -> None:
+    """Drop the connection."""
+    call.reset()
+
+
+async def later(work: Callable[[], Awaitable[Any]], seconds: float = 0.1) -> Any:
+    """Do something a moment from now."""
+    await asyncio.sleep(seconds)
+    return await work()
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+# Nobody there
+
+
+async def test_a_create_finds_the_server_that_comes_back(
+    documented: Documented, refused_url: str, scripted: Scripted, connect: Connect
+) -> None:
+    async with connect(refused_url, retry=PATIENT) as akool:
+        job = akool.submit(documented.request)
+        server = await later(lambda: scripted(documented.answer, port=port_of(refused_url)), 0.03)
+        assert (await job).id == documented.id
+        assert akool.metrics.requests[documented.operation.name] > 1
+    assert server.count("POST") == 1
+
+
+class Resolver(AbstractResolver):
+    """Knows no name, the first times that it is asked."""
+
+    ignorant = 3
+
+    def __init__(self, **_settings: object) -> None:
+        """Take what aiohttp gives to resolvers."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Fail, then return loopback."""
+        if Resolver.ignorant > 0:
+            Resolver.ignorant -= 1
+            raise OSError(socket.EAI_NONAME, "Name or service not known")
+        found: ResolveResult = {
+            "hostname": host,
+            "host": "127.0.0.1",
+            "port": port,
+            "family": socket.AF_INET,
+            "proto": 0,
+            "flags": socket.AI_NUMERICHOST,
+        }
+        return [found]
+
+    async def close(self) -> None:
+        """Have nothing to close."""
+
+
+async def test_a_create_outlasts_a_name_that_is_not_known_for_a_while(
+    speech: Documented, scripted: Scripted, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aiohttp.connector, "DefaultResolver", Resolver)
+    monkeypatch.setattr(Resolver, "ignorant", 3)
+    server = await scripted(speech.answer)
+    async with connect(server.url.replace("127.0.0.1", "localhost")) as akool:
+        assert (await akool.submit(speech.request)).id == speech.id
+        assert akool.metrics.requests["audio.tts"] == 4
+    assert server.count("POST") == 1
+
+
+@contextlib.contextmanager
+def crowded() -> Iterator[socket.socket]:
+    """Listen with so full a queue that further connections wait."""
+    with contextlib.ExitStack() as opened:
+        full = opened.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(2):
+            guest = opened.enter_context(socket.socket())
+            guest.setblocking(False)  # noqa: FBT003
+            guest.connect_ex(full.getsockname())
+        yield full
+
+
+async def test_a_create_outlasts_connections_that_take_too_long(
+    speech: Documented, connect: Connect, scripted: Scripted
+) -> None:
+    server = await scripted(speech.answer)
+    hasty = Timeout(total=5.0, connect=0.05)
+    with crowded() as full:
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        async with connect(url, retry=PATIENT, timeout=hasty) as akool:
+            job = akool.submit(speech.request)
+            while akool.metrics.requests.get("audio.tts", 0) < 3:
+                await asyncio.sleep(0.01)
+            full.setblocking(False)  # noqa: FBT003
+            full.listen(100)
+            crowd = await asyncio.start_server(server._accept, sock=full)
+            assert (await job).id == speech.id
+            crowd.close()
+    assert server.count("POST") == 1
+
+
+async def test_a_server_that_speaks_no_tls_gets_nothing(
+    speech: Documented, scripted: Scripted, connect: Connect
+) -> None:
+    async def in_plain(call: Call) -> None:
+        await call.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    server = await scripted(speech.answer, *[Plan(in_plain, "CONNECTED")] * 4)
+    async with connect(server.url.replace("http:", "https:")) as akool:
+        with pytest.raises(ConnectFailed) as caught:
+            await akool.submit(speech.request)
+    assert (caught.value.attempts, server.connections, server.calls) == (4, 4, [])
+
+
+# Proxies
+
+
+def forwarding(documented: Documented) -> Act:
+    """Answer as a proxy that asks for a password, and then as the server behind it."""
+    expected = "Basic " + base64.b64encode(b"me:p@ss").decode()
+
+    async def answer(call: Call) -> None:
+        assert call.target.startswith("http://127.0.0.1:9/api/open/")
+        if call.headers.get("proxy-authorization") == expected:
+            await documented.answer(call)
+        else:
+            await call.answer(407, b"")
+
+    return answer
+
+
+async def test_a_create_goes_through_a_proxy_that_asks_for_a_password(
+    speech: Documented, scripted: Scripted, connect: Connect
+) -> None:
+    proxy = await scripted(forwarding(speech))
+    address = proxy.url.replace("http://", "http://me:p%40ss@")
+    async with connect("http://127.0.0.1:9", proxy=address) as akool:
+        assert (await akool.submit(speech.request)).id == speech.id
+    assert proxy.count("POST") == 1
+
+
+async def test_a_create_finds_the_proxy_that_comes_back(
+    speech: Documented, refused_url: str, scripted: Scripted, connect: Connect
+) -> None:
+    settings: dict[str, Any] = {"proxy": refused_url, "retry": PATIENT}
+    async with connect("http://127.0.0.1:9", **settings) as akool:
+        job = akool.submit(speech.request)
+        proxy = await later(lambda: scripted(speech.answer, port=port_of(refused_url)))
+        assert (await job).id == speech.id
+    assert proxy.count("POST") == 1
+
+
+@pytest.mark.parametrize("status", [403, 407, 502])
+async def test_a_tunnel_that_is_refused_lets_nothing_through(
+    status: int, speech: Documented, scripted: Scripted, connect: Connect
+) -> None:
+    proxy = await scripted(lambda call: call.answer(status, b""))
+    address = proxy.url.replace("http://", "http://me:pass@")
+    async with connect("https://127.0.0.1:9", proxy=address) as akool:
+        with pytest.raises(ConnectFailed):
+            await akool.submit(speech.request)
+    assert {call.method for call in proxy.calls} == {"CONNECT"}
+    assert len(proxy.calls) == 4
+    for call in proxy.calls:
+        assert call.headers["proxy-authorization"].startswith("Basic ")
+        assert not {"x-api-key", "authorization"} & call.headers.keys()
+
+
+async def test_a_reply_that_a_proxy_lost_leaves_a_create_unknown(
+    speech: Documented, scripted: Scripted, connect: Connect
+) -> None:
+    proxy = await scripted(speech.answer, Plan(lambda call: call.answer(502, b"<html>")))
+    async with connect("http://127.0.0.1:9", proxy=proxy.url) as akool:
+        with pytest.raises(CreateOutcomeUnknown):
+            await akool.submit(speech.request)
+    assert proxy.count("POST") == 1
+
+
+async def test_the_origin_never_sees_what_is_for_the_proxy(responses: aioresponses) -> None:
+    responses.get("https://origin.example/api/open/v3/faceswap/quota/info", payload=CREDIT)
+    address = "http://me:secret-word@proxy.example:3128"
+    async with Akool("k", base_url="https://origin.example", proxy=address) as akool:
+        await akool.account.credit()
+    ((call,),) = responses.requests.values()
+    assert str(call.kwargs["proxy"]) == "http://proxy.example:3128"
+    assert set(call.kwargs["headers"]) == {"Accept", "x-api-key"}
+    assert set(call.kwargs["proxy_headers"]) == {"Proxy-Authorization"}
+    assert "secret" not in repr(call.kwargs)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "me:secret@", "ftp://me:secret@host", "http://me:secret@host:nine"]
+)
+def test_an_address_that_no_proxy_has_is_refused_unseen(address: str, connect: Connect) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        connect("http://127.0.0.1:9", proxy=address)
+    assert caught.value.field == "proxy"
+    assert "secret" not in f"{caught.value} {vars(caught.value)}"
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Return what sets the variables that speak of proxies."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login them password theirs\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+    def set_to(**variables: str) -> None:
+        for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
+            for spelled in (name, name.upper()):
+                monkeypatch.delenv(spelled, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return set_to
+
+
+async def test_the_environment_names_a_proxy_only_where_it_is_trusted(
+    speech: Documented,
+    scripted: Scripted,
+    connect: Connect,
+    environment: Callable[..., None],
+) -> None:
+    server, proxy = await scripted(speech.answer), await scripted(speech.answer)
+    environment(HTTP_PROXY=proxy.url)
+    async with connect(server.url) as akool:
+        await akool.submit(speech.request)
+    assert (server.count("POST"), proxy.count("POST")) == (1, 0)
+    trusting = connect(server.url, trust_env=True)
+    environment()  # it was read when the client was made
+    async with trusting as akool:
+        await akool.submit(speech.request)
+    assert (server.count("POST"), proxy.count("POST")) == (1, 1)
+    environment(HTTP_PROXY=proxy.url, NO_PROXY="127.0.0.1")
+    async with connect(server.url, trust_env=True) as akool:
+        await akool.submit(speech.request)
+    assert (server.count("POST"), proxy.count("POST")) == (2, 1)
+    for call in (*server.calls, *proxy.calls):  # a .netrc file adds no second credential
+        assert "authorization" not in call.headers
+
+
+# Sessions of the caller's carry no witness
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Make a session as a user would."""
+    async with aiohttp.ClientSession() as theirs:
+        yield theirs
+
+
+async def test_on_a_session_from_outside_a_refused_connection_was_never_sent(
+    speech: Documented,
+    refused_url: str,
+    session: aiohttp.ClientSession,
+    scripted: Scripted,
+    connect: Connect,
+) -> None:
+    async with connect(refused_url, retry=PATIENT, session=session) as akool:
+        job = akool.submit(speech.request)
+        server = await later(lambda: scripted(speech.answer, port=port_of(refused_url)))
+        assert (await job).id == speech.id
+    assert server.count("POST") == 1
+
+
+@pytest.mark.parametrize("stage", ["HEAD", "BODY"])
+async def test_on_a_session_from_outside_all_else_was_sent(
+    stage: str,
+    speech: Documented,
+    session: aiohttp.ClientSession,
+    scripted: Scripted,
+    connect: Connect,
+) -> None:
+    server = await scripted(speech.answer, Plan(reset, stage))
+    async with connect(server.url, session=session) as akool:
+        with pytest.raises(CreateOutcomeUnknown):
+            await akool.submit(speech.request)
+    assert server.count("POST") == 1
+
+
+async def test_on_a_session_from_outside_time_that_ran_out_while_connecting_is_no_proof(
+    speech: Documented, session: aiohttp.ClientSession, connect: Connect
+) -> None:
+    with crowded() as full:
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        slow = Timeout(total=0.1, connect=5.0)
+        async with connect(url, session=session, timeout=slow) as akool:
+            with pytest.raises(CreateOutcomeUnknown):
+                await akool.submit(speech.request)
+        async with connect(url, timeout=slow, retry=Retry(attempts=1)) as akool:
+            with pytest.raises(ConnectFailed):  # a session of ours does know
+                await akool.submit(speech.request)
+
+
+async def test_a_server_that_closes_idle_connections_meets_no_create_on_them(
+    speech: Documented, serve: Any, connect: Connect
+) -> None:
+    async def answer_and_close(visit: Any) -> None:
+        status = 3 if visit.method == "GET" else 1
+        document = f'{{"code":1000,"data":{{"_id":"65f8017f56559aa67f0ecde7","status":{status}}}}}'
+        await visit.answer(document.encode())
+        await visit.close()  # without having said so
+
+    server = await serve(answer_and_close)
+    async with connect(server.url) as akool:
+        for _ in range(50):
+            await akool.submit(speech.request)
+            await asyncio.sleep(0.002)
+    assert sum(visit.method == "POST" for visit in server.visits) == 50

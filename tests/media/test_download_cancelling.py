@@ -1,0 +1,180 @@
+"""A download may be cancelled at every step: it leaves a whole file or none, and nothing open."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import types
+from collections.abc import Callable, Coroutine, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from akool_async import Retry
+from akool_async.media import Policy, SessionDownloader, Wanted
+
+if TYPE_CHECKING:
+    from tests.conftest import Serve, Until, Visit
+    from tests.media.conftest import Finished, Left, Media
+
+SOON = Retry(initial=0.001, throttled=0.001, maximum=0.002)
+
+
+async def interrupted(work: Coroutine[Any, Any, Path], *steps: int) -> Path:
+    """Run a coroutine, and cancel its task as it waits for the n-th time, for each step n."""
+    path: Path = await _driven(work, steps)
+    return path
+
+
+@types.coroutine
+def _driven(work: Coroutine[Any, Any, Path], steps: tuple[int, ...]) -> Generator[Any, Any, Path]:
+    task = asyncio.current_task()
+    assert task is not None
+    thrown: BaseException | None = None
+    for step in itertools.count(1):
+        try:
+            awaited = work.send(None) if thrown is None else work.throw(thrown)
+        except StopIteration as stop:
+            path: Path = stop.value
+            return path
+        if step in steps:
+            task.cancel()
+        try:
+            yield awaited
+            thrown = None
+        except BaseException as error:  # noqa: BLE001 - it is handed on
+            thrown = error
+    raise AssertionError
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files as Linux does")
+@pytest.mark.parametrize("again", [0, 1, 3], ids=["once", "and at the next", "and soon again"])
+async def test_a_download_cancelled_at_any_step_leaves_all_or_nothing(
+    again: int,
+    serve: Serve,
+    new_media: type[Media],
+    content: bytes,
+    left: Left,
+    leftovers: Callable[[], set[asyncio.Task[Any]]],
+    until: Until,
+    tmp_path: Path,
+) -> None:
+    media = new_media()
+
+    async def cut_often(visit: Visit) -> None:
+        if visit.target == "/a":
+            await visit.answer(b"", 302, location="/b")
+            return
+        await media(visit, cut=400_000)
+        await visit.close()
+
+    server = await serve(cut_often)
+    wanted = Wanted(f"{server.url}/a", "a")
+    open_before = descriptors()
+    done, k = False, 0
+    while not done:
+        k, folder = k + 1, tmp_path / str(k)
+        downloader = SessionDownloader(1, Policy(allow_private=True), SOON)
+        saving = interrupted(downloader.save(wanted, folder / "a"), k, k + again)
+        (outcome,) = await asyncio.gather(saving, return_exceptions=True)
+        done = isinstance(outcome, Path)
+        assert done or isinstance(outcome, asyncio.CancelledError)
+        assert left(folder) in ([], ["a"])
+        assert not (done and left(folder) == [])
+        # The one place that there is has become free, and whatever lies there is whole.
+        if left(folder) == []:
+            await downloader.save(wanted, folder / "a")
+        assert (folder / "a").read_bytes() == content
+        await downloader.close()
+    assert k > 20
+    await until(lambda: not server.tasks)
+    assert leftovers() == set()
+    await until(lambda: descriptors() <= open_before)
+
+
+async def test_a_timeout_of_anyio_ends_a_download_and_leaves_nothing(
+    serve: Serve, new_media: type[Media], finished: Finished, left: Left, tmp_path: Path
+) -> None:
+    media = new_media()
+
+    async def hang_midway(visit: Visit) -> None:
+        await media(visit, cut=500_000)
+        await visit.hang()
+
+    server = await serve(hang_midway)
+    reached = asyncio.Event()
+
+    async def tell(received: int, total: int | None) -> None:
+        if received == 500_000:
+            reached.set()
+
+    async with anyio.create_task_group() as group:
+        save = finished(f"{server.url}/a").save
+        group.start_soon(lambda: save(tmp_path / "a", progress=tell))
+        await reached.wait()
+        assert left(tmp_path) != []
+        group.cancel_scope.cancel()
+    assert left(tmp_path) == []
+
+
+async def test_what_the_caller_s_callback_raises_ends_the_download_and_comes_back(
+    serve: Serve, new_media: type[Media], finished: Finished, left: Left, tmp_path: Path
+) -> None:
+    class Enough(Exception):
+        pass
+
+    def tell(received: int, total: int | None) -> None:
+        raise Enough
+
+    server = await serve(new_media())
+    with pytest.raises(Enough):
+        await finished(f"{server.url}/a").save(tmp_path / "a", progress=tell)
+    assert len(server.visits) == 1
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("error", [TimeoutError, OSError, ValueError, RuntimeError])
+async def test_an_error_of_the_caller_s_is_not_taken_for_the_network_s(
+    error: type[Exception],
+    serve: Serve,
+    new_media: type[Media],
+    finished: Finished,
+    left: Left,
+    tmp_path: Path,
+) -> None:
+    async def tell(received: int, total: int | None) -> None:
+        raise error("the caller's")
+
+    server = await serve(new_media())
+    with pytest.raises(error, match="the caller's"):
+        await finished(f"{server.url}/a").save(tmp_path / "a", progress=tell)
+    assert len(server.visits) == 1
+    assert left(tmp_path) == []
+
+
+async def test_a_client_that_is_closed_lets_a_save_of_its_result_go_on(
+    serve: Serve, new_media: type[Media], content: bytes, tmp_path: Path
+) -> None:
+    media, gate = new_media(), asyncio.Event()
+
+    async def hold_once(visit: Visit) -> None:
+        first = not media.starts
+        await media(visit, cut=500_000 if first else None)
+        if first:
+            gate.set()
+            await visit.hang()
+
+    server = await serve(hold_once)
+    downloader = SessionDownloader(1, Policy(allow_private=True), SOON)
+    wanted = Wanted(f"{server.url}/a", "a")
+    saving = asyncio.create_task(downloader.save(wanted, tmp_path / "a"))
+    await gate.wait()
+    await downloader.close()
+    assert (await saving).read_bytes() == content

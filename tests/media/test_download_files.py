@@ -1,0 +1,281 @@
+"""Where files go: into their folder and nowhere else, whole, and one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from akool_async import DownloadError
+from akool_async.media import safe_name
+from akool_async.media.names import extension_for
+
+if TYPE_CHECKING:
+    from tests.conftest import Serve, Until, Visit
+    from tests.media.conftest import Finished, Left, Media
+
+HOSTILE = [
+    "../../evil",
+    "..",
+    ".",
+    "",
+    "/etc/passwd",
+    "C:\\Windows\\evil",
+    "\\\\host\\share\\evil",
+    "a/b",
+    "a\\b",
+    "nul\0byte",
+    "CON",
+    "con.txt",
+    "LPT1",
+    "aux.tar.gz",
+    "file:stream",
+    "x" * 300,
+    "é" * 300,
+    "\u202egnp.exe",
+    "\u202e",
+    "~root",
+    "$(touch evil)",
+    "-rf",
+    ".hidden",
+    "trailing.",
+    "trailing ",
+    "new\nline",
+    "%2e%2e%2fevil",
+    "\ud800",
+    "a.part",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_whatever_an_id_says_its_file_lies_in_the_folder(
+    name: str,
+    serve: Serve,
+    new_media: type[Media],
+    content: bytes,
+    finished: Finished,
+    left: Left,
+    tmp_path: Path,
+) -> None:
+    server = await serve(new_media())
+    path = await finished(f"{server.url}/a.png", id=name).save(f"{tmp_path}/inside/")
+    assert path.parent == tmp_path / "inside"
+    assert path.read_bytes() == content
+    assert left(tmp_path) == [f"inside/{path.name}"]
+    assert path.name.isascii()
+    assert path.name.isprintable()
+    assert path.suffix == ".png"
+    assert path.stem.split(".")[0].lower() not in {"con", "nul", "aux", "lpt1", ""}
+
+
+def test_ids_that_had_to_be_changed_stay_apart() -> None:
+    assert len({safe_name(name) for name in HOSTILE}) == len(HOSTILE)
+    assert safe_name("65f8017f56559aa67f0ecde7") == "65f8017f56559aa67f0ecde7"
+    assert len({safe_name("a/b"), safe_name("a-b"), safe_name("a\\b")}) == 3
+
+
+@pytest.mark.parametrize("where", ["/../../evil.png", "/%2e%2e/%2e%2e/evil.png", "/a.png/../.."])
+async def test_whatever_an_address_says_the_file_lies_in_the_folder(
+    where: str,
+    serve: Serve,
+    new_media: type[Media],
+    finished: Finished,
+    left: Left,
+    tmp_path: Path,
+) -> None:
+    disposition = 'attachment; filename="../../evil.png"'
+    server = await serve(new_media(etag='"one"', content_disposition=disposition))
+    (tmp_path / "inside").mkdir()
+    path = await finished(server.url + where).save(tmp_path / "inside")
+    assert path.parent == tmp_path / "inside"
+    assert left(tmp_path) == [f"inside/{path.name}"]
+
+
+@pytest.mark.parametrize(
+    ("url", "content_type", "head", "extension"),
+    [
+        ("https://a.b/c.PNG", "image/jpeg", b"GIF89a", ".png"),
+        ("https://a.b/c", "image/jpeg", b"GIF89a", ".jpg"),
+        ("https://a.b/c", "Video/MP4; codecs=avc1", b"", ".mp4"),
+        ("https://a.b/c", "application/octet-stream", b"GIF89a", ".gif"),
+        ("https://a.b/c", "", b"\x89PNG\r\n\x1a\n", ".png"),
+        ("https://a.b/c", "", b"\xff\xd8\xff\xe0", ".jpg"),
+        ("https://a.b/c", "", b"RIFF\0\0\0\0WEBPVP8 ", ".webp"),
+        ("https://a.b/c", "", b"RIFF\n\n\n\nWAVEfmt ", ".wav"),
+        ("https://a.b/c", "", b"\0\0\0\x18ftypisom", ".mp4"),
+        ("https://a.b/c", "", b"\0\0\0\x14ftypqt  ", ".mov"),
+        ("https://a.b/c", "", b"\0\0\0\x14ftypM4A ", ".m4a"),
+        ("https://a.b/c", "", b"\x1aE\xdf\xa3", ".webm"),
+        ("https://a.b/c", "", b"ID3\x04", ".mp3"),
+        ("https://a.b/c", "", b"\xff\xfb\x90", ".mp3"),
+        ("https://a.b/c", "", b"\xff\xf1\x50", ".aac"),
+        ("https://a.b/c", "", b"OggS", ".ogg"),
+        ("https://a.b/c", "", b"fLaC", ".flac"),
+        ("https://a.b/c", "text/html", b"<html>", ""),
+        ("https://a.b/c.not-an-extension", "", b"", ""),
+    ],
+)
+def test_the_extension_is_the_address_s_or_the_type_s_or_the_content_s(
+    url: str, content_type: str, head: bytes, extension: str
+) -> None:
+    assert extension_for(url, content_type, head) == extension
+
+
+async def test_a_file_without_a_named_type_is_looked_into(
+    serve: Serve, new_media: type[Media], finished: Finished, tmp_path: Path
+) -> None:
+    png = b"\x89PNG\r\n\x1a\n" + bytes(100)
+    server = await serve(new_media(png))
+    assert (await finished(f"{server.url}/a").save(tmp_path)).suffix == ".png"
+
+
+# Links in the way
+
+
+async def test_a_link_that_leads_out_of_the_folder_is_replaced_and_not_followed(
+    serve: Serve, new_media: type[Media], content: bytes, finished: Finished, tmp_path: Path
+) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.write_bytes(b"precious")
+    result = finished((await serve(new_media())).url + "/a.png")
+    (inside / f"{result.id}.png").symlink_to(outside)
+    path = await result.save(inside)
+    assert outside.read_bytes() == b"precious"
+    assert not path.is_symlink()
+    assert path.read_bytes() == content
+
+
+async def test_a_link_under_the_name_of_the_unfinished_file_is_not_followed(
+    serve: Serve,
+    new_media: type[Media],
+    finished: Finished,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("secrets.token_hex", lambda _size: "known")
+    (tmp_path / "outside").write_bytes(b"precious")
+    (tmp_path / ".a.known.part").symlink_to(tmp_path / "outside")
+    with pytest.raises(FileExistsError):
+        await finished((await serve(new_media())).url).save(tmp_path / "a")
+    assert (tmp_path / "outside").read_bytes() == b"precious"
+
+
+# Overwriting
+
+
+async def test_a_file_that_may_not_be_overwritten_is_not_and_nothing_is_fetched(
+    serve: Serve, new_media: type[Media], finished: Finished, left: Left, tmp_path: Path
+) -> None:
+    server = await serve(new_media())
+    (tmp_path / "a").write_bytes(b"older")
+    with pytest.raises(FileExistsError):
+        await finished(f"{server.url}/a").save(tmp_path / "a", overwrite=False)
+    assert server.connections == 0
+    assert (tmp_path / "a").read_bytes() == b"older"
+    assert left(tmp_path) == ["a"]
+
+
+async def test_a_file_that_appears_meanwhile_is_not_overwritten_either(
+    serve: Serve, new_media: type[Media], finished: Finished, left: Left, tmp_path: Path
+) -> None:
+    media = new_media()
+
+    async def be_late(visit: Visit) -> None:
+        (tmp_path / "a").write_bytes(b"older")
+        await media(visit)
+
+    server = await serve(be_late)
+    with pytest.raises(FileExistsError):
+        await finished(f"{server.url}/a").save(tmp_path / "a", overwrite=False)
+    assert (tmp_path / "a").read_bytes() == b"older"
+    assert left(tmp_path) == ["a"]
+
+
+async def test_where_no_file_is_there_is_nothing_to_overwrite(
+    serve: Serve,
+    new_media: type[Media],
+    content: bytes,
+    finished: Finished,
+    left: Left,
+    tmp_path: Path,
+) -> None:
+    server = await serve(new_media())
+    path = await finished(f"{server.url}/a").save(tmp_path / "a", overwrite=False)
+    assert path.read_bytes() == content
+    assert left(tmp_path) == ["a"]
+
+
+async def test_a_file_is_as_readable_as_the_user_s_other_files(
+    serve: Serve, new_media: type[Media], finished: Finished, tmp_path: Path
+) -> None:
+    before = os.umask(0o027)
+    try:
+        path = await finished((await serve(new_media())).url).save(tmp_path / "a")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+# Several at once
+
+
+async def test_two_saves_of_one_target_do_not_mix(
+    serve: Serve,
+    new_media: type[Media],
+    content: bytes,
+    finished: Finished,
+    left: Left,
+    until: Until,
+    tmp_path: Path,
+) -> None:
+    first, second = new_media(), new_media(content[::-1])
+    arrived = asyncio.Event()
+
+    async def serve_both(visit: Visit) -> None:
+        media = first if visit.target == "/first" else second
+        if media.starts:
+            await media(visit)
+            return
+        await media(visit, cut=500_000)
+        if len(server.visits) == 2:
+            arrived.set()
+        await arrived.wait()
+        await visit.close()
+
+    server = await serve(serve_both)
+    names = ("first", "second", "first", "second")
+    saves = [finished(f"{server.url}/{name}").save(tmp_path / "a") for name in names]
+    paths = await asyncio.gather(*saves)
+    assert set(paths) == {tmp_path / "a"}
+    assert (tmp_path / "a").read_bytes() in {content, content[::-1]}
+    assert left(tmp_path) == ["a"]
+
+
+async def test_a_save_that_fails_leaves_the_one_beside_it_alone(
+    serve: Serve,
+    new_media: type[Media],
+    content: bytes,
+    finished: Finished,
+    left: Left,
+    tmp_path: Path,
+) -> None:
+    media = new_media()
+
+    async def serve_one(visit: Visit) -> None:
+        await (media(visit) if visit.target == "/good" else visit.answer(b"", 410))
+
+    server = await serve(serve_one)
+    good, bad = await asyncio.gather(
+        finished(f"{server.url}/good").save(tmp_path / "a"),
+        finished(f"{server.url}/bad").save(tmp_path / "a"),
+        return_exceptions=True,
+    )
+    assert isinstance(bad, DownloadError)
+    assert good == tmp_path / "a"
+    assert (tmp_path / "a").read_bytes() == content
+    assert left(tmp_path) == ["a"]

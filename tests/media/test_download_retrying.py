@@ -1,0 +1,299 @@
+"""What passes is tried again, for so long and no longer; what is over is told as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import pickle
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from akool_async import DownloadError, JobError, ResultExpired, Retry
+from akool_async.clock import ManualClock
+from akool_async.media.setback import MOST_REQUESTS, Patience, Setback
+
+if TYPE_CHECKING:
+    from tests.conftest import Serve, Visit
+    from tests.media.conftest import Elapse, Finished, Left, Media
+
+
+@pytest.mark.parametrize("status", [403, 404, 408, 425, 429, 500, 502, 503, 504])
+async def test_a_refusal_that_may_pass_is_waited_out(
+    status: int,
+    serve: Serve,
+    new_media: type[Media],
+    content: bytes,
+    finished: Finished,
+    tmp_path: Path,
+) -> None:
+    media = new_media()
+
+    async def refuse_twice(visit: Visit) -> None:
+        await (media(visit) if len(server.visits) > 2 else visit.answer(b"no", status))
+
+    server = await serve(refuse_twice)
+    assert (await finished(f"{server.url}/a").save(tmp_path / "a")).read_bytes() == content
+
+
+async def test_a_refusal_midway_costs_nothing_of_what_is_here(
+    serve: Serve, new_media: type[Media], content: bytes, finished: Finished, tmp_path: Path
+) -> None:
+    media = new_media()
+
+    async def refuse_midway(visit: Visit) -> None:
+        if len(server.visits) == 2:
+            await visit.answer(b"busy", 503)
+        else:
+            await media(visit, cut=None if media.starts else 500_000)
+            await visit.close()
+
+    server = await serve(refuse_midway)
+    assert (await finished(f"{server.url}/a").save(tmp_path / "a")).read_bytes() == content
+    assert media.starts == [0, 500_000]
+
+
+@pytest.mark.parametrize(
+    ("status", "requests"),
+    [(403, 4), (404, 4), (500, 4), (503, 4), (429, 10), (410, 1), (400, 1), (401, 1), (204, 1)],
+)
+async def test_a_refusal_that_stays_is_given_up(
+    status: int, requests: int, serve: Serve, finished: Finished, left: Left, tmp_path: Path
+) -> None:
+    server = await serve(lambda visit: visit.answer(b"", status))
+    with pytest.raises(DownloadError, match=f"HTTP {status}"):
+        await finished(f"{server.url}/a").save(tmp_path / "a")
+    assert len(server.visits) == requests
+    assert left(tmp_path) == []
+
+
+async def test_a_server_is_given_the_time_that_it_asks_for(
+    serve: Serve,
+    new_media: type[Media],
+    finished: Finished,
+    clock: ManualClock,
+    elapse: Elapse,
+    tmp_path: Path,
+) -> None:
+    media = new_media()
+
+    async def refuse_once(visit: Visit) -> None:
+        first = len(server.visits) == 1
+        await (visit.answer(b"", 503, retry_after="20") if first else media(visit))
+
+    server = await serve(refuse_once)
+    saving = asyncio.create_task(finished(f"{server.url}/a", clock=clock).save(tmp_path / "a"))
+    await elapse(clock, saving.done)
+    await saving
+    assert len(server.visits) == 2
+    assert 20 <= clock.time() < 40
+
+
+async def test_a_server_that_asks_for_too_much_time_is_given_up(
+    serve: Serve, finished: Finished, tmp_path: Path
+) -> None:
+    server = await serve(lambda visit: visit.answer(b"", 429, retry_after="3600"))
+    with pytest.raises(DownloadError, match="HTTP 429"):
+        await finished(f"{server.url}/a").save(tmp_path / "a")
+    assert len(server.visits) == 1
+
+
+# Time
+
+
+async def hang(visit: Visit) -> None:
+    await visit.hang()
+
+
+async def trickle(visit: Visit) -> None:
+    await visit.send(b'HTTP/1.1 200 OK\r\nETag: "one"\r\nContent-Length: 1000000\r\n\r\n')
+    while True:
+        await visit.send(b".")
+        await asyncio.sleep(0.001)
+
+
+async def trickle_headers(visit: Visit) -> None:
+    await visit.send(b"HTTP/1.1 200 OK\r\n")
+    for _ in range(50):
+        await visit.send(b"X-Header: 1\r\n")
+        await asyncio.sleep(0.001)
+    await visit.hang()
+
+
+@pytest.mark.parametrize("fault", [hang, trickle, trickle_headers])
+async def test_a_server_that_brings_next_to_nothing_is_given_up(
+    fault: Callable[[Visit], Awaitable[None]],
+    serve: Serve,
+    finished: Finished,
+    clock: ManualClock,
+    elapse: Elapse,
+    left: Left,
+    tmp_path: Path,
+) -> None:
+    server = await serve(fault)
+    result = finished(f"{server.url}/a", clock=clock)
+    saving = asyncio.create_task(result.save(tmp_path / "a"))
+    await elapse(clock, saving.done)
+    with pytest.raises(DownloadError, match="took too long"):
+        await saving
+    assert len(server.visits) == 4
+    assert 4 * 30 <= clock.time() < 4 * 30 + 60
+    assert left(tmp_path) == []
+
+
+async def test_a_server_that_hangs_midway_is_left_and_asked_for_the_rest(
+    serve: Serve,
+    new_media: type[Media],
+    content: bytes,
+    finished: Finished,
+    clock: ManualClock,
+    elapse: Elapse,
+    tmp_path: Path,
+) -> None:
+    media = new_media()
+
+    async def hang_once(visit: Visit) -> None:
+        first = not media.starts
+        await media(visit, cut=500_000 if first else None)
+        if first:
+            await visit.hang()
+
+    server = await serve(hang_once)
+    result = finished(f"{server.url}/a", clock=clock)
+    saving = asyncio.create_task(result.save(tmp_path / "a"))
+    await elapse(clock, saving.done)
+    assert (await saving).read_bytes() == content
+    assert media.starts == [0, 500_000]
+
+
+async def test_a_download_as_a_whole_has_an_end(
+    serve: Serve,
+    new_media: type[Media],
+    finished: Finished,
+    clock: ManualClock,
+    elapse: Elapse,
+    left: Left,
+    tmp_path: Path,
+) -> None:
+    media = new_media()
+
+    async def cut_soon(visit: Visit) -> None:
+        await media(visit, cut=100)
+        await visit.close()
+
+    server = await serve(cut_soon)
+    slow = Retry(initial=8.0, maximum=8.0)
+    result = finished(f"{server.url}/a", clock=clock, retry=slow, timeout=100.0)
+    saving = asyncio.create_task(result.save(tmp_path / "a"))
+    await elapse(clock, saving.done)
+    with pytest.raises(DownloadError):
+        await saving
+    assert 50 < clock.time() < 110
+    assert 10 < len(media.starts) < 100
+    assert left(tmp_path) == []
+
+
+async def test_a_caller_who_takes_time_is_not_the_server_s_fault(
+    serve: Serve,
+    new_media: type[Media],
+    content: bytes,
+    finished: Finished,
+    clock: ManualClock,
+    tmp_path: Path,
+) -> None:
+    async def think(received: int, total: int | None) -> None:
+        await clock.advance(100.0)
+
+    server = await serve(new_media())
+    path = await finished(f"{server.url}/a", clock=clock).save(tmp_path / "a", progress=think)
+    assert path.read_bytes() == content
+    assert len(server.visits) == 1
+
+
+def test_delays_grow_with_requests_in_vain_and_fall_back_after_progress() -> None:
+    patience = Patience(Retry(attempts=6, initial=1.0, maximum=8.0))
+    setback = Setback("")
+
+    def longest(reached: int) -> float:
+        delays = [copy.copy(patience).delay(setback, reached) or 0.0 for _ in range(300)]
+        patience.delay(setback, reached)
+        return max(delays)
+
+    assert [round(longest(0)) for _ in range(4)] == [1, 2, 4, 8]
+    assert round(longest(10)) == 1
+    assert round(longest(10)) == 1
+
+
+def test_a_download_that_always_gets_a_little_further_has_an_end_all_the_same() -> None:
+    patience = Patience(Retry())
+    delays = [patience.delay(Setback(""), reached) for reached in range(1, MOST_REQUESTS + 1)]
+    assert None not in delays[:-1]
+    assert delays[-1] is None
+
+
+# The end of the seven days
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+async def test_media_that_is_gone_after_its_time_has_expired(
+    status: int,
+    serve: Serve,
+    finished: Finished,
+    clock: ManualClock,
+    left: Left,
+    tmp_path: Path,
+) -> None:
+    server = await serve(lambda visit: visit.answer(b"", status))
+    result = finished(f"{server.url}/a", clock=clock, accepted_at=clock.now(), token="akj1.x")
+    await clock.advance(timedelta(days=7).total_seconds())
+    with pytest.raises(ResultExpired, match=f"2026-01-08 00:00 UTC.*HTTP {status}") as caught:
+        await result.save(tmp_path / "a")
+    assert len(server.visits) == 1
+    assert left(tmp_path) == []
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert isinstance(error, JobError)
+    assert (error.name, error.token, error.snapshot) == ("audio.tts", "akj1.x", result)
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+async def test_media_that_is_gone_before_its_time_is_a_failed_download(
+    status: int,
+    serve: Serve,
+    finished: Finished,
+    clock: ManualClock,
+    elapse: Elapse,
+    tmp_path: Path,
+) -> None:
+    server = await serve(lambda visit: visit.answer(b"", status))
+    result = finished(f"{server.url}/a", clock=clock, accepted_at=clock.now(), token="akj1.x")
+    await clock.advance(timedelta(days=6.9).total_seconds())
+    saving = asyncio.create_task(result.save(tmp_path / "a"))
+    await elapse(clock, saving.done)
+    with pytest.raises(DownloadError, match=f"HTTP {status}") as caught:
+        await saving
+    assert caught.value.token == "akj1.x"
+
+
+async def test_media_that_is_still_there_after_its_time_is_fetched(
+    serve: Serve,
+    new_media: type[Media],
+    content: bytes,
+    finished: Finished,
+    clock: ManualClock,
+    tmp_path: Path,
+) -> None:
+    server = await serve(new_media())
+    result = finished(f"{server.url}/a", clock=clock, accepted_at=clock.now())
+    await clock.advance(timedelta(days=30).total_seconds())
+    assert (await result.save(tmp_path / "a")).read_bytes() == content
+
+
+async def test_media_of_unknown_age_that_is_gone_is_a_failed_download(
+    serve: Serve, finished: Finished, tmp_path: Path
+) -> None:
+    server = await serve(lambda visit: visit.answer(b"", 410))
+    with pytest.raises(DownloadError):
+        await finished(f"{server.url}/a").save(tmp_path / "a")
