@@ -71,6 +71,7 @@ class Saver:
         self._tasks: dict[asyncio.Task[None], _Order] = {}
         self._timers: dict[_Order, Timer] = {}
         self._spared: weakref.WeakSet[Flight[Any]] = weakref.WeakSet()
+        self._stopped = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -89,6 +90,9 @@ class Saver:
             self._queue(_Order(flight, result))
 
     def _queue(self, order: _Order) -> None:
+        if self._stopped:
+            self._give_up(order, _CLOSED)
+            return
         self._idle.clear()
         self._timers.pop(order, None)
         self._waiting.append(order)
@@ -123,7 +127,7 @@ class Saver:
         if isinstance(error, ResultExpired):
             logger.error("%s is lost: %s", order, error)
             self._note(order, State.EXPIRED, reason=str(error))
-        elif order.tries >= TRIES:
+        elif order.tries >= TRIES or self._stopped:
             self._give_up(order, error)
         else:
             pause = random.uniform(0, min(_LONGEST, _FIRST * 2.0**order.tries))
@@ -164,6 +168,7 @@ class Saver:
 
     def _stop(self) -> None:
         """Save nothing more."""
+        self._stopped = True
         for timer in self._timers.values():
             timer.cancel()
         given_up = [*self._timers, *self._waiting]

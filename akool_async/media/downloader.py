@@ -7,7 +7,7 @@ import errno
 import os
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -77,6 +77,8 @@ class SessionDownloader:
         self._executor = ThreadPoolExecutor(at_once, thread_name_prefix="akool-download")
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        with suppress(RuntimeError):
+            self._loop = asyncio.get_running_loop()
         self._closed = False
 
     async def save(
@@ -97,13 +99,15 @@ class SessionDownloader:
         """Lend the session; where it is closed, or another loop's, one of their own."""
         loop = asyncio.get_running_loop()
         self._loop = self._loop or loop
-        if self._closed or self._loop is not loop:  # a result outlives its client, and its loop
-            async with self._new_session() as session:
-                yield session
-            return
-        async with self._places:
-            self._session = self._session or self._new_session()
-            yield self._session
+        if self._loop is loop:
+            async with self._places:
+                if not self._closed:
+                    self._session = self._session or self._new_session()
+                    yield self._session
+                    return
+        # A result outlives its client, and maybe its loop.
+        async with self._new_session() as session:
+            yield session
 
     def _new_session(self) -> aiohttp.ClientSession:
         guard = Guard(allow_private=self._policy.allow_private, own=self._policy.own)

@@ -131,7 +131,7 @@ def test_each_code_has_its_row(code: int, page: str) -> None:
 @pytest.mark.parametrize(
     "cls", [*dict.fromkeys(BOUND.values()), Face, AvatarElement, ImageElement, AudioElement]
 )
-def test_each_field_says_what_it_is(cls: type[Any]) -> None:
+def test_each_field_says_what_it_is(cls: Any) -> None:
     docs = field_docs(cls)
     for plan in plan_of(cls):
         assert docs.get(plan.name), f"{cls.__name__}.{plan.name} has no text"
@@ -147,10 +147,8 @@ def test_each_endpoint_says_what_it_does_and_names_its_page(cls: type[Any]) -> N
 
 
 def test_a_field_s_text_is_the_nearest_one() -> None:
-    painting: Any = PaintImage
-    recipe: Any = PaintFace
-    assert field_docs(painting)["webhook_url"] == "Where Akool shall also post the outcome."
-    assert field_docs(recipe)["style"] == "Whose manner it is painted in, and how."
+    assert field_docs(PaintImage)["webhook_url"] == "Where Akool shall also post the outcome."
+    assert field_docs(PaintFace)["style"] == "Whose manner it is painted in, and how."
     assert field_docs(int) == {}
 
 

@@ -560,6 +560,19 @@ async def test_a_step_at_akool_goes_on_though_its_recipe_is_cancelled(
     assert quick.world.creates == {"audio.tts": 1}
 
 
+async def test_a_recipe_is_cancelled_once_however_often_it_is_asked(
+    quick: Simulator, akool: Akool, watcher: Watcher, gate: asyncio.Event, until: Until
+) -> None:
+    watcher.hold("audio.tts", gate)
+    job = speaking(akool)
+    await until(lambda: quick.requests["audio.tts"])
+    asked = [asyncio.create_task(job.cancel()) for _ in range(3)]
+    await asyncio.sleep(0)
+    gate.set()
+    assert await asyncio.gather(*asked) == [True, True, True]
+    assert isinstance(job.exception(), JobCancelled)
+
+
 # Closing while it prepares
 
 

@@ -244,7 +244,8 @@ def connect() -> Connect:
     """Return a maker of clients that look and repeat within milliseconds."""
 
     def connected(url: str, **settings: Any) -> Akool:
-        credentials = () if "client_id" in settings or "token" in settings else ("the-key",)
+        given = {"api_key", "client_id", "token"} & settings.keys()
+        credentials = () if given else ("the-key",)
         soon: dict[str, Any] = {
             "backoff": Backoff(initial=0.002, maximum=0.01),
             "retry": Retry(initial=0.002, throttled=0.002, maximum=0.005),

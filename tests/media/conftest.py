@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from akool_async.clock import Clock
-    from tests.conftest import Visit
+    from tests.conftest import Serve, Visit
 
 ID = "65f8017f56559aa67f0ecde7"
 CONTENT = random.Random(7).randbytes(1_000_000)
@@ -36,10 +36,11 @@ class Media:
 
     Args:
         content: The file.
-        fields: Header fields of every answer; underscores stand for hyphens.
+        fields: Header fields of every answer, with underscores for hyphens; a strong ETag
+            if there are none.
     """
 
-    def __init__(self, content: bytes = CONTENT, **fields: str) -> None:
+    def __init__(self, content: bytes, fields: dict[str, str]) -> None:
         self.content = content
         self.fields = fields or {"etag": '"one"'}
         self.starts: list[int] = []
@@ -53,7 +54,7 @@ class Media:
         await self.answer(visit, start, self.content[start:], cut)
 
     async def answer(
-        self, visit: Visit, start: int, body: bytes, cut: int | None = None, **fields: str
+        self, visit: Visit, start: int, body: bytes, cut: int | None = None, **fields: Any
     ) -> None:
         """Answer with what begins at `start`."""
         total = len(self.content)
@@ -71,39 +72,6 @@ class Media:
         if "range" not in visit.headers or visit.headers.get("if-range") not in valid:
             return 0
         return int(visit.headers["range"].removeprefix("bytes=").removesuffix("-"))
-
-
-@pytest.fixture
-def content() -> bytes:
-    """Return a million bytes that nothing compresses."""
-    return CONTENT
-
-
-@pytest.fixture
-def new_media() -> type[Media]:
-    """Return the maker of media servers."""
-    return Media
-
-
-@pytest.fixture
-def head() -> Callable[[int, dict[str, str]], bytes]:
-    """Return what writes the beginning of an answer."""
-    return head_of
-
-
-Left: TypeAlias = Callable[[Path], list[str]]
-"""List the names of all files in a folder, hidden ones included."""
-
-
-@pytest.fixture
-def left() -> Left:
-    """Look for what lies in a folder."""
-
-    def names(folder: Path) -> list[str]:
-        found: Iterable[Path] = (path for path in folder.rglob("*") if not path.is_dir())
-        return sorted(str(path.relative_to(folder)) for path in found)
-
-    return names
 
 
 Elapse: TypeAlias = Callable[[ManualClock, Callable[[], object]], Awaitable[None]]
@@ -125,27 +93,57 @@ def elapse() -> Elapse:
     return elapsed
 
 
-Finished: TypeAlias = Callable[..., Audio]
-"""Make a completed result of an address; takes settings of its downloads, too."""
+class Bench:
+    """A folder, and what it takes to have something saved in it.
 
+    Args:
+        folder: An empty one.
+        serve: Starts raw servers.
+    """
 
-@pytest.fixture
-def finished() -> Finished:
-    """Make completed results that may be fetched from this machine, and again at once."""
-    soon = Retry(initial=0.001, throttled=0.001, maximum=0.002)
+    content = CONTENT
+    """A million bytes that nothing compresses."""
+    retry = Retry(initial=0.001, throttled=0.001, maximum=0.002)
+    """Tries again almost at once."""
 
-    def made(
+    def __init__(self, folder: Path, serve: Serve) -> None:
+        self.folder = folder
+        self.serve = serve
+
+    def media(self, content: bytes = CONTENT, **fields: Any) -> Media:
+        """Return a server of one file; underscores in header fields stand for hyphens."""
+        return Media(content, fields)
+
+    def result(
+        self,
         url: str,
         *,
         id: str = ID,
-        retry: Retry = soon,
-        clock: Clock | None = None,
         accepted_at: datetime | None = None,
         token: str | None = None,
+        retry: Retry = retry,
+        clock: Clock | None = None,
         **policy: Any,
     ) -> Audio:
+        """Return a completed result that may be fetched from this machine."""
         downloader = OneDownload(Policy(**({"allow_private": True} | policy)), retry, clock)
         result = Audio(id=id, status=Status.COMPLETED, media=url)
         return result.linked(downloader, accepted_at, operation="audio.tts", token=token)
 
-    return made
+    async def save(self, url: str, **settings: Any) -> bytes:
+        """Save a result as the file `a`, and return what is in it."""
+        path = await self.result(url, **settings).save(self.folder / "a")
+        assert path == self.folder / "a"
+        return path.read_bytes()
+
+    def left(self, folder: Path | None = None) -> list[str]:
+        """Return the names of all files in the folder, hidden ones included."""
+        folder = self.folder if folder is None else folder
+        found = (path for path in folder.rglob("*") if not path.is_dir())
+        return sorted(str(path.relative_to(folder)) for path in found)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, serve: Serve) -> Bench:
+    """Lay out a folder to save in, and servers to save from."""
+    return Bench(tmp_path, serve)

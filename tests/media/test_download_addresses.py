@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,8 +19,8 @@ from akool_async.media import Guard, is_public, own_addresses
 from akool_async.media.setback import ForbiddenAddress
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Visit
-    from tests.media.conftest import Finished, Left, Media
+    from tests.conftest import Visit
+    from tests.media.conftest import Bench
 
 PUBLIC = [
     "8.8.8.8",
@@ -45,7 +44,7 @@ PUBLIC = [
 
 NOT_PUBLIC = {
     "loopback": ["127.0.0.1", "127.255.255.254", "::1"],
-    "unspecified": ["0.0.0.0", "0.1.2.3", "::"],
+    "unspecified": ["0.0.0.0", "0.1.2.3", "::"],  # noqa: S104 - nobody listens there
     "private": ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "fc00::1", "fd00::1"],
     "metadata": ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16"],
     "more metadata": ["192.0.0.192", "fd20:ce::254"],
@@ -65,7 +64,7 @@ NOT_PUBLIC = {
     "Teredo": ["2001::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:0:7f00:1::"],
     "translated": ["::ffff:0:127.0.0.1", "::ffff:0:8.8.8.8"],
     "no address": ["", "localhost", "example.com", "127.1", "0x7f.1", "2130706433", "1.2.3.4:80"],
-    "nearly one": ["[::1]", "8.8.8.8 ", "08.8.8.8", "8.8.8", "::g", "/tmp/socket"],
+    "nearly one": ["[::1]", "8.8.8.8 ", "08.8.8.8", "8.8.8", "::g", "/socket"],
 }
 
 
@@ -152,7 +151,7 @@ def test_only_an_api_on_this_machine_has_addresses_of_its_own() -> None:
         "2130706433",
         "127.1",
         "0177.0.0.1",
-        "0.0.0.0",
+        "0.0.0.0",  # noqa: S104 - nobody listens there
         "localhost.",
         "LOCALHOST",
         "user@127.0.0.1",
@@ -160,36 +159,28 @@ def test_only_an_api_on_this_machine_has_addresses_of_its_own() -> None:
         "127。0。0。1",
     ],
 )
-async def test_no_spelling_of_this_machine_is_reached(
-    host: str, serve: Serve, new_media: type[Media], finished: Finished, left: Left, tmp_path: Path
-) -> None:
-    server = await serve(new_media())
+async def test_no_spelling_of_this_machine_is_reached(host: str, bench: Bench) -> None:
+    server = await bench.serve(bench.media())
     port = server.url.rpartition(":")[2]
     with pytest.raises(DownloadError):
-        await finished(f"http://{host}:{port}/a", allow_private=False).save(tmp_path / "a")
+        await bench.save(f"http://{host}:{port}/a", allow_private=False)
     assert server.connections == 0
-    assert left(tmp_path) == []
+    assert bench.left() == []
 
 
-async def test_a_refused_address_is_told_with_what_allows_it(
-    serve: Serve, new_media: type[Media], finished: Finished, tmp_path: Path
-) -> None:
-    server = await serve(new_media())
+async def test_a_refused_address_is_told_with_what_allows_it(bench: Bench) -> None:
+    server = await bench.serve(bench.media())
     with pytest.raises(DownloadError, match="not on the public internet; allow_private_downloads"):
-        await finished(f"{server.url}/a", allow_private=False).save(tmp_path / "a")
+        await bench.save(f"{server.url}/a", allow_private=False)
 
 
 @pytest.mark.parametrize("allowed", [False, True])
 async def test_an_api_on_this_machine_may_have_its_media_there_but_no_other_server_s(
     allowed: bool,  # noqa: FBT001
-    serve: Serve,
-    new_media: type[Media],
-    content: bytes,
-    left: Left,
-    tmp_path: Path,
+    bench: Bench,
 ) -> None:
-    own, other = new_media(), new_media()
-    elsewhere = await serve(other)
+    own, other = bench.media(), bench.media()
+    elsewhere = await bench.serve(other)
 
     async def react(visit: Visit) -> None:
         if visit.method == "GET":
@@ -200,15 +191,15 @@ async def test_an_api_on_this_machine_may_have_its_media_there_but_no_other_serv
         data = {"_id": "65f8017f56559aa67f0ecde7", "status": 3, "url": f"{where}/{voice}.wav"}
         await visit.answer(json.dumps({"code": 1000, "msg": "OK", "data": data}).encode())
 
-    api = await serve(react)
+    api = await bench.serve(react)
     async with Akool("key", base_url=api.url, allow_private_downloads=allowed) as akool:
         near = await akool.audio.tts(input_text="Hello", voice_id="own")
         far = await akool.audio.tts(input_text="Hello", voice_id="other")
-        assert (await near.save(tmp_path / "near")).read_bytes() == content
+        assert (await near.save(bench.folder / "near")).read_bytes() == bench.content
         if allowed:
-            assert (await far.save(tmp_path / "far")).read_bytes() == content
+            assert (await far.save(bench.folder / "far")).read_bytes() == bench.content
         else:
             with pytest.raises(DownloadError, match="allow_private_downloads"):
-                await far.save(tmp_path / "far")
+                await far.save(bench.folder / "far")
     assert elsewhere.connections == int(allowed)
-    assert left(tmp_path) == (["far", "near"] if allowed else ["near"])
+    assert bench.left() == (["far", "near"] if allowed else ["near"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import types
 from collections.abc import Callable, Coroutine, Generator
 from pathlib import Path
@@ -17,8 +16,8 @@ from akool_async import Retry
 from akool_async.media import Policy, SessionDownloader, Wanted
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Until, Visit
-    from tests.media.conftest import Finished, Left, Media
+    from tests.conftest import Until, Visit
+    from tests.media.conftest import Bench
 
 SOON = Retry(initial=0.001, throttled=0.001, maximum=0.002)
 
@@ -51,22 +50,15 @@ def _driven(work: Coroutine[Any, Any, Path], steps: tuple[int, ...]) -> Generato
 
 
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files as Linux does")
 @pytest.mark.parametrize("again", [0, 1, 3], ids=["once", "and at the next", "and soon again"])
 async def test_a_download_cancelled_at_any_step_leaves_all_or_nothing(
-    again: int,
-    serve: Serve,
-    new_media: type[Media],
-    content: bytes,
-    left: Left,
-    leftovers: Callable[[], set[asyncio.Task[Any]]],
-    until: Until,
-    tmp_path: Path,
+    again: int, leftovers: Callable[[], set[asyncio.Task[Any]]], until: Until, bench: Bench
 ) -> None:
-    media = new_media()
+    media = bench.media()
 
     async def cut_often(visit: Visit) -> None:
         if visit.target == "/a":
@@ -75,23 +67,23 @@ async def test_a_download_cancelled_at_any_step_leaves_all_or_nothing(
         await media(visit, cut=400_000)
         await visit.close()
 
-    server = await serve(cut_often)
+    server = await bench.serve(cut_often)
     wanted = Wanted(f"{server.url}/a", "a")
     open_before = descriptors()
     done, k = False, 0
     while not done:
-        k, folder = k + 1, tmp_path / str(k)
+        k, folder = k + 1, bench.folder / str(k)
         downloader = SessionDownloader(1, Policy(allow_private=True), SOON)
         saving = interrupted(downloader.save(wanted, folder / "a"), k, k + again)
         (outcome,) = await asyncio.gather(saving, return_exceptions=True)
         done = isinstance(outcome, Path)
         assert done or isinstance(outcome, asyncio.CancelledError)
-        assert left(folder) in ([], ["a"])
-        assert not (done and left(folder) == [])
+        assert bench.left(folder) in ([], ["a"])
+        assert not (done and bench.left(folder) == [])
         # The one place that there is has become free, and whatever lies there is whole.
-        if left(folder) == []:
+        if bench.left(folder) == []:
             await downloader.save(wanted, folder / "a")
-        assert (folder / "a").read_bytes() == content
+        assert (folder / "a").read_bytes() == bench.content
         await downloader.close()
     assert k > 20
     await until(lambda: not server.tasks)
@@ -99,16 +91,14 @@ async def test_a_download_cancelled_at_any_step_leaves_all_or_nothing(
     await until(lambda: descriptors() <= open_before)
 
 
-async def test_a_timeout_of_anyio_ends_a_download_and_leaves_nothing(
-    serve: Serve, new_media: type[Media], finished: Finished, left: Left, tmp_path: Path
-) -> None:
-    media = new_media()
+async def test_a_timeout_of_anyio_ends_a_download_and_leaves_nothing(bench: Bench) -> None:
+    media = bench.media()
 
     async def hang_midway(visit: Visit) -> None:
         await media(visit, cut=500_000)
         await visit.hang()
 
-    server = await serve(hang_midway)
+    server = await bench.serve(hang_midway)
     reached = asyncio.Event()
 
     async def tell(received: int, total: int | None) -> None:
@@ -116,16 +106,16 @@ async def test_a_timeout_of_anyio_ends_a_download_and_leaves_nothing(
             reached.set()
 
     async with anyio.create_task_group() as group:
-        save = finished(f"{server.url}/a").save
-        group.start_soon(lambda: save(tmp_path / "a", progress=tell))
+        save = bench.result(f"{server.url}/a").save
+        group.start_soon(lambda: save(bench.folder / "a", progress=tell))
         await reached.wait()
-        assert left(tmp_path) != []
+        assert bench.left() != []
         group.cancel_scope.cancel()
-    assert left(tmp_path) == []
+    assert bench.left() == []
 
 
 async def test_what_the_caller_s_callback_raises_ends_the_download_and_comes_back(
-    serve: Serve, new_media: type[Media], finished: Finished, left: Left, tmp_path: Path
+    bench: Bench,
 ) -> None:
     class Enough(Exception):
         pass
@@ -133,36 +123,29 @@ async def test_what_the_caller_s_callback_raises_ends_the_download_and_comes_bac
     def tell(received: int, total: int | None) -> None:
         raise Enough
 
-    server = await serve(new_media())
+    server = await bench.serve(bench.media())
     with pytest.raises(Enough):
-        await finished(f"{server.url}/a").save(tmp_path / "a", progress=tell)
+        await bench.result(f"{server.url}/a").save(bench.folder / "a", progress=tell)
     assert len(server.visits) == 1
-    assert left(tmp_path) == []
+    assert bench.left() == []
 
 
 @pytest.mark.parametrize("error", [TimeoutError, OSError, ValueError, RuntimeError])
 async def test_an_error_of_the_caller_s_is_not_taken_for_the_network_s(
-    error: type[Exception],
-    serve: Serve,
-    new_media: type[Media],
-    finished: Finished,
-    left: Left,
-    tmp_path: Path,
+    error: type[Exception], bench: Bench
 ) -> None:
     async def tell(received: int, total: int | None) -> None:
         raise error("the caller's")
 
-    server = await serve(new_media())
+    server = await bench.serve(bench.media())
     with pytest.raises(error, match="the caller's"):
-        await finished(f"{server.url}/a").save(tmp_path / "a", progress=tell)
+        await bench.result(f"{server.url}/a").save(bench.folder / "a", progress=tell)
     assert len(server.visits) == 1
-    assert left(tmp_path) == []
+    assert bench.left() == []
 
 
-async def test_a_client_that_is_closed_lets_a_save_of_its_result_go_on(
-    serve: Serve, new_media: type[Media], content: bytes, tmp_path: Path
-) -> None:
-    media, gate = new_media(), asyncio.Event()
+async def test_a_client_that_is_closed_lets_a_save_of_its_result_go_on(bench: Bench) -> None:
+    media, gate = bench.media(), asyncio.Event()
 
     async def hold_once(visit: Visit) -> None:
         first = not media.starts
@@ -171,10 +154,31 @@ async def test_a_client_that_is_closed_lets_a_save_of_its_result_go_on(
             gate.set()
             await visit.hang()
 
-    server = await serve(hold_once)
+    server = await bench.serve(hold_once)
     downloader = SessionDownloader(1, Policy(allow_private=True), SOON)
     wanted = Wanted(f"{server.url}/a", "a")
-    saving = asyncio.create_task(downloader.save(wanted, tmp_path / "a"))
+    saving = asyncio.create_task(downloader.save(wanted, bench.folder / "a"))
     await gate.wait()
     await downloader.close()
-    assert (await saving).read_bytes() == content
+    assert (await saving).read_bytes() == bench.content
+
+
+async def test_a_save_that_waits_for_its_turn_as_the_client_is_closed_gets_it_all_the_same(
+    bench: Bench,
+) -> None:
+    media, arrived, gate = bench.media(), asyncio.Event(), asyncio.Event()
+
+    async def hold(visit: Visit) -> None:
+        arrived.set()
+        await gate.wait()
+        await media(visit)
+
+    server = await bench.serve(hold)
+    downloader = SessionDownloader(1, Policy(allow_private=True), SOON)
+    wanted = Wanted(f"{server.url}/a", "a")
+    saves = [asyncio.create_task(downloader.save(wanted, bench.folder / name)) for name in "ab"]
+    await arrived.wait()
+    await downloader.close()
+    gate.set()
+    for path in await asyncio.gather(*saves):
+        assert path.read_bytes() == bench.content

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +14,8 @@ from akool_async.media import safe_name
 from akool_async.media.names import extension_for
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Until, Visit
-    from tests.media.conftest import Finished, Left, Media
+    from tests.conftest import Until, Visit
+    from tests.media.conftest import Bench
 
 HOSTILE = [
     "../../evil",
@@ -52,20 +51,12 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_whatever_an_id_says_its_file_lies_in_the_folder(
-    name: str,
-    serve: Serve,
-    new_media: type[Media],
-    content: bytes,
-    finished: Finished,
-    left: Left,
-    tmp_path: Path,
-) -> None:
-    server = await serve(new_media())
-    path = await finished(f"{server.url}/a.png", id=name).save(f"{tmp_path}/inside/")
-    assert path.parent == tmp_path / "inside"
-    assert path.read_bytes() == content
-    assert left(tmp_path) == [f"inside/{path.name}"]
+async def test_whatever_an_id_says_its_file_lies_in_the_folder(name: str, bench: Bench) -> None:
+    server = await bench.serve(bench.media())
+    path = await bench.result(f"{server.url}/a.png", id=name).save(f"{bench.folder}/inside/")
+    assert path.parent == bench.folder / "inside"
+    assert path.read_bytes() == bench.content
+    assert bench.left() == [f"inside/{path.name}"]
     assert path.name.isascii()
     assert path.name.isprintable()
     assert path.suffix == ".png"
@@ -80,19 +71,14 @@ def test_ids_that_had_to_be_changed_stay_apart() -> None:
 
 @pytest.mark.parametrize("where", ["/../../evil.png", "/%2e%2e/%2e%2e/evil.png", "/a.png/../.."])
 async def test_whatever_an_address_says_the_file_lies_in_the_folder(
-    where: str,
-    serve: Serve,
-    new_media: type[Media],
-    finished: Finished,
-    left: Left,
-    tmp_path: Path,
+    where: str, bench: Bench
 ) -> None:
     disposition = 'attachment; filename="../../evil.png"'
-    server = await serve(new_media(etag='"one"', content_disposition=disposition))
-    (tmp_path / "inside").mkdir()
-    path = await finished(server.url + where).save(tmp_path / "inside")
-    assert path.parent == tmp_path / "inside"
-    assert left(tmp_path) == [f"inside/{path.name}"]
+    server = await bench.serve(bench.media(etag='"one"', content_disposition=disposition))
+    (bench.folder / "inside").mkdir()
+    path = await bench.result(server.url + where).save(bench.folder / "inside")
+    assert path.parent == bench.folder / "inside"
+    assert bench.left() == [f"inside/{path.name}"]
 
 
 @pytest.mark.parametrize(
@@ -125,97 +111,80 @@ def test_the_extension_is_the_address_s_or_the_type_s_or_the_content_s(
     assert extension_for(url, content_type, head) == extension
 
 
-async def test_a_file_without_a_named_type_is_looked_into(
-    serve: Serve, new_media: type[Media], finished: Finished, tmp_path: Path
-) -> None:
+async def test_a_file_without_a_named_type_is_looked_into(bench: Bench) -> None:
     png = b"\x89PNG\r\n\x1a\n" + bytes(100)
-    server = await serve(new_media(png))
-    assert (await finished(f"{server.url}/a").save(tmp_path)).suffix == ".png"
+    server = await bench.serve(bench.media(png))
+    assert (await bench.result(f"{server.url}/a").save(bench.folder)).suffix == ".png"
 
 
 # Links in the way
 
 
 async def test_a_link_that_leads_out_of_the_folder_is_replaced_and_not_followed(
-    serve: Serve, new_media: type[Media], content: bytes, finished: Finished, tmp_path: Path
+    bench: Bench,
 ) -> None:
-    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside, outside = bench.folder / "inside", bench.folder / "outside"
     inside.mkdir()
     outside.write_bytes(b"precious")
-    result = finished((await serve(new_media())).url + "/a.png")
+    result = bench.result((await bench.serve(bench.media())).url + "/a.png")
     (inside / f"{result.id}.png").symlink_to(outside)
     path = await result.save(inside)
     assert outside.read_bytes() == b"precious"
     assert not path.is_symlink()
-    assert path.read_bytes() == content
+    assert path.read_bytes() == bench.content
 
 
 async def test_a_link_under_the_name_of_the_unfinished_file_is_not_followed(
-    serve: Serve,
-    new_media: type[Media],
-    finished: Finished,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, bench: Bench
 ) -> None:
     monkeypatch.setattr("secrets.token_hex", lambda _size: "known")
-    (tmp_path / "outside").write_bytes(b"precious")
-    (tmp_path / ".a.known.part").symlink_to(tmp_path / "outside")
+    (bench.folder / "outside").write_bytes(b"precious")
+    (bench.folder / ".a.known.part").symlink_to(bench.folder / "outside")
     with pytest.raises(FileExistsError):
-        await finished((await serve(new_media())).url).save(tmp_path / "a")
-    assert (tmp_path / "outside").read_bytes() == b"precious"
+        await bench.result((await bench.serve(bench.media())).url).save(bench.folder / "a")
+    assert (bench.folder / "outside").read_bytes() == b"precious"
 
 
 # Overwriting
 
 
 async def test_a_file_that_may_not_be_overwritten_is_not_and_nothing_is_fetched(
-    serve: Serve, new_media: type[Media], finished: Finished, left: Left, tmp_path: Path
+    bench: Bench,
 ) -> None:
-    server = await serve(new_media())
-    (tmp_path / "a").write_bytes(b"older")
+    server = await bench.serve(bench.media())
+    (bench.folder / "a").write_bytes(b"older")
     with pytest.raises(FileExistsError):
-        await finished(f"{server.url}/a").save(tmp_path / "a", overwrite=False)
+        await bench.result(f"{server.url}/a").save(bench.folder / "a", overwrite=False)
     assert server.connections == 0
-    assert (tmp_path / "a").read_bytes() == b"older"
-    assert left(tmp_path) == ["a"]
+    assert (bench.folder / "a").read_bytes() == b"older"
+    assert bench.left() == ["a"]
 
 
-async def test_a_file_that_appears_meanwhile_is_not_overwritten_either(
-    serve: Serve, new_media: type[Media], finished: Finished, left: Left, tmp_path: Path
-) -> None:
-    media = new_media()
+async def test_a_file_that_appears_meanwhile_is_not_overwritten_either(bench: Bench) -> None:
+    media = bench.media()
 
     async def be_late(visit: Visit) -> None:
-        (tmp_path / "a").write_bytes(b"older")
+        (bench.folder / "a").write_bytes(b"older")
         await media(visit)
 
-    server = await serve(be_late)
+    server = await bench.serve(be_late)
     with pytest.raises(FileExistsError):
-        await finished(f"{server.url}/a").save(tmp_path / "a", overwrite=False)
-    assert (tmp_path / "a").read_bytes() == b"older"
-    assert left(tmp_path) == ["a"]
+        await bench.result(f"{server.url}/a").save(bench.folder / "a", overwrite=False)
+    assert (bench.folder / "a").read_bytes() == b"older"
+    assert bench.left() == ["a"]
 
 
-async def test_where_no_file_is_there_is_nothing_to_overwrite(
-    serve: Serve,
-    new_media: type[Media],
-    content: bytes,
-    finished: Finished,
-    left: Left,
-    tmp_path: Path,
-) -> None:
-    server = await serve(new_media())
-    path = await finished(f"{server.url}/a").save(tmp_path / "a", overwrite=False)
-    assert path.read_bytes() == content
-    assert left(tmp_path) == ["a"]
+async def test_where_no_file_is_there_is_nothing_to_overwrite(bench: Bench) -> None:
+    server = await bench.serve(bench.media())
+    path = await bench.result(f"{server.url}/a").save(bench.folder / "a", overwrite=False)
+    assert path.read_bytes() == bench.content
+    assert bench.left() == ["a"]
 
 
-async def test_a_file_is_as_readable_as_the_user_s_other_files(
-    serve: Serve, new_media: type[Media], finished: Finished, tmp_path: Path
-) -> None:
+async def test_a_file_is_as_readable_as_the_user_s_other_files(bench: Bench) -> None:
     before = os.umask(0o027)
     try:
-        path = await finished((await serve(new_media())).url).save(tmp_path / "a")
+        path = await bench.result((await bench.serve(bench.media())).url).save(bench.folder / "a")
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
@@ -224,16 +193,8 @@ async def test_a_file_is_as_readable_as_the_user_s_other_files(
 # Several at once
 
 
-async def test_two_saves_of_one_target_do_not_mix(
-    serve: Serve,
-    new_media: type[Media],
-    content: bytes,
-    finished: Finished,
-    left: Left,
-    until: Until,
-    tmp_path: Path,
-) -> None:
-    first, second = new_media(), new_media(content[::-1])
+async def test_two_saves_of_one_target_do_not_mix(until: Until, bench: Bench) -> None:
+    first, second = bench.media(), bench.media(bench.content[::-1])
     arrived = asyncio.Event()
 
     async def serve_both(visit: Visit) -> None:
@@ -247,35 +208,28 @@ async def test_two_saves_of_one_target_do_not_mix(
         await arrived.wait()
         await visit.close()
 
-    server = await serve(serve_both)
+    server = await bench.serve(serve_both)
     names = ("first", "second", "first", "second")
-    saves = [finished(f"{server.url}/{name}").save(tmp_path / "a") for name in names]
+    saves = [bench.result(f"{server.url}/{name}").save(bench.folder / "a") for name in names]
     paths = await asyncio.gather(*saves)
-    assert set(paths) == {tmp_path / "a"}
-    assert (tmp_path / "a").read_bytes() in {content, content[::-1]}
-    assert left(tmp_path) == ["a"]
+    assert set(paths) == {bench.folder / "a"}
+    assert (bench.folder / "a").read_bytes() in {bench.content, bench.content[::-1]}
+    assert bench.left() == ["a"]
 
 
-async def test_a_save_that_fails_leaves_the_one_beside_it_alone(
-    serve: Serve,
-    new_media: type[Media],
-    content: bytes,
-    finished: Finished,
-    left: Left,
-    tmp_path: Path,
-) -> None:
-    media = new_media()
+async def test_a_save_that_fails_leaves_the_one_beside_it_alone(bench: Bench) -> None:
+    media = bench.media()
 
     async def serve_one(visit: Visit) -> None:
         await (media(visit) if visit.target == "/good" else visit.answer(b"", 410))
 
-    server = await serve(serve_one)
+    server = await bench.serve(serve_one)
     good, bad = await asyncio.gather(
-        finished(f"{server.url}/good").save(tmp_path / "a"),
-        finished(f"{server.url}/bad").save(tmp_path / "a"),
+        bench.result(f"{server.url}/good").save(bench.folder / "a"),
+        bench.result(f"{server.url}/bad").save(bench.folder / "a"),
         return_exceptions=True,
     )
     assert isinstance(bad, DownloadError)
-    assert good == tmp_path / "a"
-    assert (tmp_path / "a").read_bytes() == content
-    assert left(tmp_path) == ["a"]
+    assert good == bench.folder / "a"
+    assert (bench.folder / "a").read_bytes() == bench.content
+    assert bench.left() == ["a"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import logging
+import pickle
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,20 +15,13 @@ from akool_async.media.guard import parse, redirected
 from akool_async.media.setback import Setback
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Visit
-    from tests.media.conftest import Finished, Left, Media
+    from tests.conftest import Visit
+    from tests.media.conftest import Bench
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_five_redirects_are_followed(
-    status: int,
-    serve: Serve,
-    new_media: type[Media],
-    content: bytes,
-    finished: Finished,
-    tmp_path: Path,
-) -> None:
-    media = new_media()
+async def test_five_redirects_are_followed(status: int, bench: Bench) -> None:
+    media = bench.media()
 
     async def lead_on(visit: Visit) -> None:
         number = int(visit.target[1:])
@@ -34,23 +29,21 @@ async def test_five_redirects_are_followed(
             visit.answer(b"on", status, location=f"/{number + 1}") if number < 5 else media(visit)
         )
 
-    server = await serve(lead_on)
-    assert (await finished(f"{server.url}/0").save(tmp_path / "a")).read_bytes() == content
+    server = await bench.serve(lead_on)
+    assert await bench.save(f"{server.url}/0") == bench.content
     assert [visit.target for visit in server.visits] == [f"/{number}" for number in range(6)]
 
 
 @pytest.mark.parametrize("location", ["/again", "//{host}/again", "http://{host}/again", "again"])
-async def test_redirects_without_end_are_given_up(
-    location: str, serve: Serve, finished: Finished, left: Left, tmp_path: Path
-) -> None:
+async def test_redirects_without_end_are_given_up(location: str, bench: Bench) -> None:
     async def lead_round(visit: Visit) -> None:
         await visit.answer(b"", 302, location=location.format(host=visit.headers["host"]))
 
-    server = await serve(lead_round)
+    server = await bench.serve(lead_round)
     with pytest.raises(DownloadError, match="more than 5 redirects"):
-        await finished(f"{server.url}/a").save(tmp_path / "a")
+        await bench.save(f"{server.url}/a")
     assert len(server.visits) == 6
-    assert left(tmp_path) == []
+    assert bench.left() == []
 
 
 @pytest.mark.parametrize(
@@ -69,55 +62,47 @@ async def test_redirects_without_end_are_given_up(
     ],
 )
 async def test_a_redirect_to_what_is_no_web_address_is_not_followed(
-    location: str, serve: Serve, finished: Finished, left: Left, tmp_path: Path
+    location: str, bench: Bench
 ) -> None:
-    server = await serve(lambda visit: visit.answer(b"", 302, location=location))
+    server = await bench.serve(lambda visit: visit.answer(b"", 302, location=location))
     with pytest.raises(DownloadError):
-        await finished(f"{server.url}/a").save(tmp_path / "a")
+        await bench.save(f"{server.url}/a")
     assert len(server.visits) == 1
-    assert left(tmp_path) == []
+    assert bench.left() == []
 
 
 @pytest.mark.parametrize("status", [300, 304, 305, 302])
-async def test_a_redirect_that_leads_nowhere_is_told_as_it_is(
-    status: int, serve: Serve, finished: Finished, tmp_path: Path
-) -> None:
-    server = await serve(lambda visit: visit.answer(b"", status))
+async def test_a_redirect_that_leads_nowhere_is_told_as_it_is(status: int, bench: Bench) -> None:
+    server = await bench.serve(lambda visit: visit.answer(b"", status))
     with pytest.raises(DownloadError, match=f"HTTP {status}"):
-        await finished(f"{server.url}/a").save(tmp_path / "a")
+        await bench.save(f"{server.url}/a")
     assert len(server.visits) == 1
 
 
-async def test_a_redirect_to_another_server_of_this_machine_is_not_followed(
-    serve: Serve, new_media: type[Media], finished: Finished, left: Left, tmp_path: Path
-) -> None:
-    other = await serve(new_media())
-    server = await serve(lambda visit: visit.answer(b"", 302, location=f"{other.url}/secret"))
+async def test_a_redirect_to_another_server_of_this_machine_is_not_followed(bench: Bench) -> None:
+    other = await bench.serve(bench.media())
+    server = await bench.serve(lambda visit: visit.answer(b"", 302, location=f"{other.url}/secret"))
     own = (("127.0.0.1", int(server.url.rpartition(":")[2])),)
     with pytest.raises(DownloadError, match="not on the public internet"):
-        await finished(f"{server.url}/a", allow_private=False, own=own).save(tmp_path / "a")
+        await bench.save(f"{server.url}/a", allow_private=False, own=own)
     assert (len(server.visits), other.connections) == (1, 0)
-    assert left(tmp_path) == []
+    assert bench.left() == []
 
 
-async def test_nothing_is_told_to_whom_a_redirect_leads(
-    serve: Serve, new_media: type[Media], finished: Finished, tmp_path: Path
-) -> None:
-    other = await serve(new_media())
+async def test_nothing_is_told_to_whom_a_redirect_leads(bench: Bench) -> None:
+    other = await bench.serve(bench.media())
     cookie = {"set_cookie": "session=canary; Path=/", "location": f"{other.url}/b"}
-    server = await serve(lambda visit: visit.answer(b"", 302, **cookie))
-    await finished(f"{server.url}/a?sig=canary").save(tmp_path / "a")
-    await finished(f"{server.url}/a?sig=canary").save(tmp_path / "a")
+    server = await bench.serve(lambda visit: visit.answer(b"", 302, **cookie))
+    await bench.save(f"{server.url}/a?sig=canary")
+    await bench.save(f"{server.url}/a?sig=canary")
     for visit in server.visits + other.visits:
         assert set(visit.header_names) == {"host", "accept", "accept-encoding", "user-agent"}
     for visit in other.visits:
         assert "canary" not in str(visit.headers) + visit.target
 
 
-async def test_a_download_that_goes_on_takes_the_whole_road_again(
-    serve: Serve, new_media: type[Media], content: bytes, finished: Finished, tmp_path: Path
-) -> None:
-    media = new_media()
+async def test_a_download_that_goes_on_takes_the_whole_road_again(bench: Bench) -> None:
+    media = bench.media()
 
     async def cut_once(visit: Visit) -> None:
         if visit.target == "/b":
@@ -126,10 +111,47 @@ async def test_a_download_that_goes_on_takes_the_whole_road_again(
         else:
             await visit.answer(b"", 302, location="/b")
 
-    server = await serve(cut_once)
-    assert (await finished(f"{server.url}/a").save(tmp_path / "a")).read_bytes() == content
+    server = await bench.serve(cut_once)
+    assert await bench.save(f"{server.url}/a") == bench.content
     assert [visit.target for visit in server.visits] == ["/a", "/b", "/a", "/b"]
     assert media.starts == [0, 400_000]
+
+
+async def reset(visit: Visit) -> None:
+    visit.reset()
+
+
+async def refuse(visit: Visit) -> None:
+    await visit.answer(b"", 500)
+
+
+async def lead_out(visit: Visit) -> None:
+    await visit.answer(b"", 302, location="ftp://example.com/?sig=canary")
+
+
+async def lead_on_here(visit: Visit) -> None:
+    await visit.answer(b"", 302, location="http://127.0.0.2:9/?sig=canary")
+
+
+async def talk_nonsense(visit: Visit) -> None:
+    await visit.send(b"canary\r\n\r\n")
+    await visit.close()
+
+
+@pytest.mark.parametrize("fault", [reset, refuse, lead_out, lead_on_here, talk_nonsense])
+async def test_neither_errors_nor_logs_show_what_opens_an_address(
+    fault: Callable[[Visit], Awaitable[None]], bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server = await bench.serve(fault)
+    with pytest.raises(DownloadError) as caught:
+        await bench.save(f"{server.url}/a?sig=canary")
+    error = caught.value
+    assert f"{server.url}/a " in str(error)
+    assert (error.__cause__, error.__context__) == (None, None)
+    said = [str(error), repr(error), str(error.__dict__), str(pickle.loads(pickle.dumps(error)))]
+    said += [record.getMessage() for record in caplog.records]
+    assert "canary" not in " ".join(said)
 
 
 def test_a_redirect_never_leads_from_https_to_http() -> None:

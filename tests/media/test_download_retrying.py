@@ -7,7 +7,6 @@ import copy
 import pickle
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,32 +16,23 @@ from akool_async.clock import ManualClock
 from akool_async.media.setback import MOST_REQUESTS, Patience, Setback
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Visit
-    from tests.media.conftest import Elapse, Finished, Left, Media
+    from tests.conftest import Visit
+    from tests.media.conftest import Bench, Elapse
 
 
 @pytest.mark.parametrize("status", [403, 404, 408, 425, 429, 500, 502, 503, 504])
-async def test_a_refusal_that_may_pass_is_waited_out(
-    status: int,
-    serve: Serve,
-    new_media: type[Media],
-    content: bytes,
-    finished: Finished,
-    tmp_path: Path,
-) -> None:
-    media = new_media()
+async def test_a_refusal_that_may_pass_is_waited_out(status: int, bench: Bench) -> None:
+    media = bench.media()
 
     async def refuse_twice(visit: Visit) -> None:
         await (media(visit) if len(server.visits) > 2 else visit.answer(b"no", status))
 
-    server = await serve(refuse_twice)
-    assert (await finished(f"{server.url}/a").save(tmp_path / "a")).read_bytes() == content
+    server = await bench.serve(refuse_twice)
+    assert await bench.save(f"{server.url}/a") == bench.content
 
 
-async def test_a_refusal_midway_costs_nothing_of_what_is_here(
-    serve: Serve, new_media: type[Media], content: bytes, finished: Finished, tmp_path: Path
-) -> None:
-    media = new_media()
+async def test_a_refusal_midway_costs_nothing_of_what_is_here(bench: Bench) -> None:
+    media = bench.media()
 
     async def refuse_midway(visit: Visit) -> None:
         if len(server.visits) == 2:
@@ -51,8 +41,8 @@ async def test_a_refusal_midway_costs_nothing_of_what_is_here(
             await media(visit, cut=None if media.starts else 500_000)
             await visit.close()
 
-    server = await serve(refuse_midway)
-    assert (await finished(f"{server.url}/a").save(tmp_path / "a")).read_bytes() == content
+    server = await bench.serve(refuse_midway)
+    assert await bench.save(f"{server.url}/a") == bench.content
     assert media.starts == [0, 500_000]
 
 
@@ -60,44 +50,37 @@ async def test_a_refusal_midway_costs_nothing_of_what_is_here(
     ("status", "requests"),
     [(403, 4), (404, 4), (500, 4), (503, 4), (429, 10), (410, 1), (400, 1), (401, 1), (204, 1)],
 )
-async def test_a_refusal_that_stays_is_given_up(
-    status: int, requests: int, serve: Serve, finished: Finished, left: Left, tmp_path: Path
-) -> None:
-    server = await serve(lambda visit: visit.answer(b"", status))
+async def test_a_refusal_that_stays_is_given_up(status: int, requests: int, bench: Bench) -> None:
+    server = await bench.serve(lambda visit: visit.answer(b"", status))
     with pytest.raises(DownloadError, match=f"HTTP {status}"):
-        await finished(f"{server.url}/a").save(tmp_path / "a")
+        await bench.save(f"{server.url}/a")
     assert len(server.visits) == requests
-    assert left(tmp_path) == []
+    assert bench.left() == []
 
 
 async def test_a_server_is_given_the_time_that_it_asks_for(
-    serve: Serve,
-    new_media: type[Media],
-    finished: Finished,
-    clock: ManualClock,
-    elapse: Elapse,
-    tmp_path: Path,
+    clock: ManualClock, elapse: Elapse, bench: Bench
 ) -> None:
-    media = new_media()
+    media = bench.media()
 
     async def refuse_once(visit: Visit) -> None:
         first = len(server.visits) == 1
         await (visit.answer(b"", 503, retry_after="20") if first else media(visit))
 
-    server = await serve(refuse_once)
-    saving = asyncio.create_task(finished(f"{server.url}/a", clock=clock).save(tmp_path / "a"))
+    server = await bench.serve(refuse_once)
+    saving = asyncio.create_task(
+        bench.result(f"{server.url}/a", clock=clock).save(bench.folder / "a")
+    )
     await elapse(clock, saving.done)
     await saving
     assert len(server.visits) == 2
     assert 20 <= clock.time() < 40
 
 
-async def test_a_server_that_asks_for_too_much_time_is_given_up(
-    serve: Serve, finished: Finished, tmp_path: Path
-) -> None:
-    server = await serve(lambda visit: visit.answer(b"", 429, retry_after="3600"))
+async def test_a_server_that_asks_for_too_much_time_is_given_up(bench: Bench) -> None:
+    server = await bench.serve(lambda visit: visit.answer(b"", 429, retry_after="3600"))
     with pytest.raises(DownloadError, match="HTTP 429"):
-        await finished(f"{server.url}/a").save(tmp_path / "a")
+        await bench.save(f"{server.url}/a")
     assert len(server.visits) == 1
 
 
@@ -125,35 +108,23 @@ async def trickle_headers(visit: Visit) -> None:
 
 @pytest.mark.parametrize("fault", [hang, trickle, trickle_headers])
 async def test_a_server_that_brings_next_to_nothing_is_given_up(
-    fault: Callable[[Visit], Awaitable[None]],
-    serve: Serve,
-    finished: Finished,
-    clock: ManualClock,
-    elapse: Elapse,
-    left: Left,
-    tmp_path: Path,
+    fault: Callable[[Visit], Awaitable[None]], clock: ManualClock, elapse: Elapse, bench: Bench
 ) -> None:
-    server = await serve(fault)
-    result = finished(f"{server.url}/a", clock=clock)
-    saving = asyncio.create_task(result.save(tmp_path / "a"))
+    server = await bench.serve(fault)
+    result = bench.result(f"{server.url}/a", clock=clock)
+    saving = asyncio.create_task(result.save(bench.folder / "a"))
     await elapse(clock, saving.done)
     with pytest.raises(DownloadError, match="took too long"):
         await saving
     assert len(server.visits) == 4
     assert 4 * 30 <= clock.time() < 4 * 30 + 60
-    assert left(tmp_path) == []
+    assert bench.left() == []
 
 
 async def test_a_server_that_hangs_midway_is_left_and_asked_for_the_rest(
-    serve: Serve,
-    new_media: type[Media],
-    content: bytes,
-    finished: Finished,
-    clock: ManualClock,
-    elapse: Elapse,
-    tmp_path: Path,
+    clock: ManualClock, elapse: Elapse, bench: Bench
 ) -> None:
-    media = new_media()
+    media = bench.media()
 
     async def hang_once(visit: Visit) -> None:
         first = not media.starts
@@ -161,55 +132,46 @@ async def test_a_server_that_hangs_midway_is_left_and_asked_for_the_rest(
         if first:
             await visit.hang()
 
-    server = await serve(hang_once)
-    result = finished(f"{server.url}/a", clock=clock)
-    saving = asyncio.create_task(result.save(tmp_path / "a"))
+    server = await bench.serve(hang_once)
+    result = bench.result(f"{server.url}/a", clock=clock)
+    saving = asyncio.create_task(result.save(bench.folder / "a"))
     await elapse(clock, saving.done)
-    assert (await saving).read_bytes() == content
+    assert (await saving).read_bytes() == bench.content
     assert media.starts == [0, 500_000]
 
 
 async def test_a_download_as_a_whole_has_an_end(
-    serve: Serve,
-    new_media: type[Media],
-    finished: Finished,
-    clock: ManualClock,
-    elapse: Elapse,
-    left: Left,
-    tmp_path: Path,
+    clock: ManualClock, elapse: Elapse, bench: Bench
 ) -> None:
-    media = new_media()
+    media = bench.media()
 
     async def cut_soon(visit: Visit) -> None:
         await media(visit, cut=100)
         await visit.close()
 
-    server = await serve(cut_soon)
+    server = await bench.serve(cut_soon)
     slow = Retry(initial=8.0, maximum=8.0)
-    result = finished(f"{server.url}/a", clock=clock, retry=slow, timeout=100.0)
-    saving = asyncio.create_task(result.save(tmp_path / "a"))
+    result = bench.result(f"{server.url}/a", clock=clock, retry=slow, timeout=100.0)
+    saving = asyncio.create_task(result.save(bench.folder / "a"))
     await elapse(clock, saving.done)
     with pytest.raises(DownloadError):
         await saving
     assert 50 < clock.time() < 110
     assert 10 < len(media.starts) < 100
-    assert left(tmp_path) == []
+    assert bench.left() == []
 
 
 async def test_a_caller_who_takes_time_is_not_the_server_s_fault(
-    serve: Serve,
-    new_media: type[Media],
-    content: bytes,
-    finished: Finished,
-    clock: ManualClock,
-    tmp_path: Path,
+    clock: ManualClock, bench: Bench
 ) -> None:
     async def think(received: int, total: int | None) -> None:
         await clock.advance(100.0)
 
-    server = await serve(new_media())
-    path = await finished(f"{server.url}/a", clock=clock).save(tmp_path / "a", progress=think)
-    assert path.read_bytes() == content
+    server = await bench.serve(bench.media())
+    path = await bench.result(f"{server.url}/a", clock=clock).save(
+        bench.folder / "a", progress=think
+    )
+    assert path.read_bytes() == bench.content
     assert len(server.visits) == 1
 
 
@@ -239,20 +201,15 @@ def test_a_download_that_always_gets_a_little_further_has_an_end_all_the_same() 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
 async def test_media_that_is_gone_after_its_time_has_expired(
-    status: int,
-    serve: Serve,
-    finished: Finished,
-    clock: ManualClock,
-    left: Left,
-    tmp_path: Path,
+    status: int, clock: ManualClock, bench: Bench
 ) -> None:
-    server = await serve(lambda visit: visit.answer(b"", status))
-    result = finished(f"{server.url}/a", clock=clock, accepted_at=clock.now(), token="akj1.x")
+    server = await bench.serve(lambda visit: visit.answer(b"", status))
+    result = bench.result(f"{server.url}/a", clock=clock, accepted_at=clock.now(), token="akj1.x")
     await clock.advance(timedelta(days=7).total_seconds())
     with pytest.raises(ResultExpired, match=f"2026-01-08 00:00 UTC.*HTTP {status}") as caught:
-        await result.save(tmp_path / "a")
+        await result.save(bench.folder / "a")
     assert len(server.visits) == 1
-    assert left(tmp_path) == []
+    assert bench.left() == []
     error = pickle.loads(pickle.dumps(caught.value))
     assert isinstance(error, JobError)
     assert (error.name, error.token, error.snapshot) == ("audio.tts", "akj1.x", result)
@@ -260,17 +217,12 @@ async def test_media_that_is_gone_after_its_time_has_expired(
 
 @pytest.mark.parametrize("status", [403, 404, 410])
 async def test_media_that_is_gone_before_its_time_is_a_failed_download(
-    status: int,
-    serve: Serve,
-    finished: Finished,
-    clock: ManualClock,
-    elapse: Elapse,
-    tmp_path: Path,
+    status: int, clock: ManualClock, elapse: Elapse, bench: Bench
 ) -> None:
-    server = await serve(lambda visit: visit.answer(b"", status))
-    result = finished(f"{server.url}/a", clock=clock, accepted_at=clock.now(), token="akj1.x")
+    server = await bench.serve(lambda visit: visit.answer(b"", status))
+    result = bench.result(f"{server.url}/a", clock=clock, accepted_at=clock.now(), token="akj1.x")
     await clock.advance(timedelta(days=6.9).total_seconds())
-    saving = asyncio.create_task(result.save(tmp_path / "a"))
+    saving = asyncio.create_task(result.save(bench.folder / "a"))
     await elapse(clock, saving.done)
     with pytest.raises(DownloadError, match=f"HTTP {status}") as caught:
         await saving
@@ -278,22 +230,15 @@ async def test_media_that_is_gone_before_its_time_is_a_failed_download(
 
 
 async def test_media_that_is_still_there_after_its_time_is_fetched(
-    serve: Serve,
-    new_media: type[Media],
-    content: bytes,
-    finished: Finished,
-    clock: ManualClock,
-    tmp_path: Path,
+    clock: ManualClock, bench: Bench
 ) -> None:
-    server = await serve(new_media())
-    result = finished(f"{server.url}/a", clock=clock, accepted_at=clock.now())
+    server = await bench.serve(bench.media())
+    result = bench.result(f"{server.url}/a", clock=clock, accepted_at=clock.now())
     await clock.advance(timedelta(days=30).total_seconds())
-    assert (await result.save(tmp_path / "a")).read_bytes() == content
+    assert (await result.save(bench.folder / "a")).read_bytes() == bench.content
 
 
-async def test_media_of_unknown_age_that_is_gone_is_a_failed_download(
-    serve: Serve, finished: Finished, tmp_path: Path
-) -> None:
-    server = await serve(lambda visit: visit.answer(b"", 410))
+async def test_media_of_unknown_age_that_is_gone_is_a_failed_download(bench: Bench) -> None:
+    server = await bench.serve(lambda visit: visit.answer(b"", 410))
     with pytest.raises(DownloadError):
-        await finished(f"{server.url}/a").save(tmp_path / "a")
+        await bench.save(f"{server.url}/a")

@@ -15,13 +15,13 @@ from aiohttp import web
 
 from akool_async import Akool, Backoff, Face, Limits, Retry
 from akool_async.clock import ManualClock
-from akool_async.endpoints import TTS
+from akool_async.endpoints import TTS, ContentType
 from akool_async.journal import Entry, Journal, State
 from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:
     from tests.conftest import Until
-    from tests.media.conftest import Elapse, Left
+    from tests.media.conftest import Bench, Elapse
 
 PHOTO = "https://example.com/photo.jpg"
 
@@ -55,9 +55,9 @@ async def fail(name: str, request: web.Request) -> web.Response | None:
 
 
 async def test_all_results_are_on_disk_once_the_client_is_closed(
-    quick: Simulator, left: Left, tmp_path: Path
+    quick: Simulator, bench: Bench
 ) -> None:
-    async with connect(quick, tmp_path / "out", limits=Limits(downloads=2)) as akool:
+    async with connect(quick, bench.folder / "out", limits=Limits(downloads=2)) as akool:
         jobs: list[Any] = [akool.audio.tts(input_text=f"{n}", voice_id="v") for n in range(8)]
         jobs += [
             akool.reage.image(target_image=[Face(PHOTO)], face_reage=10, modify_image=PHOTO)
@@ -65,16 +65,14 @@ async def test_all_results_are_on_disk_once_the_client_is_closed(
         ]
         results = await asyncio.gather(*jobs)
     names = [f"{result.id}{Path(result.url).suffix}" for result in results]
-    assert left(tmp_path / "out") == sorted(names)
+    assert bench.left(bench.folder / "out") == sorted(names)
     for result, name in zip(results, names, strict=True):
         media = quick.world.jobs[result.id].media()
-        assert (tmp_path / "out" / name).read_bytes() == media.content
+        assert (bench.folder / "out" / name).read_bytes() == media.content
     assert quick.requests["media"] == 16
 
 
-async def test_a_result_is_there_before_its_file_is(
-    quick: Simulator, left: Left, tmp_path: Path
-) -> None:
+async def test_a_result_is_there_before_its_file_is(quick: Simulator, bench: Bench) -> None:
     gate = asyncio.Event()
 
     async def hold(name: str, request: web.Request) -> None:
@@ -82,14 +80,14 @@ async def test_a_result_is_there_before_its_file_is(
             await gate.wait()
 
     quick.fault = hold
-    async with connect(quick, tmp_path) as akool:
+    async with connect(quick, bench.folder) as akool:
         result = await akool.audio.tts(input_text="Hello", voice_id="v")
-        assert left(tmp_path) == []
+        assert bench.left() == []
         gate.set()
-    assert left(tmp_path) == [f"{result.id}.wav"]
+    assert bench.left() == [f"{result.id}.wav"]
 
 
-async def test_saves_keep_to_the_lane_of_downloads(quick: Simulator, tmp_path: Path) -> None:
+async def test_saves_keep_to_the_lane_of_downloads(quick: Simulator, bench: Bench) -> None:
     running = most = 0
 
     async def count(name: str, request: web.Request) -> None:
@@ -101,28 +99,28 @@ async def test_saves_keep_to_the_lane_of_downloads(quick: Simulator, tmp_path: P
             running -= 1
 
     quick.fault = count
-    async with connect(quick, tmp_path, limits=Limits(downloads=3)) as akool:
+    async with connect(quick, bench.folder, limits=Limits(downloads=3)) as akool:
         jobs = [akool.audio.tts(input_text=f"{n}", voice_id="v") for n in range(12)]
         await asyncio.gather(*jobs)
     assert most == 3
 
 
 async def test_a_job_that_is_resumed_by_its_token_is_saved_too(
-    quick: Simulator, left: Left, tmp_path: Path
+    quick: Simulator, bench: Bench
 ) -> None:
     async with Akool(quick.api_key, base_url=quick.url) as other:
         token = (await other.audio.tts(input_text="Hello", voice_id="v").created()).token
-    async with connect(quick, tmp_path) as akool:
+    async with connect(quick, bench.folder) as akool:
         result = await akool.job(token)
-    assert left(tmp_path) == [f"{result.id}.wav"]
+    assert bench.left() == [f"{result.id}.wav"]
 
 
 async def test_results_without_media_are_left_in_peace(
-    quick: Simulator, left: Left, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    quick: Simulator, bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with connect(quick, tmp_path) as akool:
-        await akool.moderation.analyze(content="Hello")
-    assert left(tmp_path) == []
+    async with connect(quick, bench.folder) as akool:
+        await akool.moderation.analyze(type=ContentType.TEXT, content="Hello")
+    assert bench.left() == []
     assert quick.requests["media"] == 0
     assert not caplog.records
 
@@ -134,18 +132,17 @@ async def test_a_result_that_cannot_be_saved_is_tried_again_later(
     simulator: Simulator,
     clock: ManualClock,
     elapse: Elapse,
-    left: Left,
+    bench: Bench,
     caplog: pytest.LogCaptureFixture,
-    tmp_path: Path,
 ) -> None:
     simulator.fault = fail
-    async with connect(simulator, tmp_path, clock=clock) as akool:
+    async with connect(simulator, bench.folder, clock=clock) as akool:
         job = akool.audio.tts(input_text="Hello", voice_id="v")
         await elapse(clock, lambda: simulator.requests["media"] == 8)
         assert job.done()
         simulator.fault = None
-        await elapse(clock, lambda: left(tmp_path))
-    assert left(tmp_path) == [f"{job.id}.wav"]
+        await elapse(clock, bench.left)
+    assert bench.left() == [f"{job.id}.wav"]
     warnings = [record.getMessage() for record in caplog.records]
     assert len(warnings) >= 2
     for warning in warnings:
@@ -156,16 +153,15 @@ async def test_a_result_that_can_never_be_saved_is_given_up_by_name(
     simulator: Simulator,
     clock: ManualClock,
     elapse: Elapse,
-    left: Left,
+    bench: Bench,
     caplog: pytest.LogCaptureFixture,
-    tmp_path: Path,
 ) -> None:
     simulator.fault = fail
-    async with connect(simulator, tmp_path, clock=clock) as akool:
+    async with connect(simulator, bench.folder, clock=clock) as akool:
         job = akool.audio.tts(input_text="Hello", voice_id="v")
         await elapse(clock, lambda: any(each.levelno == logging.ERROR for each in caplog.records))
         result = job.result()
-    assert left(tmp_path) == []
+    assert bench.left() == []
     assert simulator.requests["media"] == 6 * 4
     message = caplog.records[-1].getMessage()
     assert message.startswith(f"the result of audio.tts {job.token} is not saved: ")
@@ -177,24 +173,23 @@ async def test_a_folder_that_cannot_be_written_is_told_in_the_log(
     simulator: Simulator,
     clock: ManualClock,
     elapse: Elapse,
+    bench: Bench,
     caplog: pytest.LogCaptureFixture,
-    tmp_path: Path,
 ) -> None:
-    (tmp_path / "file").touch()
-    async with connect(simulator, tmp_path / "file", clock=clock) as akool:
+    (bench.folder / "file").touch()
+    async with connect(simulator, bench.folder / "file", clock=clock) as akool:
         job = akool.audio.tts(input_text="Hello", voice_id="v")
         await elapse(clock, lambda: caplog.records)
-        (tmp_path / "file").unlink()
-        await elapse(clock, lambda: (tmp_path / "file" / f"{job.id}.wav").exists())
+        (bench.folder / "file").unlink()
+        await elapse(clock, (bench.folder / "file" / f"{job.id}.wav").exists)
     assert "File exists" in caplog.text or "Not a directory" in caplog.text
 
 
 async def test_closing_waits_for_saves_only_so_long_and_names_what_is_not_saved(
     quick: Simulator,
-    left: Left,
+    bench: Bench,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
 ) -> None:
     monkeypatch.setattr("akool_async.runtime._SAVING_TIME", 0.1)
 
@@ -203,24 +198,24 @@ async def test_closing_waits_for_saves_only_so_long_and_names_what_is_not_saved(
             await asyncio.Event().wait()
 
     quick.fault = hang
-    async with connect(quick, tmp_path, limits=Limits(downloads=1)) as akool:
+    async with connect(quick, bench.folder, limits=Limits(downloads=1)) as akool:
         jobs = [akool.audio.tts(input_text=f"{n}", voice_id="v") for n in range(3)]
         await asyncio.gather(*jobs)
-    assert left(tmp_path) == []
+    assert bench.left() == []
     for job in jobs:
         assert f"the result of audio.tts {job.token} is not saved" in caplog.text
     assert caplog.text.count("the client was closed first") == 3
 
 
 async def test_who_gives_up_closing_gives_up_the_saves(
-    quick: Simulator, left: Left, until: Until, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    quick: Simulator, bench: Bench, until: Until, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def hang(name: str, request: web.Request) -> None:
         if name == "media":
             await asyncio.Event().wait()
 
     quick.fault = hang
-    akool = connect(quick, tmp_path)
+    akool = connect(quick, bench.folder)
     job = akool.audio.tts(input_text="Hello", voice_id="v")
     await job
     await until(lambda: quick.requests["media"])
@@ -228,7 +223,7 @@ async def test_who_gives_up_closing_gives_up_the_saves(
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(closing, 0.05)
     assert job.token in caplog.text
-    assert left(tmp_path) == []
+    assert bench.left() == []
 
 
 SCRIPT = """
@@ -254,10 +249,10 @@ asyncio.run(main())
 
 
 def test_a_script_that_never_closes_its_client_is_told_what_was_not_saved(
-    tmp_path: Path, left: Left
+    bench: Bench,
 ) -> None:
     ran = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", SCRIPT, str(tmp_path)],
+        [sys.executable, "-X", "dev", "-W", "error", "-c", SCRIPT, str(bench.folder)],
         capture_output=True,
         text=True,
         check=True,
@@ -265,61 +260,64 @@ def test_a_script_that_never_closes_its_client_is_told_what_was_not_saved(
     )
     (said,) = ran.stderr.splitlines()
     assert f"{ran.stdout.strip()} is not saved: the client was closed first" in said
-    assert left(tmp_path) == []
+    assert bench.left() == []
 
 
 # With a journal
 
 
 async def test_the_journal_knows_where_each_result_was_saved(
-    quick: Simulator, tmp_path: Path
+    quick: Simulator, bench: Bench
 ) -> None:
-    async with connect(quick, tmp_path / "out", journal=tmp_path / "jobs.sqlite") as akool:
+    async with connect(quick, bench.folder / "out", journal=bench.folder / "jobs.sqlite") as akool:
         jobs = [akool.submit(TTS(input_text=f"{n}", voice_id="v"), key=f"{n}") for n in range(3)]
         jobs.append(akool.audio.tts(input_text="no key", voice_id="v"))
         await asyncio.gather(*jobs)
-    paths = {entry.id: entry.saved for entry in entries(tmp_path / "jobs.sqlite")}
-    assert paths == {job.id: str(tmp_path / "out" / f"{job.id}.wav") for job in jobs}
+    paths = {entry.id: entry.saved for entry in entries(bench.folder / "jobs.sqlite")}
+    assert paths == {job.id: str(bench.folder / "out" / f"{job.id}.wav") for job in jobs}
 
 
-async def test_what_was_saved_is_not_fetched_again(
-    quick: Simulator, left: Left, tmp_path: Path
-) -> None:
+async def test_what_was_saved_is_not_fetched_again(quick: Simulator, bench: Bench) -> None:
     for _ in range(2):
-        async with connect(quick, tmp_path / "out", journal=tmp_path / "jobs.sqlite") as akool:
+        async with connect(
+            quick, bench.folder / "out", journal=bench.folder / "jobs.sqlite"
+        ) as akool:
             await akool.submit(TTS(input_text="Hello", voice_id="v"), key="one")
             assert [job async for job in akool.recover()] == []
     assert quick.requests["media"] == 1
-    assert len(left(tmp_path / "out")) == 1
+    assert len(bench.left(bench.folder / "out")) == 1
 
 
 @pytest.mark.parametrize("recovered", [True, False], ids=["recover()", "the same key"])
 async def test_what_was_complete_and_not_saved_is_saved_after_a_crash(
     recovered: bool,  # noqa: FBT001
     quick: Simulator,
-    left: Left,
+    bench: Bench,
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
 ) -> None:
     monkeypatch.setattr("akool_async.runtime._SAVING_TIME", 0.05)
-    journal, request = tmp_path / "jobs.sqlite", TTS(input_text="Hello", voice_id="v")
+    journal, request = bench.folder / "jobs.sqlite", TTS(input_text="Hello", voice_id="v")
     quick.fault = fail
-    async with connect(quick, tmp_path / "out", journal=journal) as akool:
+    async with connect(quick, bench.folder / "out", journal=journal) as akool:
         await akool.submit(request, key="one")
     (entry,) = entries(journal)
-    assert (entry.state, entry.saved, left(tmp_path / "out")) == (State.COMPLETED, None, [])
+    assert (entry.state, entry.saved, bench.left(bench.folder / "out")) == (
+        State.COMPLETED,
+        None,
+        [],
+    )
 
     monkeypatch.undo()
     quick.fault = None
-    async with connect(quick, tmp_path / "out", journal=journal) as akool:
+    async with connect(quick, bench.folder / "out", journal=journal) as akool:
         if recovered:
             assert [job async for job in akool.recover()] == []
             assert [job async for job in akool.recover()] == []
         else:
             await akool.submit(request, key="one")
     (entry,) = entries(journal)
-    assert entry.saved == str(tmp_path / "out" / f"{entry.id}.wav")
-    assert left(tmp_path / "out") == [f"{entry.id}.wav"]
+    assert entry.saved == str(bench.folder / "out" / f"{entry.id}.wav")
+    assert bench.left(bench.folder / "out") == [f"{entry.id}.wav"]
     assert quick.requests["audio.tts"] == 1
 
 
@@ -327,17 +325,17 @@ async def test_what_expired_before_it_was_saved_is_written_down_as_that(
     simulator: Simulator,
     clock: ManualClock,
     elapse: Elapse,
+    bench: Bench,
     caplog: pytest.LogCaptureFixture,
-    tmp_path: Path,
 ) -> None:
-    journal, request = tmp_path / "jobs.sqlite", TTS(input_text="Hello", voice_id="v")
+    journal, request = bench.folder / "jobs.sqlite", TTS(input_text="Hello", voice_id="v")
     async with Akool(
         simulator.api_key, base_url=simulator.url, journal=journal, clock=clock
     ) as akool:
         job = akool.submit(request, key="one")
         await elapse(clock, job.done)
     await clock.advance(8 * 24 * 3600)
-    async with connect(simulator, tmp_path / "out", journal=journal, clock=clock) as akool:
+    async with connect(simulator, bench.folder / "out", journal=journal, clock=clock) as akool:
         assert [job async for job in akool.recover()] == []
         await elapse(clock, lambda: caplog.records)
     (entry,) = entries(journal)

@@ -388,6 +388,13 @@ def test_without_akool_s_time_the_receipt_s_counts() -> None:
     assert Faceswap(id=ID).linked(OneDownload(), CREATED).expires_at == CREATED + timedelta(days=7)
 
 
+def test_media_of_another_lifetime_expires_after_that() -> None:
+    class Fleeting(Faceswap):
+        lifetime = timedelta(hours=1)
+
+    assert Fleeting(id=ID, created_at=CREATED).expires_at == CREATED + timedelta(hours=1)
+
+
 def test_the_link_to_the_client_is_no_part_of_the_value() -> None:
     plain = finished("https://example.com/a")
     linked = plain.linked(SessionDownloader(), CREATED)
@@ -407,3 +414,10 @@ def test_any_number_of_milliseconds_is_a_time_or_nothing(value: int) -> None:
         assert moment.tzinfo is UTC
         assert abs(moment.timestamp() * 1000 - value) < 1
     assert (moment is None) or value > 0
+
+
+@given(st.integers(min_value=250_000_000_000_000, max_value=253_402_300_799_999))
+def test_a_creation_near_the_end_of_all_dates_is_taken_for_none(value: int) -> None:
+    result = Audio(id=ID, status=Status.COMPLETED, create_time=value)
+    assert result.expires_at is None
+    assert result.linked(OneDownload(), CREATED).expires_at == CREATED + result.lifetime

@@ -1,0 +1,141 @@
+"""`akool journal`: what a journal remembers, and decisions about what nobody knows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import click
+
+from akool_async.cli.display import fields_of, show_fields, show_json, show_rows
+from akool_async.journal import Entry, Journal, State
+from akool_async.restoring import reference_of
+from akool_async.token import is_id, write
+from akool_async.value import Value
+
+_DAY = 24 * 3600.0
+
+
+@click.group("journal")
+def command() -> None:
+    """Look into a journal, and decide about creates whose outcome nobody knows.
+
+    The journal is the file that `Akool(journal=...)` was given. One process at a time uses
+    it: stop the program that does, first.
+    """
+
+
+def _file(function: Any) -> Any:
+    return click.option(
+        "--file",
+        "path",
+        envvar="AKOOL_JOURNAL",
+        required=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="The journal; else AKOOL_JOURNAL.",
+    )(function)
+
+
+@command.command("list")
+@_file
+@click.option(
+    "--state", type=click.Choice([each.value for each in State]), help="Only rows in this state."
+)
+@click.option("--unfinished", is_flag=True, help="Only rows of which something is to come.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(path: Path, state: str | None, *, unfinished: bool, as_json: bool) -> None:
+    """List the jobs of a journal."""
+    with _opened(path) as journal:
+        chosen = journal.entries(State(state) if state else None)
+        rows = [_row(entry) for entry in (journal.unfinished() if unfinished else chosen)]
+    if as_json:
+        show_json(rows)
+    elif rows:
+        show_rows(rows)
+    unknown = sum(row.state in {State.INTENT, State.UNKNOWN} for row in rows)
+    if unknown and not as_json:
+        click.echo(f"\n{unknown} may have been created: `akool journal resolve` decides.", err=True)
+
+
+@command.command("resolve")
+@click.argument("row")
+@_file
+@click.option("--accept", metavar="ID", help="It was created, and this is its id.")
+@click.option("--job-id", metavar="ID", help="With --accept: the id that cancelling takes.")
+@click.option("--resend", is_flag=True, help="It was not created: its key may be sent again.")
+@click.option("--abandon", is_flag=True, help="Nobody looks for it any more.")
+def resolve(
+    row: str, path: Path, accept: str | None, job_id: str | None, *, resend: bool, abandon: bool
+) -> None:
+    """Decide what became of ROW: its key, or #N for row number N.
+
+    Look at the account first: --resend pays again for what was created after all.
+    """
+    if (accept is not None) + resend + abandon != 1:
+        raise click.UsageError("exactly one of --accept, --resend and --abandon must be given")
+    for option, value in (("--accept", accept), ("--job-id", job_id)):
+        if value is not None and not is_id(value):
+            raise click.BadParameter("is no id", param_hint=option)
+    number = row.removeprefix("#")
+    key: str | int = int(number) if row.startswith("#") and number.isdecimal() else row
+    with _opened(path) as journal:
+        entry = journal.resolve(key, accept=accept, job_id=job_id, resend=resend, abandon=abandon)
+    show_fields(fields_of(_row(entry)))
+
+
+@command.command("compact")
+@_file
+@click.option("--days", type=click.FloatRange(min=0), default=30.0, show_default=True)
+def compact(path: Path, days: float) -> None:
+    """Empty requests and results of jobs that ended so many DAYS ago.
+
+    What remains tells that a key was used, for which request, and how it ended.
+    """
+    with _opened(path) as journal:
+        count = anyio.run(journal.compact, time.time() - days * _DAY)
+    click.echo(f"{count} rows emptied")
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[Journal]:
+    journal = Journal(path)
+    try:
+        yield journal
+    finally:
+        journal.close_now()
+
+
+class Row(Value):
+    """What is shown of an entry."""
+
+    row: str
+    key: str | None
+    operation: str
+    state: str
+    attempt: int
+    changed: datetime
+    id: str | None
+    saved: str | None
+    reason: str
+    token: str | None
+
+
+def _row(entry: Entry) -> Row:
+    reference = reference_of(entry)
+    return Row(
+        row=f"#{entry.number}",
+        key=entry.key,
+        operation=entry.name,
+        state=entry.state.value,
+        attempt=entry.attempt,
+        changed=datetime.fromtimestamp(entry.updated_at, UTC).replace(microsecond=0),
+        id=entry.id,
+        saved=entry.saved,
+        reason=entry.reason,
+        token=None if reference is None else write(reference),
+    )

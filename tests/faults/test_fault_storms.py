@@ -1,0 +1,536 @@
+"""Many clients' worth of trouble: outages, sick families, refusals for frequency."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+
+from akool_async import (
+    Akool,
+    Backoff,
+    Face,
+    InvalidInput,
+    JobTimeout,
+    Limits,
+    NotFound,
+    RateLimited,
+    ReplyError,
+    Retry,
+    Timeout,
+)
+from akool_async.breaker import Breaker
+from akool_async.clock import ManualClock
+from akool_async.endpoints import TTS, ImageReage
+from akool_async.pace import Budget, Pace
+from akool_async.simulator import Simulator
+
+if TYPE_CHECKING:
+    from tests.faults.conftest import Call, Connect, Documented, Elapse, Scripted
+
+PHOTO = "https://photos.example/photo.png"
+
+
+def speech(number: object = 0) -> TTS:
+    return TTS(input_text=f"text {number}", voice_id="voice")
+
+
+def reage(years: int = 10) -> ImageReage:
+    return ImageReage(target_image=[Face(PHOTO)], face_reage=years, modify_image=PHOTO)
+
+
+def refusal(status: int = 200, **fields: str) -> web.Response:
+    """Return a refusal for frequency."""
+    headers = {name.replace("_", "-"): value for name, value in fields.items()}
+    return web.json_response({"code": 1005, "msg": "Frequent operation"}, status=status, headers=headers)
+
+
+Answer = Callable[[str, web.Request], Awaitable[web.StreamResponse | None]]
+
+
+def answering(choose: Callable[[str], web.StreamResponse | None]) -> Answer:
+    """Turn a choice by endpoint into what a simulator takes."""
+
+    async def answer(name: str, _request: web.Request) -> web.StreamResponse | None:
+        return choose(name)
+
+    return answer
+
+
+# An outage, and what comes after it
+
+
+class Log:
+    """When looks arrived, by family; and an outage that can be switched on."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.times: dict[str, list[float]] = {"audio.get": [], "faceswap.results": []}
+        self.outage = False
+        self._clock = clock
+
+    async def __call__(self, name: str, _request: web.Request) -> web.StreamResponse | None:
+        """Note a look; drop it during the outage."""
+        if name in self.times:
+            self.times[name].append(self._clock.time())
+            if self.outage:
+                raise ConnectionResetError
+        return None
+
+    def between(self, start: float, end: float, name: str) -> int:
+        """Return how many looks a family sent."""
+        return sum(start <= each < end for each in self.times[name])
+
+    def peak(self, start: float, end: float, name: str) -> int:
+        """Return the most looks of a family in any one second."""
+        seconds = Counter(math.floor(each) for each in self.times[name] if start <= each < end)
+        return max(seconds.values(), default=0)
+
+
+async def test_an_outage_gets_a_few_probes_and_its_end_no_stampede(
+    clock: ManualClock, connect: Connect
+) -> None:
+    async with Simulator(clock=clock, pace=1000, omit_rate=0, instant_audio_rate=0) as simulator:
+        log = simulator.fault = Log(clock)
+        akool = connect(simulator.url, clock=clock, backoff=Backoff(), api_key=simulator.api_key)
+        async with akool:
+            requests = [speech(n) for n in range(100)], [reage() for _ in range(100)]
+            jobs = [akool.submit(request) for each in requests for request in each]
+            await asyncio.gather(*[job.created() for job in jobs])
+            engine = akool._runtime("looking").engine
+
+            async def run(until: float) -> None:
+                while clock.time() < until:
+                    await clock.advance(0.25)
+                    n=0
+                    while engine._looks:  # real sockets need real turns of the loop
+                        await asyncio.sleep(0.0005)
+                        n+=1
+                        if n>2000: print(clock.time(), [t.get_coro().cr_frame for t in engine._looks], [t.get_stack() for t in engine._looks]); raise SystemError
+
+            await run(40.0)
+            log.outage = True
+            await run(70.0)
+            log.outage = False
+            await run(110.0)
+            assert not any(job.done() for job in jobs)
+    for name in log.times:
+        before, after = log.peak(20, 40, name), log.peak(70, 110, name)
+        # aiohttp sends a read once more where a used connection was dropped.
+        assert log.between(42, 70, name) <= 2 * 8
+        assert after <= max(2 * before, 5)
+        assert log.between(100, 110, name) >= log.between(30, 40, name) / 3  # it is back
+
+
+@pytest.fixture
+def breaker(clock: ManualClock) -> Iterator[Breaker]:
+    """Return a breaker that knows two families."""
+    made = Breaker(clock)
+    made.join("audio", lambda: None)
+    made.join("video", lambda: None)
+    yield made
+
+
+async def sent(breaker: Breaker, clock: ManualClock, seconds: float, *, well: bool) -> list[float]:
+    """Send looks of one family as fast as it may, for some seconds; return when."""
+    times: list[float] = []
+    end = clock.time() + seconds
+    while clock.time() < end and len(times) < 10_000:
+        pause = breaker.wait("audio")
+        if pause > 0:
+            await clock.advance(pause)
+            continue
+        times.append(clock.time())
+        (breaker.answered if well else breaker.failed)("audio")
+        if not well:
+            await clock.advance(0.001)
+    return times
+
+
+async def test_a_sick_family_gets_probes_at_growing_intervals(
+    breaker: Breaker, clock: ManualClock
+) -> None:
+    times = await sent(breaker, clock, 60.0, well=False)
+    probes = times[3:]  # three failures make it sick
+    assert 8 <= len(probes) <= 16
+    gaps = [later - earlier for earlier, later in zip(probes, probes[1:], strict=False)]
+    assert gaps[0] < 1.1 < gaps[-1] <= 10.0
+    assert breaker.wait("video") == 0.0
+
+
+async def test_a_family_that_recovers_begins_slowly_and_is_free_in_the_end(
+    breaker: Breaker, clock: ManualClock
+) -> None:
+    await sent(breaker, clock, 30.0, well=False)
+    await clock.advance(10.0)
+    began = clock.time()
+    times = await sent(breaker, clock, 60.0, well=True)
+    first = [each - began for each in times if each < began + 2.0]
+    assert 8 <= len(first) <= 13
+    assert len([each for each in times if each < began + 10.0]) < 200
+    await clock.advance(60.0)
+    assert [breaker.wait("audio") for _ in range(3)][1:] == [0.0, 0.0]
+
+
+async def test_the_first_family_that_recovers_lets_the_others_try_at_once(
+    clock: ManualClock,
+) -> None:
+    woken: list[str] = []
+    breaker = Breaker(clock)
+    for family in ("audio", "video", "image"):
+        breaker.join(family, lambda family=family: woken.append(family))  # type: ignore[misc]
+    for _ in range(5):
+        for family in ("audio", "video"):
+            while breaker.wait(family) > 0:
+                await clock.advance(1.0)
+            breaker.failed(family)
+    assert breaker.wait("video") > 0
+    breaker.answered("audio")
+    assert woken == ["video"]
+    assert breaker.wait("video") == 0.0
+
+
+# One that is sick delays no other
+
+
+async def hang(_name: str, _request: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(60)
+    return web.Response()
+
+
+async def drop(_name: str, _request: web.Request) -> web.StreamResponse:
+    raise ConnectionResetError
+
+
+async def page(_name: str, _request: web.Request) -> web.StreamResponse:
+    return web.Response(text="<html>sick</html>", status=502)
+
+
+@pytest.mark.parametrize("sickness", [hang, drop, page])
+async def test_a_sick_family_delays_no_other(
+    sickness: Answer, clock: ManualClock, connect: Connect, elapse: Elapse
+) -> None:
+    async def fault(name: str, request: web.Request) -> web.StreamResponse | None:
+        return await sickness(name, request) if name == "audio.get" else None
+
+    async with Simulator(clock=clock, omit_rate=0, instant_audio_rate=0) as simulator:
+        simulator.fault = fault
+        async with connect(
+            simulator.url, clock=clock, api_key=simulator.api_key, backoff=Backoff()
+        ) as akool:
+            sick = [akool.submit(speech(n)) for n in range(40)]
+            await asyncio.gather(*[job.created() for job in sick])
+            await clock.advance(30.0)
+            well = [akool.submit(reage(n)) for n in range(20)]
+            await asyncio.gather(*[job.created() for job in well])
+            began = clock.time()
+            await elapse(clock, lambda: all(job.done() for job in well))
+            assert clock.time() - began < 30
+            assert not any(job.done() for job in sick)
+
+
+async def test_an_id_whose_look_hangs_delays_no_other(clock: ManualClock, connect: Connect, elapse: Elapse) -> None:
+    async with Simulator(clock=clock, omit_rate=0, instant_audio_rate=0) as simulator:
+        sick_id = ""
+
+        async def fault(name: str, request: web.Request) -> web.StreamResponse | None:
+            if request.query.get("audio_model_id") == sick_id:
+                return await hang(name, request)
+            return None
+
+        simulator.fault = fault
+        async with connect(simulator.url, clock=clock, api_key=simulator.api_key) as akool:
+            sick = await akool.submit(speech()).created()
+            sick_id = sick.id or ""
+            well = [akool.submit(speech(n)) for n in range(40)]
+            await elapse(clock, lambda: all(job.done() for job in well))
+            assert not sick.done()
+
+
+async def test_two_creates_that_are_answered_with_one_id_both_end(
+    speech: Documented, scripted: Scripted, connect: Connect
+) -> None:
+    server = await scripted(speech.answer)
+    async with connect(server.url) as akool:
+        jobs = [akool.submit(speech.request) for _ in range(3)]
+        results = await asyncio.gather(*jobs)
+        assert {result.id for result in results} == {speech.id}
+        twins = [akool.submit(speech.request, timeout=seconds) for seconds in (0.05, 60)]
+        server.application = lambda call: call.say(
+            speech.created if call.method == "POST" else speech.pending
+        )
+        with pytest.raises(JobTimeout):
+            await twins[0]
+        server.application = speech.answer
+        await twins[1]
+        server.application = lambda call: call.say(speech.created)
+        for _ in range(2):
+            await akool.submit(speech.request).created()  # these end with the client
+
+
+# Refusals for frequency
+
+
+@pytest.mark.parametrize(
+    "refuse", [refusal, lambda: refusal(429), lambda: web.Response(status=429)]
+)
+async def test_creates_that_are_refused_slow_down_creates_alone_and_recover(
+    refuse: Callable[[], web.Response],
+    clock: ManualClock,
+    connect: Connect,
+    elapse: Elapse,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    times: list[float] = []
+    refused: list[float] = []
+
+    def choose(name: str) -> web.StreamResponse | None:
+        if name != "audio.tts":
+            return None
+        now = clock.time()
+        if sum(each > now - 1.0 for each in times) >= 5:  # five a second
+            refused.append(now)
+            return refuse()
+        times.append(now)
+        return None
+
+    async with Simulator(clock=clock, instant_audio_rate=1.0) as simulator:
+        simulator.fault = answering(choose)
+        async with connect(
+            simulator.url, clock=clock, api_key=simulator.api_key, retry=Retry()
+        ) as akool:
+            jobs = [akool.submit(speech(n)) for n in range(100)]
+            await elapse(clock, lambda: all(job.done() for job in jobs), step=0.1)
+            assert all(job.exception() is None for job in jobs)
+            slow = akool.metrics
+            await clock.advance(300)
+            assert akool.metrics.creates_per_second == math.inf
+    assert len(times) == 100
+    assert 43 <= len(refused) <= 80  # 48 at once are the first to learn of it
+    assert clock.time() - 300 < 45  # 20 seconds is the least
+    assert slow.refusals == len(refused)
+    assert slow.creates_per_second < 6
+    assert slow.reads_per_second == math.inf
+    assert [record.message for record in caplog.records] == [
+        "the server asks for fewer creates; slowing down"
+    ]
+
+
+async def test_reads_that_are_refused_slow_down_reads_alone(
+    clock: ManualClock, connect: Connect, elapse: Elapse, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = 20
+
+    def choose(name: str) -> web.StreamResponse | None:
+        nonlocal left
+        if name == "audio.get" and left > 0:
+            left -= 1
+            return refusal()
+        return None
+
+    async with Simulator(clock=clock, omit_rate=0, instant_audio_rate=0) as simulator:
+        simulator.fault = answering(choose)
+        async with connect(simulator.url, clock=clock, api_key=simulator.api_key) as akool:
+            jobs = [akool.submit(speech(n)) for n in range(20)]
+            await elapse(clock, lambda: left == 0)
+            assert akool.metrics.reads_per_second < math.inf
+            assert akool.metrics.creates_per_second == math.inf
+            await elapse(clock, lambda: all(job.done() for job in jobs))
+            assert all(job.exception() is None for job in jobs)
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("name", ["audio.tts", "audio.get"])
+async def test_retry_after_holds_back_everybody_for_as_long_as_it_says(
+    name: str, clock: ManualClock, connect: Connect, elapse: Elapse
+) -> None:
+    seen: list[float] = []
+
+    def choose(asked: str) -> web.StreamResponse | None:
+        if asked == name:
+            seen.append(clock.time())
+            return refusal(429, Retry_After="40") if len(seen) == 1 else None
+        return None
+
+    async with Simulator(clock=clock, omit_rate=0, instant_audio_rate=0) as simulator:
+        simulator.fault = answering(choose)
+        limits = Limits(creates=1, polls=1)
+        async with connect(
+            simulator.url, clock=clock, api_key=simulator.api_key, limits=limits
+        ) as akool:
+            jobs = [akool.submit(speech(n)) for n in range(5)]
+            await elapse(clock, lambda: all(job.done() for job in jobs))
+            assert all(job.exception() is None for job in jobs)
+    assert len(seen) >= 6
+    assert seen[1] - seen[0] >= 40
+
+
+async def test_a_retry_after_beyond_the_cap_ends_a_create_and_holds_the_others_for_the_cap(
+    clock: ManualClock, connect: Connect, elapse: Elapse
+) -> None:
+    seen: list[float] = []
+
+    def choose(asked: str) -> web.StreamResponse | None:
+        if asked == "audio.tts":
+            seen.append(clock.time())
+            return refusal(429, Retry_After="3600") if len(seen) == 1 else None
+        return None
+
+    async with Simulator(clock=clock, omit_rate=0, instant_audio_rate=1.0) as simulator:
+        simulator.fault = answering(choose)
+        async with connect(
+            simulator.url, clock=clock, api_key=simulator.api_key, limits=Limits(creates=1)
+        ) as akool:
+            first, second = akool.submit(speech(1)), akool.submit(speech(2))
+            await elapse(clock, second.done)
+            with pytest.raises(RateLimited) as caught:
+                await first
+            await second
+    assert caught.value.retry_after == 3600
+    assert 120 <= seen[1] - seen[0] < 130
+
+
+async def test_a_pace_is_cut_once_for_all_that_was_sent_before_it(clock: ManualClock) -> None:
+    pace = Pace("requests", clock)
+    turns = [await pace.turn() for _ in range(50)]
+    for turn in turns:
+        pace.refused(turn)
+    assert pace.limit == pytest.approx(0.7 * 50 / 5)
+    waiting = [asyncio.create_task(pace.turn()) for _ in range(3)]
+    await clock.advance(2.0)
+    times = [task.result() for task in waiting]
+    assert times == pytest.approx([1 / 7, 2 / 7, 3 / 7], rel=0.05)
+    pace.refused(times[-1])
+    assert pace.limit == pytest.approx(7, rel=0.1)  # it was sent too soon to tell
+    await clock.advance(10.0)
+    pace.refused(await pace.turn())
+    assert pace.limit < 1.0 < pace.limit * 10
+
+
+async def test_one_early_refusal_does_not_bring_a_client_to_a_halt(clock: ManualClock) -> None:
+    pace = Pace("requests", clock)
+    pace.refused(await pace.turn())
+    assert pace.limit == pytest.approx(0.7)
+
+
+async def test_who_gives_up_waiting_for_a_turn_holds_up_nobody(clock: ManualClock) -> None:
+    pace = Pace("requests", clock)
+    pace.refused(await pace.turn(), hold=10.0)
+    waiting = [asyncio.create_task(pace.turn()) for _ in range(3)]
+    await clock.advance(1.0)
+    for task in waiting[:2]:
+        task.cancel()
+    await clock.advance(10.0)
+    assert waiting[2].result() == pytest.approx(10.0)
+
+
+# A storm of retries
+
+
+async def test_a_budget_stops_a_storm_of_retries(
+    clock: ManualClock, connect: Connect, scripted: Scripted, elapse: Elapse
+) -> None:
+    async def sick(call: Call) -> None:
+        await call.answer(502, b"<html>")
+
+    server = await scripted(sick)
+    async with connect(server.url, clock=clock, retry=Retry(attempts=10)) as akool:
+        calls = [asyncio.create_task(akool.account.credit()) for _ in range(200)]
+        await elapse(clock, lambda: all(call.done() for call in calls))
+        assert all(isinstance(call.exception(), ReplyError) for call in calls)
+    assert server.count("GET") == 200 + 500 // 14
+
+
+def test_a_budget_is_earned_back_by_what_succeeds() -> None:
+    budget = Budget(size=28, cost=14)
+    assert [budget.spend() for _ in range(3)] == [True, True, False]
+    for _ in range(14):
+        budget.give_back(retried=False)
+    assert [budget.spend() for _ in range(2)] == [True, False]
+    budget.give_back(retried=True)
+    assert budget.spend()
+    for _ in range(100):
+        budget.give_back(retried=True)
+    assert budget.left == 28
+
+
+# Time
+
+
+class LeapingClock(ManualClock):
+    """A clock whose date is set while its seconds go on."""
+
+    leap = timedelta()
+
+    def now(self) -> datetime:
+        """Return the date that somebody has set."""
+        return super().now() + self.leap
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+async def test_a_date_that_is_set_ends_no_job_and_keeps_none(
+    days: int, connect: Connect, elapse: Elapse
+) -> None:
+    clock = LeapingClock()
+    async with Simulator(clock=ManualClock(), omit_rate=0, instant_audio_rate=0) as simulator:
+        async with connect(simulator.url, clock=clock, api_key=simulator.api_key) as akool:
+            job = await akool.submit(speech(), timeout=100).created()
+            clock.leap = timedelta(days=days)
+            await clock.advance(99)
+            assert not job.done()
+            await elapse(clock, job.done)
+            assert isinstance(job.exception(), JobTimeout)
+            assert clock.time() < 103
+
+
+@pytest.mark.parametrize("value", [None, 0, -1, math.inf, math.nan, "60"])
+def test_a_request_without_an_end_is_refused(value: Any) -> None:
+    for field, make in (
+        ("total", lambda: Akool("k", timeout=value)),
+        ("total", lambda: Timeout(total=value)),
+        ("connect", lambda: Timeout(connect=value)),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            make()
+        assert caught.value.field == field
+
+
+def test_no_default_is_without_an_end() -> None:
+    akool = Akool("k")
+    assert akool._timeout_of("audio.tts") == 4 * 3600
+    assert Timeout() == Timeout(total=60.0, connect=10.0)
+
+
+@pytest.mark.parametrize("number", [1008, 1014])
+async def test_a_young_job_may_be_unknown_for_a_while_and_an_older_one_not(
+    number: int,
+    of_each_family: Documented,
+    clock: ManualClock,
+    scripted: Scripted,
+    connect: Connect,
+    elapse: Elapse,
+) -> None:
+    async def answer(call: Call) -> None:
+        if call.method == "POST":
+            await of_each_family.answer(call)
+        else:
+            await call.say({"code": number, "msg": "no such thing"}, 404)
+
+    server = await scripted(answer)
+    slowly = Backoff(initial=1.0, maximum=4.0)
+    async with connect(server.url, clock=clock, backoff=slowly) as akool:
+        job = akool.submit(of_each_family.request)
+        await job.created()
+        await elapse(clock, lambda: clock.time() >= 29)
+        assert not job.done()
+        await elapse(clock, job.done)
+        assert clock.time() < 40
+        with pytest.raises(NotFound) as caught:
+            await job
+        assert caught.value.token == job.token

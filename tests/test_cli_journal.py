@@ -1,0 +1,132 @@
+"""`akool journal`: rows told, and decisions about what nobody knows written down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from akool_async import Akool
+from akool_async.endpoints import TTS
+from akool_async.errors import CreateOutcomeUnknown
+from akool_async.journal import Journal, State, fingerprint
+from akool_async.simulator import Simulator
+
+SPEECH = TTS(input_text="hello", voice_id="v")
+PAYLOAD = fingerprint("audio.tts", SPEECH.to_wire())
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """A journal with a speech that was about to be sent when its process died."""
+    path = tmp_path / "jobs.sqlite"
+    opened = Journal(path)
+    asyncio.run(opened.intend("audio.tts", b"{}", PAYLOAD, key="row-1"))
+    opened.close_now()
+    return path
+
+
+def akool(*arguments: str, journal: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "akool_async.cli", "journal", *arguments],
+        env=os.environ | {"AKOOL_JOURNAL": str(journal)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def state_of(journal: Path) -> State:
+    opened = Journal(journal)
+    entry = opened.find("row-1")
+    opened.close_now()
+    assert entry is not None
+    return entry.state
+
+
+def test_rows_are_listed_and_those_in_doubt_are_pointed_out(journal: Path) -> None:
+    listed = akool("list", journal=journal)
+    assert listed.returncode == 0
+    assert "row-1" in listed.stdout
+    assert "intent" in listed.stdout
+    assert "1 may have been created" in listed.stderr
+
+
+def test_rows_are_listed_as_json_by_state(journal: Path) -> None:
+    rows = json.loads(akool("list", "--json", "--state", "intent", journal=journal).stdout)
+    assert [(row["row"], row["key"], row["operation"]) for row in rows] == [
+        ("#1", "row-1", "audio.tts")
+    ]
+    assert json.loads(akool("list", "--json", "--state", "created", journal=journal).stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "decision", "state"),
+    [
+        ("row-1", ["--accept", "65f8017f56559aa67f0ecde7"], State.CREATED),
+        ("#1", ["--resend"], State.REFUSED),
+        ("row-1", ["--abandon"], State.ABANDONED),
+    ],
+)
+def test_a_decision_is_written_down(
+    journal: Path, row: str, decision: list[str], state: State
+) -> None:
+    assert akool("resolve", row, *decision, journal=journal).returncode == 0
+    assert state_of(journal) is state
+
+
+def test_an_accepted_row_has_a_token(journal: Path) -> None:
+    resolved = akool("resolve", "row-1", "--accept", "65f8017f56559aa67f0ecde7", journal=journal)
+    assert "akj1." in resolved.stdout
+
+
+@pytest.mark.parametrize(
+    "wrong", [[], ["--resend", "--abandon"], ["--accept", "two,ids"], ["--accept", ""]]
+)
+def test_a_wrong_decision_changes_nothing(journal: Path, wrong: list[str]) -> None:
+    refused = akool("resolve", "row-1", *wrong, journal=journal)
+    assert refused.returncode == 2
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert state_of(journal) is State.INTENT
+
+
+def test_what_is_known_cannot_be_decided_again(journal: Path) -> None:
+    assert akool("resolve", "row-1", "--abandon", journal=journal).returncode == 0
+    again = akool("resolve", "row-1", "--resend", journal=journal)
+    assert again.returncode == 1
+    assert state_of(journal) is State.ABANDONED
+
+
+def test_a_journal_in_use_is_said_to_be(journal: Path) -> None:
+    opened = Journal(journal)
+    try:
+        busy = akool("list", journal=journal)
+    finally:
+        opened.close_now()
+    assert busy.returncode == 1
+    assert "another process" in busy.stderr
+
+
+def test_old_rows_are_emptied(journal: Path) -> None:
+    akool("resolve", "row-1", "--abandon", journal=journal)
+    assert akool("compact", "--days", "0", journal=journal).stdout == "1 rows emptied\n"
+
+
+async def test_a_row_in_doubt_is_sent_only_after_the_decision(journal: Path) -> None:
+    async with Simulator(pace=0.05) as simulator:
+        settings: Any = {"base_url": simulator.url, "api_key": simulator.api_key}
+        async with Akool(**settings, journal=journal) as client:
+            with pytest.raises(CreateOutcomeUnknown):
+                await client.submit(SPEECH, key="row-1")
+        assert simulator.world.creates.total() == 0
+        await asyncio.to_thread(akool, "resolve", "row-1", "--resend", journal=journal)
+        async with Akool(**settings, journal=journal) as client:
+            assert (await client.submit(SPEECH, key="row-1")).url
+        assert simulator.world.creates.total() == 1
