@@ -194,8 +194,9 @@ async def test_a_server_of_smaller_pages_is_read_to_its_count(opened: Any) -> No
 
 @pytest.mark.parametrize("count", [0, 3, 12, 24, 26, 30, 1000])
 async def test_a_wrong_count_is_no_trap(count: int, opened: Any) -> None:
-    akool, _shelf = await opened(25, count=count)
+    akool, shelf = await opened(25, count=count)
     assert ids([each async for each in akool.streaming.sessions(size=10)]) == [*range(25)]
+    assert len(shelf.asked) == (3 if count < 25 else 4)
 
 
 async def test_a_row_that_cannot_be_read_is_not_the_end_of_the_list(opened: Any) -> None:
@@ -203,6 +204,12 @@ async def test_a_row_that_cannot_be_read_is_not_the_end_of_the_list(opened: Any)
     listed = numbers([each async for each in akool.avatar.list(size=10)])
     assert listed == [number for number in range(25) if number not in {3, 14}]
     assert len(shelf.asked) == 3
+
+
+async def test_a_row_that_cannot_be_read_counts(opened: Any) -> None:
+    akool, shelf = await opened(20, count=20, sick=frozenset({3, 14}))
+    assert len([each async for each in akool.streaming.avatars(size=10)]) == 18
+    assert len(shelf.asked) == 2
 
 
 async def test_a_page_that_nothing_can_be_read_of_is_passed_over(opened: Any) -> None:

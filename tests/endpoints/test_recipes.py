@@ -143,12 +143,12 @@ async def test_a_swap_finds_pairs_and_swaps(
 async def test_a_target_that_is_named_as_a_video_is_one(
     target: str, quick: Simulator, akool: Akool, watcher: Watcher
 ) -> None:
-    job = akool.faceswap.swap(source=SOURCE, target=target)
+    job = akool.faceswap.swap(source=SOURCE, target=target, face_enhance=True, webhook_url=WEBHOOK)
     assert (await job).status is Status.COMPLETED
     assert watcher.names[-1] == job.name == "faceswap.video"
     (sent,) = requests(quick)
     assert isinstance(sent, VideoFaceswap)
-    assert sent.modify_video == target
+    assert (sent.modify_video, sent.face_enhance, sent.webhook_url) == (target, True, WEBHOOK)
 
 
 @pytest.mark.parametrize("target", [TARGET, "https://media.example/mp4", "https://mp4.example"])

@@ -91,7 +91,9 @@ async def test_a_download_cancelled_at_any_step_leaves_all_or_nothing(
     await until(lambda: descriptors() <= open_before)
 
 
-async def test_a_timeout_of_anyio_ends_a_download_and_leaves_nothing(bench: Bench) -> None:
+async def test_a_scope_of_anyio_ends_a_download_and_leaves_nothing(
+    bench: Bench, until: Until
+) -> None:
     media = bench.media()
 
     async def hang_midway(visit: Visit) -> None:
@@ -99,17 +101,9 @@ async def test_a_timeout_of_anyio_ends_a_download_and_leaves_nothing(bench: Benc
         await visit.hang()
 
     server = await bench.serve(hang_midway)
-    reached = asyncio.Event()
-
-    async def tell(received: int, total: int | None) -> None:
-        if received == 500_000:
-            reached.set()
-
     async with anyio.create_task_group() as group:
-        save = bench.result(f"{server.url}/a").save
-        group.start_soon(lambda: save(bench.folder / "a", progress=tell))
-        await reached.wait()
-        assert bench.left() != []
+        group.start_soon(bench.save, f"{server.url}/a")
+        await until(bench.left)
         group.cancel_scope.cancel()
     assert bench.left() == []
 
