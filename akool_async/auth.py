@@ -95,7 +95,7 @@ class Credentials:
                 "a token is exchanged for a client id and secret: give client_id= and"
                 " client_secret=, or set AKOOL_CLIENT_ID and AKOOL_CLIENT_SECRET"
             )
-        return self.client_id, str(self.client_secret)  # a plain one, as encoders want it
+        return self.client_id, self.client_secret
 
 
 def find_credentials(

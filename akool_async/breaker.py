@@ -76,7 +76,7 @@ class Breaker:
         """Return the seconds between two looks of a family that recovers."""
         assert family.recovered_at is not None
         doublings = (self._clock.time() - family.recovered_at) / _DOUBLING
-        rate = _FIRST_RATE * 2.0 ** min(doublings, 32)
+        rate: float = _FIRST_RATE * 2.0 ** min(doublings, 32)
         if rate >= _FREE_RATE:
             family.recovered_at = None
         return 1 / rate

@@ -144,6 +144,8 @@ class Client:
         return Ledger(Journal(self._journal))
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_hosts"):  # a traceback shows a client that a setting stopped
+            return f"<{type(self).__name__}, not made>"
         return f"<{type(self).__name__} {self._hosts['api']}, {self._credentials.kind}>"
 
     async def __aenter__(self) -> Self:
@@ -192,7 +194,19 @@ class Client:
         if isinstance(endpoint, Operation):
             raise TypeError(f"{endpoint.label} starts a job: use akool.submit()")
         endpoint = endpoint.filled_in(lambda: self._credentials.pair)
-        return await self._runtime(endpoint.label).exchange.send(endpoint)
+        runtime = self._runtime(endpoint.label)
+        reply = await runtime.exchange.send(endpoint)
+        return cast("T", self._with_links(reply, runtime.downloader))
+
+    def _with_links(self, reply: Any, downloader: SessionDownloader) -> Any:
+        """Give results that were looked up what those of jobs have."""
+        if isinstance(reply, tuple):
+            return tuple(self._with_links(each, downloader) for each in cast("Any", reply))
+        if not isinstance(reply, Result):
+            return reply
+        linked = reply.linked(downloader, None)
+        vars(linked)["executor"] = self
+        return linked
 
     def submit(
         self,
@@ -592,7 +606,7 @@ class Runtime:
         self.exchange = exchange
         self.engine = engine
         self.saver = saver
-        self._downloader = downloader
+        self.downloader = downloader
         self.closed = False
         # The loop finishes asynchronous generators before it ends, so a client that is
         # never closed, in a script's asyncio.run(), still leaves nothing open.
@@ -612,7 +626,7 @@ class Runtime:
         self.closed = True
         async with AsyncExitStack() as rest:
             rest.push_async_callback(self.exchange.close)
-            rest.push_async_callback(self._downloader.close)
+            rest.push_async_callback(self.downloader.close)
             if self.saver is not None:  # once more, for who is cancelled on the way there
                 rest.push_async_callback(self.saver.close, 0.0)
             await self.engine.close(grace)

@@ -149,7 +149,7 @@ class AiohttpTransport:
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         proxy = self._proxies.get(base)
-        for_proxy = {} if proxy is None else proxy.headers
+        for_proxy: Mapping[str, str] = {} if proxy is None else proxy.headers
         if proxy is not None and base.startswith("http:"):
             headers |= for_proxy  # it reads the request itself; else it sees no more than CONNECT
         async with self._session.request(

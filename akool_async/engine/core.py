@@ -171,8 +171,10 @@ class Engine:
     async def cancel(self, flight: Flight[Any]) -> bool:
         """Cancel a job; say whether that is how it ended."""
         if flight.phase is Phase.QUEUED:
-            await self._stop_preparing(flight)
-            self._land(flight, flight.error(JobCancelled, "cancelled before it was sent"))
+            try:
+                await self._stop_preparing(flight)
+            finally:  # nobody else ends it, should this wait itself be cancelled
+                self._land(flight, flight.error(JobCancelled, "cancelled before it was sent"))
         await flight.accepted()
         if not flight.ended:
             await self._ask_to_cancel(flight)

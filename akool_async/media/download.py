@@ -215,12 +215,11 @@ class Download:
 
     def _go_on(self, headers: Mapping[str, str]) -> int:
         """Check that a partial reply goes on where the file is; return where it shall end."""
-        known, span, length = self._known, span_of(headers), length_of(headers)
+        known, span = self._known, span_of(headers)
         if (
             known is None
             or span is None
             or span.first != self._part.received
-            or length not in {None, span.last + 1 - span.first}
             or (known.total and span.total and known.total != span.total)
             or known.etag != etag_of(headers)
             or _modified(headers) not in {None, known.modified}
@@ -278,7 +277,7 @@ class Download:
         assert self._known is not None
         known, received = self._known, self._part.received
         if end not in {None, received} or received > (known.total or received):
-            raise self._anew("more came than was announced")
+            raise self._anew("what came is not what was announced")
         if received < (known.total or 0):
             raise Setback(f"only {received} of {known.total} bytes came")
         if not vouched and known.validator is not None and self._doubted != received:

@@ -226,7 +226,7 @@ async def test_a_key_needs_a_journal(quick: Simulator, connect: Connect) -> None
     assert quick.requests.total() == 0
 
 
-# Candidates: what does not hold yet
+# Taken up again, and cancelled
 
 
 async def test_recovered_steps_and_the_recipe_resubmitted_are_one_payment(

@@ -6,6 +6,7 @@ import asyncio
 import json
 import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -336,6 +337,18 @@ async def test_there_are_four_pictures_and_no_more(
     assert quick.requests["image.refine"] == 0
 
 
+async def test_an_image_that_was_looked_up_is_refined_and_saved_like_any_other(
+    akool: Akool, tmp_path: Path
+) -> None:
+    image = await akool.image.generate(prompt="a red fox")
+    looked_up = await akool.image.get(id=image.id)
+    assert (await looked_up.upscale(2)).op_button == "U2"
+    assert (await looked_up.save(tmp_path)).exists()
+    aged = await akool.reage.photo(PHOTO)
+    (row,) = await akool.faceswap.results(ids=[aged.id])
+    assert (await row.save(tmp_path)).exists()
+
+
 async def test_an_image_without_a_client_says_what_to_use(akool: Akool) -> None:
     image = await akool.image.generate(prompt="a red fox")
     travelled: Image = pickle.loads(pickle.dumps(image))
@@ -558,6 +571,22 @@ async def test_a_step_at_akool_goes_on_though_its_recipe_is_cancelled(
     assert isinstance(job.exception(), JobCancelled)
     await akool.account.credit()
     assert quick.world.creates == {"audio.tts": 1}
+
+
+async def test_giving_up_on_cancelling_leaves_no_recipe_without_an_end(
+    quick: Simulator, akool: Akool, watcher: Watcher, gate: asyncio.Event, until: Until
+) -> None:
+    watcher.hold("audio.tts", gate)
+    job = speaking(akool)
+    await until(lambda: quick.requests["audio.tts"])
+    cancelling = asyncio.create_task(job.cancel())
+    await asyncio.sleep(0)
+    cancelling.cancel()
+    await asyncio.wait([cancelling])
+    gate.set()
+    await until(job.done)
+    assert isinstance(job.exception(), JobCancelled)
+    await until(lambda: quick.world.creates == {"audio.tts": 1})
 
 
 async def test_a_recipe_is_cancelled_once_however_often_it_is_asked(

@@ -195,7 +195,7 @@ def noted(path: Path, *states: State, accept: str | None = None, **decision: boo
             result = done if state is State.COMPLETED else None
             await journal.note(number, state, reason="so it was", result=result, **accepted)  # type: ignore[arg-type]
         if accept or decision:
-            journal.resolve("k", accept=accept, **decision)
+            journal.resolve("k", accept=accept, **decision)  # type: ignore[arg-type]
 
     asyncio.run(write())
     journal.close_now()

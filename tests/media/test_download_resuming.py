@@ -150,6 +150,7 @@ async def test_a_file_that_changes_midway_is_the_new_one_in_the_end(bench: Bench
         {"content_range": "bytes 500000-999998/1000000"},
         {"content_range": "pages 500000-999999/1000000"},
         {"content_range": "nonsense"},
+        {"content_length": "400000"},
         {"content_range": ""},
         {"content_encoding": "gzip"},
     ],

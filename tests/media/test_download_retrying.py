@@ -77,11 +77,16 @@ async def test_a_server_is_given_the_time_that_it_asks_for(
     assert 20 <= clock.time() < 40
 
 
-async def test_a_server_that_asks_for_too_much_time_is_given_up(bench: Bench) -> None:
-    server = await bench.serve(lambda visit: visit.answer(b"", 429, retry_after="3600"))
+async def test_a_server_that_asks_for_too_much_time_is_given_up(
+    bench: Bench, clock: ManualClock, elapse: Elapse
+) -> None:
+    server = await bench.serve(lambda visit: visit.answer(b"", 429, retry_after="121"))
+    saving = asyncio.create_task(bench.save(f"{server.url}/a", clock=clock))
+    await elapse(clock, saving.done)
     with pytest.raises(DownloadError, match="HTTP 429"):
-        await bench.save(f"{server.url}/a")
+        await saving
     assert len(server.visits) == 1
+    assert clock.time() < 121
 
 
 # Time
@@ -159,6 +164,19 @@ async def test_a_download_as_a_whole_has_an_end(
     assert 50 < clock.time() < 110
     assert 10 < len(media.starts) < 100
     assert bench.left() == []
+
+
+async def test_a_request_that_may_take_its_time_ends_with_the_download(
+    bench: Bench, clock: ManualClock, elapse: Elapse
+) -> None:
+    server = await bench.serve(hang)
+    patient = {"clock": clock, "slowest": 0.0, "timeout": 100.0}
+    saving = asyncio.create_task(bench.save(f"{server.url}/a", **patient))
+    await elapse(clock, saving.done)
+    with pytest.raises(DownloadError, match="took too long"):
+        await saving
+    assert 100 <= clock.time() < 110
+    assert len(server.visits) == 1
 
 
 async def test_a_caller_who_takes_time_is_not_the_server_s_fault(

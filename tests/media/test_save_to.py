@@ -105,6 +105,23 @@ async def test_saves_keep_to_the_lane_of_downloads(quick: Simulator, bench: Benc
     assert most == 3
 
 
+async def test_results_that_wait_to_be_saved_cost_no_task(quick: Simulator, bench: Bench) -> None:
+    gate = asyncio.Event()
+
+    async def hold(name: str, request: web.Request) -> None:
+        if name == "media":
+            await gate.wait()
+
+    quick.fault = hold
+    async with connect(quick, bench.folder, limits=Limits(downloads=2)) as akool:
+        jobs = [akool.audio.tts(input_text=f"{n}", voice_id="v") for n in range(30)]
+        await asyncio.gather(*jobs)
+        names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
+        gate.set()
+    assert sum(name.startswith("Saver.") for name in names) == 2
+    assert len(bench.left()) == 30
+
+
 async def test_a_job_that_is_resumed_by_its_token_is_saved_too(
     quick: Simulator, bench: Bench
 ) -> None:

@@ -1,0 +1,390 @@
+"""A canary among the credentials: looked for wherever a secret could come out."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import pickle
+import traceback
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from akool_async import (
+    Akool,
+    AkoolError,
+    AuthenticationError,
+    CreateOutcomeUnknown,
+    InvalidInput,
+    MissingCredentials,
+    Retry,
+    Status,
+    Timeout,
+)
+from akool_async.endpoints import TTS, GetToken
+
+if TYPE_CHECKING:
+    from tests.faults.conftest import Act, Call, Connect, Documented, FaultServer, Scripted
+
+CANARY = "canary-"
+KEY, SECRET, TOKEN, WORD = (f"{CANARY}{kind}-0123456789" for kind in ("key", "secret", "token", "word"))
+TESTS = str(Path(__file__).parents[1])
+REQUEST = TTS(input_text="Hello", voice_id="voice")
+
+CREDENTIALS: Mapping[str, Mapping[str, Any]] = {
+    "api key": {"api_key": KEY},
+    "token": {"token": TOKEN},
+    "pair": {"client_id": "the-id", "client_secret": SECRET},
+    "all": {"api_key": KEY, "token": TOKEN, "client_id": "the-id", "client_secret": SECRET},
+}
+
+every_credential = pytest.mark.parametrize("credential", CREDENTIALS.values(), ids=CREDENTIALS)
+
+
+def shown(error: BaseException) -> str:
+    """Return all that an error shows: its texts, its fields, its frames with their locals.
+
+    The frames of the tests, which know the canary, are left out.
+    """
+    parts = [repr(error), str(error), repr(vars(error)), *traceback.format_exception(error)]
+    chain: list[BaseException | None] = [error]
+    for each in chain:
+        if each is None:
+            continue
+        report = traceback.TracebackException.from_exception(each, capture_locals=True)
+        parts += [
+            f"{frame.name}: {name} = {value}"
+            for frame in report.stack
+            if not frame.filename.startswith(TESTS)
+            for name, value in (frame.locals or {}).items()
+        ]
+        chain += [each.__cause__, each.__context__]
+    return "\n".join(parts)
+
+
+def mentions(text: str) -> list[str]:
+    """Return the lines that hold a canary."""
+    return [line for line in text.splitlines() if CANARY in line]
+
+
+@pytest.fixture(autouse=True)
+async def all_that_is_logged() -> AsyncIterator[Callable[[], str]]:
+    """Log everything there is, in debug mode; fail a test whose log holds a canary."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(name)s %(message)s %(args)s"))
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)  # noqa: FBT003
+    loop.slow_callback_duration = 0.002
+    yield stream.getvalue
+    root.removeHandler(handler)
+    root.setLevel(level)
+    assert mentions(stream.getvalue()) == []
+
+
+def echo(status: int) -> Act:
+    """Answer with a page that repeats the request's headers and body, as some servers do."""
+
+    async def act(call: Call) -> None:
+        lines = [f"{name}: {value}" for name, value in call.headers.items()]
+        page = "<pre>" + "\n".join([*lines, call.body.decode()]) + "</pre>"
+        await call.answer(status, page.encode())
+
+    return act
+
+
+def refusing(number: int) -> Act:
+    """Answer with an envelope whose sentence repeats the credential."""
+
+    async def act(call: Call) -> None:
+        sent = [call.headers.get(name, "") for name in ("x-api-key", "authorization")]
+        await call.say({"code": number, "msg": f"not you: {sent} {call.body.decode()}"})
+
+    return act
+
+
+async def reset(call: Call) -> None:
+    """Drop the connection."""
+    call.reset()
+
+
+async def hang(call: Call) -> None:
+    """Never answer."""
+    await call.hang()
+
+
+async def cut(call: Call) -> None:
+    """End in the middle of a body that repeats the credential."""
+    said = repr(call.headers).encode()
+    await call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + said)
+
+
+async def strange(call: Call) -> None:
+    """Repeat the credential in a header that is no header."""
+    await call.send(b"HTTP/1.1 200 OK\r\n" + repr(call.headers).encode() + b"\r\n\r\n")
+
+
+TROUBLE: Mapping[str, Act] = {
+    **{f"page {status}": echo(status) for status in (200, 302, 401, 403, 404, 413, 429, 500, 503)},
+    **{f"code {number}": refusing(number) for number in (1003, 1005, 1006, 1101, 1205, 4711)},
+    "reset": reset,
+    "hang": hang,
+    "cut": cut,
+    "strange": strange,
+}
+
+
+async def failures(akool: Akool) -> list[BaseException]:
+    """Do what can be done; return what went wrong."""
+    outcomes = await asyncio.gather(
+        akool.submit(REQUEST),
+        akool.account.credit(),
+        akool.faceswap.results(ids=["a"]),
+        akool.faceswap.cancel(job_ids=["a"]),
+        *([akool.account.token()] if akool._credentials.client_secret else []),
+        return_exceptions=True,
+    )
+    return [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+
+
+@every_credential
+@pytest.mark.parametrize("trouble", TROUBLE)
+async def test_no_error_shows_a_credential(
+    trouble: str, credential: Mapping[str, Any], scripted: Scripted, connect: Connect
+) -> None:
+    async def answer(call: Call) -> None:
+        pair = "client_id" in credential and "token" not in credential
+        if pair and call.target.endswith("getToken") and len(server.calls) == 1:
+            await call.say({"code": 1000, "token": TOKEN})
+        else:
+            await TROUBLE[trouble](call)
+
+    server = await scripted(answer)
+    once = Retry(attempts=2, throttled_attempts=2, initial=0.0, throttled=0.0)
+    hasty = Timeout(total=0.1 if trouble == "hang" else 5.0)
+    async with connect(server.url, retry=once, timeout=hasty, **credential) as akool:
+        errors = await failures(akool)
+    assert len(errors) >= 4
+    for error in errors:
+        assert isinstance(error, AkoolError)
+        assert mentions(shown(error)) == []
+        assert CANARY.encode() not in pickle.dumps(error)
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@every_credential
+async def test_no_task_that_is_cancelled_shows_a_credential(
+    credential: Mapping[str, Any], scripted: Scripted, connect: Connect
+) -> None:
+    async def answer(call: Call) -> None:
+        if call.target.endswith("getToken"):
+            await call.say({"code": 1000, "token": TOKEN})
+        else:
+            await call.hang()
+
+    server = await scripted(answer)
+    word = f"http://me:{WORD}@"
+    for settings in ({}, {"proxy": server.url.replace("http://", word)}):
+        async with connect(server.url, **credential, **settings) as akool:
+            before = len(server.calls)
+            calls = [
+                asyncio.create_task(akool.account.credit()),
+                asyncio.create_task(akool.faceswap.cancel(job_ids=["a"])),
+            ]
+            while sum(not c.target.endswith("getToken") for c in server.calls[before:]) < 2:
+                await asyncio.sleep(0.001)
+            for call in calls:
+                assert mentions(repr(call.get_stack())) == []
+                call.cancel()
+            for call in calls:
+                with pytest.raises(asyncio.CancelledError) as caught:
+                    await call
+                assert mentions(shown(caught.value)) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"api_key": f"{KEY}\n"},
+        {"token": f"{TOKEN} x"},
+        {"client_secret": SECRET},
+        {"client_id": "i", "client_secret": f"{SECRET}\x00"},
+        {"api_key": KEY, "max_concurrency": 0},
+        {"api_key": KEY, "timeout": None},
+        {"api_key": KEY, "proxy": f"socks://me:{WORD}@host"},
+        {"api_key": KEY, "proxy": f"http://me:{WORD}@host:x"},
+        {"api_key": KEY, "base_url": f"https://me:{WORD}@host"},
+        {"api_key": KEY, "proxy": f"http://me:{WORD}@host", "max_concurrency": 0},
+    ],
+)
+def test_no_setting_that_is_refused_shows_a_credential(settings: dict[str, Any]) -> None:
+    with pytest.raises((InvalidInput, MissingCredentials)) as caught:
+        Akool(**settings)
+    # An address with a password in it is shown by the frames that it was passed to, as it is.
+    lines = [line for line in mentions(shown(caught.value)) if "url = " not in line]
+    assert lines == []
+    assert CANARY not in str(caught.value)
+
+
+def test_no_variable_that_is_refused_shows_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variables in (
+        {"AKOOL_CLIENT_SECRET": SECRET},
+        {"AKOOL_API_KEY": f"{KEY}\n"},
+        {"AKOOL_CLIENT_ID": "i", "AKOOL_CLIENT_SECRET": f"{SECRET}\n"},
+    ):
+        with monkeypatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            with pytest.raises((InvalidInput, MissingCredentials)) as caught:
+                Akool()
+            assert mentions(shown(caught.value)) == []
+
+
+def reachable(root: object, depth: int = 7) -> Iterator[object]:
+    """Yield what can be reached from an object through the package's own objects."""
+    seen: set[int] = set()
+    layer = [root]
+    for _ in range(depth):
+        following: list[object] = []
+        for each in layer:
+            if id(each) in seen:
+                continue
+            seen.add(id(each))
+            yield each
+            following += parts_of(each)
+        layer = following
+
+
+def parts_of(each: object) -> list[object]:
+    """Return the parts of a container, or of an object of the package."""
+    if isinstance(each, Mapping):
+        return [*each.keys(), *each.values()]
+    if isinstance(each, list | tuple | set | frozenset):
+        return list(each)
+    if not type(each).__module__.startswith("akool_async"):
+        return []
+    slots = [name for cls in type(each).__mro__ for name in getattr(cls, "__slots__", ())]
+    names = {*slots, *getattr(each, "__dict__", {})}
+    return [getattr(each, name) for name in names if hasattr(each, name)]
+
+
+@every_credential
+async def test_no_object_shows_a_credential(
+    credential: Mapping[str, Any], speech: Documented, scripted: Scripted, connect: Connect
+) -> None:
+    async def answer(call: Call) -> None:
+        if call.target.endswith("getToken"):
+            await call.say({"code": 1000, "token": TOKEN})
+        else:
+            await speech.answer(call)
+
+    server = await scripted(answer)
+    async with connect(server.url, **credential) as akool:
+        job = akool.submit(speech.request)
+        result = await job
+        roots: list[object] = [akool, job, result]
+        if "client_secret" in credential:
+            roots.append(GetToken().filled_in(lambda: akool._credentials.pair))
+        objects = [each for root in roots for each in reachable(root)]
+        assert len(objects) > 200
+        for each in objects:
+            assert mentions(repr(each)) == []
+            if type(each).__module__.startswith("akool_async") and not isinstance(each, str):
+                assert mentions(str(each)) == []
+        assert CANARY not in job.token
+        for each in (result, job.receipt, job.request):
+            assert CANARY.encode() not in pickle.dumps(each)
+        assert CANARY not in repr(akool.metrics)
+    for each in (akool, akool._credentials):
+        with pytest.raises(TypeError):
+            pickle.dumps(each)
+
+
+@every_credential
+async def test_no_journal_holds_a_credential(
+    credential: Mapping[str, Any],
+    tmp_path: Path,
+    speech: Documented,
+    scripted: Scripted,
+    connect: Connect,
+) -> None:
+    faults = [refusing(1003), refusing(1205), echo(500), reset]
+
+    async def answer(call: Call) -> None:
+        if call.target.endswith("getToken"):
+            await call.say({"code": 1000, "token": TOKEN})
+        elif call.method == "POST" and faults:
+            await faults.pop(0)(call)
+        else:
+            # A reply that repeats the credential in what becomes the result.
+            document = speech.completed if call.method == "GET" else speech.created
+            sent = call.headers.get("x-api-key") or call.headers["authorization"]
+            await call.say({**document, "data": {**document["data"], "input_text": sent}})
+
+    server = await scripted(answer)
+    path = tmp_path / "jobs.sqlite"
+    async with connect(server.url, journal=path, **credential) as akool:
+        for _ in range(6):
+            await asyncio.gather(akool.submit(speech.request), return_exceptions=True)
+        for file in tmp_path.iterdir():
+            assert CANARY.encode() not in file.read_bytes()
+    assert CANARY.encode() not in path.read_bytes()
+    assert b"completed" in path.read_bytes()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@every_credential
+async def test_no_other_place_hears_of_a_credential(
+    credential: Mapping[str, Any],
+    status: int,
+    speech: Documented,
+    scripted: Scripted,
+    connect: Connect,
+) -> None:
+    elsewhere = await scripted(lambda call: call.answer(200, b"{}"))
+
+    async def answer(call: Call) -> None:
+        if call.target.endswith("getToken"):
+            await call.say({"code": 1000, "token": TOKEN})
+        elif call.method == "GET" and server.count("GET") > 2:
+            await speech.answer(call)
+        elif call.method == "POST" and server.count("POST") > 3:
+            await speech.answer(call)
+        else:
+            await call.answer(status, b"", location=f"{elsewhere.url}{call.target}")
+
+    server: FaultServer = await scripted(answer)
+    async with connect(server.url, **credential) as akool:
+        with pytest.raises(CreateOutcomeUnknown):
+            await akool.submit(speech.request)
+        while server.count("POST") < 3:  # the commands that may be repeated are not either
+            with pytest.raises(AkoolError):
+                await akool.faceswap.delete(ids=["a"])
+        assert (await akool.submit(speech.request)).status is Status.COMPLETED
+    assert elsewhere.connections == 0
+
+
+async def test_a_credential_goes_in_one_header_alone(scripted: Scripted, connect: Connect) -> None:
+    server = await scripted(lambda call: call.say({"code": 1000, "data": {"credit": 1}}))
+    async with connect(server.url, **CREDENTIALS["all"]) as akool:
+        await akool.account.credit()
+    (call,) = server.calls
+    assert [name for name, value in call.headers.items() if CANARY in value] == ["x-api-key"]
+    assert CANARY not in call.target
+
+
+async def test_a_refused_token_is_told_without_it(scripted: Scripted, connect: Connect) -> None:
+    server = await scripted(refusing(1101))
+    async with connect(server.url, token=TOKEN) as akool:
+        with pytest.raises(AuthenticationError) as caught:
+            await akool.account.credit()
+    assert "***" in caught.value.msg
+
+
