@@ -3,6 +3,9 @@
 A download goes on where a connection broke off, as long as the server can tell that the
 file is still the same. It connects to public addresses only, on sessions that hold no
 secret, and in a lane of its own.
+
+While it runs, a file is called `.NAME.XXXXXXXX.part`. Whatever ends the download removes it;
+only a process that is killed leaves it behind, and then it may be deleted.
 """
 
 from __future__ import annotations

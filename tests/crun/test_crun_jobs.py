@@ -142,7 +142,7 @@ async def test_a_detection_remembers_the_picture_that_its_swap_must_name(
         job = crun.detect_faces(image_url=PHOTO)
         found = await job
         assert found.image_url == PHOTO
-        assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 - our own bytes
+        assert pickle.loads(pickle.dumps(found)) == found
         assert (await connect_and_resume(connect, quick_crun, job.token)).image_url == ""
 
 

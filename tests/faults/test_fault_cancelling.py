@@ -12,7 +12,7 @@ import contextlib
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,6 +20,9 @@ from akool_async import Akool, Backoff, Retry
 from akool_async.endpoints import TTS
 from akool_async.journal import Entry, Journal, State
 from akool_async.simulator import Simulator
+
+if TYPE_CHECKING:
+    from tests.conftest import Until
 
 REQUEST = TTS(input_text="Hello", voice_id="voice")
 KEYS = ("a", "b", "c")
@@ -108,9 +111,11 @@ class Try:
             loop.set_exception_handler(lambda _loop, about: complaints.append(about))
 
             async def main() -> bool:
-                steps = Steps(at, lambda: task.cancel())
+                tasks: list[asyncio.Task[None]] = []
+                steps = Steps(at, lambda: tasks[0].cancel())
                 loop.set_task_factory(steps.factory)
                 task = loop.create_task(program())
+                tasks.append(task)
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
                 loop.set_task_factory(None)
@@ -145,9 +150,7 @@ class Try:
         return [name for name in found if name.startswith(str(self.folder))]
 
 
-def tried(
-    simulator: Simulator, folder: Path, at: int, *, closing: bool
-) -> tuple[Try, bool]:
+def tried(simulator: Simulator, folder: Path, at: int, *, closing: bool) -> tuple[Try, bool]:
     """Run a program in a folder of its own, cancelled at a step."""
     place = folder / str(at)
     place.mkdir()
@@ -212,7 +215,9 @@ def test_a_client_that_nobody_closes_tells_what_it_cannot_know(
     assert at > 40
 
 
-async def test_places_come_back_whenever_a_waiter_gives_up(simulator: Simulator) -> None:
+async def test_places_come_back_whenever_a_waiter_gives_up(
+    simulator: Simulator, until: Until
+) -> None:
     akool = Akool(
         simulator.api_key,
         base_url=simulator.url,
@@ -228,6 +233,5 @@ async def test_places_come_back_whenever_a_waiter_gives_up(simulator: Simulator)
             await asyncio.wait([waiter])
         results = await asyncio.gather(*[akool.submit(REQUEST) for _ in range(10)])
         assert len({result.id for result in results}) == 10
-        while akool.metrics.in_flight:
-            await asyncio.sleep(0.001)
+        await until(lambda: not akool.metrics.in_flight)
         assert akool.metrics.peak_in_flight <= 3

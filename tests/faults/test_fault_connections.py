@@ -19,6 +19,7 @@ from akool_async import Akool, ConnectFailed, CreateOutcomeUnknown, InvalidInput
 if TYPE_CHECKING:
     from aioresponses import aioresponses
 
+    from tests.conftest import Until
     from tests.faults.conftest import Act, Call, Connect, Documented, Scripted
 
 PATIENT = Retry(attempts=40, initial=0.02, maximum=0.02)
@@ -73,6 +74,7 @@ class Resolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Fail, then return loopback."""
+        assert family in {socket.AF_INET, socket.AF_UNSPEC}
         if Resolver.ignorant > 0:
             Resolver.ignorant -= 1
             raise OSError(socket.EAI_NONAME, "Name or service not known")
@@ -111,13 +113,13 @@ def crowded() -> Iterator[socket.socket]:
         full.listen(0)
         for _ in range(2):
             guest = opened.enter_context(socket.socket())
-            guest.setblocking(False)  # noqa: FBT003
+            guest.setblocking(False)
             guest.connect_ex(full.getsockname())
         yield full
 
 
 async def test_a_create_outlasts_connections_that_take_too_long(
-    speech: Documented, connect: Connect, scripted: Scripted
+    speech: Documented, connect: Connect, scripted: Scripted, until: Until
 ) -> None:
     server = await scripted(speech.answer)
     hasty = Timeout(total=5.0, connect=0.05)
@@ -125,9 +127,8 @@ async def test_a_create_outlasts_connections_that_take_too_long(
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
         async with connect(url, retry=PATIENT, timeout=hasty) as akool:
             job = akool.submit(speech.request)
-            while akool.metrics.requests.get("audio.tts", 0) < 3:
-                await asyncio.sleep(0.01)
-            full.setblocking(False)  # noqa: FBT003
+            await until(lambda: akool.metrics.requests.get("audio.tts", 0) >= 3)
+            full.setblocking(False)
             full.listen(100)
             crowd = await asyncio.start_server(server._accept, sock=full)
             assert (await job).id == speech.id

@@ -53,7 +53,9 @@ async def test_without_credit_all_that_waits_ends_unsent(
     async with connect(server.url, limits=Limits(creates=1)) as akool:
         jobs = [akool.submit(request) for request in speeches(200)]
         outcomes = await asyncio.gather(*jobs, return_exceptions=True)
-        assert [isinstance(each, InsufficientCredit) for each in outcomes] == [False] * 3 + [True] * 197
+        assert [isinstance(each, InsufficientCredit) for each in outcomes] == [False] * 3 + [
+            True
+        ] * 197
         assert len({id(each) for each in outcomes}) == 200  # an error of each one's own
         assert akool.metrics.in_flight == akool.metrics.queued == 0
     assert server.count("POST") == 4
@@ -80,6 +82,7 @@ async def test_creates_that_are_under_way_are_held_back_if_nothing_of_them_has_l
 @pytest.mark.parametrize("code", [1006, 1104])
 async def test_a_paused_client_sends_nothing_until_it_is_resumed(
     code: int,
+    *,
     clock: ManualClock,
     scripted: Scripted,
     connect: Connect,
@@ -169,9 +172,7 @@ async def test_an_upload_too_many_ends_that_upload_alone(
 
     server = await scripted(answer)
     async with connect(server.url, limits=Limits(creates=1)) as akool:
-        outcomes = await asyncio.gather(
-            *map(akool.submit, speeches(5)), return_exceptions=True
-        )
+        outcomes = await asyncio.gather(*map(akool.submit, speeches(5)), return_exceptions=True)
     assert [isinstance(each, InsufficientCredit) for each in outcomes] == [True] + [False] * 4
 
 

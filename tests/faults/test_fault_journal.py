@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,6 +37,7 @@ from akool_async.engine import request_fingerprint
 from akool_async.journal import Entry, Journal, State
 
 if TYPE_CHECKING:
+    from tests.conftest import Until
     from tests.faults.conftest import Act, Call, Connect, Documented, Elapse, Fault, Scripted
 
 ID = "65f8017f56559aa67f0ecde7"
@@ -333,9 +333,10 @@ async def test_a_failure_is_told_in_the_same_words_after_a_restart(
     ids=["1003", "1006", "1005", "1205", "1011", "4711", "reset"],
 )
 async def test_only_what_certainly_did_nothing_is_sent_again_under_its_key(
+    *,
     fault: Fault,
     kind: type[AkoolError],
-    again: bool,  # noqa: FBT001
+    again: bool,
     path: Path,
     scripted: Scripted,
     connect: Connect,
@@ -507,7 +508,9 @@ async def test_recovery_gives_back_every_unfinished_job_and_tells_the_unknown_ap
         outcomes = await asyncio.gather(*jobs, return_exceptions=True)
         assert [job async for job in akool.recover()] == []
     texts = [getattr(job.request, "input_text", "") for job in jobs]
-    expected = [f"{state} {key}" for state in ("intent", "created", "unknown") for key in (state, None)]
+    expected = [
+        f"{state} {key}" for state in ("intent", "created", "unknown") for key in (state, None)
+    ]
     assert texts == expected
     unknown = [isinstance(outcome, CreateOutcomeUnknown) for outcome in outcomes]
     assert unknown == [True, True, False, False, True, True]
@@ -597,7 +600,7 @@ async def test_a_job_that_waits_for_credit_is_refused_in_the_journal_until_it_is
 
 
 async def test_closing_leaves_no_row_in_doubt_that_is_not(
-    path: Path, scripted: Scripted, connect: Connect
+    path: Path, scripted: Scripted, connect: Connect, until: Until
 ) -> None:
     answered = asyncio.Event()
 
@@ -614,8 +617,7 @@ async def test_closing_leaves_no_row_in_doubt_that_is_not(
     async with akool:
         for text in ("slow", "never", "quick", "queued"):
             akool.submit(TTS(input_text=text, voice_id="v"), key=text)
-        while server.count("POST") < 3:
-            await asyncio.sleep(0.001)
+        await until(lambda: server.count("POST") == 3)
         asyncio.get_running_loop().call_later(0.02, answered.set)
         await akool.close(grace=0.1)
     states = {row.key: (row.state, row.id) for row in rows(path)}
@@ -624,5 +626,3 @@ async def test_closing_leaves_no_row_in_doubt_that_is_not(
         "never": (State.UNKNOWN, None),
         "quick": (State.CREATED, "quick"),
     }
-
-

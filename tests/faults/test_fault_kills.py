@@ -43,7 +43,8 @@ PROGRAM = textwrap.dedent("""
     async def main(url, path, count):
         outcomes = {}
         soon = Backoff(initial=0.05, maximum=0.1)
-        async with Akool("the-key", base_url=url, journal=path, max_concurrency=8, backoff=soon) as akool:
+        settings = {"journal": path, "max_concurrency": 8, "backoff": soon}
+        async with Akool("the-key", base_url=url, **settings) as akool:
             recovered = [job async for job in akool.recover()]
             async for job in akool.map(requests(count)):
                 error = job.exception()

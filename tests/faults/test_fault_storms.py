@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import itertools
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ from akool_async.pace import Budget, Pace
 from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:
+    from tests.conftest import Until
     from tests.faults.conftest import Call, Connect, Documented, Elapse, Scripted
 
 PHOTO = "https://photos.example/photo.png"
@@ -49,7 +50,9 @@ def reage(years: int = 10) -> ImageReage:
 def refusal(status: int = 200, **fields: str) -> web.Response:
     """Return a refusal for frequency."""
     headers = {name.replace("_", "-"): value for name, value in fields.items()}
-    return web.json_response({"code": 1005, "msg": "Frequent operation"}, status=status, headers=headers)
+    return web.json_response(
+        {"code": 1005, "msg": "Frequent operation"}, status=status, headers=headers
+    )
 
 
 Answer = Callable[[str, web.Request], Awaitable[web.StreamResponse | None]]
@@ -93,7 +96,7 @@ class Log:
 
 
 async def test_an_outage_gets_a_few_probes_and_its_end_no_stampede(
-    clock: ManualClock, connect: Connect
+    clock: ManualClock, connect: Connect, until: Until
 ) -> None:
     async with Simulator(clock=clock, pace=1000, omit_rate=0, instant_audio_rate=0) as simulator:
         log = simulator.fault = Log(clock)
@@ -104,11 +107,11 @@ async def test_an_outage_gets_a_few_probes_and_its_end_no_stampede(
             await asyncio.gather(*[job.created() for job in jobs])
             engine = akool._runtime("looking").engine
 
-            async def run(until: float) -> None:
-                while clock.time() < until:
+            async def run(moment: float) -> None:
+                while clock.time() < moment:
                     await clock.advance(0.5)
-                    while engine._looks:  # real sockets need real turns of the loop
-                        await asyncio.sleep(0.0005)
+                    # Real sockets need real turns of the loop.
+                    await until(lambda: not engine._looks)
 
             await run(30.0)
             log.outage = True
@@ -123,12 +126,12 @@ async def test_an_outage_gets_a_few_probes_and_its_end_no_stampede(
 
 
 @pytest.fixture
-def breaker(clock: ManualClock) -> Iterator[Breaker]:
+def breaker(clock: ManualClock) -> Breaker:
     """Return a breaker that knows two families."""
     made = Breaker(clock)
     made.join("audio", lambda: None)
     made.join("video", lambda: None)
-    yield made
+    return made
 
 
 async def sent(breaker: Breaker, clock: ManualClock, seconds: float, *, well: bool) -> list[float]:
@@ -153,7 +156,7 @@ async def test_a_sick_family_gets_probes_at_growing_intervals(
     times = await sent(breaker, clock, 60.0, well=False)
     probes = times[3:]  # three failures make it sick
     assert 8 <= len(probes) <= 16
-    gaps = [later - earlier for earlier, later in zip(probes, probes[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(probes)]
     assert gaps[0] < 1.1 < gaps[-1] <= 10.0
     assert breaker.wait("video") == 0.0
 
@@ -193,12 +196,6 @@ async def test_the_first_family_that_recovers_lets_the_others_try_at_once(
 # One that is sick delays no other
 
 
-async def hang(_name: str, request: web.Request) -> web.StreamResponse:
-    while request.transport is not None and not request.transport.is_closing():
-        await asyncio.sleep(0.001)
-    return web.Response()
-
-
 async def drop(_name: str, _request: web.Request) -> web.StreamResponse:
     raise ConnectionResetError
 
@@ -207,12 +204,16 @@ async def page(_name: str, _request: web.Request) -> web.StreamResponse:
     return web.Response(text="<html>sick</html>", status=502)
 
 
-@pytest.mark.parametrize("sickness", [hang, drop, page])
+@pytest.mark.parametrize("sickness", [None, drop, page], ids=["hangs", "drops", "errs"])
 async def test_a_sick_family_delays_no_other(
-    sickness: Answer, clock: ManualClock, connect: Connect, elapse: Elapse
+    sickness: Answer | None, clock: ManualClock, connect: Connect, elapse: Elapse
 ) -> None:
+    over = asyncio.Event()
+
     async def fault(name: str, request: web.Request) -> web.StreamResponse | None:
-        return await sickness(name, request) if name == "audio.get" else None
+        if name != "audio.get":
+            return None
+        return await (sickness(name, request) if sickness else answered_late(over))
 
     async with Simulator(clock=clock, omit_rate=0, instant_audio_rate=0) as simulator:
         simulator.fault = fault
@@ -228,17 +229,25 @@ async def test_a_sick_family_delays_no_other(
             await elapse(clock, lambda: all(job.done() for job in well))
             assert clock.time() - began < 30
             assert not any(job.done() for job in sick)
+        over.set()
 
 
-async def test_an_id_whose_look_hangs_delays_no_other(clock: ManualClock, connect: Connect, elapse: Elapse) -> None:
+async def answered_late(over: asyncio.Event) -> web.StreamResponse:
+    """Hang until the test is over."""
+    await over.wait()
+    return web.Response()
+
+
+async def test_an_id_whose_look_hangs_delays_no_other(
+    clock: ManualClock, connect: Connect, elapse: Elapse
+) -> None:
+    over, sick_id = asyncio.Event(), ""
+
+    async def fault(_name: str, request: web.Request) -> web.StreamResponse | None:
+        sick = request.query.get("audio_model_id") == sick_id
+        return await answered_late(over) if sick else None
+
     async with Simulator(clock=clock, omit_rate=0, instant_audio_rate=0) as simulator:
-        sick_id = ""
-
-        async def fault(name: str, request: web.Request) -> web.StreamResponse | None:
-            if request.query.get("audio_model_id") == sick_id:
-                return await hang(name, request)
-            return None
-
         simulator.fault = fault
         async with connect(simulator.url, clock=clock, api_key=simulator.api_key) as akool:
             sick = await akool.submit(speech()).created()
@@ -246,6 +255,7 @@ async def test_an_id_whose_look_hangs_delays_no_other(clock: ManualClock, connec
             well = [akool.submit(speech(n)) for n in range(40)]
             await elapse(clock, lambda: all(job.done() for job in well))
             assert not sick.done()
+        over.set()
 
 
 async def test_two_creates_that_are_answered_with_one_id_both_end(
@@ -507,6 +517,7 @@ def test_no_default_is_without_an_end() -> None:
 async def test_a_young_job_may_be_unknown_for_a_while_and_an_older_one_not(
     number: int,
     of_each_family: Documented,
+    *,
     clock: ManualClock,
     scripted: Scripted,
     connect: Connect,
