@@ -22,7 +22,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 RIVALS = ("openai", "runwayml", "replicate", "fal-client")
 FAULTS = ("drop", "500", "hang")
@@ -39,7 +39,7 @@ class FaultServer:
         self._fault = fault
         self._server: asyncio.Server | None = None
 
-    async def __aenter__(self) -> FaultServer:
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
