@@ -218,6 +218,11 @@ async def test_a_create_dropped_before_it_was_read_makes_one_job_at_most(
     assert server.count("POST") == (0 if unknown else 1)
 
 
+# Each waits for the slowed pace in real time, so one operation of each kind of family stands
+# for all sixteen.
+@pytest.mark.parametrize(
+    "documented", ["faceswap.image", "audio.tts", "streaming.session"], indirect=True
+)
 @rows(*FOR_NOW)
 async def test_a_create_refused_for_now_is_sent_again_and_makes_one_job(
     row: Row, documented: Documented, scripted: Scripted, connect: Connect
