@@ -112,7 +112,7 @@ class Try:
 
             async def main() -> bool:
                 tasks: list[asyncio.Task[None]] = []
-                steps = Steps(at, lambda: [task.cancel() for task in tasks])  # noqa: PLW0108 - there is no task yet
+                steps = Steps(at, lambda: [task.cancel() for task in tasks])
                 loop.set_task_factory(steps.factory)
                 task = loop.create_task(program())
                 tasks.append(task)
