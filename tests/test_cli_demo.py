@@ -31,7 +31,7 @@ from aiohttp import web
 from akool_async import token
 from akool_async.cli import progress, report
 from akool_async.cli.inspection import flaw_of
-from akool_async.cli.tree import COMMANDS
+from akool_async.cli.tree import COMMANDS, NAMESPACES
 from akool_async.cli.workload import documented_requests, mixed_requests, paid_requests
 from akool_async.endpoints import OPERATIONS
 from akool_async.simulator import Simulator, media
@@ -494,14 +494,14 @@ def test_without_its_libraries_the_command_says_what_to_install(missing: str) ->
     assert re.fullmatch(r"akool: .*pip install 'akool_async\[cli\]'\n", ended.stderr)
 
 
-def test_help_lists_every_command_and_loads_none() -> None:
+def test_help_lists_every_command_in_one_line_and_loads_none() -> None:
     ended = python(
         "import sys; from akool_async.cli.tree import run; sys.argv = ['akool']; run();"
         "print([name for name in sys.modules if name in {'aiohttp', 'msgspec', 'rich'}])"
     )
     assert ended.stdout.endswith("\n[]\n")
-    for name, summary in COMMANDS.items():
-        assert has_line(ended.stdout, rf"  {name} +{re.escape(summary)}")
+    for name, summary in {**COMMANDS, **NAMESPACES}.items():
+        assert has_line(ended.stdout, rf"  {name} +{re.escape(summary)}"), name
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -23,7 +23,7 @@ _DAY = 24 * 3600.0
 
 @click.group("journal")
 def command() -> None:
-    """Look into a journal, and decide about creates whose outcome nobody knows.
+    """Look into a journal; decide about creates of unknown outcome.
 
     The journal is the file that `Akool(journal=...)` was given. One process at a time uses
     it: stop the program that does, first.

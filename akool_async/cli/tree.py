@@ -21,7 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "Run hundreds of simulated jobs at once, and save what they make.",
     "errors": "Explain Akool's error codes.",
     "job": "Show a job by its token, wait for it, or cancel it.",
-    "journal": "Look into a journal, and decide about creates whose outcome nobody knows.",
+    "journal": "Look into a journal; decide about creates of unknown outcome.",
     "simulate": "Serve a simulated Akool on this machine, until Ctrl-C.",
 }
 """Each command's summary, by name; the name is that of its module too."""
