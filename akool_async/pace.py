@@ -22,7 +22,7 @@ _DOUBLING = 30.0
 _FREE = 4.0
 """At so many times the rate that was refused, the limit is lifted."""
 _MEMORY = 5.0
-"""Seconds over which the rate of what was sent is averaged."""
+"""Seconds over which the rate of what was sent is averaged; it fades once a second."""
 _SAME_REFUSAL = 1.0
 """Seconds after a change in which a request that is refused says nothing about the new rate."""
 _PATIENCE = 1.0
@@ -48,7 +48,9 @@ class Pace:
         self._sent_last = -math.inf
         self._held_until = -math.inf
         self._sent = 0.0
-        self._sent_at = 0.0
+        """Requests sent, each worth less with every second that has passed since."""
+        self._second = 0
+        """The second up to which it has faded."""
         self.refusals = 0
         """How often Akool has asked for less."""
 
@@ -62,14 +64,29 @@ class Pace:
             self._limit = math.inf
         return min(grown, self._refused_at_rate * _FREE) if self._limit < math.inf else math.inf
 
+    def try_turn(self, now: float) -> bool:
+        """Take the turn to send a request if nobody has to wait for one; say whether it was.
+
+        It costs next to nothing, and is all that is needed while nothing was refused.
+
+        Args:
+            now: The clock's time.
+        """
+        if self._limit != math.inf or now < self._held_until or self._line.locked():
+            return False
+        self._take(now)
+        return True
+
     async def turn(self) -> float:
         """Wait for the turn to send a request; return the clock's time at it."""
+        if self.try_turn(now := self._clock.time()):
+            return now
         async with self._line:
             # The rate may change while the first in line waits, and its wait with it.
             while (pause := self._next_turn() - self._clock.time()) > 0:
                 await sleep(self._clock, min(pause, _PATIENCE))
-            self._sent_last = now = self._clock.time()
-        self._count(now)
+            now = self._clock.time()
+            self._take(now)
         return now
 
     def _next_turn(self) -> float:
@@ -93,13 +110,21 @@ class Pace:
         self._limit = max(_SLOWEST, self._refused_at_rate * _SLOWER)
         self._changed_at = now
 
-    def _count(self, now: float) -> None:
-        self._sent = self._sent * math.exp((self._sent_at - now) / _MEMORY) + 1
-        self._sent_at = now
+    def _take(self, now: float) -> None:
+        self._sent_last = now
+        second = int(now)
+        if second != self._second:
+            self._fade(second)
+        self._sent += 1
+
+    def _fade(self, second: int) -> None:
+        self._sent *= math.exp((self._second - second) / _MEMORY)
+        self._second = second
 
     def _measured(self, now: float) -> float:
         """Return the recent rate, in requests a second."""
-        return self._sent * math.exp((self._sent_at - now) / _MEMORY) / _MEMORY
+        self._fade(int(now))
+        return self._sent / _MEMORY
 
 
 class Budget:

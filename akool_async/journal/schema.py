@@ -1,4 +1,4 @@
-"""The journal's table, and how older files are brought up to date.
+"""The journal's tables, and how older files are brought up to date.
 
 A new version is one more function at the end of `MIGRATIONS`. Functions that were
 released are never changed.
@@ -42,7 +42,13 @@ def _version_1(connection: sqlite3.Connection) -> None:
         WHERE state IN ('intent', 'created', 'unknown')""")
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (_version_1,)
+def _version_2(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE memory (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+    )
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (_version_1, _version_2)
 
 
 def problem_with(

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import functools
+import logging
 import os
 import sqlite3
 import threading
@@ -14,12 +15,14 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from akool_async.errors import JournalError
-from akool_async.journal import rows
+from akool_async.journal import memory, rows
 from akool_async.journal.database import IN_MEMORY, Database, in_words, open_reader, open_writer
 from akool_async.journal.entry import Entry, State
 from akool_async.journal.lock import FileLock
 from akool_async.journal.rows import Change, Intent
 from akool_async.journal.writer import Writer
+
+logger = logging.getLogger("akool_async")
 
 T = TypeVar("T")
 
@@ -206,6 +209,30 @@ class Journal:
             action = functools.partial(rows.compact, after=after, finished_before=finished_before)
             total += await self._writer.write(action)  # others write between two pages
         return total
+
+    def remember(self, name: str, value: bytes) -> None:
+        """Queue a value to be kept under a name, in place of the one before; never waits.
+
+        It is for what a client has learned and could learn again: that it cannot be kept is
+        logged, and raises nothing. Callable from any thread.
+        """
+        try:
+            self._check()
+            self._writer.write_soon(functools.partial(memory.remember, name=name, value=value))
+        except JournalError as error:
+            logger.warning("%r cannot be remembered: %s", name, error)
+
+    def recall(self, name: str) -> bytes | None:
+        """Return the value that is kept under a name, at once.
+
+        It sees what was on disk when the journal was opened, and each later value once it
+        has been written.
+        """
+        return self._read(functools.partial(memory.recall, name=name))
+
+    def recall_all(self, prefix: str) -> dict[str, bytes]:
+        """Return all values whose names begin with a prefix, in the order of their names."""
+        return self._read(functools.partial(memory.recall_all, prefix=prefix))
 
     async def close(self) -> None:
         """Write everything that is queued, end the thread, and let others use the file."""
