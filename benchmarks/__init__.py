@@ -1,0 +1,1 @@
+"""What akool_async costs, beside what one would otherwise run: `python -m benchmarks`."""

@@ -1,0 +1,105 @@
+"""What experiments are run with: sizes, repetitions, progress, and failures that stop nothing."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from benchmarks.meter import Figures
+from benchmarks.station import Failed, contest, server
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How much is measured."""
+
+    few: int = 1_000
+    many: int = 10_000
+    most: int = 100_000
+    repeats: int = 3
+    median: float = 2.0
+    """Seconds that a job takes."""
+    window: float = 20.0
+    """Seconds for which pending jobs are looked at."""
+    soak: float = 60.0
+    """Seconds of the soak."""
+    calls: int = 5_000
+    """Requests by which the overhead of one is measured."""
+
+
+QUICK = Size(few=30, many=60, most=120, repeats=1, median=0.1, window=0.5, soak=2.0, calls=100)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """Who takes part in a comparison, and how."""
+
+    label: str
+    name: str
+    options: Mapping[str, Any] = {}
+    repeats: int = 0
+    """How often at most; 0 for as often as the comparison says."""
+    ours: bool = False
+
+
+class Bench:
+    """Runs contestants for one experiment."""
+
+    def __init__(self, experiment: str, size: Size) -> None:
+        self.size = size
+        self.failures: list[str] = []
+        self._experiment = experiment
+
+    def compare(
+        self, entries: Sequence[Entry], *, repeats: int = 1, **served: Any
+    ) -> dict[str, Figures]:
+        """Run all entries in turn, several times; return each one's medians by its label.
+
+        Whoever fails has no figures: each is NaN.
+        """
+        runs: dict[str, list[Figures]] = {entry.label: [] for entry in entries}
+        for number in range(repeats):
+            for entry in entries:
+                if not entry.repeats or number < entry.repeats:
+                    figures = self._measured(entry, served)
+                    if figures is not None:
+                        runs[entry.label].append(figures)
+        return {label: medians(found) for label, found in runs.items()}
+
+    def one(self, name: str, *, served: Mapping[str, Any] | None = None, **options: Any) -> Figures:
+        """Run one contestant once."""
+        entry = Entry(name, name, options)
+        return medians([self._measured(entry, served or {}) or {}])
+
+    def _measured(self, entry: Entry, served: Mapping[str, Any]) -> Figures | None:
+        began = time.monotonic()
+        try:
+            with server(**{"median": self.size.median, **served}) as url:
+                figures = contest(entry.name, url=url, **entry.options)
+        except (Failed, OSError) as error:
+            self.failures.append(f"{entry.label}: {error}")
+            self.say(f"{entry.label} FAILED: {error}")
+            return None
+        self.say(f"{entry.label} {_told(served)}: {time.monotonic() - began:.1f} s")
+        return figures
+
+    def say(self, text: str) -> None:
+        """Show progress."""
+        print(f"  {self._experiment}: {text}", file=sys.stderr, flush=True)
+
+
+def _told(options: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in options.items())
+
+
+def medians(runs: Sequence[Figures]) -> Figures:
+    """Return the median of each figure; NaN for whatever is asked for and not there."""
+    found: Figures = defaultdict(lambda: math.nan)
+    for name in runs[0] if runs else ():
+        found[name] = statistics.median(run[name] for run in runs)
+    return found

@@ -1,0 +1,21 @@
+"""Who takes part: each a coroutine that does the same work, in a process of its own.
+
+python -m benchmarks.contestants NAME '{"url": "http://127.0.0.1:8080", "count": 100}'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from benchmarks.meter import Figures
+
+Contestant = Callable[..., Coroutine[Any, Any, Figures]]
+
+CONTESTANTS = {
+    "floor": "benchmarks.contestants.bare:floor",
+    "naive": "benchmarks.contestants.bare:naive",
+    "ours": "benchmarks.contestants.ours:run",
+    "holding": "benchmarks.contestants.holding:hold",
+}
+"""Module and function, by name."""

@@ -1,0 +1,70 @@
+"""akool_async, by its public names alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from akool_async import Akool, Backoff, Face
+from akool_async.endpoints import Faceswap, ImageReage
+from benchmarks.meter import KEY, Figures, Meter
+
+
+def requests(count: int, more: str = "") -> Iterator[ImageReage]:
+    """Make requests, one after the other."""
+    for number in range(count):
+        photo = f"https://photos.example/{number}.jpg{more}"
+        yield ImageReage(target_image=[Face(photo)], face_reage=10, modify_image=photo)
+
+
+def client(url: str, count: int, every: float | None = None, jitter: float = 0.0) -> Akool:
+    """Return a client that holds so many jobs at once.
+
+    Args:
+        url: Where the server is.
+        count: Jobs at once.
+        every: Seconds between two looks at a job; by default the client's own schedule.
+        jitter: Random part of `every`.
+    """
+    fixed: dict[str, Any] = {}
+    if every is not None:
+        fixed["backoff"] = Backoff(initial=every, multiplier=1.0, maximum=every, jitter=jitter)
+    return Akool(KEY, base_url=url, max_concurrency=count, **fixed)
+
+
+async def run(
+    meter: Meter,
+    *,
+    count: int,
+    mode: str = "map",
+    every: float | None = None,
+    jitter: float = 0.0,
+) -> Figures:
+    """Run jobs through `akool.map`, or with one task that awaits each (`gather`)."""
+    warm = Meter(meter.url)
+    async with client(meter.url, 3, 0.02) as akool:
+        await MODES[mode](akool, warm, requests(3, "?seconds=0.01"))
+    with meter:
+        async with client(meter.url, count, every, jitter) as akool:
+            await MODES[mode](akool, meter, requests(count))
+    return meter.figures(count)
+
+
+async def mapped(akool: Akool, meter: Meter, stream: Iterable[ImageReage]) -> None:
+    """Hold no more than the handles of jobs."""
+    async for job in akool.map(stream):
+        meter.woke(job.result().id)
+
+
+async def gathered(akool: Akool, meter: Meter, stream: Iterable[ImageReage]) -> None:
+    """Await each job in a task of its own."""
+
+    async def one(request: ImageReage) -> None:
+        result: Faceswap = await akool.submit(request)
+        meter.woke(result.id)
+
+    await asyncio.gather(*(one(request) for request in stream))
+
+
+MODES = {"map": mapped, "gather": gathered}

@@ -1,0 +1,16 @@
+"""What is measured: one function per section of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from benchmarks.bench import Bench
+from benchmarks.experiments import holding, jobs
+from benchmarks.report import Section
+
+EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
+    "jobs": jobs.jobs,
+    "equal_delay": jobs.equal_delay,
+    "holding": holding.holding,
+}
+"""By the name that `--only` takes, in the order of the page."""

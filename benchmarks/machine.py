@@ -1,0 +1,44 @@
+"""Where and with what it is measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from benchmarks.report import Conditions
+
+PACKAGES = (
+    "akool_async",
+    "aiohttp",
+    "msgspec",
+    "uvloop",
+    "httpx",
+    "httpx2",
+    "requests",
+    "openai",
+)
+
+
+def conditions(*, quick: bool) -> Conditions:
+    """Describe this machine and environment, now."""
+    versions = {"Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    date = datetime.now(UTC).strftime("%Y-%m-%d")
+    cores = os.cpu_count()
+    return Conditions(date, f"{_processor()}, {cores} cores, {platform.system()}", versions, quick)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
