@@ -12,7 +12,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.bench import QUICK, Bench, Size
+from benchmarks.bench import QUICK, Bench, Runs, Size
 from benchmarks.experiments import EXPERIMENTS
 from benchmarks.machine import conditions
 from benchmarks.report import Section, decode, encode, page
@@ -20,10 +20,10 @@ from benchmarks.report import Section, decode, encode, page
 HERE = Path(__file__).parent
 
 
-def run(name: str, size: Size) -> Section:
+def run(name: str, size: Size, runs: Runs) -> Section:
     """Run one experiment; whatever happens, there is a section about it."""
     print(f"{name} ...", file=sys.stderr, flush=True)
-    bench = Bench(name, size)
+    bench = Bench(name, size, runs)
     began, load = time.monotonic(), os.getloadavg()[0]
     try:
         section = EXPERIMENTS[name](bench)
@@ -49,8 +49,9 @@ def main() -> int:
     known = {} if not raw.exists() else {each.name: each for each in decode(raw.read_bytes())[1]}
     around = conditions(quick=options.quick)
     options.out.mkdir(parents=True, exist_ok=True)
+    runs: Runs = {}
     for name in options.only:
-        known[name] = run(name, size)
+        known[name] = run(name, size, runs)
         sections = [known[each] for each in EXPERIMENTS if each in known]
         raw.write_bytes(encode(around, sections))
         (options.out / "README.md").write_text(page(sections, around), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 import sys
@@ -43,17 +44,27 @@ class Entry(msgspec.Struct, frozen=True):
     name: str
     options: Mapping[str, Any] = {}
     repeats: int = 0
-    """How often at most; 0 for as often as the comparison says."""
-    ours: bool = False
+    """How often; 0 for as often as the comparison says."""
+
+
+Runs = dict[str, list[Figures]]
+"""What was measured so far, by what it was."""
 
 
 class Bench:
-    """Runs contestants for one experiment."""
+    """Runs contestants for one experiment.
 
-    def __init__(self, experiment: str, size: Size) -> None:
+    Args:
+        experiment: Its name.
+        size: How much it measures.
+        runs: What other experiments have measured; what they share is measured once.
+    """
+
+    def __init__(self, experiment: str, size: Size, runs: Runs | None = None) -> None:
         self.size = size
         self.failures: list[str] = []
         self._experiment = experiment
+        self._runs: Runs = {} if runs is None else runs
 
     def compare(
         self, entries: Sequence[Entry], *, repeats: int = 1, **served: Any
@@ -62,31 +73,35 @@ class Bench:
 
         Whoever fails has no figures: each is NaN.
         """
-        runs: dict[str, list[Figures]] = {entry.label: [] for entry in entries}
         for number in range(repeats):
             for entry in entries:
-                if not entry.repeats or number < entry.repeats:
-                    figures = self._measured(entry, served)
-                    if figures is not None:
-                        runs[entry.label].append(figures)
-        return {label: medians(found) for label, found in runs.items()}
+                runs = self._known(entry, served)
+                if len(runs) <= number < (entry.repeats or repeats):
+                    runs.extend(self._measured(entry, served))
+        return {entry.label: medians(self._known(entry, served)) for entry in entries}
 
     def one(self, name: str, *, served: Mapping[str, Any] | None = None, **options: Any) -> Figures:
         """Run one contestant once."""
-        entry = Entry(name, name, options)
-        return medians([self._measured(entry, served or {}) or {}])
+        return self.compare([Entry(name, name, options)], **(served or {}))[name]
 
-    def _measured(self, entry: Entry, served: Mapping[str, Any]) -> Figures | None:
+    def _known(self, entry: Entry, served: Mapping[str, Any]) -> list[Figures]:
+        what = (entry.name, {**entry.options}, self._served(served))
+        return self._runs.setdefault(json.dumps(what, sort_keys=True), [])
+
+    def _served(self, served: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"median": self.size.median, "rtt": 0.0, **served}
+
+    def _measured(self, entry: Entry, served: Mapping[str, Any]) -> list[Figures]:
         began = time.monotonic()
         try:
-            with server(**{"median": self.size.median, **served}) as url:
+            with server(**self._served(served)) as url:
                 figures = contest(entry.name, url=url, **entry.options)
         except (Failed, OSError) as error:
             self.failures.append(f"{entry.label}: {error}")
             self.say(f"{entry.label} FAILED: {error}")
-            return None
+            return []
         self.say(f"{entry.label} {_told(served)}: {time.monotonic() - began:.1f} s")
-        return figures
+        return [figures]
 
     def say(self, text: str) -> None:
         """Show progress."""

@@ -24,15 +24,18 @@ PACKAGES = (
 
 def conditions(*, quick: bool) -> Conditions:
     """Describe this machine and environment, now."""
-    versions = {"Python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed"
+    versions = {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     cores = os.cpu_count()
     return Conditions(date, f"{_processor()}, {cores} cores, {platform.system()}", versions, quick)
+
+
+def version(package: str) -> str:
+    """Return which version of a package is installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _processor() -> str:

@@ -123,10 +123,10 @@ run meanwhile: each section says what the load was when it began.
 The server is a process of its own on another core than the client's. It remembers nothing: a
 job's id holds the moment at which it is complete, so that the delay from there to whoever awaits
 the job is exact. Jobs take 2 seconds in the median, lognormal with a sigma of 0.5, the same ones
-for everybody. Every contestant runs in a fresh process; its CPU time, user and system, counts
-from after its imports and a warm-up of three jobs to the last result, the making of its client
-and its requests included. *Server* is the share of its core that the server was busy: well below
-1, it was not what was measured.
+for everybody, and none longer than 7. Every contestant runs in a fresh process; its CPU time, user
+and system, counts from after its imports and a warm-up of three jobs to the last result, the making
+of its client and its requests included. *Server* is the share of its core that the server was busy:
+well below 1, it was not what was measured.
 
 ## Goals
 """

@@ -5,7 +5,7 @@
 A job's id holds the moment at which the job is complete, so that whoever wakes up for it
 knows its exact delay: 14 hex digits of microseconds on the monotonic clock that all
 processes share, and 10 digits of a counter. Durations are drawn from a seeded lognormal
-whose outermost thousandth is cut off, unless a create's body names one as `seconds=1.5`.
+whose longest half percent is cut short, unless a create's body names one as `seconds=1.5`.
 The address is printed when the server listens; it ends with its standard input, and so
 with whoever started it.
 """
@@ -103,7 +103,6 @@ class Akool:
     def answer(self, method: bytes, target: bytes, body: bytes) -> bytes:
         """Return the reply to one request."""
         path, _, query = target.partition(b"?")
-        self.requests[path.decode()] += 1
         if path.endswith(b"listbyids"):
             return self._listed(query)
         family = path.removeprefix(b"/api/open/v3/").partition(b"/")[0]
@@ -166,11 +165,11 @@ class Akool:
 def drawn(median: float, sigma: float, seed: int) -> list[int]:
     """Return durations in microseconds, the same ones for the same seed.
 
-    What lies beyond three sigmas is cut off: a single job is no reason to wait so long.
+    What lies beyond two and a half sigmas is cut short: nobody should wait for one job alone.
     """
     chance = random.Random(seed)
     steps = (chance.gauss(0.0, sigma) for _ in range(1 << 14))
-    return [int(1e6 * median * math.exp(min(step, 3 * sigma))) for step in steps]
+    return [int(1e6 * median * math.exp(min(step, 2.5 * sigma))) for step in steps]
 
 
 def reply(body: bytes, status: int = 200) -> bytes:
@@ -224,6 +223,7 @@ class Connection(asyncio.Protocol):
             self._evaluate(method, target, body)
 
     def _evaluate(self, method: bytes, target: bytes, body: bytes) -> None:
+        self._akool.requests[target.partition(b"?")[0].decode()] += 1
         finish: Callable[[bytes], object] = self._transport.write
         faults = self._akool.faults
         if any(faults):

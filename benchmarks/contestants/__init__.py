@@ -17,5 +17,14 @@ CONTESTANTS = {
     "naive": "benchmarks.contestants.bare:naive",
     "ours": "benchmarks.contestants.ours:run",
     "holding": "benchmarks.contestants.holding:hold",
+    "httpx": "benchmarks.contestants.others:httpx",
+    "openai": "benchmarks.contestants.others:openai",
+    "requests": "benchmarks.contestants.others:requests",
+    "calling": "benchmarks.contestants.calling:ours",
+    "calling_bare": "benchmarks.contestants.calling:bare",
+    "queueing": "benchmarks.contestants.queueing:ours",
+    "queueing_naive": "benchmarks.contestants.queueing:naive",
+    "decoding": "benchmarks.contestants.decoding:decode",
+    "soak": "benchmarks.contestants.enduring:soak",
 }
 """Module and function, by name."""

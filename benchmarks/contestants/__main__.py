@@ -19,7 +19,7 @@ def main() -> None:
     pin(0)
     module, _, function = CONTESTANTS[name].partition(":")
     contestant: Contestant = getattr(importlib.import_module(module), function)
-    meter = Meter(options.pop("url"))
+    meter = Meter(options.pop("url", ""))
     factory = loop_factory(options.pop("loop", "asyncio"))
     with asyncio.Runner(loop_factory=factory) as runner:
         figures = runner.run(contestant(meter, **options))

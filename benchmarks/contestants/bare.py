@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import aiohttp
 
+from benchmarks.contestants.wire import AT_ONCE, CREATE, KEY_HEADER, LOOK, body
 from benchmarks.meter import KEY, Figures, Meter
-
-CREATE = "/api/open/v3/faceswap/highquality/imgreage"
-LOOK = "/api/open/v3/faceswap/result/listbyids"
-AT_ONCE = 100
-
-
-def body(number: int, more: str = "") -> dict[str, Any]:
-    """Return what a create sends."""
-    photo = f"https://photos.example/{number}.jpg{more}"
-    return {"targetImage": [{"path": photo}], "face_reage": 10, "modifyImage": photo}
 
 
 def new_session(url: str) -> aiohttp.ClientSession:
     """Return a session with a connection for each request that may be under way."""
     connector = aiohttp.TCPConnector(limit=AT_ONCE)
-    return aiohttp.ClientSession(url, headers={"x-api-key": KEY}, connector=connector)
+    return aiohttp.ClientSession(url, headers={KEY_HEADER: KEY}, connector=connector)
 
 
 async def create(session: aiohttp.ClientSession, number: int, more: str = "") -> str:
@@ -55,26 +45,38 @@ async def _creates(url: str, count: int) -> None:
 
 async def naive(meter: Meter, *, count: int, every: float = 0.5) -> Figures:
     """Run jobs with `gather`, a semaphore round each request, and a look every half second."""
-    warm = Meter(meter.url)
-    await _jobs(warm, 3, 0.02, "?seconds=0.01")
+    async with new_session(meter.url) as session:
+        await NaiveLoop(session, Meter(meter.url), 0.02).jobs(3, "?seconds=0.01")
     with meter:
-        await _jobs(meter, count, every)
+        async with new_session(meter.url) as session:
+            await NaiveLoop(session, meter, every).jobs(count)
     return meter.figures(count, every=every)
 
 
-async def _jobs(meter: Meter, count: int, every: float, more: str = "") -> None:
-    places = asyncio.Semaphore(AT_ONCE)
-    async with new_session(meter.url) as session:
+class NaiveLoop:
+    """Runs jobs, each of which looks after itself."""
 
-        async def job(number: int) -> None:
-            async with places:
-                job_id = await create(session, number, more)
-            status = None
-            while status not in {3, 4}:
-                await asyncio.sleep(every)
-                async with places, session.get(LOOK, params={"_ids": job_id}) as response:
-                    reply = await response.json()
-                status = reply["data"]["result"][0]["faceswap_status"]
-            meter.woke(job_id)
+    def __init__(self, session: aiohttp.ClientSession, meter: Meter, every: float) -> None:
+        self._session = session
+        self._meter = meter
+        self._every = every
+        self.places = asyncio.Semaphore(AT_ONCE)
+        """What all requests share."""
 
-        await asyncio.gather(*(job(number) for number in range(count)))
+    async def jobs(self, count: int, more: str = "") -> None:
+        """Run so many jobs at once."""
+        await asyncio.gather(*(self._job(number, more) for number in range(count)))
+
+    async def _job(self, number: int, more: str) -> None:
+        async with self.places:
+            job = await create(self._session, number, more)
+        while await self._status(job) not in {3, 4}:
+            pass
+        self._meter.woke(job)
+
+    async def _status(self, job: str) -> int:
+        await asyncio.sleep(self._every)
+        async with self.places, self._session.get(LOOK, params={"_ids": job}) as response:
+            reply = await response.json()
+        status: int = reply["data"]["result"][0]["faceswap_status"]
+        return status

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from benchmarks.bench import Bench
-from benchmarks.experiments import holding, jobs
+from benchmarks.experiments import calls, clients, holding, jobs, starving, trouble
 from benchmarks.report import Section
 
 EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "jobs": jobs.jobs,
     "equal_delay": jobs.equal_delay,
+    "scale": jobs.scale,
+    "clients": clients.clients,
+    "starving": starving.starving,
+    "calls": calls.calls,
+    "decoding": calls.decoding,
     "holding": holding.holding,
+    "cap": trouble.cap,
+    "soak": trouble.soak,
 }
 """By the name that `--only` takes, in the order of the page."""

@@ -24,14 +24,14 @@ JITTERED = "akool_async, map, fixed 0.5 s ± 20 %"
 LEARNED = "akool_async, map, its own schedule"
 FASTER, FASTER_FLOOR = "akool_async, map, fixed 0.5 s, uvloop", "creating alone, uvloop"
 
-HEAD = (
-    ("", "", ""),
+COLUMNS = (
     ("requests/job", "requests", "{:.3f}"),
     ("CPU, µs/job", "cpu", "{:.0f}"),
     ("× floor", "ratio", "{:.2f}"),
     ("delay, mean (ms)", "mean", "{:.0f}"),
     ("p50", "p50", "{:.0f}"),
     ("p99", "p99", "{:.0f}"),
+    ("wall (s)", "wall", "{:.1f}"),
     ("connections", "connections", "{:.0f}"),
     ("server", "server_share", "{:.2f}"),
 )
@@ -40,52 +40,82 @@ TEXT = """\
 Many jobs at once, from create to result. *Floor* is what nobody can avoid: the creates alone, by a
 hundred workers round one bare aiohttp session. The *naive loop* is `asyncio.gather`, a semaphore
 of 100 round each request, and a look at each job every half second. `map` holds no more than a
-job's handle, `gather` awaits each in a task. At 10 000 jobs the naive loop cannot keep its half
-second, because its core is full: so it needs less than it would, and wakes up later."""
+job's handle, `gather` awaits each in a task. With very many jobs the naive loop cannot keep its
+half second, because its core is full: it needs less than it would, and wakes up later."""
 
 
 def jobs(bench: Bench) -> Section:
     """Measure all contestants at two sizes and two round trips."""
     size = bench.size
     section = Section("jobs", "Jobs, from create to result", TEXT)
-    for count, rtt in ((size.few, 0.0), (size.few, RTT), (size.many, 0.0), (size.many, RTT)):
-        entries = list(_entries(count, more=count == size.many and not rtt))
-        found = bench.compare(entries, repeats=size.repeats, rtt=rtt)
-        table = contest_table(found)
-        table.title = f"{number(count)} jobs, round trip {rtt * 1000:.0f} ms"
-        section.tables.append(table)
+    for count, rtt, more in (
+        (size.few, 0.0, [NAIVE, AWAITED]),
+        (size.few, RTT, []),
+        (size.many, 0.0, [NAIVE, JITTERED, AWAITED, FASTER_FLOOR, FASTER]),
+        (size.many, RTT, [NAIVE]),
+    ):
+        found = bench.compare(entries(count, more), repeats=size.repeats, rtt=rtt)
+        section.tables.append(_titled(found, count, rtt))
         if count == size.many:
             section.goals.extend(_goals(found, size, rtt))
-            if not rtt:
-                section.charts.extend(_charts(found))
+            section.charts.extend([] if rtt else _charts(found, count))
     return section
 
 
-def _entries(count: int, *, more: bool) -> Iterable[Entry]:
-    base = {"count": count}
-    fixed = {**base, "every": EVERY}
-    yield Entry(FLOOR, "floor", base)
-    yield Entry(NAIVE, "naive", base, repeats=1)
-    yield Entry(FIXED, "ours", fixed, repeats=2)
-    yield Entry(AWAITED, "ours", {**fixed, "mode": "gather"}, repeats=1)
-    yield Entry(LEARNED, "ours", base, repeats=2 if more else 1)
-    if more:
-        yield Entry(JITTERED, "ours", {**fixed, "jitter": 0.2}, repeats=1)
-        yield Entry(FASTER_FLOOR, "floor", {**base, "loop": "uvloop"}, repeats=1)
-        yield Entry(FASTER, "ours", {**fixed, "loop": "uvloop"}, repeats=1)
+def entries(count: int, more: Sequence[str] = ()) -> Sequence[Entry]:
+    """Return the floor, ours, and some more."""
+    fixed = {"count": count, "every": EVERY}
+    known = (
+        Entry(FLOOR, "floor", {"count": count}),
+        Entry(NAIVE, "naive", fixed, repeats=1),
+        Entry(FIXED, "ours", fixed, repeats=2),
+        Entry(JITTERED, "ours", {**fixed, "jitter": 0.2}, repeats=1),
+        Entry(AWAITED, "ours", {**fixed, "mode": "gather"}, repeats=1),
+        Entry(LEARNED, "ours", {"count": count}, repeats=1),
+        Entry(FASTER_FLOOR, "floor", {"count": count, "loop": "uvloop"}, repeats=1),
+        Entry(FASTER, "ours", {**fixed, "loop": "uvloop"}, repeats=1),
+    )
+    wanted = {FLOOR, FIXED, LEARNED, *more}
+    return [entry for entry in known if entry.label in wanted]
+
+
+SCALE_TEXT = """\
+A hundred times as many jobs: does one of them cost more? All are looked at every half second."""
+
+
+def scale(bench: Bench) -> Section:
+    """Compare the CPU of a job among few and among very many."""
+    section = Section("scale", "From a thousand jobs to a hundred thousand", SCALE_TEXT)
+    size = bench.size
+    costs = []
+    for count in (size.few, size.many, size.most):
+        wanted = [each for each in entries(count) if each.label in {FLOOR, FIXED}]
+        found = bench.compare(wanted, repeats=1 if count == size.most else size.repeats)
+        section.tables.append(_titled(found, count, 0))
+        costs.append(found[FIXED]["cpu"])
+    figure = f"CPU per job at {number(size.most)} jobs, × at {number(size.few)}"
+    section.goals.append(Goal(figure, 1.15, costs[-1] / costs[0]))
+    return section
+
+
+def _titled(found: Mapping[str, Figures], count: int, rtt: float) -> Table:
+    table = contest_table(found)
+    table.title = f"{number(count)} jobs, round trip {rtt * 1000:.0f} ms"
+    return table
 
 
 def contest_table(found: Mapping[str, Figures]) -> Table:
-    """Return a row for each contestant, the floor first."""
+    """Return a row for each contestant, the floor among them."""
     rows: list[Sequence[str]] = []
     for label, figures in found.items():
         known = {**figures, "ratio": figures["cpu"] / found[FLOOR]["cpu"]}
+        missing = "" if figures else "failed"
         cells = (
-            shown(form, known[name]) if name in known else "" if known else "failed"
-            for _, name, form in HEAD[1:]
+            shown(form, known[name]) if figures and name in known else missing
+            for _, name, form in COLUMNS
         )
         rows.append((label, *cells))
-    return Table([title for title, _, _ in HEAD], rows)
+    return Table(["", *(title for title, _, _ in COLUMNS)], rows)
 
 
 def _goals(found: Mapping[str, Figures], size: Size, rtt: float) -> Iterable[Goal]:
@@ -106,56 +136,40 @@ def _goals(found: Mapping[str, Figures], size: Size, rtt: float) -> Iterable[Goa
         learned["p99"],
         "{:.0f}",
     )
-    yield Goal(
-        f"client CPU per job, fixed 0.5 s, × creating alone; {at}",
-        1.30,
-        fixed["cpu"] / found[FLOOR]["cpu"],
-    )
+    ratio = fixed["cpu"] / found[FLOOR]["cpu"]
+    yield Goal(f"client CPU per job, fixed 0.5 s, × creating alone; {at}", 1.30, ratio)
 
 
-def _charts(found: Mapping[str, Figures]) -> Iterable[Chart]:
-    base = found[FLOOR]["cpu"]
-    shown = {label: figures for label, figures in found.items() if figures}
-    bars = [
-        Bar(label, figures["cpu"] / base, ours=label.startswith("akool_async"))
-        for label, figures in shown.items()
+def bars(found: Mapping[str, Figures], name: str, base: float = 1.0) -> list[Bar]:
+    """Return a bar for each contestant that has the figure."""
+    return [
+        Bar(label, figures[name] / base, ours=label.startswith("akool_async"))
+        for label, figures in found.items()
+        if name in figures
     ]
-    yield Chart("cpu", "Client CPU per job, 10 000 jobs", "× creating alone", bars)
-    waits = [
-        Bar(label, figures["p99"], ours=label.startswith("akool_async"))
-        for label, figures in shown.items()
-        if "p99" in figures
-    ]
-    yield Chart("delay", "Delay from completion to wake-up, p99, 10 000 jobs", "ms", waits)
+
+
+def _charts(found: Mapping[str, Figures], count: int) -> Iterable[Chart]:
+    at = f"{number(count)} jobs"
+    cpu = bars(found, "cpu", found[FLOOR]["cpu"])
+    yield Chart("cpu", f"Client CPU per job, {at}", "× creating alone", cpu)
+    waits = bars(found, "p99")
+    yield Chart("delay", f"p99 delay from completion to wake-up, {at}", "ms", waits)
 
 
 EQUAL_TEXT = """\
 A loop that looks less often needs less CPU and wakes later, so CPU compares at equal delay only.
 The naive loop runs with half a second, and then with the pause that should bring its mean delay
 to ours; its CPU at just our delay is read off the line between the two, in logarithms. This is at
-1 000 jobs, where its core has room for that."""
+a size at which its core has room for that."""
 
 
 def equal_delay(bench: Bench) -> Section:
     """Compare CPU with the naive loop where both wake up equally late."""
     section = Section("equal_delay", "Against the naive loop at equal delay", EQUAL_TEXT)
     count = bench.size.few
-    fixed = {"count": count, "every": EVERY}
-    found = bench.compare(
-        [
-            Entry(FLOOR, "floor", {"count": count}),
-            Entry(NAIVE, "naive", fixed, repeats=1),
-            Entry(FIXED, "ours", fixed, repeats=2),
-            Entry(LEARNED, "ours", {"count": count}, repeats=1),
-        ],
-        repeats=bench.size.repeats,
-    )
-    ratios = {}
-    for label in (FIXED, LEARNED):
-        pause = EVERY * found[label]["mean"] / found[NAIVE]["mean"]
-        name = f"naive loop, {pause:.2f} s"
-        found[name] = bench.one("naive", count=count, every=pause) if pause > 0 else medians([])
-        ratios[label] = found[label]["cpu"] / _cpu_at(found[label]["mean"], found, name)
+    found = bench.compare(entries(count, [NAIVE]), repeats=bench.size.repeats)
+    ratios = {label: _ratio(bench, found, label) for label in (FIXED, LEARNED)}
     section.tables.append(contest_table(found))
     named = f"client CPU per job at equal delay, {number(count)} jobs, × naive loop"
     section.goals = [
@@ -165,11 +179,16 @@ def equal_delay(bench: Bench) -> Section:
     return section
 
 
-def _cpu_at(delay: float, found: Mapping[str, Figures], other: str) -> float:
-    """Return the naive loop's CPU at a mean delay, from its two runs."""
-    one, two = found[NAIVE], found[other]
-    run = math.log(two["mean"] / one["mean"])
-    if abs(run) < CLOSE:
-        return two["cpu"]
-    slope = math.log(two["cpu"] / one["cpu"]) / run
-    return two["cpu"] * math.exp(slope * math.log(delay / two["mean"]))
+def _ratio(bench: Bench, found: dict[str, Figures], label: str) -> float:
+    """Run the naive loop so that it wakes up as late as ours; compare CPU."""
+    ours, naive = found[label], found[NAIVE]
+    pause = EVERY * ours["mean"] / naive["mean"]
+    other = medians([])
+    if math.isfinite(pause):
+        other = bench.one("naive", count=bench.size.few, every=round(pause, 3))
+    found[f"naive loop, {pause:.2f} s"] = other
+    apart = math.log(other["mean"] / naive["mean"])
+    if not abs(apart) > CLOSE:
+        return ours["cpu"] / other["cpu"]
+    slope = math.log(other["cpu"] / naive["cpu"]) / apart
+    return ours["cpu"] / (other["cpu"] * math.exp(slope * math.log(ours["mean"] / other["mean"])))

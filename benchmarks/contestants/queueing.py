@@ -1,0 +1,69 @@
+"""Jobs that end while ten thousand creates queue: do their ends go unseen?"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from benchmarks.contestants.bare import NaiveLoop, new_session
+from benchmarks.contestants.ours import client, gathered, requests
+from benchmarks.meter import Figures, Meter, ask, delays, ended
+
+HEAD_START = 1.0
+"""Seconds by which the jobs that are watched are ahead of the others."""
+
+
+async def ours(
+    meter: Meter, *, count: int, further: int, window: float, every: float | None = None
+) -> Figures:
+    """Watch jobs with akool_async while it creates others.
+
+    Args:
+        meter: What measures.
+        count: Jobs that are watched.
+        further: Jobs that are created meanwhile.
+        window: Seconds for which the ends of jobs count if there are no further ones.
+        every: Seconds between looks; by default the client's own schedule.
+    """
+    async with client(meter.url, count + further, every) as akool:
+
+        async def crowd() -> None:
+            async for _ in akool.map(requests(further)):
+                pass
+
+        watched = gathered(akool, meter, requests(count))
+        return await _queued(meter, watched, crowd() if further else None, window)
+
+
+async def naive(
+    meter: Meter, *, count: int, further: int, window: float, every: float = 0.5
+) -> Figures:
+    """Do the same with the naive loop: one session, one semaphore, one queue."""
+    async with new_session(meter.url) as session:
+        loop = NaiveLoop(session, meter, every)
+        crowd = NaiveLoop(session, Meter(meter.url), every)
+        crowd.places = loop.places
+        watched = loop.jobs(count)
+        return await _queued(meter, watched, crowd.jobs(further) if further else None, window)
+
+
+async def _queued(
+    meter: Meter,
+    watched: Coroutine[Any, Any, None],
+    crowd: Coroutine[Any, Any, None] | None,
+    window: float,
+) -> Figures:
+    """Sum up the jobs that ended while others queued."""
+    watching = asyncio.create_task(watched)
+    await asyncio.sleep(HEAD_START)
+    began = time.monotonic()
+    crowding = None if crowd is None else asyncio.create_task(crowd)
+    await watching
+    if crowding is not None:
+        window = ask(meter.url)["last_create"] - began
+        crowding.cancel()
+        await asyncio.wait([crowding])
+    counted = [each for each in meter.woken if began <= ended(each[0]) <= began + window]
+    return {**delays(counted), "window": window}

@@ -1,0 +1,19 @@
+"""What those contestants send who speak Akool's protocol by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CREATE = "/api/open/v3/faceswap/highquality/imgreage"
+LOOK = "/api/open/v3/faceswap/result/listbyids"
+CREDIT = "/api/open/v3/faceswap/quota/info"
+DELETE = "/api/open/v3/faceswap/result/delbyids"
+KEY_HEADER = "x-api-key"
+AT_ONCE = 100
+"""Requests under way at once."""
+
+
+def body(number: int, more: str = "") -> dict[str, Any]:
+    """Return what a create sends."""
+    photo = f"https://photos.example/{number}.jpg{more}"
+    return {"targetImage": [{"path": photo}], "face_reage": 10, "modifyImage": photo}

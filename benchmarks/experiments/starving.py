@@ -1,0 +1,60 @@
+"""Ends of jobs while creates queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.bench import Bench
+from benchmarks.experiments.jobs import EVERY, RTT
+from benchmarks.meter import Figures
+from benchmarks.report import Goal, Section, Table, number, shown
+
+TEXT = """\
+Some jobs are under way; a second later ten thousand others are to be created. Of the first ones,
+those count that are complete while the others queue. The same jobs without the others are beside
+them. Where creates and looks share one queue, no look leaves before every create has. Without
+a round trip, the client's core is full for as long as creates queue."""
+
+WAYS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "akool_async, its own schedule": ("queueing", {}),
+    f"akool_async, fixed {EVERY:g} s": ("queueing", {"every": EVERY}),
+    "naive loop, bare aiohttp": ("queueing_naive", {"every": EVERY}),
+}
+
+
+def starving(bench: Bench) -> Section:
+    """Compare delays with and without a queue of creates."""
+    section = Section("starving", "Ends of jobs while creates queue", TEXT)
+    for rtt in (RTT, 0.0):
+        table = Table(
+            ["", "alone, p50 (ms)", "alone, p99", "queue, p50", "queue, p99", "p99, ×", "jobs"],
+            title=f"round trip {rtt * 1000:.0f} ms",
+        )
+        for label, (name, options) in WAYS.items():
+            if not rtt and options:
+                continue  # a full core is a matter for our own schedule alone
+            busy, alone = _both(bench, name, options, rtt)
+            ratio = busy["p99"] / alone["p99"]
+            waits = (alone["p50"], alone["p99"], busy["p50"], busy["p99"])
+            cells = [shown("{:.0f}", each) for each in waits]
+            jobs = shown("{:.0f}", busy["woken"])
+            table.rows.append((label, *cells, shown("{:.2f}", ratio), jobs))
+            if name == "queueing":
+                further = number(bench.size.many)
+                figure = f"p99 delay while {further} creates queue, × unloaded; {label}"
+                section.goals.append(Goal(f"{figure}; {table.title}", 1.2, ratio))
+        section.tables.append(table)
+    return section
+
+
+def _both(
+    bench: Bench, name: str, options: Mapping[str, Any], rtt: float
+) -> tuple[Figures, Figures]:
+    """Run the jobs among others, and then alone; only those count that ended in one window."""
+    size = bench.size
+    run = {"count": size.few, **options}
+    busy = bench.one(name, served={"rtt": rtt}, further=size.many, window=0.0, **run)
+    window = min(busy["window"], 60.0) if busy else 60.0
+    alone = bench.one(name, served={"rtt": rtt}, further=0, window=window, **run)
+    return busy, alone
