@@ -10,7 +10,7 @@ import logging
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ from akool_async.errors import (
 from akool_async.journal import Entry, Journal, State, fingerprint
 
 logger = logging.getLogger("akool_async")
+
+_A_COMMIT = 1.0
+"""Seconds that a commit takes at most, where the disk is in order."""
 
 
 class Ledger:
@@ -76,7 +79,7 @@ class Ledger:
         if not flight.ended or flight.future.get_loop() is asyncio.get_running_loop():
             return False
         if flight in self._settling:
-            self._settling[flight].exception()  # blocks, but no longer than a commit takes
+            wait([self._settling[flight]], timeout=_A_COMMIT)
         return True
 
     def is_live(self, entry: Entry) -> bool:

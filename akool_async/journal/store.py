@@ -154,16 +154,19 @@ class Journal:
     ) -> concurrent.futures.Future[None]:
         """Queue what became of a row, without waiting; callable from any thread.
 
-        The future ends when it is on disk, and cannot be cancelled. A failure is kept in it
-        and logged. Its callbacks run in the thread that writes: they must be short, and must
-        not wait for this journal.
+        The future ends when it is on disk, and cannot be cancelled. While the file makes
+        trouble, such as on a full disk, the note is kept and tried again, at the latest when
+        the journal is closed; that is logged, and no intent is written before it. Callbacks of
+        the future run in the thread that writes: they must be short, and must not wait for
+        this journal.
 
         Raises:
             JournalError: the journal is closed.
         """
         self._check()
         change = Change(state, id, job_id, created_at, reason, result, saved)
-        return self._writer.write_soon(functools.partial(rows.note, number=number, change=change))
+        action = functools.partial(rows.note, number=number, change=change)
+        return self._writer.write_soon(action, lasting=True)
 
     def resolve(
         self,

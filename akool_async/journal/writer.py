@@ -2,6 +2,10 @@
 
 A commit costs a flush of the disk, whether it holds one row or hundreds. So the writer
 takes all that has queued up while it was busy with the last commit, and gives it one.
+
+What nobody waits for is not lost with a commit that fails, as on a full disk: it is written
+again, before all that comes later, until it is on disk. Nothing is intended meanwhile that could
+not be written after it.
 """
 
 from __future__ import annotations
@@ -29,7 +33,10 @@ Action: TypeAlias = Callable[[sqlite3.Connection], T]
 """What is done inside a transaction; it checks first, then changes rows with one statement."""
 
 LARGEST_GROUP: Final = 512
-"""Writes in one transaction."""
+"""Writes in one transaction, those not counted that are repeated."""
+
+AGAIN: Final = 1.0
+"""Seconds after which what could not be written is tried again, if nothing else is."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,9 +47,13 @@ class _Write(Generic[T]):
     future: asyncio.Future[T] | concurrent.futures.Future[T]
     watched: bool = True
     """Whether somebody waits, so that a failure need not be logged."""
+    lasting: bool = False
+    """Whether it is repeated until it is on disk."""
     value: T | None = None
     error: Exception | None = None
     """Set before the next group begins, so that a later write knows of this one."""
+    repeated: bool = False
+    """Whether it failed before, and that is in the log."""
 
     def run(self, connection: sqlite3.Connection) -> None:
         """Do it; a refusal is its caller's own, trouble with the file is everybody's.
@@ -50,6 +61,7 @@ class _Write(Generic[T]):
         Raises:
             sqlite3.Error: the transaction cannot go on.
         """
+        self.error = None
         try:
             self.value = self.action(connection)
         except AkoolError as error:
@@ -114,12 +126,16 @@ class Writer:
             raise
 
     def write_soon(
-        self, action: Action[T], *, watched: bool = False
+        self, action: Action[T], *, watched: bool = False, lasting: bool = False
     ) -> concurrent.futures.Future[T]:
-        """Queue a write; its failure is logged unless somebody watches for it."""
+        """Queue a write; its failure is logged unless somebody watches for it.
+
+        A lasting one is repeated while the file makes trouble, at the latest when the writer
+        stops; until then its future waits.
+        """
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
         future.set_running_or_notify_cancel()  # what is queued is written: no way back
-        self._put(_Write(action, future, watched))
+        self._put(_Write(action, future, watched, lasting))
         return future
 
     def stop(self) -> None:
@@ -144,34 +160,38 @@ class Writer:
                 undo(connection, write.value)
 
         with contextlib.suppress(JournalError):  # closed meanwhile
-            self.write_soon(undo_if_done)
+            self.write_soon(undo_if_done, lasting=True)
 
     def _run(self) -> None:
         with contextlib.closing(self._database.connection):
+            owed: list[_Write[Any]] = []
             stopping = False
             while not stopping:
-                group, stopping = self._take()
-                if group:
-                    self._commit(group)
-                    self._tell(group)
+                group, stopping = self._take(AGAIN if owed else None)
+                group = owed + group
+                if not group:
+                    continue
+                written = self._commit(group)
+                owed = [] if written or stopping else [each for each in group if each.lasting]
+                self._tell([each for each in group if not (owed and each.lasting)])
+                self._put_off(owed)
                 del group  # an idle writer holds nobody's request
 
-    def _take(self) -> tuple[list[_Write[Any]], bool]:
+    def _take(self, patience: float | None) -> tuple[list[_Write[Any]], bool]:
         """Wait for one write; return it with what else is there, and whether it is the end."""
         group: list[_Write[Any]] = []
-        item = self._queue.get()
-        while not isinstance(item, _Stop):
-            group.append(item)
-            if len(group) == LARGEST_GROUP:
-                return group, False
-            try:
+        with contextlib.suppress(queue.Empty):
+            item = self._queue.get(timeout=patience)
+            while not isinstance(item, _Stop):
+                group.append(item)
+                if len(group) == LARGEST_GROUP:
+                    return group, False
                 item = self._queue.get_nowait()
-            except queue.Empty:
-                return group, False
-        return group, True
+            return group, True
+        return group, False
 
-    def _commit(self, group: list[_Write[Any]]) -> None:
-        """Do all writes of a group in one transaction; all of them fail if it does."""
+    def _commit(self, group: list[_Write[Any]]) -> bool:
+        """Do all writes of a group in one transaction, or none; say whether that was done."""
         connection = self._database.connection
         with self._database.lock:
             try:
@@ -182,27 +202,37 @@ class Writer:
             except sqlite3.Error as error:
                 problem = f"journal {self._shown} {in_words(error)}"
             else:
-                return
+                return True
             _roll_back(connection)
         for write in group:  # an error for each: one raised in many places mixes tracebacks
             write.error = JournalError(problem)
+        return False
 
-    def _tell(self, group: list[_Write[Any]]) -> None:
+    def _tell(self, writes: list[_Write[Any]]) -> None:
         """Tell everybody what became of their writes, each loop with one call."""
         by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Write[Any]]] = defaultdict(list)
-        for write in group:
+        for write in writes:
             if isinstance(write.future, asyncio.Future):
                 by_loop[write.future.get_loop()].append(write)
             else:
                 write.settle()
-        for loop, writes in by_loop.items():
+        for loop, waiting in by_loop.items():
             with contextlib.suppress(RuntimeError):  # a closed loop has nobody left to tell
-                loop.call_soon_threadsafe(_settle, writes)
-        errors = [write.error for write in group if write.error and not write.watched]
-        if errors:
-            logger.error(
-                "writes to the journal that failed: %d; the first: %s", len(errors), errors[0]
-            )
+                loop.call_soon_threadsafe(_settle, waiting)
+        _log([write for write in writes if write.error and not write.watched], "that failed")
+
+    def _put_off(self, owed: list[_Write[Any]]) -> None:
+        """Say of what is to be repeated, the first time, that it is."""
+        _log([write for write in owed if not write.repeated], "that are not done yet")
+        for write in owed:
+            write.repeated = True
+
+
+def _log(failed: list[_Write[Any]], how: str) -> None:
+    if failed:
+        logger.error(
+            "writes to the journal %s: %d; the first: %s", how, len(failed), failed[0].error
+        )
 
 
 def _settle(writes: list[_Write[Any]]) -> None:

@@ -9,13 +9,13 @@ import struct
 import subprocess
 import threading
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from akool_async import JournalError
-from akool_async.journal import Journal, State
+from akool_async.journal import Journal, State, writer
 
 PRINT = "0" * 64
 
@@ -314,6 +314,66 @@ def test_a_file_that_may_not_grow_fails_its_writes_and_then_goes_on(run: Run, ro
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("rows ")
+
+
+@contextmanager
+def full(journal: Journal) -> Generator[None]:
+    """Let the journal's file grow no more."""
+    writing = journal._writer.connection
+    (pages,) = writing.execute("PRAGMA page_count").fetchone()
+    writing.execute(f"PRAGMA max_page_count = {pages}")
+    yield
+    with suppress(sqlite3.ProgrammingError):  # closed meanwhile
+        writing.execute("PRAGMA max_page_count = 1000000")
+
+
+async def test_notes_wait_for_room_on_the_disk_and_no_intent_comes_before_them(
+    journal: Journal,
+    path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writer, "AGAIN", 0.01)
+    first = await intend(journal)
+    with full(journal):
+        created = journal.note_soon(first, State.CREATED, id="i1")
+        large = journal.note_soon(first, State.COMPLETED, result=b"x" * 20_000)
+        with pytest.raises(JournalError):
+            await intend(journal)
+        await asyncio.sleep(0.05)  # time in which it is tried again, and again
+        assert not large.done()
+    await asyncio.wait_for(asyncio.wrap_future(large), 10)  # by itself
+    await asyncio.wrap_future(created)
+    assert rows(path) == [(first, "completed", "i1")]
+    assert len(caplog.records) <= 2  # it is said once of each
+    assert all("not done yet" in record.message for record in caplog.records)
+
+
+async def test_notes_that_found_no_room_are_written_with_the_next_intent(
+    journal: Journal, path: Path
+) -> None:
+    number = await intend(journal, "k")
+    with full(journal):
+        journal.note_soon(number, State.REFUSED, reason="x" * 20_000)
+        with pytest.raises(JournalError):
+            await intend(journal)
+    assert await intend(journal, "k") == number  # it was refused, so it may be sent again
+    assert rows(path) == [(number, "intent", "")]
+
+
+async def test_notes_that_never_find_room_are_told_when_the_journal_is_closed(
+    journal: Journal, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = await intend(journal)
+    with full(journal):
+        late = journal.note_soon(number, State.COMPLETED, result=b"x" * 20_000)
+        with pytest.raises(JournalError):
+            await intend(journal)
+        assert not late.done()
+        await journal.close()
+    assert isinstance(late.exception(), JournalError)
+    assert "writes to the journal that failed: 1" in caplog.text
+    assert rows(path) == [(number, "intent", "")]
 
 
 async def test_errors_carry_nothing_of_what_caused_them(journal: Journal) -> None:
