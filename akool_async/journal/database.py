@@ -32,6 +32,18 @@ class Database(NamedTuple):
 
     connection: sqlite3.Connection
     lock: threading.Lock
+    path: str
+    file: tuple[int, int] | None
+    """What tells the file that was opened from another of its name; `None` in memory."""
+
+    @classmethod
+    def of(cls, connection: sqlite3.Connection, path: str) -> Database:
+        """Return the database that was opened under a path just now."""
+        return cls(connection, threading.Lock(), path, _file_at(path))
+
+    def in_place(self) -> bool:
+        """Say whether the file is still where it was: one that was deleted records nothing."""
+        return _file_at(self.path) == self.file
 
 
 def in_words(error: BaseException) -> str:
@@ -60,7 +72,7 @@ def open_writer(path: str, *, shown: str) -> Database:
     except (sqlite3.Error, OSError, ValueError) as error:
         problem = in_words(error)
     if problem is None and connection is not None:
-        return Database(connection, threading.Lock())
+        return Database.of(connection, path)
     if connection is not None:
         connection.close()
     raise JournalError(f"journal {shown} {problem}")
@@ -76,10 +88,18 @@ def open_reader(path: str, writer: Database, *, shown: str) -> Database:
     try:
         connection = _connect(path)
         connection.execute("PRAGMA query_only = ON")
-        return Database(connection, threading.Lock())
+        return Database.of(connection, path)
     except sqlite3.Error as error:
         problem = in_words(error)
     raise JournalError(f"journal {shown} {problem}")
+
+
+def _file_at(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - asked for with each commit
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _make(path: str) -> None:

@@ -192,21 +192,29 @@ class Writer:
 
     def _commit(self, group: list[_Write[Any]]) -> bool:
         """Do all writes of a group in one transaction, or none; say whether that was done."""
-        connection = self._database.connection
         with self._database.lock:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                for write in group:
-                    write.run(connection)
-                connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                problem = f"journal {self._shown} {in_words(error)}"
-            else:
-                return True
-            _roll_back(connection)
-        for write in group:  # an error for each: one raised in many places mixes tracebacks
-            write.error = JournalError(problem)
-        return False
+            problem = self._attempt(group)
+        if problem is not None:
+            for write in group:  # an error for each: one raised in many places mixes tracebacks
+                write.error = JournalError(f"journal {self._shown} {problem}")
+        return problem is None
+
+    def _attempt(self, group: list[_Write[Any]]) -> str | None:
+        """Do all writes of a group; return what stood against it, and then nothing was done."""
+        connection = self._database.connection
+        if not self._database.in_place():
+            return "is no longer in its place: it was moved, or deleted"
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for write in group:
+                write.run(connection)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            problem = in_words(error)
+        else:
+            return None
+        _roll_back(connection)
+        return problem
 
     def _tell(self, writes: list[_Write[Any]]) -> None:
         """Tell everybody what became of their writes, each loop with one call."""

@@ -376,6 +376,22 @@ async def test_notes_that_never_find_room_are_told_when_the_journal_is_closed(
     assert rows(path) == [(number, "intent", "")]
 
 
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+def test_a_file_that_is_no_longer_in_its_place_records_nothing_and_says_so(
+    how: str, journal: Journal, path: Path
+) -> None:
+    aside = path.rename(path.with_name("aside"))
+    if how == "deleted":
+        aside.unlink()
+    elif how == "replaced":
+        path.write_bytes(b"")
+    with pytest.raises(JournalError, match="moved, or deleted"):
+        asyncio.run(intend(journal))
+    if how == "moved":
+        aside.rename(path)
+        assert asyncio.run(intend(journal)) == 1
+
+
 async def test_errors_carry_nothing_of_what_caused_them(journal: Journal) -> None:
     writing = journal._writer.connection
     (pages,) = writing.execute("PRAGMA page_count").fetchone()
