@@ -9,14 +9,20 @@ import argparse
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from benchmarks.bench import QUICK, Bench, Runs, Size
+from benchmarks.charts import svg
+from benchmarks.cores import PINNED
 from benchmarks.experiments import EXPERIMENTS
 from benchmarks.machine import conditions
-from benchmarks.report import Section, decode, encode, page
+from benchmarks.report import Conditions, Section, decode, encode, page
 
+RAW = "results.json"
 HERE = Path(__file__).parent
 
 
@@ -38,27 +44,58 @@ def run(name: str, size: Size, runs: Runs) -> Section:
 
 def main() -> int:
     """Run what was asked for; return how many experiments had failures."""
+    options = _options()
+    size = QUICK if options.quick else Size(soak=options.soak)
+    around = conditions(quick=options.quick)
+    known = {section.name: section for section in earlier(options.out)}
+    options.out.mkdir(parents=True, exist_ok=True)
+    runs: Runs = {}
+    if options.quick:  # where figures mean nothing, several may run at once, on any core
+        os.environ[PINNED] = "no"
+    with ThreadPoolExecutor(4 if options.quick else 1) as pool:
+        for section in pool.map(lambda name: run(name, size, runs), options.only):
+            known[section.name] = section
+            sections = [known[name] for name in EXPERIMENTS if name in known]
+            write(options.out, around, sections)
+            show(section)
+    return sum(bool(known[name].failures) for name in options.only)
+
+
+def earlier(out: Path) -> list[Section]:
+    """Return what was measured before, and is shown on the same page."""
+    try:
+        return decode((out / RAW).read_bytes())[1]
+    except FileNotFoundError:
+        return []
+    except msgspec.MsgspecError as error:
+        print(f"{out / RAW} is left out: {error}", file=sys.stderr)
+        return []
+
+
+def write(out: Path, around: Conditions, sections: list[Section]) -> None:
+    """Write the page, its charts, and what the next run adds to."""
+    (out / RAW).write_bytes(encode(around, sections))
+    (out / "README.md").write_text(page(sections, around), encoding="utf-8")
+    (out / "charts").mkdir(exist_ok=True)
+    for chart in (chart for section in sections for chart in section.charts):
+        (out / "charts" / f"{chart.name}.svg").write_text(svg(chart), encoding="utf-8")
+
+
+def show(section: Section) -> None:
+    """Print what came out."""
+    print(f"\n## {section.title}\n")
+    print("\n\n".join(map(str, section.tables)))
+    for goal in section.goals:
+        print(*goal.cells, sep=" | ", flush=True)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="see that all of it runs")
     parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS))
     parser.add_argument("--out", type=Path, default=HERE, help="where the page is written")
-    parser.add_argument("--soak", type=float, default=60.0, help="seconds of the soak")
-    options = parser.parse_args()
-    size = QUICK if options.quick else Size(soak=options.soak)
-    raw = options.out / "results.json"
-    known = {} if not raw.exists() else {each.name: each for each in decode(raw.read_bytes())[1]}
-    around = conditions(quick=options.quick)
-    options.out.mkdir(parents=True, exist_ok=True)
-    runs: Runs = {}
-    for name in options.only:
-        known[name] = run(name, size, runs)
-        sections = [known[each] for each in EXPERIMENTS if each in known]
-        raw.write_bytes(encode(around, sections))
-        (options.out / "README.md").write_text(page(sections, around), encoding="utf-8")
-        print("\n\n".join(map(str, known[name].tables)), flush=True)
-        for goal in known[name].goals:
-            print(*goal.cells, sep=" | ", flush=True)
-    return sum(bool(known[name].failures) for name in options.only)
+    parser.add_argument("--soak", type=float, default=Size().soak, help="seconds of the soak")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

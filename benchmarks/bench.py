@@ -26,15 +26,27 @@ class Size(msgspec.Struct, frozen=True):
     repeats: int = 3
     median: float = 2.0
     """Seconds that a job takes."""
-    window: float = 20.0
+    window: float = 15.0
     """Seconds for which pending jobs are looked at."""
-    soak: float = 60.0
+    soak: float = 45.0
     """Seconds of the soak."""
+    trips: tuple[float, ...] = (0.0, 0.05)
+    """Seconds of a simulated round trip."""
     calls: int = 5_000
     """Requests by which the overhead of one is measured."""
 
 
-QUICK = Size(few=30, many=60, most=120, repeats=1, median=0.1, window=0.5, soak=2.0, calls=100)
+QUICK = Size(
+    few=30,
+    many=60,
+    most=120,
+    repeats=1,
+    median=0.1,
+    window=0.5,
+    soak=2.0,
+    trips=(0.05,),
+    calls=100,
+)
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-FAILED = "failed"
+NOTHING = "no figure"
 
 
 class Goal(msgspec.Struct):
@@ -15,18 +15,24 @@ class Goal(msgspec.Struct):
 
     figure: str
     bound: float
-    measured: float
+    measured: float | None
+    """NaN where it could not be measured; JSON knows no such number, and has `null`."""
     form: str = "{:.2f}"
 
     @property
+    def value(self) -> float:
+        """What was measured."""
+        return math.nan if self.measured is None else self.measured
+
+    @property
     def met(self) -> bool:
-        """Whether it does not."""
-        return self.measured <= self.bound  # NaN, where a row failed, is never
+        """Whether it does not; what could not be measured is not met."""
+        return self.value <= self.bound
 
     @property
     def cells(self) -> tuple[str, str, str, str]:
         """Its row of the table of goals."""
-        bound, measured = shown(self.form, self.bound), shown(self.form, self.measured)
+        bound, measured = shown(self.form, self.bound), shown(self.form, self.value)
         return self.figure, measured, f"≤ {bound}", "yes" if self.met else "no"
 
 
@@ -58,7 +64,6 @@ class Chart(msgspec.Struct):
     title: str
     unit: str
     bars: list[Bar]
-    logarithmic: bool = False
 
 
 class Section(msgspec.Struct):
@@ -88,7 +93,7 @@ class Conditions(msgspec.Struct):
 
 def shown(form: str, value: float) -> str:
     """Return a figure as text."""
-    return FAILED if math.isnan(value) else form.format(value)
+    return NOTHING if math.isnan(value) else form.format(value)
 
 
 def number(count: int) -> str:
@@ -104,7 +109,7 @@ def page(sections: Iterable[Section], conditions: Conditions) -> str:
         parts.append(
             "**A quick run: it shows that everything runs, and its figures mean nothing.**"
         )
-    parts.append(str(_goals(sections)))
+    parts.extend(["## Goals", str(_goals(sections))])
     for section in sections:
         parts.extend(_section(section))
     versions = ", ".join(f"{name} {number}" for name, number in conditions.versions.items())
@@ -115,7 +120,7 @@ def page(sections: Iterable[Section], conditions: Conditions) -> str:
 _HEAD = """\
 # Benchmarks
 
-Written by `python -m benchmarks` on {date}, on {machine}. Ratios travel; seconds do not.
+Written by `python -m benchmarks` on {date}: {machine}. Ratios travel; seconds do not.
 `python -m benchmarks --only NAME` measures one section anew, `--quick` tries whether all of it
 runs, and `pip install -e '.[bench]'` brings the other clients and uvloop. Nothing else should
 run meanwhile: each section says what the load was when it began.
@@ -126,10 +131,7 @@ the job is exact. Jobs take 2 seconds in the median, lognormal with a sigma of 0
 for everybody, and none longer than 7. Every contestant runs in a fresh process; its CPU time, user
 and system, counts from after its imports and a warm-up of three jobs to the last result, the making
 of its client and its requests included. *Server* is the share of its core that the server was busy:
-well below 1, it was not what was measured.
-
-## Goals
-"""
+well below 1, it was not what was measured."""
 
 
 def _goals(sections: Iterable[Section]) -> Table:
@@ -153,7 +155,11 @@ def _section(section: Section) -> Iterable[str]:
 
 
 def decode(data: bytes) -> tuple[Conditions, list[Section]]:
-    """Read what an earlier run has measured."""
+    """Read what an earlier run has measured.
+
+    Raises:
+        msgspec.MsgspecError: it was written by another version of this module.
+    """
     return msgspec.json.decode(data, type=tuple[Conditions, list[Section]])
 
 

@@ -22,7 +22,6 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from benchmarks.cores import pin
@@ -30,7 +29,7 @@ from benchmarks.cores import pin
 OK = b'{"code":1000,"msg":"OK","data":%s}'
 HEAD = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 REASONS = {200: b"OK", 400: b"Bad Request", 404: b"Not Found", 414: b"URI Too Long"}
-BAD_GATEWAY = b"<html><body>502 Bad Gateway</body></html>"
+BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 11\r\n\r\nBad gateway"
 
 MEDIA = (
     b"https://cdn.example/final_material__d71fad6e-a464-43a5-9820-6e4347dce228-80554b9d-0356.jpg"
@@ -83,6 +82,15 @@ class Faults(NamedTuple):
         """Read `bad=.02,reset=.01`."""
         pairs = (part.split("=") for part in text.split(",") if part)
         return cls(**{name: float(value) for name, value in pairs})
+
+    def draw(self, chance: random.Random) -> str:
+        """Say which of them meets a request; mostly none."""
+        drawn = chance.random() if any(self) else 1.0
+        for name, part in self._asdict().items():
+            drawn -= part
+            if drawn < 0:
+                return str(name)
+        return ""
 
 
 class Akool:
@@ -216,7 +224,7 @@ class Connection(asyncio.Protocol):
 
     def _accept(self, method: bytes, target: bytes, body: bytes) -> None:
         if target == b"/statistics":
-            self._transport.write(self._akool.statistics())
+            self._write(self._akool.statistics())
         elif self._akool.half_trip:
             self._loop.call_later(self._akool.half_trip, self._evaluate, method, target, body)
         else:
@@ -224,25 +232,21 @@ class Connection(asyncio.Protocol):
 
     def _evaluate(self, method: bytes, target: bytes, body: bytes) -> None:
         self._akool.requests[target.partition(b"?")[0].decode()] += 1
-        finish: Callable[[bytes], object] = self._transport.write
-        faults = self._akool.faults
-        if any(faults):
-            drawn = self._akool.chance.random()
-            if drawn < faults.bad:
-                finish(
-                    b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: %d\r\n\r\n%s"
-                    % (len(BAD_GATEWAY), BAD_GATEWAY)
-                )
-                return
-            if drawn < faults.bad + faults.reset:
-                finish = lambda _: self._transport.abort()  # noqa: E731
-            elif drawn < sum(faults):
-                finish = len
+        fate = self._akool.faults.draw(self._akool.chance)
+        if fate == "bad":
+            self._write(BAD_GATEWAY)
+            return
         answer = self._akool.answer(method, target, body)
-        if self._akool.half_trip:
-            self._loop.call_later(self._akool.half_trip, finish, answer)
-        else:
-            finish(answer)
+        if fate == "reset":
+            self._transport.abort()
+        elif fate != "hang" and self._akool.half_trip:
+            self._loop.call_later(self._akool.half_trip, self._write, answer)
+        elif fate != "hang":
+            self._write(answer)
+
+    def _write(self, answer: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(answer)
 
 
 async def serve(akool: Akool) -> None:

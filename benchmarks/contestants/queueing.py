@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypedDict
 
 from benchmarks.contestants.bare import NaiveLoop, new_session
 from benchmarks.contestants.ours import client, gathered, requests
 from benchmarks.meter import Figures, Meter, ask, delays, ended
 
-HEAD_START = 1.0
-"""Seconds by which the jobs that are watched are ahead of the others."""
+
+class Timing(TypedDict):
+    """Seconds."""
+
+    head: float
+    """By which the jobs that are watched are ahead of the others."""
+    window: float
+    """For which ends of jobs count, from then on, if there are no others."""
 
 
 async def ours(
-    meter: Meter, *, count: int, further: int, window: float, every: float | None = None
+    meter: Meter, *, count: int, further: int, timing: Timing, every: float | None = None
 ) -> Figures:
     """Watch jobs with akool_async while it creates others.
 
@@ -24,7 +30,7 @@ async def ours(
         meter: What measures.
         count: Jobs that are watched.
         further: Jobs that are created meanwhile.
-        window: Seconds for which the ends of jobs count if there are no further ones.
+        timing: When the others come, and what counts.
         every: Seconds between looks; by default the client's own schedule.
     """
     async with client(meter.url, count + further, every) as akool:
@@ -34,11 +40,11 @@ async def ours(
                 pass
 
         watched = gathered(akool, meter, requests(count))
-        return await _queued(meter, watched, crowd() if further else None, window)
+        return await _queued(meter, watched, crowd() if further else None, timing)
 
 
 async def naive(
-    meter: Meter, *, count: int, further: int, window: float, every: float = 0.5
+    meter: Meter, *, count: int, further: int, timing: Timing, every: float = 0.5
 ) -> Figures:
     """Do the same with the naive loop: one session, one semaphore, one queue."""
     async with new_session(meter.url) as session:
@@ -46,21 +52,22 @@ async def naive(
         crowd = NaiveLoop(session, Meter(meter.url), every)
         crowd.places = loop.places
         watched = loop.jobs(count)
-        return await _queued(meter, watched, crowd.jobs(further) if further else None, window)
+        return await _queued(meter, watched, crowd.jobs(further) if further else None, timing)
 
 
 async def _queued(
     meter: Meter,
     watched: Coroutine[Any, Any, None],
     crowd: Coroutine[Any, Any, None] | None,
-    window: float,
+    timing: Timing,
 ) -> Figures:
     """Sum up the jobs that ended while others queued."""
     watching = asyncio.create_task(watched)
-    await asyncio.sleep(HEAD_START)
+    await asyncio.sleep(timing["head"])
     began = time.monotonic()
     crowding = None if crowd is None else asyncio.create_task(crowd)
     await watching
+    window = timing["window"]
     if crowding is not None:
         window = ask(meter.url)["last_create"] - began
         crowding.cancel()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 
 from benchmarks.bench import Bench, Entry, Size, medians
 from benchmarks.meter import Figures
-from benchmarks.report import Bar, Chart, Goal, Section, Table, number, shown
+from benchmarks.report import NOTHING, Bar, Chart, Goal, Section, Table, number, shown
 
 EVERY = 0.5
 """Seconds between two looks of a fixed schedule."""
-
-RTT = 0.05
-"""Seconds of a simulated round trip."""
 
 CLOSE = 0.03
 """Logarithm of the ratio of two delays that are the same for all that is measured here."""
@@ -48,18 +46,22 @@ def jobs(bench: Bench) -> Section:
     """Measure all contestants at two sizes and two round trips."""
     size = bench.size
     section = Section("jobs", "Jobs, from create to result", TEXT)
-    for count, rtt, more in (
-        (size.few, 0.0, [NAIVE, AWAITED]),
-        (size.few, RTT, []),
-        (size.many, 0.0, [NAIVE, JITTERED, AWAITED, FASTER_FLOOR, FASTER]),
-        (size.many, RTT, [NAIVE]),
-    ):
+    for count, rtt in product((size.few, size.many), size.trips):
+        near = rtt == size.trips[0]
+        more = _more(near=near, large=count == size.many)
         found = bench.compare(entries(count, more), repeats=size.repeats, rtt=rtt)
         section.tables.append(_titled(found, count, rtt))
         if count == size.many:
             section.goals.extend(_goals(found, size, rtt))
-            section.charts.extend([] if rtt else _charts(found, count))
+            section.charts.extend(_charts(found, count) if near else [])
     return section
+
+
+def _more(*, near: bool, large: bool) -> Sequence[str]:
+    """Return who takes part beside the floor and ours; all of them at one place only."""
+    if near:
+        return [NAIVE, AWAITED, *([JITTERED, FASTER_FLOOR, FASTER] if large else [])]
+    return [NAIVE] if large else []
 
 
 def entries(count: int, more: Sequence[str] = ()) -> Sequence[Entry]:
@@ -109,7 +111,7 @@ def contest_table(found: Mapping[str, Figures]) -> Table:
     rows: list[Sequence[str]] = []
     for label, figures in found.items():
         known = {**figures, "ratio": figures["cpu"] / found[FLOOR]["cpu"]}
-        missing = "" if figures else "failed"
+        missing = "" if figures else NOTHING
         cells = (
             shown(form, known[name]) if figures and name in known else missing
             for _, name, form in COLUMNS
@@ -145,7 +147,7 @@ def bars(found: Mapping[str, Figures], name: str, base: float = 1.0) -> list[Bar
     return [
         Bar(label, figures[name] / base, ours=label.startswith("akool_async"))
         for label, figures in found.items()
-        if name in figures
+        if math.isfinite(figures.get(name, math.nan) / base)
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.bench import Bench
-from benchmarks.experiments.jobs import EVERY, RTT
+from benchmarks.experiments.jobs import EVERY
 from benchmarks.meter import Figures
 from benchmarks.report import Goal, Section, Table, number, shown
 
@@ -26,7 +26,7 @@ WAYS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 def starving(bench: Bench) -> Section:
     """Compare delays with and without a queue of creates."""
     section = Section("starving", "Ends of jobs while creates queue", TEXT)
-    for rtt in (RTT, 0.0):
+    for rtt in reversed(bench.size.trips):
         table = Table(
             ["", "alone, p50 (ms)", "alone, p99", "queue, p50", "queue, p99", "p99, ×", "jobs"],
             title=f"round trip {rtt * 1000:.0f} ms",
@@ -54,7 +54,9 @@ def _both(
     """Run the jobs among others, and then alone; only those count that ended in one window."""
     size = bench.size
     run = {"count": size.few, **options}
-    busy = bench.one(name, served={"rtt": rtt}, further=size.many, window=0.0, **run)
+    timing = {"head": size.median / 2, "window": 0.0}
+    busy = bench.one(name, served={"rtt": rtt}, further=size.many, timing=timing, **run)
     window = min(busy["window"], 60.0) if busy else 60.0
-    alone = bench.one(name, served={"rtt": rtt}, further=0, window=window, **run)
+    timing = {**timing, "window": window}
+    alone = bench.one(name, served={"rtt": rtt}, further=0, timing=timing, **run)
     return busy, alone
