@@ -44,7 +44,8 @@ class Retry(Input):
 
     Delays are drawn with full jitter: anywhere between nothing and
     `initial * 2 ** (attempt - 1)`, at most `maximum`. A request that the server refused
-    for its frequency starts from `throttled` instead, and waits at least `Retry-After`.
+    for its frequency starts from `throttled` instead. Where the server says `Retry-After`,
+    that comes first.
     """
 
     attempts: int = 4
@@ -77,21 +78,19 @@ class Retry(Input):
             repeatable: Whether sending it twice does no more than sending it once.
         """
         fate = fate_of(error)
-        if fate is Fate.REFUSED:
-            return self._throttled_delay(error, attempt)
         if fate is Fate.FINAL or (fate is Fate.UNCLEAR and not repeatable):
             return None
-        return _jittered(self.initial, attempt, self.maximum) if attempt < self.attempts else None
+        most, first = self.attempts, self.initial
+        if fate is Fate.REFUSED:
+            most, first = self.throttled_attempts, self.throttled
+        hint: float = getattr(error, "retry_after", None) or 0.0
+        if attempt >= most or hint > self.longest_hint:
+            return None
+        return hint + _jittered(first, attempt, self.maximum)
 
     def hold(self, error: RateLimited) -> float:
         """Return the seconds for which a refusal asks everybody to wait, at most `longest_hint`."""
         return min(error.retry_after or 0.0, self.longest_hint)
-
-    def _throttled_delay(self, error: AkoolError, attempt: int) -> float | None:
-        hint: float = getattr(error, "retry_after", None) or 0.0
-        if attempt >= self.throttled_attempts or hint > self.longest_hint:
-            return None
-        return hint + _jittered(self.throttled, attempt, self.maximum)
 
 
 def _jittered(first: float, attempt: int, most: float) -> float:

@@ -1,13 +1,16 @@
-"""What becomes of a paid create when something goes wrong: ours, and other SDKs', in one run.
+"""What becomes of paid work when something goes wrong: ours, and other SDKs', in one run.
 
-A loopback server reads each create whole and then drops the connection, answers 500, or never
-answers. It counts the POSTs that one call of the user's leads to: more than 1 may be paid for
-more than once. A second table asks whether waiting survives one 502.
+A loopback server does wrong to one request and is well otherwise. Three tables say
+
+- how many POSTs one call of a paid create leads to (more than 1 may be paid for more than once);
+- whether a wait for a job outlasts one bad answer to one of its looks;
+- what the error of a create that was dropped is good for: whether it pickles, and whether its
+  traceback, with locals, shows the key.
 
     python benchmarks/rivals.py
 
-The other SDKs are installed from the package registry into a temporary environment; each runs
-there with its defaults, apart from a request timeout of one second.
+The other SDKs are installed from the package registry, each into a temporary environment of its
+own; how each is called is said in `rival_calls.py`. An SDK that cannot be installed is left out.
 """
 
 from __future__ import annotations
@@ -15,28 +18,73 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import importlib
+import importlib.metadata
+import json
+import logging
+import pickle
 import subprocess
 import sys
 import tempfile
+import traceback
+import warnings
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-RIVALS = ("openai", "runwayml", "replicate", "fal-client")
-FAULTS = ("drop", "500", "hang")
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.rival_calls import KEY, SDKS, abandon_rest
+
 PATIENCE = 60.0
 """Seconds after which a call is given up from outside."""
 
+_PAGE = b"<html><body>Sorry</body></html>"
+_CUT = b'{"id": "j1", "code": 1000, "data": {"_i'
+
+
+def _answer(status: int, body: bytes, *fields: str, length: int | None = None) -> bytes:
+    size = len(body) if length is None else length
+    lines = [f"HTTP/1.1 {status} S", f"Content-Length: {size}", "Connection: close", *fields]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+FAULTS = {
+    "dropped after reading": b"",
+    "HTTP 500": _answer(500, b"{}"),
+    "HTTP 502, HTML": _answer(502, _PAGE, "Content-Type: text/html"),
+    "HTTP 429": _answer(429, b"{}", "Retry-After: 0"),
+    "HTTP 404": _answer(404, b'{"detail": "not found"}', "Content-Type: application/json"),
+    "answer cut": _answer(200, _CUT, "Content-Type: application/json", length=500),
+    "no answer": None,
+}
+"""What the server sends; `None` is nothing at all, for ever."""
+
+ON_CREATES = ("dropped after reading", "HTTP 500", "answer cut", "no answer")
+ON_LOOKS = (
+    "nothing",
+    "HTTP 502, HTML",
+    "HTTP 429",
+    "dropped after reading",
+    "answer cut",
+    "HTTP 404",
+)
+
 
 class FaultServer:
-    """Reads requests whole; answers POSTs with one fault, and GETs with 502 and then success."""
+    """Reads requests whole; does wrong to all creates, or to the first look.
 
-    def __init__(self, fault: str) -> None:
+    Args:
+        name: Whose server it is.
+        creates: The fault of each create; empty for none.
+        looks: The fault of the first look; "nothing" for none, by which each wait is checked.
+    """
+
+    def __init__(self, name: str, creates: str = "", looks: str = "") -> None:
         self.requests: Counter[str] = Counter()
         self.url = ""
-        self._fault = fault
+        self._sdk = SDKS[name]
+        self._creates = creates
+        self._looks = looks
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -51,115 +99,165 @@ class FaultServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-            length = head.partition("content-length: ")[2].partition("\r\n")[0]
-            await reader.readexactly(int(length or 0))
-            self.requests[head.partition(" ")[0].upper()] += 1
-            if self._fault == "hang":
+            await self._read_body(head, reader)
+            method = head.partition(" ")[0].upper()
+            self.requests[method] += 1
+            answer = self._answer_to(method)
+            if answer is None:
                 await asyncio.sleep(PATIENCE)
-            elif self._fault == "500":
-                writer.write(
-                    b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
-                )
-                await writer.drain()
+            writer.write(answer or b"")
+            await writer.drain()
         writer.close()
 
+    async def _read_body(self, head: str, reader: asyncio.StreamReader) -> None:
+        if "transfer-encoding: chunked" in head:
+            await reader.readuntil(b"0\r\n\r\n")
+        length = head.partition("content-length: ")[2].partition("\r\n")[0]
+        await reader.readexactly(int(length or 0))
 
-async def openai(url: str) -> None:
-    """Make one paid image."""
-    sdk: Any = importlib.import_module("openai")
-    client = sdk.AsyncOpenAI(base_url=url, api_key="k", timeout=1.0)
-    await client.images.generate(prompt="a fox", model="gpt-image-1")
+    def _answer_to(self, method: str) -> bytes | None:
+        if method == "POST" and self._creates:
+            return FAULTS[self._creates]
+        if method == "GET" and self._looks in FAULTS and self.requests["GET"] == 1:
+            return FAULTS[self._looks]
+        document = self._sdk.created if method == "POST" else self._sdk.done
+        text = json.dumps(document).replace("URL", self.url)
+        status = self._sdk.status if method == "POST" else 200
+        return _answer(status, text.encode(), "Content-Type: application/json")
 
 
-async def runwayml(url: str) -> None:
-    """Make one paid video."""
-    sdk: Any = importlib.import_module("runwayml")
-    client = sdk.AsyncRunwayML(base_url=url, api_key="k", timeout=1.0)
-    await client.image_to_video.create(
-        model="gen4_turbo", prompt_image="https://x.example/y.png", ratio="1280:720"
+async def outcome(call: Callable[[str], Any], url: str) -> Exception | None:
+    """Return what a call raised."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await call(url)
+    except Exception as error:  # noqa: BLE001 - what is raised is the finding
+        return error
+    finally:
+        await abandon_rest()
+    return None
+
+
+async def create(name: str, fault: str) -> str:
+    """Say how many POSTs one call led to, and what the caller was told."""
+    async with FaultServer(name, creates=fault) as server:
+        error = await outcome(SDKS[name].create, server.url)
+        return f"{server.requests['POST']} ({type(error).__name__ if error else 'no error'})"
+
+
+async def wait(name: str, fault: str) -> str:
+    """Say whether a wait outlasted a fault."""
+    call = SDKS[name].wait
+    if call is None:
+        return "no wait"
+    async with FaultServer(name, looks=fault) as server:
+        error = await outcome(call, server.url)
+    return "outlasts" if error is None else f"lost ({type(error).__name__})"
+
+
+async def error_of(name: str, _fault: str) -> str:
+    """Say what the error of a create that was dropped is good for."""
+    async with FaultServer(name, creates="dropped after reading") as server:
+        error = await outcome(SDKS[name].create, server.url)
+    assert error is not None
+    return f"{_pickles(error)} | {'yes' if _shows_key(error) else 'no'}"
+
+
+def _pickles(error: Exception) -> str:
+    try:
+        return "yes" if str(pickle.loads(pickle.dumps(error))) == str(error) else "changed"  # noqa: S301
+    except Exception as problem:  # noqa: BLE001 - what is raised is the finding
+        return f"no ({type(problem).__name__})"
+
+
+def _shows_key(error: BaseException | None) -> bool:
+    """Say whether any frame that is not ours shows the key, here or in what led to it."""
+    if error is None:
+        return False
+    report = traceback.TracebackException(
+        type(error), error, error.__traceback__, capture_locals=True
+    )
+    ours = str(Path(__file__).parent)
+    shown = [
+        value
+        for frame in report.stack
+        if not frame.filename.startswith(ours)
+        for value in (frame.locals or {}).values()
+    ]
+    return (
+        any(KEY in text for text in (*shown, repr(error), str(error)))
+        or _shows_key(error.__cause__)
+        or _shows_key(error.__context__)
     )
 
 
-async def replicate(url: str) -> None:
-    """Make one paid prediction."""
-    sdk: Any = importlib.import_module("replicate")
-    client = sdk.Client(api_token="k", base_url=url, timeout=1.0)  # noqa: S106 - opens nothing
-    await client.predictions.async_create(version="a" * 64, input={"prompt": "a fox"})
-
-
-async def fal_client(url: str) -> None:
-    """Queue one paid job."""
-    sdk: Any = importlib.import_module("fal_client.client")
-    # It knows no base URL; its queue's address is this constant.
-    sdk.QUEUE_URL_FORMAT = f"{url}/"
-    await sdk.AsyncClient(key="k", default_timeout=1.0).submit("owner/app", {"prompt": "a fox"})
-
-
-async def akool_async(url: str) -> None:
-    """Make one paid speech."""
-    sdk: Any = importlib.import_module("akool_async")
-    async with sdk.Akool(base_url=url, api_key="k", timeout=1.0) as akool:
-        await akool.audio.tts(input_text="a fox", voice_id="v")
-
-
-CALLS: Mapping[str, Callable[[str], Awaitable[None]]] = {
-    "akool_async": akool_async,
-    "fal-client": fal_client,
-    "openai": openai,
-    "replicate": replicate,
-    "runwayml": runwayml,
+TABLES = {
+    "create": ("POSTs for one call, and the error", ON_CREATES, create),
+    "wait": ("One bad answer to a look", ON_LOOKS, wait),
+    "error": ("The error of a dropped create", ("pickles | key in its traceback",), error_of),
 }
 
 
-async def measured(name: str, fault: str) -> str:
-    """Return how many POSTs one call led to, and what the caller was told."""
-    async with FaultServer(fault) as server:
-        told = "no error"
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await CALLS[name](server.url)
-        except Exception as error:  # noqa: BLE001 - what is raised is the finding
-            told = type(error).__name__
-        return f"{server.requests['POST']} ({told})"
+def environment(name: str, folder: str) -> tuple[str, str] | None:
+    """Install an SDK; return its interpreter and version, or `None` where that fails."""
+    if name == "akool_async":
+        return sys.executable, importlib.metadata.version(name)
+    package = SDKS[name].package
+    place = Path(folder, name)
+    subprocess.run([sys.executable, "-m", "venv", place], check=True)
+    python = str(place / "bin" / "python")
+    tried = subprocess.run([python, "-m", "pip", "install", "--quiet", package], check=False)
+    if tried.returncode:
+        return None
+    asked = f"import importlib.metadata as m; print(m.version({package!r}))"
+    told = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True)
+    return python, told.stdout.strip()
 
 
-def row(name: str, python: str) -> str:
-    """Measure one SDK in the environment that has it."""
-    cells = [
-        subprocess.run(
-            [python, __file__, "--drive", name, fault],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=2 * PATIENCE,
-        ).stdout.strip()
-        for fault in FAULTS
-    ]
-    return f"| {name} | {' | '.join(cells)} |"
+def cell(python: str, *arguments: str) -> str:
+    """Measure one thing in the environment that has the SDK."""
+    done = subprocess.run(
+        [python, __file__, "--drive", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=2 * PATIENCE,
+    )
+    said = done.stdout.strip().splitlines()
+    return said[-1] if said and not done.returncode else f"?? {done.stderr.strip()[-200:]}"
 
 
-def compare() -> None:
-    """Install the others, and print the table."""
-    print("| POSTs for one call, and the error | dropped after reading | HTTP 500 | no answer |")
-    print("| --- | --- | --- | --- |")
-    print(row("akool_async", sys.executable))
+def compare(names: list[str]) -> None:
+    """Install the others, and print the tables."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        python = str(Path(folder, "bin", "python"))
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *RIVALS], check=True)
-        for name in RIVALS:
-            print(row(name, python), flush=True)
+        found = {name: environment(name, folder) for name in names}
+        for table, (title, faults, _) in TABLES.items():
+            print(f"\n| {title} | {' | '.join(faults)} |")
+            print("| --- " * (1 + sum(fault.count("|") + 1 for fault in faults)) + "|")
+            for name, place in found.items():
+                if place is None or (table == "wait" and SDKS[name].wait is None):
+                    continue
+                python, version = place
+                cells = [cell(python, table, name, fault) for fault in faults]
+                print(f"| {SDKS[name].package} {version} | {' | '.join(cells)} |", flush=True)
+    left_out = [name for name, place in found.items() if place is None]
+    if left_out:
+        print(f"\nNot to be installed here: {', '.join(left_out)}")
 
 
 def main() -> None:
     """Run the comparison, or, with `--drive`, one call."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--drive", nargs=2, metavar=("NAME", "FAULT"))
-    driven = parser.parse_args().drive
-    if driven is None:
-        compare()
-    else:
-        print(asyncio.run(measured(*driven)))
+    parser.add_argument("names", nargs="*", help="Which SDKs; all without it.")
+    parser.add_argument("--drive", nargs=3, metavar=("TABLE", "NAME", "FAULT"))
+    given = parser.parse_args()
+    if given.drive is None:
+        compare(given.names or list(SDKS))
+        return
+    table, name, fault = given.drive
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    print(asyncio.run(TABLES[table][2](name, fault)))
 
 
 if __name__ == "__main__":

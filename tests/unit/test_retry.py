@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 
 import pytest
@@ -133,20 +134,28 @@ def test_delays_are_drawn_between_nothing_and_a_doubling_bound(
     assert 0 <= delay <= min(maximum, initial * 2.0 ** min(attempt - 1, 32))
 
 
-@given(st.integers(1, 9), st.floats(0, 120))
+def test_delays_are_drawn_from_all_of_that_so_that_a_herd_disperses() -> None:
+    retry = Retry(initial=1.0, throttled=2.0, maximum=8.0)
+    for error, bound in ((ConnectFailed("x"), 4.0), (RateLimited(1005, "x"), 8.0)):
+        drawn = [retry.delay(error, 3, repeatable=False) or 0.0 for _ in range(1000)]
+        quarters = Counter(int(4 * delay / bound) for delay in drawn)
+        assert all(quarters[quarter] > 150 for quarter in range(4))
+
+
+@given(st.integers(1, 3), st.floats(0, 120))
 def test_a_hint_is_waited_for_at_least(attempt: int, hint: float) -> None:
-    error = RateLimited(1005, "slow down")
-    error.retry_after = hint
-    delay = Retry().delay(error, attempt, repeatable=False)
-    assert delay is not None
-    assert hint <= delay <= hint + 8.0
+    for error in (RateLimited(1005, "slow down"), ReplyError("bad", http_status=502)):
+        error.retry_after = hint
+        delay = Retry().delay(error, attempt, repeatable=True)
+        assert delay is not None
+        assert hint <= delay <= hint + 8.0
 
 
 @pytest.mark.parametrize("hint", [120.1, 3600.0, math.inf])
 def test_a_hint_that_is_too_long_is_not_waited_for(hint: float) -> None:
-    error = RateLimited(1005, "slow down")
-    error.retry_after = hint
-    assert Retry().delay(error, 1, repeatable=True) is None
+    for error in (RateLimited(1005, "slow down"), ReplyError("bad", http_status=502)):
+        error.retry_after = hint
+        assert Retry().delay(error, 1, repeatable=True) is None
 
 
 def test_refusals_for_frequency_have_a_count_of_their_own() -> None:
