@@ -53,6 +53,22 @@ class InvalidInput(AkoolError, ValueError):
         self.value = value
         self.rule = rule
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # It may be anything: an open file, a lock, a function without a name.
+        restore, (cls, args, state) = super().__reduce__()
+        return restore, (cls, args, {**state, "value": _portable(state["value"])})
+
+
+def _portable(value: object) -> object:
+    """Return a value, or a text in its place that can go where the value cannot."""
+    import pickle
+
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - whatever a foreign object raises
+        return _shortened(value)
+    return value
+
 
 def _shortened(value: object, limit: int = 80) -> str:
     text = repr(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import threading
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -124,6 +125,13 @@ def test_a_job_does_not_travel_with_its_error() -> None:
     assert arrived.job is None
     assert error.job is not None
     assert (arrived.name, arrived.token) == ("audio.tts", "t")
+
+
+def test_a_refused_value_that_cannot_travel_is_shown_instead() -> None:
+    error = errors.InvalidInput("prompt", threading.Lock(), "must be a text")
+    arrived = pickle.loads(pickle.dumps(error))
+    assert arrived.value.startswith("<unlocked _thread.lock")
+    assert (str(arrived), arrived.field, arrived.rule) == (str(error), error.field, error.rule)
 
 
 def test_notes_travel_too() -> None:
