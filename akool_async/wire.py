@@ -166,6 +166,8 @@ def decode(response: HttpResponse, envelope: Envelope, endpoint: str, page: str 
     error = envelope.refusal(
         opened.code, opened.msg, endpoint=endpoint, http_status=response.status, page=page
     )
+    if type(error) is APIError and _asks_to_wait(response):  # in words that nobody knows
+        error = RateLimited(opened.code, opened.msg, endpoint=endpoint, http_status=response.status)
     error.retry_after = retry_after(response.headers)
     raise error
 
@@ -183,20 +185,26 @@ _REFUSALS: Mapping[int, type[APIError]] = {
     403: PermissionDenied,
     413: InvalidRequest,
     415: InvalidRequest,
-    429: RateLimited,
 }
-"""HTTP statuses that say by themselves that nothing was started."""
+"""HTTP statuses that say by themselves that nothing was started; 429 is another."""
+
+
+def _asks_to_wait(response: HttpResponse) -> bool:
+    """Say whether HTTP itself says that nothing was started, and when to come again."""
+    unavailable = response.status == 503  # noqa: PLR2004 - but come again
+    come_again = unavailable and retry_after(response.headers) is not None
+    return response.status == 429 or come_again  # noqa: PLR2004 - Too Many Requests
 
 
 def _without_envelope(
     response: HttpResponse, envelope: Envelope, endpoint: str
 ) -> APIError | ReplyError:
-    status, wait = response.status, retry_after(response.headers)
-    refusal = _REFUSALS.get(status)
+    status = response.status
+    refusal = RateLimited if _asks_to_wait(response) else _REFUSALS.get(status)
     if status in envelope.statuses:
         refusal = type(envelope.refusal(status, ""))
-    if status == 503 and wait is not None:  # noqa: PLR2004 - Service Unavailable, but come again
-        refusal = RateLimited
+    if f'"{envelope.code}"'.encode() in response.body:  # a damaged envelope, that may say success
+        refusal = None
     excerpt = excerpt_of(response)
     if refusal is not None:
         error: APIError | ReplyError = refusal(
@@ -206,7 +214,7 @@ def _without_envelope(
         error = ReplyError(
             "the reply is no envelope", endpoint=endpoint, http_status=status, excerpt=excerpt
         )
-    error.retry_after = wait
+    error.retry_after = retry_after(response.headers)
     return error
 
 

@@ -164,6 +164,9 @@ class Documented(NamedTuple):
     pending: dict[str, Any]
     completed: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return f"<{self.operation.name}>"
+
     @property
     def id(self) -> str:
         """The id of the printed job."""
@@ -198,6 +201,12 @@ def _status_field(operation: type[Operation[Any]]) -> str:
 def documented(request: pytest.FixtureRequest) -> Documented:
     """Return each operation in turn."""
     return _documented(request.param)
+
+
+@pytest.fixture(scope="session")
+def all_documented() -> Sequence[Documented]:
+    """Return all operations."""
+    return [_documented(name) for name in OPERATIONS]
 
 
 _ONE_OF_EACH_FAMILY = {cls.family.name: name for name, cls in reversed(OPERATIONS.items())}

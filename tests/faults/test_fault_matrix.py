@@ -168,6 +168,8 @@ UNREADABLE = (
     Row("1000 and a text", says({"code": 1000, "msg": "OK", "data": "soon"})),
     *(Row(f"HTTP {n}", reply(n)) for n in (408, 425, 500, 502, 503, 504, 520)),
     *(Row(f"redirect {n}", moved(n)) for n in (301, 302, 303, 307, 308)),
+    Row("429 and a damaged success", reply(429, ENVELOPE[:-1])),
+    Row("503 and a damaged success", reply(503, ENVELOPE[:-1], retry_after="0")),
 )
 """A whole HTTP answer that does not say what became of the request."""
 
@@ -185,6 +187,7 @@ FOR_NOW = (
     Row("1005", code(1005)),
     Row("1005 with HTTP 500", code(1005, 500)),
     Row("1215", code(1215)),
+    Row("429 and a code that nobody knows", code(429, 429)),
 )
 """Refused for its frequency: nothing was started."""
 
