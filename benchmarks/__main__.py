@@ -57,7 +57,8 @@ def main() -> int:
             known[section.name] = section
             sections = [known[name] for name in EXPERIMENTS if name in known]
             write(options.out, around, sections)
-            show(section)
+            if not options.quick:
+                show(section)
     return sum(bool(known[name].failures) for name in options.only)
 
 

@@ -16,6 +16,7 @@ CONTESTANTS = {
     "floor": "benchmarks.contestants.bare:floor",
     "naive": "benchmarks.contestants.bare:naive",
     "ours": "benchmarks.contestants.ours:run",
+    "speeches": "benchmarks.contestants.ours:speeches",
     "holding": "benchmarks.contestants.holding:hold",
     "httpx": "benchmarks.contestants.others:httpx",
     "openai": "benchmarks.contestants.others:openai",

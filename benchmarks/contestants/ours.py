@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from akool_async import Akool, Backoff, Face
-from akool_async.endpoints import Faceswap, ImageReage
+from akool_async import Akool, Backoff, Face, Operation
+from akool_async.endpoints import TTS, ImageReage
 from benchmarks.meter import KEY, Figures, Meter
 
 
@@ -51,18 +51,30 @@ async def run(
     return meter.figures(count)
 
 
-async def mapped(akool: Akool, meter: Meter, stream: Iterable[ImageReage]) -> None:
+async def speeches(meter: Meter, *, first: int, count: int, every: float | None = None) -> Figures:
+    """Run jobs that are asked about one by one, after some by which the client may learn."""
+
+    def stream(number: int) -> Iterator[TTS]:
+        return (TTS(input_text=f"Number {each}.", voice_id="v") for each in range(number))
+
+    async with client(meter.url, count, every) as akool:
+        await mapped(akool, Meter(meter.url), stream(first))
+        with meter:
+            await mapped(akool, meter, stream(count))
+    return meter.figures(count)
+
+
+async def mapped(akool: Akool, meter: Meter, stream: Iterable[Operation[Any]]) -> None:
     """Hold no more than the handles of jobs."""
     async for job in akool.map(stream):
         meter.woke(job.result().id)
 
 
-async def gathered(akool: Akool, meter: Meter, stream: Iterable[ImageReage]) -> None:
+async def gathered(akool: Akool, meter: Meter, stream: Iterable[Operation[Any]]) -> None:
     """Await each job in a task of its own."""
 
-    async def one(request: ImageReage) -> None:
-        result: Faceswap = await akool.submit(request)
-        meter.woke(result.id)
+    async def one(request: Operation[Any]) -> None:
+        meter.woke((await akool.submit(request)).id)
 
     await asyncio.gather(*(one(request) for request in stream))
 

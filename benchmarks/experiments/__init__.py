@@ -12,6 +12,7 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "jobs": jobs.jobs,
     "equal_delay": jobs.equal_delay,
     "scale": jobs.scale,
+    "single": jobs.single,
     "clients": clients.clients,
     "starving": starving.starving,
     "calls": calls.calls,

@@ -27,7 +27,7 @@ def holding(bench: Bench) -> Section:
     """Measure what jobs that are under way take."""
     size = bench.size
     section = Section("holding", "Very many jobs under way at once", TEXT)
-    every = min(5.0, size.window / 4)
+    every = min(5.0, size.window / 3)
     found = bench.compare(list(_entries(size, every)))
     ideal = size.most / (FULL * every)
     section.tables = [_memory(found, size), _watching(found[MAP], size, every, ideal)]

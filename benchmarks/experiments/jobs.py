@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 from benchmarks.bench import Bench, Entry, Size, medians
 from benchmarks.meter import Figures
@@ -189,8 +190,45 @@ def _ratio(bench: Bench, found: dict[str, Figures], label: str) -> float:
     if math.isfinite(pause):
         other = bench.one("naive", count=bench.size.few, every=round(pause, 3))
     found[f"naive loop, {pause:.2f} s"] = other
-    apart = math.log(other["mean"] / naive["mean"])
+    return ours["cpu"] / at_delay(ours["mean"], naive, other, "cpu")
+
+
+def at_delay(delay: float, one: Figures, two: Figures, name: str) -> float:
+    """Return a figure at a mean delay, from two runs with other delays near it."""
+    apart = math.log(two["mean"] / one["mean"])
     if not abs(apart) > CLOSE:
-        return ours["cpu"] / other["cpu"]
-    slope = math.log(other["cpu"] / naive["cpu"]) / apart
-    return ours["cpu"] / (other["cpu"] * math.exp(slope * math.log(ours["mean"] / other["mean"])))
+        return two[name]
+    slope = math.log(two[name] / one[name]) / apart
+    return two[name] * math.exp(slope * math.log(delay / two["mean"]))
+
+
+SINGLE_TEXT = """\
+Speeches can only be asked about one by one, so that each look is a request. The client runs {first}
+of them first, by which its schedule can learn how long they take; then {count} at once. Beside it
+is a fixed interval with the same mean delay, chosen in hindsight: its looks per job at just that
+delay are read off the line between two runs, in logarithms."""
+
+
+def single(bench: Bench) -> Section:
+    """Compare looks per job, where each is a request, with the best fixed interval."""
+    first, count = (bench.size.few // 5, bench.size.few // 2)
+    text = SINGLE_TEXT.format(first=first, count=count)
+    section = Section("single", "Jobs that are asked about one by one", text)
+    base: dict[str, Any] = {"first": first, "count": count}
+    found = {LEARNED: bench.one("speeches", **base)}
+    delay = found[LEARNED]["mean"]
+    every, fixed = 2 * delay / 1000, []
+    for _ in range(2 if math.isfinite(every) else 0):
+        fixed.append(bench.one("speeches", **base, every=round(every, 4)))
+        found[f"akool_async, map, fixed {every:.3f} s"] = fixed[-1]
+        every *= delay / fixed[-1]["mean"]
+    one, two = fixed or (medians([]), medians([]))
+    table = Table(["", "looks/job", "delay, mean (ms)", "p50", "p99"])
+    for label, figures in found.items():
+        waits = (shown("{:.0f}", figures[name]) for name in ("mean", "p50", "p99"))
+        table.rows.append((label, shown("{:.2f}", figures["looks"]), *waits))
+    section.tables = [table]
+    ratio = found[LEARNED]["looks"] / at_delay(delay, one, two, "looks")
+    figure = "looks per job where each is a request, × fixed interval at equal delay"
+    section.goals = [Goal(figure, 0.8, ratio)]
+    return section
