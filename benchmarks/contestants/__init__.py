@@ -18,6 +18,7 @@ CONTESTANTS = {
     "ours": "benchmarks.contestants.ours:run",
     "speeches": "benchmarks.contestants.ours:speeches",
     "holding": "benchmarks.contestants.holding:hold",
+    "holding_naive": "benchmarks.contestants.holding:naive",
     "httpx": "benchmarks.contestants.others:httpx",
     "openai": "benchmarks.contestants.others:openai",
     "requests": "benchmarks.contestants.others:requests",

@@ -8,10 +8,10 @@ import gc
 import statistics
 import time
 import tracemalloc
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any
 
-from akool_async import Akool
-from akool_async.endpoints import ImageReage
+from benchmarks.contestants.bare import NaiveLoop, new_session
 from benchmarks.contestants.ours import MODES, client, requests
 from benchmarks.meter import Figures, Meter, ask, forget_peak, lag, peak, quantile, resident
 
@@ -36,44 +36,63 @@ async def hold(
     async with client(meter.url, 3, 0.02) as warm:
         await MODES[mode](warm, Meter(meter.url), requests(3, "?seconds=0.01"))
     values = list(requests(count, FOR_LONG))
+    figures, before = baseline(trace=trace)
+    async with client(meter.url, count, every) as akool:
+        jobs = MODES[mode](akool, meter, iter(values))
+        async with under_way(jobs, meter, count) as busiest:
+            figures |= {"tasks_creating": busiest, **added(before, count)}
+            if window:
+                figures |= await watched(meter, window)
+    return figures
+
+
+async def naive(meter: Meter, *, count: int) -> Figures:
+    """Hold as many in the naive loop."""
+    async with new_session(meter.url) as session:
+        await NaiveLoop(session, Meter(meter.url), 0.02).jobs(3, "?seconds=0.01")
+        figures, before = baseline(trace=False)
+        jobs = NaiveLoop(session, meter, 3600.0).jobs(count, FOR_LONG)
+        async with under_way(jobs, meter, count):
+            return figures | added(before, count)
+
+
+def baseline(*, trace: bool) -> tuple[Figures, int]:
+    """Note how much there is before there are jobs."""
     collecting()
     figures = {"gc_values": collecting()}
     if trace:
         tracemalloc.start()
-    before = resident()
     forget_peak()
-    async with under_way(meter, values, mode, every) as busiest:
-        figures |= {"peak": peak() - before, "tasks_creating": busiest}
-        collecting()
-        figures["memory"] = (resident() - before) / count
-        figures["traced"] = tracemalloc.get_traced_memory()[0] / count
-        figures["gc"] = statistics.median(collecting() for _ in range(3))
-        if window:
-            figures |= await watched(meter, window)
-    return figures
+    return figures, resident()
+
+
+def added(before: int, count: int) -> Figures:
+    """Say how much more there is now."""
+    most = peak() - before
+    collecting()
+    return {
+        "peak": most,
+        "memory": (resident() - before) / count,
+        "traced": tracemalloc.get_traced_memory()[0] / count,
+        "gc": statistics.median(collecting() for _ in range(3)),
+    }
 
 
 @contextlib.asynccontextmanager
 async def under_way(
-    meter: Meter, values: list[ImageReage], mode: str, every: float
+    jobs: Coroutine[Any, Any, None], meter: Meter, count: int
 ) -> AsyncGenerator[int]:
-    """Create all jobs; then say how many tasks there were meanwhile, at most."""
+    """Start all jobs; once they are created, say how many tasks there were meanwhile, at most."""
     before = ask(meter.url)["created"]
-    async with client(meter.url, len(values), every) as akool:
-        task = asyncio.create_task(held(akool, meter, values, mode))
-        busiest = 0
-        while not task.done() and ask(meter.url)["created"] - before < len(values):
-            await asyncio.sleep(0.1)
-            busiest = max(busiest, tasks())
+    task = asyncio.create_task(jobs)
+    busiest = 0
+    while not task.done() and ask(meter.url)["created"] - before < count:
         await asyncio.sleep(0.1)
-        yield busiest
-        task.cancel()
-        await asyncio.wait([task])
-
-
-async def held(akool: Akool, meter: Meter, values: list[ImageReage], mode: str) -> None:
-    """Start all jobs, and wait for their ends."""
-    await MODES[mode](akool, meter, iter(values))
+        busiest = max(busiest, tasks())
+    await asyncio.sleep(0.1)
+    yield busiest
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def watched(meter: Meter, window: float) -> Figures:

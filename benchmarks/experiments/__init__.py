@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from benchmarks.bench import Bench
-from benchmarks.experiments import calls, clients, holding, jobs, starving, trouble
+from benchmarks.experiments import calls, clients, holding, jobs, records, starving, trouble
 from benchmarks.report import Section
 
 EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
@@ -18,6 +18,7 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "calls": calls.calls,
     "decoding": calls.decoding,
     "holding": holding.holding,
+    "journal": records.records,
     "cap": trouble.cap,
     "soak": trouble.soak,
 }

@@ -7,7 +7,7 @@ from importlib import util
 from benchmarks.bench import Bench, Entry
 from benchmarks.experiments.jobs import EVERY, FIXED, FLOOR, NAIVE, bars, contest_table
 from benchmarks.machine import version
-from benchmarks.report import Chart, Section
+from benchmarks.report import Chart, Section, Table, shown
 
 TEXT = """\
 The naive loop, written with other clients: `gather`, a semaphore of 100, a look each half second;
@@ -27,14 +27,22 @@ def clients(bench: Bench) -> Section:
         Entry(NAIVE, "naive", base),
     ]
     packages = {"httpx": "httpx", "httpx2": "httpx", "openai": "openai", "requests": "requests"}
+    missing: list[str] = []
     for package, name in packages.items():
         if util.find_spec(package) is None:
-            section.text += f"\n{package} is not installed here."
+            missing.append(package)
             continue
         more = {"package": package} if package != name else {}
         entries.append(Entry(f"{package} {version(package)}", name, {**base, **more}))
+    if missing:
+        section.text += f"\nNot installed here: {', '.join(missing)}."
     found = bench.compare(entries)
-    section.tables = [contest_table(found)]
+    against = Table(["CPU per job, × akool_async", ""])
+    for label, figures in found.items():
+        if label not in {FLOOR, FIXED}:
+            ratio = figures["cpu"] / found[FIXED]["cpu"]
+            against.rows.append((label, shown("{:.1f}", ratio)))
+    section.tables = [contest_table(found), against]
     cpu = bars(found, "cpu", found[FLOOR]["cpu"])
     title = "Client CPU per job, other clients"
     section.charts = [Chart("clients", title, "× creating alone", cpu)]

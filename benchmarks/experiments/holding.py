@@ -12,6 +12,7 @@ FULL = 300
 """Ids that fit into a request line of 8 KiB: the most that one look can ask about."""
 
 MAP, GATHER = "`map`: handles only", "`gather`: a task awaits each"
+NAIVE = "naive loop, bare aiohttp"
 TRACED_MAP, TRACED_GATHER = f"{MAP}, traced", f"{GATHER}, traced"
 
 TEXT = """\
@@ -42,6 +43,7 @@ def _entries(size: Size, every: float) -> Iterable[Entry]:
     yield Entry(GATHER, "holding", {**still, "mode": "gather"})
     traced = {**still, "count": size.many, "trace": True}
     yield Entry(TRACED_MAP, "holding", {**traced, "mode": "map"})
+    yield Entry(NAIVE, "holding_naive", {"count": size.many})
     yield Entry(TRACED_GATHER, "holding", {**traced, "mode": "gather"})
 
 
@@ -62,6 +64,8 @@ def _memory(found: Mapping[str, Figures], size: Size) -> Table:
         times = (held["gc"], held["gc_values"])
         cells = [shown("{:.0f}", each) for each in figures]
         table.rows.append((label, *cells, *(shown("{:.1f}", each) for each in times)))
+    naive = shown("{:.0f}", found[NAIVE]["memory"])
+    table.rows.append((f"{NAIVE}, {number(size.many)} jobs", naive, "", "", "", ""))
     return table
 
 

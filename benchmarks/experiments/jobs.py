@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import util
 from itertools import product
 from typing import Any
 
@@ -50,7 +51,7 @@ def jobs(bench: Bench) -> Section:
     for count, rtt in product((size.few, size.many), size.trips):
         near = rtt == size.trips[0]
         more = _more(near=near, large=count == size.many)
-        found = bench.compare(entries(count, more), repeats=size.repeats, rtt=rtt)
+        found = bench.compare(entries(count, more, near=near), repeats=size.repeats, rtt=rtt)
         section.tables.append(_titled(found, count, rtt))
         if count == size.many:
             section.goals.extend(_goals(found, size, rtt))
@@ -61,17 +62,18 @@ def jobs(bench: Bench) -> Section:
 def _more(*, near: bool, large: bool) -> Sequence[str]:
     """Return who takes part beside the floor and ours; all of them at one place only."""
     if near:
-        return [NAIVE, AWAITED, *([JITTERED, FASTER_FLOOR, FASTER] if large else [])]
+        faster = [FASTER_FLOOR, FASTER] if util.find_spec("uvloop") else []
+        return [NAIVE, AWAITED, *([JITTERED, *faster] if large else [])]
     return [NAIVE] if large else []
 
 
-def entries(count: int, more: Sequence[str] = ()) -> Sequence[Entry]:
+def entries(count: int, more: Sequence[str] = (), *, near: bool = True) -> Sequence[Entry]:
     """Return the floor, ours, and some more."""
     fixed = {"count": count, "every": EVERY}
     known = (
         Entry(FLOOR, "floor", {"count": count}),
         Entry(NAIVE, "naive", fixed, repeats=1),
-        Entry(FIXED, "ours", fixed, repeats=2),
+        Entry(FIXED, "ours", fixed, repeats=2 if near else 1),
         Entry(JITTERED, "ours", {**fixed, "jitter": 0.2}, repeats=1),
         Entry(AWAITED, "ours", {**fixed, "mode": "gather"}, repeats=1),
         Entry(LEARNED, "ours", {"count": count}, repeats=1),

@@ -1,0 +1,36 @@
+"""The journal: how many intents a second are on the disk before their creates leave."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from benchmarks import journal
+from benchmarks.bench import Bench
+from benchmarks.report import Section, Table, number
+
+TEXT = """\
+One intent is one row that is flushed to the disk before its caller goes on. The first line is what
+one gets without a writer thread: the same rows in the same file, a commit for each. The others are
+the journal with so many coroutines that wait at once. It is measured in the folder for temporary
+files; `benchmarks/journal.py --folder DIR` measures another disk."""
+
+
+def records(bench: Bench) -> Section:
+    """Measure durable rows per second."""
+    section = Section("journal", "The journal", TEXT)
+    rows = bench.size.many
+    table = Table(["", "durable rows/s", "wait, median (ms)", "wait, p99 (ms)"])
+    with tempfile.TemporaryDirectory() as folder:
+        found = {"plain sqlite3, a commit each": journal.plain(Path(folder, "plain"), rows // 10)}
+        for waiters in journal.WAITERS:
+            count = rows // 10 if waiters == 1 else rows
+            path = Path(folder, f"journal-{waiters}")
+            figures = asyncio.run(journal.journalled(path, count, waiters))
+            found[f"journal, {waiters} waiting at once"] = figures
+            bench.say(f"{waiters} waiting at once")
+    for title, (rate, median, p99) in found.items():
+        table.rows.append((title, number(round(rate)), f"{median:.2f}", f"{p99:.2f}"))
+    section.tables = [table]
+    return section
