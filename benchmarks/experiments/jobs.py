@@ -200,7 +200,8 @@ def at_delay(delay: float, one: Figures, two: Figures, name: str) -> float:
     apart = math.log(two["mean"] / one["mean"])
     if not abs(apart) > CLOSE:
         return two[name]
-    slope = math.log(two[name] / one[name]) / apart
+    # Who looks less often needs less: a slope outside of this is noise.
+    slope = min(0.0, max(-2.0, math.log(two[name] / one[name]) / apart))
     return two[name] * math.exp(slope * math.log(delay / two["mean"]))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.bench import QUICK, Bench, Entry, medians
 from benchmarks.charts import svg
+from benchmarks.experiments.jobs import at_delay
 from benchmarks.meter import delays, quantile
 from benchmarks.report import (
     Bar,
@@ -119,3 +120,14 @@ def test_a_chart_is_xml_with_a_bar_for_each_contestant() -> None:
     widths = [float(bar.attrib["width"]) for bar in bars]
     assert [bar.attrib["class"] for bar in bars] == ["theirs", "ours"]
     assert widths[1] == pytest.approx(2 * widths[0], rel=0.01)
+
+
+def test_a_figure_at_a_delay_between_two_runs_lies_on_the_line_between_them() -> None:
+    one, two = ({"mean": 100.0, "cpu": 8.0}, {"mean": 400.0, "cpu": 2.0})
+    assert at_delay(200.0, one, two, "cpu") == pytest.approx(4.0)
+    assert at_delay(400.0, one, two, "cpu") == pytest.approx(2.0)
+
+
+def test_noise_between_two_runs_does_not_turn_the_line_round() -> None:
+    one, two = ({"mean": 100.0, "cpu": 2.0}, {"mean": 110.0, "cpu": 3.0})
+    assert at_delay(200.0, one, two, "cpu") == pytest.approx(3.0)
