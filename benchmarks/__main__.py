@@ -18,7 +18,7 @@ import msgspec
 from benchmarks.bench import QUICK, Bench, Runs, Size
 from benchmarks.charts import svg
 from benchmarks.cores import PINNED
-from benchmarks.experiments import EXPERIMENTS
+from benchmarks.experiments import EXPERIMENTS, ON_REQUEST
 from benchmarks.machine import conditions
 from benchmarks.report import Conditions, Section, decode, encode, page
 
@@ -91,9 +91,10 @@ def show(section: Section) -> None:
 
 
 def _options() -> argparse.Namespace:
+    usual = [name for name in EXPERIMENTS if name not in ON_REQUEST]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="see that all of it runs")
-    parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS))
+    parser.add_argument("--only", nargs="+", choices=EXPERIMENTS, default=usual)
     parser.add_argument("--out", type=Path, default=HERE, help="where the page is written")
     parser.add_argument("--soak", type=float, default=Size().soak, help="seconds of the soak")
     return parser.parse_args()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from benchmarks.bench import Bench
-from benchmarks.experiments import calls, clients, holding, jobs, records, starving, trouble
+from benchmarks.experiments import calls, clients, holding, jobs, records, starving, trouble, trust
 from benchmarks.report import Section
 
 EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
@@ -21,5 +21,9 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "journal": records.records,
     "cap": trouble.cap,
     "soak": trouble.soak,
+    "rivals": trust.trust,
 }
 """By the name that `--only` takes, in the order of the page."""
+
+ON_REQUEST = frozenset({"rivals"})
+"""Those that run only where `--only` names them."""
