@@ -10,11 +10,13 @@ class Lane:
     """So many requests at once; whoever found it full is called when it no longer is.
 
     While other users are known that have nothing under way, one place is kept for each of
-    them, so that one family whose endpoint hangs never holds up the others.
+    them, and of a wide lane an eighth for those that are not known yet: so one family whose
+    endpoint hangs never holds up the others.
     """
 
     def __init__(self, width: int) -> None:
         self.width = width
+        self._kept = width // 8
         self._under_way: Counter[str] = Counter()
         self._users: set[str] = set()
         self._waiting: dict[str, Callable[[], None]] = {}
@@ -46,5 +48,5 @@ class Lane:
         taken = self._under_way.total()
         if self._under_way[user] == 0:
             return taken < self.width
-        kept = sum(1 for other in self._users if other != user and self._under_way[other] == 0)
-        return taken + min(kept, self.width - 1) < self.width
+        idle = sum(1 for other in self._users if other != user and self._under_way[other] == 0)
+        return taken + min(max(idle, self._kept), self.width - 1) < self.width

@@ -183,6 +183,20 @@ def test_a_user_that_hangs_leaves_the_others_their_way() -> None:
     assert hanging.under_way == 3
 
 
+def test_a_user_that_hangs_leaves_a_way_for_those_who_come_later() -> None:
+    lane = Lane(16)
+    hanging = User(lane, "hanging", work=100)
+    hanging.go()
+    late, later = (User(lane, name, work=5) for name in ("late", "later"))
+    for user in (late, later):
+        user.go()
+    while late.work + late.under_way + later.work + later.under_way:
+        for user in (late, later):
+            if user.under_way:
+                user.finish_one()
+    assert hanging.under_way == 14
+
+
 def test_places_go_round() -> None:
     lane = Lane(2)
     users = [User(lane, name, work=20) for name in "abcd"]

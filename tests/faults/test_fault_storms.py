@@ -18,6 +18,7 @@ from akool_async import (
     Backoff,
     Face,
     InvalidInput,
+    Job,
     JobTimeout,
     Limits,
     NotFound,
@@ -28,7 +29,7 @@ from akool_async import (
 )
 from akool_async.breaker import Breaker
 from akool_async.clock import ManualClock
-from akool_async.endpoints import TTS, ImageReage
+from akool_async.endpoints import TTS, GenerateImage, ImageReage
 from akool_async.pace import Budget, Pace
 from akool_async.simulator import Simulator
 
@@ -45,6 +46,10 @@ def speech(number: object = 0) -> TTS:
 
 def reage(years: int = 10) -> ImageReage:
     return ImageReage(target_image=[Face(PHOTO)], face_reage=years, modify_image=PHOTO)
+
+
+def picture(number: int = 0) -> GenerateImage:
+    return GenerateImage(prompt=f"picture {number}")
 
 
 def refusal(status: int = 200, **fields: str) -> web.Response:
@@ -223,7 +228,8 @@ async def test_a_sick_family_delays_no_other(
             sick = [akool.submit(speech(n)) for n in range(40)]
             await asyncio.gather(*[job.created() for job in sick])
             await clock.advance(30.0)
-            well = [akool.submit(reage(n)) for n in range(20)]
+            well: list[Job[Any]] = [akool.submit(reage(n)) for n in range(20)]
+            well += [akool.submit(picture(n)) for n in range(20)]  # looked at one by one, too
             await asyncio.gather(*[job.created() for job in well])
             began = clock.time()
             await elapse(clock, lambda: all(job.done() for job in well))
@@ -488,11 +494,17 @@ async def test_a_date_that_is_set_ends_no_job_and_keeps_none(
         async with connect(simulator.url, clock=clock, **settings) as akool:
             job = await akool.submit(speech(), timeout=100).created()
             clock.leap = timedelta(days=days)
-            await clock.advance(99)
+            await clock.advance(50)
+            later = await akool.submit(speech(), timeout=100).created()
+            await clock.advance(49)
             assert not job.done()
             await elapse(clock, job.done)
-            assert isinstance(job.exception(), JobTimeout)
             assert clock.time() < 103
+            await clock.advance(149 - clock.time())
+            assert not later.done()
+            await elapse(clock, later.done)
+            assert clock.time() < 153
+            assert all(isinstance(each.exception(), JobTimeout) for each in (job, later))
 
 
 @pytest.mark.parametrize("value", [None, 0, -1, math.inf, math.nan, "60"])
