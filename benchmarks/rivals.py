@@ -206,7 +206,7 @@ def environment(name: str, folder: str) -> tuple[str, str] | None:
     place = Path(folder, name)
     subprocess.run([sys.executable, "-m", "venv", place], check=True)
     python = str(place / "bin" / "python")
-    tried = subprocess.run([python, "-m", "pip", "install", "--quiet", package], check=False)
+    tried = subprocess.run([python, "-m", "pip", "install", "-qq", package], check=False)
     if tried.returncode:
         return None
     asked = f"import importlib.metadata as m; print(m.version({package!r}))"
