@@ -75,6 +75,10 @@ class Snapshot(Value, dict=True):
             return msgspec.structs.replace(self, job_id=receipt.job_id)
         return self
 
+    def without_secrets(self) -> Self:
+        """Return this snapshot without what lets others in: what a journal may keep."""
+        return self
+
 
 S = TypeVar("S", bound=Snapshot)
 

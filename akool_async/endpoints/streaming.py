@@ -57,6 +57,11 @@ class Session(Result):
         merged = _merged(receipt.credentials, self.credentials)
         return msgspec.structs.replace(self, credentials=merged)
 
+    def without_secrets(self) -> Self:
+        """Return this session without the token of its channel."""
+        kept = msgspec.structs.replace(self.credentials, agora_token="")
+        return msgspec.structs.replace(self, credentials=kept)
+
 
 def _merged(first: AgoraCredentials, later: AgoraCredentials) -> AgoraCredentials:
     known: dict[str, Any] = {

@@ -115,7 +115,8 @@ class Ledger:
         """
         assert flight.request is not None
         payload = _payload_of(flight)
-        self._intending[flight.key, payload] += 1
+        arriving = flight.key, payload
+        self._intending[arriving] += 1
         try:
             flight.entry = await self.journal.intend(
                 flight.name,
@@ -124,7 +125,9 @@ class Ledger:
                 key=flight.key,
             )
         finally:
-            self._intending -= Counter([(flight.key, payload)])
+            self._intending[arriving] -= 1
+            if not self._intending[arriving]:
+                del self._intending[arriving]
         self._numbered[flight.entry] = flight
 
     def note_accepted(self, flight: Flight[Any]) -> Future[None] | None:
@@ -153,12 +156,12 @@ class Ledger:
         flight.row_state = state
         if state in {State.CREATED, State.INTENT}:
             return
-        completed = state is State.COMPLETED
+        result = outcome if isinstance(outcome, Snapshot) and state is State.COMPLETED else None
         written = self._note(
             flight.entry,
             state,
-            reason="" if completed else _reason(flight, outcome),
-            result=msgspec.json.encode(outcome) if completed else None,
+            reason="" if result else _reason(flight, outcome),
+            result=msgspec.json.encode(result.without_secrets()) if result else None,
         )
         if written is not None:
             self._settling[flight] = written

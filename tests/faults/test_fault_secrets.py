@@ -27,7 +27,7 @@ from akool_async import (
     Status,
     Timeout,
 )
-from akool_async.endpoints import TTS, GetToken
+from akool_async.endpoints import TTS, GetToken, OpenSession
 
 if TYPE_CHECKING:
     from tests.conftest import Until
@@ -372,6 +372,21 @@ async def test_no_journal_holds_a_credential(
         assert CANARY.encode() not in all_bytes(tmp_path)
     assert CANARY.encode() not in all_bytes(tmp_path)
     assert b"completed" in all_bytes(tmp_path)
+
+
+async def test_no_journal_holds_the_token_of_a_session_s_channel(
+    tmp_path: Path, scripted: Scripted, connect: Connect
+) -> None:
+    credentials = {"agora_uid": 7, "agora_channel": "c", "agora_token": TOKEN}
+    session = {"_id": "65f8017f56559aa67f0ecde7", "status": 3, "credentials": credentials}
+    server = await scripted(lambda call: call.say({"code": 1000, "data": session}))
+    async with connect(server.url, journal=tmp_path / "jobs.sqlite") as akool:
+        opened = await akool.submit(OpenSession(avatar_id="a"), key="k")
+        assert opened.credentials.agora_token == TOKEN
+        assert CANARY.encode() not in all_bytes(tmp_path)
+    async with connect(server.url, journal=tmp_path / "jobs.sqlite") as akool:
+        again = await akool.submit(OpenSession(avatar_id="a"), key="k")
+    assert (again.credentials.agora_channel, again.credentials.agora_token) == ("c", "")
 
 
 def all_bytes(folder: Path) -> bytes:
