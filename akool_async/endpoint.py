@@ -216,6 +216,8 @@ class Endpoint(Input, Generic[T]):
     """Dotted name, given where the endpoint is bound to a namespace."""
     docs: ClassVar[str] = ""
     """Address of the page that documents it."""
+    also_in: ClassVar[tuple[str, ...]] = ()
+    """Addresses of other pages that document it."""
     signed: ClassVar[bool] = True
     """Whether a credential goes with it."""
     repeatable: ClassVar[bool] = False
@@ -248,7 +250,7 @@ class Endpoint(Input, Generic[T]):
             APIError: Akool said no.
             ReplyError: the reply cannot be read.
         """
-        data = wire.decode(response, self.envelope, self.label, self.docs)
+        data = wire.decode(response, self.envelope, self.label, (self.docs, *self.also_in))
         try:
             return self.parse(data)
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:

@@ -7,7 +7,7 @@ and all, so the package raises outside such blocks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -432,19 +432,20 @@ PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
         c1210="The video you are using exceeds the value allowed by the system by 30fp",
     ),
 }
-"""Each page's own table of codes; an endpoint's page decides before `CODES` does."""
+"""Each page's own table of codes; an endpoint's pages decide before `CODES` does."""
 
 _UNKNOWN = CodeMeaning(APIError, "")
 
 
-def meaning_of(page: str, code: int) -> CodeMeaning:
-    """Return what a code means at the endpoints of a page."""
-    return PAGE_CODES.get(page, {}).get(code) or CODES.get(code, _UNKNOWN)
+def meaning_of(pages: Sequence[str], code: int) -> CodeMeaning:
+    """Return what a code means at an endpoint that these pages document, the first one first."""
+    tables = (PAGE_CODES.get(page, {}) for page in pages)
+    return next((table[code] for table in tables if code in table), CODES.get(code, _UNKNOWN))
 
 
 def api_error(
-    code: int, msg: str, *, endpoint: str = "", http_status: int = 200, page: str = ""
+    code: int, msg: str, *, endpoint: str = "", http_status: int = 200, pages: Sequence[str] = ()
 ) -> APIError:
     """Build the error that a code stands for; `APIError` itself where it is unknown."""
-    cls, meaning = meaning_of(page, code)
+    cls, meaning = meaning_of(pages, code)
     return cls(code, msg, endpoint=endpoint, http_status=http_status, meaning=meaning)

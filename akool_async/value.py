@@ -6,6 +6,7 @@ all; the metaclass applies both, so that no class line repeats them.
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
@@ -84,6 +85,9 @@ def _split(value: Any) -> Any:
 
 Url = Annotated[str, Rule("must be an http or https URL", is_http_url)]
 """An http(s) address that Akool can reach."""
+
+Id = Annotated[str, Meta(min_length=1)]
+"""An id that something was given by Akool."""
 
 WebhookUrl = Annotated[
     str, Coding(str, _none_if_empty), Rule("must be an http or https URL", is_http_url)
@@ -234,10 +238,32 @@ def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
 def _in_words(rule: str, expected: Any) -> str:
     for kind in (expected, *get_args(expected)):
         if isinstance(kind, type) and issubclass(kind, Enum):
-            return f"must be one of {', '.join(str(member.value) for member in kind)}"
+            return _one_of([member.value for member in kind])
         if get_origin(kind) is Literal:
-            return f"must be one of {', '.join(map(str, get_args(kind)))}"
-    return rule[:1].lower() + rule[1:]
+            return _one_of(get_args(kind))
+    told = rule[:1].lower() + rule[1:]
+    if told == "expected `str` of length >= 1":
+        return "must not be empty"
+    return (_OUT_OF_RANGE.fullmatch(told) and _range_in_words(expected)) or told
+
+
+def _one_of(values: Sequence[Any]) -> str:
+    return f"must be {'one of ' if len(values) > 1 else ''}{', '.join(map(str, values))}"
+
+
+_OUT_OF_RANGE = re.compile(r"expected `\w+` [<>]= \S+")
+
+
+def _range_in_words(expected: Any) -> str:
+    for extra in _extras(expected):
+        if isinstance(extra, Meta) and extra.ge is not None:
+            least = extra.ge
+            return (
+                f"must be at least {least}"
+                if extra.le is None
+                else f"must be from {least} to {extra.le}"
+            )
+    return ""
 
 
 @cache
@@ -288,6 +314,7 @@ __all__ = [
     "CommaSeparated",
     "FieldPlan",
     "Flag",
+    "Id",
     "Input",
     "OneOf",
     "Rule",

@@ -7,7 +7,7 @@ may be anything, and a decoder that wants both at once hides the error.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -115,9 +115,9 @@ AKOOL_FLAT = Envelope(data=None)
 """`{code, ...}` with the data beside the code: getToken (T1)."""
 
 
-def _detection_error(code: int, msg: str, *, page: str, **about: Any) -> APIError:
+def _detection_error(code: int, msg: str, *, pages: Sequence[str], **about: Any) -> APIError:
     return (
-        api_error(code, msg, page=page, **about)
+        api_error(code, msg, pages=pages, **about)
         if code in CODES
         else DetectionError(code, msg, **about)
     )
@@ -151,7 +151,9 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def decode(response: HttpResponse, envelope: Envelope, endpoint: str, page: str = "") -> Raw:
+def decode(
+    response: HttpResponse, envelope: Envelope, endpoint: str, pages: Sequence[str] = ()
+) -> Raw:
     """Return the data of a successful reply. A readable envelope decides, whatever HTTP says.
 
     Raises:
@@ -164,7 +166,7 @@ def decode(response: HttpResponse, envelope: Envelope, endpoint: str, page: str 
     if opened.code == envelope.success:
         return opened.data
     error = envelope.refusal(
-        opened.code, opened.msg, endpoint=endpoint, http_status=response.status, page=page
+        opened.code, opened.msg, endpoint=endpoint, http_status=response.status, pages=pages
     )
     if type(error) is APIError and _asks_to_wait(response):  # in words that nobody knows
         error = RateLimited(opened.code, opened.msg, endpoint=endpoint, http_status=response.status)

@@ -315,7 +315,7 @@ def test_a_request_from_a_file_that_is_not_there_is_refused(akool: Command) -> N
     ("arguments", "told"),
     [
         (OLDER[:4], "Missing option '--face-reage'."),
-        ((*OLDER, "--face-reage", "31"), "'--face-reage': expected a whole number <= 30"),
+        ((*OLDER, "--face-reage", "31"), "'--face-reage': must be from -30 to 30"),
         ((*OLDER, "--face-reage", "ten"), "'--face-reage': expected a whole number, got text"),
         ((*OLDER, "--modify-image", "ann.jpg"), "'--modify-image': must be an http or https URL"),
         ((*OLDER, "--target-image", PHOTO), "'--target-image': [0].opts is required"),
@@ -331,7 +331,7 @@ def test_a_request_from_a_file_that_is_not_there_is_refused(akool: Command) -> N
         ((*TALKING, "--elements", '{"type": "song"}'), "'--elements': [0]"),
         ((*TALKING, "--elements", "audio"), "'--elements': must be JSON"),
         (("faceswap", "results", "--ids", ","), "'--ids': must hold at least one id"),
-        (("audio", "get", "--id", ""), "'--id': expected text of length >= 1"),
+        (("audio", "get", "--id", ""), "'--id': must not be empty"),
     ],
 )
 def test_a_wrong_value_names_its_option_and_the_rule(

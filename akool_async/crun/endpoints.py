@@ -11,12 +11,10 @@ from akool_async.crun.protocol import CRUN, Reading, lifted
 from akool_async.crun.results import CrunFace, FaceDetection, SwappedImage
 from akool_async.endpoint import Family, Operation, Query
 from akool_async.errors import InvalidInput
-from akool_async.value import Input, Rule, Url, WebhookUrl
+from akool_async.value import Id, Input, Rule, Url, WebhookUrl
 
 _ROOT: Final = "/api/v1/client/job/"
 _PAGES: Final = "https://docs.crun.ai/ai-tools/face-swap"
-
-Id = Annotated[str, Meta(min_length=1)]
 
 
 class GetDetection(Query[FaceDetection]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
@@ -58,11 +58,16 @@ _UNKNOWN = CodeMeaning(APIError, "")
 
 
 def crun_error(
-    code: int, msg: str, *, endpoint: str = "", http_status: int = 200, page: str = ""
+    code: int,
+    msg: str,
+    *,
+    endpoint: str = "",
+    http_status: int = 200,
+    pages: Sequence[str] = (),  # noqa: ARG001 - all pages have the same table
 ) -> APIError:
     """Build the error that one of CRUN's codes stands for."""
     cls, meaning = CODES.get(code, _UNKNOWN)
-    return cls(code, msg, endpoint=endpoint or page, http_status=http_status, meaning=meaning)
+    return cls(code, msg, endpoint=endpoint, http_status=http_status, meaning=meaning)
 
 
 CRUN = Envelope(

@@ -1,160 +1,35 @@
 """What Akool offers: one module per namespace, one class per endpoint.
 
-`OPERATIONS` maps each operation's dotted name to its class, `ENDPOINTS` every endpoint's.
+Every public name of those modules is one of this package, so that a new endpoint is listed
+nowhere. `OPERATIONS` maps each operation's dotted name to its class, `ENDPOINTS` every
+endpoint's, `RECIPES` every recipe's.
 """
 
 from __future__ import annotations
 
-from akool_async.endpoints.account import Account, Credit, GetCredit, GetToken, Token
-from akool_async.endpoints.audio import (
-    TTS,
-    Audio,
-    AudioNamespace,
-    GetAudio,
-    ListVoices,
-    Voice,
-    VoiceClone,
-)
-from akool_async.endpoints.avatar import (
-    Avatar,
-    AvatarNamespace,
-    AvatarType,
-    GetAvatar,
-    ListAvatars,
-    ListedAvatar,
-    UploadAvatar,
-)
-from akool_async.endpoints.detection import Box, DetectFaces, Detection, LegacyDetectFaces
-from akool_async.endpoints.face import Face
-from akool_async.endpoints.faceswap import (
-    CancelFaceswaps,
-    DeleteFaceswaps,
-    Faceswap,
-    FaceswapNamespace,
-    GetFaceswaps,
-    ImageFaceswap,
-    SwapFaces,
-    VideoFaceswap,
-)
-from akool_async.endpoints.image import (
-    Button,
-    GenerateImage,
-    GetImage,
-    Image,
-    ImageNamespace,
-    RefineImage,
-    ReplaceBackground,
-    Scale,
-)
-from akool_async.endpoints.moderation import (
-    Analysis,
-    AnalyzeContent,
-    ContentType,
-    GetAnalysis,
-    ModerationNamespace,
-)
-from akool_async.endpoints.reage import AgeFaces, ImageReage, ReageNamespace, VideoReage
-from akool_async.endpoints.streaming import (
-    AgoraCredentials,
-    CloseSession,
-    GetSession,
-    ListSessions,
-    ListStreamingAvatars,
-    OpenSession,
-    Session,
-    StreamingNamespace,
-)
-from akool_async.endpoints.video import (
-    AudioElement,
-    AvatarElement,
-    GetVideo,
-    ImageElement,
-    LipSync,
-    ListLanguages,
-    SpeakingAvatar,
-    SpeakingPhoto,
-    SpokenLanguage,
-    TalkingAvatar,
-    TalkingPhoto,
-    TranslateVideo,
-    Video,
-    VideoNamespace,
-)
-from akool_async.namespace import ENDPOINTS, OPERATIONS, RECIPES
+from akool_async.endpoints.account import *
+from akool_async.endpoints.audio import *
+from akool_async.endpoints.avatar import *
+from akool_async.endpoints.detection import *
+from akool_async.endpoints.face import *
+from akool_async.endpoints.faceswap import *
+from akool_async.endpoints.image import *
+from akool_async.endpoints.moderation import *
+from akool_async.endpoints.reage import *
+from akool_async.endpoints.streaming import *
+from akool_async.endpoints.video import *
+from akool_async.namespace import ENDPOINTS as ENDPOINTS
+from akool_async.namespace import OPERATIONS as OPERATIONS
+from akool_async.namespace import RECIPES as RECIPES
 
-__all__ = [
-    "ENDPOINTS",
-    "OPERATIONS",
-    "RECIPES",
-    "TTS",
-    "Account",
-    "AgeFaces",
-    "AgoraCredentials",
-    "Analysis",
-    "AnalyzeContent",
-    "Audio",
-    "AudioElement",
-    "AudioNamespace",
-    "Avatar",
-    "AvatarElement",
-    "AvatarNamespace",
-    "AvatarType",
-    "Box",
-    "Button",
-    "CancelFaceswaps",
-    "CloseSession",
-    "ContentType",
-    "Credit",
-    "DeleteFaceswaps",
-    "DetectFaces",
-    "Detection",
-    "Face",
-    "Faceswap",
-    "FaceswapNamespace",
-    "GenerateImage",
-    "GetAnalysis",
-    "GetAudio",
-    "GetAvatar",
-    "GetCredit",
-    "GetFaceswaps",
-    "GetImage",
-    "GetSession",
-    "GetToken",
-    "GetVideo",
-    "Image",
-    "ImageElement",
-    "ImageFaceswap",
-    "ImageNamespace",
-    "ImageReage",
-    "LegacyDetectFaces",
-    "LipSync",
-    "ListAvatars",
-    "ListLanguages",
-    "ListSessions",
-    "ListStreamingAvatars",
-    "ListVoices",
-    "ListedAvatar",
-    "ModerationNamespace",
-    "OpenSession",
-    "ReageNamespace",
-    "RefineImage",
-    "ReplaceBackground",
-    "Scale",
-    "Session",
-    "SpeakingAvatar",
-    "SpeakingPhoto",
-    "SpokenLanguage",
-    "StreamingNamespace",
-    "SwapFaces",
-    "TalkingAvatar",
-    "TalkingPhoto",
-    "Token",
-    "TranslateVideo",
-    "UploadAvatar",
-    "Video",
-    "VideoFaceswap",
-    "VideoNamespace",
-    "VideoReage",
-    "Voice",
-    "VoiceClone",
-]
+_REGISTRIES = ("ENDPOINTS", "OPERATIONS", "RECIPES")
+
+
+def __dir__() -> list[str]:
+    """Leave out what those modules import from elsewhere."""
+    own = (name for name, value in globals().items() if _is_own(value))
+    return sorted([*own, *_REGISTRIES])
+
+
+def _is_own(value: object) -> bool:
+    return isinstance(value, type) and value.__module__.startswith(f"{__name__}.")

@@ -6,15 +6,15 @@ import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta, field
+from msgspec import field
 
 from akool_async.endpoint import Family, Operation, Query, Reply
 from akool_async.namespace import Namespace, calls, lists, submits
 from akool_async.paging import Page, Pages
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import Rule, Url, Value, WebhookUrl
+from akool_async.value import Id, Rule, Url, Value, WebhookUrl
 
-PAGE = "https://docs.akool.com/ai-tools-suite/audio"
+_PAGE = "https://docs.akool.com/ai-tools-suite/audio"
 MOST_WORDS = 5000
 """Akool's page counts the text in words."""
 
@@ -35,8 +35,6 @@ Text = Annotated[str, Rule(f"must hold 1 to {MOST_WORDS} words", _is_sayable)]
 
 Rate = Annotated[str, Rule("must be a percentage from 0% to 100%", _is_rate)]
 """How fast it is said, such as `80%`."""
-
-Id = Annotated[str, Meta(min_length=1)]
 
 
 class Audio(Result):
@@ -65,7 +63,7 @@ class GetAudio(Query[Audio]):
     """Look up a speech by its id."""
 
     path = "v3/audio/infobymodelid"
-    docs = PAGE
+    docs = _PAGE
     parse = Reply(Audio)
 
     id: Id = field(name="audio_model_id")
@@ -79,7 +77,7 @@ class AudioOperation(Operation[Audio]):
     """What every operation of this family takes and answers."""
 
     family = AUDIOS
-    docs = PAGE
+    docs = _PAGE
     parse = Reply(Audio)
 
     input_text: Text
@@ -140,7 +138,7 @@ class ListVoices(Query[Page[Voice]]):
     """List the voices to speak in."""
 
     path = "v3/voice/list"
-    docs = PAGE
+    docs = _PAGE
     parse = Pages(Voice, bare=True)
 
     from_: Literal[3, 4] | None = field(name="from", default=None)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import IntEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
+import msgspec
 from msgspec import Meta, field
 
-from akool_async.endpoint import Family, Operation, Query, Reply
+from akool_async.endpoint import Family, Operation, Query, Reply, Snapshot
 from akool_async.namespace import Namespace, calls, lists, submits
 from akool_async.paging import Page, Pages
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import OneOf, Rule, Url, Value
+from akool_async.value import Id, OneOf, Rule, Url, Value
 
-LIST_PAGE = "https://docs.akool.com/ai-tools-suite/talking-avatar"
-UPLOAD_PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
+_LIST_PAGE = "https://docs.akool.com/ai-tools-suite/talking-avatar"
+_UPLOAD_PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
 
 
 class AvatarType(IntEnum):
@@ -53,15 +54,22 @@ class Avatar(Result):
         """When Akool created the job."""
         return from_milliseconds(self.create_time)
 
+    def following(self, receipt: Snapshot | None) -> Self:
+        """Return this snapshot with the `avatar_id`, which may be in the create reply only."""
+        known = super().following(receipt)
+        if known.avatar_id or not isinstance(receipt, Avatar):
+            return known
+        return msgspec.structs.replace(known, avatar_id=receipt.avatar_id)
+
 
 class GetAvatar(Query[Avatar]):
     """Look up an avatar that was uploaded."""
 
     path = "v3/avatar/detail"
-    docs = LIST_PAGE
+    docs = _LIST_PAGE
     parse = Reply(Avatar, in_array=True)  # T10: an array of one
 
-    id: Annotated[str, Meta(min_length=1)]
+    id: Id
     """The upload's `id`: not its `avatar_id`."""
 
 
@@ -76,7 +84,8 @@ class UploadAvatar(Operation[Avatar]):
     """Make an avatar from a video of about one minute."""
 
     path = "v3/avatar/create"
-    docs = UPLOAD_PAGE
+    docs = _UPLOAD_PAGE
+    also_in = (_LIST_PAGE,)
     family = AVATARS
     parse = Reply(Avatar)  # T10: an object on one page, an array of one on another
 
@@ -116,7 +125,7 @@ class ListAvatars(Query[Page[ListedAvatar]]):
     """List avatars, a page at a time; Akool does not say how many there are."""
 
     path = "v3/avatar/list"
-    docs = LIST_PAGE
+    docs = _LIST_PAGE
     parse = Pages(ListedAvatar, bare=True)
 
     from_: Literal[2, 3] | None = field(name="from", default=None)

@@ -14,7 +14,7 @@ from msgspec import Meta, Raw, field
 
 from akool_async import wire
 from akool_async.endpoint import Command, Reply, tolerant
-from akool_async.endpoints.face import MOST_FACES, Face
+from akool_async.endpoints.face import MOST_FACES, Face, are_points
 from akool_async.errors import DetectionError
 from akool_async.value import Rule, Url, Value, is_http_url
 from akool_async.wire import HttpResponse
@@ -94,6 +94,9 @@ class _Frame(Value):
     face_urls: tuple[str, ...] = ()
     crop_landmarks: tuple[_Points, ...] = ()
 
+    def number(self) -> int:
+        return max(len(self.region), len(self.face_urls))
+
     def detection(self, picture: str | None) -> Detection:
         points = tuple(map(landmark_text, self.landmarks_str or self.landmarks))
         return Detection(
@@ -106,11 +109,17 @@ class _Frame(Value):
         marks = tuple(map(landmark_text, self.crop_landmarks))
         if len(marks) != len(self.face_urls) or not all(map(is_http_url, self.face_urls)):
             return ()
-        return tuple(Face(url, opts=opts) for url, opts in zip(self.face_urls, marks, strict=True))
+        if not all(map(are_points, marks)):
+            return ()
+        return tuple(map(_face, self.face_urls, marks))
+
+
+def _face(path: str, points: str) -> Face:
+    return Face(path, opts=points if are_points(points) else None)
 
 
 def _faces_in(picture: str | None, points: Sequence[str]) -> tuple[Face, ...]:
-    return () if picture is None else tuple(Face(picture, opts=opts) for opts in points)
+    return () if picture is None else tuple(_face(picture, each) for each in points)
 
 
 def landmark_text(points: _Points) -> str:
@@ -130,8 +139,8 @@ class _FrameReply(Reply[_Frame]):
             return super().__call__(data)
         frames = msgspec.convert(document["faces_obj"], dict[int, Any], strict=False)
         in_order = (tolerant(_Frame, frames[number]) for number in sorted(frames))
-        # A video shows the same faces in each frame: the first that shows any will do.
-        return next((frame for frame in in_order if frame.region or frame.face_urls), _Frame())
+        # The frames of a video show the same faces, but not each of them all.
+        return max(in_order, key=_Frame.number, default=_Frame())
 
 
 _FRAME: Any = _FrameReply(_Frame)

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from akool_async.value import Input, Rule, Url
+from akool_async.value import Coding, Input, Rule, Url
 
 MOST_FACES = 8
 """Akool swaps no more faces in one picture or video (code 1007)."""
+
+
+_POINT = r"-?[0-9]+(\.[0-9]+)?,-?[0-9]+(\.[0-9]+)?"
+_POINTS = re.compile(f"{_POINT}(:{_POINT})*")
+
+
+def are_points(text: str) -> bool:
+    """Say whether a text holds points as Akool writes them: `x,y` joined by colons."""
+    return _POINTS.fullmatch(text) is not None
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
+Opts = Annotated[
+    str,
+    Coding(str, _none_if_empty),
+    Rule(
+        "must be points x,y joined by colons, such as 262,175:363,175:313,215:272,279", are_points
+    ),
+]
+"""Points in a picture; an empty text means none."""
 
 
 class Face(Input, kw_only=False, omit_defaults=True):
@@ -16,7 +40,7 @@ class Face(Input, kw_only=False, omit_defaults=True):
 
     path: Url
     """Picture that shows this face alone, such as a crop that detection made."""
-    opts: str | None = None
+    opts: Opts | None = None
     """Its landmarks: four points `x,y` in pixels, joined by colons, as in
     `262,175:363,175:313,215:272,279`. Detection's `landmarks_str` belongs to the whole
     picture, its `crop_landmarks` to the crop (T21). Required as soon as there is more

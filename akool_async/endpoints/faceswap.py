@@ -35,7 +35,8 @@ from akool_async.namespace import Namespace, calls, sends, submits
 from akool_async.result import Result
 from akool_async.value import CommaSeparated, Flag, Rule, Url, WebhookUrl
 
-PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
+_PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
+_REAGE_PAGE = "https://docs.akool.com/ai-tools-suite/reage"
 
 
 def _are_ids(ids: Sequence[str]) -> bool:
@@ -86,7 +87,8 @@ class GetFaceswaps(Query[tuple[Faceswap, ...]]):
     """Look up face swaps and reages by their ids; unknown ids are left out of the reply."""
 
     path = "v3/faceswap/result/listbyids"
-    docs = PAGE
+    docs = _PAGE
+    also_in = (_REAGE_PAGE,)
     parse = Rows(Faceswap, key="result")
 
     ids: Ids = field(name="_ids")
@@ -97,7 +99,7 @@ class DeleteFaceswaps(Command[None]):
     """Delete results of face swaps and reages."""
 
     path = "v3/faceswap/result/delbyids"
-    docs = PAGE
+    docs = _PAGE
     repeatable = True
     parse = Nothing()
 
@@ -109,7 +111,7 @@ class CancelFaceswaps(Command[None]):
     """Cancel face swaps and reages that have not ended."""
 
     path = "v3/faceswap/job/del"
-    docs = "https://docs.akool.com/ai-tools-suite/reage"
+    docs = _REAGE_PAGE
     repeatable = True
     parse = Nothing()
 
@@ -136,7 +138,7 @@ class FaceswapOperation(Operation[Faceswap]):
     """What every operation of this family takes and answers."""
 
     family = FACESWAPS
-    docs = PAGE
+    docs = _PAGE
     parse = Reply(Faceswap)
 
     webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
@@ -203,7 +205,7 @@ class SwapFaces(Recipe[Faceswap]):
     """
 
     family = FACESWAPS
-    docs = PAGE
+    docs = _PAGE
 
     source: Url
     """Picture with the new faces."""
@@ -256,21 +258,29 @@ class FaceswapNamespace(Namespace, title="faceswap"):
         image_url: str | None = None,
         img: bytes | os.PathLike[str] | str | None = None,
         single_face: bool = False,
+        num_frames: int = 5,
         legacy: bool = False,
     ) -> Detection:
-        """Find the faces in a picture, ready to be passed to a swap or a reage.
+        """Find the faces in a picture or a video, ready to be passed to a swap or a reage.
 
         Args:
-            image_url: The picture's address.
+            image_url: The picture's, or video's, address.
             img: The picture itself: its bytes, its path, or its base64 text.
             single_face: Whether to return the largest face only.
-            legacy: Whether to ask Akool's older host, which makes no crops.
+            num_frames: Of a video: how many frames to look at, from 1 to 100.
+            legacy: Whether to ask Akool's older host, which makes no crops and knows no videos.
 
         Raises:
             DetectionError: Akool could not look at the picture.
             InvalidInput: neither picture was given.
         """
-        endpoint = LegacyDetectFaces if legacy else DetectFaces
         text = await picture_text(img)
-        query = endpoint(image_url=image_url, img=text, single_face=single_face)
-        return await self._executor.call(query)
+        if legacy:
+            return await self._executor.call(
+                LegacyDetectFaces(image_url=image_url, img=text, single_face=single_face)
+            )
+        return await self._executor.call(
+            DetectFaces(
+                image_url=image_url, img=text, single_face=single_face, num_frames=num_frames
+            )
+        )

@@ -13,9 +13,10 @@ from akool_async.endpoint import Family, Operation, Query, Reply, Status
 from akool_async.job import Job
 from akool_async.namespace import Executor, Namespace, calls, submits
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import OneOf, Rule, Url, WebhookUrl
+from akool_async.value import Id, OneOf, Rule, Url, WebhookUrl
 
-PAGE = "https://docs.akool.com/ai-tools-suite/image-generate"
+_PAGE = "https://docs.akool.com/ai-tools-suite/image-generate"
+_BACKGROUND_PAGE = "https://docs.akool.com/ai-tools-suite/background-change"
 
 
 class Scale(StrEnum):
@@ -44,9 +45,6 @@ class Button(StrEnum):
     V2 = "V2"
     V3 = "V3"
     V4 = "V4"
-
-
-Id = Annotated[str, Meta(min_length=1)]
 
 
 def _is_size(text: str) -> bool:
@@ -143,7 +141,8 @@ class GetImage(Query[Image]):
     """Look up an image by its id."""
 
     path = "v3/content/image/infobymodelid"
-    docs = PAGE
+    docs = _PAGE
+    also_in = (_BACKGROUND_PAGE,)
     parse = Reply(Image)
 
     id: Id = field(name="image_model_id")
@@ -157,7 +156,7 @@ class ImageOperation(Operation[Image]):
     """What every operation of this family takes and answers."""
 
     family = IMAGES
-    docs = PAGE
+    docs = _PAGE
     parse = Reply(Image)
 
     webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
@@ -198,7 +197,7 @@ class ReplaceBackground(ImageOperation):
     """
 
     path = "v3/content/image/bg/replace"
-    docs = "https://docs.akool.com/ai-tools-suite/background-change"
+    docs = _BACKGROUND_PAGE
 
     origin_img: Url
     """The foreground picture."""

@@ -12,9 +12,9 @@ from msgspec import Meta, field
 from akool_async.endpoint import Family, Operation, Query, Reply, Status
 from akool_async.namespace import Namespace, calls, submits
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import OneOf, Rule, WebhookUrl, is_http_url
+from akool_async.value import Id, OneOf, Rule, WebhookUrl, is_http_url
 
-PAGE = "https://docs.akool.com/ai-tools-suite/jarvis-moderator"
+_PAGE = "https://docs.akool.com/ai-tools-suite/jarvis-moderator"
 
 
 class ContentType(IntEnum):
@@ -61,10 +61,10 @@ class GetAnalysis(Query[Analysis]):
     """Look up a verdict by its id."""
 
     path = "v3/content/analysis/infobyid"
-    docs = PAGE
+    docs = _PAGE
     parse = Reply(Analysis)  # T24: the page speaks of video_status; the field is `status`
 
-    id: Annotated[str, Meta(min_length=1)] = field(name="_id")
+    id: Id = field(name="_id")
     """The job's `id`."""
 
 
@@ -79,7 +79,7 @@ class AnalyzeContent(Operation[Analysis]):
     """Judge whether content is fit to be shown."""
 
     path = "v3/content/analysis/sentiment"
-    docs = PAGE
+    docs = _PAGE
     family = ANALYSES
     parse = Reply(Analysis)
 

@@ -21,11 +21,11 @@ from akool_async.endpoints.faceswap import (
 from akool_async.namespace import Namespace, calls, submits
 from akool_async.value import Url, WebhookUrl
 
-PAGE = "https://docs.akool.com/ai-tools-suite/reage"
+_PAGE = "https://docs.akool.com/ai-tools-suite/reage"
 
 
 class _Reage(FaceswapOperation):
-    docs = PAGE
+    docs = _PAGE
 
     target_image: Faces = field(name="targetImage")
     """The faces to age, found in the original (T19)."""
@@ -63,7 +63,7 @@ class AgeFaces(Recipe[Faceswap], kw_only=False):
     """
 
     family = FACESWAPS
-    docs = PAGE
+    docs = _PAGE
 
     url: Url
     """The picture."""

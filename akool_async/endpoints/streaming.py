@@ -12,13 +12,11 @@ from akool_async.endpoints.avatar import ListedAvatar
 from akool_async.namespace import Namespace, calls, lists, submits
 from akool_async.paging import Page, Pages
 from akool_async.result import Result
-from akool_async.value import OneOf, Url, Value, WebhookUrl
+from akool_async.value import Id, OneOf, Url, Value, WebhookUrl
 
-PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
+_PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
 LONGEST = 3600
 """Seconds that a session may last."""
-
-Id = Annotated[str, Meta(min_length=1)]
 
 
 class AgoraCredentials(Value):
@@ -74,7 +72,7 @@ class GetSession(Query[Session]):
     """Look up a session."""
 
     path = "v4/liveAvatar/session/detail"
-    docs = PAGE
+    docs = _PAGE
     parse = Reply(Session)
 
     id: Id
@@ -85,7 +83,7 @@ class CloseSession(Command[None]):
     """Close a session; Akool then refunds the time not used (T30)."""
 
     path = "v4/liveAvatar/session/close"
-    docs = PAGE
+    docs = _PAGE
     repeatable = True
     parse = Nothing()
 
@@ -105,7 +103,7 @@ class OpenSession(Operation[Session]):
     """Open a session with a live avatar; its whole duration is charged at once (T30)."""
 
     path = "v4/liveAvatar/session/create"
-    docs = PAGE
+    docs = _PAGE
     family = SESSIONS
     parse = Reply(Session)
 
@@ -123,7 +121,7 @@ class ListStreamingAvatars(Query[Page[ListedAvatar]]):
     """List the avatars that sessions can be opened with, a page at a time."""
 
     path = "v4/liveAvatar/avatar/list"
-    docs = PAGE
+    docs = _PAGE
     parse = Pages(ListedAvatar, key="result")
 
     page: Annotated[int, Meta(ge=1)] = 1
@@ -136,7 +134,7 @@ class ListSessions(Query[Page[Session]]):
     """List sessions, a page at a time."""
 
     path = "v4/liveAvatar/session/list"
-    docs = PAGE
+    docs = _PAGE
     parse = Pages(Session, key="result")  # T10: documented as an array, printed as an object
 
     page: Annotated[int, Meta(ge=1)] = 1

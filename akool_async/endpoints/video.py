@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+from mimetypes import MimeTypes
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -12,16 +15,16 @@ from msgspec import Meta, field
 
 from akool_async.endpoint import Family, Operation, Query, Recipe, Reply, Rows, Status, Steps
 from akool_async.endpoints.audio import TTS, Rate, Text
+from akool_async.errors import InvalidInput
 from akool_async.namespace import Namespace, calls, submits
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import Input, Rule, Url, Value, WebhookUrl, is_http_url
+from akool_async.value import Id, Input, Rule, Url, Value, WebhookUrl, is_http_url
 
-LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
-TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"
-TALKING_PHOTO_PAGE = "https://docs.akool.com/ai-tools-suite/talking-photo"
-TALKING_AVATAR_PAGE = "https://docs.akool.com/ai-tools-suite/talking-avatar"
+_LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
+_TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"
+_TALKING_PHOTO_PAGE = "https://docs.akool.com/ai-tools-suite/talking-photo"
+_TALKING_AVATAR_PAGE = "https://docs.akool.com/ai-tools-suite/talking-avatar"
 
-Id = Annotated[str, Meta(min_length=1)]
 Language = Annotated[str, Meta(min_length=1)]
 """A `lang_code` from `video.languages`, such as `en`."""
 
@@ -83,7 +86,8 @@ class GetVideo(Query[Video]):
     """Look up a video by its id."""
 
     path = "v3/content/video/infobymodelid"
-    docs = LIP_SYNC_PAGE
+    docs = _LIP_SYNC_PAGE
+    also_in = (_TRANSLATION_PAGE, _TALKING_PHOTO_PAGE, _TALKING_AVATAR_PAGE)
     parse = Reply(Video)
 
     id: Id = field(name="video_model_id")
@@ -107,7 +111,7 @@ class LipSync(VideoOperation):
     """Move the mouth in a video to a recording."""
 
     path = "v3/content/video/lipsync"
-    docs = LIP_SYNC_PAGE
+    docs = _LIP_SYNC_PAGE
 
     video_url: Url
     """The video, at most 60 s and 300 MB; best at 25 frames per second or fewer."""
@@ -119,7 +123,7 @@ class TranslateVideo(VideoOperation):
     """Translate the speech in a video."""
 
     path = "v3/content/video/createbytranslate"
-    docs = TRANSLATION_PAGE
+    docs = _TRANSLATION_PAGE
 
     url: Url
     """The video, at most 60 s and 300 MB, and with sound."""
@@ -135,7 +139,7 @@ class TalkingPhoto(VideoOperation):
     """Let the person in a photo say a recording."""
 
     path = "v3/content/video/createbytalkingphoto"
-    docs = TALKING_PHOTO_PAGE
+    docs = _TALKING_PHOTO_PAGE
 
     talking_photo_url: Url
     """The photo."""
@@ -143,16 +147,19 @@ class TalkingPhoto(VideoOperation):
     """The recording."""
 
 
-_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
-_MOVIES = frozenset({".mp4", ".mov", ".avi"})
+_FORMATS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".mp4", ".mov", ".avi"})
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
+@cache
+def _known_types() -> MimeTypes:
+    return MimeTypes()
+
+
 def _is_picture_or_movie(url: str) -> bool:
-    """Refuse what is named as another format; addresses without a name are Akool's to judge."""
-    name = urlsplit(url).path.rpartition("/")[2].lower()
-    dot = name.rfind(".")
-    return dot < 0 or name[dot:] in _PICTURES | _MOVIES
+    """Refuse what is named as another format; names that say nothing are Akool's to judge."""
+    extension = PurePosixPath(urlsplit(url).path).suffix.lower()
+    return extension in _FORMATS or _known_types().guess_type(f"a{extension}") == (None, None)
 
 
 def _is_link_or_colour(text: str) -> bool:
@@ -162,7 +169,7 @@ def _is_link_or_colour(text: str) -> bool:
 
 
 _Visible = Rule(
-    "must be png, jpg, jpeg, webp, mp4, mov or avi, if it is named as anything",
+    "must be png, jpg, jpeg, webp, mp4, mov or avi, if its name says what it is",
     _is_picture_or_movie,
 )
 
@@ -190,7 +197,7 @@ class AvatarElement(Input, tag_field="type", tag="avatar", omit_defaults=True):
     """Top edge in the picture, in pixels."""
     url: Annotated[Url, _Visible] | None = None
     """Your own avatar, with `avatar_from=3`."""
-    avatar_id: Annotated[str, Meta(min_length=1)] | None = None
+    avatar_id: Id | None = None
     """An avatar's `avatar_id`, from `avatar.list`."""
     width: Number | None = None
     """Width in pixels."""
@@ -240,7 +247,7 @@ class TalkingAvatar(VideoOperation):
     """Let an avatar say a recording, in a picture of your making."""
 
     path = "v3/talkingavatar/create"
-    docs = TALKING_AVATAR_PAGE
+    docs = _TALKING_AVATAR_PAGE
 
     avatar_from: Literal[2, 3]
     """2 for Akool's avatars, 3 for the account's own and for one given by its URL."""
@@ -256,7 +263,8 @@ class TalkingAvatar(VideoOperation):
         for index, element in enumerate(self.elements):
             own = isinstance(element, AvatarElement) and element.url is not None
             if own and self.avatar_from != 3:  # noqa: PLR2004 - the page's number for own avatars
-                raise self.refuse(f"elements[{index}].url", "needs avatar_from=3")
+                field = f"elements[{index}].url"
+                raise InvalidInput(field, element.url, "needs avatar_from=3", owner="TalkingAvatar")
 
 
 class _Spoken(Recipe[Video]):
@@ -282,7 +290,7 @@ class _Spoken(Recipe[Video]):
 class SpeakingPhoto(_Spoken):
     """Let the person in a photo say a text: text to speech, then talking photo."""
 
-    docs = TALKING_PHOTO_PAGE
+    docs = _TALKING_PHOTO_PAGE
 
     talking_photo_url: Url
     """The photo."""
@@ -299,7 +307,7 @@ class SpeakingPhoto(_Spoken):
 class SpeakingAvatar(_Spoken):
     """Let an avatar from the list say a text: text to speech, then talking avatar."""
 
-    docs = TALKING_AVATAR_PAGE
+    docs = _TALKING_AVATAR_PAGE
 
     avatar_id: Id
     """An avatar's `avatar_id`, from `avatar.list`."""
@@ -355,7 +363,7 @@ class ListLanguages(Query[tuple[SpokenLanguage, ...]]):
     """List the languages that videos are translated from and into."""
 
     path = "v3/language/list"
-    docs = TRANSLATION_PAGE
+    docs = _TRANSLATION_PAGE
     parse = Rows(SpokenLanguage, key="lang_list")
 
 

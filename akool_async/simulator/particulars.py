@@ -15,8 +15,11 @@ from akool_async.endpoints import (
     RefineImage,
 )
 
-_REPEATED = ("input_text", "rate", "avatar_id", "type", "source_language", "language", "lipsync")
+_REPEATED = ("input_text", "rate", "type", "source_language", "language", "lipsync")
 """Fields of requests that results repeat."""
+
+_REPEATED_AT_ONCE = (*_REPEATED, "avatar_id")
+"""Fields of requests that the create reply repeats; an avatar's details leave its name out."""
 
 _OFFENCES = ("gun", "hate", "violence", "weapon")
 """Words that make a content, or its address, non-compliant."""
@@ -33,7 +36,8 @@ def particulars(
         status: Where the job stands.
         receipt: Whether this is the create reply.
     """
-    repeated = {name: getattr(request, name, None) for name in _REPEATED}
+    names = _REPEATED_AT_ONCE if receipt else _REPEATED
+    repeated = {name: getattr(request, name, None) for name in names}
     if isinstance(request, OpenSession):
         return repeated | _joined(serial, receipt=receipt)
     return repeated | (_made(request) if status is Status.COMPLETED else {})

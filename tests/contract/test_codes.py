@@ -20,11 +20,12 @@ from akool_async import (
     ProcessingError,
     RateLimited,
 )
-from akool_async.errors import CODES, api_error
+from akool_async.endpoints import ENDPOINTS
+from akool_async.errors import CODES, PAGE_CODES, api_error, meaning_of
 
 ROOT = Path(__file__).parents[2]
 COPY = ROOT / "tests" / "fixtures" / "error_codes.json"
-"""The table's rows, as the page prints them."""
+"""The rows of the table of all codes, and of each page's own, as they are printed."""
 PAGES = ROOT.parent / "shared" / "reference" / "seeds"
 """The vendor's pages, where a checkout has them beside it."""
 SUCCESS = 1000
@@ -87,6 +88,92 @@ def test_codes_become_the_error_that_tells_what_to_do(cls: type[APIError]) -> No
     assert {code for code, meaning in CODES.items() if meaning.error is cls} == CLASSES[cls]
     for code in CLASSES[cls]:
         assert type(api_error(code, "said")) is cls
+
+
+# Each page's own table
+
+
+def copied_tables() -> dict[str, dict[int, str]]:
+    pages: dict[str, dict[str, str]] = json.loads(COPY.read_text(encoding="utf-8"))["pages"]
+    return {page: {int(code): text for code, text in rows.items()} for page, rows in pages.items()}
+
+
+def printed_tables(text: str) -> dict[str, dict[int, str]]:
+    tables: dict[str, dict[int, str]] = {}
+    for section in re.split(r"^Source: ", text, flags=re.MULTILINE)[1:]:
+        page = section.partition("\n")[0]
+        rows = re.findall(r"^\| code +\| (\d+) +\| (.*?) +\|$", section, re.MULTILINE)
+        if rows and not page.endswith("/error-code"):
+            tables[page] = {int(code): sentence for code, sentence in rows}
+    return tables
+
+
+def squeezed(sentence: str) -> str:
+    """Return a sentence without what pages differ in: "can not beempty", "Create" and "create"."""
+    return re.sub(r"\s", "", sentence).casefold()
+
+
+ROWS = [(page, code) for page, rows in copied_tables().items() for code in rows if code != SUCCESS]
+
+
+def test_the_copied_tables_are_the_printed_ones() -> None:
+    pages = [path.read_text(encoding="utf-8") for path in sorted(PAGES.glob("002_*.txt"))]
+    # Without the pages beside the checkout, the copy speaks for them.
+    assert (printed_tables(pages[0]) if pages else copied_tables()) == copied_tables()
+
+
+def test_the_newer_page_of_reage_prints_the_same_table() -> None:
+    for path in PAGES.glob("000_*.txt"):
+        (table,) = printed_tables(f"Source: reage\n{path.read_text(encoding='utf-8')}").values()
+        assert table == copied_tables()["https://docs.akool.com/ai-tools-suite/reage"]
+
+
+def test_the_tables_are_those_of_the_pages() -> None:
+    assert {page: {*rows} for page, rows in PAGE_CODES.items()} == {
+        page: {*rows} - {SUCCESS} for page, rows in copied_tables().items()
+    }
+
+
+@pytest.mark.parametrize(("page", "code"), ROWS)
+def test_every_row_of_a_page_s_table_is_known_by_that_page_s_sentence(page: str, code: int) -> None:
+    meaning = meaning_of((page,), code)
+    assert squeezed(meaning.sentence) == squeezed(copied_tables()[page][code])
+    error = api_error(code, "said", pages=(page,))
+    assert type(error) is meaning.error
+    assert meaning.sentence in str(error)
+
+
+@pytest.mark.parametrize(("page", "code"), ROWS)
+def test_a_page_s_row_becomes_what_the_code_is_elsewhere_save_one(page: str, code: int) -> None:
+    # T27: 1109 is an account that does not exist, but an avatar that cannot be made on one page.
+    expected = ProcessingError if code == 1109 else CODES[code].error
+    assert meaning_of((page,), code).error is expected
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_an_endpoint_s_own_page_goes_before_others_and_those_before_the_general_table(
+    name: str,
+) -> None:
+    cls = ENDPOINTS[name]
+    pages = (cls.docs, *cls.also_in)
+    for code in CODES:
+        told = next((copied_tables()[each][code] for each in pages if knows(each, code)), None)
+        assert squeezed(meaning_of(pages, code).sentence) == squeezed(told or CODES[code].sentence)
+
+
+def knows(page: str, code: int) -> bool:
+    return code in copied_tables().get(page, {})
+
+
+@pytest.mark.parametrize("name", ["avatar.upload", "avatar.list", "video.talking_avatar"])
+def test_what_is_no_account_elsewhere_is_an_avatar_that_failed_here(name: str) -> None:
+    cls = ENDPOINTS[name]
+    error = api_error(1109, "", pages=(cls.docs, *cls.also_in))
+    assert type(error) is ProcessingError
+    assert type(api_error(1109, "", pages=(ENDPOINTS["reage.image"].docs,))) is AccountError
+
+
+# All codes
 
 
 def test_every_code_has_a_class_of_its_own() -> None:

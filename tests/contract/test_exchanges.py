@@ -2,7 +2,8 @@
 
 A fixture `<namespace>/<verb>.json`, or `<namespace>/<verb>.<variant>.json`, holds one
 exchange as its page prints it: the body or query, and either `reply`, or `created`,
-`pending` and `completed`. An endpoint without one fails here.
+`pending` and `completed`. The one without a variant holds the `route` too: method and address.
+An endpoint without one fails here.
 """
 
 from __future__ import annotations
@@ -42,8 +43,6 @@ ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
 PAGES = ROOT.parent / "shared" / "reference" / "seeds"
 """The vendor's pages, where a checkout has them beside it."""
-ROUTES: Mapping[str, Mapping[str, str]] = json.loads((FIXTURES / "routes.json").read_text())
-"""Method and address of each endpoint, and the line, if any, of the page that prints them."""
 
 STAND_INS: Mapping[str, Mapping[str, Any]] = {
     # The pages print an empty text where the ids go.
@@ -156,7 +155,8 @@ def test_an_exchange_names_its_page_and_has_the_parts_of_its_kind(exchange: Exch
     assert printed["page"].startswith("https://docs.akool.com/")
     parts = {"created", "pending", "completed"} if exchange in JOBS else {"reply"}
     sent = "query" if issubclass(exchange.cls, Query) else "body"
-    assert set(printed) == {"page", "seed", "notes", sent} | parts
+    routed = {"route", "route_seed"} & {*printed}
+    assert set(printed) == {"page", "seed", "notes", sent} | parts | routed
 
 
 @pytest.mark.parametrize("name", [name for name in ENDPOINTS if name not in TAKEN])
@@ -222,29 +222,29 @@ def test_an_example_that_akool_would_refuse_is_refused_here(name: str) -> None:
         exchange.cls.from_wire(exchange.fields)
 
 
-def noted_route(name: str) -> str:
-    """Return an endpoint's method and address, as its own fixture or the common list has them."""
-    fixture = FIXTURES.joinpath(*name.split(".")).with_suffix(".json")
-    route: str | None = json.loads(fixture.read_text()).get("route")
-    return route or ROUTES[name]["request"]
+ROUTED = [exchange for exchange in ALL if exchange.label == exchange.cls.name.replace(".", "/")]
+"""The exchange of each endpoint that notes its route."""
 
 
-@pytest.mark.parametrize("name", sorted({cls.name for cls in ENDPOINTS.values()}))
-def test_method_and_address_are_the_page_s(name: str) -> None:
-    method, _, address = noted_route(name).partition(" ")
-    cls = ENDPOINTS[name]
+@every(ROUTED)
+def test_method_and_address_are_the_page_s(exchange: Exchange) -> None:
+    method, _, address = exchange.printed["route"].partition(" ")
+    cls = exchange.cls
     assert (cls.method, cls.root + cls.path) == (method, urlsplit(address).path)
     assert issubclass(cls, Query if method == "GET" else Command)
 
 
-@pytest.mark.parametrize("name", ROUTES)
-def test_the_noted_route_is_the_one_that_the_page_prints(name: str) -> None:
-    route = ROUTES[name]
-    number, _, line = route.get("seed", "none:").partition(":")
+def test_every_endpoint_notes_its_route() -> None:
+    assert {exchange.cls for exchange in ROUTED} == {*ENDPOINTS.values()}
+
+
+@every(ROUTED)
+def test_the_noted_route_is_the_one_that_the_page_prints(exchange: Exchange) -> None:
+    number, _, line = exchange.printed.get("route_seed", "none:").partition(":")
     # Without the pages beside the checkout, the note speaks for them.
     for page in PAGES.glob(f"{number}_*.txt"):
         printed = page.read_text(encoding="utf-8").splitlines()[int(line) - 1]
-        assert printed.partition("?")[0] == route["request"]
+        assert printed.partition("?")[0] == exchange.printed["route"]
 
 
 # What is answered
@@ -436,6 +436,8 @@ async def test_a_job_runs_to_its_documented_result(exchange: Exchange, serve: Se
     (row,) = rows_of(exchange.printed["created"])
     assert (job.id, job.job_id) == (row["_id"], row.get("job_id"))
     assert result.status is Status.COMPLETED
+    # An avatar's name is in the create reply only.
+    assert getattr(result, "avatar_id", None) == row.get("avatar_id")
     # A receipt may be the end of it already (T25); else there are two looks.
     ended = job.receipt.status.terminal
     assert len(replay.asked) == (0 if ended else 2)

@@ -110,6 +110,13 @@ def test_landmarks_are_cut_to_the_four_that_akool_takes(points: Any, *, legacy: 
     assert found.faces == (Face(CROPS[0], opts=FOUR),)
 
 
+def test_landmarks_that_are_no_points_are_none_of_the_face_s() -> None:
+    frame = {**FRAME, "landmarks_str": [FOUR, "somewhere"]}
+    found = detected({**FOUND, **frame}, legacy=True)
+    assert found.faces == (Face(PICTURE, opts=FOUR), Face(PICTURE))
+    assert found.landmarks == (FOUR, "somewhere")
+
+
 def test_fractions_of_pixels_stay_as_they_are() -> None:
     frame = {"landmarks": [[[1.5, 2], [3, 4.25], [5, 6], [7, 8]]]}
     assert detected({**FOUND, **frame}, legacy=True).landmarks == ("1.5,2:3,4.25:5,6:7,8",)
@@ -134,6 +141,7 @@ def test_of_an_uploaded_picture_only_crops_have_an_address(*, legacy: bool) -> N
         {"crop_landmarks": [[1, 2], [3, 4]]},
         {"crop_landmarks": [{"x": 1}, {}]},
         {"crop_landmarks": [[[1], [2]], [[3], [4]]]},
+        {"crop_landmarks": [FOUR, "somewhere"]},
     ],
 )
 @BOTH
@@ -150,8 +158,9 @@ def test_no_faces_are_a_finding_too(document: Mapping[str, Any]) -> None:
     assert detected(document, legacy=True) == Detection()
 
 
-def test_of_a_video_the_first_frame_with_faces_counts() -> None:
-    shown = framed({"region": []}, {}, FRAME, CROPPED)
+def test_of_a_video_the_first_frame_with_the_most_faces_counts() -> None:
+    alone = {"region": [[1, 2, 3, 4]], "landmarks_str": [OTHER]}
+    shown = framed({"region": []}, {}, alone, FRAME, CROPPED)
     assert detected(shown).landmarks == (FOUR, OTHER)
     assert [face.path for face in detected(shown).faces] == [PICTURE, PICTURE]
 
@@ -238,10 +247,10 @@ async def test_the_newer_endpoint_is_asked_for_crops(serve: Serve) -> None:
     answering = Answering(framed(CROPPED))
     server = await serve(answering)
     async with Akool("the-key", base_url=server.url) as akool:
-        await akool.faceswap.detect(image_url=PICTURE, single_face=True)
+        await akool.faceswap.detect(image_url=PICTURE, single_face=True, num_frames=24)
     assert answering.sent == {
         "url": PICTURE,
-        "num_frames": 5,
+        "num_frames": 24,
         "return_face_url": True,
         "single_face": True,
     }

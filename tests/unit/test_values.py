@@ -127,6 +127,27 @@ def test_one_face_needs_no_landmarks(cls: type[Any]) -> None:
     assert built(cls).target_image == (FACE,)
 
 
+@pytest.mark.parametrize(
+    "opts", ["262,175:363,175:313,215:272,279", "1,2:3,4:5,6:7,8:0,0:0,0", "-1,2.5:3,4", "1,2"]
+)
+def test_landmarks_are_points_joined_by_colons(opts: str) -> None:
+    assert Face(PICTURE, opts=opts).opts == opts
+
+
+@pytest.mark.parametrize(
+    "opts", ["left eye", "1", "1,2:3", "1,2,3,4", "1,2: 3,4", "1,2:3,4:", "٠,٠"]
+)
+def test_landmarks_of_another_form_are_refused(opts: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Face(PICTURE, opts=opts)
+    assert (caught.value.field, caught.value.value) == ("opts", opts)
+    assert "x,y joined by colons" in caught.value.rule
+
+
+def test_an_empty_text_means_no_landmarks() -> None:
+    assert Face(PICTURE, opts="") == Face(PICTURE)
+
+
 @of(*SWAPS, *REAGES)
 def test_faces_may_be_plain_dicts(cls: type[Any]) -> None:
     value = built(cls, target_image=[{"path": PICTURE, "opts": MARKS}])
@@ -449,7 +470,9 @@ def test_a_value_takes_its_fields_by_name_only(cls: type[Any]) -> None:
 
 texts = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
 urls = st.from_regex(r"https?://[a-z]{1,9}\.example/[a-z0-9]{0,9}", fullmatch=True)
-faces = st.builds(Face, urls, opts=st.from_regex(r"\d+,\d+(:\d+,\d+){3}", fullmatch=True))
+faces = st.builds(
+    Face, urls, opts=st.from_regex(r"[0-9]+,[0-9]+(:[0-9]+,[0-9]+){3}", fullmatch=True)
+)
 hooks = st.none() | urls
 pairs = st.integers(1, 8).flatmap(
     lambda count: st.tuples(*[st.lists(faces, min_size=count, max_size=count)] * 2)
