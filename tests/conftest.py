@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import functools
 import inspect
+import json
 import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeAlias
 
@@ -21,6 +23,8 @@ from hypothesis import settings
 
 from akool_async import Akool
 from akool_async.clock import ManualClock
+from akool_async.endpoint import Endpoint
+from akool_async.endpoints import ENDPOINTS
 from akool_async.simulator import Simulator
 
 pytest_plugins = ["pytester"]
@@ -78,6 +82,29 @@ async def akool(simulator: Simulator, clock: ManualClock) -> AsyncIterator[Akool
     """Open a client of the simulated Akool, on the same clock."""
     async with Akool(api_key=simulator.api_key, base_url=simulator.url, clock=clock) as client:
         yield client
+
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+Example: TypeAlias = Callable[[str], Endpoint[Any]]
+"""Return the request that Akool's page prints for an endpoint."""
+
+
+@pytest.fixture(scope="session")
+def example() -> Example:
+    """Build documented requests, so that a new endpoint is tested by its fixture."""
+
+    def built(name: str) -> Endpoint[Any]:
+        path = FIXTURES.joinpath(*name.split(".")).with_suffix(".json")
+        printed = json.loads(path.read_text(encoding="utf-8"))
+        if (body := printed.get("body")) is not None:
+            return ENDPOINTS[name].from_wire(body | printed.get("stand_in", {}))
+        # On the page, the numbers of a query are texts.
+        query: dict[str, Any] = printed["query"]
+        numbers = {key: int(text) for key, text in query.items() if text.isdecimal()}
+        return ENDPOINTS[name].from_wire(query | numbers)
+
+    return built
 
 
 class Visit:

@@ -173,7 +173,15 @@ _Visible = Rule(
     _is_picture_or_movie,
 )
 
-Number = Annotated[int | float, Rule("must be finite", math.isfinite)]
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number that no float holds
+        return False
+
+
+Number = Annotated[int | float, Rule("must be finite", _is_finite)]
 
 
 Background = Annotated[

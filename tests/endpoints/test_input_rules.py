@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from akool_async import Akool, InvalidInput
 from akool_async.endpoints import (
     ENDPOINTS,
     OPERATIONS,
-    RECIPES,
     AnalyzeContent,
     AudioElement,
     AvatarElement,
@@ -35,7 +36,10 @@ from akool_async.endpoints import (
     UploadAvatar,
 )
 from akool_async.simulator import Simulator
-from akool_async.value import plan_of
+from akool_async.value import FieldPlan, plan_of
+
+if TYPE_CHECKING:
+    from tests.conftest import Example
 
 PICTURE = "https://media.example/a.png"
 MOVIE = "https://media.example/a.mp4"
@@ -280,13 +284,35 @@ async def test_an_operation_that_keeps_the_rules_is_taken(name: str, akool: Akoo
     assert job.name == name
 
 
-def test_every_method_with_a_rule_of_its_own_is_spoilt_here() -> None:
-    elsewhere = {"faceswap.detect"}  # its arguments are not its endpoint's
-    speeches_and_swaps = ("faceswap.", "reage.", "audio.", "account.")
-    bound = {name for name in (*ENDPOINTS, *RECIPES) if not name.startswith(speeches_and_swaps)}
-    ruled = {name for name in bound if plan_of({**ENDPOINTS, **RECIPES}[name])}
-    assert ruled - elsewhere == {name for name in VALID if not name.startswith(speeches_and_swaps)}
-    assert ruled <= {name for name, *_ in CASES}
+# Every field of every endpoint
+
+
+FIELDS = [(cls.name, plan) for cls in dict.fromkeys(ENDPOINTS.values()) for plan in plan_of(cls)]
+OF_FIELDS = pytest.mark.parametrize(
+    ("name", "plan"), FIELDS, ids=[f"{name}-{plan.name}" for name, plan in FIELDS]
+)
+JUNK: tuple[Any, ...] = (object(), 1j, {"a": 1}, [[]], b"bytes", [None], {"type": "nothing"})
+
+
+@OF_FIELDS
+@pytest.mark.parametrize("junk", JUNK, ids=[f"junk {number}" for number in range(len(JUNK))])
+def test_junk_is_refused_in_every_field_of_every_endpoint(
+    name: str, plan: FieldPlan, junk: object, example: Example
+) -> None:
+    request = example(name)
+    with pytest.raises(InvalidInput) as caught:
+        msgspec.structs.replace(request, **{plan.name: junk})
+    assert re.match(rf"{plan.name}\b", caught.value.field) or plan.name == "client_secret"
+
+
+@OF_FIELDS
+def test_nothing_is_refused_where_something_is_required(
+    name: str, plan: FieldPlan, example: Example
+) -> None:
+    request = example(name)
+    if plan.required:
+        with pytest.raises(InvalidInput):
+            msgspec.structs.replace(request, **{plan.name: None})
 
 
 # Enums
@@ -416,12 +442,13 @@ def test_a_wrong_element_is_named_by_its_place(element: Any, field: str, rule: s
     assert caught.value.rule.startswith(rule)
 
 
+@pytest.mark.parametrize("number", [math.nan, 10**400], ids=["nan", "huge"])
 @pytest.mark.parametrize("field", [*PLACE, "width", "height"])
 @pytest.mark.parametrize("cls", [AvatarElement, ImageElement])
-def test_a_number_that_json_cannot_hold_is_refused(cls: Any, field: str) -> None:
+def test_a_number_that_no_float_holds_is_refused(cls: Any, field: str, number: float) -> None:
     source = {"avatar_id": "a"} if cls is AvatarElement else {"url": PICTURE}
     with pytest.raises(InvalidInput) as caught:
-        cls(**{**PLACE, **source, field: math.nan})
+        cls(**{**PLACE, **source, field: number})
     assert (caught.value.field, caught.value.rule) == (field, "must be finite")
 
 

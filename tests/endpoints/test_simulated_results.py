@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from akool_async import Akool, Status
+from akool_async import Akool, Operation, Status
 from akool_async.endpoints import OPERATIONS, Button, ContentType, GenerateImage
 from akool_async.result import Result
 from akool_async.simulator import Simulator
+
+if TYPE_CHECKING:
+    from tests.conftest import Example
 
 Connect = Callable[..., Akool]
 
@@ -25,43 +28,9 @@ async def akool(quick: Simulator, connect: Connect) -> AsyncIterator[Akool]:
         yield client
 
 
-REQUESTS: dict[str, dict[str, Any]] = {
-    "faceswap.image": {
-        "source_image": [{"path": PICTURE}],
-        "target_image": [{"path": PICTURE}],
-        "modify_image": PICTURE,
-    },
-    "faceswap.video": {
-        "source_image": [{"path": PICTURE}],
-        "target_image": [{"path": PICTURE}],
-        "modify_video": MOVIE,
-    },
-    "reage.image": {"target_image": [{"path": PICTURE}], "face_reage": 5, "modify_image": PICTURE},
-    "reage.video": {"target_image": [{"path": PICTURE}], "face_reage": 5, "modify_video": MOVIE},
-    "audio.tts": {"input_text": "hello", "voice_id": "voice-nicole"},
-    "audio.clone": {"input_text": "hello", "voice_url": SPEECH},
-    "image.generate": {"prompt": "a red fox"},
-    "image.refine": {"id": "65d3", "button": Button.V1},
-    "image.replace_background": {
-        "origin_img": PICTURE,
-        "modify_origin_img_size": "10x10",
-        "overlay_origin_x": 0,
-        "overlay_origin_y": 0,
-        "canvas_size": "20x20",
-    },
-    "video.lip_sync": {"video_url": MOVIE, "audio_url": SPEECH},
-    "video.translate": {"url": MOVIE, "source_language": "en", "language": "fr", "lipsync": True},
-    "video.talking_photo": {"talking_photo_url": PICTURE, "audio_url": SPEECH},
-    "video.talking_avatar": {"avatar_from": 2, "elements": [{"type": "audio", "url": SPEECH}]},
-    "moderation.analyze": {"content": PICTURE, "type": 1},
-    "avatar.upload": {"url": MOVIE, "avatar_id": "Alma1", "type": 2},
-    "streaming.session": {"avatar_id": "Alma_streaming"},
-}
-
-
 @pytest.mark.parametrize("name", OPERATIONS)
-async def test_every_operation_runs_to_its_end(name: str, akool: Akool) -> None:
-    job = akool.submit(OPERATIONS[name](**REQUESTS[name]))
+async def test_every_operation_runs_to_its_end(name: str, akool: Akool, example: Example) -> None:
+    job: Any = akool.submit(cast("Operation[Any]", example(name)))
     result: Result = await job
     assert type(result) is OPERATIONS[name].family.result
     assert (result.id, result.status) == (job.id, Status.COMPLETED)
