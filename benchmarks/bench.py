@@ -28,7 +28,7 @@ class Size(msgspec.Struct, frozen=True):
     """Seconds that a job takes."""
     window: float = 15.0
     """Seconds for which pending jobs are looked at."""
-    soak: float = 45.0
+    soak: float = 30.0
     """Seconds of the soak."""
     trips: tuple[float, ...] = (0.0, 0.05)
     """Seconds of a simulated round trip."""

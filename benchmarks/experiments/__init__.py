@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from benchmarks.bench import Bench
-from benchmarks.experiments import calls, clients, holding, jobs, records, starving, trouble, trust
+from benchmarks.experiments import (
+    calls,
+    clients,
+    holding,
+    jobs,
+    learning,
+    records,
+    starving,
+    trouble,
+    trust,
+)
 from benchmarks.report import Section
 
 EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
@@ -13,6 +23,7 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "equal_delay": jobs.equal_delay,
     "scale": jobs.scale,
     "single": jobs.single,
+    "schedule": learning.learning,
     "clients": clients.clients,
     "starving": starving.starving,
     "calls": calls.calls,

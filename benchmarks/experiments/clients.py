@@ -19,7 +19,7 @@ client's core is full, it looks less often than it would, and wakes up later."""
 def clients(bench: Bench) -> Section:
     """Run the naive loop in each client that is installed."""
     section = Section("clients", "Other clients at the same work", TEXT)
-    count = bench.size.few // 2
+    count = 3 * bench.size.few // 10
     base = {"count": count, "every": EVERY}
     entries = [
         Entry(FLOOR, "floor", {"count": count}),

@@ -18,7 +18,6 @@ a round trip, the client's core is full for as long as creates queue."""
 
 WAYS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "akool_async, its own schedule": ("queueing", {}),
-    f"akool_async, fixed {EVERY:g} s": ("queueing", {"every": EVERY}),
     "naive loop, bare aiohttp": ("queueing_naive", {"every": EVERY}),
 }
 

@@ -1,0 +1,62 @@
+"""The schedule that learns, against the best that could be had; all of it simulated."""
+
+from __future__ import annotations
+
+import statistics
+from importlib import import_module, util
+from typing import Any
+
+from benchmarks.bench import Bench
+from benchmarks.report import Goal, Section, Table
+
+TEXT = """\
+When to look at jobs whose durations nobody told the client. The cost of a job is the delay until
+its end is noticed, and what its looks cost; *regret* is that cost over the cost of the best
+schedule there is for jobs of a known distribution, worked out by dynamic programming. No request is
+sent, and no time passes. The figures are for the first 20 jobs of a stream (cold), after 100 and
+1 000 completions, and for the 500 jobs after all have become three times as long (shifted); *plain*
+is the fixed or growing interval that is best in hindsight, and *looks* those of the schedule over
+those of the fixed interval with the same delay. `python benchmarks/schedule.py` repeats all of it
+eight times as often, and takes as much longer."""
+
+REPEAT = 1
+"""How often each stream of jobs is played."""
+
+BOUNDS = {"cold": 2.0, "hundred": 1.10, "thousand": 1.05, "shifted": 1.2}
+"""Goals, by the name of the figure."""
+
+WORDS = {
+    "cold": "the first 20 jobs",
+    "hundred": "after 100 completions",
+    "thousand": "after 1 000 completions",
+    "shifted": "500 jobs after durations have trebled",
+}
+
+
+def learning(bench: Bench) -> Section:
+    """Show regrets, by the shape of durations."""
+    section = Section("schedule", "The schedule that learns", TEXT)
+    if util.find_spec("benchmarks.schedule") is None:
+        section.text = "`benchmarks/schedule.py` is not there."
+        return section
+    schedule: Any = import_module("benchmarks.schedule")
+    shapes = schedule.SHAPES if bench.size.repeats > 1 else schedule.SHAPES[:2]
+    rows = [
+        schedule.Trial(shape, sharing, REPEAT).row()
+        for sharing in (schedule.ALONE, schedule.SHARED)
+        for shape in shapes
+    ]
+    names = {schedule.ALONE: "one id per request", schedule.SHARED: "300 ids per request"}
+    for sharing, name in names.items():
+        some = [row for row in rows if row.sharing == sharing]
+        table = Table(["durations", *some[0]._fields[2:]], title=name)
+        table.rows = [(row.shape, *(f"{figure:.2f}" for figure in row[2:])) for row in some]
+        section.tables.append(table)
+        for figure, bound in BOUNDS.items():
+            mean = statistics.fmean(getattr(row, figure) for row in some)
+            title = f"schedule regret, {WORDS[figure]}, mean of {len(some)} shapes; {name}"
+            section.goals.append(Goal(title, bound, mean))
+    alone = [row.looks for row in rows if row.sharing == schedule.ALONE]
+    title = "looks per job, one id per request, × the fixed interval with the same delay, simulated"
+    section.goals.append(Goal(title, 0.8, statistics.fmean(alone)))
+    return section
