@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
 import pytest
@@ -20,15 +20,6 @@ from akool_async.simulator import Simulator
 Connect: TypeAlias = Callable[..., Akool]
 Until: TypeAlias = Callable[[Callable[[], object]], Awaitable[None]]
 Elapse: TypeAlias = Callable[..., Awaitable[None]]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_collections() -> Iterator[None]:
-    """Keep what is there before the tests out of the garbage collections that they ask for."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -118,7 +118,7 @@ async def test_a_key_may_be_sent_again_when_that_cannot_be_a_second_time(
     assert (again.reason, again.result, again.saved) == ("", None, None)
 
 
-@pytest.mark.parametrize("state", set(State) - {State.REFUSED, State.FAILED})
+@pytest.mark.parametrize("state", sorted(set(State) - {State.REFUSED, State.FAILED}))
 async def test_a_key_is_not_sent_again_in_any_other_state(journal: Journal, state: State) -> None:
     number = await intend(journal, "k")
     await journal.note(number, state)
@@ -230,7 +230,7 @@ async def test_an_unknown_outcome_is_abandoned(journal: Journal) -> None:
     assert not list(journal.unfinished())
 
 
-@pytest.mark.parametrize("state", set(State) - {State.INTENT, State.UNKNOWN})
+@pytest.mark.parametrize("state", sorted(set(State) - {State.INTENT, State.UNKNOWN}))
 async def test_a_known_outcome_is_not_resolved(journal: Journal, state: State) -> None:
     await journal.note(await intend(journal, "k"), state)
     before = journal.find("k")
