@@ -6,10 +6,10 @@ package loads no more than itself; touching a name loads the module that it live
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # what `typing` calls so; importing that takes longer than all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from akool_async import crun, endpoints, errors
     from akool_async.backoff import Backoff
     from akool_async.client import Akool
@@ -136,6 +136,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
     if name not in __all__:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import doctest
 import fcntl
+import io
 import json
 import os
 import pty
@@ -22,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import pytest
@@ -31,7 +32,7 @@ from aiohttp import web
 from akool_async import token
 from akool_async.cli import progress, report
 from akool_async.cli.inspection import flaw_of
-from akool_async.cli.tree import COMMANDS, NAMESPACES
+from akool_async.cli.tree import COMMANDS, NAMESPACES, run
 from akool_async.cli.workload import documented_requests, mixed_requests, paid_requests
 from akool_async.endpoints import OPERATIONS
 from akool_async.simulator import Simulator, media
@@ -53,18 +54,31 @@ def environment(simulator: Simulator | None = None) -> dict[str, str]:
     return kept | {"AKOOL_BASE_URL": simulator.url, "AKOOL_API_KEY": simulator.api_key}
 
 
+class Ended(NamedTuple):
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 def demo(
     folder: Path, *options: str, simulator: Simulator | None = None, answer: str = ""
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, "demo", "--out", str(folder), *options],
-        env=environment(simulator),
-        input=answer,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+) -> Ended:
+    """Run the command in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        for name in os.environ.keys() - environment().keys():
+            patch.delenv(name)
+        for name, value in environment(simulator).items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "stdin", io.StringIO(answer))
+        status = run(["demo", "--out", str(folder), *options])
+    return Ended(status, out.getvalue(), err.getvalue())
 
 
 @contextlib.contextmanager
@@ -135,7 +149,10 @@ def opens(path: Path) -> bool:
 
 
 def test_a_demo_ends_with_a_table_that_the_files_on_disk_bear_out(tmp_path: Path) -> None:
-    ended = demo(tmp_path, "--jobs", "24", "--fail-rate", "0.3", "--seed", "5", *QUICK)
+    options = ("--jobs", "24", "--fail-rate", "0.3", "--seed", "5", *QUICK)
+    with running_demo(tmp_path, *options) as process:
+        stdout, stderr = process.communicate(timeout=60)
+    ended = Ended(process.returncode, stdout, stderr)
     assert (ended.returncode, ended.stderr) == (0, "")
     rows = rows_of(ended.stdout)
     done, failed = rows.pop("all")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from akool_async import Akool
+from akool_async.cli.tree import run
 from akool_async.endpoints import TTS
 from akool_async.errors import CreateOutcomeUnknown
 from akool_async.journal import Journal, State, fingerprint
@@ -32,15 +34,25 @@ def journal(tmp_path: Path) -> Path:
     return path
 
 
-def akool(*arguments: str, journal: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "akool_async.cli", "journal", *arguments],
-        env=os.environ | {"AKOOL_JOURNAL": str(journal)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+class Ended(NamedTuple):
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def akool(*arguments: str, journal: Path) -> Ended:
+    """Run the command in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.setenv("AKOOL_JOURNAL", str(journal))
+        status = run(["journal", *arguments])
+    return Ended(status, out.getvalue(), err.getvalue())
 
 
 def state_of(journal: Path) -> State:
@@ -107,7 +119,13 @@ def test_what_is_known_cannot_be_decided_again(journal: Path) -> None:
 def test_a_journal_in_use_is_said_to_be(journal: Path) -> None:
     opened = Journal(journal)
     try:
-        busy = akool("list", journal=journal)
+        busy = subprocess.run(
+            [sys.executable, "-m", "akool_async.cli", "journal", "list", "--file", str(journal)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
     finally:
         opened.close_now()
     assert busy.returncode == 1

@@ -218,6 +218,12 @@ def of_each_family(request: pytest.FixtureRequest) -> Documented:
     return _documented(_ONE_OF_EACH_FAMILY[request.param])
 
 
+@pytest.fixture(scope="session")
+def all_families() -> Sequence[Documented]:
+    """Return one operation of each result family."""
+    return [*map(_documented, _ONE_OF_EACH_FAMILY.values())]
+
+
 @pytest.fixture
 def speech() -> Documented:
     """Return an operation that is looked up one id at a time."""
