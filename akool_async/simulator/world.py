@@ -198,7 +198,8 @@ class World:
     def snapshot(self, job: SimulatedJob, base_url: str, *, receipt: bool = False) -> Any:
         """Return what Akool would say about a job now, as its family's result."""
         result = job.request.family.result
-        status = job.status_at(self.clock.time())
+        # However long this machine takes for a create: its reply tells of the job's beginning.
+        status = job.status_at(job.begun if receipt else self.clock.time())
         url = f"{base_url}/media/{job.id}{job.media().extension}"
         known = {
             "id": job.id,

@@ -269,7 +269,7 @@ def test_a_script_that_never_closes_its_client_is_told_what_was_not_saved(
     bench: Bench,
 ) -> None:
     ran = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", SCRIPT, str(bench.folder)],
+        [sys.executable, "-W", "error", "-c", SCRIPT, str(bench.folder)],
         capture_output=True,
         text=True,
         check=True,
