@@ -51,10 +51,12 @@ if TYPE_CHECKING:
         TransportError,
         WebhookError,
     )
+    from akool_async.events import Event
     from akool_async.job import Job
     from akool_async.result import Result
     from akool_async.retry import Retry
-    from akool_async.runtime import Metrics
+    from akool_async.schedule import Schedule
+    from akool_async.stats import JobCounts, Stats
     from akool_async.transport import Timeout
 
 __version__ = "0.1.0"
@@ -64,15 +66,18 @@ _HOMES = {
     "Backoff": "backoff",
     "Command": "endpoint",
     "Endpoint": "endpoint",
+    "Event": "events",
     "Face": "endpoints",
     "Job": "job",
+    "JobCounts": "stats",
     "Limits": "engine",
-    "Metrics": "runtime",
     "Operation": "endpoint",
     "Query": "endpoint",
     "Result": "result",
     "Retry": "retry",
+    "Schedule": "schedule",
     "Snapshot": "endpoint",
+    "Stats": "stats",
     "Status": "endpoint",
     "Timeout": "transport",
 }
@@ -97,6 +102,7 @@ __all__ = [
     "DetectionError",
     "DownloadError",
     "Endpoint",
+    "Event",
     "Face",
     "InsufficientCredit",
     "InvalidInput",
@@ -105,13 +111,13 @@ __all__ = [
     "InvalidToken",
     "Job",
     "JobCancelled",
+    "JobCounts",
     "JobError",
     "JobFailed",
     "JobTimeout",
     "JournalError",
     "KeyConflict",
     "Limits",
-    "Metrics",
     "MissingCredentials",
     "NotFound",
     "Operation",
@@ -123,8 +129,10 @@ __all__ = [
     "Result",
     "ResultExpired",
     "Retry",
+    "Schedule",
     "Snapshot",
     "StaleEvent",
+    "Stats",
     "Status",
     "Timeout",
     "TransportError",

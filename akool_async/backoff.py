@@ -54,9 +54,11 @@ class Backoff(Input):
                 with the root of what a look costs, and each of `sharing` jobs pays only a
                 part of it: so they are looked at more often, down to `initial`.
         """
-        grown = min(self.maximum, self.initial + (self.multiplier - 1) * max(0.0, age))
-        shared = max(min(grown, self.initial), grown / math.sqrt(sharing))
-        return shared * (1 + self.jitter * random.uniform(-1, 1))
+        grown = self.initial
+        if self.multiplier > 1 and age > 0:
+            grown = min(self.maximum, grown + (self.multiplier - 1) * age)
+            grown = max(self.initial, grown / math.sqrt(sharing))
+        return grown * (1 + self.jitter * (2 * random.random() - 1))
 
     def delays(self) -> Iterator[float]:
         """Yield the delays, without jitter, of a job that is looked at on time.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 from akool_async.auth import find_credentials, hidden
@@ -22,10 +22,12 @@ from akool_async.endpoints import (
     StreamingNamespace,
     VideoNamespace,
 )
-from akool_async.engine import Limits
+from akool_async.engine import Limits, Semaphore
+from akool_async.events import Hook
 from akool_async.journal import Journal
 from akool_async.retry import Retry
 from akool_async.runtime import JOB_TIMEOUT, LARGEST_DOWNLOAD, Client, checked_url
+from akool_async.schedule import Schedule
 from akool_async.transport import Timeout
 
 if TYPE_CHECKING:
@@ -55,8 +57,13 @@ class Akool(Client):
         job_timeout: Seconds from acceptance to the end of a job; `None` for no end; or a
             mapping by operation.
         retry: Which failed requests are repeated, and when.
-        backoff: When jobs are looked at; or a mapping by result family.
-        limits: How many HTTP requests may be under way at once.
+        schedule: What a look at a job is worth; when to look is learned from how long jobs take.
+        backoff: A plain schedule instead; or a mapping by result family.
+        limits: How many HTTP requests may be under way at once; or how many jobs of which
+            operations in flight, such as `{"video.*": 20}`; or both, as a `Limits`.
+        semaphore: A limit of yours on jobs in flight, such as an `asyncio.Semaphore` that
+            several clients share; beside `max_concurrency`.
+        on_event: Told of each step of each job, as an `Event`, at once; or several such.
         session: An `aiohttp.ClientSession` to send API calls through; it is never closed.
         clock: Where time comes from; for tests.
         journal: A file that remembers every job, so that a crash loses none and a key is
@@ -95,8 +102,11 @@ class Akool(Client):
         timeout: float | Timeout = 60.0,
         job_timeout: float | Mapping[str, float | None] | None = JOB_TIMEOUT,
         retry: Retry | None = None,
+        schedule: Schedule | None = None,
         backoff: Backoff | Mapping[str, Backoff] | None = None,
-        limits: Limits | None = None,
+        limits: Limits | Mapping[str, int] | None = None,
+        semaphore: Semaphore | None = None,
+        on_event: Hook | Sequence[Hook] = (),
         session: aiohttp.ClientSession | None = None,
         clock: Clock | None = None,
         journal: str | os.PathLike[str] | Journal | None = None,
@@ -124,8 +134,11 @@ class Akool(Client):
             timeout=timeout,
             job_timeout=job_timeout,
             retry=retry,
+            schedule=schedule,
             backoff=backoff,
             limits=limits,
+            semaphore=semaphore,
+            on_event=on_event,
             session=session,
             clock=clock,
             journal=journal,

@@ -22,6 +22,8 @@ from akool_async.wire import Envelope, HttpRequest, HttpResponse
 
 T = TypeVar("T")
 
+_OK = 200
+
 
 class Status(IntEnum):
     """Where a job stands; Akool uses these four numbers everywhere, under five names.
@@ -83,6 +85,36 @@ class Snapshot(Value, dict=True):
 S = TypeVar("S", bound=Snapshot)
 
 
+class OneStep(Generic[T]):
+    """Decodes a reply from bytes to data in one step, if it is a success and sound.
+
+    Anything else is left to the careful way, which opens the envelope first: a decoder that
+    wants both at once hides the error. It is a quarter faster on long lists.
+    """
+
+    def __init__(self, type: Any) -> None:
+        self._type = type
+        self._decoders: dict[tuple[str, str], msgspec.json.Decoder[Any]] = {}
+
+    def __call__(self, body: bytes, envelope: Envelope) -> T | None:
+        """Return the data of a reply; `None` where the careful way has to be taken."""
+        if envelope.data is None:
+            return None
+        try:
+            opened = self._decoder(envelope.code, envelope.data).decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        return cast("T", opened.data) if opened.code == envelope.success else None
+
+    def _decoder(self, code: str, data: str) -> msgspec.json.Decoder[Any]:
+        decoder = self._decoders.get((code, data))
+        if decoder is None:
+            fields = [("code", int, field(name=code)), ("data", self._type, field(name=data))]
+            decoder = msgspec.json.Decoder(msgspec.defstruct("Opened", fields))
+            self._decoders[code, data] = decoder
+        return decoder
+
+
 class Reply(Generic[T]):
     """How the data of a reply is read; the simulator writes it with the same knowledge.
 
@@ -92,6 +124,7 @@ class Reply(Generic[T]):
     def __init__(self, type: type[T], *, in_array: bool = False) -> None:
         self.type = type
         self._decoder = msgspec.json.Decoder(type)
+        self._at_once = OneStep[T](type)
         self._in_array = in_array
 
     def __call__(self, data: Raw, /) -> T:
@@ -113,6 +146,10 @@ class Reply(Generic[T]):
         document = msgspec.to_builtins(value)
         return [document] if self._in_array else document
 
+    def at_once(self, body: bytes, envelope: Envelope) -> T | None:
+        """Decode a reply that is as it should be, envelope and all, in one step; else `None`."""
+        return self._at_once(body, envelope)
+
 
 class Nothing(Reply[None]):
     """The reply of endpoints that answer without data."""
@@ -133,6 +170,7 @@ class Rows(Reply[tuple[T, ...]]):
         self._bare = bare
         container = list[row] if bare else msgspec.defstruct("Container", [(key, list[row])])  # type: ignore[valid-type]
         self._whole: msgspec.json.Decoder[Any] = msgspec.json.Decoder(container)
+        self._at_once = OneStep[Any](container)
 
     def __call__(self, data: Raw, /) -> tuple[T, ...]:
         """Decode all rows at once, or one by one if that fails.
@@ -141,11 +179,18 @@ class Rows(Reply[tuple[T, ...]]):
             msgspec.ValidationError: there are no rows at all.
         """
         try:
-            whole = self._whole.decode(data)
-            return tuple(whole if self._bare else getattr(whole, self._key))
+            return self._rows(self._whole.decode(data))
         except ValidationError:
             document = msgspec.json.decode(data)
         return tuple(readable(self.row, self._rows_of(document)))
+
+    def _rows(self, whole: Any) -> tuple[T, ...]:
+        return tuple(whole if self._bare else getattr(whole, self._key))
+
+    def at_once(self, body: bytes, envelope: Envelope) -> tuple[T, ...] | None:
+        """Decode a reply that is as it should be, envelope and all, in one step; else `None`."""
+        whole = self._at_once(body, envelope)
+        return None if whole is None else self._rows(whole)
 
     def _rows_of(self, document: Any) -> list[Any]:
         rows: Any = document
@@ -241,7 +286,8 @@ class Endpoint(Input, Generic[T]):
 
     def encode(self) -> HttpRequest:
         """Return the HTTP request, without host and credentials."""
-        return wire.encode(self.method, self.root + self.path, self.to_wire())
+        fields = self.to_wire() if self.method == "GET" else self.body_fields()
+        return wire.encode(self.method, self.root + self.path, fields)
 
     def decode(self, response: HttpResponse) -> T:
         """Return what a reply means.
@@ -250,6 +296,12 @@ class Endpoint(Input, Generic[T]):
             APIError: Akool said no.
             ReplyError: the reply cannot be read.
         """
+        parse: Any = self.parse
+        # Those that were derived from these two read in ways of their own.
+        if response.status == _OK and type(parse) in {Reply, Rows}:
+            reply: Any = parse.at_once(response.body, self.envelope)
+            if reply is not None:
+                return cast("T", reply)
         data = wire.decode(response, self.envelope, self.label, (self.docs, *self.also_in))
         try:
             return self.parse(data)

@@ -48,6 +48,8 @@ class Exchange:
         self._clock = clock
         self._requests = requests
         self._budget = Budget()
+        self.retries = 0
+        """How many requests have repeated one that had failed."""
         self.creates = Pace("creates", clock)
         """How fast jobs may be created."""
         self.reads = Pace("requests other than creates", clock)
@@ -75,6 +77,7 @@ class Exchange:
             else:
                 self._budget.give_back(retried=attempt > 1)
                 return reply
+            self.retries += 1
             delivery.sent = False  # it is known that nothing was started, or does not matter
             await sleep(self._clock, delay)
         if isinstance(failure, APIError | TransportError):
@@ -88,7 +91,9 @@ class Exchange:
     async def once(self, endpoint: Endpoint[T], delivery: Delivery | None = None) -> T:
         """Send an endpoint once; twice only where the token was refused and is renewed."""
         delivery = Delivery() if delivery is None else delivery
-        header = await self._signer.header() if endpoint.signed else None
+        header = None
+        if endpoint.signed:
+            header = self._signer.at_hand or await self._signer.header()
         try:
             return await self._attempt(endpoint, header, delivery)
         except AuthenticationError as error:
@@ -105,9 +110,11 @@ class Exchange:
     ) -> T:
         label = endpoint.label
         pace = self.creates if endpoint.starts_job else self.reads
-        turn = await pace.turn()
+        turn = self._clock.time()
+        if not pace.try_turn(turn):
+            turn = await pace.turn()
         self._requests[label] += 1
-        delivery.sent_at = self._clock.now()
+        delivery.sent_at = turn
         try:
             response = await self._transport.send(
                 self._hosts[endpoint.host], endpoint.encode(), header, delivery

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from akool_async.endpoint import Operation, Snapshot
+from akool_async.engine import Engine, Flight
 from akool_async.job import Job
 
 S = TypeVar("S", bound=Snapshot)
@@ -18,10 +19,15 @@ Request: TypeAlias = Operation[S] | tuple[str, Operation[S]]
 Requests: TypeAlias = Iterable[Request[S]] | AsyncIterable[Request[S]]
 """Requests from anything that can be iterated."""
 
+_IN_A_ROW = 32
+"""How many requests are taken from a stream before the loop gets a turn: a long one must not
+keep it from running the jobs that it feeds."""
+
 
 async def run_all(
     requests: Requests[S],
-    submit: Callable[[Request[S]], Job[S]],
+    submit: Callable[[Request[S]], Flight[S]],
+    engine: Engine,
     *,
     ordered: bool,
     ahead: int,
@@ -32,52 +38,71 @@ async def run_all(
     feeder = asyncio.create_task(_feed(requests, submit, outbox))
     feeder.add_done_callback(outbox.end)
     try:
-        while (job := await outbox.take()) is not None:
-            yield job
+        while (flight := outbox.next() or await outbox.wait()) is not None:
+            yield Job(flight, engine)
+            del flight  # nobody but the caller holds what was handed out
         await feeder
     finally:
         feeder.cancel()
-        await outbox.drop_queued()
+        await engine.abandon(outbox.note)
         await asyncio.wait([feeder])
 
 
 async def _feed(
-    requests: Requests[S], submit: Callable[[Request[S]], Job[S]], outbox: _Outbox[S]
+    requests: Requests[S], submit: Callable[[Request[S]], Flight[S]], outbox: _Outbox[S]
 ) -> None:
     if isinstance(requests, AsyncIterable):
         async for request in requests:
-            await outbox.put(submit(request))
+            if outbox.put(submit(request)):
+                await outbox.room()
         return
     for request in requests:
-        await outbox.put(submit(request))
+        if outbox.put(submit(request)):
+            await outbox.room()
 
 
 class _Outbox(Generic[S]):
-    """Jobs submitted and not yet handed out: as they end, or in the order they came."""
+    """Jobs submitted and not yet handed out: as they end, or in the order they came.
+
+    It holds those that have ended; of the others it knows their number only, unless they
+    are to be handed out in order.
+    """
 
     def __init__(self, *, ordered: bool, ahead: int) -> None:
         self._ordered = ordered
         self._ahead = ahead
-        self._jobs: dict[Job[S], None] = {}
-        self._ended: deque[Job[S]] = deque()
+        self._outstanding = 0
+        self._submitted = 0
+        self._ready: deque[Flight[S]] = deque()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._over = False
         self._failed = False
 
-    async def put(self, job: Job[S]) -> None:
-        """Take a job in; wait until there is room for another."""
-        self._jobs[job] = None
-        job.add_done_callback(self._note)
-        # A long stream must not keep the loop from running the jobs that it feeds.
+    def put(self, flight: Flight[S]) -> bool:
+        """Take a job in; say whether to wait, with `room`, before the next one."""
+        flight.looked_for = True
+        self._outstanding += 1
+        self._submitted += 1
+        if self._ordered:
+            self._ready.append(flight)
+        if flight.ended:
+            self.note(flight)
+        else:
+            flight.wait(self.note)
+        return self._outstanding >= self._ahead or self._submitted % _IN_A_ROW == 0
+
+    async def room(self) -> None:
+        """Wait until there is room for another job."""
         await asyncio.sleep(0)
-        while len(self._jobs) >= self._ahead:
+        while self._outstanding >= self._ahead:
             self._room.clear()
             await self._room.wait()
 
-    def _note(self, job: Job[S]) -> None:
+    def note(self, flight: Flight[Any]) -> None:
+        """Learn that a job has ended."""
         if not self._ordered:
-            self._ended.append(job)
+            self._ready.append(flight)
         self._news.set()
 
     def end(self, feeder: asyncio.Task[None]) -> None:
@@ -86,26 +111,19 @@ class _Outbox(Generic[S]):
         self._failed = feeder.cancelled() or feeder.exception() is not None
         self._news.set()
 
-    async def take(self) -> Job[S] | None:
+    def next(self) -> Flight[S] | None:
+        """Take out the next job to hand out, if there is one already."""
+        if not self._ready or not self._ready[0].ended:
+            return None
+        self._outstanding -= 1
+        self._room.set()
+        return self._ready.popleft()
+
+    async def wait(self) -> Flight[S] | None:
         """Wait for the next job to hand out; `None` if the stream failed, or all are out."""
-        while (job := self._next()) is None:
-            if self._over and (self._failed or not self._jobs):
+        while (flight := self.next()) is None:
+            if self._over and (self._failed or not self._outstanding):
                 return None
             self._news.clear()
             await self._news.wait()
-        del self._jobs[job]
-        self._room.set()
-        return job
-
-    def _next(self) -> Job[S] | None:
-        if self._ordered:
-            first = next(iter(self._jobs), None)
-            return first if first is not None and first.done() else None
-        return self._ended.popleft() if self._ended else None
-
-    async def drop_queued(self) -> None:
-        """Drop what was not sent; what was sent goes on, watched by the engine."""
-        for job in self._jobs:
-            job.remove_done_callback(self._note)
-            await job.abandon()
-        self._jobs.clear()
+        return flight

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
 
 from akool_async.endpoint import Operation, Snapshot, Status
-from akool_async.engine import Engine, Flight, Phase
+from akool_async.engine import Engine, Flight
 from akool_async.errors import JobError
 
 S = TypeVar("S", bound=Snapshot)
@@ -31,6 +31,14 @@ class Job(Generic[S]):
     def __init__(self, flight: Flight[S], engine: Engine) -> None:
         self._flight = flight
         self._engine = engine
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Job):
+            return NotImplemented
+        return self._flight is cast("Job[Any]", other)._flight  # type: ignore[redundant-cast]
+
+    def __hash__(self) -> int:
+        return hash(self._flight)
 
     def __repr__(self) -> str:
         flight = self._flight
@@ -89,7 +97,17 @@ class Job(Generic[S]):
         return self._flight.steps
 
     def __await__(self) -> Generator[Any, None, S]:
-        return self._outcome().__await__()
+        self._check_loop()
+        flight = self._flight
+        flight.looked_for = True
+        if not flight.ended:
+            # A future of this awaiter's own: cancelled, it leaves the job alone for all others.
+            waiter = flight.waiter()
+            try:
+                yield from waiter.__await__()
+            finally:
+                flight.unwait(waiter)
+        return self.result()
 
     async def wait(self, timeout: float | None = None) -> S:  # noqa: ASYNC109 - as asyncio.wait
         """Return the result; the same as `await job`, as a coroutine.
@@ -104,21 +122,10 @@ class Job(Generic[S]):
             AkoolError: whatever else ended the job.
         """
         async with asyncio.timeout(timeout):
-            return await self._outcome()
-
-    async def _outcome(self) -> S:
-        self._check_loop()
-        flight = self._flight
-        flight.looked_for = True
-        try:
-            # The shield keeps a cancelled awaiter from cancelling the job for all others.
-            return await asyncio.shield(flight.future)
-        except JobError as error:
-            error.job = self
-            raise
+            return await self
 
     def _check_loop(self) -> None:
-        if asyncio.get_running_loop() is not self._flight.future.get_loop():
+        if asyncio.get_running_loop() is not self._flight.kind.loop:
             raise RuntimeError(
                 f"{self!r} belongs to another event loop; here, use akool.job(token)"
             )
@@ -133,12 +140,12 @@ class Job(Generic[S]):
         self._flight.looked_for = True
         await self._flight.accepted()
         if self._flight.id is None:
-            await self._outcome()
+            await self
         return self
 
     def done(self) -> bool:
         """Say whether the job has ended."""
-        return self._flight.future.done()
+        return self._flight.ended
 
     def result(self) -> S:
         """Return the result of a job that has ended.
@@ -148,7 +155,7 @@ class Job(Generic[S]):
             AkoolError: what ended it instead.
         """
         self.exception()  # an error shall know this job before it is raised
-        return self._flight.future.result()
+        return self._flight.result()
 
     def exception(self) -> BaseException | None:
         """Return what ended the job, or `None` if it has a result.
@@ -157,7 +164,7 @@ class Job(Generic[S]):
             asyncio.InvalidStateError: it has not ended.
         """
         self._flight.looked_for = True
-        error = self._flight.future.exception()
+        error = self._flight.exception()
         if isinstance(error, JobError):
             error.job = self
         return error
@@ -174,11 +181,15 @@ class Job(Generic[S]):
     ) -> None:
         """Call back with this job, soon after it has ended."""
         self._flight.looked_for = True
-        self._flight.future.add_done_callback(_Callback(self, callback), context=context)
+        called = _Callback(self, callback, context or contextvars.copy_context())
+        if self._flight.ended:
+            called(self._flight)
+        else:
+            self._flight.wait(called)
 
     def remove_done_callback(self, callback: Callable[[Job[S]], object]) -> int:
         """Forget a callback; return how often it was there."""
-        return self._flight.future.remove_done_callback(_Callback(self, callback))
+        return self._flight.unwait(_Callback(self, callback))
 
     async def __aiter__(self) -> AsyncIterator[S]:
         """Yield the current snapshot, each change of status, and the terminal one."""
@@ -190,12 +201,16 @@ class Job(Generic[S]):
             changes.put_nowait(flight.snapshot)
         if flight.ended:
             changes.put_nowait(None)
-        stop = flight.listen(changes.put_nowait)
+
+        def note(_flight: Flight[Any], snapshot: S | None) -> None:
+            changes.put_nowait(snapshot)
+
+        flight.listen(note)
         try:
             while (snapshot := await changes.get()) is not None:
                 yield snapshot
         finally:
-            stop()
+            flight.unlisten(note)
             flight.forgive()
 
     async def cancel(self) -> bool:
@@ -220,11 +235,15 @@ class Job(Generic[S]):
         finally:
             self._flight.forgive()
 
-    async def abandon(self) -> None:
-        """Cancel the job if it has not been sent; otherwise nobody looks for it any more."""
-        if self._flight.phase is Phase.QUEUED:
-            await self.cancel()
-        self._flight.looked_for = False
+    @property
+    def eta(self) -> float | None:
+        """Seconds that jobs like this one still take, as a rule; `None` while nobody knows.
+
+        Half of the jobs of its operation that have lasted as long end before that. It is
+        learned from the jobs that this client has seen; where it waits for a place, or
+        `backoff=` was given, there is none.
+        """
+        return self._engine.eta(self._flight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +252,7 @@ class _Callback:
 
     job: Job[Any]
     callback: Callable[[Job[Any]], object]
+    context: contextvars.Context | None = field(default=None, compare=False)
 
-    def __call__(self, _future: asyncio.Future[Any], /) -> object:
-        return self.callback(self.job)
+    def __call__(self, flight: Flight[Any], /) -> None:
+        flight.kind.loop.call_soon(self.callback, self.job, context=self.context)

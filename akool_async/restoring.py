@@ -38,7 +38,7 @@ def restore(entry: Entry, flight: Flight[Any], engine: Engine) -> Flight[Any]:
     if reference is not None and _goes_on(entry):
         return engine.resume(flight, reference)
     if reference is not None:
-        flight.resume(reference)
+        flight.known_as(reference, engine.now())
     engine.end(flight, _outcome(entry, flight))
     return flight
 

@@ -5,19 +5,53 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import ClassVar, Final, Self
-
-import msgspec
+from typing import Any, ClassVar, Final, Self
 
 from akool_async.endpoint import Snapshot, Status
 from akool_async.errors import DownloadError, ResultExpired
 from akool_async.media import Downloader, OneDownload, Progress, Wanted
+from akool_async.token import reference_to, write
 
 LIFETIME: Final = timedelta(days=7)
 """How long Akool keeps media."""
 
 _END_OF_TIME: Final = 2**33 * 1000
 """Milliseconds since 1970, in the year 2242: no later time is taken for one."""
+
+
+class Link:
+    """What a result knows of its client and its job; no part of its value.
+
+    Args:
+        downloader: Saves media.
+        executor: The client.
+        operation: The operation's name, where this result is a job's.
+        accepted_at: When the job was accepted, in seconds since 1970.
+        job_id: The vendor's second id of the job.
+    """
+
+    __slots__ = ("accepted_at", "downloader", "executor", "job_id", "operation")
+
+    def __init__(
+        self,
+        downloader: Downloader,
+        executor: Any = None,
+        *,
+        operation: str = "",
+        accepted_at: float | None = None,
+        job_id: str | None = None,
+    ) -> None:
+        self.downloader = downloader
+        self.executor = executor
+        self.operation = operation
+        self.accepted_at = accepted_at
+        self.job_id = job_id
+
+    def token(self, id: str) -> str | None:
+        """Return the job's token."""
+        if not self.operation or self.accepted_at is None:
+            return None
+        return write(reference_to(self.operation, id, self.job_id, self.accepted_at))
 
 
 class Result(Snapshot):
@@ -49,23 +83,20 @@ class Result(Snapshot):
     @property
     def expires_at(self) -> datetime | None:
         """When the media is deleted: 7 days after creation at Akool; `None` if unknown."""
-        created = self.creation_time or self.__dict__.get("accepted_at")
+        created = self.creation_time
+        if created is None and self.link is not None and self.link.accepted_at is not None:
+            created = datetime.fromtimestamp(self.link.accepted_at, UTC)
         return None if created is None else created + self.lifetime
 
-    def linked(
-        self,
-        downloader: Downloader,
-        accepted_at: datetime | None,
-        *,
-        operation: str = "",
-        token: str | None = None,
-    ) -> Self:
-        """Return this result with a link to its client and job; it is no part of the value."""
-        linked = msgspec.structs.replace(self)
-        vars(linked).update(
-            downloader=downloader, accepted_at=accepted_at, operation=operation, token=token
-        )
-        return linked
+    @property
+    def link(self) -> Link | None:
+        """What it knows of its client and its job."""
+        return vars(self).get("link")
+
+    def linked(self, link: Link) -> Self:
+        """Give this result a link to its client and job; return it."""
+        vars(self)["link"] = link
+        return self
 
     async def save(
         self,
@@ -91,15 +122,13 @@ class Result(Snapshot):
             ResultExpired: the media is kept no longer.
             OSError: the file cannot be written, or is there and may not be replaced.
         """
-        link = vars(self)
         if not self.url:
             raise DownloadError(f"{type(self).__name__} {self.id} has no media to save")
-        downloader: Downloader = link.get("downloader") or OneDownload()
-        wanted = Wanted(
-            self.url, self.id, link.get("operation", ""), link.get("token"), self.expires_at
-        )
+        link = self.link or Link(OneDownload())
+        token = link.token(self.id) if self.id else None
+        wanted = Wanted(self.url, self.id, link.operation, token, self.expires_at)
         try:
-            return await downloader.save(wanted, path, overwrite=overwrite, progress=progress)
+            return await link.downloader.save(wanted, path, overwrite=overwrite, progress=progress)
         except ResultExpired as error:
             error.snapshot = self
             raise

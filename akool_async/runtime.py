@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import os
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeVar, cast, overload
@@ -20,18 +19,33 @@ from akool_async.auth import Credentials, Signer
 from akool_async.backoff import Backoff
 from akool_async.clock import Clock, LoopClock
 from akool_async.endpoint import Endpoint, Operation, Recipe, Snapshot, Startable
-from akool_async.engine import Engine, Flight, Ledger, Limits, Treasury, request_fingerprint
+from akool_async.engine import (
+    Engine,
+    Flight,
+    Ledger,
+    Limits,
+    Phase,
+    Policies,
+    Semaphore,
+    Step,
+    Treasury,
+    request_fingerprint,
+)
 from akool_async.errors import AkoolError, InvalidInput, InvalidToken
+from akool_async.events import Hook, Observer
 from akool_async.exchange import Exchange
+from akool_async.experience import Experience
 from akool_async.fanout import Request, Requests, run_all
 from akool_async.job import Job
 from akool_async.journal import Entry, Journal, State
 from akool_async.media import Policy, SessionDownloader, own_addresses
 from akool_async.proxy import find_proxies
 from akool_async.restoring import request_of, restore
-from akool_async.result import Result
+from akool_async.result import Link, Result
 from akool_async.retry import Retry
 from akool_async.saving import Saver
+from akool_async.schedule import Learner, Schedule
+from akool_async.stats import Stats, stats_of
 from akool_async.transport import AiohttpTransport, Timeout
 from akool_async.value import Value
 
@@ -64,25 +78,6 @@ DEFAULT: Final = _Default()
 """Stands for the client's own setting, where `None` means something else."""
 
 
-class Metrics(Value):
-    """What a client has done so far."""
-
-    requests: Mapping[str, int]
-    """HTTP requests sent, by endpoint."""
-    queued: int
-    """Jobs that wait for a place."""
-    in_flight: int
-    """Jobs at the vendor now."""
-    peak_in_flight: int
-    """The most that were there at once."""
-    refusals: int = 0
-    """How often the server has asked for fewer requests."""
-    creates_per_second: float = math.inf
-    """How many creates are sent at most; infinite while nobody asked for fewer."""
-    reads_per_second: float = math.inf
-    """How many other requests are sent at most."""
-
-
 class Client:
     """Calls endpoints and runs jobs; a vendor's own client adds names to it."""
 
@@ -101,9 +96,12 @@ class Client:
         job_timeout: float | Mapping[str, float | None] | None,
         retry: Retry | None,
         backoff: Backoff | Mapping[str, Backoff] | None,
-        limits: Limits | None,
+        limits: Limits | Mapping[str, int] | None,
         session: aiohttp.ClientSession | None,
         clock: Clock | None,
+        schedule: Schedule | None = None,
+        semaphore: Semaphore | None = None,
+        on_event: Hook | Sequence[Hook] = (),
         journal: str | os.PathLike[str] | Journal | None = None,
         on_credit: Literal["raise", "pause"] = "raise",
         save_to: str | os.PathLike[str] | None = None,
@@ -119,7 +117,10 @@ class Client:
         self._job_timeout = self._checked_job_timeout(job_timeout)
         self._retry = retry or Retry()
         self._backoff = backoff
-        self._limits = limits or Limits()
+        self._limits = limits if isinstance(limits, Limits) else Limits(operations=limits or {})
+        self._semaphore = semaphore
+        self._hooks = (on_event,) if callable(on_event) else tuple(on_event)
+        self._experience = Experience(hosts["api"], schedule or Schedule(), self._limits.batch)
         self._session = session
         self._proxies = find_proxies(hosts.values(), proxy, trust_env=trust_env)
         self._clock = clock or LoopClock()
@@ -179,6 +180,7 @@ class Client:
         try:
             if runtime is not None:
                 await runtime.close(grace)
+            self._experience.remember()
         finally:
             if self._ledger is not None and not isinstance(self._journal, Journal):
                 await self._ledger.journal.close()
@@ -202,11 +204,7 @@ class Client:
         """Give results that were looked up what those of jobs have."""
         if isinstance(reply, tuple):
             return tuple(self._with_links(each, downloader) for each in cast("Any", reply))
-        if not isinstance(reply, Result):
-            return reply
-        linked = reply.linked(downloader, None)
-        vars(linked)["executor"] = self
-        return linked
+        return self._linked(reply, downloader)
 
     def submit(
         self,
@@ -232,10 +230,28 @@ class Client:
             ValueError: a key was given, and the client has no journal.
             KeyConflict: the key belongs to another request.
         """
-        if not isinstance(cast("Any", request), Operation | Recipe):
-            raise TypeError(f"a job is started by an operation, not by {type(request).__name__}")
+        _check_startable(request)
         runtime = self._runtime(type(request).__name__)
+        flight = self._submitted(
+            runtime, request, key, timeout=timeout, priority=priority, retry_failed=retry_failed
+        )
+        return Job(flight, runtime.engine)
+
+    def _submitted(
+        self,
+        runtime: Runtime,
+        request: Startable[S],
+        key: str | None = None,
+        *,
+        timeout: float | _Default | None = DEFAULT,
+        priority: int = 0,
+        retry_failed: bool = False,
+    ) -> Flight[S]:
         seconds = timeout if isinstance(timeout, _Default) else _checked_seconds("timeout", timeout)
+        if key is None and isinstance(request, Operation):
+            flight: Flight[S] = _bound(runtime, request, seconds)
+            runtime.engine.submit(flight, priority=priority)
+            return flight
         order = _Order(
             key=key,
             payload="" if key is None else request_fingerprint(request),
@@ -243,14 +259,14 @@ class Client:
             priority=priority,
             retry_failed=retry_failed,
         )
-        return Job(self._started(runtime, request, order), runtime.engine)
+        return self._started(runtime, request, order)
 
     def _started(self, runtime: Runtime, request: Startable[Any], order: _Order) -> Flight[Any]:
         """Start a job, or return the one that this process runs under the same key."""
         live = None if order.key is None else self._live(order.key, order)
         if live is not None:
             return live
-        flight: Flight[Any] = Flight(request.label, request.family, None, timeout=None)
+        flight: Flight[Any] = Flight(runtime.engine.kind(request, request.label), None)
         if isinstance(request, Recipe):
             self._track(flight, order)
             runtime.engine.prepare(flight, self._take_steps(runtime, flight, request, order))
@@ -291,9 +307,7 @@ class Client:
         self, runtime: Runtime, flight: Flight[Any], request: Operation[Any], order: _Order
     ) -> Flight[Any]:
         """Queue a job, unless the journal knows of an earlier one under its key."""
-        flight.name, flight.request = request.label, request
-        own = isinstance(order.timeout, _Default)
-        flight.timeout = self._timeout_of(request.label) if own else order.timeout
+        flight = _bound(runtime, request, order.timeout, flight)
         known: Flight[Any] | Entry | None = None
         if self._ledger is not None and order.key is not None:
             known = self._ledger.known(order.key, order.payload)
@@ -345,18 +359,13 @@ class Client:
             if operation is None:
                 logger.warning("the journal's row %d is of no known operation", entry.number)
                 continue
-            flight = self._flight_of(entry, operation)
+            flight = _flight_of(runtime, entry, operation)
             yield Job(self._restored(runtime, flight, entry), runtime.engine)
         for entry in self._ledger.unsaved() if self._save_to is not None else ():
             operation = self.operations.get(entry.name)
             if operation is not None:
-                self._restored(runtime, self._flight_of(entry, operation), entry)
+                self._restored(runtime, _flight_of(runtime, entry, operation), entry)
             await asyncio.sleep(0)  # there may be many, and others have work to do
-
-    def _flight_of(self, entry: Entry, operation: type[Operation[Any]]) -> Flight[Any]:
-        timeout = self._timeout_of(entry.name)
-        request = request_of(entry, operation)
-        return Flight(entry.name, operation.family, request, timeout=timeout)
 
     def resume(self) -> None:
         """Create jobs again that wait for credit, where `on_credit` is "pause"."""
@@ -375,13 +384,17 @@ class Client:
                 iterable.
             ordered: Yield in the order of the requests, not as the jobs end.
         """
-        return run_all(requests, self._submit_one, ordered=ordered, ahead=2 * self._max_concurrency)
+        runtime = self._runtime("map()")
 
-    def _submit_one(self, request: Request[S]) -> Job[S]:
-        if isinstance(request, tuple):
-            key, operation = request
-            return self.submit(operation, key=key)
-        return self.submit(request)
+        def submit(request: Request[S]) -> Flight[S]:
+            key, operation = request if isinstance(request, tuple) else (None, request)
+            _check_startable(operation)
+            if runtime.closed:
+                raise RuntimeError("the client is closed")
+            return self._submitted(runtime, operation, key)
+
+        ahead = 2 * self._max_concurrency
+        return run_all(requests, submit, runtime.engine, ordered=ordered, ahead=ahead)
 
     @overload
     def job(self, token: str, operation: type[Operation[S]]) -> Job[S]: ...
@@ -404,27 +417,16 @@ class Client:
         if operation is not None and operation is not cls:
             raise InvalidToken(f"the token is for {cls.__name__}, not {operation.__name__}")
         runtime = self._runtime("akool.job(token)")
-        flight: Flight[Any] = Flight(
-            reference.name, cls.family, None, timeout=self._timeout_of(reference.name)
-        )
+        flight: Flight[Any] = Flight(runtime.engine.kind(cls, reference.name), None)
         return Job(runtime.engine.resume(flight, reference), runtime.engine)
 
     @property
-    def metrics(self) -> Metrics:
-        """What the client has done so far; places are those of the running loop."""
+    def stats(self) -> Stats:
+        """What the client has done so far; jobs and places are those of the running loop."""
         runtime = self._runtimes.get(asyncio.get_running_loop())
         if runtime is None:
-            return Metrics(requests=dict(self._requests), queued=0, in_flight=0, peak_in_flight=0)
-        engine, exchange = runtime.engine, runtime.exchange
-        return Metrics(
-            requests=dict(self._requests),
-            queued=engine.queued,
-            in_flight=engine.in_flight,
-            peak_in_flight=engine.peak_in_flight,
-            refusals=exchange.creates.refusals + exchange.reads.refusals,
-            creates_per_second=exchange.creates.limit,
-            reads_per_second=exchange.reads.limit,
-        )
+            return Stats(requests=dict(self._requests), places=self._max_concurrency)
+        return stats_of(self._requests, runtime.engine, runtime.exchange, self._max_concurrency)
 
     def _timeout_of(self, name: str) -> float | None:
         if isinstance(self._job_timeout, Mapping):
@@ -444,6 +446,7 @@ class Client:
             raise RuntimeError(f"no event loop is running, and {purpose} needs one{hint}")
         if self._closed:
             raise RuntimeError("the client is closed; enter it again with `async with`")
+        self._experience.journal = None if self._ledger is None else self._ledger.journal
         if loop not in self._runtimes or self._runtimes[loop].closed:
             self._runtimes = {
                 known: runtime for known, runtime in self._runtimes.items() if not known.is_closed()
@@ -452,14 +455,18 @@ class Client:
         return self._runtimes[loop]
 
     def _new_runtime(self) -> Runtime:
-        backoffs: Mapping[str, Backoff] = {}
-        if isinstance(self._backoff, Mapping):
-            backoffs = self._backoff
-        backoff = self._backoff if isinstance(self._backoff, Backoff) else Backoff()
         downloader = SessionDownloader(
             self._limits.downloads, self._downloads, self._retry, self._clock
         )
-        saver = self._new_saver()
+
+        def job_of(flight: Flight[Any]) -> Job[Any]:
+            return Job(flight, engine)
+
+        def furnish(flight: Flight[Any], result: Any) -> Any:
+            return self._furnished(flight, result, downloader, saver)
+
+        observe = Observer(self._clock, job_of, self._hooks)
+        saver = self._new_saver(observe)
         exchange = Exchange(
             AiohttpTransport(self._timeout, self._session, proxies=self._proxies),
             Signer(self._credentials, self._exchange_token, self._clock),
@@ -470,41 +477,62 @@ class Client:
         )
         engine = Engine(
             exchange,
+            Policies(
+                places=self._max_concurrency,
+                limits=self._limits,
+                timeout=self._timeout_of,
+                schedule=self._schedule_of,
+                cap=self._experience.cap,
+                furnish=furnish,
+                semaphore=self._semaphore,
+                observe=observe,
+            ),
             clock=self._clock,
-            most_in_flight=self._max_concurrency,
-            limits=self._limits,
-            backoff=backoff,
-            backoffs=backoffs,
-            furnish=lambda flight, result: self._furnished(flight, result, downloader, saver),
             ledger=self._ledger,
             treasury=Treasury(self._clock, self._credit if self._on_credit == "pause" else None),
         )
         return Runtime(exchange, engine, downloader, saver)
 
-    def _new_saver(self) -> Saver | None:
+    def _schedule_of(self, operation: str, family: str) -> Backoff | Learner:
+        """Return when an operation's jobs are looked at: as the user says, else as is learned."""
+        plain = self._backoff
+        if isinstance(plain, Mapping):
+            plain = plain.get(family)
+        return plain or self._experience.learner(operation)
+
+    def _new_saver(self, observe: Observer) -> Saver | None:
         if self._save_to is None:
             return None
         at_once = self._limits.downloads
-        return Saver(self._save_to, at_once=at_once, clock=self._clock, ledger=self._ledger)
+        return Saver(
+            self._save_to,
+            at_once=at_once,
+            clock=self._clock,
+            ledger=self._ledger,
+            on_saved=lambda flight, path: observe(Step.SAVED, flight, path),
+        )
 
     def _furnished(
         self, flight: Flight[Any], result: Any, downloader: SessionDownloader, saver: Saver | None
     ) -> Any:
         """Return a job's result as the user gets it; begin to save it, where that is wanted."""
-        linked = self._linked(flight, result, downloader)
+        linked = self._linked(result, downloader, flight)
+        self._experience.noted(flight.name)
         if saver is not None and isinstance(linked, Result):
             saver.add(flight, linked)
         return linked
 
-    def _linked(self, flight: Flight[Any], result: Any, downloader: SessionDownloader) -> Any:
+    def _linked(
+        self, result: Any, downloader: SessionDownloader, flight: Flight[Any] | None = None
+    ) -> Any:
         """Give a result what it needs to be saved, and to start jobs from."""
         if not isinstance(result, Result):
             return result
-        linked = result.linked(
-            downloader, flight.created_at, operation=flight.name, token=flight.token
-        )
-        vars(linked)["executor"] = self
-        return linked
+        link = Link(downloader, self)
+        if flight is not None:
+            link.operation, link.job_id = flight.name, flight.job_id
+            link.accepted_at = flight.kind.epoch + flight.accepted_at
+        return result.linked(link)
 
     async def _credit(self) -> float:
         """Return what the account has left; asked for while jobs wait for credit."""
@@ -579,18 +607,20 @@ class _Steps:
         try:
             await job.created()
         except asyncio.CancelledError:
-            await self._let_go(job)
+            await self._let_go(job, flight)
             raise
         finally:
             if job.id is not None:
                 self._flight.steps += (job.token,)
         return await job
 
-    async def _let_go(self, job: Job[Any]) -> None:
+    async def _let_go(self, job: Job[Any], flight: Flight[Any]) -> None:
         """Drop a step that was not sent; wait for the id of one that was."""
-        await job.abandon()
+        if flight.phase is Phase.QUEUED:
+            await job.cancel()
         with suppress(AkoolError):
             await job.created()
+        flight.looked_for = False
 
 
 class Runtime:
@@ -638,6 +668,32 @@ class Runtime:
             yield
         finally:
             await self._close(grace=0.0, saving_time=0.0)
+
+
+def _check_startable(request: object) -> None:
+    if not isinstance(request, Operation | Recipe):
+        raise TypeError(f"a job is started by an operation, not by {type(request).__name__}")
+
+
+def _bound(
+    runtime: Runtime,
+    request: Operation[Any],
+    timeout: float | _Default | None,
+    flight: Flight[Any] | None = None,
+) -> Flight[Any]:
+    """Return a request's job; that of a recipe has waited for its request until now."""
+    kind = runtime.engine.kind(request, request.label)
+    if flight is None:
+        flight = Flight(kind, request)
+    else:
+        flight.kind, flight.request = kind, request
+    if not isinstance(timeout, _Default):
+        flight.own_timeout = timeout
+    return flight
+
+
+def _flight_of(runtime: Runtime, entry: Entry, operation: type[Operation[Any]]) -> Flight[Any]:
+    return Flight(runtime.engine.kind(operation, entry.name), request_of(entry, operation))
 
 
 def with_first_step(generator: AsyncGenerator[None, None]) -> None:

@@ -9,6 +9,7 @@ import os
 import random
 import weakref
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 from akool_async.clock import Clock, Timer
@@ -53,6 +54,7 @@ class Saver:
         at_once: How many may be under way.
         clock: Where time comes from.
         ledger: Where the paths are written down.
+        on_saved: Told of each result that is on disk, and of its path.
     """
 
     def __init__(
@@ -62,11 +64,13 @@ class Saver:
         at_once: int,
         clock: Clock,
         ledger: Ledger | None = None,
+        on_saved: Callable[[Flight[Any], str], object] | None = None,
     ) -> None:
         self._folder = os.path.join(os.fspath(folder), "")  # noqa: PTH118 - says: a folder
         self._at_once = at_once
         self._clock = clock
         self._ledger = ledger
+        self._on_saved = on_saved
         self._waiting: deque[_Order] = deque()
         self._tasks: dict[asyncio.Task[None], _Order] = {}
         self._timers: dict[_Order, Timer] = {}
@@ -121,6 +125,8 @@ class Saver:
             self._missed(order, error)
         else:
             self._note(order, State.COMPLETED, saved=str(path.absolute()))
+            if self._on_saved is not None:
+                self._on_saved(order.flight, str(path))
 
     def _missed(self, order: _Order, error: Exception) -> None:
         order.tries += 1

@@ -41,6 +41,15 @@ class JobReference(Value, array_like=True, forbid_unknown_fields=True):
         return datetime.fromtimestamp(self.created, UTC)
 
 
+def reference_to(name: str, id: str, job_id: str | None, created: float) -> JobReference:
+    """Return what a token says of a job that was accepted so many seconds after 1970."""
+    # A token is read strictly; without a strange job_id it still finds the result.
+    known = job_id if job_id and is_id(job_id) else None
+    # A second that is whole but for a rounding error shall stay the one that it is.
+    whole = max(0, int(created + 0.0005))
+    return JobReference(name=name, id=id, job_id=known, created=whole)
+
+
 def is_id(text: str) -> bool:
     """Say whether a text can be an id."""
     return _ID.fullmatch(text) is not None

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
-from types import SimpleNamespace
-from typing import Protocol
+from contextvars import ContextVar
+from typing import Any, Protocol
 
 import aiohttp
 import yarl
+from aiohttp.connector import Connection
 
 from akool_async.errors import (
     AkoolError,
@@ -65,8 +65,8 @@ class Delivery:
     def __init__(self) -> None:
         self.sent = False
         """Whether any of it may have reached the server."""
-        self.sent_at: datetime | None = None
-        """When it was last handed to the transport, in UTC."""
+        self.sent_at = 0.0
+        """When it was last handed to the transport, in the clock's seconds."""
         self.last = False
         """Whether there shall be no other try after this one."""
         self.held_for: Exception | None = None
@@ -118,6 +118,7 @@ class AiohttpTransport:
         if session is not None:
             _check_session(session)
         self._session = _own_session() if session is None else session
+        self._urls: dict[str, yarl.URL] = {}
 
     async def send(
         self, base: str, request: HttpRequest, header: tuple[str, str] | None, delivery: Delivery
@@ -125,8 +126,8 @@ class AiohttpTransport:
         """Send a request and read the response whole."""
         if self._session.closed:
             raise ConnectFailed("the session is closed")
-        # Only our own sessions carry the trace that knows; on others, begun means sent.
-        delivery.sent = not self._owned
+        # Begun means sent, unless our own connector says that it is still connecting.
+        delivery.sent = True
         try:
             return await self._send(base, request, header, delivery)
         except _NEVER_SENT as error:
@@ -143,28 +144,34 @@ class AiohttpTransport:
     async def _send(
         self, base: str, request: HttpRequest, header: tuple[str, str] | None, delivery: Delivery
     ) -> HttpResponse:
-        headers = {"Accept": "application/json"}
-        if header is not None:
-            headers[header[0]] = header[1]
-        if request.body is not None:
-            headers["Content-Type"] = "application/json"
         proxy = self._proxies.get(base)
         for_proxy: Mapping[str, str] = {} if proxy is None else proxy.headers
-        if proxy is not None and base.startswith("http:"):
-            headers |= for_proxy  # it reads the request itself; else it sees no more than CONNECT
-        async with self._session.request(
-            request.method,
-            yarl.URL(base + request.path, encoded=True),
-            data=request.body,
-            headers=headers,
-            allow_redirects=False,
-            raise_for_status=False,  # the envelope decides, also where the session says otherwise
-            timeout=self._timeout,
-            trace_request_ctx=delivery,
-            proxy=None if proxy is None else proxy.url,
-            proxy_headers=for_proxy,
-        ) as response:
-            return await _read(response)
+        marked = _ON_ITS_WAY.set(delivery)
+        try:
+            async with self._session.request(
+                request.method,
+                self._url(base, request),
+                data=request.body,
+                headers=_headers(base, request, header, for_proxy),
+                allow_redirects=False,
+                raise_for_status=False,  # the envelope decides, whatever the session says
+                timeout=self._timeout,
+                proxy=None if proxy is None else proxy.url,
+                proxy_headers=for_proxy,
+            ) as response:
+                return await _read(response)
+        finally:
+            _ON_ITS_WAY.reset(marked)
+
+    def _url(self, base: str, request: HttpRequest) -> yarl.URL:
+        """Return a request's address; those without a query are few, and parsed once."""
+        text = base + request.path
+        if request.body is None:
+            return yarl.URL(text, encoded=True)
+        known = self._urls.get(text)
+        if known is None:
+            known = self._urls[text] = yarl.URL(text, encoded=True)
+        return known
 
     async def close(self) -> None:
         """Close the session if it is ours."""
@@ -172,14 +179,47 @@ class AiohttpTransport:
             await self._session.close()
 
 
+_ON_ITS_WAY: ContextVar[Delivery] = ContextVar("_ON_ITS_WAY")
+"""The delivery of the request that the current task is sending."""
+
+
+class _TellingConnector(aiohttp.TCPConnector):
+    """A connector that knows until when nothing can have been sent: while it connects.
+
+    aiohttp's trace of sent headers knows it too, to the byte, but makes every request a sixth
+    dearer. Nothing is sent before a connection is there; from then on it counts as sent.
+    """
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Connection:
+        """Find a connection for a request."""
+        delivery = _ON_ITS_WAY.get()
+        delivery.sent = False
+        connection = await super().connect(*args, **kwargs)
+        delivery.sent = True
+        return connection
+
+
 def _own_session() -> aiohttp.ClientSession:
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(_mark_sent)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
+        connector=_TellingConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
         cookie_jar=aiohttp.DummyCookieJar(),
-        trace_configs=[trace],
     )
+
+
+def _headers(
+    base: str,
+    request: HttpRequest,
+    header: tuple[str, str] | None,
+    for_proxy: Mapping[str, str],
+) -> dict[str, str]:
+    headers = {"Accept": "application/json"}
+    if header is not None:
+        headers[header[0]] = header[1]
+    if request.body is not None:
+        headers["Content-Type"] = "application/json"
+    if for_proxy and base.startswith("http:"):
+        headers |= for_proxy  # it reads the request itself; else it sees no more than CONNECT
+    return headers
 
 
 def _check_session(session: aiohttp.ClientSession) -> None:
@@ -191,27 +231,21 @@ def _check_session(session: aiohttp.ClientSession) -> None:
         raise InvalidInput("session", "auth", "must have no credential of its own")
 
 
-async def _mark_sent(
-    _session: aiohttp.ClientSession,
-    context: SimpleNamespace,
-    _params: aiohttp.TraceRequestHeadersSentParams,
-) -> None:
-    context.trace_request_ctx.sent = True
-
-
 async def _read(response: aiohttp.ClientResponse) -> HttpResponse:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > LARGEST_REPLY:
-            response.close()
-            raise ReplyError(
-                f"the reply is larger than {LARGEST_REPLY} bytes", http_status=response.status
-            )
-        chunks.append(chunk)
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return HttpResponse(status=response.status, headers=headers, body=b"".join(chunks))
+    content = response.content
+    body = await content.readany()  # most replies are here whole, and there at once
+    if not content.at_eof():
+        chunks, size = [body], len(body)
+        while size <= LARGEST_REPLY and (chunk := await content.readany()):
+            size += len(chunk)
+            chunks.append(chunk)
+        body = b"".join(chunks)
+    if len(body) > LARGEST_REPLY:
+        response.close()
+        raise ReplyError(
+            f"the reply is larger than {LARGEST_REPLY} bytes", http_status=response.status
+        )
+    return HttpResponse(status=response.status, headers=response.headers, body=body)
 
 
 def _described(error: BaseException) -> str:

@@ -59,8 +59,14 @@ class Coding(NamedTuple):
     from_wire: Callable[[Any], Any]
 
 
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?:/[!-~]*)?")
+"""The addresses that most are; what else may be one is looked at more closely."""
+
+
 def is_http_url(text: str) -> bool:
     """Say whether a text is an address with a host, for http or https."""
+    if _PLAIN_URL.fullmatch(text):
+        return True
     try:
         parts = urlsplit(text)
     except ValueError:  # such as brackets that hold no IPv6 address
@@ -116,10 +122,14 @@ class FieldPlan(NamedTuple):
     rules: tuple[Rule, ...]
     coding: Coding | None
     required: bool
+    optional: bool
+    """Whether it may be `None`."""
 
 
-class Input(Value, forbid_unknown_fields=True):
+class Input(Value, forbid_unknown_fields=True, gc=False):
     """A value from the user: checked when it is built, before any network.
+
+    Built of plain values, it is in no cycle, and the garbage collector need not look for one.
 
     Raises:
         InvalidInput: on building, if a field has the wrong type or breaks a rule.
@@ -146,9 +156,21 @@ class Input(Value, forbid_unknown_fields=True):
         for plan in plan_of(type(self)):
             value = getattr(self, plan.name)
             if value is not None:
-                plain = msgspec.to_builtins(value, enc_hook=_plain_text)
+                plain = msgspec.to_builtins(value, enc_hook=plain_text)
                 wire[plan.wire_name] = plan.coding.to_wire(plain) if plan.coding else plain
         return wire
+
+    def body_fields(self) -> dict[str, Any]:
+        """Return what `to_wire` returns, ready for the JSON encoder, but not yet plain data."""
+        fields: dict[str, Any] = {}
+        for plan in plan_of(type(self)):
+            value = getattr(self, plan.name)
+            if value is None:
+                continue
+            if plan.coding is not None:
+                value = plan.coding.to_wire(msgspec.to_builtins(value, enc_hook=plain_text))
+            fields[plan.wire_name] = value
+        return fields
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Self:
@@ -167,7 +189,7 @@ class Input(Value, forbid_unknown_fields=True):
         return cls(**{plans[key].name: _decoded(plans[key], value) for key, value in wire.items()})
 
 
-def _plain_text(value: Any) -> str:
+def plain_text(value: Any) -> str:
     """Return a text of some class of its own as a plain one."""
     if isinstance(value, str):
         return str.__str__(value)
@@ -180,11 +202,14 @@ def _decoded(plan: FieldPlan, value: Any) -> Any:
 
 def _checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     """Return the value in its field's type, or refuse it."""
+    if value is None and plan.optional:
+        return None
     if plan.coding is not None:
         value = plan.coding.from_wire(value)
-    value, refusal = _converted(value, plan.type)
-    if refusal is not None:
-        raise InvalidInput(plan.name + refusal.field, refusal.value, refusal.rule, owner=owner)
+    if type(value) is not plan.type:  # which says it all of texts, numbers and enums
+        value, refusal = _converted(value, plan.type)
+        if refusal is not None:
+            raise InvalidInput(plan.name + refusal.field, refusal.value, refusal.rule, owner=owner)
     if not _is_text(value):
         raise InvalidInput(plan.name, value, "must not hold a lone surrogate", owner=owner)
     if value is not None:
@@ -197,7 +222,7 @@ def _checked(plan: FieldPlan, value: Any, owner: str) -> Any:
 def _is_text(value: Any) -> bool:
     """Say whether UTF-8 can hold a value's texts."""
     if isinstance(value, tuple):
-        return all(map(_is_text, cast("Sequence[Any]", value)))
+        return _are_texts(cast("tuple[Any, ...]", value))  # type: ignore[redundant-cast]
     if not isinstance(value, str) or value.isascii():
         return True
     try:
@@ -205,6 +230,13 @@ def _is_text(value: Any) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _are_texts(values: tuple[Any, ...]) -> bool:
+    try:
+        return "".join(values).isascii() or all(map(_is_text, values))
+    except TypeError:  # not all of them are texts
+        return all(map(_is_text, values))
 
 
 def _plain_sequence(value: Any) -> Any:
@@ -278,6 +310,7 @@ def plan_of(cls: type[Input]) -> tuple[FieldPlan, ...]:
             rules=tuple(extra for extra in _extras(hints[field.name]) if isinstance(extra, Rule)),
             coding=next((e for e in _extras(hints[field.name]) if isinstance(e, Coding)), None),
             required=field.required,
+            optional=type(None) in get_args(hints[field.name]),
         )
         for field in msgspec.structs.fields(cls)
     )
@@ -322,5 +355,6 @@ __all__ = [
     "Value",
     "WebhookUrl",
     "is_http_url",
+    "plain_text",
     "plan_of",
 ]

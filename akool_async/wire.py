@@ -28,7 +28,7 @@ from akool_async.errors import (
     ReplyError,
     api_error,
 )
-from akool_async.value import Value
+from akool_async.value import Value, plain_text
 
 EXCERPT_LENGTH = 200
 """How many characters of an unreadable body an error shows."""
@@ -52,7 +52,7 @@ class HttpResponse(Value):
 
     status: int
     headers: Mapping[str, str]
-    """Names in lower case."""
+    """Names are looked up in lower case."""
     body: bytes
 
     def __repr__(self) -> str:
@@ -93,6 +93,7 @@ class Envelope(Value):
         return Opened(code=code, msg=_sentence(head.get(self.msg)), data=data)
 
 
+_JSON = msgspec.json.Encoder(enc_hook=plain_text)
 _NULL = Raw(b"null")
 _HEAD = msgspec.json.Decoder(dict[str, Raw])
 
@@ -133,16 +134,20 @@ def encode(method: str, path: str, fields: Mapping[str, Any]) -> HttpRequest:
     """Make a request: a query string for GET, a JSON body for everything else."""
     if method == "GET":
         return HttpRequest(method=method, path=path + _query(fields))
-    return HttpRequest(method=method, path=path, body=msgspec.json.encode(fields))
+    return HttpRequest(method=method, path=path, body=_JSON.encode(fields))
 
 
 def _query(fields: Mapping[str, Any]) -> str:
     # Commas stay as they are: in a list of ids each would grow by two bytes as %2C.
-    pairs = (
-        f"{quote(name, safe='')}={quote(_text(value), safe=',')}" for name, value in fields.items()
-    )
+    pairs = (f"{quote(name, safe='')}={_quoted(_text(value))}" for name, value in fields.items())
     text = "&".join(pairs)
     return f"?{text}" if text else ""
+
+
+def _quoted(text: str) -> str:
+    # Ids need no quoting; to look for what does costs more than all else of a long list.
+    plain = text.isascii() and text.encode().replace(b",", b"").isalnum()
+    return text if plain else quote(text, safe=",")
 
 
 def _text(value: Any) -> str:

@@ -15,6 +15,7 @@ from akool_async.cli.opening import client
 from akool_async.endpoint import Family
 from akool_async.endpoints import OPERATIONS
 from akool_async.media import OneDownload
+from akool_async.result import Link
 from akool_async.token import JobReference
 
 _PAUSES = (0.0, 0.5, 1.0)
@@ -87,7 +88,8 @@ async def _look_up(akool: Akool, reference: JobReference, family: Family[Any]) -
 def _furnished(snapshot: Snapshot, reference: JobReference) -> Snapshot:
     """Give a result the time of its creation, which the token knows."""
     if isinstance(snapshot, Result):
-        return snapshot.linked(OneDownload(), reference.created_at)
+        link = Link(OneDownload(), operation=reference.name, accepted_at=float(reference.created))
+        return snapshot.linked(link)
     return snapshot
 
 

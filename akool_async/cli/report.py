@@ -14,7 +14,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from akool_async import Metrics
+from akool_async import Stats
 from akool_async.cli.tally import Entry, Stage, Tally
 from akool_async.endpoints import OPERATIONS
 
@@ -80,19 +80,19 @@ def _facts(tally: Tally) -> list[tuple[str, str]]:
     size = decimal(sum(entry.size for entry in saved))
     rate = jobs / max(tally.elapsed, 1e-9)
     return [
-        *(_cost(tally.metrics, jobs, tally.limit) if tally.metrics else ()),
+        *(_cost(tally.stats, jobs, tally.limit) if tally.stats else ()),
         ("time", f"{tally.elapsed:.1f} s, {rate:.1f} jobs per second"),
         ("files", f"{len(saved)}, {size}, in {_folder(tally)}"),
     ]
 
 
-def _cost(metrics: Metrics, jobs: int, limit: int) -> list[tuple[str, str]]:
-    sent = sum(metrics.requests.values())
-    creates = sum(count for name, count in metrics.requests.items() if name in OPERATIONS)
+def _cost(stats: Stats, jobs: int, limit: int) -> list[tuple[str, str]]:
+    sent = sum(stats.requests.values())
+    creates = sum(count for name, count in stats.requests.items() if name in OPERATIONS)
     split = f"{counted(creates, 'create')}, {counted(sent - creates, 'lookup')}"
     return [
         ("requests", f"{sent / jobs:.2f} per job: {split}"),
-        ("in flight", f"{metrics.peak_in_flight} at most, of {limit} allowed"),
+        ("in flight", f"{stats.peak_in_flight} at most, of {limit} allowed"),
     ]
 
 

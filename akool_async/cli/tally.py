@@ -13,7 +13,7 @@ from typing import Any
 
 from anyio import to_thread
 
-from akool_async import Akool, AkoolError, Job, JobFailed, Metrics, Operation, Snapshot, Status
+from akool_async import Akool, AkoolError, Job, JobFailed, Operation, Snapshot, Stats, Status
 from akool_async.cli.inspection import flaw_of
 
 
@@ -89,7 +89,7 @@ class Tally:
     entries: list[Entry] = field(default_factory=list[Entry])
     begun_at: float = field(default_factory=time.monotonic)
     ended_at: float | None = None
-    metrics: Metrics | None = None
+    stats: Stats | None = None
     """What the client has counted, once the run is over."""
 
     @property
@@ -149,7 +149,7 @@ async def carry_out(akool: Akool, requests: Iterable[Operation[Any]], tally: Tal
                 group.create_task(_follow(entry, tally))
     finally:
         tally.ended_at = time.monotonic()
-        tally.metrics = akool.metrics
+        tally.stats = akool.stats
 
 
 async def _follow(entry: Entry, tally: Tally) -> None:

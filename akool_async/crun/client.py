@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
@@ -15,13 +15,15 @@ from akool_async.clock import Clock
 from akool_async.crun.endpoints import DetectFaces, SwapFaces
 from akool_async.crun.results import FaceDetection
 from akool_async.endpoint import Operation, Snapshot
-from akool_async.engine import Flight, Limits
+from akool_async.engine import Flight, Limits, Semaphore
 from akool_async.errors import MissingCredentials
+from akool_async.events import Hook
 from akool_async.job import Job
 from akool_async.journal import Journal
 from akool_async.media import SessionDownloader
 from akool_async.retry import Retry
 from akool_async.runtime import JOB_TIMEOUT, Client, checked_url
+from akool_async.schedule import Schedule
 from akool_async.transport import Timeout
 
 if TYPE_CHECKING:
@@ -57,8 +59,13 @@ class Crun(Client):
         job_timeout: Seconds from acceptance to the end of a job; `None` for no end; or a
             mapping by operation.
         retry: Which failed requests are repeated, and when.
-        backoff: When jobs are looked at; or a mapping by result family, `detection` and `task`.
-        limits: How many HTTP requests may be under way at once.
+        schedule: What a look at a job is worth; when to look is learned from how long jobs take.
+        backoff: A plain schedule instead; or a mapping by result family, `detection` and `task`.
+        limits: How many HTTP requests may be under way at once, and how many jobs of which
+            operations in flight.
+        semaphore: A limit of yours on jobs in flight, such as an `asyncio.Semaphore` that
+            several clients share; beside `max_concurrency`.
+        on_event: Told of each step of each job, as an `Event`, at once; or several such.
         session: An `aiohttp.ClientSession` to send API calls through; it is never closed.
         clock: Where time comes from; for tests.
         journal: A file that remembers every job; for one process at a time.
@@ -85,8 +92,11 @@ class Crun(Client):
         timeout: float | Timeout = 60.0,
         job_timeout: float | Mapping[str, float | None] | None = JOB_TIMEOUT,
         retry: Retry | None = None,
+        schedule: Schedule | None = None,
         backoff: Backoff | Mapping[str, Backoff] | None = None,
-        limits: Limits | None = None,
+        limits: Limits | Mapping[str, int] | None = None,
+        semaphore: Semaphore | None = None,
+        on_event: Hook | Sequence[Hook] = (),
         session: aiohttp.ClientSession | None = None,
         clock: Clock | None = None,
         journal: str | os.PathLike[str] | Journal | None = None,
@@ -101,8 +111,11 @@ class Crun(Client):
             timeout=timeout,
             job_timeout=job_timeout,
             retry=retry,
+            schedule=schedule,
             backoff=backoff,
             limits=limits,
+            semaphore=semaphore,
+            on_event=on_event,
             session=session,
             clock=clock,
             journal=journal,
@@ -113,10 +126,13 @@ class Crun(Client):
     detect_faces = _starts(DetectFaces)
     swap_faces = _starts(SwapFaces)
 
-    def _linked(self, flight: Flight[Any], result: Any, downloader: SessionDownloader) -> Any:
-        if isinstance(result, FaceDetection) and isinstance(flight.request, DetectFaces):
-            result = msgspec.structs.replace(result, image_url=flight.request.image_url)
-        return super()._linked(flight, result, downloader)
+    def _linked(
+        self, result: Any, downloader: SessionDownloader, flight: Flight[Any] | None = None
+    ) -> Any:
+        request = None if flight is None else flight.request
+        if isinstance(result, FaceDetection) and isinstance(request, DetectFaces):
+            result = msgspec.structs.replace(result, image_url=request.image_url)
+        return super()._linked(result, downloader, flight)
 
 
 def _credentials(api_key: str | None) -> Credentials:

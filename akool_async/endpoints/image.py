@@ -129,7 +129,7 @@ class Image(Result):
         return self._refine(f"V{number}")
 
     def _refine(self, button: str) -> Job[Image]:
-        executor: Executor | None = self.__dict__.get("executor")
+        executor: Executor | None = self.link.executor if self.link else None
         if executor is None:
             raise RuntimeError(
                 "this image belongs to no client; use akool.image.refine(id=image.id, button=...)"

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from akool_async.engine.core import Engine, Limits
-from akool_async.engine.flight import Flight, Phase
+from akool_async.engine.cap import Cap
+from akool_async.engine.core import Engine, Limits, Policies, Semaphore
+from akool_async.engine.flight import Flight, Kind, Phase
 from akool_async.engine.ledger import Ledger, request_fingerprint
+from akool_async.engine.step import Step
 from akool_async.engine.treasury import Treasury
 
-__all__ = ["Engine", "Flight", "Ledger", "Limits", "Phase", "Treasury", "request_fingerprint"]
+__all__ = [
+    "Cap",
+    "Engine",
+    "Flight",
+    "Kind",
+    "Ledger",
+    "Limits",
+    "Phase",
+    "Policies",
+    "Semaphore",
+    "Step",
+    "Treasury",
+    "request_fingerprint",
+]

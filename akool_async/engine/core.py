@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import heapq
-import itertools
 import logging
 import sys
-import weakref
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol
 
 from akool_async import token
 from akool_async.backoff import Backoff
 from akool_async.breaker import Breaker
 from akool_async.clock import Clock
-from akool_async.endpoint import Snapshot, Status
-from akool_async.engine.agenda import Agenda
-from akool_async.engine.flight import Flight, Phase
+from akool_async.endpoint import Family, Operation, Snapshot, Startable, Status
+from akool_async.engine.cap import Cap
+from akool_async.engine.flight import CREATING, QUEUED, WATCHED, Flight, Kind, Waiter
 from akool_async.engine.lane import Lane
 from akool_async.engine.ledger import Ledger
+from akool_async.engine.line import Line, Quotas
+from akool_async.engine.step import Step, step_of
 from akool_async.engine.treasury import Treasury, runs_out_of_credit
 from akool_async.engine.watch import Watch
 from akool_async.errors import (
@@ -31,13 +32,16 @@ from akool_async.errors import (
     CreateOutcomeUnknown,
     JobCancelled,
     JobFailed,
-    JobTimeout,
 )
 from akool_async.exchange import Exchange
+from akool_async.schedule import Learner
 from akool_async.transport import Delivery
 from akool_async.value import Input
 
 logger = logging.getLogger("akool_async")
+
+_MOMENT = 0.001
+"""Seconds."""
 
 
 class Limits(Input):
@@ -49,91 +53,156 @@ class Limits(Input):
     """Lookups of one id, all families together."""
     batch_polls: int = 8
     """Lookups of many ids, all families together."""
-    batch: int = 100
-    """Ids in one lookup, where the endpoint takes many. Akool publishes no bound."""
+    batch: int | None = None
+    """Ids in one lookup, where the endpoint takes many. Akool publishes no bound, so it is
+    learned, from 100 on; given, it is never exceeded."""
     downloads: int = 8
     """Downloads of results."""
+    operations: Mapping[str, int] = {}
+    """Jobs in flight by a pattern of operation names, such as `{"video.*": 20}`, beside the one
+    limit on all jobs."""
 
     def check(self) -> None:
         """Refuse limits under which nothing would ever happen."""
-        for name in self.__struct_fields__:
-            if getattr(self, name) < 1:
+        for name in ("creates", "polls", "batch_polls", "batch", "downloads"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise self.refuse(name, "must be at least 1")
+        if any(each < 1 for each in self.operations.values()):
+            raise self.refuse("operations", "must be at least 1 for each pattern")
 
 
-class _Deadline(weakref.ref[Flight[Any]]):
-    """A job that may run out of time, by a link that keeps nobody.
+class Semaphore(Protocol):
+    """A limit of the user's own, such as `asyncio.Semaphore`; shared by several clients, say."""
 
-    A job that ended goes as soon as nobody holds it, and with it, to asyncio's log, an
-    error that nobody looked at; it does not wait for its deadline.
-    """
+    async def acquire(self) -> Any:
+        """Wait for a place, and take it."""
+        ...
 
-    __slots__ = ()
+    def release(self) -> Any:
+        """Give a place back."""
+        ...
 
-    @property
-    def ended(self) -> bool:
-        """Whether the job is over, or gone."""
-        flight = self()
-        return flight is None or flight.ended
+
+class Policies(NamedTuple):
+    """What the client has decided about jobs."""
+
+    places: int
+    """Jobs in flight at once."""
+    limits: Limits
+    timeout: Callable[[str], float | None]
+    """An operation's name to the seconds that its jobs may take."""
+    schedule: Callable[[str, str], Backoff | Learner]
+    """The names of an operation and its family to when its jobs are looked at."""
+    cap: Callable[[Family[Any]], Cap]
+    """A family to how many of its ids one lookup may ask about."""
+    furnish: Callable[[Flight[Any], Any], Any]
+    """Make a completed job's last snapshot its result."""
+    semaphore: Semaphore | None = None
+    """A further limit on jobs in flight."""
+    observe: Callable[[str, Flight[Any], object], object] | None = None
+    """Told of each step of each job."""
+
+
+class _Worker:
+    """What creates jobs, one after the other, as long as there are some and places for them."""
+
+    __slots__ = ("delivery", "flight")
+
+    def __init__(self, flight: Flight[Any]) -> None:
+        self.begin(flight)
+
+    def begin(self, flight: Flight[Any]) -> None:
+        """Turn to a job."""
+        self.flight = flight
+        self.delivery = Delivery()
 
 
 class Engine:
-    """All jobs of one client on one event loop."""
+    """All jobs of one client on one event loop.
+
+    A job's life: `submit` lets it wait in line; `_next` gives it a place; `_create` sends it;
+    `_accepted` has it watched; `_land` ends it, whatever the reason, and lets the next one start.
+    """
 
     def __init__(
         self,
         exchange: Exchange,
+        policies: Policies,
         *,
         clock: Clock,
-        most_in_flight: int,
-        limits: Limits,
-        backoff: Backoff,
-        backoffs: Mapping[str, Backoff],
-        furnish: Callable[[Flight[Any], Any], Any],
         ledger: Ledger | None = None,
         treasury: Treasury | None = None,
     ) -> None:
         self._exchange = exchange
+        self._policies = policies
+        self._places = policies.places
+        self._observe = policies.observe
         self._clock = clock
-        self._most_in_flight = most_in_flight
-        self._limits = limits
-        self._backoff = backoff
-        self._backoffs = backoffs
-        self._furnish = furnish
         self._ledger = ledger
         self._treasury = treasury or Treasury(clock)
         self._breaker = Breaker(clock)
-        self._queue: list[tuple[int, int, Flight[Any]]] = []
-        self._order = itertools.count()
-        self._creates: dict[asyncio.Task[None], Delivery] = {}
+        self._epoch = clock.now().timestamp() - clock.time()
+        self._quotas = Quotas(policies.limits.operations)
+        self._line = Line(self._quotas)
+        self._workers: dict[asyncio.Task[None], _Worker] = {}
         self._looks: set[asyncio.Task[None]] = set()
         self._preparing: dict[asyncio.Task[None], Flight[Any]] = {}
-        self._watches: dict[str, Watch[Any]] = {}
-        self._polls = Lane(limits.polls)
-        self._batch_polls = Lane(limits.batch_polls)
-        self._deadlines: Agenda[_Deadline] = Agenda(clock, self._end_overdue)
+        self._polls = Lane(policies.limits.polls)
+        self._batch_polls = Lane(policies.limits.batch_polls)
+        self._last_moment = -1.0
         self._closing = False
         self._unseen = 0
+        self.kinds: dict[str, Kind[Any]] = {}
+        """What the jobs of each operation have in common."""
+        self.watches: dict[str, Watch[Any]] = {}
+        """Who looks after the accepted jobs of each family."""
         self.in_flight = 0
         """Jobs that hold a place now."""
         self.peak_in_flight = 0
         """The most that ever did at once."""
 
-    @property
-    def queued(self) -> int:
-        """Jobs that wait for a place."""
-        return sum(1 for _, _, flight in self._queue if not flight.ended)
+    def waiting(self) -> Counter[str]:
+        """Return how many jobs wait for a place, by operation."""
+        return Counter(flight.kind.name for flight in self._line)
+
+    def kind(self, startable: Startable[Any] | type[Operation[Any]], name: str) -> Kind[Any]:
+        """Return what all jobs of an operation, or recipe, have in common."""
+        known = self.kinds.get(name)
+        if known is None:
+            family: Family[Any] = startable.family
+            known = self.kinds[name] = Kind(
+                name,
+                family,
+                schedule=self._policies.schedule(name, family.name),
+                timeout=self._policies.timeout(name),
+                epoch=self._epoch,
+            )
+        return known
+
+    def flights(self) -> Iterator[Flight[Any]]:
+        """Yield every job that has not ended."""
+        yield from tuple(self._line)
+        yield from tuple(self._preparing.values())
+        yield from [worker.flight for worker in self._workers.values()]
+        for watch in self.watches.values():
+            yield from tuple(watch.flights.values())
 
     def submit(self, flight: Flight[Any], *, priority: int = 0) -> None:
-        """Queue a job; it is created as soon as there is a place for it.
+        """Let a job wait for its turn; it is created as soon as there is a place for it.
 
         Raises:
             RuntimeError: the engine is closed, or its loop is ending.
         """
         if self._closing:
             raise RuntimeError("the client is closed")
-        heapq.heappush(self._queue, (-priority, next(self._order), flight))
+        self._line.add(flight, priority)
+        self._step(Step.QUEUED, flight)
         self._pump()
+
+    def _step(self, step: str, flight: Flight[Any], about: object = None) -> None:
+        flight.kind.tally[step] += 1
+        if self._observe is not None:
+            self._observe(step, flight, about)
 
     def prepare(self, flight: Flight[Any], steps: Coroutine[Any, Any, None]) -> None:
         """Let a recipe take its steps, which end by submitting the job; it holds no place yet."""
@@ -151,26 +220,30 @@ class Engine:
         self._preparing[task] = flight
         task.add_done_callback(over)
 
+    def now(self) -> float:
+        """Return the clock's time."""
+        return self._clock.time()
+
     def end(self, flight: Flight[Any], outcome: Snapshot | Exception) -> None:
         """End a job whose outcome is known from elsewhere, such as the journal."""
         self._land(flight, outcome)
 
     def resume(self, flight: Flight[Any], reference: token.JobReference) -> Flight[Any]:
         """Watch a job that was created earlier; if it is watched already, return that."""
-        watch = self._watch(flight)
+        watch = self._watch(flight.family)
         known = watch.flights.get(reference.id)
         if known is not None:
             return known
-        flight.resume(reference)
-        flight.accepted_at = self._clock.time() - flight.age_by_date(self._clock.now())
+        flight.known_as(reference, self._clock.time())
         self._take_place(flight)
-        self._set_deadline(flight)
-        watch.add(flight, first_look=0.0)
+        flight.watch()
+        watch.add(flight, at_once=True)
+        self._step(Step.RESUMED, flight)
         return flight
 
     async def cancel(self, flight: Flight[Any]) -> bool:
         """Cancel a job; say whether that is how it ended."""
-        if flight.phase is Phase.QUEUED:
+        if flight.phase is QUEUED:
             try:
                 await self._stop_preparing(flight)
             finally:  # nobody else ends it, should this wait itself be cancelled
@@ -181,6 +254,23 @@ class Engine:
         if not flight.ended:
             self._land(flight, flight.error(JobCancelled, "cancelled, as asked"))
         return flight.cancelled
+
+    async def abandon(self, waiter: Waiter) -> None:
+        """Drop the jobs that somebody waited for and were not sent; nobody looks for the others."""
+        for flight in list(self.flights()):
+            if not flight.unwait(waiter):
+                continue
+            if flight.phase is QUEUED:
+                await self.cancel(flight)
+                flight.forgive()
+            flight.looked_for = False
+
+    def eta(self, flight: Flight[Any]) -> float | None:
+        """Return the seconds that a job still takes, as a rule, if that is known."""
+        learner = flight.kind.learner
+        if learner is None or flight.phase is not WATCHED:
+            return None
+        return learner.eta(flight.age(self._clock.time()))
 
     async def _stop_preparing(self, flight: Flight[Any]) -> None:
         """Take no more of a recipe's steps; one that is being sent is waited for."""
@@ -202,8 +292,8 @@ class Engine:
         """End all jobs; wait at most `grace` seconds for the answers to creates already sent."""
         self._stop_sending()
         try:
-            if self._creates:
-                await asyncio.wait(self._creates, timeout=grace)
+            if self._workers:
+                await asyncio.wait(self._workers, timeout=grace)
         finally:
             tasks = self._stop()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -214,22 +304,21 @@ class Engine:
         self._closing = True
         for preparing in self._preparing:
             preparing.cancel()
-        while self._queue:
-            self._end_with_client(heapq.heappop(self._queue)[2])
-        for task, delivery in self._creates.items():
-            delivery.last = True
-            if not delivery.sent:
+        for flight in self._line.drain():
+            self._end_with_client(flight)
+        for task, worker in self._workers.items():
+            worker.delivery.last = True
+            if not worker.delivery.sent:
                 task.cancel()
 
     def _stop(self) -> list[asyncio.Task[None]]:
-        tasks = [*self._creates, *self._looks, *self._preparing]
+        tasks = [*self._workers, *self._looks, *self._preparing]
         for task in tasks:
             task.cancel()
-        for watch in self._watches.values():
+        for watch in self.watches.values():
             while watch.flights:  # one that ends may bring in another with its id
                 self._end_with_client(watch.flights.popitem()[1])
             watch.stop()
-        self._deadlines.disarm()
         return [*tasks, *self._treasury.close()]
 
     def _warn_of_unseen(self) -> None:
@@ -251,35 +340,55 @@ class Engine:
 
     def _pump(self) -> None:
         """Create the jobs whose turn it is, as far as places and the lane of creates allow."""
-        while self._queue and not self._closing and not self._treasury.empty:
-            if self.in_flight >= self._most_in_flight or len(self._creates) >= self._limits.creates:
+        while len(self._workers) < self._policies.limits.creates:
+            flight = self._next()
+            if flight is None:
                 return
-            flight = heapq.heappop(self._queue)[2]
-            if not flight.ended:
-                self._take_place(flight)
-                flight.phase = Phase.CREATING
-                self._start_create(flight)
+            self._start_worker(_Worker(flight))
 
-    def _start_create(self, flight: Flight[Any]) -> None:
-        delivery = Delivery()
+    def _next(self) -> Flight[Any] | None:
+        """Give a place to the job whose turn it is, if there is one."""
+        if not self._line or self.in_flight >= self._places:
+            return None
+        if self._closing or self._treasury.empty:
+            return None
+        flight = self._line.take()
+        if flight is not None:
+            self._take_place(flight)
+            flight.phase = CREATING
+        return flight
 
+    def _start_worker(self, worker: _Worker) -> None:
         def over(task: asyncio.Task[None]) -> None:
-            del self._creates[task]
+            del self._workers[task]
+            flight, delivery = worker.flight, worker.delivery
             if task.cancelled() and delivery.held_for is not None and not self._closing:
                 self._run_out(flight, copy.copy(delivery.held_for))
             elif task.cancelled():
                 self._interrupted(flight, delivery)
             self._pump()
 
-        task = asyncio.get_running_loop().create_task(self._create(flight, delivery))
-        self._creates[task] = delivery
+        task = asyncio.get_running_loop().create_task(self._work(worker))
+        self._workers[task] = worker
         task.add_done_callback(over)
+
+    async def _work(self, worker: _Worker) -> None:
+        while True:
+            await self._create(worker.flight, worker.delivery)
+            flight = self._next()
+            if flight is None:
+                return
+            worker.begin(flight)
 
     async def _create(self, flight: Flight[Any], delivery: Delivery) -> None:
         assert flight.request is not None
         try:
+            if self._policies.semaphore is not None:
+                await self._policies.semaphore.acquire()
+                flight.holds_semaphore = True
             if self._ledger is not None:
                 await self._ledger.intend(flight)
+            self._step(Step.CREATING, flight)
             receipt = await self._exchange.send(flight.request, delivery)
         except Exception as error:  # noqa: BLE001 - any error ends this job, and no other
             problem = error
@@ -287,7 +396,7 @@ class Engine:
             self._accepted(flight, receipt, delivery)
             return
         if delivery.sent and not isinstance(problem, APIError):
-            problem = _unknown(flight, delivery, str(problem))
+            problem = self._unknown(flight, delivery, str(problem))
         if runs_out_of_credit(problem):
             self._run_out(flight, problem)
         else:
@@ -299,22 +408,22 @@ class Engine:
             self._queue_again(flight, problem)
             self._treasury.run_out(self.go_on)
         else:
-            queued, self._queue = self._queue, []
             self._land(flight, problem)
-            for _, _, waiting in queued:
+            for waiting in self._line.drain():
                 self._land(waiting, copy.copy(problem))
-        for task, delivery in self._creates.items():
+        for task, worker in self._workers.items():
+            delivery = worker.delivery
             if not delivery.sent and delivery.held_for is None and not task.done():
                 delivery.held_for = problem
                 task.cancel()
 
     def _queue_again(self, flight: Flight[Any], problem: Exception) -> None:
         """Queue a refused job once more; it was first in line, and stays that."""
-        flight.phase = Phase.QUEUED
         self._free_place(flight)
+        flight.phase = QUEUED
         if self._ledger is not None:
             self._ledger.note_refused(flight, problem)
-        heapq.heappush(self._queue, (-sys.maxsize, next(self._order), flight))
+        self._line.add_first(flight, sys.maxsize)
 
     def go_on(self) -> None:
         """Create jobs again, after credit has returned."""
@@ -328,18 +437,23 @@ class Engine:
         if not delivery.sent:
             self._end_with_client(flight)
             return
-        self._land(flight, _unknown(flight, delivery, "the client was closed"))
+        self._land(flight, self._unknown(flight, delivery, "the client was closed"))
         if not flight.looked_for:
             flight.forgive()
             self._unseen += 1
 
+    def _unknown(self, flight: Flight[Any], delivery: Delivery, reason: str) -> AkoolError:
+        sent_at = datetime.fromtimestamp(self._epoch + delivery.sent_at, UTC)
+        return CreateOutcomeUnknown(flight.name, flight.request, sent_at, reason)
+
     def _accepted(self, flight: Flight[Any], receipt: Any, delivery: Delivery) -> None:
         if not token.is_id(receipt.id):
             reason = "the reply said success, and named no job"
-            self._land(flight, _unknown(flight, delivery, reason))
+            self._land(flight, self._unknown(flight, delivery, reason))
             return
-        flight.accepted_at = self._clock.time()
-        flight.accept(receipt, self._clock.now())
+        watch = self._watch(flight.family)
+        flight.accept(receipt, self._moment(), crowded=watch.crowded)
+        self._step(Step.CREATED, flight)
         if self._ledger is not None:
             self._ledger.note_accepted(flight)
         if receipt.status.terminal:  # T25: audio may be finished when it is created
@@ -347,57 +461,51 @@ class Engine:
         elif self._closing:
             self._end_with_client(flight)
         else:
-            self._set_deadline(flight)
-            watch = self._watch(flight)
-            watch.add(flight, first_look=self._backoff_of(flight).delay(0.0))
+            watch.add(flight)
 
-    def _watch(self, flight: Flight[Any]) -> Watch[Any]:
-        family = flight.family
-        if family.name not in self._watches:
-            self._watches[family.name] = Watch(
+    def _moment(self) -> float:
+        """Return the time; jobs accepted within a millisecond share one float of it."""
+        now = self._clock.time()
+        if now - self._last_moment > _MOMENT:
+            self._last_moment = now
+        return self._last_moment
+
+    def _watch(self, family: Family[Any]) -> Watch[Any]:
+        watch = self.watches.get(family.name)
+        if watch is None:
+            watch = self.watches[family.name] = Watch(
                 family,
                 exchange=self._exchange,
                 clock=self._clock,
-                backoff=self._backoff_of(flight),
                 lane=self._batch_polls if family.batch > 1 else self._polls,
-                batch=min(family.batch, self._limits.batch),
+                cap=self._policies.cap(family),
                 spawn=self._start_look,
                 land=self._land,
                 breaker=self._breaker,
+                observe=self._step,
             )
-        return self._watches[family.name]
+        return watch
 
     def _start_look(self, look: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(look)
         self._looks.add(task)
         task.add_done_callback(self._looks.discard)
 
-    def _backoff_of(self, flight: Flight[Any]) -> Backoff:
-        return self._backoffs.get(flight.family.name, self._backoff)
-
     def _take_place(self, flight: Flight[Any]) -> None:
-        flight.placed = True
         self.in_flight += 1
+        flight.kind.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
+        self._quotas.taken(flight.kind.name)
 
     def _free_place(self, flight: Flight[Any]) -> None:
-        if flight.placed:
-            flight.placed = False
-            self.in_flight -= 1
-
-    def _set_deadline(self, flight: Flight[Any]) -> None:
-        if flight.timeout is not None:
-            flight.deadline = self._clock.time() + flight.timeout
-            self._deadlines.add(flight.deadline, _Deadline(flight))
-
-    def _end_overdue(self) -> None:
-        while self._deadlines.due():
-            for deadline in self._deadlines.soonest(1):
-                flight = deadline()
-                assert flight is not None
-                message = f"not ended after {flight.timeout:g} seconds; it goes on"
-                self._land(flight, flight.error(JobTimeout, message))
-        self._deadlines.arm()
+        if flight.phase is not WATCHED and flight.phase is not CREATING:
+            return
+        self.in_flight -= 1
+        flight.kind.in_flight -= 1
+        self._quotas.taken(flight.kind.name, -1)
+        if self._policies.semaphore is not None and flight.holds_semaphore:
+            flight.holds_semaphore = False
+            self._policies.semaphore.release()
 
     def _land(self, flight: Flight[Any], outcome: Snapshot | Exception) -> None:
         """End a job, whatever the reason, and let the next one start."""
@@ -406,31 +514,23 @@ class Engine:
         self._free_place(flight)
         if self._ledger is not None:
             self._ledger.note_ended(flight, outcome)
+        watch = self.watches.get(flight.kind.family.name)
+        if watch is not None:
+            watch.drop(flight)
         if isinstance(outcome, Exception):
             flight.fail(outcome)
         elif outcome.status is Status.COMPLETED:
-            flight.succeed(self._furnish(flight, flight.completed(outcome)))
+            flight.succeed(self._policies.furnish(flight, flight.completed(outcome)))
         else:
             why = f": {outcome.reason}" if outcome.reason else ""
-            flight.fail(
-                flight.error(JobFailed, f"{flight.family.vendor} reports that the job failed{why}")
+            outcome = flight.error(
+                JobFailed, f"{flight.family.vendor} reports that the job failed{why}"
             )
-        self._forget(flight)
+            flight.fail(outcome)
+        self._step(step_of(outcome), flight, outcome)
         self._pump()
-
-    def _forget(self, flight: Flight[Any]) -> None:
-        watch = self._watches.get(flight.family.name)
-        if watch is not None:
-            watch.drop(flight)
-        if flight.deadline != float("inf"):
-            self._deadlines.note_ended()
 
 
 def _own(problem: BaseException) -> Exception:
     """Return an error that may be another job's too, as one of this job's own."""
     return copy.copy(problem) if isinstance(problem, AkoolError) else Exception(str(problem))
-
-
-def _unknown(flight: Flight[Any], delivery: Delivery, reason: str) -> AkoolError:
-    assert delivery.sent_at is not None
-    return CreateOutcomeUnknown(flight.name, flight.request, delivery.sent_at, reason)

@@ -1,24 +1,33 @@
-"""One job on its way: the engine's record of it. A `Job` is the user's handle on it."""
+"""One job on its way: the engine's record of it. A `Job` is the user's handle on it.
+
+A hundred thousand of these may wait at once, so each holds as little as it can: a future
+only once there is an outcome that must be looked at, a list only once several listen, and
+what few jobs ever have in a dict that most never get.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import copy
-from collections.abc import Callable
-from datetime import datetime
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
 
 import msgspec
 
+from akool_async.backoff import Backoff
 from akool_async.endpoint import Family, Operation, Snapshot, Status
 from akool_async.errors import AkoolError, JobCancelled, JobError
 from akool_async.journal import State
-from akool_async.token import JobReference, is_id, write
+from akool_async.schedule import Learner
+from akool_async.token import JobReference, reference_to, write
 
 S = TypeVar("S", bound=Snapshot)
 J = TypeVar("J", bound=JobError)
+T = TypeVar("T")
 
 
 class Phase(Enum):
@@ -27,38 +36,28 @@ class Phase(Enum):
     QUEUED = "waiting for a place under the limit"
     CREATING = "being created"
     WATCHED = "accepted, and watched"
+    FOLLOWING = "going as another job of its key goes"
     ENDED = "ended"
 
 
-class Flight(Generic[S]):
-    """A job's state, and the future of its result."""
+# As names of this module they are found faster than as members of the class, up to Python 3.11.
+QUEUED, CREATING, WATCHED = Phase.QUEUED, Phase.CREATING, Phase.WATCHED
+FOLLOWING, ENDED = Phase.FOLLOWING, Phase.ENDED
+COMPLETED, FAILED = Status.COMPLETED, Status.FAILED
+
+
+class Kind(Generic[S]):
+    """What all jobs of one operation have in common, on one event loop."""
 
     __slots__ = (
-        "__weakref__",
-        "_accepted",
-        "_listeners",
-        "accepted_at",
-        "cancelled",
-        "created_at",
-        "deadline",
-        "doubts",
-        "entry",
+        "epoch",
         "family",
-        "future",
-        "id",
-        "job_id",
-        "key",
-        "looked_for",
+        "in_flight",
+        "learner",
+        "loop",
         "name",
-        "payloads",
-        "phase",
-        "placed",
-        "preparing",
-        "receipt",
-        "request",
-        "row_state",
-        "snapshot",
-        "steps",
+        "schedule",
+        "tally",
         "timeout",
     )
 
@@ -66,93 +65,254 @@ class Flight(Generic[S]):
         self,
         name: str,
         family: Family[S],
-        request: Operation[S] | None,
         *,
+        schedule: Backoff | Learner,
         timeout: float | None,
-        key: str | None = None,
+        epoch: float,
     ) -> None:
         self.name = name
+        """The operation's dotted name."""
         self.family = family
-        self.request = request
+        self.schedule = schedule
+        """When its jobs are looked at."""
+        self.learner = schedule if isinstance(schedule, Learner) else None
         self.timeout = timeout
         """Seconds from acceptance to the terminal status; `None` for no end."""
-        self.key = key
-        self.payloads: dict[str, str] | None = None
-        """By each key that it is known under: what tells its request from others."""
-        self.entry: int | None = None
-        """The number of its row in the journal, if there is one."""
-        self.row_state: State | None = None
-        """The state in which it has left that row, once it has ended."""
-        self.steps: tuple[str, ...] = ()
-        """Tokens of the paid steps that came before, if it is a recipe's."""
-        self.preparing: asyncio.Task[None] | None = None
-        """What takes those steps, while they are being taken."""
-        self.future: asyncio.Future[S] = asyncio.get_running_loop().create_future()
-        self.phase = Phase.QUEUED
-        self.placed = False
-        """Whether it counts against the limit."""
-        self.cancelled = False
-        """Whether that is how it ended; reading it is no look at the outcome."""
+        self.epoch = epoch
+        """What turns the clock's monotonic seconds into seconds since 1970."""
+        self.loop = asyncio.get_running_loop()
+        self.in_flight = 0
+        """How many of its jobs hold a place now."""
+        self.tally: Counter[str] = Counter()
+        """How many of its jobs have taken each step."""
+
+
+class _Rare(Generic[T]):
+    """An attribute that few jobs ever have; until one has it, it costs nothing."""
+
+    def __init__(self, default: T) -> None:
+        self._default = default
+        self._name = ""
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, flight: None, owner: type) -> _Rare[T]: ...
+    @overload
+    def __get__(self, flight: Flight[Any], owner: type) -> T: ...
+    def __get__(self, flight: Flight[Any] | None, owner: type) -> T | _Rare[T]:
+        if flight is None:
+            return self
+        rare = flight._rare
+        return self._default if rare is None else cast("T", rare.get(self._name, self._default))
+
+    def __set__(self, flight: Flight[Any], value: T) -> None:
+        if flight._rare is None:
+            flight._rare = {}
+        flight._rare[self._name] = value
+
+
+class Flight(Generic[S]):
+    """A job's state and, once it has ended, its outcome."""
+
+    __slots__ = (
+        "__weakref__",
+        "_outcome",
+        "_rare",
+        "_receipt",
+        "_seen",
+        "_waiters",
+        "accepted_at",
+        "id",
+        "kind",
+        "looked_for",
+        "phase",
+        "request",
+        "seen_at",
+    )
+
+    key = _Rare[str | None](None)
+    payloads = _Rare[dict[str, str] | None](None)
+    """By each key that it is known under: what tells its request from others."""
+    entry = _Rare[int | None](None)
+    """The number of its row in the journal, if there is one."""
+    row_state = _Rare[State | None](None)
+    """The state in which it has left that row, once it has ended."""
+    steps = _Rare[tuple[str, ...]](())
+    """Tokens of the paid steps that came before, if it is a recipe's."""
+    preparing = _Rare[asyncio.Task[None] | None](None)
+    """What takes those steps, while they are being taken."""
+    holds_semaphore = _Rare(False)
+    """Whether a place of the user's own semaphore is its."""
+    doubts = _Rare(0)
+    """How many looks in a row were refused."""
+    cancelled = _Rare(False)
+    """Whether that is how it ended; reading it is no look at the outcome."""
+    own_timeout = _Rare[float | None](-1.0)
+    """Its timeout, where that is not its kind's."""
+    watched_since = _Rare[float | None](None)
+    """When its time began to run, in the clock's seconds, where that is not its acceptance."""
+    _accepting = _Rare[asyncio.Future[None] | None](None)
+    _listeners = _Rare["tuple[Listener, ...]"](())
+    """Who is told of each change of status."""
+
+    def __init__(self, kind: Kind[S], request: Operation[S] | None) -> None:
+        self.kind = kind
+        self.request = request
+        self.phase: Phase = QUEUED
         self.looked_for = False
         """Whether anybody has asked for its outcome."""
         self.id: str | None = None
-        self.job_id: str | None = None
-        self.created_at: datetime | None = None
         self.accepted_at = 0.0
-        """When Akool accepted it, in the clock's monotonic seconds."""
-        self.deadline = float("inf")
-        self.doubts = 0
-        """How many looks in a row were refused."""
-        self.receipt: S | None = None
-        self.snapshot: S | None = None
-        self._accepted: asyncio.Future[None] | None = None
-        self._listeners: list[Callable[[S | None], None]] | None = None
+        """When it was accepted, in the clock's monotonic seconds."""
+        self.seen_at = 0.0
+        """When it was last seen not to have ended."""
+        self._receipt: S | str | bytes | None = None
+        self._seen: S | Status | None = None
+        self._outcome: S | asyncio.Future[S] | None = None
+        self._waiters: Waiter | _Several | None = None
+        """Who is told of the end."""
+        self._rare: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The operation's dotted name."""
+        return self.kind.name
+
+    @property
+    def family(self) -> Family[S]:
+        """The jobs that it is asked about with."""
+        return self.kind.family
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds from acceptance to the terminal status; `None` for no end."""
+        own = self.own_timeout
+        return self.kind.timeout if own is not None and own < 0 else own
 
     @property
     def ended(self) -> bool:
         """Whether there is an outcome."""
-        return self.phase is Phase.ENDED
+        return self.phase is ENDED
 
     @property
     def status(self) -> Status:
         """The last known status."""
-        return Status.QUEUED if self.snapshot is None else self.snapshot.status
+        seen = self._seen
+        if seen is None:
+            return Status.QUEUED
+        return seen if isinstance(seen, Status) else seen.status
+
+    @property
+    def snapshot(self) -> S | None:
+        """The last observation; of a job in a crowd, no more of it than ids and status."""
+        seen = self._seen
+        if not isinstance(seen, Status):
+            return seen
+        return self.family.result(id=self.id or "", job_id=self.job_id, status=seen)
+
+    @property
+    def receipt(self) -> S | None:
+        """The create reply; of a job in a crowd, no more of it than its ids."""
+        kept = self._receipt
+        if isinstance(kept, Snapshot):
+            return kept
+        if self.id is None or self.resumed:
+            return None
+        return self.family.result(id=self.id, job_id=self.job_id)
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it was accepted elsewhere, and is watched on here."""
+        return self.watched_since is not None
+
+    @property
+    def job_id(self) -> str | None:
+        """The vendor's second id of the job."""
+        kept = self._receipt
+        if isinstance(kept, Snapshot):
+            return kept.job_id
+        return kept.hex() if isinstance(kept, bytes) else kept
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When it was accepted, in UTC."""
+        if self.id is None:
+            return None
+        return datetime.fromtimestamp(self.kind.epoch + self.accepted_at, UTC)
+
+    @property
+    def deadline(self) -> float:
+        """When it runs out of time, in the clock's seconds."""
+        timeout = self.timeout
+        if timeout is None:
+            return float("inf")
+        since = self.watched_since
+        return (self.accepted_at if since is None else since) + timeout
 
     @property
     def token(self) -> str | None:
-        """The job's token, once Akool has accepted it."""
-        if self.id is None or self.created_at is None:
+        """The job's token, once it has been accepted."""
+        if self.id is None:
             return None
-        created = int(self.created_at.timestamp())
-        # A token is read strictly; without a strange job_id it still finds the result.
-        job_id = self.job_id if self.job_id and is_id(self.job_id) else None
-        return write(JobReference(name=self.name, id=self.id, job_id=job_id, created=created))
+        created = self.kind.epoch + self.accepted_at
+        return write(reference_to(self.name, self.id, self.job_id, created))
 
-    def accept(self, receipt: S, now: datetime) -> None:
-        """Take in the create reply."""
-        self.id, self.job_id = receipt.id, receipt.job_id
-        self.created_at = now
-        self.receipt = receipt
-        self.phase = Phase.WATCHED
-        self.observe(receipt)
+    def accept(self, receipt: S, now: float, *, crowded: bool = False) -> None:
+        """Take in the create reply.
+
+        Args:
+            receipt: The reply.
+            now: The clock's time.
+            crowded: Whether so many wait that only the ids of the receipt are kept.
+        """
+        self.id = receipt.id
+        self.accepted_at = self.seen_at = now
+        self._receipt = _packed(receipt.job_id) if crowded else receipt
+        self.phase = WATCHED
+        self.observe(receipt, crowded=crowded)
         self._tell_accepted()
 
-    def resume(self, reference: JobReference) -> None:
+    def known_as(self, reference: JobReference, now: float) -> None:
         """Take over a job that was accepted earlier, perhaps in another process."""
-        self.id, self.job_id = reference.id, reference.job_id
-        self.created_at = reference.created_at
-        self.phase = Phase.WATCHED
+        self.id, self._receipt = reference.id, reference.job_id
+        self.accepted_at = self.seen_at = reference.created - self.kind.epoch
+        self.watched_since = now
+
+    def watch(self) -> None:
+        """Be watched from here on."""
+        self.phase = WATCHED
         self._tell_accepted()
 
-    def observe(self, snapshot: S) -> None:
-        """Take in what a look, or a webhook, has shown."""
-        before, self.snapshot = self.snapshot, snapshot
-        if before is None or before.status != snapshot.status:
+    def observe(self, snapshot: S, *, crowded: bool = False) -> None:
+        """Take in what a look, or a webhook, has shown; in a crowd, no more than the status."""
+        if self._rare is None or not self._listeners:
+            self._seen = snapshot.status if crowded else snapshot
+            return
+        before = None if self._seen is None else self.status
+        self._seen = snapshot
+        if before != snapshot.status:
             self._tell(snapshot)
+
+    def glance(self, snapshot: S, asked_at: float, *, crowded: bool) -> bool:
+        """Take in what a look has shown if that is nothing new; say whether it was not.
+
+        Nearly all looks are such.
+        """
+        seen, status = self._seen, snapshot.status
+        before = seen if seen is None or isinstance(seen, Status) else seen.status
+        if status is not before or self._rare is not None or status is COMPLETED:
+            return False
+        self.seen_at = asked_at
+        if not crowded:
+            self._seen = snapshot
+        return True
 
     def completed(self, snapshot: S) -> S:
         """Return the terminal snapshot with what only the receipt, or the token, said."""
-        whole = snapshot.following(self.receipt)
+        kept = self._receipt
+        whole = snapshot.following(kept) if isinstance(kept, Snapshot) else snapshot
         if whole.job_id is None and self.job_id is not None:
             return msgspec.structs.replace(whole, job_id=self.job_id)
         return whole
@@ -160,47 +320,64 @@ class Flight(Generic[S]):
     def follow(self, leader: Flight[S]) -> None:
         """Go, from here on, as another job of the same key goes."""
         leader.looked_for = True
+        if not leader.ended:
+            leader.listen(self._advance)
+        self._advance(leader, leader.snapshot)
 
-        def advance(snapshot: S | None) -> None:
-            self.id, self.job_id, self.created_at = leader.id, leader.job_id, leader.created_at
-            if self.id is not None and not self.ended:
-                self.phase = Phase.WATCHED
-                self._tell_accepted()
-            if snapshot is not None:
-                self.observe(snapshot)
-
-        def end(future: asyncio.Future[S]) -> None:
-            error = future.exception()
-            if self.ended:
-                return
+    def _advance(self, leader: Flight[S], snapshot: S | None) -> None:
+        if self.ended:
+            return
+        if leader.id is not None:
+            self.id, self._receipt = leader.id, leader._receipt
+            self.accepted_at, self.watched_since = leader.accepted_at, leader.watched_since
+            self.phase = FOLLOWING
+            self._tell_accepted()
+        if snapshot is not None:
+            self.observe(snapshot)
+        if leader.ended:
+            error = leader.exception()
             if error is None:
-                self.succeed(future.result())
+                self.succeed(leader.result())
             else:
                 self.fail(copy.copy(error))
 
-        advance(leader.snapshot)
-        leader.listen(advance)
-        leader.future.add_done_callback(end)
-
-    def _tell_accepted(self) -> None:
-        if self._accepted is not None and not self._accepted.done():
-            self._accepted.set_result(None)
-
     def succeed(self, result: S) -> None:
         """End with a result."""
+        self._outcome = result
         self._end()
-        if not self.future.done():
-            self.future.set_result(result)
 
     def fail(self, error: BaseException) -> None:
         """End with an error, which gets the token if it has none."""
         if isinstance(error, AkoolError):
             error.token = error.token or self.token
             error.steps = error.steps or self.steps
-        self.cancelled = isinstance(error, JobCancelled)
+        if isinstance(error, JobCancelled):
+            self.cancelled = True
+        # A future tells asyncio's log of an error that nobody ever looks at.
+        self._outcome = outcome = self.kind.loop.create_future()
+        outcome.set_exception(error)
         self._end()
-        if not self.future.done():
-            self.future.set_exception(error)
+
+    def result(self) -> S:
+        """Return the result, or raise what ended the job instead."""
+        if isinstance(self._outcome, asyncio.Future):
+            return self._outcome.result()
+        if self._outcome is None:
+            raise asyncio.InvalidStateError("the job has not ended")
+        return self._outcome
+
+    def exception(self) -> BaseException | None:
+        """Return what ended the job, or `None` if it has a result."""
+        if isinstance(self._outcome, asyncio.Future):
+            return self._outcome.exception()
+        if self._outcome is None:
+            raise asyncio.InvalidStateError("the job has not ended")
+        return None
+
+    def forgive(self) -> None:
+        """Let an error that nobody looked at go unmentioned."""
+        if self._outcome is not None:
+            self.exception()
 
     def error(self, cls: type[J], message: str) -> J:
         """Build an error about this job."""
@@ -212,45 +389,95 @@ class Flight(Generic[S]):
             request=self.request,
         )
 
-    def forgive(self) -> None:
-        """Let an error that nobody looked at go unmentioned."""
-        if self.future.done() and not self.future.cancelled():
-            self.future.exception()
-
     async def accepted(self) -> None:
-        """Wait until Akool has accepted the job, or it has ended without that."""
-        if self.phase in {Phase.WATCHED, Phase.ENDED}:
+        """Wait until the vendor has accepted the job, or it has ended without that."""
+        if self.phase not in (QUEUED, CREATING):
             return
-        if self._accepted is None:
-            self._accepted = self.future.get_loop().create_future()
-        await asyncio.shield(self._accepted)
+        if self._accepting is None:
+            self._accepting = self.kind.loop.create_future()
+        await asyncio.shield(self._accepting)
 
-    def listen(self, listener: Callable[[S | None], None]) -> Callable[[], None]:
-        """Call back at each change of status, and with `None` at the end; returns the undo."""
-        if self._listeners is None:
-            self._listeners = []
-        self._listeners.append(listener)
+    def _tell_accepted(self) -> None:
+        accepting = self._accepting
+        if accepting is not None and not accepting.done():
+            accepting.set_result(None)
 
-        def undo() -> None:
-            with contextlib.suppress(ValueError):
-                (self._listeners or []).remove(listener)
+    def waiter(self) -> asyncio.Future[None]:
+        """Return a future of the caller's own that is done when the job has ended."""
+        waiter: asyncio.Future[None] = self.kind.loop.create_future()
+        self.wait(waiter)
+        return waiter
 
-        return undo
+    def wait(self, waiter: Waiter) -> None:
+        """Tell of the end."""
+        if self._waiters is None:
+            self._waiters = waiter
+        elif isinstance(self._waiters, _Several):
+            self._waiters.append(waiter)
+        else:
+            self._waiters = _Several([self._waiters, waiter])
+
+    def unwait(self, waiter: Waiter) -> int:
+        """Tell of the end no more; return how often the waiter was there."""
+        others = [each for each in self.waiters if each != waiter]
+        removed = len(self.waiters) - len(others)
+        if removed:
+            self._waiters = _Several(others) if others else None
+        return removed
+
+    @property
+    def waiters(self) -> Sequence[Waiter]:
+        """Who is told of the end, in the order in which they came."""
+        if self._waiters is None:
+            return ()
+        return self._waiters if isinstance(self._waiters, _Several) else (self._waiters,)
+
+    def listen(self, listener: Listener) -> None:
+        """Tell of each change of status, and with `None` of the end."""
+        self._listeners = (*self._listeners, listener)
+
+    def unlisten(self, listener: Listener) -> None:
+        """Tell of changes no more."""
+        self._listeners = tuple(each for each in self._listeners if each != listener)
 
     def age(self, now: float) -> float:
-        """Return the seconds since Akool accepted the job."""
-        return now - self.accepted_at
-
-    def age_by_date(self, now: datetime) -> float:
-        """Return the seconds since Akool accepted the job, across processes."""
-        return 0.0 if self.created_at is None else (now - self.created_at).total_seconds()
+        """Return the seconds since the vendor accepted the job."""
+        return max(0.0, now - self.accepted_at)
 
     def _end(self) -> None:
-        self.phase = Phase.ENDED
-        self._tell_accepted()
-        self._tell(None)
-        self._listeners = None
+        self.phase = ENDED
+        waiters, self._waiters = self.waiters, None
+        if self._rare is not None:
+            self._tell_accepted()
+            self._tell(None)
+            self._listeners = ()
+        for waiter in waiters:
+            if callable(waiter):
+                waiter(self)
+            elif not waiter.done():
+                waiter.set_result(None)
 
     def _tell(self, snapshot: S | None) -> None:
-        for listener in tuple(self._listeners or ()):
-            listener(snapshot)
+        for listener in self._listeners:
+            listener(self, snapshot)
+
+
+Waiter: TypeAlias = Callable[[Flight[Any]], object] | asyncio.Future[None]
+"""Who is told of a job's end."""
+
+
+class _Several(list[Waiter]):
+    """More than one of them."""
+
+
+Listener: TypeAlias = Callable[[Flight[Any], Any], object]
+"""Who is told of each new status of a job, and with `None` of its end."""
+
+
+def _packed(job_id: str | None) -> str | bytes | None:
+    """Return an id in as few bytes as it can be restored from."""
+    with contextlib.suppress(ValueError):
+        packed = bytes.fromhex(job_id or "")
+        if packed and packed.hex() == job_id:
+            return packed
+    return job_id

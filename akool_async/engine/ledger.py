@@ -76,7 +76,7 @@ class Ledger:
 
     def _is_past(self, flight: Flight[Any]) -> bool:
         """Say whether a job ended in another event loop; then its row, on disk, says how."""
-        if not flight.ended or flight.future.get_loop() is asyncio.get_running_loop():
+        if not flight.ended or flight.kind.loop is asyncio.get_running_loop():
             return False
         if flight in self._settling:
             wait([self._settling[flight]], timeout=_A_COMMIT)

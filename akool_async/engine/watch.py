@@ -2,14 +2,15 @@
 
 When a job is due, it is asked about together with those that are due next: they ride in
 its request for nothing, and need none of their own soon. So a family with fewer jobs
-than one request holds is asked about at most every `initial` seconds, however many jobs
-there are, and a larger one in requests that are nearly always full.
+than one request holds needs no more requests than its most urgent job, however many jobs
+there are, and a larger one sends requests that are nearly always full.
 """
 
 from __future__ import annotations
 
 import asyncio
 import copy
+import itertools
 import logging
 import random
 from collections import deque
@@ -18,13 +19,14 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from akool_async.backoff import Backoff
 from akool_async.breaker import Breaker
 from akool_async.clock import Clock, Timer
 from akool_async.endpoint import Family, Snapshot
-from akool_async.engine.agenda import Agenda
-from akool_async.engine.flight import Flight
+from akool_async.engine.cap import Cap
+from akool_async.engine.flight import COMPLETED, FAILED, WATCHED, Flight, Kind
 from akool_async.engine.lane import Lane
+from akool_async.engine.step import Step
+from akool_async.engine.wheel import Deadlines, Wheel
 from akool_async.errors import (
     AccountError,
     AkoolError,
@@ -32,6 +34,7 @@ from akool_async.errors import (
     AuthenticationError,
     InsufficientCredit,
     InvalidRequest,
+    JobTimeout,
     NotFound,
     PermissionDenied,
     ProcessingError,
@@ -47,6 +50,16 @@ GRACE = 30.0
 _PATIENCE = 3
 """How many looks in a row may answer with a processing error before it is the job's end."""
 
+_LONGEST_SETBACK = 30.0
+"""Seconds that looks which failed add to the next delay, at most."""
+
+_SAMPLE = 1024
+"""Pending jobs whose ages tell a schedule enough of all of them."""
+
+ROOM = 1000
+"""So many pending jobs of one family are remembered whole: receipt, and last observation.
+Beyond it no more is kept than what a job needs to go on; a hundred thousand have to fit."""
+
 _MANY = 16
 """So many ids refused in a row for their length, each alone, say nothing of ids any more."""
 
@@ -60,7 +73,19 @@ logger = logging.getLogger("akool_async")
 
 
 class Watch(Generic[S]):
-    """One family's jobs, and when to look at them next."""
+    """One family's jobs, and when to look at them next.
+
+    Args:
+        family: What they have in common.
+        exchange: Sends the lookups.
+        clock: Where time comes from.
+        lane: Bounds the lookups under way.
+        cap: How many ids one of them may ask about.
+        spawn: Runs a look.
+        land: Ends a job.
+        breaker: Knows whether the host is down.
+        observe: Told of changes of status.
+    """
 
     def __init__(
         self,
@@ -68,68 +93,94 @@ class Watch(Generic[S]):
         *,
         exchange: Exchange,
         clock: Clock,
-        backoff: Backoff,
         lane: Lane,
-        batch: int,
+        cap: Cap,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         land: Callable[[Flight[Any], Any], None],
         breaker: Breaker,
+        observe: Callable[[str, Flight[Any], object], object],
     ) -> None:
         self._family = family
         self._exchange = exchange
         self._clock = clock
-        self._backoff = backoff
         self._lane = lane
-        self._widest = batch
-        self._batch = batch
+        self._cap = cap
         self._spawn = spawn
         self._land = land
         self._breaker = breaker
+        self._observe = observe
         self._held: Timer | None = None
-        self._agenda: Agenda[Flight[S]] = Agenda(clock, self._go)
         self._split: deque[list[Flight[S]]] = deque()
         self._failures = 0
         self._alone = 0
         self.flights: dict[str, Flight[S]] = {}
         """The jobs watched, by id."""
+        self._kinds: set[Kind[S]] = set()
+        self.asked = 0
+        """How many ids were asked about so far, each time counted."""
+        self._wheel: Wheel[S] = Wheel(clock, self._go)
+        self._deadlines: Deadlines[S] = Deadlines(clock, self.flights, self._end_overdue)
         lane.join(family.name)
         breaker.join(family.name, self._go)
 
-    def add(self, flight: Flight[S], first_look: float) -> None:
-        """Watch a job; look at it first in so many seconds."""
+    @property
+    def batch(self) -> int:
+        """How many ids one lookup may hold, as far as is known."""
+        return self._cap.size
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many wait that of each no more is kept than it needs."""
+        return len(self.flights) >= ROOM and self._family.batch > 1
+
+    def add(self, flight: Flight[S], *, at_once: bool = False) -> None:
+        """Watch a job that was accepted; look at it at once, or when its schedule says."""
         assert flight.id is not None
         known = self.flights.get(flight.id)
         if known is not None and known is not flight:
             # Two creates were answered with one id: what is seen of one is seen of both.
-            known.listen(lambda snapshot: self._follow(flight, snapshot))
+            known.listen(lambda _known, snapshot: self._follow(flight, snapshot))
             return
         self.flights[flight.id] = flight
-        self._agenda.add(self._clock.time() + first_look, flight)
+        self._kinds.add(flight.kind)
+        self._deadlines.add(flight)
+        now = self._clock.time()
+        delay = 0.0 if at_once else flight.kind.schedule.delay(0.0, self._sharing())
+        self._wheel.add(now, delay, flight)
+
+    def _sharing(self) -> int:
+        """Return how many jobs share one request."""
+        return max(1, min(len(self.flights), self._cap.size))
 
     def _follow(self, flight: Flight[S], snapshot: S | None) -> None:
         """Take in what was seen of a job with the same id, or its end."""
         if snapshot is not None:
-            self._observed(flight, snapshot)
+            self._observed(flight, snapshot, self._clock.time())
         elif not flight.ended and flight.id is not None:
             self.flights.pop(flight.id, None)
-            self.add(flight, first_look=0.0)
+            self.add(flight, at_once=True)
 
     def drop(self, flight: Flight[S]) -> None:
         """Stop watching a job that has ended."""
         if flight.id is not None and self.flights.get(flight.id) is flight:
             del self.flights[flight.id]
-            self._agenda.note_ended()
+            self._deadlines.note_ended()
 
     def stop(self) -> None:
         """Look at nothing any more."""
         self._split.clear()
-        self._agenda.disarm()
+        self._wheel.disarm()
+        self._deadlines.disarm()
         if self._held is not None:
             self._held.cancel()
 
+    def _end_overdue(self, flight: Flight[S]) -> None:
+        message = f"not ended after {flight.timeout:g} seconds; it goes on"
+        self._land(flight, flight.error(JobTimeout, message))
+
     def _go(self) -> None:
         """Send off every look that is due, as far as the lane allows."""
-        while self._split or self._agenda.due():
+        while self._split or self._wheel.due():
             pause = self._breaker.wait(self._family.name)
             if pause > 0:
                 self._hold(pause)
@@ -137,7 +188,7 @@ class Watch(Generic[S]):
             if not self._lane.enter(self._family.name, self._go):
                 return
             self._spawn(self._look(self._next_chunk()))
-        self._agenda.arm()
+        self._wheel.arm()
 
     def _hold(self, pause: float) -> None:
         """Come back when the breaker may let a look pass."""
@@ -146,10 +197,12 @@ class Watch(Generic[S]):
         self._held = self._clock.call_at(self._clock.time() + pause, self._go)
 
     def _next_chunk(self) -> list[Flight[S]]:
-        return self._split.popleft() if self._split else self._agenda.soonest(self._batch)
+        return self._split.popleft() if self._split else self._wheel.soonest(self._cap.size)
 
     async def _look(self, chunk: list[Flight[S]]) -> None:
         ids = [flight.id for flight in chunk if flight.id is not None]
+        asked_at = self._clock.time()
+        self.asked += len(ids)
         reply: Any = None
         problem: Exception | None = None
         try:
@@ -162,32 +215,63 @@ class Watch(Generic[S]):
         finally:
             self._lane.leave(self._family.name)
         if problem is None:
-            self._answered()
-            self._seen(chunk, self._family.observed(reply))
+            self._answered(len(ids))
+            self._seen(chunk, self._family.observed(reply), asked_at)
+            self._relearn()
         else:
             self._missed(chunk, problem)
         self._go()
 
-    def _answered(self) -> None:
+    def _answered(self, number: int) -> None:
         self._failures = self._alone = 0
+        self._cap.accepted(number)
         self._breaker.answered(self._family.name)
 
-    def _seen(self, chunk: Sequence[Flight[S]], snapshots: Sequence[S]) -> None:
+    def _seen(self, chunk: Sequence[Flight[S]], snapshots: Sequence[S], asked_at: float) -> None:
+        crowded = self.crowded
+        # By id, never by position; only a lookup of one may leave the id out.
+        only = chunk[0].id if len(chunk) == 1 else None
         for snapshot in snapshots:
-            # By id, never by position; only a lookup of one may leave the id out.
-            known = snapshot.id or (chunk[0].id if len(chunk) == 1 else None)
-            flight = self.flights.get(known or "")
-            if flight is not None:
-                self._observed(flight, snapshot)
+            flight = self.flights.get(snapshot.id or only or "")
+            if flight is not None and not flight.glance(snapshot, asked_at, crowded=crowded):
+                self._observed(flight, snapshot, asked_at, crowded=crowded)
         self._look_again(chunk)
 
-    def _observed(self, flight: Flight[S], snapshot: S) -> None:
+    def _observed(
+        self, flight: Flight[S], snapshot: S, asked_at: float, *, crowded: bool = False
+    ) -> None:
         if not snapshot.id:
             snapshot = msgspec.structs.replace(snapshot, id=flight.id)
-        flight.doubts = 0
-        flight.observe(snapshot)
-        if snapshot.status.terminal:
+        if flight.doubts:
+            flight.doubts = 0
+        status = snapshot.status
+        if status is not flight.status:
+            self._observe(Step.STATUS, flight, status)
+        if status is COMPLETED or status is FAILED:
+            flight.observe(snapshot)
+            self._learn(flight, asked_at)
             self._land(flight, snapshot)
+        else:
+            flight.observe(snapshot, crowded=crowded)
+            flight.seen_at = asked_at
+
+    def _learn(self, flight: Flight[S], asked_at: float) -> None:
+        """Tell the schedule between which ages the job has ended."""
+        learner = flight.kind.learner
+        if learner is not None:
+            begin = flight.accepted_at
+            learner.ended(max(0.0, flight.seen_at - begin), max(0.0, asked_at - begin))
+
+    def _relearn(self) -> None:
+        """Let schedules take in what was learned, as often as they want to."""
+        now = self._clock.time()
+        for kind in self._kinds:
+            learner = kind.learner
+            if learner is not None and learner.rebuild_due(now):
+                step = len(self.flights) // _SAMPLE + 1
+                some = itertools.islice(self.flights.values(), 0, None, step)
+                ages = [flight.age(now) for flight in some if flight.kind is kind]
+                learner.rebuild(now, ages, len(ages) * step)
 
     def _missed(self, chunk: list[Flight[S]], error: Exception) -> None:
         """Decide what a look that failed means for the jobs it was about."""
@@ -211,20 +295,22 @@ class Watch(Generic[S]):
             self._look_again(chunk[1:])
         else:
             middle = (len(chunk) + 1) // 2
-            if _speaks_of_length(error):
-                self._batch = middle
+            if _speaks_of_length(error) or isinstance(error, InvalidRequest):
+                self._cap.refused(len(chunk))
             self._split.extend((chunk[:middle], chunk[middle:]))
 
     def _refused_alone(self, flight: Flight[S], error: Exception) -> None:
         if _speaks_of_length(error):
             # One id is never too many, so it was not their number.
-            self._batch = self._widest
+            self._cap.absolve()
             self._failures += 1
             self._alone += 1
             if self._alone >= _MANY:  # nor is it about any id: the host is sick
                 self._breaker.failed(self._family.name)
             self._look_again([flight])
             return
+        if isinstance(error, InvalidRequest):
+            self._cap.absolve()
         flight.doubts += 1
         if not isinstance(error, APIError) or self._may_pass(flight, error):
             self._look_again([flight])
@@ -241,17 +327,18 @@ class Watch(Generic[S]):
 
     def _look_again(self, flights: Sequence[Flight[S]]) -> None:
         now = self._clock.time()
-        sharing = max(1, min(len(self.flights), self._batch))
+        sharing = self._sharing()
+        add = self._wheel.add
         for flight in flights:
-            if not flight.ended:
-                delay = self._backoff.delay(flight.age(now), sharing) + self._setback()
-                self._agenda.add(now + delay, flight)
+            if flight.phase is WATCHED:
+                delay = flight.kind.schedule.delay(now - flight.accepted_at, sharing)
+                if self._failures:
+                    delay += self._setback(delay)
+                add(now, delay, flight)
 
-    def _setback(self) -> float:
+    def _setback(self, delay: float) -> float:
         """Return extra seconds after failed looks, with full jitter."""
-        if self._failures == 0:
-            return 0.0
-        most = min(self._backoff.maximum, self._backoff.initial * 2.0 ** min(self._failures, 32))
+        most = min(_LONGEST_SETBACK, delay * 2.0 ** min(self._failures, 32))
         return random.uniform(0, most)
 
 

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -93,6 +94,12 @@ def _maker_of(job: SimulatedJob) -> Callable[[str, str], media.Media]:
         return media.sound
     video = job.request.family.name == "video" or job.name.endswith(".video")
     return media.clip if video else media.picture
+
+
+@cache
+def _extension_of(maker: Callable[[str, str], media.Media]) -> str:
+    """Return the extension of all files of a kind; a file is made only when it is asked for."""
+    return maker("", "").extension
 
 
 def _reasons_for(request: Operation[Any]) -> tuple[str, ...]:
@@ -200,7 +207,7 @@ class World:
         result = job.request.family.result
         # However long this machine takes for a create: its reply tells of the job's beginning.
         status = job.status_at(job.begun if receipt else self.clock.time())
-        url = f"{base_url}/media/{job.id}{job.media().extension}"
+        url = f"{base_url}/media/{job.id}{_extension_of(_maker_of(job))}"
         known = {
             "id": job.id,
             "job_id": job.job_id if receipt and job.request.family.cancel else None,

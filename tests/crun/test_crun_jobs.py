@@ -170,7 +170,7 @@ async def test_many_pictures_run_under_one_limit(
         requests = [DetectFaces(image_url=f"{PHOTO}?{number}") for number in range(20)]
         found = [job.result() async for job in crun.map(requests)]
         assert len({each.detect_id for each in found}) == 20
-        assert crun.metrics.peak_in_flight == 4
+        assert crun.stats.peak_in_flight == 4
     assert quick_crun.world.peak_in_flight <= 4
 
 

@@ -273,7 +273,7 @@ async def test_a_value_that_breaks_a_rule_is_refused_before_anything_is_sent(
     assert error.field == field
     assert error.value == (() if value == [] else value)  # sequences are kept as tuples
     assert error.rule.startswith(rule)
-    assert akool.metrics.queued == 0
+    assert akool.stats.queued == 0
     assert simulator.requests.total() == 0
 
 

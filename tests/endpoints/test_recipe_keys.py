@@ -335,12 +335,12 @@ async def test_a_step_in_the_queue_is_dropped_with_its_cancelled_recipe(
     async with connect(quick, max_concurrency=1, backoff=rarely) as akool:
         first = await akool.reage.photo(PHOTO).created()
         job = akool.submit(speaking())
-        await until(lambda: akool.metrics.queued)
+        await until(lambda: akool.stats.queued)
         assert await job.cancel()
         await first.cancel()
         await akool.account.credit()
         await asyncio.sleep(0.05)
-        assert akool.metrics.queued == 0
+        assert akool.stats.queued == 0
     assert quick.world.creates == {"reage.image": 1}
 
 

@@ -419,7 +419,7 @@ async def test_one_place_is_enough_for_any_number_of_recipes(
         ]
         results = await asyncio.gather(*jobs)
         assert all(result.url for result in results)
-        assert akool.metrics.peak_in_flight == 1
+        assert akool.stats.peak_in_flight == 1
     assert quick.world.peak_in_flight == 1
     assert quick.world.creates.total() == 15 + 6
 
@@ -431,7 +431,7 @@ async def test_a_recipe_holds_no_place_while_it_prepares(
     async with connect(quick, max_concurrency=1) as akool:
         held = [swap(akool, 1, 1), akool.reage.photo(PHOTO)]
         assert (await akool.image.generate(prompt="a fox")).url
-        assert akool.metrics.in_flight == 0
+        assert akool.stats.in_flight == 0
         assert not any(job.done() for job in held)
         gate.set()
         await asyncio.gather(*held)
@@ -644,7 +644,7 @@ async def test_closing_leaves_no_step_in_the_queue(
     first = akool.image.generate(prompt="a fox")
     await first.created()
     job = speaking(akool)
-    await until(lambda: akool.metrics.queued)
+    await until(lambda: akool.stats.queued)
     await akool.close()
     with pytest.raises(ClientClosed):
         await job

@@ -46,7 +46,6 @@ async def test_a_generated_image_names_its_prompt_and_buttons_once_it_is_there(
         assert job.receipt.buttons == ()
         image = await akool.image.get(id=job.id or "")
         assert (image.status, image.buttons, image.origin_prompt) == (Status.QUEUED, (), "")
-        await job.abandon()
 
 
 async def test_a_completed_image_names_its_prompt_and_buttons(akool: Akool) -> None:

@@ -233,7 +233,7 @@ async def test_a_create_that_finds_no_server_is_tried_again_and_then_not_in_doub
         with pytest.raises(ConnectFailed) as caught:
             await job
         assert caught.value.attempts == 3
-        assert akool.metrics.requests == {"reage.image": 3}
+        assert akool.stats.requests == {"reage.image": 3}
 
 
 async def test_a_create_finds_the_server_that_comes_back(refused_url: str, until: Until) -> None:
@@ -241,7 +241,7 @@ async def test_a_create_finds_the_server_that_comes_back(refused_url: str, until
     simulator = Simulator(pace=0.01, port=int(refused_url.rpartition(":")[2]))
     async with Akool(base_url=refused_url, api_key=simulator.api_key, retry=retry) as akool:
         job = akool.submit(reage())
-        await until(lambda: akool.metrics.requests.get("reage.image", 0) >= 3)
+        await until(lambda: akool.stats.requests.get("reage.image", 0) >= 3)
         async with simulator:
             await job.created()
             assert simulator.requests["reage.image"] == 1

@@ -68,15 +68,15 @@ async def test_no_more_jobs_are_in_flight_than_the_limit_allows_and_no_fewer(
     async with connect(simulator, max_concurrency=7) as akool:
         requests = [reage() if n % 2 else speech(n) for n in range(80)]
         jobs = [akool.submit(request) for request in requests]
-        assert akool.metrics.queued == 73
+        assert akool.stats.queued == 73
         await until(lambda: world.creates.total() == 7)
         await elapse(clock, lambda: all(job.done() for job in jobs), step=0.1)
         results = await asyncio.gather(*jobs)
         assert world.creates.total() == 80
         assert all(result.status is Status.COMPLETED for result in results)
         assert world.peak_in_flight == 7
-        assert akool.metrics.peak_in_flight == 7
-        assert akool.metrics.in_flight == akool.metrics.queued == 0
+        assert akool.stats.peak_in_flight == 7
+        assert akool.stats.in_flight == akool.stats.queued == 0
 
 
 async def test_one_limit_holds_for_all_operations_together(
@@ -89,7 +89,7 @@ async def test_one_limit_holds_for_all_operations_together(
         await until(lambda: simulator.world.creates.total() == 3)
         await until(lambda: simulator.requests["faceswap.results"] >= 3)
         assert simulator.world.creates.total() == 3
-        assert akool.metrics.queued == 5
+        assert akool.stats.queued == 5
 
 
 async def test_jobs_are_created_in_the_order_in_which_they_were_submitted(
@@ -118,7 +118,7 @@ async def test_a_job_that_waits_for_a_place_costs_no_task() -> None:
         async with akool:
             jobs = [akool.submit(speech(n)) for n in range(2000)]
             await asyncio.gather(*[job.created() for job in jobs[:5]])
-            assert akool.metrics.queued == 1995
+            assert akool.stats.queued == 1995
             # This test, and at most a task for each of the five.
             assert len(asyncio.all_tasks()) <= 1 + 5
         assert all(isinstance(job.exception(), ClientClosed) for job in jobs)
@@ -138,10 +138,10 @@ async def test_creates_at_once_are_limited_apart_from_places(
     async with connect(simulator, **settings) as akool:
         jobs = [akool.submit(speech(n)) for n in range(10)]
         await until(lambda: simulator.requests["audio.tts"] == 3)
-        assert akool.metrics.in_flight == 3
+        assert akool.stats.in_flight == 3
         held.set()
         await asyncio.gather(*[job.created() for job in jobs])
-        assert akool.metrics.in_flight == 10
+        assert akool.stats.in_flight == 10
 
 
 async def answer_with(request: web.Request, body: str, status: int = 200) -> web.Response:
@@ -179,7 +179,7 @@ async def test_a_create_that_ends_otherwise_frees_its_place(
         with pytest.raises(expected):
             await first
         assert (await second).status is Status.COMPLETED
-        assert akool.metrics.in_flight == 0
+        assert akool.stats.in_flight == 0
         assert quick_simulator.requests["audio.tts"] == 2
 
 
@@ -207,7 +207,7 @@ async def test_a_create_that_found_no_server_frees_its_place(
         jobs = [akool.submit(speech()), akool.submit(speech())]
         outcomes = await asyncio.gather(*jobs, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [ConnectFailed, ConnectFailed]
-        assert akool.metrics.in_flight == 0
+        assert akool.stats.in_flight == 0
 
 
 async def test_a_failed_job_frees_its_place(quick_simulator: Simulator, connect: Connect) -> None:
@@ -227,8 +227,8 @@ async def test_a_job_that_runs_out_of_time_frees_its_place(
         jobs = [akool.submit(reage()) for _ in range(3)]
         outcomes = await asyncio.gather(*jobs, return_exceptions=True)
         assert all(isinstance(outcome, JobTimeout) for outcome in outcomes)
-        assert akool.metrics.peak_in_flight == 1
-        assert akool.metrics.in_flight == 0
+        assert akool.stats.peak_in_flight == 1
+        assert akool.stats.in_flight == 0
 
 
 async def test_a_cancelled_job_frees_its_place(
@@ -251,7 +251,7 @@ async def test_a_job_cancelled_in_the_queue_never_takes_a_place(
     async with connect(simulator, max_concurrency=1) as akool:
         jobs = [akool.submit(reage()) for _ in range(3)]
         assert await jobs[1].cancel()
-        assert akool.metrics.queued == 1
+        assert akool.stats.queued == 1
         await jobs[0].created()
         await clock.advance(60)
         await jobs[2].created()
@@ -270,13 +270,13 @@ async def test_a_resumed_job_waits_for_no_place_but_counts(
         first, queued = akool.submit(reage()), akool.submit(reage())
         await first.created()
         resumed = akool.job(token)
-        assert akool.metrics.in_flight == 2
+        assert akool.stats.in_flight == 2
         await until(lambda: resumed.snapshot is not None)
 
         keep_running(simulator, resumed.id)
         await clock.advance(60)
         await first
-        assert akool.metrics.in_flight == 1
+        assert akool.stats.in_flight == 1
         looks = simulator.requests["faceswap.results"]
         await until(lambda: simulator.requests["faceswap.results"] > looks + 3)
         assert queued.id is None
@@ -375,7 +375,7 @@ async def test_a_time_that_is_none_is_refused(
         with pytest.raises(InvalidInput) as caught:
             akool.submit(reage(), timeout=seconds)
         assert caught.value.field == "timeout"
-        assert akool.metrics.queued == akool.metrics.in_flight == 0
+        assert akool.stats.queued == akool.stats.in_flight == 0
 
 
 def test_a_time_for_what_is_no_operation_is_refused() -> None:
@@ -393,5 +393,5 @@ def test_a_limit_that_is_no_count_is_refused(places: Any) -> None:
 @pytest.mark.parametrize("field", ["creates", "polls", "batch_polls", "batch", "downloads"])
 def test_limits_under_which_nothing_would_happen_are_refused(field: str) -> None:
     with pytest.raises(InvalidInput, match="at least 1") as caught:
-        Limits(**{field: 0})
+        Limits(**dict[str, Any]({field: 0}))
     assert caught.value.field == field

@@ -95,7 +95,7 @@ async def test_a_client_works_in_two_loops_at_once_each_with_a_limit_of_its_own(
     elsewhere = asyncio.create_task(in_a_loop_of_its_own(some))
     here = asyncio.create_task(some())
     await until(lambda: simulator.world.in_flight == 4)
-    assert akool.metrics.in_flight == 2
+    assert akool.stats.in_flight == 2
     await clock.advance(60)
     assert len({result.id for result in [*await here, *await elsewhere]}) == 4
     await akool.close()

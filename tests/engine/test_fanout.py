@@ -199,15 +199,15 @@ async def test_leaving_early_drops_what_is_queued_and_watches_what_was_sent(
             await until(lambda: simulator.world.creates.total() == 5)
             await clock.advance(60)
             await first
-            await until(lambda: akool.metrics.in_flight == 5)
+            await until(lambda: akool.stats.in_flight == 5)
             await until(lambda: simulator.world.creates.total() >= 6)
-        sent = akool.metrics.in_flight
-        assert akool.metrics.queued == 0
+        sent = akool.stats.in_flight
+        assert akool.stats.queued == 0
         assert sent > 0
         await until(lambda: simulator.world.in_flight == sent)
         created = simulator.world.creates.total()
         await clock.advance(60)
-        await until(lambda: akool.metrics.in_flight == 0)
+        await until(lambda: akool.stats.in_flight == 0)
         assert simulator.world.creates.total() == created
 
 
@@ -217,8 +217,8 @@ async def test_breaking_out_of_the_loop_leaves_early_too(
     async with connect(quick_simulator, max_concurrency=3) as akool:
         async for _ in akool.map(Stream(1000)):
             break
-        await until(lambda: akool.metrics.queued == 0)
-        await until(lambda: akool.metrics.in_flight == 0)
+        await until(lambda: akool.stats.queued == 0)
+        await until(lambda: akool.stats.in_flight == 0)
         assert quick_simulator.world.creates.total() < 20
 
 
@@ -231,7 +231,7 @@ async def test_jobs_left_behind_are_counted_when_the_client_is_closed(
             await until(lambda: simulator.world.creates.total() == 3)
             waiting.cancel()
             await asyncio.wait([waiting])
-        assert (akool.metrics.in_flight, akool.metrics.queued) == (3, 0)
+        assert (akool.stats.in_flight, akool.stats.queued) == (3, 0)
     assert "3 jobs that nobody awaited" in caplog.text
 
 
@@ -251,10 +251,10 @@ async def test_an_exception_of_the_stream_comes_out_and_leaves_nothing_behind(
         with pytest.raises(ZeroDivisionError):
             async for _ in akool.map(breaking_later() if later else breaking()):
                 pass
-        assert akool.metrics.queued == 0
+        assert akool.stats.queued == 0
         await until(lambda: simulator.world.in_flight == 2)
         await clock.advance(60)
-        await until(lambda: akool.metrics.in_flight == 0)
+        await until(lambda: akool.stats.in_flight == 0)
         assert simulator.world.creates.total() == 2
 
 
@@ -276,7 +276,7 @@ async def test_pairs_of_key_and_request_need_a_journal(
         with pytest.raises(ValueError, match="journal"):
             async for _ in akool.map([("key", reage())]):
                 pass
-        assert akool.metrics.queued == akool.metrics.in_flight == 0
+        assert akool.stats.queued == akool.stats.in_flight == 0
 
 
 async def test_cancelling_who_waits_drops_what_is_queued(
@@ -293,9 +293,9 @@ async def test_cancelling_who_waits_drops_what_is_queued(
         consumer.cancel()
         await asyncio.wait([consumer])
         assert consumer.cancelled()
-        await until(lambda: akool.metrics.queued == 0)
+        await until(lambda: akool.stats.queued == 0)
         await clock.advance(60)
-        await until(lambda: akool.metrics.in_flight == 0)
+        await until(lambda: akool.stats.in_flight == 0)
         assert simulator.world.creates.total() == 2
 
 

@@ -67,9 +67,9 @@ async def test_a_job_that_nobody_holds_runs_to_its_end(
     async with connect(simulator) as akool:
         akool.submit(reage())
         gc.collect()
-        await until(lambda: akool.metrics.requests.get("faceswap.results"))
+        await until(lambda: akool.stats.requests.get("faceswap.results"))
         await clock.advance(60)
-        await until(lambda: akool.metrics.in_flight == 0)
+        await until(lambda: akool.stats.in_flight == 0)
 
 
 async def test_many_awaiters_share_one_create_one_watch_and_one_result(

@@ -77,7 +77,7 @@ async def test_a_token_of_a_job_of_this_client_leads_to_the_same_watch(
     async with connect(simulator) as akool:
         job = await akool.submit(reage()).created()
         twins = [akool.job(job.token) for _ in range(50)]
-        assert akool.metrics.in_flight == 1
+        assert akool.stats.in_flight == 1
         before = simulator.requests["faceswap.results"]
         await until(lambda: simulator.requests["faceswap.results"] >= before + 2)
         await clock.advance(60)
@@ -294,5 +294,5 @@ async def test_refusing_a_token_sends_no_request(simulator: Simulator, connect: 
                 akool.job(wrong)
         with pytest.raises(InvalidToken):
             akool.job(TOKEN, VideoReage)
-        assert akool.metrics.in_flight == 0
+        assert akool.stats.in_flight == 0
         assert simulator.requests.total() == 0

@@ -233,5 +233,5 @@ async def test_places_come_back_whenever_a_waiter_gives_up(
             await asyncio.wait([waiter])
         results = await asyncio.gather(*[akool.submit(REQUEST) for _ in range(10)])
         assert len({result.id for result in results}) == 10
-        await until(lambda: not akool.metrics.in_flight)
-        assert akool.metrics.peak_in_flight <= 3
+        await until(lambda: not akool.stats.in_flight)
+        assert akool.stats.peak_in_flight <= 3

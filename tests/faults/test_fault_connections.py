@@ -58,7 +58,7 @@ async def test_a_create_finds_the_server_that_comes_back(
         job = akool.submit(documented.request)
         server = await later(lambda: scripted(documented.answer, port=port_of(refused_url)), 0.03)
         assert (await job).id == documented.id
-        assert akool.metrics.requests[documented.operation.name] > 1
+        assert akool.stats.requests[documented.operation.name] > 1
     assert server.count("POST") == 1
 
 
@@ -100,7 +100,7 @@ async def test_a_create_outlasts_a_name_that_is_not_known_for_a_while(
     server = await scripted(speech.answer)
     async with connect(server.url.replace("127.0.0.1", "localhost")) as akool:
         assert (await akool.submit(speech.request)).id == speech.id
-        assert akool.metrics.requests["audio.tts"] == 4
+        assert akool.stats.requests["audio.tts"] == 4
     assert server.count("POST") == 1
 
 
@@ -127,7 +127,7 @@ async def test_a_create_outlasts_connections_that_take_too_long(
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
         async with connect(url, retry=PATIENT, timeout=hasty) as akool:
             job = akool.submit(speech.request)
-            await until(lambda: akool.metrics.requests.get("audio.tts", 0) >= 3)
+            await until(lambda: akool.stats.requests.get("audio.tts", 0) >= 3)
             full.setblocking(False)
             full.listen(100)
             crowd = await asyncio.start_server(server._accept, sock=full)

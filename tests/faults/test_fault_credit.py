@@ -57,7 +57,7 @@ async def test_without_credit_all_that_waits_ends_unsent(
             True
         ] * 197
         assert len({id(each) for each in outcomes}) == 200  # an error of each one's own
-        assert akool.metrics.in_flight == akool.metrics.queued == 0
+        assert akool.stats.in_flight == akool.stats.queued == 0
     assert server.count("POST") == 4
 
 
@@ -97,7 +97,7 @@ async def test_a_paused_client_sends_nothing_until_it_is_resumed(
         await elapse(clock, lambda: account.asked >= 3)
         assert server.count("POST") == 2
         assert not any(job.done() for job in jobs)
-        assert (akool.metrics.queued, akool.metrics.in_flight) == (50, 0)
+        assert (akool.stats.queued, akool.stats.in_flight) == (50, 0)
         account.credit = 1000
         akool.resume()
         await asyncio.gather(*jobs)

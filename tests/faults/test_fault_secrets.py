@@ -314,7 +314,7 @@ async def test_no_object_shows_a_credential(
         assert CANARY not in job.token
         for each in (result, job.receipt, job.request):
             assert CANARY.encode() not in pickle.dumps(each)
-        assert CANARY not in repr(akool.metrics)
+        assert CANARY not in repr(akool.stats)
     for each in (akool, akool._credentials):
         with pytest.raises(TypeError):
             pickle.dumps(each)

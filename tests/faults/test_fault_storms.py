@@ -319,9 +319,9 @@ async def test_creates_that_are_refused_slow_down_creates_alone_and_recover(
             jobs = [akool.submit(speech(n)) for n in range(100)]
             await elapse(clock, lambda: all(job.done() for job in jobs), step=0.1)
             assert all(job.exception() is None for job in jobs)
-            slow = akool.metrics
+            slow = akool.stats
             await clock.advance(300)
-            assert akool.metrics.creates_per_second == math.inf
+            assert akool.stats.creates_per_second == math.inf
     assert len(times) == 100
     assert 43 <= len(refused) <= 80  # 48 at once are the first to learn of it
     assert clock.time() - 300 < 45  # 20 seconds is the least
@@ -350,8 +350,8 @@ async def test_reads_that_are_refused_slow_down_reads_alone(
         async with connect(simulator.url, clock=clock, api_key=simulator.api_key) as akool:
             jobs = [akool.submit(speech(n)) for n in range(20)]
             await elapse(clock, lambda: left == 0)
-            assert akool.metrics.reads_per_second < math.inf
-            assert akool.metrics.creates_per_second == math.inf
+            assert akool.stats.reads_per_second < math.inf
+            assert akool.stats.creates_per_second == math.inf
             await elapse(clock, lambda: all(job.done() for job in jobs))
             assert all(job.exception() is None for job in jobs)
     assert len(caplog.records) == 1

@@ -14,6 +14,8 @@ from akool_async import Retry, Status
 from akool_async.clock import ManualClock
 from akool_async.endpoints import Audio
 from akool_async.media import OneDownload, Policy
+from akool_async.result import Link
+from akool_async.token import reference_to, write
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -120,7 +122,6 @@ class Bench:
         *,
         id: str = ID,
         accepted_at: datetime | None = None,
-        token: str | None = None,
         retry: Retry = retry,
         clock: Clock | None = None,
         **policy: Any,
@@ -128,7 +129,14 @@ class Bench:
         """Return a completed result that may be fetched from this machine."""
         downloader = OneDownload(Policy(**({"allow_private": True} | policy)), retry, clock)
         result = Audio(id=id, status=Status.COMPLETED, media=url)
-        return result.linked(downloader, accepted_at, operation="audio.tts", token=token)
+        seconds = None if accepted_at is None else accepted_at.timestamp()
+        link = Link(downloader, operation="audio.tts", accepted_at=seconds)
+        return result.linked(link)
+
+    @staticmethod
+    def token() -> str:
+        """Return the token of a job that was accepted when a manual clock begins."""
+        return write(reference_to("audio.tts", ID, None, ManualClock().now().timestamp()))
 
     async def save(self, url: str, **settings: Any) -> bytes:
         """Save a result as the file `a`, and return what is in it."""

@@ -222,7 +222,7 @@ async def test_media_that_is_gone_after_its_time_has_expired(
     status: int, clock: ManualClock, bench: Bench
 ) -> None:
     server = await bench.serve(lambda visit: visit.answer(b"", status))
-    result = bench.result(f"{server.url}/a", clock=clock, accepted_at=clock.now(), token="akj1.x")
+    result = bench.result(f"{server.url}/a", clock=clock, accepted_at=clock.now())
     await clock.advance(timedelta(days=7).total_seconds())
     with pytest.raises(ResultExpired, match=f"2026-01-08 00:00 UTC.*HTTP {status}") as caught:
         await result.save(bench.folder / "a")
@@ -230,7 +230,7 @@ async def test_media_that_is_gone_after_its_time_has_expired(
     assert bench.left() == []
     error = pickle.loads(pickle.dumps(caught.value))
     assert isinstance(error, JobError)
-    assert (error.name, error.token, error.snapshot) == ("audio.tts", "akj1.x", result)
+    assert (error.name, error.token, error.snapshot) == ("audio.tts", bench.token(), result)
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
@@ -238,13 +238,13 @@ async def test_media_that_is_gone_before_its_time_is_a_failed_download(
     status: int, clock: ManualClock, elapse: Elapse, bench: Bench
 ) -> None:
     server = await bench.serve(lambda visit: visit.answer(b"", status))
-    result = bench.result(f"{server.url}/a", clock=clock, accepted_at=clock.now(), token="akj1.x")
+    result = bench.result(f"{server.url}/a", clock=clock, accepted_at=clock.now())
     await clock.advance(timedelta(days=6.9).total_seconds())
     saving = asyncio.create_task(result.save(bench.folder / "a"))
     await elapse(clock, saving.done)
     with pytest.raises(DownloadError, match=f"HTTP {status}") as caught:
         await saving
-    assert caught.value.token == "akj1.x"
+    assert caught.value.token == bench.token()
 
 
 async def test_media_that_is_still_there_after_its_time_is_fetched(

@@ -264,7 +264,7 @@ async def test_a_token_rejected_twice_is_an_error_after_one_renewal(serve: Serve
         with pytest.raises(AuthenticationError) as caught:
             await akool.account.credit()
         assert caught.value.code == 1101
-        assert akool.metrics.requests == {"account.token": 2, "account.credit": 2}
+        assert akool.stats.requests == {"account.token": 2, "account.credit": 2}
 
 
 @pytest.mark.parametrize("credential", [{"api_key": "wrong"}, {"token": "wrong"}])

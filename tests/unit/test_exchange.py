@@ -179,7 +179,7 @@ async def test_a_query_outlasts_trouble_that_passes(
     async with Akool("k", base_url=server.url, clock=clock) as akool:
         assert (await passing(clock, akool.account.credit())).credit == 5
         # aiohttp itself may resend a query once, on a connection that was reset.
-        assert akool.metrics.requests["account.credit"] <= len(server.visits) == 3
+        assert akool.stats.requests["account.credit"] <= len(server.visits) == 3
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ async def test_a_server_that_is_not_there_is_tried_as_often_as_allowed(
     async with Akool("k", base_url=refused_url, clock=clock, retry=Retry(attempts=3)) as akool:
         with pytest.raises(ConnectFailed) as caught:
             await passing(clock, akool.account.credit())
-        assert akool.metrics.requests == {"account.credit": 3}
+        assert akool.stats.requests == {"account.credit": 3}
     assert (caught.value.attempts, caught.value.endpoint) == (3, "account.credit")
 
 
@@ -279,7 +279,7 @@ async def test_a_create_that_was_never_sent_is_tried_again(
     async with Akool("k", base_url=refused_url, clock=clock) as akool:
         with pytest.raises(ConnectFailed):
             await passing(clock, akool.audio.tts(input_text="Hello", voice_id="v").wait())
-        assert akool.metrics.requests == {"audio.tts": 4}
+        assert akool.stats.requests == {"audio.tts": 4}
 
 
 async def test_a_command_that_may_be_repeated_is(serve: Serve, clock: ManualClock) -> None:

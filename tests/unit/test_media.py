@@ -26,7 +26,7 @@ from akool_async.media import (
     extension_of,
     safe_name,
 )
-from akool_async.result import from_milliseconds
+from akool_async.result import Link, from_milliseconds
 
 if TYPE_CHECKING:
     from akool_async.simulator import Simulator
@@ -42,7 +42,12 @@ SOON = Retry(initial=0.001, throttled=0.001, maximum=0.002)
 
 def finished(url: str, id: str = ID) -> Audio:
     result = Audio(id=id, status=Status.COMPLETED, media=url)
-    return result.linked(OneDownload(ANYWHERE, SOON), None)
+    return result.linked(Link(OneDownload(ANYWHERE, SOON)))
+
+
+def accepted(at: datetime) -> Link:
+    """Return the link of a job's result."""
+    return Link(OneDownload(), operation="reage.image", accepted_at=at.timestamp())
 
 
 def files(folder: Path) -> list[str]:
@@ -343,7 +348,7 @@ async def test_a_result_can_be_saved_after_its_client_was_closed(
 ) -> None:
     server = await serve(lambda visit: visit.answer(CONTENT))
     downloader = SessionDownloader(policy=ANYWHERE)
-    result = finished(f"{server.url}/a").linked(downloader, None)
+    result = finished(f"{server.url}/a").linked(Link(downloader))
     await result.save(tmp_path / "before")
     await downloader.close()
     await result.save(tmp_path / "after")
@@ -379,13 +384,13 @@ def test_the_address_is_empty_until_the_job_is_completed() -> None:
 
 
 def test_media_expires_seven_days_after_akool_s_creation_time() -> None:
-    result = Faceswap(id=ID, created_at=CREATED).linked(OneDownload(), CREATED + timedelta(hours=1))
+    result = Faceswap(id=ID, created_at=CREATED).linked(accepted(CREATED + timedelta(hours=1)))
     assert result.expires_at == CREATED + timedelta(days=7)
 
 
 def test_without_akool_s_time_the_receipt_s_counts() -> None:
     assert Faceswap(id=ID).expires_at is None
-    assert Faceswap(id=ID).linked(OneDownload(), CREATED).expires_at == CREATED + timedelta(days=7)
+    assert Faceswap(id=ID).linked(accepted(CREATED)).expires_at == CREATED + timedelta(days=7)
 
 
 def test_media_of_another_lifetime_expires_after_that() -> None:
@@ -397,7 +402,7 @@ def test_media_of_another_lifetime_expires_after_that() -> None:
 
 def test_the_link_to_the_client_is_no_part_of_the_value() -> None:
     plain = finished("https://example.com/a")
-    linked = plain.linked(SessionDownloader(), CREATED)
+    linked = finished("https://example.com/a").linked(Link(SessionDownloader()))
     assert linked == plain
     assert repr(linked) == repr(plain)
     assert hash(linked) == hash(plain)
@@ -420,4 +425,4 @@ def test_any_number_of_milliseconds_is_a_time_or_nothing(value: int) -> None:
 def test_a_creation_near_the_end_of_all_dates_is_taken_for_none(value: int) -> None:
     result = Audio(id=ID, status=Status.COMPLETED, create_time=value)
     assert result.expires_at is None
-    assert result.linked(OneDownload(), CREATED).expires_at == CREATED + result.lifetime
+    assert result.linked(accepted(CREATED)).expires_at == CREATED + result.lifetime

@@ -1,0 +1,93 @@
+"""What happens to jobs, told as it happens: to hooks of the user's, and to the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from akool_async.clock import Clock
+from akool_async.endpoint import Status
+from akool_async.engine import Flight
+from akool_async.value import Value
+
+if TYPE_CHECKING:
+    from akool_async.job import Job
+
+logger = logging.getLogger("akool_async")
+
+
+class Event(Value):
+    """One step of a job's life."""
+
+    name: str
+    """Which step, such as `job.created`: one of the names in `akool_async.engine.Step`."""
+    operation: str
+    """The operation's dotted name."""
+    at: datetime
+    """When, in UTC."""
+    job: Job[Any]
+    """The job, with all that is known of it now."""
+    status: Status | None = None
+    """The new status, with `job.status`."""
+    error: Exception | None = None
+    """What ended the job instead of a result."""
+    path: str | None = None
+    """Where the result was saved, with `job.saved`."""
+
+
+Hook: TypeAlias = Callable[[Event], object]
+"""Told of each event, at once and in the event loop: it must not wait."""
+
+
+class Observer:
+    """Tells hooks and the log of each step of each job.
+
+    Args:
+        clock: Where time comes from.
+        job_of: Makes the handle of a job.
+        hooks: Who is told.
+    """
+
+    def __init__(
+        self, clock: Clock, job_of: Callable[[Flight[Any]], Job[Any]], hooks: tuple[Hook, ...]
+    ) -> None:
+        self._clock = clock
+        self._job_of = job_of
+        self._hooks = hooks
+
+    def __call__(self, step: str, flight: Flight[Any], about: object = None) -> None:
+        """Tell of one step."""
+        if logger.isEnabledFor(logging.DEBUG):
+            _log(step, flight, about)
+        if self._hooks:
+            self._tell(step, flight, about)
+
+    def _tell(self, step: str, flight: Flight[Any], about: object) -> None:
+        event = Event(
+            name=step,
+            operation=flight.name,
+            at=self._clock.now(),
+            job=self._job_of(flight),
+            status=about if isinstance(about, Status) else None,
+            error=about if isinstance(about, Exception) else None,
+            path=about if isinstance(about, str) else None,
+        )
+        for hook in self._hooks:
+            try:
+                hook(event)
+            except Exception:
+                logger.exception("a hook failed at %s of %s", step, flight.name)
+
+
+def _log(step: str, flight: Flight[Any], about: object) -> None:
+    """Log a step: its name, and what can be filtered by as fields of the record."""
+    more = f": {type(about).__name__}" if isinstance(about, Exception) else ""
+    fields = {
+        "event": step,
+        "operation": flight.name,
+        "job_id": flight.id,
+        "status": int(flight.status),
+    }
+    logger.debug("%s %s %s%s", step, flight.name, flight.id or "-", more, extra=fields)

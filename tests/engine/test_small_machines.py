@@ -1,0 +1,463 @@
+"""The small machines of the engine: what is due when, who goes next, and how many fit."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from akool_async import Backoff
+from akool_async.clock import ManualClock, Timer
+from akool_async.endpoints.faceswap import FACESWAPS, Faceswap
+from akool_async.engine.cap import Cap
+from akool_async.engine.flight import Flight, Kind, Phase
+from akool_async.engine.lane import Lane
+from akool_async.engine.line import Line, Quotas
+from akool_async.engine.wheel import Deadlines, Wheel
+
+
+def kind(name: str = "reage.image", timeout: float | None = None) -> Kind[Faceswap]:
+    return Kind(name, FACESWAPS, schedule=Backoff(), timeout=timeout, epoch=0.0)
+
+
+def watched(
+    id: object, of: Kind[Faceswap] | None = None, accepted_at: float = 0.0
+) -> Flight[Faceswap]:
+    """Return a job that was accepted."""
+    flight = Flight(of or kind(), None)
+    flight.accept(Faceswap(id=str(id)), accepted_at)
+    return flight
+
+
+def ids(flights: list[Flight[Faceswap]]) -> list[str | None]:
+    return [flight.id for flight in flights]
+
+
+class CountingClock(ManualClock):
+    """A manual clock that counts the timers that were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timers = 0
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        self.timers += 1
+        return super().call_at(when, callback)
+
+
+class Diary:
+    """A wheel, and what came due when."""
+
+    def __init__(self) -> None:
+        self.clock = CountingClock()
+        self.wheel: Wheel[Faceswap] = Wheel(self.clock, self.go)
+        self.came: list[tuple[float, str | None]] = []
+
+    def add(self, delay: float, id: object) -> Flight[Faceswap]:
+        flight = watched(id)
+        self.wheel.add(self.clock.time(), delay, flight)
+        return flight
+
+    def go(self) -> None:
+        while self.wheel.due():
+            self.came += [(self.clock.time(), each) for each in ids(self.wheel.soonest(1))]
+        self.wheel.arm()
+
+
+async def test_jobs_come_when_they_are_due_in_order_and_ties_as_they_were_added() -> None:
+    diary = Diary()
+    for delay, name in ((3.0, "c"), (1.0, "a"), (2.0, "b"), (1.0, "a too")):
+        diary.add(delay, name)
+    await diary.clock.advance(10)
+    assert diary.came == [(1.0, "a"), (1.0, "a too"), (2.0, "b"), (3.0, "c")]
+
+
+async def test_a_job_that_is_due_before_the_first_one_is_not_late() -> None:
+    diary = Diary()
+    diary.add(9.0, "late")
+    await diary.clock.advance(1)
+    diary.add(1.0, "early")
+    await diary.clock.advance(10)
+    assert diary.came == [(2.0, "early"), (9.0, "late")]
+
+
+async def test_jobs_that_are_due_at_about_the_same_time_share_a_slot() -> None:
+    diary = Diary()
+    for name in range(100):
+        diary.add(1.001 + name * 0.0004, name)
+    await diary.clock.advance(2)
+    assert {when for when, _ in diary.came} == {1.05}
+    assert diary.clock.timers == 1
+
+
+@pytest.mark.parametrize(
+    ("delay", "latest"), [(5.0, 0.05), (0.21, 0.05), (0.1, 0.0125), (0.01, 0.001)]
+)
+async def test_no_look_is_early_or_later_than_its_slot_is_wide(delay: float, latest: float) -> None:
+    diary = Diary()
+    for name in range(50):
+        await diary.clock.advance(0.0037)
+        diary.add(delay, name)
+        wanted = diary.clock.time() + delay
+        diary.came.clear()
+        await diary.clock.advance(delay + 0.06)
+        assert [wanted <= when + 1e-6 <= wanted + latest + 1e-5 for when, _ in diary.came] == [True]
+
+
+async def test_many_jobs_need_one_timer() -> None:
+    diary = Diary()
+    for number in range(1000):
+        diary.add(5.0 + number, number)
+    assert diary.clock.timers == 1
+
+
+async def test_a_job_that_ended_does_not_come() -> None:
+    diary = Diary()
+    flights = [diary.add(1.0, number) for number in range(4)]
+    for flight in (flights[0], flights[2]):
+        flight.succeed(Faceswap(id=flight.id or ""))
+    await diary.clock.advance(2)
+    assert [each for _, each in diary.came] == ["1", "3"]
+
+
+async def test_the_soonest_are_taken_out_whether_due_or_not() -> None:
+    diary = Diary()
+    for number in range(5):
+        diary.add(10.0 + number, number)
+    assert ids(diary.wheel.soonest(3)) == ["0", "1", "2"]
+    assert ids(diary.wheel.soonest(3)) == ["3", "4"]
+    assert diary.wheel.soonest(3) == []
+    assert len(diary.wheel) == 0
+
+
+async def test_a_disarmed_wheel_is_silent_until_it_is_armed() -> None:
+    diary = Diary()
+    diary.add(1.0, "a")
+    diary.wheel.disarm()
+    await diary.clock.advance(5)
+    assert diary.came == []
+    diary.wheel.arm()
+    await diary.clock.advance(0)
+    assert diary.came == [(5.0, "a")]
+
+
+class Overdue:
+    """Deadlines, and who ran out of time when."""
+
+    def __init__(self) -> None:
+        self.clock = CountingClock()
+        self.flights: dict[str, Flight[Faceswap]] = {}
+        self.deadlines: Deadlines[Faceswap] = Deadlines(self.clock, self.flights, self.end)
+        self.came: list[tuple[float, str | None]] = []
+
+    def add(self, id: object, timeout: float | None) -> Flight[Faceswap]:
+        flight = watched(id, kind(timeout=timeout), self.clock.time())
+        self.flights[str(id)] = flight
+        self.deadlines.add(flight)
+        return flight
+
+    def end(self, flight: Flight[Faceswap]) -> None:
+        self.came.append((self.clock.time(), flight.id))
+        self.forget(flight)
+
+    def forget(self, flight: Flight[Faceswap]) -> None:
+        del self.flights[flight.id or ""]
+        self.deadlines.note_ended()
+
+
+async def test_each_job_runs_out_of_its_own_time() -> None:
+    overdue = Overdue()
+    overdue.add("long", 100.0)
+    overdue.add("never", None)
+    await overdue.clock.advance(3)
+    overdue.add("short", 2.0)
+    overdue.add("as long", 100.0)
+    await overdue.clock.advance(1000)
+    assert overdue.came == [(5.0, "short"), (100.0, "long"), (103.0, "as long")]
+    assert list(overdue.flights) == ["never"]
+
+
+async def test_who_ended_does_not_run_out_of_time_and_is_not_remembered() -> None:
+    overdue = Overdue()
+    flights = [overdue.add(number, 10.0) for number in range(1000)]
+    for flight in flights[:990]:
+        overdue.forget(flight)
+    assert sum(map(len, overdue.deadlines._queues.values())) < 200
+    await overdue.clock.advance(20)
+    assert [each for _, each in overdue.came] == [str(number) for number in range(990, 1000)]
+
+
+async def test_a_thousand_deadlines_need_few_timers() -> None:
+    overdue = Overdue()
+    for number in range(1000):
+        overdue.add(number, 10.0)
+    await overdue.clock.advance(20)
+    assert len(overdue.came) == 1000
+    assert overdue.clock.timers <= 2
+
+
+class Queue:
+    """A line, and a shorthand for who is in it."""
+
+    def __init__(self, **limits: int) -> None:
+        patterns = {name.replace("_", "."): limit for name, limit in limits.items()}
+        self.quotas = Quotas({**patterns})
+        self.line = Line(self.quotas)
+        self.kinds: dict[str, Kind[Faceswap]] = {}
+
+    def add(self, name: str, number: int, priority: int = 0) -> Flight[Faceswap]:
+        of = self.kinds.setdefault(name, kind(name))
+        flight = Flight(of, None)
+        flight.id = f"{name}{number}"
+        self.line.add(flight, priority)
+        return flight
+
+    def taken(self) -> list[str | None]:
+        taken: list[str | None] = []
+        while (flight := self.line.take()) is not None:
+            flight.phase = Phase.CREATING
+            taken.append(flight.id)
+        return taken
+
+
+async def test_one_operation_s_jobs_go_as_they_came() -> None:
+    queue = Queue()
+    for number in range(5):
+        queue.add("a", number)
+    assert queue.taken() == ["a0", "a1", "a2", "a3", "a4"]
+    assert not queue.line
+
+
+async def test_operations_take_turns_however_many_of_one_wait() -> None:
+    queue = Queue()
+    for number in range(5):
+        queue.add("a", number)
+    for number in range(2):
+        queue.add("b", number)
+    assert queue.taken() == ["a0", "b0", "a1", "b1", "a2", "a3", "a4"]
+
+
+async def test_a_higher_priority_goes_before_all_others() -> None:
+    queue = Queue()
+    queue.add("a", 0)
+    queue.add("b", 1, priority=-1)
+    queue.add("a", 2, priority=7)
+    queue.add("b", 3, priority=7)
+    assert queue.taken() == ["a2", "b3", "a0", "b1"]
+
+
+async def test_who_ended_while_it_waited_is_passed_over() -> None:
+    queue = Queue()
+    flights = [queue.add("a", number) for number in range(3)]
+    flights[1].phase = Phase.ENDED
+    assert ids(list(queue.line)) == ["a0", "a2"]
+    assert queue.taken() == ["a0", "a2"]
+
+
+async def test_an_operation_without_room_lets_others_pass() -> None:
+    queue = Queue(a=1)
+    for number in range(3):
+        queue.add("a", number)
+        queue.add("b", number)
+    first = queue.line.take()
+    assert first is not None
+    queue.quotas.taken("a")
+    assert queue.taken() == ["b0", "b1", "b2"]
+    queue.quotas.taken("a", -1)
+    again = queue.line.take()
+    assert again is not None
+    assert again.id == "a1"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_open"),
+    [("video.lip_sync", False), ("video.translate", False), ("audio.tts", True)],
+)
+def test_a_pattern_limits_all_operations_that_it_fits_together(name: str, is_open: bool) -> None:  # noqa: FBT001
+    quotas = Quotas({"video.*": 2})
+    quotas.taken("video.lip_sync")
+    assert quotas.open_to(name)
+    quotas.taken("video.talking_photo")
+    assert quotas.open_to(name) is is_open
+
+
+def test_a_cap_grows_while_full_lookups_are_answered() -> None:
+    cap = Cap(300)
+    assert cap.size == 100
+    cap.accepted(60)
+    assert cap.size == 100
+    for _ in range(3):
+        cap.accepted(cap.size)
+    assert cap.size == 300
+
+
+@pytest.mark.parametrize("limit", [1, 2, 9, 10, 25, 64, 99, 100, 101, 250, 299])
+def test_a_cap_finds_the_largest_number_that_fits_and_stays_there(limit: int) -> None:
+    cap = Cap(300)
+    refused = 0
+    for _ in range(40):
+        if cap.size <= limit:
+            cap.accepted(cap.size)
+        else:
+            refused += 1
+            cap.refused(cap.size)
+    assert cap.size == limit
+    assert refused <= 16
+
+
+def test_a_cap_that_was_blamed_for_a_sick_id_is_as_it_was() -> None:
+    cap = Cap(300)
+    for number in (100, 50, 25, 13):
+        cap.refused(number)
+    assert cap.size < 13
+    cap.absolve()
+    assert cap.size == 100
+
+
+def test_a_cap_of_one_is_one() -> None:
+    cap = Cap(1)
+    cap.accepted(1)
+    cap.refused(1)
+    cap.absolve()
+    assert cap.size == 1
+
+
+def test_what_a_cap_has_learned_can_be_kept() -> None:
+    assert not Cap(300).learned
+    cap, other = Cap(300), Cap(300)
+    cap.refused(100)
+    cap.accepted(50)
+    assert cap.learned
+    other.load(cap.dump())
+    assert other.size == cap.size
+    other.accepted(other.size)
+    assert other.size < 100
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"1 2", b"a b c", b"-1 5 3", b"3 2 1", b"1 500 400", b"\xff"]
+)
+def test_junk_teaches_a_cap_nothing(junk: bytes) -> None:
+    cap = Cap(300)
+    cap.load(junk)
+    assert cap.size == 100
+
+
+class User:
+    """Who uses a lane, with so much work to do."""
+
+    def __init__(self, lane: Lane, name: str, work: int) -> None:
+        self.lane = lane
+        self.name = name
+        self.work = work
+        self.under_way = 0
+        self.entered: list[User] = []
+        lane.join(name)
+
+    def go(self) -> None:
+        while self.work and self.lane.enter(self.name, self.go):
+            self.work -= 1
+            self.under_way += 1
+            self.entered.append(self)
+
+    def finish_one(self) -> None:
+        self.under_way -= 1
+        self.lane.leave(self.name)
+        self.go()
+
+
+def test_a_lane_holds_as_many_as_it_is_wide() -> None:
+    user = User(Lane(3), "a", work=10)
+    user.go()
+    assert (user.under_way, user.work) == (3, 7)
+    user.finish_one()
+    assert (user.under_way, user.work) == (3, 6)
+
+
+def test_whoever_waits_is_called_when_there_is_a_place() -> None:
+    lane = Lane(1)
+    first, second = User(lane, "first", work=1), User(lane, "second", work=1)
+    first.go()
+    second.go()
+    assert (first.under_way, second.under_way) == (1, 0)
+    first.finish_one()
+    assert (first.under_way, second.under_way) == (0, 1)
+
+
+def test_one_place_is_kept_for_each_user_with_nothing_under_way() -> None:
+    lane = Lane(4)
+    hanging, other, third = (User(lane, name, work=9) for name in ("hanging", "other", "third"))
+    hanging.go()
+    assert hanging.under_way == 2
+    other.go()
+    third.go()
+    assert (other.under_way, third.under_way) == (1, 1)
+
+
+def test_a_user_that_hangs_leaves_the_others_their_way() -> None:
+    lane = Lane(4)
+    hanging, other = User(lane, "hanging", work=100), User(lane, "other", work=100)
+    hanging.go()
+    other.go()
+    while other.work or other.under_way:
+        other.finish_one()
+    assert hanging.under_way == 3
+
+
+def test_a_user_that_hangs_leaves_a_way_for_those_who_come_later() -> None:
+    lane = Lane(16)
+    hanging = User(lane, "hanging", work=100)
+    hanging.go()
+    late, later = (User(lane, name, work=5) for name in ("late", "later"))
+    for user in (late, later):
+        user.go()
+    while late.work + late.under_way + later.work + later.under_way:
+        for user in (late, later):
+            if user.under_way:
+                user.finish_one()
+    assert hanging.under_way == 14
+
+
+def test_places_go_round() -> None:
+    lane = Lane(2)
+    users = [User(lane, name, work=20) for name in "abcd"]
+    entered: list[User] = []
+    for user in users:
+        user.entered = entered
+        user.go()
+    for n in range(40):
+        entered[n].finish_one()
+    served = Counter(user.name for user in entered[:40]).values()
+    assert len(served) == 4
+    assert max(served) - min(served) <= 2
+
+
+def test_a_place_that_who_was_called_needs_no_longer_goes_to_the_next() -> None:
+    lane = Lane(1)
+    first, idle, last = (User(lane, name, work=1) for name in ("first", "idle", "last"))
+    for user in (first, idle, last):
+        user.go()
+    idle.work = 0  # its jobs have ended in the meantime, by a timeout or a webhook
+    first.finish_one()
+    assert last.under_way == 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_lane_is_overfull_and_nobody_waits_for_ever(seed: int) -> None:
+    chance = random.Random(seed)
+    width = chance.randint(1, 5)
+    lane = Lane(width)
+    users = [User(lane, str(n), chance.randint(0, 30)) for n in range(chance.randint(1, 6))]
+    for user in users:
+        user.go()
+    for _ in range(1000):
+        assert sum(user.under_way for user in users) <= width
+        busy = [user for user in users if user.under_way]
+        if not busy:
+            break
+        chance.choice(busy).finish_one()
+        idle = chance.choice(users)
+        idle.work = max(0, idle.work - chance.randint(0, 1))
+    assert all(user.work == user.under_way == 0 for user in users)
