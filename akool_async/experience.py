@@ -5,12 +5,16 @@ With a journal it is kept there, too, and so from one process to the next.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 
 from akool_async.endpoint import Family
 from akool_async.engine import Cap
+from akool_async.errors import JournalError
 from akool_async.journal import Journal
 from akool_async.schedule import GUESSES, Learner, Schedule
+
+logger = logging.getLogger("akool_async")
 
 _OFTEN: Final = 256
 """Completions of one operation after which what was learned of it is written down."""
@@ -58,7 +62,14 @@ class Experience:
         return known
 
     def _recalled(self, name: str) -> bytes | None:
-        return None if self.journal is None else self.journal.recall(name)
+        if self.journal is None:
+            return None
+        try:
+            return self.journal.recall(name)
+        except JournalError as error:  # what could be learned again is no reason to lose a job
+            problem = error
+        logger.warning("%r cannot be recalled: %s", name, problem)
+        return None
 
     def noted(self, name: str) -> None:
         """Learn that a job of an operation has ended; writes down what is new now and then."""

@@ -366,6 +366,9 @@ class Engine:
                 self._run_out(flight, copy.copy(delivery.held_for))
             elif task.cancelled():
                 self._interrupted(flight, delivery)
+            elif (defect := task.exception()) is not None:
+                logger.error("%s: creating failed", flight.name, exc_info=defect)
+                self._land(flight, _own(defect))
             self._pump()
 
         task = asyncio.get_running_loop().create_task(self._work(worker))

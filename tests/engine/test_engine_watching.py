@@ -237,8 +237,8 @@ async def test_a_list_too_long_for_the_server_is_halved_once_and_for_all(
     async with connect(simulator) as akool:
         jobs = [akool.job(token) for token in held]
         await until(lambda: all(job.snapshot for job in jobs))
-        assert sum(len(asked) > 25 for asked in looks.asked) == 3  # 80, and twice 40
-        learned = len(looks.asked)
+        assert [len(asked) for asked in looks.asked[:7]] == [80, 40, 40, 20, 20, 20, 20]
+        learned = 7
         await until(lambda: 25 in map(len, looks.asked))
         await clock.advance(60)
         await asyncio.gather(*jobs)
