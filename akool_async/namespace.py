@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+import operator
+from collections.abc import Callable, Coroutine, Sequence
+from types import GenericAlias, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Concatenate,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 
 from akool_async.endpoint import Endpoint, Operation, Query, Recipe, Snapshot, Startable
 from akool_async.job import Job
@@ -52,6 +64,7 @@ class Namespace:
         for verb, method in vars(cls).items():
             endpoint = getattr(method, "endpoint", None)
             if endpoint is not None:
+                method.__name__, method.__qualname__ = verb, f"{cls.__qualname__}.{verb}"
                 _register(f"{title}.{verb}", endpoint)
 
 
@@ -112,12 +125,27 @@ def sends(endpoint: type[Endpoint[Any]]) -> Callable[[M], M]:
 
 
 def _shown(method: M, endpoint: Callable[..., Any]) -> M:
-    """Give a method its endpoint's signature; copied without `self`, none can be shown at all."""
+    """Give a method its endpoint's signature, for people: what is required comes first."""
     signature = inspect.signature(endpoint)
+    fields = [
+        each.replace(annotation=plain(each.annotation)) for each in signature.parameters.values()
+    ]
+    fields.sort(key=lambda each: each.default is not inspect.Parameter.empty)
+    # Copied without `self`, no signature can be shown at all.
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    shown = signature.replace(parameters=[own, *signature.parameters.values()])
+    shown = signature.replace(parameters=[own, *fields])
     setattr(method, "__signature__", shown)  # noqa: B010 - functions declare no attributes
     return method
+
+
+def plain(hint: Any) -> Any:
+    """Return a type without the rules that stand in its annotations."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return plain(args[0])
+    if origin in {Union, UnionType}:
+        return functools.reduce(operator.or_, map(plain, args))
+    return GenericAlias(Sequence, (plain(args[0]),)) if origin is Sequence else hint
 
 
 def _bound(method: M, endpoint: Callable[..., Any]) -> M:

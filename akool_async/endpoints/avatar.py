@@ -96,7 +96,7 @@ class UploadAvatar(Operation[Avatar]):
     type: Annotated[AvatarType | int, OneOf(AvatarType)]
     """What it is for (T11: the page says text and sends a number)."""
     url_from: Literal[1, 2] | None = None
-    """1 for a direct link, 2 for YouTube, TikTok, X or Google Drive."""
+    """1 for a direct link, Akool's or another; 2 for YouTube, TikTok, X or Google Drive."""
 
 
 class ListedAvatar(Value):

@@ -68,6 +68,7 @@ class Image(Result):
     image: str = ""
     """Where the picture is, or will be."""
     external_img: str = ""
+    """Another address of the picture; `url` is the one to use."""
     create_time: int = 0
     """Milliseconds since 1970."""
     image_id: str | None = None
@@ -76,8 +77,11 @@ class Image(Result):
     buttons: tuple[str, ...] = ()
     """What `image.refine` can do with it (T23: Akool's text calls this display_buttons)."""
     used_buttons: tuple[str, ...] = ()
+    """What has been done with it."""
     upscaled_urls: tuple[str, ...] = ()
+    """Pictures made of it in 4K, where Akool names them."""
     error_reasons: tuple[str, ...] = ()
+    """Why it failed."""
     deduction_credit: float | None = None
     """Credits charged; may be a fraction (T14)."""
     prompt: str = ""
@@ -85,9 +89,11 @@ class Image(Result):
     origin_prompt: str = ""
     """The prompt as it was given."""
     source_image: str = ""
+    """The picture that it started from."""
     image_content_model_id: str | None = None
     """Of a refined image: the `id` of the image it was made from."""
     op_button: str = ""
+    """Of a refined image: the button."""
     op_button_message_id: str = field(name="op_buttonMessageId", default="")
     faceswap_quality: int | None = None
     type: int | None = None
@@ -212,13 +218,13 @@ class ReplaceBackground(ImageOperation):
     color_code: Annotated[str, Rule("must be a colour such as #aafbe3", _is_colour)] | None = None
     """Background colour, such as `#aafbe3`."""
     template_url: Url | None = None
-    """Background picture."""
+    """Background picture; with a colour, without one, or neither of them."""
     modify_template_size: Size | None = None
-    """Size of the background picture on the canvas, in pixels."""
+    """Size of the background picture on the canvas, in pixels; only with `template_url`."""
     overlay_template_x: int | None = None
-    """Left edge of the background picture on the canvas, in pixels; may be negative."""
+    """Left edge of the background picture, as `overlay_origin_x`; only with `template_url`."""
     overlay_template_y: int | None = None
-    """Top edge of the background picture on the canvas, in pixels; may be negative."""
+    """Top edge of the background picture, as `overlay_origin_y`; only with `template_url`."""
     remove_bg: bool = field(name="removeBg", default=False)
     """Whether to cut the foreground out of its own background first."""
 

@@ -76,7 +76,11 @@ def _is_language(text: str) -> bool:
 
 
 class AnalyzeContent(Operation[Analysis]):
-    """Judge whether content is fit to be shown."""
+    """Judge whether content is fit to be shown; for enterprise accounts.
+
+    It costs 0.2 credits an image, 1 a minute of video, 0.5 a minute of audio, and 0.1 for 600
+    characters of text, says the page.
+    """
 
     path = "v3/content/analysis/sentiment"
     docs = _PAGE

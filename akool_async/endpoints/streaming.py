@@ -23,6 +23,7 @@ class AgoraCredentials(Value):
     """What joins a session's channel. Its repr hides the token."""
 
     agora_uid: int | None = None
+    """The user's number (T16)."""
     agora_app_id: str = ""
     agora_channel: str = ""
     agora_token: str = ""
@@ -39,7 +40,9 @@ class Session(Result):
     """
 
     credentials: AgoraCredentials = AgoraCredentials()
+    """What joins its channel."""
     stream_type: str = ""
+    """The service that carries it, such as `agora`."""
     type: int | None = None
     uid: int | None = None
 
@@ -108,7 +111,8 @@ class OpenSession(Operation[Session]):
     parse = Reply(Session)
 
     avatar_id: Id
-    """An `avatar_id` from `streaming.avatars`, or of an upload of type STREAMING."""
+    """An `avatar_id` from `streaming.avatars`, such as `dvp_Tristan_cloth2_1080P`, or of an
+    upload of type STREAMING that is COMPLETED."""
     duration: Annotated[int, Meta(ge=1, le=LONGEST)] | None = None
     """Seconds that it lasts, at most 3600."""
     background_url: Url | None = None

@@ -53,14 +53,20 @@ class Video(Result):
     deduction_duration: float | None = None
     """Credits charged in the end."""
     error_code: int | None = None
+    """Why it failed, where Akool says."""
     progress: float | None = None
     """Percent, where Akool says."""
     target_video: str = ""
+    """The video that was given."""
     input_audio: str = ""
+    """The recording that was given."""
     talking_photo: str = ""
+    """The photo that was given."""
     source_language: str = ""
     language: str = ""
+    """The language translated into."""
     lipsync: bool | None = None
+    """Whether the mouths were to move, too."""
     lip_sync_type: bool | None = field(name="lipSyncType", default=None)
     pre_video_id: str = ""
     target_video_md5: str = ""
@@ -114,7 +120,7 @@ class LipSync(VideoOperation):
     docs = _LIP_SYNC_PAGE
 
     video_url: Url
-    """The video, at most 60 s and 300 MB; best at 25 frames per second or fewer."""
+    """The video, at most 60 s, 300 MB and 60 frames per second; best at 25 or fewer."""
     audio_url: Url
     """The recording; best as long as the video."""
 
@@ -126,7 +132,7 @@ class TranslateVideo(VideoOperation):
     docs = _TRANSLATION_PAGE
 
     url: Url
-    """The video, at most 60 s and 300 MB, and with sound."""
+    """The video, at most 60 s, 300 MB and 30 frames per second, and with sound."""
     source_language: Language
     """The `lang_code` of the language spoken in it."""
     language: Language

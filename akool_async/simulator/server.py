@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, cast
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -284,7 +284,17 @@ def _read(endpoint: type[Endpoint[Any]], wire: Mapping[str, Any]) -> Endpoint[An
 
 def _written(endpoint: Endpoint[Any], reply: Any) -> Any:
     codec: Any = endpoint.parse
-    return codec.encode(reply)
+    return _known(codec.encode(reply))
+
+
+def _known(document: Any) -> Any:
+    """Leave out what is `None`: Akool leaves out what it does not know."""
+    if isinstance(document, list | tuple):
+        return [_known(each) for each in cast("Sequence[Any]", document)]
+    if not isinstance(document, dict):
+        return document
+    items = cast("dict[str, Any]", document).items()
+    return {name: _known(value) for name, value in items if value is not None}
 
 
 _LOOKUPS: Mapping[type[Endpoint[Any]], Family[Any]] = {

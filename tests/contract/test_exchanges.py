@@ -12,6 +12,7 @@ import contextlib
 import copy
 import inspect
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -155,8 +156,30 @@ def test_an_exchange_names_its_page_and_has_the_parts_of_its_kind(exchange: Exch
 
 @pytest.mark.parametrize("name", [name for name in ENDPOINTS if name not in TAKEN])
 def test_a_method_shows_the_fields_of_its_endpoint(name: str) -> None:
+    shown = inspect.signature(method_of(Akool("the-key"), name)).parameters.values()
+    fields = inspect.signature(ENDPOINTS[name]).parameters
+    assert {each.name: (each.kind, each.default) for each in shown} == {
+        each.name: (each.kind, each.default) for each in fields.values()
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in ENDPOINTS if name not in TAKEN])
+def test_a_method_s_signature_can_be_read(name: str) -> None:
     shown = inspect.signature(method_of(Akool("the-key"), name))
-    assert list(shown.parameters) == list(inspect.signature(ENDPOINTS[name]).parameters)
+    required = [each.default is each.empty for each in shown.parameters.values()]
+    assert required == sorted(required, reverse=True)
+    assert not re.search("Annotated|Rule", str(shown))
+
+
+def test_a_method_is_called_what_it_is_bound_to() -> None:
+    method = Akool("the-key").audio.tts
+    assert (method.__name__, method.__qualname__) == ("tts", "AudioNamespace.tts")
+
+
+def test_a_signature_tells_types_and_defaults() -> None:
+    assert str(inspect.signature(Akool("the-key").audio.tts)) == (
+        "(*, input_text: str, voice_id: str, rate: str = '100%', webhook_url: str | None = None)"
+    )
 
 
 # What is sent

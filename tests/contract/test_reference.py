@@ -5,19 +5,22 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
+import re
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from msgspec import Meta, field
 
-from akool_async import Akool, InvalidInput, Job
+from akool_async import Akool, InvalidInput, Job, Status
 from akool_async.cli.namespaces import commands_of
 from akool_async.documentation import field_docs, summary
 from akool_async.endpoint import Endpoint, Operation, Query, Recipe, Reply, Steps
@@ -25,18 +28,30 @@ from akool_async.endpoints import (
     ENDPOINTS,
     OPERATIONS,
     RECIPES,
+    AgoraCredentials,
     AudioElement,
     AvatarElement,
+    AvatarType,
+    Box,
+    Button,
+    ContentType,
+    Credit,
+    Detection,
     Face,
     Image,
     ImageElement,
     ImageNamespace,
+    ListedAvatar,
+    Scale,
+    SpokenLanguage,
+    Token,
+    Voice,
 )
 from akool_async.endpoints.image import IMAGES, ImageOperation
-from akool_async.errors import CODES
+from akool_async.errors import CODES, PAGE_CODES
 from akool_async.namespace import calls, submits
 from akool_async.simulator import Simulator
-from akool_async.value import Url, Value, plan_of
+from akool_async.value import Input, Url, Value, plan_of
 from akool_async.wire import HttpResponse
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +117,8 @@ def test_each_endpoint_has_its_row(name: str, page: str) -> None:
     assert cells[2] == f"{cls.method} `{path}`"
     if issubclass(cls, Operation):
         assert cells[3] == cls.family.name
-    assert cells[-1] == f"[{cls.docs.rpartition('/')[2]}]({cls.docs})"
+    pages = (cls.docs, *cls.also_in)
+    assert cells[-1] == ", ".join(f"[{page.rpartition('/')[2]}]({page})" for page in pages)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -123,6 +139,38 @@ def test_each_parameter_is_in_its_endpoint_s_row(name: str, page: str) -> None:
 @pytest.mark.parametrize("code", CODES)
 def test_each_code_has_its_row(code: int, page: str) -> None:
     assert f"\n| {code} | `{CODES[code].error.__name__}` | {CODES[code].sentence} |\n" in page
+
+
+@pytest.mark.parametrize("address", PAGE_CODES)
+def test_each_page_s_own_sentences_have_their_rows(address: str, page: str) -> None:
+    for code, meaning in PAGE_CODES[address].items():
+        row = f"| {code} | `{meaning.error.__name__}` | {meaning.sentence} | "
+        (places,) = re.findall(rf"^{re.escape(row)}(.+) \|$", page, re.MULTILINE)
+        assert f"({address})" in places
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        *{cls.family.result for cls in OPERATIONS.values()},
+        *(Detection, Box, Voice, ListedAvatar, SpokenLanguage, Credit, Token, AgoraCredentials),
+        *(Face, AvatarElement, ImageElement, AudioElement),
+    ],
+    ids=lambda cls: cls.__name__,
+)
+def test_what_requests_hold_and_replies_bring_has_its_fields(cls: type[Any], page: str) -> None:
+    section = page.partition(f"\n### {cls.__name__}\n")[2].partition("\n#")[0]
+    for part in msgspec.structs.fields(cls):
+        assert f"| `{part.name}` " in section or f"| **`{part.name}`** " in section
+        wired = issubclass(cls, Input) or part.encode_name == part.name
+        assert wired or f"| `{part.encode_name}` |" in section
+
+
+@pytest.mark.parametrize("cls", [Scale, Button, AvatarType, ContentType, Status])
+def test_each_value_that_is_taken_is_named(cls: type[Enum], page: str) -> None:
+    section = page.partition(f"\n### {cls.__name__}\n")[2].partition("\n#")[0]
+    for member in cls:
+        assert f"`{member.name}` = `{member.value}`" in section
 
 
 # What the classes say
@@ -240,7 +288,7 @@ async def test_a_new_endpoint_is_on_the_client_and_in_the_simulator(gallery: typ
 
 def test_a_new_endpoint_has_a_signature_and_checks_of_its_own(gallery: type[Any]) -> None:
     parameters = inspect.signature(gallery.paint).parameters
-    assert [*parameters] == ["self", "webhook_url", "style", "source", "strokes"]
+    assert [*parameters] == ["self", "style", "webhook_url", "source", "strokes"]
     assert PaintImage(style="Klee").to_wire() == {"style": "Klee", "strokes": 10}
     request = PaintImage(style="Klee", source="https://media.example/a.png").encode()
     assert (request.method, request.path) == ("POST", "/api/open/v3/content/image/paint")
@@ -258,8 +306,10 @@ def test_a_new_endpoint_is_in_the_reference(gallery: type[Any], builder: ModuleT
     page = builder.page()
     cells = row_of(page, "image.paint")
     assert cells[1:4] == ["`PaintImage`", "POST `v3/content/image/paint`", "image"]
-    assert "**`style`**: Whose manner it is painted in." in cells[4]
-    assert "`source` (`sourceImage`): Picture to begin with." in cells[4]
+    assert cells[4].startswith("**`style`** `str`: Whose manner it is painted in.<br>")
+    assert "`source` (`sourceImage`) `str \\| None`: Picture to begin with." in cells[4]
+    assert "`strokes` `int` = `10`: How many strokes of the brush, at most 1000." in cells[4]
+    assert cells[5] == "`Image`"
     assert row_of(page, "image.tally")[2] == "GET `v3/content/image/tally`"
     assert row_of(page, "image.paint_face")[2] == "Count the pictures, and paint one more."
 
