@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,7 @@ def test_codes_become_the_error_that_tells_what_to_do(cls: type[APIError]) -> No
 # Each page's own table
 
 
+@cache
 def copied_tables() -> dict[str, dict[int, str]]:
     pages: dict[str, dict[str, str]] = json.loads(COPY.read_text(encoding="utf-8"))["pages"]
     return {page: {int(code): text for code, text in rows.items()} for page, rows in pages.items()}
