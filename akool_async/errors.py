@@ -108,11 +108,17 @@ class APIError(AkoolError):
         meaning: str = "",
     ) -> None:
         said = _said(msg, meaning)
-        super().__init__(f"{endpoint or 'reply'}: {said} [code {code}, HTTP {http_status}]")
+        super().__init__(f"{endpoint or 'reply'}: {said}{_verdict(code, http_status)}")
         self.code = code
         self.msg = msg
         self.endpoint = endpoint
         self.http_status = http_status
+
+
+def _verdict(code: int, http_status: int) -> str:
+    if code:
+        return f" [code {code}, HTTP {http_status}]"
+    return f" [HTTP {http_status}]" if http_status != 200 else ""  # noqa: PLR2004 - OK says nothing
 
 
 def _said(msg: str, meaning: str) -> str:

@@ -416,6 +416,20 @@ def test_a_detection_prints_faces_that_the_next_command_takes(
     assert Face(**face)
 
 
+def test_a_text_of_several_lines_keeps_them_and_milliseconds_are_a_time(akool: Command) -> None:
+    offending = ("--content", "hate and a gun", "--type", "text", "--wait")
+    ended = akool("moderation", "analyze", *offending)
+    assert ended.status == 0, ended.err
+    assert re.search(
+        r"^result            - gun: found in the content\.\n"
+        r"                  - hate: found in the content\.\n"
+        r"                  Result: Non-Compliant$",
+        ended.out,
+        re.MULTILINE,
+    )
+    assert re.search(r"^create_time +20\d\d-\d\d-\d\d [\d:]{8} UTC$", ended.out, re.MULTILINE)
+
+
 # The token of an account
 
 

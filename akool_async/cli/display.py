@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from akool_async import Face, Result
+from akool_async.result import from_milliseconds
 
 _UNBOUNDED = 100_000
 """Columns of an output that is no terminal."""
@@ -61,7 +62,7 @@ def show_fields(fields: Mapping[str, Any], *, err: bool = False) -> None:
     }
     width = max(map(len, full), default=0) + _PADDING
     for name, value in full.items():
-        first, *more = text_of(value).split("\n")
+        first, *more = text_of(_in_words(name, value)).split("\n")
         click.echo(
             "\n".join([name.ljust(width) + first, *(" " * width + line for line in more)]), err=err
         )
@@ -90,7 +91,7 @@ def _columns(rows: Sequence[Any]) -> dict[str, list[str]]:
     for field in msgspec.structs.fields(rows[0]) if rows else ():
         values = [getattr(row, field.name) for row in rows]
         if not all(map(_is_empty, values)):
-            cells = [text_of(value).replace("\n", " ") for value in values]
+            cells = [text_of(_in_words(field.name, each)).replace("\n", " ") for each in values]
             columns[field.name.rstrip("_")] = cells
     return columns
 
@@ -111,8 +112,17 @@ def _fitting(
     return shown, left_out
 
 
+def _in_words(name: str, value: Any) -> Any:
+    """Return a time for the milliseconds that some fields hold."""
+    if name in {"create_time", "update_time"} and isinstance(value, int):
+        return from_milliseconds(value) or value
+    return value
+
+
 def text_of(value: Any) -> str:
     """Write a value for people."""
+    if isinstance(value, str) and "\n" in value:
+        return "\n".join(map(text_of, value.splitlines()))
     if value is None or isinstance(value, bool):
         return {None: "", True: "yes", False: "no"}[value]
     if isinstance(value, tuple | list):

@@ -149,6 +149,15 @@ def test_an_api_error_names_endpoint_sentence_meaning_and_code() -> None:
     assert str(error) == "reage.image: bad face (Parameter error) [code 1003, HTTP 400]"
 
 
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(200, "faceswap.detect: no face"), (503, "faceswap.detect: no face [HTTP 503]")],
+)
+def test_an_error_without_a_code_shows_none(status: int, told: str) -> None:
+    error = errors.DetectionError(0, "no face", endpoint="faceswap.detect", http_status=status)
+    assert str(error) == told
+
+
 @pytest.mark.parametrize("msg", ["parameter error", "Parameter error", ""])
 def test_the_meaning_is_not_said_twice(msg: str) -> None:
     assert str(api_error(1003, msg)) == "reply: Parameter error [code 1003, HTTP 200]"
