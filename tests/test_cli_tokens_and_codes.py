@@ -315,6 +315,7 @@ def test_namespaces_verbs_options_and_choices_complete() -> None:
     assert set(completed("video", "")) == {verb.replace("_", "-") for verb in verbs}
     assert completed("reage", "image", "--face") == ["--face-reage"]
     assert completed("image", "refine", "--button", "U") == ["U1", "U2", "U3", "U4"]
+    assert completed("errors", "122") == ["1220", "1221", "1222", "1223"]
 
 
 def test_completing_a_namespace_loads_nothing() -> None:

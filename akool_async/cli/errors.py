@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import click
+from click.shell_completion import CompletionItem
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -13,8 +14,18 @@ from akool_async.documentation import summary
 from akool_async.errors import CODES, PAGE_CODES, CodeMeaning
 
 
+def _complete(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    return [
+        CompletionItem(str(code), help=meaning.sentence)
+        for code, meaning in CODES.items()
+        if str(code).startswith(incomplete)
+    ]
+
+
 @click.command("errors")
-@click.argument("code", type=int, required=False)
+@click.argument("code", type=int, required=False, shell_complete=_complete)
 def command(code: int | None) -> None:
     """Explain Akool's error codes.
 
