@@ -136,7 +136,7 @@ def _chosen(values: Mapping[str, str | None]) -> Credentials | None:
 
 
 def _check(name: str, value: object) -> None:
-    """Refuse what no header can carry, without showing it."""
+    """Refuse what no header can carry, without showing it; no other form is sure (T41)."""
     if not value:
         return
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or " " in value:

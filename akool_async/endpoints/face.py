@@ -43,7 +43,7 @@ class Face(Input, kw_only=False, omit_defaults=True):
     opts: Opts | None = None
     """Its landmarks: four points `x,y` in pixels, joined by colons, as in
     `262,175:363,175:313,215:272,279`. Detection's `landmarks_str` belongs to the whole
-    picture, its `crop_landmarks` to the crop (T21). Required as soon as there is more
+    picture, its `crop_landmarks` to the crop (T21, T22). Required as soon as there is more
     than one face."""
 
 

@@ -84,7 +84,7 @@ class Faceswap(Result):
 
 
 class GetFaceswaps(Query[tuple[Faceswap, ...]]):
-    """Look up face swaps and reages by their ids; unknown ids are left out of the reply."""
+    """Look up face swaps and reages by their ids (T20); unknown ids are left out of the reply."""
 
     path = "v3/faceswap/result/listbyids"
     docs = _PAGE
