@@ -152,7 +152,7 @@ def test_each_page_s_own_sentences_have_their_rows(address: str, page: str) -> N
 @pytest.mark.parametrize(
     "cls",
     [
-        *{cls.family.result for cls in OPERATIONS.values()},
+        *dict.fromkeys(cls.family.result for cls in OPERATIONS.values()),
         *(Detection, Box, Voice, ListedAvatar, SpokenLanguage, Credit, Token, AgoraCredentials),
         *(Face, AvatarElement, ImageElement, AudioElement),
     ],
