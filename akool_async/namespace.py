@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import operator
 from collections.abc import Callable, Coroutine, Sequence
 from types import GenericAlias, UnionType
 from typing import (
@@ -91,6 +90,22 @@ def calls(
     return _bound(_shown(method, endpoint), endpoint)
 
 
+def calls_in_parts(
+    query: Callable[P, Query[tuple[T, ...]]],
+) -> Callable[Concatenate[Namespace, P], Coroutine[Any, Any, tuple[T, ...]]]:
+    """Make a method that builds `query`, sends its `parts()` in turn, and joins the rows."""
+
+    @functools.wraps(query)
+    async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> tuple[T, ...]:
+        whole: Any = query(*args, **kwargs)
+        rows: list[T] = []
+        for part in whole.parts():
+            rows += await self._executor.call(part)
+        return tuple(rows)
+
+    return _bound(_shown(method, query), query)
+
+
 def submits(
     operation: Callable[P, Startable[S]],
 ) -> Callable[Concatenate[Namespace, P], Job[S]]:
@@ -144,7 +159,10 @@ def plain(hint: Any) -> Any:
     if origin is Annotated:
         return plain(args[0])
     if origin in {Union, UnionType}:
-        return functools.reduce(operator.or_, map(plain, args))
+        shown = plain(args[0])
+        for arg in args[1:]:
+            shown |= plain(arg)
+        return shown
     return GenericAlias(Sequence, (plain(args[0]),)) if origin is Sequence else hint
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -31,9 +32,11 @@ from akool_async.endpoints.detection import (
     picture_text,
 )
 from akool_async.endpoints.face import Face, Faces
-from akool_async.namespace import Namespace, calls, sends, submits
+from akool_async.errors import NotFound
+from akool_async.namespace import Namespace, calls, calls_in_parts, sends, submits
 from akool_async.result import Result
 from akool_async.value import CommaSeparated, Flag, Rule, Url, WebhookUrl
+from akool_async.wire import HttpResponse
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
 _REAGE_PAGE = "https://docs.akool.com/ai-tools-suite/reage"
@@ -46,6 +49,10 @@ def _are_ids(ids: Sequence[str]) -> bool:
 Ids = Annotated[CommaSeparated, Rule("must hold at least one id, without commas", _are_ids)]
 """Ids of jobs, `_id` unless the field says otherwise."""
 
+
+MOST_IDS = 300
+"""So many keep the request line under the 8 KiB that common servers accept; when jobs are
+watched, the client's limit is lower by default."""
 
 _YEARS = range(1970, 2243)
 """What else stands where a date should be is no time of ours."""
@@ -94,9 +101,14 @@ class GetFaceswaps(Query[tuple[Faceswap, ...]]):
     ids: Ids = field(name="_ids")
     """The jobs' `id`s."""
 
+    def parts(self) -> Iterator[GetFaceswaps]:
+        """Yield queries for all ids, none of them too long for a request line."""
+        for start in range(0, len(self.ids), MOST_IDS):
+            yield GetFaceswaps(ids=self.ids[start : start + MOST_IDS])
+
 
 class DeleteFaceswaps(Command[None]):
-    """Delete results of face swaps and reages."""
+    """Delete results of face swaps and reages; those that are gone already are no error."""
 
     path = "v3/faceswap/result/delbyids"
     docs = _PAGE
@@ -105,6 +117,11 @@ class DeleteFaceswaps(Command[None]):
 
     ids: Ids = field(name="_ids")
     """The jobs' `id`s."""
+
+    def decode(self, response: HttpResponse) -> None:
+        """Take what is gone for deleted: an answer to this may have been lost before."""
+        with suppress(NotFound):
+            super().decode(response)
 
 
 class CancelFaceswaps(Command[None]):
@@ -127,11 +144,9 @@ FACESWAPS = Family(
     name="faceswap",
     result=Faceswap,
     lookup=lambda ids: GetFaceswaps(ids=ids),
-    batch=300,
+    batch=MOST_IDS,
     cancel=_cancel,
 )
-"""Up to 300 ids keep the request line under the 8 KiB that common servers accept; the
-client's limit is lower by default."""
 
 
 class FaceswapOperation(Operation[Faceswap]):
@@ -210,7 +225,9 @@ class SwapFaces(Recipe[Faceswap]):
     source: Url
     """Picture with the new faces."""
     target: Url
-    """Picture or video whose faces are replaced; a video by its name: mp4, mov, avi..."""
+    """Picture or video whose faces are replaced."""
+    video: bool | None = None
+    """Whether the target is a video; if not given, its name tells: mp4, mov, avi, webm, mkv."""
     face_enhance: Flag = False
     """Whether to enhance the new faces."""
     webhook_url: WebhookUrl | None = None
@@ -223,7 +240,7 @@ class SwapFaces(Recipe[Faceswap]):
             steps.call(DetectFaces(image_url=self.target)),
         )
         sources, targets = paired(new.swappable("source"), old.swappable("target"))
-        if urlsplit(self.target).path.lower().endswith(_MOVIES):
+        if self._swaps_video():
             return VideoFaceswap(
                 source_image=sources,
                 target_image=targets,
@@ -239,6 +256,10 @@ class SwapFaces(Recipe[Faceswap]):
             webhook_url=self.webhook_url,
         )
 
+    def _swaps_video(self) -> bool:
+        named = urlsplit(self.target).path.lower().endswith(_MOVIES)
+        return named if self.video is None else self.video
+
 
 class FaceswapNamespace(Namespace, title="faceswap"):
     """Face swap in images and videos."""
@@ -247,7 +268,7 @@ class FaceswapNamespace(Namespace, title="faceswap"):
     video = submits(VideoFaceswap)
     swap = submits(SwapFaces)
     detect_legacy = calls(LegacyDetectFaces)
-    results = calls(GetFaceswaps)
+    results = calls_in_parts(GetFaceswaps)
     delete = calls(DeleteFaceswaps)
     cancel = calls(CancelFaceswaps)
 

@@ -18,7 +18,7 @@ from akool_async.endpoints.faceswap import (
     GetFaceswaps,
     check_landmarks,
 )
-from akool_async.namespace import Namespace, calls, submits
+from akool_async.namespace import Namespace, calls, calls_in_parts, submits
 from akool_async.value import Url, WebhookUrl
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/reage"
@@ -89,6 +89,6 @@ class ReageNamespace(Namespace, title="reage"):
     image = submits(ImageReage)
     video = submits(VideoReage)
     photo = submits(AgeFaces)
-    results = calls(GetFaceswaps)
+    results = calls_in_parts(GetFaceswaps)
     delete = calls(DeleteFaceswaps)
     cancel = calls(CancelFaceswaps)

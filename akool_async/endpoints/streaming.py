@@ -9,10 +9,12 @@ from msgspec import Meta, field
 
 from akool_async.endpoint import Command, Family, Nothing, Operation, Query, Reply, Snapshot, Status
 from akool_async.endpoints.avatar import ListedAvatar
+from akool_async.errors import NotFound
 from akool_async.namespace import Namespace, calls, lists, submits
 from akool_async.paging import Page, Pages
 from akool_async.result import Result
 from akool_async.value import Id, OneOf, Url, Value, WebhookUrl
+from akool_async.wire import HttpResponse
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
 LONGEST = 3600
@@ -82,8 +84,12 @@ class GetSession(Query[Session]):
     """The session's `id`."""
 
 
+_CLOSED = 1219
+"""Akool's code for a session that is no more."""
+
+
 class CloseSession(Command[None]):
-    """Close a session; Akool then refunds the time not used (T30)."""
+    """Close a session; Akool then refunds the time not used (T30). Closed already is no error."""
 
     path = "v4/liveAvatar/session/close"
     docs = _PAGE
@@ -92,6 +98,14 @@ class CloseSession(Command[None]):
 
     id: Id
     """The session's `id` (T8: newer samples say session_id, the tables say id)."""
+
+    def decode(self, response: HttpResponse) -> None:
+        """Take what is closed for closed: an answer to this may have been lost before."""
+        try:
+            super().decode(response)
+        except NotFound as error:
+            if error.code != _CLOSED:
+                raise
 
 
 SESSIONS = Family(

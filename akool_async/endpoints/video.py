@@ -15,7 +15,7 @@ from msgspec import Meta, field
 
 from akool_async.endpoint import Family, Operation, Query, Recipe, Reply, Rows, Status, Steps
 from akool_async.endpoints.audio import TTS, Rate, Text
-from akool_async.errors import InvalidInput
+from akool_async.errors import InvalidInput, meaning_of
 from akool_async.namespace import Namespace, calls, submits
 from akool_async.result import Result, from_milliseconds
 from akool_async.value import Id, Input, Rule, Url, Value, WebhookUrl, is_http_url
@@ -81,6 +81,13 @@ class Video(Result):
     def media_url(self) -> str:
         """The lip-synced video if there is one, else the video."""
         return self.lipsync_video_url or self.video
+
+    @property
+    def reason(self) -> str:
+        """Why the job failed, in one line; may be empty."""
+        if self.error_reason or not self.error_code:
+            return self.error_reason
+        return f"{meaning_of((), self.error_code).sentence} [code {self.error_code}]".lstrip()
 
     @property
     def creation_time(self) -> datetime | None:

@@ -158,6 +158,16 @@ async def test_any_other_target_is_a_picture(target: str, quick: Simulator, akoo
     assert isinstance(requests(quick)[0], ImageFaceswap)
 
 
+@pytest.mark.parametrize(
+    ("target", "video", "kind"), [(TARGET, True, VideoFaceswap), (MOVIE, False, ImageFaceswap)]
+)
+async def test_what_a_target_is_can_be_told(
+    target: str, *, video: bool, kind: type[Any], quick: Simulator, akool: Akool
+) -> None:
+    await akool.faceswap.swap(source=SOURCE, target=target, video=video).created()
+    assert type(requests(quick)[0]) is kind
+
+
 # Reage
 
 
