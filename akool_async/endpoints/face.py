@@ -12,8 +12,8 @@ MOST_FACES = 8
 """Akool swaps no more faces in one picture or video (code 1007)."""
 
 
-_POINT = r"-?[0-9]+(\.[0-9]+)?,-?[0-9]+(\.[0-9]+)?"
-_POINTS = re.compile(f"{_POINT}(:{_POINT})*")
+_NUMBER = r"-?[0-9]++(?:\.[0-9]++)?"
+_POINTS = re.compile(f"{_NUMBER},{_NUMBER}(?::{_NUMBER},{_NUMBER})*+")
 
 
 def are_points(text: str) -> bool:
