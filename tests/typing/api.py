@@ -31,14 +31,27 @@ from akool_async import (
 from akool_async.endpoints import (
     OPERATIONS,
     TTS,
+    Analysis,
     Audio,
+    AudioElement,
+    Avatar,
+    Button,
     Credit,
+    Detection,
     Faceswap,
+    Image,
     ImageFaceswap,
     ImageReage,
+    ListedAvatar,
+    Scale,
+    Session,
+    SpokenLanguage,
     SwapFaces,
+    Token,
+    Video,
     Voice,
 )
+from akool_async.paging import Page
 
 PHOTO = "https://photos.example/ann.jpg"
 FACE = Face(PHOTO)
@@ -54,6 +67,56 @@ async def method_returns_a_job_and_awaiting_it_the_result(akool: Akool) -> None:
     assert_type(await job.wait(timeout=1.5), Faceswap)
     assert_type(await job.created(), Job[Faceswap])
     assert_type(akool.audio.tts(input_text="Hello", voice_id="v"), Job[Audio])
+
+
+async def every_operation_is_a_job_of_its_result(akool: Akool) -> None:
+    faces = [FACE]
+    swap, reage, image, video = akool.faceswap, akool.reage, akool.image, akool.video
+    swapped = swap.video(source_image=faces, target_image=faces, modify_video=PHOTO)
+    assert_type(swapped, Job[Faceswap])
+    aged = reage.video(target_image=(FACE,), face_reage=-10, modify_video=PHOTO)
+    assert_type(aged, Job[Faceswap])
+    assert_type(akool.audio.clone(input_text="Hello", voice_url=PHOTO), Job[Audio])
+    assert_type(image.generate(prompt="A hill", scale=Scale.SQUARE), Job[Image])
+    assert_type(image.generate(prompt="A hill", scale="16:9"), Job[Image])
+    assert_type(image.refine(id="a", button="U1"), Job[Image])
+    assert_type((await image.refine(id="a", button=Button.V4)).upscale(2), Job[Image])
+    background = image.replace_background(
+        origin_img=PHOTO,
+        modify_origin_img_size="1x1",
+        overlay_origin_x=-1,
+        overlay_origin_y=0,
+        canvas_size="2x2",
+    )
+    assert_type(background, Job[Image])
+    assert_type(video.lip_sync(video_url=PHOTO, audio_url=PHOTO), Job[Video])
+    translated = video.translate(url=PHOTO, source_language="en", language="fr", lipsync=True)
+    assert_type(translated, Job[Video])
+    assert_type(video.talking_photo(talking_photo_url=PHOTO, audio_url=PHOTO), Job[Video])
+    elements = [AudioElement(url=PHOTO)]
+    assert_type(video.talking_avatar(avatar_from=2, elements=elements), Job[Video])
+    assert_type(akool.moderation.analyze(content="Hello", type=4), Job[Analysis])
+    assert_type(akool.avatar.upload(url=PHOTO, avatar_id="a1", type=1), Job[Avatar])
+    assert_type(akool.streaming.session(avatar_id="a1", duration=60), Job[Session])
+
+
+async def every_call_is_a_coroutine_of_its_reply(akool: Akool) -> None:
+    assert_type(await akool.account.token(), Token)
+    assert_type(await akool.faceswap.detect(image_url=PHOTO), Detection)
+    assert_type(await akool.faceswap.detect(img=b"png"), Detection)
+    assert_type((await akool.faceswap.detect(img=Path("a.png"))).faces, tuple[Face, ...])
+    assert_type(await akool.faceswap.cancel(job_ids=["a"]), None)
+    assert_type(await akool.reage.results(ids=["a"]), tuple[Faceswap, ...])
+    assert_type(await akool.image.get(id="a"), Image)
+    assert_type(await akool.video.get(id="a"), Video)
+    assert_type(await akool.video.languages(), tuple[SpokenLanguage, ...])
+    assert_type(await akool.moderation.get(id="a"), Analysis)
+    assert_type(await akool.avatar.get(id="a"), Avatar)
+    assert_type(await akool.avatar.list(from_=2, type=1, page=1, size=9), Page[ListedAvatar])
+    assert_type(await akool.streaming.avatars(size=100), Page[ListedAvatar])
+    assert_type(await akool.streaming.sessions(status=Status.COMPLETED), Page[Session])
+    assert_type(await akool.streaming.get(id="a"), Session)
+    assert_type(await akool.streaming.close(id="a"), None)
 
 
 async def calls_are_coroutines_of_their_reply(akool: Akool) -> None:
