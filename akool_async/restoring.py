@@ -39,7 +39,11 @@ def restore(entry: Entry, flight: Flight[Any], engine: Engine) -> Flight[Any]:
         return engine.resume(flight, reference)
     if reference is not None:
         flight.known_as(reference, engine.now())
-    engine.end(flight, _outcome(entry, flight))
+    flight.row_state = entry.state  # of a row that is not worked on, nobody else says it
+    outcome = _outcome(entry, flight)
+    if isinstance(outcome, Snapshot):
+        flight.observe(outcome)
+    engine.end(flight, outcome)
     return flight
 
 
