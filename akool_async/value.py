@@ -151,13 +151,8 @@ class Input(Value, forbid_unknown_fields=True, gc=False):
         return InvalidInput(field, getattr(self, field, None), rule, owner=type(self).__name__)
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the fields under their wire names, without those that are `None`."""
-        wire: dict[str, Any] = {}
-        for plan in plan_of(type(self)):
-            value = getattr(self, plan.name)
-            if value is not None:
-                plain = msgspec.to_builtins(value, enc_hook=plain_text)
-                wire[plan.wire_name] = plan.coding.to_wire(plain) if plan.coding else plain
+        """Return the fields under their wire names as plain data, without those that are `None`."""
+        wire: dict[str, Any] = msgspec.to_builtins(self.body_fields(), enc_hook=plain_text)
         return wire
 
     def body_fields(self) -> dict[str, Any]:

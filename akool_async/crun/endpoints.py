@@ -109,10 +109,10 @@ class SwapFaces(Operation[SwappedImage]):
     callback_url: WebhookUrl | None = None
     """Where CRUN shall also post the outcome."""
 
-    def to_wire(self) -> dict[str, Any]:
+    def body_fields(self) -> dict[str, Any]:
         """Return the model, and the fields where CRUN wants them: nearly all in `input`."""
         wire: dict[str, Any] = {"model": self.model, "input": {}}
-        for name, value in super().to_wire().items():
+        for name, value in super().body_fields().items():
             group, _, inner = name.rpartition(".")
             (wire[group] if group else wire)[inner] = value
         return wire
