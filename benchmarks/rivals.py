@@ -38,6 +38,7 @@ from benchmarks.rival_calls import KEY, SDKS, abandon_rest
 PATIENCE = 60.0
 """Seconds after which a call is given up from outside."""
 
+_JSON = "Content-Type: application/json"
 _PAGE = b"<html><body>Sorry</body></html>"
 _CUT = b'{"id": "j1", "code": 1000, "data": {"_i'
 
@@ -50,11 +51,11 @@ def _answer(status: int, body: bytes, *fields: str, length: int | None = None) -
 
 FAULTS = {
     "dropped after reading": b"",
-    "HTTP 500": _answer(500, b"{}"),
+    "HTTP 500": _answer(500, b"{}", _JSON),
     "HTTP 502, HTML": _answer(502, _PAGE, "Content-Type: text/html"),
-    "HTTP 429": _answer(429, b"{}", "Retry-After: 0"),
-    "HTTP 404": _answer(404, b'{"detail": "not found"}', "Content-Type: application/json"),
-    "answer cut": _answer(200, _CUT, "Content-Type: application/json", length=500),
+    "HTTP 429": _answer(429, b"{}", _JSON, "Retry-After: 0"),
+    "HTTP 404": _answer(404, b'{"detail": "not found"}', _JSON),
+    "answer cut": _answer(200, _CUT, _JSON, length=500),
     "no answer": None,
 }
 """What the server sends; `None` is nothing at all, for ever."""
@@ -123,7 +124,7 @@ class FaultServer:
         document = self._sdk.created if method == "POST" else self._sdk.done
         text = json.dumps(document).replace("URL", self.url)
         status = self._sdk.status if method == "POST" else 200
-        return _answer(status, text.encode(), "Content-Type: application/json")
+        return _answer(status, text.encode(), _JSON)
 
 
 async def outcome(call: Callable[[str], Any], url: str) -> Exception | None:
