@@ -7,7 +7,10 @@ request headers.
 
 from __future__ import annotations
 
+import asyncio
 import math
+import select
+import weakref
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -195,8 +198,40 @@ class _TellingConnector(aiohttp.TCPConnector):
         delivery = _ON_ITS_WAY.get()
         delivery.sent = False
         connection = await super().connect(*args, **kwargs)
+        while _is_stale(connection):
+            connection.close()
+            connection = await super().connect(*args, **kwargs)
         delivery.sent = True
         return connection
+
+
+_USED: weakref.WeakSet[object] = weakref.WeakSet()
+"""Connections that have served a request: a new one has nothing to hide yet."""
+
+
+def _is_stale(connection: Connection) -> bool:
+    """Say whether a connection that was idle has something to read.
+
+    That is its end, and a create on it would have an unknown outcome; or an answer that
+    nobody asked for, and the next request would take it for its own.
+    """
+    protocol = connection.protocol
+    if protocol is None or protocol in _USED:
+        return protocol is None or protocol.should_close or _is_readable(connection.transport)
+    _USED.add(protocol)
+    return False
+
+
+def _is_readable(transport: asyncio.Transport | None) -> bool:
+    """Say whether bytes, or the end, have arrived that the event loop has not read yet."""
+    descriptor = -1 if transport is None else transport.get_extra_info("socket").fileno()
+    if descriptor < 0:
+        return True
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([descriptor], [], [], 0)[0])
+    arrived = select.poll()
+    arrived.register(descriptor, select.POLLIN)
+    return bool(arrived.poll(0))
 
 
 def _own_session() -> aiohttp.ClientSession:

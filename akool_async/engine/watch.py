@@ -39,6 +39,7 @@ from akool_async.errors import (
     PermissionDenied,
     ProcessingError,
     ReplyError,
+    ResultExpired,
 )
 from akool_async.exchange import Exchange
 
@@ -49,6 +50,9 @@ GRACE = 30.0
 
 _PATIENCE = 3
 """How many looks in a row may answer with a processing error before it is the job's end."""
+
+_CALLBACK_FAILED = frozenset({1111, 1217})
+"""Codes of processing errors that concern a webhook."""
 
 _LONGEST_SETBACK = 30.0
 """Seconds that looks which failed add to the next delay, at most."""
@@ -318,12 +322,24 @@ class Watch(Generic[S]):
             for each in list(self.flights.values()):
                 self._land(each, copy.copy(error))
         else:
-            self._land(flight, error)
+            self._land(flight, self._expiry(flight, error) or error)
 
     def _may_pass(self, flight: Flight[S], error: APIError) -> bool:
         if isinstance(error, NotFound):
             return flight.age(self._clock.time()) < GRACE
-        return isinstance(error, ProcessingError) and flight.doubts < _PATIENCE
+        # That Akool could not call somebody back says nothing of the job.
+        return isinstance(error, ProcessingError) and (
+            flight.doubts < _PATIENCE or error.code in _CALLBACK_FAILED
+        )
+
+    def _expiry(self, flight: Flight[S], error: APIError) -> ResultExpired | None:
+        """Return what says more of a job whose result was kept for a while, and is no more."""
+        lifetime = getattr(self._family.result, "lifetime", None)
+        if not isinstance(error, NotFound) or lifetime is None:
+            return None
+        if flight.age(self._clock.time()) < lifetime.total_seconds():
+            return None
+        return flight.error(ResultExpired, f"it was kept for {lifetime.days} days [{error}]")
 
     def _look_again(self, flights: Sequence[Flight[S]]) -> None:
         now = self._clock.time()

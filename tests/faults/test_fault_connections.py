@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -343,3 +344,75 @@ async def test_a_server_that_closes_idle_connections_meets_no_create_on_them(
             await akool.submit(speech.request)
             await asyncio.sleep(0.002)
     assert sum(visit.method == "POST" for visit in server.visits) == 50
+
+
+class KeptAlive:
+    """A server that answers well, and holds the connections that it was asked on."""
+
+    def __init__(self, documented: Documented) -> None:
+        self.writers: list[asyncio.StreamWriter] = []
+        """One for each request."""
+        self._documented = documented
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer until the connection ends."""
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                await reader.readexactly(int(head.partition(b"content-length: ")[2][:3] or 0))
+                self.writers.append(writer)
+                writer.write(self.answer(self._documented.created | {"code": 1000}))
+        writer.close()
+
+    def answer(self, document: dict[str, Any]) -> bytes:
+        """Return an answer as it goes over the wire."""
+        body = json.dumps(document).encode()
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+@pytest.fixture
+async def kept_alive(speech: Documented) -> AsyncIterator[tuple[KeptAlive, str]]:
+    """Run a server that keeps connections; return it and its address."""
+    ended = {**speech.created["data"], "status": 3}
+    kept = KeptAlive(speech._replace(created={"code": 1000, "data": ended}))
+    server = await asyncio.start_server(kept.serve, "127.0.0.1")
+    yield kept, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+    for writer in kept.writers:
+        writer.close()
+    await asyncio.sleep(0.01)
+
+
+async def test_connections_are_kept_and_used_again(
+    kept_alive: tuple[KeptAlive, str], speech: Documented, connect: Connect
+) -> None:
+    server, url = kept_alive
+    async with connect(url) as akool:
+        for _ in range(3):
+            assert (await akool.submit(speech.request)).id == speech.id
+    assert len(set(server.writers)) == 1
+
+
+async def test_an_answer_that_nobody_asked_for_is_not_the_next_request_s(
+    kept_alive: tuple[KeptAlive, str], speech: Documented, connect: Connect
+) -> None:
+    server, url = kept_alive
+    stray = {"code": 1000, "data": {"_id": "f" * 24, "status": 3}}
+    async with connect(url) as akool:
+        for pause in (0.0, 0.02):  # the loop may have read it by then, or not
+            await akool.submit(speech.request)
+            server.writers[-1].write(server.answer(stray))
+            await asyncio.sleep(pause)
+            assert (await akool.submit(speech.request)).id == speech.id
+    assert len(server.writers) == 4
+
+
+async def test_no_create_leaves_on_a_connection_that_has_ended(
+    kept_alive: tuple[KeptAlive, str], speech: Documented, connect: Connect
+) -> None:
+    server, url = kept_alive
+    async with connect(url) as akool:
+        for _ in range(20):
+            await akool.submit(speech.request)
+            server.writers[-1].close()  # and the next is sent before the loop knows of it
+    assert len(set(server.writers)) == 20

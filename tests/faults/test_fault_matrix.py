@@ -23,10 +23,13 @@ from akool_async import (
     CreateOutcomeUnknown,
     InsufficientCredit,
     InvalidRequest,
+    NotFound,
     PermissionDenied,
+    ResultExpired,
     Status,
     Timeout,
 )
+from akool_async.token import JobReference, write
 
 if TYPE_CHECKING:
     from akool_async import Akool, Job
@@ -435,3 +438,33 @@ async def test_a_definite_refusal_ends_a_wait_at_once(
         assert caught.value.token is not None
         assert (await akool.job(caught.value.token)).status is Status.COMPLETED
     assert (server.count("POST"), server.connections) == (1, 3)
+
+
+@pytest.mark.parametrize("number", [1111, 1217])
+async def test_a_wait_outlasts_webhooks_that_cannot_be_delivered(
+    number: int, of_each_family: Documented, scripted: Scripted, connect: Connect
+) -> None:
+    job = of_each_family
+    server = await scripted(job.answer, None, *[Row("no callback", code(number))] * 5)
+    async with connect(server.url) as akool:
+        assert (await akool.submit(job.request)).status is Status.COMPLETED
+    assert (server.count("POST"), server.count("GET")) == (1, 6)
+
+
+@pytest.mark.parametrize("number", [1008, 1014])
+async def test_what_is_unknown_after_its_seven_days_has_expired(
+    number: int, of_each_family: Documented, scripted: Scripted, connect: Connect
+) -> None:
+    server = await scripted(code(number))
+    kept = hasattr(of_each_family.operation.family.result, "lifetime")
+    name, now = of_each_family.operation.name, int(datetime.now(UTC).timestamp())
+    async with connect(server.url) as akool:
+        for days, kind in ((6, NotFound), (8, ResultExpired if kept else NotFound)):
+            created = now - days * 24 * 3600
+            reference = JobReference(name=name, id=of_each_family.id, job_id=None, created=created)
+            job = akool.job(write(reference))
+            with pytest.raises((NotFound, ResultExpired)) as caught:
+                await job
+            assert type(caught.value) is kind
+            assert caught.value.token == job.token
+    assert server.count("GET") == 2
