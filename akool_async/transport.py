@@ -129,8 +129,8 @@ class AiohttpTransport:
         """Send a request and read the response whole."""
         if self._session.closed:
             raise ConnectFailed("the session is closed")
-        # Begun means sent, unless our own connector says that it is still connecting.
-        delivery.sent = True
+        # Our own connector says when there is a connection; elsewhere, begun means sent.
+        delivery.sent = not self._owned
         try:
             return await self._send(base, request, header, delivery)
         except _NEVER_SENT as error:
@@ -268,18 +268,17 @@ def _check_session(session: aiohttp.ClientSession) -> None:
 
 async def _read(response: aiohttp.ClientResponse) -> HttpResponse:
     content = response.content
-    body = await content.readany()  # most replies are here whole, and there at once
-    if not content.at_eof():
-        chunks, size = [body], len(body)
-        while size <= LARGEST_REPLY and (chunk := await content.readany()):
-            size += len(chunk)
-            chunks.append(chunk)
-        body = b"".join(chunks)
-    if len(body) > LARGEST_REPLY:
+    chunks = [await content.readany()]  # most replies are here whole, and there at once
+    size = len(chunks[0])
+    while size <= LARGEST_REPLY and not content.at_eof():
+        chunks.append(await content.readany())
+        size += len(chunks[-1])
+    if size > LARGEST_REPLY:
         response.close()
         raise ReplyError(
             f"the reply is larger than {LARGEST_REPLY} bytes", http_status=response.status
         )
+    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     return HttpResponse(status=response.status, headers=response.headers, body=body)
 
 

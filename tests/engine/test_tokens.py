@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -162,7 +163,8 @@ async def test_the_token_of_a_job_that_ran_out_of_time_watches_on(
 async def test_an_old_token_of_a_job_that_does_not_exist_ends_as_not_found(
     simulator: Simulator, connect: Connect
 ) -> None:
-    token = tokens.write(msgspec.structs.replace(REFERENCE, name="audio.tts", created=1))
+    an_hour_ago = int(time.time()) - 3600
+    token = tokens.write(msgspec.structs.replace(REFERENCE, name="audio.tts", created=an_hour_ago))
     async with connect(simulator) as akool:
         with pytest.raises(NotFound) as caught:
             await akool.job(token)

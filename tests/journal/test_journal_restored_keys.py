@@ -13,7 +13,7 @@ from akool_async.endpoints import TTS, AgeFaces, ImageReage
 from akool_async.simulator import Simulator
 
 PHOTO = "https://photos.example/photo.png"
-REQUESTS = [
+REQUESTS: list[Any] = [
     TTS(input_text="hello", voice_id="voice"),
     ImageReage(target_image=[Face(PHOTO)], face_reage=10, modify_image=PHOTO),
     AgeFaces(PHOTO),
