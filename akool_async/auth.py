@@ -38,6 +38,18 @@ class Secret(str):
         raise TypeError("a secret stays in its process: pickle the settings, not the client")
 
 
+class Hidden(bytes):
+    """A secret as bytes, which does not show itself either."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "b'***'"
+
+    def __reduce__(self) -> Never:
+        raise TypeError("a secret stays in its process: pickle the settings, not the client")
+
+
 def hidden(text: str | None) -> str | None:
     """Return a text that does not show itself; what is no text is left to others to refuse."""
     return Secret(text) if isinstance(text, str) else text
@@ -156,6 +168,7 @@ class Signer:
         self._bearer = credentials.bearer
         api_key = credentials.api_key
         self._api_key = ("x-api-key", api_key) if api_key else None
+        self._lasting = _telling(api_key, credentials.client_secret)
         self._running: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -195,14 +208,12 @@ class Signer:
             response: What the server said.
             signed: Whether the request was; else a token in it is the one that was asked for.
         """
-        credentials = self._credentials
-        secrets = {credentials.api_key, credentials.client_secret}
-        if signed:
-            secrets.add(self._bearer.token)
+        secrets = self._lasting
+        if signed and self._bearer.token is not None:
+            secrets = (*secrets, *_telling(self._bearer.token))
         body = response.body
-        for secret in filter(None, secrets):
-            if len(secret) >= _TELLING:
-                body = body.replace(secret.encode(), b"***")
+        for secret in secrets:
+            body = body.replace(secret, b"***")
         return response if body is response.body else msgspec.structs.replace(response, body=body)
 
     def _stale(self) -> bool:
@@ -235,6 +246,11 @@ class Signer:
         # A token that is old on arrival says that the clocks differ: let Akool judge it.
         fresh = left is not None and left > _LEEWAY
         self._bearer.expires_at = self._clock.time() + left - _LEEWAY if fresh and left else None
+
+
+def _telling(*secrets: str | None) -> tuple[Hidden, ...]:
+    """Return the secrets that are long enough to be told from other text, as bytes."""
+    return tuple(Hidden(each.encode()) for each in secrets if each and len(each) >= _TELLING)
 
 
 def _looked_at(exchange: asyncio.Task[None]) -> BaseException | None:

@@ -57,6 +57,11 @@ class Observer:
         self._job_of = job_of
         self._hooks = hooks
 
+    @property
+    def listening(self) -> bool:
+        """Whether anybody wants to know."""
+        return bool(self._hooks) or logger.isEnabledFor(logging.DEBUG)
+
     def __call__(self, step: str, flight: Flight[Any], about: object = None) -> None:
         """Tell of one step."""
         if logger.isEnabledFor(logging.DEBUG):

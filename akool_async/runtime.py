@@ -249,9 +249,7 @@ class Client:
     ) -> Flight[S]:
         seconds = timeout if isinstance(timeout, _Default) else _checked_seconds("timeout", timeout)
         if key is None and isinstance(request, Operation):
-            flight: Flight[S] = _bound(runtime, request, seconds)
-            runtime.engine.submit(flight, priority=priority)
-            return flight
+            return _submitted(runtime, request, seconds, priority)
         order = _Order(
             key=key,
             payload="" if key is None else request_fingerprint(request),
@@ -387,10 +385,12 @@ class Client:
         runtime = self._runtime("map()")
 
         def submit(request: Request[S]) -> Flight[S]:
-            key, operation = request if isinstance(request, tuple) else (None, request)
-            _check_startable(operation)
             if runtime.closed:
                 raise RuntimeError("the client is closed")
+            if isinstance(request, Operation):
+                return _submitted(runtime, request)
+            key, operation = request if isinstance(request, tuple) else (None, request)
+            _check_startable(operation)
             return self._submitted(runtime, operation, key)
 
         ahead = 2 * self._max_concurrency
@@ -485,7 +485,7 @@ class Client:
                 cap=self._experience.cap,
                 furnish=furnish,
                 semaphore=self._semaphore,
-                observe=observe,
+                observer=observe,
             ),
             clock=self._clock,
             ledger=self._ledger,
@@ -517,7 +517,8 @@ class Client:
     ) -> Any:
         """Return a job's result as the user gets it; begin to save it, where that is wanted."""
         linked = self._linked(result, downloader, flight)
-        self._experience.noted(flight.name)
+        if self._ledger is not None:
+            self._experience.noted(flight.name)
         if saver is not None and isinstance(linked, Result):
             saver.add(flight, linked)
         return linked
@@ -668,6 +669,17 @@ class Runtime:
             yield
         finally:
             await self._close(grace=0.0, saving_time=0.0)
+
+
+def _submitted(
+    runtime: Runtime,
+    request: Operation[S],
+    timeout: float | _Default | None = DEFAULT,
+    priority: int = 0,
+) -> Flight[S]:
+    flight: Flight[S] = _bound(runtime, request, timeout)
+    runtime.engine.submit(flight, priority=priority)
+    return flight
 
 
 def _check_startable(request: object) -> None:

@@ -83,6 +83,19 @@ class Semaphore(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Who is told of the steps of jobs."""
+
+    @property
+    def listening(self) -> bool:
+        """Whether anybody wants to know; asked when a job is queued, not at each step."""
+        ...
+
+    def __call__(self, step: str, flight: Flight[Any], about: object = None) -> object:
+        """Learn of one step."""
+        ...
+
+
 class Policies(NamedTuple):
     """What the client has decided about jobs."""
 
@@ -99,7 +112,7 @@ class Policies(NamedTuple):
     """Make a completed job's last snapshot its result."""
     semaphore: Semaphore | None = None
     """A further limit on jobs in flight."""
-    observe: Callable[[str, Flight[Any], object], object] | None = None
+    observer: Observer | None = None
     """Told of each step of each job."""
 
 
@@ -136,7 +149,9 @@ class Engine:
         self._exchange = exchange
         self._policies = policies
         self._places = policies.places
-        self._observe = policies.observe
+        self._most_workers = policies.limits.creates
+        self._observer = policies.observer
+        self._observed = False
         self._clock = clock
         self._ledger = ledger
         self._treasury = treasury or Treasury(clock)
@@ -196,13 +211,15 @@ class Engine:
         if self._closing:
             raise RuntimeError("the client is closed")
         self._line.add(flight, priority)
+        if self._observer is not None:
+            self._observed = self._observer.listening
         self._step(Step.QUEUED, flight)
         self._pump()
 
     def _step(self, step: str, flight: Flight[Any], about: object = None) -> None:
         flight.kind.tally[step] += 1
-        if self._observe is not None:
-            self._observe(step, flight, about)
+        if self._observed and self._observer is not None:
+            self._observer(step, flight, about)
 
     def prepare(self, flight: Flight[Any], steps: Coroutine[Any, Any, None]) -> None:
         """Let a recipe take its steps, which end by submitting the job; it holds no place yet."""
@@ -340,7 +357,7 @@ class Engine:
 
     def _pump(self) -> None:
         """Create the jobs whose turn it is, as far as places and the lane of creates allow."""
-        while len(self._workers) < self._policies.limits.creates:
+        while self._line.ranks and len(self._workers) < self._most_workers:
             flight = self._next()
             if flight is None:
                 return
@@ -348,7 +365,7 @@ class Engine:
 
     def _next(self) -> Flight[Any] | None:
         """Give a place to the job whose turn it is, if there is one."""
-        if not self._line or self.in_flight >= self._places:
+        if not self._line.ranks or self.in_flight >= self._places:
             return None
         if self._closing or self._treasury.empty:
             return None
@@ -530,7 +547,8 @@ class Engine:
                 JobFailed, f"{flight.family.vendor} reports that the job failed{why}"
             )
             flight.fail(outcome)
-        self._step(step_of(outcome), flight, outcome)
+        completed = not isinstance(outcome, Exception)
+        self._step(Step.COMPLETED if completed else step_of(outcome), flight, outcome)
         self._pump()
 
 

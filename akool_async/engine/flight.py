@@ -188,6 +188,8 @@ class Flight(Generic[S]):
     @property
     def timeout(self) -> float | None:
         """Seconds from acceptance to the terminal status; `None` for no end."""
+        if self._rare is None:
+            return self.kind.timeout
         own = self.own_timeout
         return self.kind.timeout if own is not None and own < 0 else own
 

@@ -50,14 +50,11 @@ class Line:
 
     def __init__(self, quotas: Quotas) -> None:
         self._quotas = quotas
-        self._ranks: dict[int, _Turns] = {}
-        """By priority, highest first."""
-
-    def __bool__(self) -> bool:
-        return bool(self._ranks)
+        self.ranks: dict[int, _Turns] = {}
+        """By priority, highest first; empty where nobody waits."""
 
     def __iter__(self) -> Iterator[Flight[Any]]:
-        for turns in self._ranks.values():
+        for turns in self.ranks.values():
             for waiting in turns.values():
                 yield from (flight for flight in waiting if flight.phase is QUEUED)
 
@@ -70,20 +67,20 @@ class Line:
         self._queue(flight, priority).appendleft(flight)
 
     def _queue(self, flight: Flight[Any], priority: int) -> deque[Flight[Any]]:
-        turns = self._ranks.get(priority)
+        turns = self.ranks.get(priority)
         if turns is None:
-            self._ranks[priority] = turns = {}
-            self._ranks = dict(sorted(self._ranks.items(), reverse=True))
+            self.ranks[priority] = turns = {}
+            self.ranks = dict(sorted(self.ranks.items(), reverse=True))
         if flight.kind.name not in turns:
             turns[flight.kind.name] = deque()
         return turns[flight.kind.name]
 
     def take(self) -> Flight[Any] | None:
         """Take out the job whose turn it is, if there is one whose operation has room."""
-        for priority, turns in tuple(self._ranks.items()):
+        for priority, turns in tuple(self.ranks.items()):
             flight = self._take_from(turns)
             if not turns:
-                del self._ranks[priority]
+                del self.ranks[priority]
             if flight is not None:
                 return flight
         return None
@@ -104,5 +101,5 @@ class Line:
     def drain(self) -> list[Flight[Any]]:
         """Take out all."""
         waiting = list(self)
-        self._ranks.clear()
+        self.ranks.clear()
         return waiting

@@ -134,8 +134,12 @@ class Deadlines(Generic[S]):
         timeout = flight.timeout
         if timeout is None or flight.id is None:
             return
-        self._queues.setdefault(timeout, []).append(flight.id)
         self._noted += 1
+        queue = self._queues.get(timeout)
+        if queue and queue[-1] in self._flights:  # who came earlier runs out of time earlier
+            queue.append(flight.id)
+            return
+        self._queues.setdefault(timeout, []).append(flight.id)
         deadline = flight.deadline
         if deadline < self._timer_at:
             self._arm(deadline)

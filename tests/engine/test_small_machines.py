@@ -227,7 +227,7 @@ async def test_one_operation_s_jobs_go_as_they_came() -> None:
     for number in range(5):
         queue.add("a", number)
     assert queue.taken() == ["a0", "a1", "a2", "a3", "a4"]
-    assert not queue.line
+    assert not queue.line.ranks
 
 
 async def test_operations_take_turns_however_many_of_one_wait() -> None:
