@@ -46,6 +46,8 @@ class Hidden(bytes):
     def __repr__(self) -> str:
         return "b'***'"
 
+    __str__ = __repr__
+
     def __reduce__(self) -> Never:
         raise TypeError("a secret stays in its process: pickle the settings, not the client")
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from akool_async.endpoint import Operation, Snapshot
-from akool_async.engine import Engine, Flight
+from akool_async.engine import Engine, Flight, Waiter
 from akool_async.job import Job
 
 S = TypeVar("S", bound=Snapshot)
@@ -44,7 +44,7 @@ async def run_all(
         await feeder
     finally:
         feeder.cancel()
-        await engine.abandon(outbox.note)
+        await engine.abandon(outbox.noted)
         await asyncio.wait([feeder])
 
 
@@ -78,6 +78,8 @@ class _Outbox(Generic[S]):
         self._room = asyncio.Event()
         self._over = False
         self._failed = False
+        self.noted: Waiter = self.note
+        """Its own `note`, made once: each look at a method makes another object."""
 
     def put(self, flight: Flight[S]) -> bool:
         """Take a job in; say whether to wait, with `room`, before the next one."""
@@ -89,7 +91,7 @@ class _Outbox(Generic[S]):
         if flight.ended:
             self.note(flight)
         else:
-            flight.wait(self.note)
+            flight.wait(self.noted)
         return self._outstanding >= self._ahead or self._submitted % _IN_A_ROW == 0
 
     async def room(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from akool_async.engine.cap import Cap
 from akool_async.engine.core import Engine, Limits, Policies, Semaphore
-from akool_async.engine.flight import Flight, Kind, Phase
+from akool_async.engine.flight import Flight, Kind, Phase, Waiter
 from akool_async.engine.ledger import Ledger, request_fingerprint
 from akool_async.engine.step import Step
 from akool_async.engine.treasury import Treasury
@@ -21,5 +21,6 @@ __all__ = [
     "Semaphore",
     "Step",
     "Treasury",
+    "Waiter",
     "request_fingerprint",
 ]

@@ -54,6 +54,7 @@ class Kind(Generic[S]):
         "family",
         "in_flight",
         "learner",
+        "longest",
         "loop",
         "name",
         "schedule",
@@ -76,6 +77,9 @@ class Kind(Generic[S]):
         self.schedule = schedule
         """When its jobs are looked at."""
         self.learner = schedule if isinstance(schedule, Learner) else None
+        bounds = schedule.settings if isinstance(schedule, Learner) else schedule
+        self.longest = bounds.maximum
+        """Seconds between two looks at most, jitter aside."""
         self.timeout = timeout
         """Seconds from acceptance to the terminal status; `None` for no end."""
         self.epoch = epoch

@@ -54,9 +54,6 @@ _PATIENCE = 3
 _CALLBACK_FAILED = frozenset({1111, 1217})
 """Codes of processing errors that concern a webhook."""
 
-_LONGEST_SETBACK = 30.0
-"""Seconds that looks which failed add to the next delay, at most."""
-
 _SAMPLE = 1024
 """Pending jobs whose ages tell a schedule enough of all of them."""
 
@@ -349,12 +346,12 @@ class Watch(Generic[S]):
             if flight.phase is WATCHED:
                 delay = flight.kind.schedule.delay(now - flight.accepted_at, sharing)
                 if self._failures:
-                    delay += self._setback(delay)
+                    delay += self._setback(delay, flight.kind.longest)
                 add(now, delay, flight)
 
-    def _setback(self, delay: float) -> float:
+    def _setback(self, delay: float, longest: float) -> float:
         """Return extra seconds after failed looks, with full jitter."""
-        most = min(_LONGEST_SETBACK, delay * 2.0 ** min(self._failures, 32))
+        most = min(longest, delay * 2.0 ** min(self._failures, 32))
         return random.uniform(0, most)
 
 
