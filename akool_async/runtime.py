@@ -246,16 +246,18 @@ class Client:
         timeout: float | _Default | None = DEFAULT,
         priority: int = 0,
         retry_failed: bool = False,
+        of_stream: bool = False,
     ) -> Flight[S]:
         seconds = timeout if isinstance(timeout, _Default) else _checked_seconds("timeout", timeout)
         if key is None and isinstance(request, Operation):
-            return _submitted(runtime, request, seconds, priority)
+            return _submitted(runtime, request, seconds, priority, of_stream=of_stream)
         order = _Order(
             key=key,
             payload="" if key is None else request_fingerprint(request),
             timeout=seconds,
             priority=priority,
             retry_failed=retry_failed,
+            of_stream=of_stream,
         )
         return self._started(runtime, request, order)
 
@@ -314,7 +316,7 @@ class Client:
             return self._restored(runtime, flight, known)
         if isinstance(known, Flight) and known.row_state is State.CREATED:
             return self._watched_on(runtime, flight, known)
-        runtime.engine.submit(flight, priority=order.priority)
+        runtime.engine.submit(flight, priority=order.priority, of_stream=order.of_stream)
         return flight
 
     def _restored(self, runtime: Runtime, flight: Flight[Any], entry: Entry) -> Flight[Any]:
@@ -375,7 +377,9 @@ class Client:
         """Run a stream of requests; yield each job once it has ended.
 
         The stream is read lazily, a little ahead of what runs, and no job costs a task.
-        Leaving the iteration early drops what is queued; what was sent is watched on.
+        Leaving the iteration early drops what is queued; what was sent is watched on. Once a
+        job is refused as all others would be, for want of credit say, those that follow in the
+        stream end so too, unsent but for one each minute, which asks whether that is over.
 
         Args:
             requests: Requests, or pairs of key and request, from any iterable or async
@@ -388,10 +392,10 @@ class Client:
             if runtime.closed:
                 raise RuntimeError("the client is closed")
             if isinstance(request, Operation):
-                return _submitted(runtime, request)
+                return _submitted(runtime, request, of_stream=True)
             key, operation = request if isinstance(request, tuple) else (None, request)
             _check_startable(operation)
-            return self._submitted(runtime, operation, key)
+            return self._submitted(runtime, operation, key, of_stream=True)
 
         ahead = 2 * self._max_concurrency
         return run_all(requests, submit, runtime.engine, ordered=ordered, ahead=ahead)
@@ -566,6 +570,8 @@ class _Order(Value):
     """Seconds, `None`, or `DEFAULT`."""
     priority: int
     retry_failed: bool
+    of_stream: bool = False
+    """Whether it comes from `map()`."""
 
     def states_sent_again(self) -> frozenset[State]:
         """Return the states of a row whose request may be sent once more."""
@@ -676,9 +682,11 @@ def _submitted(
     request: Operation[S],
     timeout: float | _Default | None = DEFAULT,
     priority: int = 0,
+    *,
+    of_stream: bool = False,
 ) -> Flight[S]:
     flight: Flight[S] = _bound(runtime, request, timeout)
-    runtime.engine.submit(flight, priority=priority)
+    runtime.engine.submit(flight, priority=priority, of_stream=of_stream)
     return flight
 
 

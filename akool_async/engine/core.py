@@ -22,7 +22,7 @@ from akool_async.engine.lane import Lane
 from akool_async.engine.ledger import Ledger
 from akool_async.engine.line import Line, Quotas
 from akool_async.engine.step import Step, step_of
-from akool_async.engine.treasury import Treasury, runs_out_of_credit
+from akool_async.engine.treasury import Treasury, stops_all
 from akool_async.engine.watch import Watch
 from akool_async.errors import (
     AkoolError,
@@ -202,14 +202,23 @@ class Engine:
         for watch in self.watches.values():
             yield from tuple(watch.flights.values())
 
-    def submit(self, flight: Flight[Any], *, priority: int = 0) -> None:
+    def submit(self, flight: Flight[Any], *, priority: int = 0, of_stream: bool = False) -> None:
         """Let a job wait for its turn; it is created as soon as there is a place for it.
+
+        Args:
+            flight: The job.
+            priority: Among jobs that wait, higher goes first.
+            of_stream: Whether it ends unsent where one before it was refused as all would be.
 
         Raises:
             RuntimeError: the engine is closed, or its loop is ending.
         """
         if self._closing:
             raise RuntimeError("the client is closed")
+        refusal = self._treasury.refusal() if of_stream else None
+        if refusal is not None:
+            self._land(flight, refusal)
+            return
         self._line.add(flight, priority)
         if self._observer is not None:
             self._observed = self._observer.listening
@@ -417,23 +426,26 @@ class Engine:
             return
         if delivery.sent and not isinstance(problem, APIError):
             problem = self._unknown(flight, delivery, str(problem))
-        if runs_out_of_credit(problem):
+        if stops_all(problem):
             self._run_out(flight, problem)
         else:
             self._land(flight, problem)
 
     def _run_out(self, flight: Flight[Any], problem: Exception) -> None:
-        """Send nothing more without credit: end all that waits, or let it wait on."""
-        if self._treasury.waits and not self._closing:
+        """Send nothing more that nobody pays for: end all that waits, or let it wait on."""
+        if self._treasury.waits(problem) and not self._closing:
             self._queue_again(flight, problem)
             self._treasury.run_out(self.go_on)
         else:
+            self._treasury.refused(problem)
             self._land(flight, problem)
             for waiting in self._line.drain():
                 self._land(waiting, copy.copy(problem))
         for task, worker in self._workers.items():
             delivery = worker.delivery
-            if not delivery.sent and delivery.held_for is None and not task.done():
+            if worker.flight is flight or task.done():
+                continue
+            if not delivery.sent and delivery.held_for is None:
                 delivery.held_for = problem
                 task.cancel()
 
@@ -467,6 +479,7 @@ class Engine:
         return CreateOutcomeUnknown(flight.name, flight.request, sent_at, reason)
 
     def _accepted(self, flight: Flight[Any], receipt: Any, delivery: Delivery) -> None:
+        self._treasury.accepted()
         if not token.is_id(receipt.id):
             reason = "the reply said success, and named no job"
             self._land(flight, self._unknown(flight, delivery, reason))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from akool_async import InsufficientCredit, InvalidInput, Limits, Retry
+from akool_async import APIError, InsufficientCredit, InvalidInput, Limits, Retry
 from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS
+from akool_async.journal import Journal
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Call, Connect, Documented, Elapse, Scripted
@@ -59,6 +60,75 @@ async def test_without_credit_all_that_waits_ends_unsent(
         assert len({id(each) for each in outcomes}) == 200  # an error of each one's own
         assert akool.stats.in_flight == akool.stats.queued == 0
     assert server.count("POST") == 4
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+async def test_without_credit_the_rest_of_a_stream_ends_unsent(
+    *, resumed: bool, clock: ManualClock, scripted: Scripted, connect: Connect
+) -> None:
+    account = Account(3)
+    server = await scripted(account)
+    rows = [(f"row {n}", request) for n, request in enumerate(speeches(500))]
+    journal = Journal(":memory:")
+    settings: dict[str, Any] = {"limits": Limits(creates=2), "journal": journal, "clock": clock}
+    async with connect(server.url, **settings) as akool:
+        ends = [job.exception() async for job in akool.map(rows)]
+        assert sum(isinstance(end, InsufficientCredit) for end in ends) == 497
+        assert len({id(end) for end in ends if end}) == 497
+        assert server.count("POST") <= 5
+        account.credit, sold = 1000, server.count("POST")
+        ends = [job.exception() async for job in akool.map(rows)]
+        assert sum(end is None for end in ends) == 3  # what completed is known
+        assert server.count("POST") == sold
+        assert (await akool.submit(rows[499][1], key="row 499")).id == ID  # not of a stream
+        account.credit = 0
+        ends = [job.exception() async for job in akool.map(rows)]
+        account.credit, sold = 1000, server.count("POST")
+        if resumed:
+            akool.resume()
+        else:
+            await clock.advance(61)
+        ends = [job.exception() async for job in akool.map(rows)]
+        assert not any(ends)
+        assert server.count("POST") == sold + 496
+    await journal.close()
+
+
+@pytest.mark.parametrize("code", [1004, 1101, 1102, 1103, 1109, 1200])
+@pytest.mark.parametrize("on_credit", ["raise", "pause"])
+async def test_an_account_that_is_refused_ends_all_that_waits_unsent(
+    code: int, on_credit: str, scripted: Scripted, connect: Connect
+) -> None:
+    server = await scripted(Account(3, code))
+    settings: dict[str, Any] = {"limits": Limits(creates=1), "on_credit": on_credit}
+    async with connect(server.url, **settings) as akool:
+        jobs = [akool.submit(request) for request in speeches(100)]
+        outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+    refused = [each for each in outcomes if isinstance(each, APIError)]
+    assert [each.code for each in refused] == [code] * 97
+    assert server.count("POST") == 4
+
+
+@pytest.mark.parametrize("code", [1003, 1009, 1205, 1213, 1221, 4711])
+async def test_a_refusal_of_one_job_is_no_other_s(
+    code: int, scripted: Scripted, connect: Connect
+) -> None:
+    server = await scripted(Account(0, code))
+    async with connect(server.url) as akool:
+        jobs = [akool.submit(request) for request in speeches(60)]
+        outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+        assert all(isinstance(each, APIError) for each in outcomes)
+    assert server.count("POST") == 60
+
+
+async def test_a_page_that_says_401_ends_one_job_alone(
+    scripted: Scripted, connect: Connect
+) -> None:
+    server = await scripted(lambda call: call.answer(401, b"<html>"))
+    async with connect(server.url, limits=Limits(creates=1)) as akool:
+        jobs = [akool.submit(request) for request in speeches(3)]
+        await asyncio.gather(*jobs, return_exceptions=True)
+    assert server.count("POST") == 3  # it may come from a proxy, in passing
 
 
 async def test_creates_that_are_under_way_are_held_back_if_nothing_of_them_has_left(
