@@ -101,13 +101,8 @@ class Job(Generic[S]):
         flight = self._flight
         flight.looked_for = True
         if not flight.ended:
-            # A future of this awaiter's own: cancelled, it leaves the job alone for all others.
-            waiter = flight.waiter()
-            try:
-                yield from waiter.__await__()
-            finally:
-                flight.unwait(waiter)
-        return self.result()
+            flight.handle = self
+        return flight.waiter().__await__()
 
     async def wait(self, timeout: float | None = None) -> S:  # noqa: ASYNC109 - as asyncio.wait
         """Return the result; the same as `await job`, as a coroutine.
@@ -154,7 +149,7 @@ class Job(Generic[S]):
             asyncio.InvalidStateError: it has not.
             AkoolError: what ended it instead.
         """
-        self.exception()  # an error shall know this job before it is raised
+        self._flight.looked_for = True
         return self._flight.result()
 
     def exception(self) -> BaseException | None:

@@ -488,6 +488,7 @@ class Client:
                 schedule=self._schedule_of,
                 cap=self._experience.cap,
                 furnish=furnish,
+                handle=job_of,
                 semaphore=self._semaphore,
                 observer=observe,
             ),

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from akool_async import token
 from akool_async.backoff import Backoff
@@ -37,6 +37,9 @@ from akool_async.exchange import Exchange
 from akool_async.schedule import Learner
 from akool_async.transport import Delivery
 from akool_async.value import Input
+
+if TYPE_CHECKING:
+    from akool_async.job import Job
 
 logger = logging.getLogger("akool_async")
 
@@ -110,6 +113,8 @@ class Policies(NamedTuple):
     """A family to how many of its ids one lookup may ask about."""
     furnish: Callable[[Flight[Any], Any], Any]
     """Make a completed job's last snapshot its result."""
+    handle: Callable[[Flight[Any]], Job[Any]]
+    """A job to the user's handle on it."""
     semaphore: Semaphore | None = None
     """A further limit on jobs in flight."""
     observer: Observer | None = None
@@ -191,6 +196,7 @@ class Engine:
                 schedule=self._policies.schedule(name, family.name),
                 timeout=self._policies.timeout(name),
                 epoch=self._epoch,
+                handle=self._policies.handle,
             )
         return known
 

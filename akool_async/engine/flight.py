@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, overload
 
 import msgspec
 
@@ -24,6 +24,9 @@ from akool_async.errors import AkoolError, JobCancelled, JobError
 from akool_async.journal import State
 from akool_async.schedule import Learner
 from akool_async.token import JobReference, reference_to, write
+
+if TYPE_CHECKING:
+    from akool_async.job import Job
 
 S = TypeVar("S", bound=Snapshot)
 J = TypeVar("J", bound=JobError)
@@ -52,6 +55,7 @@ class Kind(Generic[S]):
     __slots__ = (
         "epoch",
         "family",
+        "handle",
         "in_flight",
         "learner",
         "longest",
@@ -70,6 +74,7 @@ class Kind(Generic[S]):
         schedule: Backoff | Learner,
         timeout: float | None,
         epoch: float,
+        handle: Callable[[Flight[Any]], Job[Any]] | None = None,
     ) -> None:
         self.name = name
         """The operation's dotted name."""
@@ -84,6 +89,8 @@ class Kind(Generic[S]):
         """Seconds from acceptance to the terminal status; `None` for no end."""
         self.epoch = epoch
         """What turns the clock's monotonic seconds into seconds since 1970."""
+        self.handle = handle
+        """Makes the user's handle on one of its jobs, for errors to hold."""
         self.loop = asyncio.get_running_loop()
         self.in_flight = 0
         """How many of its jobs hold a place now."""
@@ -128,6 +135,7 @@ class Flight(Generic[S]):
         "_seen",
         "_waiters",
         "accepted_at",
+        "handle",
         "id",
         "kind",
         "looked_for",
@@ -167,6 +175,8 @@ class Flight(Generic[S]):
         self.phase: Phase = QUEUED
         self.looked_for = False
         """Whether anybody has asked for its outcome."""
+        self.handle: Job[S] | None = None
+        """The handle through which it is awaited, as long as it is."""
         self.id: str | None = None
         self.accepted_at = 0.0
         """When it was accepted, in the clock's monotonic seconds."""
@@ -359,6 +369,8 @@ class Flight(Generic[S]):
             error.steps = error.steps or self.steps
         if isinstance(error, JobCancelled):
             self.cancelled = True
+        if isinstance(error, JobError) and self.kind.handle is not None:
+            error.job = self.handle or self.kind.handle(self)
         # A future tells asyncio's log of an error that nobody ever looks at.
         self._outcome = outcome = self.kind.loop.create_future()
         outcome.set_exception(error)
@@ -408,18 +420,35 @@ class Flight(Generic[S]):
         if accepting is not None and not accepting.done():
             accepting.set_result(None)
 
-    def waiter(self) -> asyncio.Future[None]:
-        """Return a future of the caller's own that is done when the job has ended."""
-        waiter: asyncio.Future[None] = self.kind.loop.create_future()
-        self.wait(waiter)
+    def waiter(self) -> asyncio.Future[S]:
+        """Return a future of the caller's own, which ends as the job does.
+
+        Cancelled, with whoever awaits it, it leaves the job alone for all others.
+        """
+        waiter: asyncio.Future[S] = self.kind.loop.create_future()
+        if self.ended:
+            self._settle(waiter)
+        else:
+            self.wait(waiter)
         return waiter
+
+    def _settle(self, waiter: asyncio.Future[Any]) -> None:
+        """End a waiter's future as the job has ended."""
+        error = self.exception()  # who has waited, and gave up, has looked for it
+        if waiter.done():
+            return
+        if error is None:
+            waiter.set_result(self.result())
+        else:
+            waiter.set_exception(error)
+            waiter.exception()  # if nobody looks at it any more, that is no news for the log
 
     def wait(self, waiter: Waiter) -> None:
         """Tell of the end."""
         if self._waiters is None:
             self._waiters = waiter
         elif isinstance(self._waiters, _Several):
-            self._waiters.append(waiter)
+            self._waiters.add(waiter)
         else:
             self._waiters = _Several([self._waiters, waiter])
 
@@ -452,6 +481,7 @@ class Flight(Generic[S]):
 
     def _end(self) -> None:
         self.phase = ENDED
+        self.handle = None
         waiters, self._waiters = self.waiters, None
         if self._rare is not None:
             self._tell_accepted()
@@ -460,20 +490,29 @@ class Flight(Generic[S]):
         for waiter in waiters:
             if callable(waiter):
                 waiter(self)
-            elif not waiter.done():
-                waiter.set_result(None)
+            else:
+                self._settle(waiter)
 
     def _tell(self, snapshot: S | None) -> None:
         for listener in self._listeners:
             listener(self, snapshot)
 
 
-Waiter: TypeAlias = Callable[[Flight[Any]], object] | asyncio.Future[None]
+Waiter: TypeAlias = Callable[[Flight[Any]], object] | asyncio.Future[Any]
 """Who is told of a job's end."""
 
 
 class _Several(list[Waiter]):
-    """More than one of them."""
+    """More than one of them; those that gave up waiting go now and then."""
+
+    limit = 64
+
+    def add(self, waiter: Waiter) -> None:
+        """Take one more in."""
+        if len(self) >= self.limit:
+            self[:] = [each for each in self if callable(each) or not each.done()]
+            self.limit = 64 + 2 * len(self)
+        self.append(waiter)
 
 
 Listener: TypeAlias = Callable[[Flight[Any], Any], object]
