@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 from collections import Counter
@@ -27,12 +28,11 @@ from akool_async.engine import (
     Phase,
     Policies,
     Semaphore,
-    Step,
     Treasury,
     request_fingerprint,
 )
 from akool_async.errors import AkoolError, InvalidInput, InvalidToken
-from akool_async.events import Hook, Observer
+from akool_async.events import Hook, Observer, hooks_of
 from akool_async.exchange import Exchange
 from akool_async.experience import Experience
 from akool_async.fanout import Request, Requests, run_all
@@ -45,7 +45,7 @@ from akool_async.result import Link, Result
 from akool_async.retry import Retry
 from akool_async.saving import Saver
 from akool_async.schedule import Learner, Schedule
-from akool_async.stats import Stats, stats_of
+from akool_async.stats import Stats, stats_of, together
 from akool_async.transport import AiohttpTransport, Timeout
 from akool_async.value import Value
 
@@ -119,13 +119,14 @@ class Client:
         self._backoff = backoff
         self._limits = limits if isinstance(limits, Limits) else Limits(operations=limits or {})
         self._semaphore = semaphore
-        self._hooks = (on_event,) if callable(on_event) else tuple(on_event)
         self._experience = Experience(hosts["api"], schedule or Schedule(), self._limits.batch)
         self._session = session
         self._proxies = find_proxies(hosts.values(), proxy, trust_env=trust_env)
         self._clock = clock or LoopClock()
         self._requests: Counter[str] = Counter()
         self._runtimes: dict[asyncio.AbstractEventLoop, Runtime] = {}
+        self._closing: list[Runtime] = []
+        self._past = Stats()
         self._closed = False
         self._journal = journal
         self._ledger = self._new_ledger()
@@ -138,6 +139,7 @@ class Client:
             own=own_addresses(hosts["api"]),
             largest=_checked_count("max_download_bytes", max_download_bytes),
         )
+        self._hooks = hooks_of(on_event, self)
 
     def _new_ledger(self) -> Ledger | None:
         if self._journal is None or isinstance(self._journal, Journal):
@@ -179,7 +181,12 @@ class Client:
         runtime = self._runtimes.pop(asyncio.get_running_loop(), None)
         try:
             if runtime is not None:
-                await runtime.close(grace)
+                self._closing.append(runtime)
+                try:
+                    await runtime.close(grace)
+                finally:
+                    self._closing.remove(runtime)
+                    self._past = together(self._past, runtime.stats.past)
             self._experience.remember()
         finally:
             if self._ledger is not None and not isinstance(self._journal, Journal):
@@ -301,7 +308,7 @@ class Client:
         live = None if last.key is None else self._live(last.key, last)
         launched = live or self._launch(runtime, flight, operation, last)
         if launched is not flight:  # such as one that `recover()` gave back before
-            flight.follow(launched)
+            runtime.engine.follow(flight, launched)
 
     def _launch(
         self, runtime: Runtime, flight: Flight[Any], request: Operation[Any], order: _Order
@@ -426,11 +433,24 @@ class Client:
 
     @property
     def stats(self) -> Stats:
-        """What the client has done so far; jobs and places are those of the running loop."""
-        runtime = self._runtimes.get(asyncio.get_running_loop())
-        if runtime is None:
-            return Stats(requests=dict(self._requests), places=self._max_concurrency)
-        return stats_of(self._requests, runtime.engine, runtime.exchange, self._max_concurrency)
+        """What the client has done so far, in all event loops, and is doing now, in this one.
+
+        Where no loop runs, such as in another thread, it is what it is doing in all of them.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return self._figures()
+        return self._figures(loop)
+
+    def _figures(self, loop: asyncio.AbstractEventLoop | None = None) -> Stats:
+        """Return the figures of all loops; with a loop, of the others no more than their past."""
+        figures = Stats(requests=dict(self._requests), places=self._max_concurrency)
+        parts = [self._past, *(runtime.stats for runtime in tuple(self._closing))]
+        for known, runtime in tuple(self._runtimes.items()):
+            here = loop is None or known is loop
+            parts.append(runtime.stats if here else runtime.stats.past)
+        return functools.reduce(together, parts, figures)
 
     def _timeout_of(self, name: str) -> float | None:
         if isinstance(self._job_timeout, Mapping):
@@ -452,11 +472,19 @@ class Client:
             raise RuntimeError("the client is closed; enter it again with `async with`")
         self._experience.journal = None if self._ledger is None else self._ledger.journal
         if loop not in self._runtimes or self._runtimes[loop].closed:
-            self._runtimes = {
-                known: runtime for known, runtime in self._runtimes.items() if not known.is_closed()
-            }
+            self._forget_closed(loop)
             self._runtimes[loop] = self._new_runtime()
         return self._runtimes[loop]
+
+    def _forget_closed(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let go of what belongs to loops that are over, and of this one's if that is closed."""
+        kept: dict[asyncio.AbstractEventLoop, Runtime] = {}
+        for known, runtime in self._runtimes.items():
+            if known is loop or known.is_closed():
+                self._past = together(self._past, runtime.stats.past)
+            else:
+                kept[known] = runtime
+        self._runtimes = kept
 
     def _new_runtime(self) -> Runtime:
         downloader = SessionDownloader(
@@ -514,7 +542,7 @@ class Client:
             at_once=at_once,
             clock=self._clock,
             ledger=self._ledger,
-            on_saved=lambda flight, path: observe(Step.SAVED, flight, path),
+            observe=observe,
         )
 
     def _furnished(
@@ -650,6 +678,11 @@ class Runtime:
         # never closed, in a script's asyncio.run(), still leaves nothing open.
         self._guard = self._close_with_loop()
         with_first_step(self._guard)
+
+    @property
+    def stats(self) -> Stats:
+        """What this loop has of the client's figures."""
+        return stats_of(self.engine, self.exchange)
 
     async def close(self, grace: float) -> None:
         """End all jobs and close all connections."""

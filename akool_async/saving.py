@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from akool_async.clock import Clock, Timer
-from akool_async.engine import Flight, Ledger
-from akool_async.errors import JournalError, ResultExpired
+from akool_async.engine import Flight, Ledger, Step
+from akool_async.errors import ClientClosed, JournalError, ResultExpired
 from akool_async.journal import State
 from akool_async.result import Result
 
@@ -54,7 +54,7 @@ class Saver:
         at_once: How many may be under way.
         clock: Where time comes from.
         ledger: Where the paths are written down.
-        on_saved: Told of each result that is on disk, and of its path.
+        observe: Told of each result that is on disk, with its path, or was given up, with why.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class Saver:
         at_once: int,
         clock: Clock,
         ledger: Ledger | None = None,
-        on_saved: Callable[[Flight[Any], str], object] | None = None,
+        observe: Callable[[str, Flight[Any], object], object] | None = None,
     ) -> None:
         self._folder = os.path.join(os.fspath(folder), "")  # noqa: PTH118 - says: a folder
         self._at_once = at_once
         self._clock = clock
         self._ledger = ledger
-        self._on_saved = on_saved
+        self._observe = observe
         self._waiting: deque[_Order] = deque()
         self._tasks: dict[asyncio.Task[None], _Order] = {}
         self._timers: dict[_Order, Timer] = {}
@@ -95,7 +95,7 @@ class Saver:
 
     def _queue(self, order: _Order) -> None:
         if self._stopped:
-            self._give_up(order, _CLOSED)
+            self._give_up(order)
             return
         self._idle.clear()
         self._timers.pop(order, None)
@@ -114,7 +114,7 @@ class Saver:
     def _over(self, task: asyncio.Task[None]) -> None:
         order = self._tasks.pop(task)
         if task.cancelled():  # the client gives up its saves, or the loop is ending
-            self._give_up(order, _CLOSED)
+            self._give_up(order)
             self._stop()
         self._pump()
 
@@ -125,14 +125,19 @@ class Saver:
             self._missed(order, error)
         else:
             self._note(order, State.COMPLETED, saved=str(path.absolute()))
-            if self._on_saved is not None:
-                self._on_saved(order.flight, str(path))
+            self._step(Step.SAVED, order, str(path))
+
+    def _step(self, step: str, order: _Order, about: object) -> None:
+        order.flight.kind.tally[step] += 1
+        if self._observe is not None:
+            self._observe(step, order.flight, about)
 
     def _missed(self, order: _Order, error: Exception) -> None:
         order.tries += 1
         if isinstance(error, ResultExpired):
             logger.error("%s is lost: %s", order, error)
             self._note(order, State.EXPIRED, reason=str(error))
+            self._step(Step.UNSAVED, order, error)
         elif order.tries >= TRIES or self._stopped:
             self._give_up(order, error)
         else:
@@ -141,10 +146,12 @@ class Saver:
             when = self._clock.time() + pause
             self._timers[order] = self._clock.call_at(when, lambda: self._queue(order))
 
-    def _give_up(self, order: _Order, why: object) -> None:
+    def _give_up(self, order: _Order, why: Exception | None = None) -> None:
         until = order.result.expires_at
         shown = f" until {until:%Y-%m-%d %H:%M} UTC" if until else ""
-        logger.error("%s is not saved: %s; akool.job(token) finds it%s", order, why, shown)
+        told = why or _CLOSED
+        logger.error("%s is not saved: %s; akool.job(token) finds it%s", order, told, shown)
+        self._step(Step.UNSAVED, order, why or order.flight.error(ClientClosed, _CLOSED))
 
     def _note(self, order: _Order, state: State, **what: Any) -> None:
         """Write down what became of a result, where there is a journal."""
@@ -181,6 +188,6 @@ class Saver:
         self._timers.clear()
         self._waiting.clear()
         for order in given_up:
-            self._give_up(order, _CLOSED)
+            self._give_up(order)
         for task in self._tasks:
             task.cancel()

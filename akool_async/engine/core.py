@@ -247,6 +247,7 @@ class Engine:
                 self._end_with_client(flight)
             flight.preparing = None
 
+        self._step(Step.PREPARING, flight)
         task = asyncio.get_running_loop().create_task(steps)
         flight.preparing = task
         self._preparing[task] = flight
@@ -259,6 +260,10 @@ class Engine:
     def end(self, flight: Flight[Any], outcome: Snapshot | Exception) -> None:
         """End a job whose outcome is known from elsewhere, such as the journal."""
         self._land(flight, outcome)
+
+    def follow(self, flight: Flight[Any], leader: Flight[Any]) -> None:
+        """Let a recipe's job go as another job of its key goes."""
+        flight.follow(leader, self._step)
 
     def resume(self, flight: Flight[Any], reference: token.JobReference) -> Flight[Any]:
         """Watch a job that was created earlier; if it is watched already, return that."""
@@ -280,6 +285,7 @@ class Engine:
                 await self._stop_preparing(flight)
             finally:  # nobody else ends it, should this wait itself be cancelled
                 self._land(flight, flight.error(JobCancelled, "cancelled before it was sent"))
+        flight.unwanted = True
         await flight.accepted()
         if not flight.ended:
             await self._ask_to_cancel(flight)
@@ -461,7 +467,11 @@ class Engine:
         flight.phase = QUEUED
         if self._ledger is not None:
             self._ledger.note_refused(flight, problem)
+        if flight.unwanted:
+            self._land(flight, flight.error(JobCancelled, "cancelled before it was sent again"))
+            return
         self._line.add_first(flight, sys.maxsize)
+        self._step(Step.QUEUED, flight)
 
     def go_on(self) -> None:
         """Create jobs again, after credit has returned."""

@@ -20,6 +20,7 @@ import msgspec
 
 from akool_async.backoff import Backoff
 from akool_async.endpoint import Family, Operation, Snapshot, Status
+from akool_async.engine.step import Step, step_of
 from akool_async.errors import AkoolError, JobCancelled, JobError
 from akool_async.journal import State
 from akool_async.schedule import Learner
@@ -159,6 +160,8 @@ class Flight(Generic[S]):
     """Whether a place of the user's own semaphore is its."""
     doubts = _Rare(0)
     """How many looks in a row were refused."""
+    unwanted = _Rare(False)
+    """Whether it shall be cancelled: then it is not sent once more."""
     cancelled = _Rare(False)
     """Whether that is how it ended; reading it is no look at the outcome."""
     own_timeout = _Rare[float | None](-1.0)
@@ -333,29 +336,41 @@ class Flight(Generic[S]):
             return msgspec.structs.replace(whole, job_id=self.job_id)
         return whole
 
-    def follow(self, leader: Flight[S]) -> None:
-        """Go, from here on, as another job of the same key goes."""
+    def follow(self, leader: Flight[S], step: Stepped) -> None:
+        """Go, from here on, as another job of the same key goes; `step` is told of each step."""
+
+        def advance(_leader: Flight[S], snapshot: S | None) -> None:
+            if not self.ended:
+                self._advance(leader, snapshot, step)
+
         leader.looked_for = True
         if not leader.ended:
-            leader.listen(self._advance)
-        self._advance(leader, leader.snapshot)
+            leader.listen(advance)
+        advance(leader, leader.snapshot)
 
-    def _advance(self, leader: Flight[S], snapshot: S | None) -> None:
-        if self.ended:
-            return
-        if leader.id is not None:
+    def _advance(self, leader: Flight[S], snapshot: S | None, step: Stepped) -> None:
+        if leader.id is not None and self.phase is not FOLLOWING:
             self.id, self._receipt = leader.id, leader._receipt
             self.accepted_at, self.watched_since = leader.accepted_at, leader.watched_since
             self.phase = FOLLOWING
             self._tell_accepted()
+            step(Step.RESUMED, self, None)
         if snapshot is not None:
+            changed = snapshot.status is not self.status
             self.observe(snapshot)
+            if changed:
+                step(Step.STATUS, self, snapshot.status)
         if leader.ended:
-            error = leader.exception()
-            if error is None:
-                self.succeed(leader.result())
-            else:
-                self.fail(copy.copy(error))
+            self._end_as(leader, step)
+
+    def _end_as(self, leader: Flight[S], step: Stepped) -> None:
+        error = leader.exception()
+        outcome: Any = leader.result() if error is None else copy.copy(error)
+        if error is None:
+            self.succeed(outcome)
+        else:
+            self.fail(outcome)
+        step(step_of(outcome), self, outcome)
 
     def succeed(self, result: S) -> None:
         """End with a result."""
@@ -517,6 +532,9 @@ class _Several(list[Waiter]):
 
 Listener: TypeAlias = Callable[[Flight[Any], Any], object]
 """Who is told of each new status of a job, and with `None` of its end."""
+
+Stepped: TypeAlias = Callable[[str, Flight[Any], object], object]
+"""Who is told of each step of a job, and of what belongs to it: a status, or the outcome."""
 
 
 def _packed(job_id: str | None) -> str | bytes | None:

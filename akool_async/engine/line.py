@@ -54,9 +54,10 @@ class Line:
         """By priority, highest first; empty where nobody waits."""
 
     def __iter__(self) -> Iterator[Flight[Any]]:
-        for turns in self.ranks.values():
-            for waiting in turns.values():
-                yield from (flight for flight in waiting if flight.phase is QUEUED)
+        # Copied, since another thread may count who waits while the loop goes on.
+        for turns in tuple(self.ranks.values()):
+            for waiting in tuple(turns.values()):
+                yield from (flight for flight in tuple(waiting) if flight.phase is QUEUED)
 
     def add(self, flight: Flight[Any], priority: int = 0) -> None:
         """Let a job wait at the end."""

@@ -17,8 +17,10 @@ from akool_async.errors import (
 class Step:
     """One step of a job's life: plain texts, for they are counted a hundred thousand times."""
 
+    PREPARING: Final = "job.preparing"
+    """The steps of its recipe are being taken."""
     QUEUED: Final = "job.queued"
-    """It waits for a place under the limit."""
+    """It waits for a place under the limit; told again if it waits for credit to return."""
     CREATING: Final = "job.creating"
     """Its create request is about to leave."""
     CREATED: Final = "job.created"
@@ -26,7 +28,7 @@ class Step:
     RESUMED: Final = "job.resumed"
     """It was accepted earlier, and is watched on."""
     STATUS: Final = "job.status"
-    """Its status has changed."""
+    """A look has shown another status than the last one."""
     COMPLETED: Final = "job.completed"
     """It has a result."""
     FAILED: Final = "job.failed"
@@ -43,6 +45,8 @@ class Step:
     """Something else ended it: most often a refusal."""
     SAVED: Final = "job.saved"
     """Its result is on disk."""
+    UNSAVED: Final = "job.unsaved"
+    """Its result could not be saved, and that was given up."""
 
 
 _STEPS: tuple[tuple[type[Exception], str], ...] = (

@@ -155,9 +155,11 @@ class Watch(Generic[S]):
 
     def _follow(self, flight: Flight[S], snapshot: S | None) -> None:
         """Take in what was seen of a job with the same id, or its end."""
+        if flight.ended:  # on its own, such as by a cancel
+            return
         if snapshot is not None:
             self._observed(flight, snapshot, self._clock.time())
-        elif not flight.ended and flight.id is not None:
+        elif flight.id is not None:
             self.flights.pop(flight.id, None)
             self.add(flight, at_once=True)
 
@@ -246,14 +248,15 @@ class Watch(Generic[S]):
         if flight.doubts:
             flight.doubts = 0
         status = snapshot.status
-        if status is not flight.status:
+        changed = status is not flight.status
+        ended = status is COMPLETED or status is FAILED
+        flight.observe(snapshot, crowded=crowded and not ended)
+        if changed:
             self._observe(Step.STATUS, flight, status)
-        if status is COMPLETED or status is FAILED:
-            flight.observe(snapshot)
+        if ended:
             self._learn(flight, asked_at)
             self._land(flight, snapshot)
         else:
-            flight.observe(snapshot, crowded=crowded)
             flight.seen_at = asked_at
 
     def _learn(self, flight: Flight[S], asked_at: float) -> None:
