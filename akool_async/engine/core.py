@@ -91,7 +91,7 @@ class Observer(Protocol):
 
     @property
     def listening(self) -> bool:
-        """Whether anybody wants to know; asked when a job is queued, not at each step."""
+        """Whether anybody wants to know; asked when a job begins, not at each step."""
         ...
 
     def __call__(self, step: str, flight: Flight[Any], about: object = None) -> object:
@@ -221,15 +221,20 @@ class Engine:
         """
         if self._closing:
             raise RuntimeError("the client is closed")
+        self._look_for_listeners()
         refusal = self._treasury.refusal() if of_stream else None
         if refusal is not None:
+            self._step(Step.QUEUED, flight)
             self._land(flight, refusal)
             return
         self._line.add(flight, priority)
-        if self._observer is not None:
-            self._observed = self._observer.listening
         self._step(Step.QUEUED, flight)
         self._pump()
+
+    def _look_for_listeners(self) -> None:
+        """See, wherever a job's life begins, whether anybody wants to be told of steps."""
+        if self._observer is not None:
+            self._observed = self._observer.listening
 
     def _step(self, step: str, flight: Flight[Any], about: object = None) -> None:
         flight.kind.tally[step] += 1
@@ -247,6 +252,7 @@ class Engine:
                 self._end_with_client(flight)
             flight.preparing = None
 
+        self._look_for_listeners()
         self._step(Step.PREPARING, flight)
         task = asyncio.get_running_loop().create_task(steps)
         flight.preparing = task
@@ -259,6 +265,7 @@ class Engine:
 
     def end(self, flight: Flight[Any], outcome: Snapshot | Exception) -> None:
         """End a job whose outcome is known from elsewhere, such as the journal."""
+        self._look_for_listeners()
         self._land(flight, outcome)
 
     def follow(self, flight: Flight[Any], leader: Flight[Any]) -> None:
@@ -271,6 +278,7 @@ class Engine:
         known = watch.flights.get(reference.id)
         if known is not None:
             return known
+        self._look_for_listeners()
         flight.known_as(reference, self._clock.time())
         self._take_place(flight)
         flight.watch()
