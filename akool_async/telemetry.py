@@ -1,0 +1,311 @@
+"""OpenTelemetry: a span for each job, and what `akool.stats` counts as metrics.
+
+    akool = Akool(on_event=OpenTelemetry())
+
+A hook like any other: nothing else of this package knows of OpenTelemetry. It needs the extra
+`otel`, which is OpenTelemetry's API alone; what is recorded goes where the application's SDK
+sends it, and nowhere without one. What a request says is never recorded, nor are the texts of
+errors: they may repeat it.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from akool_async import __version__
+from akool_async.engine import Flight, Step
+from akool_async.errors import APIError
+from akool_async.events import Event
+from akool_async.stats import JobCounts, Stats, together
+
+try:
+    from opentelemetry import metrics, trace
+    from opentelemetry.metrics import CallbackOptions, Observation
+    from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
+except ImportError as error:
+    raise ImportError(
+        "akool_async.telemetry needs OpenTelemetry: pip install 'akool_async[otel]'"
+    ) from error
+
+if TYPE_CHECKING:
+    from akool_async.runtime import Client
+
+_BEGINNINGS: Final = frozenset({Step.PREPARING, Step.QUEUED, Step.RESUMED})
+_ENDS: Final = frozenset(
+    {
+        Step.COMPLETED,
+        Step.FAILED,
+        Step.TIMED_OUT,
+        Step.CANCELLED,
+        Step.UNKNOWN,
+        Step.CLOSED,
+        Step.REFUSED,
+    }
+)
+_AT_REST: Final = frozenset({Step.SAVED, Step.UNSAVED})
+_AS_WISHED: Final = frozenset({Step.COMPLETED, Step.CANCELLED})
+
+_REMEMBERED: Final = 1000
+"""Spans of jobs that went on when their watch ended: they may be resumed, and linked to."""
+
+_SECONDS: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
+"""Bounds of the histogram: a picture takes some seconds, and no job more than some hours."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_Attributes: TypeAlias = dict[str, str | int | bool | tuple[str, ...]]
+_Figures: TypeAlias = Iterable[tuple[float, Mapping[str, str]]]
+
+
+class _Life:
+    """One job's span, from its first step on."""
+
+    __slots__ = ("__weakref__", "begun", "ended", "restored", "span")
+
+    def __init__(self, span: Span, begun: datetime, *, restored: bool) -> None:
+        self.span = span
+        self.begun = begun
+        self.restored = restored
+        self.ended: datetime | None = None
+
+    @property
+    def context(self) -> SpanContext:
+        return self.span.get_span_context()
+
+
+class OpenTelemetry:
+    """A hook that records a span for each job, and metrics: `Akool(on_event=OpenTelemetry())`.
+
+    A job's span begins with its submission, as a child of the span that is current there, and
+    ends with the job. Its attribute `akool.job.token` joins it with the spans of other
+    processes that watch the same job on; in one process, they are linked as well.
+
+    Args:
+        tracer_provider: Where spans go; the global one if not given.
+        meter_provider: Where metrics go; the global one if not given.
+    """
+
+    def __init__(
+        self,
+        *,
+        tracer_provider: trace.TracerProvider | None = None,
+        meter_provider: metrics.MeterProvider | None = None,
+    ) -> None:
+        self._tracer = trace.get_tracer("akool_async", __version__, tracer_provider)
+        meter = metrics.get_meter("akool_async", __version__, meter_provider)
+        self._clients: weakref.WeakSet[Client] = weakref.WeakSet()
+        self._lives: weakref.WeakKeyDictionary[Flight[Any], _Life] = weakref.WeakKeyDictionary()
+        self._known: weakref.WeakValueDictionary[tuple[str, str], _Life] = (
+            weakref.WeakValueDictionary()
+        )
+        self._went_on: deque[_Life] = deque(maxlen=_REMEMBERED)
+        self._ends = meter.create_counter(
+            "akool.jobs.ended", "{job}", "Jobs that ended, by operation and outcome"
+        )
+        self._durations = meter.create_histogram(
+            "akool.job.duration",
+            "s",
+            "Seconds from a job's submission, or resumption, to its end",
+            explicit_bucket_boundaries_advisory=_SECONDS,
+        )
+        _observe_figures(meter, self._figures)
+
+    def watch(self, client: Client, /) -> None:
+        """Report a client's figures, too; a client does that itself with its hooks."""
+        self._clients.add(client)
+
+    def __call__(self, event: Event) -> None:
+        """Record one step of a job."""
+        flight = event.job._flight
+        life = self._lives.get(flight)
+        if event.name in _AT_REST:
+            self._record_save(event, flight, life)
+            return
+        if life is None:
+            life = self._begin(event, flight)
+        life.span.add_event(event.name, _about(event), _nanoseconds(event.at))
+        if event.name in {Step.CREATED, Step.RESUMED}:
+            self._name(life, flight)
+        if event.name in _ENDS:
+            self._end(event, flight, life)
+
+    def _begin(self, event: Event, flight: Flight[Any]) -> _Life:
+        """Begin a job's span; that of one whose end a journal remembers has no duration."""
+        attributes: _Attributes = {"akool.operation": event.operation}
+        if event.name == Step.PREPARING:
+            attributes["akool.recipe"] = event.operation
+        restored = event.name not in _BEGINNINGS
+        if restored:
+            attributes["akool.job.restored"] = True
+        span = self._tracer.start_span(
+            event.operation,
+            kind=SpanKind.CLIENT,
+            attributes=attributes,
+            start_time=_nanoseconds(event.at),
+        )
+        life = self._lives[flight] = _Life(span, event.at, restored=restored)
+        return life
+
+    def _name(self, life: _Life, flight: Flight[Any]) -> None:
+        """Say which job it is, and link it to the span of whoever watched it before."""
+        assert flight.id is not None
+        life.span.set_attributes(_identity(flight))
+        before = self._known.get((flight.name, flight.id))
+        if before is not None and before is not life:
+            life.span.add_link(before.context, {"akool.link": "watched on"})
+        self._known[flight.name, flight.id] = life
+
+    def _end(self, event: Event, flight: Flight[Any], life: _Life) -> None:
+        outcome = _outcome(event)
+        span = life.span
+        span.set_attributes(_identity(flight) | {"akool.outcome": outcome})
+        if event.name not in _AS_WISHED and event.error is not None:
+            _set_error(span, event.error)
+        span.end(_nanoseconds(event.at))
+        life.ended = event.at
+        if flight.id is not None and event.name not in {Step.COMPLETED, Step.FAILED}:
+            self._went_on.append(life)
+        counted = {"akool.operation": event.operation, "akool.outcome": outcome}
+        self._ends.add(1, counted)
+        if not life.restored:
+            self._durations.record((event.at - life.begun).total_seconds(), counted)
+
+    def _record_save(self, event: Event, flight: Flight[Any], life: _Life | None) -> None:
+        """Record a save as a span from the job's end on: so long its result was not safe."""
+        span = self._tracer.start_span(
+            f"save {event.operation}",
+            attributes=_identity(flight),
+            links=[] if life is None else [Link(life.context, {"akool.link": "result of"})],
+            start_time=_nanoseconds(event.at if life is None else life.ended or event.at),
+        )
+        if event.error is not None:
+            _set_error(span, event.error)
+        span.end(_nanoseconds(event.at))
+
+    def _figures(self) -> Stats:
+        """Return the figures of all clients, all event loops together."""
+        each = (client._figures() for client in tuple(self._clients))
+        return functools.reduce(together, each, Stats())
+
+
+def _about(event: Event) -> _Attributes:
+    return {} if event.status is None else {"akool.job.status": event.status.name.lower()}
+
+
+def _outcome(event: Event) -> str:
+    return event.name.removeprefix("job.")
+
+
+def _identity(flight: Flight[Any]) -> _Attributes:
+    """Return what tells a job from others: as far as is known, and no secret."""
+    identity: _Attributes = {"akool.operation": flight.name}
+    token = flight.token
+    if flight.id is not None and token is not None:
+        identity |= {"akool.job.id": flight.id, "akool.job.token": token}
+    if flight.steps:
+        identity["akool.job.steps"] = flight.steps
+    return identity
+
+
+def _set_error(span: Span, error: Exception) -> None:
+    name = type(error).__name__
+    span.set_status(Status(StatusCode.ERROR, name))
+    span.set_attribute("error.type", name)
+    if isinstance(error, APIError):
+        span.set_attribute("akool.code", error.code)
+
+
+def _nanoseconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def _observe_figures(meter: metrics.Meter, figures: Callable[[], Stats]) -> None:
+    """Let the meter ask for the figures whenever it is asked for its own."""
+
+    def observed(
+        pick: Callable[[Stats], _Figures],
+    ) -> Callable[[CallbackOptions], Iterator[Observation]]:
+        def callback(_options: CallbackOptions) -> Iterator[Observation]:
+            for value, attributes in pick(figures()):
+                yield Observation(value, attributes)
+
+        return callback
+
+    for name, unit, description, pick in _TOTALS:
+        meter.create_observable_counter(name, [observed(pick)], unit, description)
+    for name, unit, description, pick in _LEVELS:
+        meter.create_observable_up_down_counter(name, [observed(pick)], unit, description)
+    meter.create_observable_gauge(
+        "akool.job.median",
+        [observed(lambda stats: _by_operation(stats, lambda counts: counts.median))],
+        "s",
+        "Seconds that half of an operation's jobs take at most, as learned",
+    )
+
+
+def _by_operation(stats: Stats, pick: Callable[[JobCounts], float | None]) -> _Figures:
+    for name, counts in stats.jobs.items():
+        value = pick(counts)
+        if value is not None:
+            yield value, {"akool.operation": name}
+
+
+def _by_name(figures: Mapping[str, int], attribute: str) -> _Figures:
+    return ((value, {attribute: name}) for name, value in figures.items())
+
+
+def _alone(value: float) -> _Figures:
+    return [(value, {})]
+
+
+_TOTALS: tuple[tuple[str, str, str, Callable[[Stats], _Figures]], ...] = (
+    (
+        "akool.requests",
+        "{request}",
+        "HTTP requests sent, by endpoint",
+        lambda stats: _by_name(stats.requests, "akool.endpoint"),
+    ),
+    (
+        "akool.retries",
+        "{request}",
+        "Requests that repeated one that had failed",
+        lambda stats: _alone(stats.retries),
+    ),
+    (
+        "akool.polls",
+        "{id}",
+        "Ids asked about, by result family",
+        lambda stats: _by_name(stats.looks, "akool.family"),
+    ),
+    (
+        "akool.refusals",
+        "{reply}",
+        "How often the server has asked for fewer requests",
+        lambda stats: _alone(stats.refusals),
+    ),
+)
+_LEVELS: tuple[tuple[str, str, str, Callable[[Stats], _Figures]], ...] = (
+    (
+        "akool.jobs.queued",
+        "{job}",
+        "Jobs that wait for a place, by operation",
+        lambda stats: _by_operation(stats, lambda counts: counts.queued),
+    ),
+    (
+        "akool.jobs.in_flight",
+        "{job}",
+        "Jobs that hold a place, by operation",
+        lambda stats: _by_operation(stats, lambda counts: counts.in_flight),
+    ),
+    (
+        "akool.places",
+        "{job}",
+        "Jobs that may be in flight at once",
+        lambda stats: _alone(stats.places),
+    ),
+)
