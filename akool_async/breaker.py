@@ -81,13 +81,20 @@ class Breaker:
             family.recovered_at = None
         return 1 / rate
 
-    def failed(self, family: str) -> None:
-        """Learn that a look of a family failed to get an answer."""
+    def calm(self, family: str) -> bool:
+        """Say whether all looks of a family may pass."""
+        known = self._families[family]
+        return not known.failures and known.recovered_at is None
+
+    def failed(self, family: str) -> bool:
+        """Learn that a look of a family failed to get an answer; say if that makes it sick."""
         known = self._families[family]
         known.failures += 1
-        if known.failures == _SICK_AFTER:
-            known.interval = _FIRST_PROBE
-            known.next_at = self._clock.time() + _FIRST_PROBE
+        if known.failures != _SICK_AFTER:
+            return False
+        known.interval = _FIRST_PROBE
+        known.next_at = self._clock.time() + _FIRST_PROBE
+        return True
 
     def answered(self, family: str) -> None:
         """Learn that a look of a family was answered."""

@@ -18,6 +18,7 @@ from akool_async.clock import Clock
 from akool_async.endpoint import Family, Operation, Snapshot, Startable, Status
 from akool_async.engine.cap import Cap
 from akool_async.engine.flight import CREATING, QUEUED, WATCHED, Flight, Kind, Waiter
+from akool_async.engine.gate import Gate
 from akool_async.engine.lane import Lane
 from akool_async.engine.ledger import Ledger
 from akool_async.engine.line import Line, Quotas
@@ -161,6 +162,7 @@ class Engine:
         self._ledger = ledger
         self._treasury = treasury or Treasury(clock)
         self._breaker = Breaker(clock)
+        self._gate = Gate(self._breaker, clock, self._pump, spared=policies.limits.creates)
         self._epoch = clock.now().timestamp() - clock.time()
         self._quotas = Quotas(policies.limits.operations)
         self._line = Line(self._quotas)
@@ -348,6 +350,7 @@ class Engine:
     def _stop_sending(self) -> None:
         """End what was not sent: jobs in the queue, and creates that wait or connect."""
         self._closing = True
+        self._gate.close()
         for preparing in self._preparing:
             preparing.cancel()
         for flight in self._line.drain():
@@ -396,7 +399,7 @@ class Engine:
         """Give a place to the job whose turn it is, if there is one."""
         if not self._line.ranks or self.in_flight >= self._places:
             return None
-        if self._closing or self._treasury.empty:
+        if self._closing or self._treasury.empty or not self._gate.open_to(self._line):
             return None
         flight = self._line.take()
         if flight is not None:
@@ -441,7 +444,9 @@ class Engine:
             receipt = await self._exchange.send(flight.request, delivery)
         except Exception as error:  # noqa: BLE001 - any error ends this job, and no other
             problem = error
+            self._gate.failed(problem)
         else:
+            self._gate.answered()
             self._accepted(flight, receipt, delivery)
             return
         if delivery.sent and not isinstance(problem, APIError):

@@ -16,6 +16,7 @@ from aiohttp import web
 from akool_async import (
     Akool,
     Backoff,
+    CreateOutcomeUnknown,
     Face,
     InvalidInput,
     Job,
@@ -128,6 +129,89 @@ async def test_an_outage_gets_a_few_probes_and_its_end_no_stampede(
         assert log.between(32, 60, name) <= 10
         assert log.peak(60, 90, name) <= max(2 * log.peak(10, 30, name), 5)
         assert log.between(80, 90, name) >= log.between(20, 30, name) / 3  # it is back
+
+
+@pytest.mark.parametrize("well", [lambda t: t < 1.0 or t > 121.0, lambda t: t > 120.0])
+async def test_an_outage_puts_few_of_a_long_line_of_creates_in_doubt(
+    well: Callable[[float], bool],
+    clock: ManualClock,
+    *,
+    connect: Connect,
+    elapse: Elapse,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    times: list[float] = []
+
+    async def fault(name: str, request: web.Request) -> web.StreamResponse | None:
+        if name == "audio.tts":
+            times.append(clock.time())
+        return None if well(clock.time()) else await page(name, request)
+
+    async with Simulator(clock=clock, omit_rate=0, instant_audio_rate=1.0) as simulator:
+        simulator.fault = fault
+        async with connect(
+            simulator.url, clock=clock, api_key=simulator.api_key, limits=Limits(creates=10)
+        ) as akool:
+            jobs = [akool.submit(speech(n)) for n in range(600)]
+            await elapse(clock, lambda: all(job.done() for job in jobs), step=0.25)
+            ends = Counter(type(job.exception()) for job in jobs)
+    # Those under way when it began, one for each probe, and those in line that are few.
+    assert 5 <= ends[CreateOutcomeUnknown] <= 10 + 30
+    assert ends[type(None)] == 600 - ends[CreateOutcomeUnknown]
+    assert simulator.world.creates.total() == ends[type(None)]
+    assert len(times) == 600  # and none was sent twice
+    assert clock.time() < 200
+    after = [each for each in times if each >= 120.0]
+    assert sum(each < after[0] + 5.0 for each in after[1:]) < 60  # they come back by and by
+    assert [record.message for record in caplog.records] == [
+        "creates get no answer; those in line wait while the host is probed"
+    ]
+
+
+async def test_a_look_that_is_answered_lets_creates_go_on(
+    clock: ManualClock, connect: Connect, elapse: Elapse
+) -> None:
+    well_since = 100.0
+
+    async def fault(name: str, request: web.Request) -> web.StreamResponse | None:
+        began = name == "audio.tts" and clock.time() < 1.0
+        return None if began or clock.time() > well_since else await page(name, request)
+
+    async with Simulator(clock=clock, pace=1.0, omit_rate=0, instant_audio_rate=0.0) as simulator:
+        simulator.fault = fault
+        settings: dict[str, Any] = {"limits": Limits(creates=2), "max_concurrency": 50}
+        async with connect(
+            simulator.url, clock=clock, api_key=simulator.api_key, **settings
+        ) as akool:
+            jobs = [akool.submit(speech(n)) for n in range(200)]
+            await elapse(clock, lambda: sum(job.done() for job in jobs) > 100, step=0.25)
+            unknown = sum(
+                job.done() and isinstance(job.exception(), CreateOutcomeUnknown) for job in jobs
+            )
+            assert unknown <= 20
+            assert clock.time() < well_since + 120
+
+
+async def test_few_creates_that_fail_are_told_at_once(
+    clock: ManualClock, speech: Documented, scripted: Scripted, connect: Connect
+) -> None:
+    server = await scripted(lambda call: call.answer(502, b"<html>"))
+    async with connect(server.url, clock=clock) as akool:
+        for _ in range(2):  # after the first, the host is known to be down
+            jobs = [akool.submit(speech.request) for _ in range(90)]
+            ends = await asyncio.gather(*jobs, return_exceptions=True)
+            assert all(isinstance(end, CreateOutcomeUnknown) for end in ends)
+    assert clock.time() == 0.0
+
+
+async def test_creates_that_are_refused_hold_back_no_other(
+    clock: ManualClock, speech: Documented, scripted: Scripted, connect: Connect
+) -> None:
+    server = await scripted(lambda call: call.say({"code": 1003, "msg": "no"}))
+    async with connect(server.url, clock=clock, limits=Limits(creates=2)) as akool:
+        jobs = [akool.submit(speech.request) for _ in range(100)]
+        await asyncio.gather(*jobs, return_exceptions=True)
+    assert clock.time() == 0.0
 
 
 @pytest.fixture
