@@ -46,6 +46,10 @@ logger = logging.getLogger("akool_async")
 
 _MOMENT = 0.001
 """Seconds."""
+_LATE = 0.01
+"""Seconds by which looks may be late before creates give way."""
+_FEWEST = 6
+"""Creates at once that never give way."""
 
 
 class Limits(Input):
@@ -395,6 +399,14 @@ class Engine:
                 return
             self._start_worker(_Worker(flight))
 
+    def _heed(self, late: float) -> None:
+        """Send fewer creates at once while they keep the loop from looks, and more again later."""
+        if late > _LATE:
+            self._most_workers = max(min(_FEWEST, self._most_workers), self._most_workers // 2)
+        elif self._most_workers < self._policies.limits.creates:
+            self._most_workers += 1
+            self._pump()
+
     def _next(self) -> Flight[Any] | None:
         """Give a place to the job whose turn it is, if there is one."""
         if not self._line.ranks or self.in_flight >= self._places:
@@ -427,6 +439,8 @@ class Engine:
     async def _work(self, worker: _Worker) -> None:
         while True:
             await self._create(worker.flight, worker.delivery)
+            if len(self._workers) > self._most_workers:
+                return
             flight = self._next()
             if flight is None:
                 return
@@ -545,6 +559,7 @@ class Engine:
                 land=self._land,
                 breaker=self._breaker,
                 observe=self._step,
+                on_ring=self._heed,
             )
         return watch
 

@@ -86,6 +86,7 @@ class Watch(Generic[S]):
         land: Ends a job.
         breaker: Knows whether the host is down.
         observe: Told of changes of status.
+        on_ring: Told by how many seconds looks were late.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Watch(Generic[S]):
         land: Callable[[Flight[Any], Any], None],
         breaker: Breaker,
         observe: Callable[[str, Flight[Any], object], object],
+        on_ring: Callable[[float], object],
     ) -> None:
         self._family = family
         self._exchange = exchange
@@ -119,7 +121,7 @@ class Watch(Generic[S]):
         self._kinds: set[Kind[S]] = set()
         self.asked = 0
         """How many ids were asked about so far, each time counted."""
-        self._wheel: Wheel[S] = Wheel(clock, self._go)
+        self._wheel: Wheel[S] = Wheel(clock, self._go, on_ring)
         self._deadlines: Deadlines[S] = Deadlines(clock, self.flights, self._end_overdue)
         lane.join(family.name)
         breaker.join(family.name, self._go)

@@ -34,11 +34,18 @@ class Wheel(Generic[S]):
     Args:
         clock: Where time comes from.
         on_due: What is called then.
+        on_ring: Told by how many seconds that was late: so long the event loop was busy.
     """
 
-    def __init__(self, clock: Clock, on_due: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        on_due: Callable[[], object],
+        on_ring: Callable[[float], object] | None = None,
+    ) -> None:
         self._clock = clock
         self._on_due = on_due
+        self._on_ring = on_ring
         self._slots: dict[int, list[Flight[S]]] = {}
         self._order: list[int] = []
         """The numbers of the slots, as a heap."""
@@ -103,6 +110,8 @@ class Wheel(Generic[S]):
 
     def _ring(self) -> None:
         self._timer = None
+        if self._on_ring is not None:
+            self._on_ring(self._clock.time() - self._timer_slot / _TICKS)
         self._on_due()
 
 
