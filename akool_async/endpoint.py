@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
+from functools import cached_property
 from inspect import isclass
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeAlias, TypeVar, cast
 
@@ -123,9 +124,13 @@ class Reply(Generic[T]):
 
     def __init__(self, type: type[T], *, in_array: bool = False) -> None:
         self.type = type
-        self._decoder = msgspec.json.Decoder(type)
         self._at_once = OneStep[T](type)
         self._in_array = in_array
+
+    @cached_property
+    def _decoder(self) -> msgspec.json.Decoder[T]:
+        # Made when it is needed: few programs read the replies of all endpoints.
+        return msgspec.json.Decoder(self.type)
 
     def __call__(self, data: Raw, /) -> T:
         """Decode `data`. Optional fields that cannot be read take their defaults.
@@ -168,9 +173,19 @@ class Rows(Reply[tuple[T, ...]]):
         self.row = row
         self._key = key
         self._bare = bare
-        container = list[row] if bare else msgspec.defstruct("Container", [(key, list[row])])  # type: ignore[valid-type]
-        self._whole: msgspec.json.Decoder[Any] = msgspec.json.Decoder(container)
-        self._at_once = OneStep[Any](container)
+
+    @cached_property
+    def _container(self) -> Any:
+        rows: Any = list[self.row]  # type: ignore[name-defined]
+        return rows if self._bare else msgspec.defstruct("Container", [(self._key, rows)])
+
+    @cached_property
+    def _whole(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(self._container)
+
+    @cached_property
+    def _whole_at_once(self) -> OneStep[Any]:
+        return OneStep(self._container)
 
     def __call__(self, data: Raw, /) -> tuple[T, ...]:
         """Decode all rows at once, or one by one if that fails.
@@ -189,7 +204,7 @@ class Rows(Reply[tuple[T, ...]]):
 
     def at_once(self, body: bytes, envelope: Envelope) -> tuple[T, ...] | None:
         """Decode a reply that is as it should be, envelope and all, in one step; else `None`."""
-        whole = self._at_once(body, envelope)
+        whole = self._whole_at_once(body, envelope)
         return None if whole is None else self._rows(whole)
 
     def _rows_of(self, document: Any) -> list[Any]:

@@ -139,17 +139,31 @@ def sends(endpoint: type[Endpoint[Any]]) -> Callable[[M], M]:
     return mark
 
 
+class _Shown:
+    """What a method wraps, for `inspect.signature`: its endpoint's signature, for people.
+
+    What is required comes first. It is made when somebody asks: making all of them takes
+    as long as importing half of the package.
+    """
+
+    def __init__(self, endpoint: Callable[..., Any]) -> None:
+        self.__wrapped__ = endpoint
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        signature = inspect.signature(self.__wrapped__)
+        fields = [
+            each.replace(annotation=plain(each.annotation))
+            for each in signature.parameters.values()
+        ]
+        fields.sort(key=lambda each: each.default is not inspect.Parameter.empty)
+        # Copied without `self`, no signature can be shown at all.
+        own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        return signature.replace(parameters=[own, *fields])
+
+
 def _shown(method: M, endpoint: Callable[..., Any]) -> M:
-    """Give a method its endpoint's signature, for people: what is required comes first."""
-    signature = inspect.signature(endpoint)
-    fields = [
-        each.replace(annotation=plain(each.annotation)) for each in signature.parameters.values()
-    ]
-    fields.sort(key=lambda each: each.default is not inspect.Parameter.empty)
-    # Copied without `self`, no signature can be shown at all.
-    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    shown = signature.replace(parameters=[own, *fields])
-    setattr(method, "__signature__", shown)  # noqa: B010 - functions declare no attributes
+    setattr(method, "__wrapped__", _Shown(endpoint))  # noqa: B010 - functions declare no attributes
     return method
 
 

@@ -51,13 +51,11 @@ def _repair_aioresponses() -> None:
 _repair_aioresponses()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _quick_collections() -> Iterator[None]:
-    """Keep what is there before the tests out of the garbage collections that they ask for."""
+@pytest.fixture(scope="module", autouse=True)
+def _quick_collections() -> None:
+    """Keep what is there before a file's tests out of the garbage collections they ask for."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
