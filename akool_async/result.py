@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from akool_async.endpoint import Snapshot, Status
 from akool_async.errors import DownloadError, ResultExpired
-from akool_async.media import Downloader, OneDownload, Progress, Wanted
 from akool_async.token import reference_to, write
+
+if TYPE_CHECKING:
+    from akool_async.media import Downloader, Progress
 
 LIFETIME: Final = timedelta(days=7)
 """How long Akool keeps media."""
@@ -124,6 +126,8 @@ class Result(Snapshot):
         """
         if not self.url:
             raise DownloadError(f"{type(self).__name__} {self.id} has no media to save")
+        from akool_async.media import OneDownload, Wanted
+
         link = self.link or Link(OneDownload())
         token = link.token(self.id) if self.id else None
         wanted = Wanted(self.url, self.id, link.operation, token, self.expires_at)

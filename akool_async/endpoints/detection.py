@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-import anyio
 import msgspec
 from msgspec import Meta, Raw, field
 
@@ -215,6 +214,8 @@ async def picture_text(picture: bytes | os.PathLike[str] | str | None) -> str | 
     A text is the path of a file if there is one, and base64 or a data URI otherwise.
     """
     if isinstance(picture, os.PathLike) or (isinstance(picture, str) and await _is_file(picture)):
+        import anyio
+
         picture = await anyio.Path(picture).read_bytes()
     if isinstance(picture, (bytes, bytearray, memoryview)):
         return base64.b64encode(picture).decode()
@@ -224,6 +225,8 @@ async def picture_text(picture: bytes | os.PathLike[str] | str | None) -> str | 
 async def _is_file(text: str) -> bool:
     if len(text) > _LONGEST_PATH or "\0" in text or text.startswith("data:"):
         return False
+    import anyio
+
     try:
         return await anyio.Path(text).is_file()
     except OSError:  # such as a name that is too long for a file

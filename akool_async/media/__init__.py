@@ -10,11 +10,15 @@ only a process that is killed leaves it behind, and then it may be deleted.
 
 from __future__ import annotations
 
-from akool_async.media.download import Progress, Wanted
-from akool_async.media.downloader import Downloader, OneDownload, SessionDownloader
-from akool_async.media.guard import Guard, is_public, own_addresses
-from akool_async.media.names import extension_of, safe_name
-from akool_async.media.policy import Policy
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from akool_async.media.download import Progress, Wanted
+    from akool_async.media.downloader import Downloader, OneDownload, SessionDownloader
+    from akool_async.media.guard import Guard, is_public, own_addresses
+    from akool_async.media.names import extension_of, safe_name
+    from akool_async.media.policy import Policy
 
 __all__ = [
     "Downloader",
@@ -29,3 +33,24 @@ __all__ = [
     "own_addresses",
     "safe_name",
 ]
+
+_HOMES = {
+    "Downloader": "downloader",
+    "Guard": "guard",
+    "OneDownload": "downloader",
+    "Policy": "policy",
+    "Progress": "download",
+    "SessionDownloader": "downloader",
+    "Wanted": "download",
+    "extension_of": "names",
+    "is_public": "guard",
+    "own_addresses": "guard",
+    "safe_name": "names",
+}
+"""Where each name lives; touching it loads that, for a client that saves nothing needs little."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -6,21 +6,22 @@ import asyncio
 import errno
 import os
 from collections.abc import AsyncGenerator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 
 from akool_async.clock import Clock, LoopClock
-from akool_async.media.download import Download, Kit, Progress, Wanted
 from akool_async.media.guard import Guard
-from akool_async.media.names import Place, extension_of, place_of
 from akool_async.media.policy import Policy
-from akool_async.media.threads import to_its_end
 from akool_async.retry import Retry
+
+if TYPE_CHECKING:
+    from akool_async.media.download import Progress, Wanted
+    from akool_async.media.names import Place
 
 _READ_AHEAD = 2**18
 """Bytes of one response that may lie in memory before they are asked for, about."""
@@ -73,8 +74,8 @@ class SessionDownloader:
         self._policy = policy or Policy()
         self._retry = retry or Retry()
         self._clock = clock or LoopClock()
+        self._at_once = at_once
         self._places = asyncio.Semaphore(at_once)
-        self._executor = ThreadPoolExecutor(at_once, thread_name_prefix="akool-download")
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         with suppress(RuntimeError):
@@ -90,9 +91,19 @@ class SessionDownloader:
         progress: Progress | None = None,
     ) -> Path:
         """Write what a URL holds to a file, whole or not at all, and return its path."""
+        # Here, so that a client that saves nothing loads nothing for it.
+        from akool_async.media.download import Download, Kit
+        from akool_async.media.threads import to_its_end
+
         place = await to_its_end(self._executor, partial(_place, wanted, path, overwrite))
         kit = Kit(self._policy, self._retry, self._clock, self._executor, self._lend)
         return await Download(wanted, place, kit, overwrite=overwrite, progress=progress).run()
+
+    @cached_property
+    def _executor(self) -> Executor:
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(self._at_once, thread_name_prefix="akool-download")
 
     @asynccontextmanager
     async def _lend(self) -> AsyncGenerator[aiohttp.ClientSession, None]:
@@ -130,6 +141,8 @@ class SessionDownloader:
 
 def _place(wanted: Wanted, path: str | os.PathLike[str], overwrite: bool) -> Place:  # noqa: FBT001
     """Return where a file goes; raise before it is fetched in vain."""
+    from akool_async.media.names import extension_of, place_of
+
     place = place_of(path, wanted.name)
     target = place.target(extension_of(wanted.url))
     if not overwrite and target.exists():
