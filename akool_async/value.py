@@ -22,7 +22,6 @@ from typing import (
     dataclass_transform,
     get_args,
     get_origin,
-    get_type_hints,
 )
 from urllib.parse import urlsplit
 
@@ -271,14 +270,14 @@ def _in_words(rule: str, expected: Any) -> str:
     told = rule[:1].lower() + rule[1:]
     if told == "expected `str` of length >= 1":
         return "must not be empty"
-    return (_OUT_OF_RANGE.fullmatch(told) and _range_in_words(expected)) or told
+    return (re.fullmatch(_OUT_OF_RANGE, told) and _range_in_words(expected)) or told
 
 
 def _one_of(values: Sequence[Any]) -> str:
     return f"must be {'one of ' if len(values) > 1 else ''}{', '.join(map(str, values))}"
 
 
-_OUT_OF_RANGE = re.compile(r"expected `\w+` [<>]= \S+")
+_OUT_OF_RANGE = r"expected `\w+` [<>]= \S+"
 
 
 def _range_in_words(expected: Any) -> str:
@@ -296,16 +295,15 @@ def _range_in_words(expected: Any) -> str:
 @cache
 def plan_of(cls: type[Input]) -> tuple[FieldPlan, ...]:
     """Return what is known of each field of an input class, in order."""
-    hints = get_type_hints(cls, include_extras=True)
     return tuple(
         FieldPlan(
             name=field.name,
             wire_name=field.encode_name,
-            type=_kept_as_tuples(hints[field.name]),
-            rules=tuple(extra for extra in _extras(hints[field.name]) if isinstance(extra, Rule)),
-            coding=next((e for e in _extras(hints[field.name]) if isinstance(e, Coding)), None),
+            type=_kept_as_tuples(field.type),
+            rules=tuple(extra for extra in _extras(field.type) if isinstance(extra, Rule)),
+            coding=next((e for e in _extras(field.type) if isinstance(e, Coding)), None),
             required=field.required,
-            optional=type(None) in get_args(hints[field.name]),
+            optional=type(None) in get_args(field.type),
         )
         for field in msgspec.structs.fields(cls)
     )

@@ -225,12 +225,12 @@ def _without_envelope(
     return error
 
 
-_TOKEN = re.compile(rb'("[^"]*(?:token|secret|key)[^"]*"\s*:\s*")[^"]*', re.IGNORECASE)
+_TOKEN = rb'(?i)("[^"]*(?:token|secret|key)[^"]*"\s*:\s*")[^"]*'
 
 
 def excerpt_of(response: HttpResponse) -> str:
     """Return the beginning of a reply's body for an error to show, without tokens and secrets."""
-    shown = _TOKEN.sub(rb"\1***", response.body[: 8 * EXCERPT_LENGTH])
+    shown = re.sub(_TOKEN, rb"\1***", response.body[: 8 * EXCERPT_LENGTH])
     return shown[:EXCERPT_LENGTH].decode("utf-8", "replace")
 
 

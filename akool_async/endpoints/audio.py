@@ -19,11 +19,11 @@ MOST_WORDS = 5000
 """Akool's page counts the text in words."""
 
 
-_RATE = re.compile(r"0*(100|[0-9]{1,2})%")
+_RATE = r"0*(100|[0-9]{1,2})%"
 
 
 def _is_rate(text: str) -> bool:
-    return _RATE.fullmatch(text) is not None
+    return re.fullmatch(_RATE, text) is not None
 
 
 def _is_sayable(text: str) -> bool:

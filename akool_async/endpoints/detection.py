@@ -145,12 +145,12 @@ class _FrameReply(Reply[_Frame]):
 _FRAME: Any = _FrameReply(_Frame)
 
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\s]++=*\s*")
+_BASE64 = r"[A-Za-z0-9+/_\-\s]++=*\s*"
 
 
 def _is_picture(text: str) -> bool:
     """Refuse the path of a file that does not exist, unless it reads as base64."""
-    return text.startswith("data:") or _BASE64.fullmatch(text) is not None
+    return text.startswith("data:") or re.fullmatch(_BASE64, text) is not None
 
 
 Picture = Annotated[str, Rule("must be a picture in base64, or a data URI", _is_picture)]

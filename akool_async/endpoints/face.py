@@ -13,12 +13,12 @@ MOST_FACES = 8
 
 
 _NUMBER = r"-?[0-9]++(?:\.[0-9]++)?"
-_POINTS = re.compile(f"{_NUMBER},{_NUMBER}(?::{_NUMBER},{_NUMBER})*+")
+_POINTS = f"{_NUMBER},{_NUMBER}(?::{_NUMBER},{_NUMBER})*+"
 
 
 def are_points(text: str) -> bool:
     """Say whether a text holds points as Akool writes them: `x,y` joined by colons."""
-    return _POINTS.fullmatch(text) is not None
+    return re.fullmatch(_POINTS, text) is not None
 
 
 def _none_if_empty(value: Any) -> Any:
