@@ -400,7 +400,10 @@ class Client:
                 raise RuntimeError("the client is closed")
             if isinstance(request, Operation):
                 return _submitted(runtime, request, of_stream=True)
-            key, operation = request if isinstance(request, tuple) else (None, request)
+            if not isinstance(cast("Any", request), tuple):
+                _check_startable(request)
+                return self._submitted(runtime, cast("Any", request), of_stream=True)
+            key, operation = request
             _check_startable(operation)
             return self._submitted(runtime, operation, key, of_stream=True)
 
