@@ -6,6 +6,8 @@ FIRST = 100
 """Ids in the first lookups: a request line of 2.6 KB, which every server takes."""
 
 _GROWTH = 1.5
+_SETTLED = 100
+"""Full lookups that are answered before more is tried again."""
 
 
 class Cap:
@@ -24,16 +26,28 @@ class Cap:
         self._most = most
         self._fits = 0
         self._refused = most + 1
+        self._full = 0
+        """Full lookups answered since more was tried."""
         self.size = min(first, most)
         """How many ids the next lookup may ask about."""
 
     def accepted(self, number: int) -> None:
         """Learn that a lookup of so many ids was answered."""
         self._fits = max(self._fits, number)
+        self._doubt(number)
         if number >= self.size and self.size < self._most:
             grown = min(int(self.size * _GROWTH) + 1, self._most)
             known = self._refused <= self._most
             self.size = max(self.size, (self._fits + self._refused) // 2 if known else grown)
+
+    def _doubt(self, number: int) -> None:
+        """Try more again now and then: what was refused once may have been for another reason."""
+        if self._refused > self._most or number < self.size:
+            return
+        self._full += 1
+        if self._full >= _SETTLED:
+            self._full = 0
+            self._refused = min(self._most + 1, 2 * self._refused)
 
     def refused(self, number: int) -> None:
         """Learn that a lookup of so many ids was refused, perhaps for their number."""

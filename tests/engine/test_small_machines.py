@@ -307,6 +307,15 @@ def test_a_cap_finds_the_largest_number_that_fits_and_stays_there(limit: int) ->
     assert refused <= 16
 
 
+def test_a_cap_that_was_refused_by_accident_grows_again_in_the_end() -> None:
+    cap = Cap(300)
+    for number in (100, 50, 25, 12, 6):
+        cap.refused(number)
+    for _ in range(1500):
+        cap.accepted(cap.size)
+    assert cap.size == 300
+
+
 def test_a_cap_that_was_blamed_for_a_sick_id_is_as_it_was() -> None:
     cap = Cap(300)
     for number in (100, 50, 25, 13):
