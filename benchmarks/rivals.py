@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.rival_calls import KEY, SDKS, abandon_rest
 
 PATIENCE = 60.0
-"""Seconds after which a call is given up from outside."""
+"""Seconds after which a call is given up from outside, as `Endless`."""
 
 _JSON = "Content-Type: application/json"
 _PAGE = b"<html><body>Sorry</body></html>"
@@ -127,13 +127,17 @@ class FaultServer:
         return _answer(status, text.encode(), _JSON)
 
 
+class Endless(Exception):
+    """A call that was given up from outside."""
+
+
 async def outcome(call: Callable[[str], Any], url: str) -> Exception | None:
     """Return what a call raised."""
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE) as limit:
             await call(url)
     except Exception as error:  # noqa: BLE001 - what is raised is the finding
-        return error
+        return Endless() if limit.expired() else error
     finally:
         await abandon_rest()
     return None
