@@ -162,8 +162,7 @@ class Watch(Generic[S]):
         if snapshot is not None:
             self._observed(flight, snapshot, self._clock.time())
         elif flight.id is not None:
-            self.flights.pop(flight.id, None)
-            self.add(flight, at_once=True)
+            self.add(flight, at_once=True)  # or follow another one that came first
 
     def drop(self, flight: Flight[S]) -> None:
         """Stop watching a job that has ended."""

@@ -318,6 +318,30 @@ async def test_two_jobs_with_one_id_have_an_end_each(
     assert recorder.names(third)[-1] == "job.cancelled"
 
 
+async def test_of_several_jobs_with_one_id_none_is_forgotten_when_the_watched_one_ends(
+    simulator: Simulator, clock: ManualClock, connect: Connect, recorder: Recorder
+) -> None:
+    async with connect(simulator, on_event=recorder) as akool:
+        first = akool.submit(reage())
+        await first.created()
+        receipt = {"_id": first.id, "job_id": first.job_id, "url": ""}
+
+        async def same(name: str, _request: web.Request) -> web.Response | None:
+            if name not in {"reage.image", "faceswap.cancel"}:
+                return None
+            return web.json_response({"code": 1000, "msg": "OK", "data": receipt})
+
+        simulator.fault = same
+        others = [akool.submit(reage()) for _ in range(3)]
+        await asyncio.gather(*(job.created() for job in others))
+        assert await first.cancel()
+        await clock.advance(60)
+        async with asyncio.timeout(5):
+            await asyncio.gather(*others)
+    for job in others:
+        assert recorder.names(job).count("job.completed") == 1
+
+
 async def test_a_saved_result_is_told_of_with_its_path(
     quick: Simulator, connect: Connect, recorder: Recorder, tmp_path: Path
 ) -> None:
