@@ -66,6 +66,18 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+async def complaints() -> AsyncIterator[list[dict[str, Any]]]:
+    """Collect what the loop complains of; fail a test that leaves any of it, or a task."""
+    said: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: said.append(context))
+    yield said
+    gc.collect()
+    await asyncio.sleep(0)
+    assert not asyncio.all_tasks() - {asyncio.current_task()}
+    assert not said
+
+
+@pytest.fixture
 def responses() -> Iterator[aioresponses]:
     """Answer aiohttp's requests without a network."""
     with aioresponses() as mock:
