@@ -44,7 +44,7 @@ class Experience:
         known = self.learners.get(name)
         if known is None:
             known = self.learners[name] = Learner(self._settings, GUESSES.get(name))
-            remembered = self._recalled(f"schedule {self._host} {name}")
+            remembered = self._recalled(self._schedule_of(name))
             if remembered is not None:
                 known.load(remembered)
         return known
@@ -56,10 +56,16 @@ class Experience:
             most = min(family.batch, self._batch or family.batch)
             known = Cap(most, most) if self._batch else Cap(most)
             self._caps[family.name] = known
-            remembered = self._recalled(f"cap {self._host} {family.name}")
+            remembered = self._recalled(self._cap_of(family.name))
             if remembered is not None and not self._batch:
                 known.load(remembered)
         return known
+
+    def _schedule_of(self, operation: str) -> str:
+        return f"schedule {self._host} {operation}"
+
+    def _cap_of(self, family: str) -> str:
+        return f"cap {self._host} {family}"
 
     def _recalled(self, name: str) -> bytes | None:
         if self.journal is None:
@@ -75,7 +81,7 @@ class Experience:
         """Learn that a job of an operation has ended; writes down what is new now and then."""
         learner = self.learners.get(name)
         if self.journal is not None and learner is not None and learner.completions % _OFTEN == 0:
-            self.journal.remember(f"schedule {self._host} {name}", learner.dump())
+            self.journal.remember(self._schedule_of(name), learner.dump())
 
     def remember(self) -> None:
         """Write down everything, where there is a journal."""
@@ -83,7 +89,7 @@ class Experience:
             return
         for name, learner in self.learners.items():
             if learner.completions:
-                self.journal.remember(f"schedule {self._host} {name}", learner.dump())
+                self.journal.remember(self._schedule_of(name), learner.dump())
         for family, cap in self._caps.items():
             if cap.learned:
-                self.journal.remember(f"cap {self._host} {family}", cap.dump())
+                self.journal.remember(self._cap_of(family), cap.dump())

@@ -8,23 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from akool_async.engine import Engine, Kind, Step
+from akool_async.engine import ENDS, Engine, Kind, Step
 from akool_async.value import Value
 
 if TYPE_CHECKING:
     from akool_async.exchange import Exchange
 
-_COUNTED = (
-    Step.COMPLETED,
-    Step.FAILED,
-    Step.TIMED_OUT,
-    Step.CANCELLED,
-    Step.UNKNOWN,
-    Step.CLOSED,
-    Step.REFUSED,
-    Step.SAVED,
-    Step.UNSAVED,
-)
+_COUNTED = (*ENDS, Step.SAVED, Step.UNSAVED)
 
 
 class JobCounts(Value):

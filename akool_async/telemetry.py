@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from akool_async import __version__
-from akool_async.engine import Flight, Step
+from akool_async.engine import ENDS, Flight, Step
 from akool_async.errors import APIError
 from akool_async.events import Event
 from akool_async.stats import JobCounts, Stats, together
@@ -36,17 +36,6 @@ if TYPE_CHECKING:
     from akool_async.runtime import Client
 
 _BEGINNINGS: Final = frozenset({Step.PREPARING, Step.QUEUED, Step.RESUMED})
-_ENDS: Final = frozenset(
-    {
-        Step.COMPLETED,
-        Step.FAILED,
-        Step.TIMED_OUT,
-        Step.CANCELLED,
-        Step.UNKNOWN,
-        Step.CLOSED,
-        Step.REFUSED,
-    }
-)
 _AT_REST: Final = frozenset({Step.SAVED, Step.UNSAVED})
 _AS_WISHED: Final = frozenset({Step.COMPLETED, Step.CANCELLED})
 
@@ -131,7 +120,7 @@ class OpenTelemetry:
         life.span.add_event(event.name, _about(event), _nanoseconds(event.at))
         if event.name in {Step.CREATED, Step.RESUMED}:
             self._name(life, flight)
-        if event.name in _ENDS:
+        if event.name in ENDS:
             self._end(event, flight, life)
 
     def _begin(self, event: Event, flight: Flight[Any]) -> _Life:

@@ -6,10 +6,11 @@ from akool_async.engine.cap import Cap
 from akool_async.engine.core import Engine, Limits, Policies, Semaphore
 from akool_async.engine.flight import Flight, Kind, Phase, Waiter
 from akool_async.engine.ledger import Ledger, request_fingerprint
-from akool_async.engine.step import Step
+from akool_async.engine.step import ENDS, Step
 from akool_async.engine.treasury import Treasury
 
 __all__ = [
+    "ENDS",
     "Cap",
     "Engine",
     "Flight",

@@ -604,8 +604,7 @@ class Engine:
                 JobFailed, f"{flight.family.vendor} reports that the job failed{why}"
             )
             flight.fail(outcome)
-        completed = not isinstance(outcome, Exception)
-        self._step(Step.COMPLETED if completed else step_of(outcome), flight, outcome)
+        self._step(step_of(outcome), flight, outcome)
         self._pump()
 
 

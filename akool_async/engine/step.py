@@ -57,6 +57,9 @@ _STEPS: tuple[tuple[type[Exception], str], ...] = (
     (ClientClosed, Step.CLOSED),
 )
 
+ENDS = (Step.COMPLETED, *(step for _, step in _STEPS), Step.REFUSED)
+"""The steps of which each job takes one, and none after it but those of its saving."""
+
 
 def step_of(outcome: Snapshot | Exception) -> str:
     """Return the step that an outcome means."""
