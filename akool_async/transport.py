@@ -11,9 +11,10 @@ import asyncio
 import math
 import select
 import weakref
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeAlias
 
 import aiohttp
 import yarl
@@ -115,8 +116,9 @@ class AiohttpTransport:
     ) -> None:
         self._proxies = proxies or {}
         self._timeout = aiohttp.ClientTimeout(
-            total=timeout.total, connect=timeout.connect, sock_connect=timeout.connect
+            total=None, connect=timeout.connect, sock_connect=timeout.connect
         )
+        self._patience = _Patience(timeout.total)
         self._owned = session is None
         if session is not None:
             _check_session(session)
@@ -131,40 +133,43 @@ class AiohttpTransport:
             raise ConnectFailed("the session is closed")
         # Our own connector says when there is a connection; elsewhere, begun means sent.
         delivery.sent = not self._owned
+        task = self._patience.begin()
+        marked = _ON_ITS_WAY.set(delivery)
         try:
-            return await self._send(base, request, header, delivery)
+            return await _read(await self._begun(base, request, header))
         except _NEVER_SENT as error:
             delivery.sent = False
             failure: AkoolError = ConnectFailed(_described(error))
-        except TimeoutError:
+        except asyncio.CancelledError:
+            if not self._patience.ran_out(task):
+                raise
             cls = TransportError if delivery.sent else ConnectFailed
-            failure = cls(f"no answer within {self._timeout.total:g} seconds")
+            failure = cls(f"no answer within {self._patience.seconds:g} seconds")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             cls = TransportError if delivery.sent else ConnectFailed
             failure = cls(_described(error))
-        raise failure
-
-    async def _send(
-        self, base: str, request: HttpRequest, header: tuple[str, str] | None, delivery: Delivery
-    ) -> HttpResponse:
-        proxy = self._proxies.get(base)
-        for_proxy: Mapping[str, str] = {} if proxy is None else proxy.headers
-        marked = _ON_ITS_WAY.set(delivery)
-        try:
-            async with self._session.request(
-                request.method,
-                self._url(base, request),
-                data=request.body,
-                headers=_headers(base, request, header, for_proxy),
-                allow_redirects=False,
-                raise_for_status=False,  # the envelope decides, whatever the session says
-                timeout=self._timeout,
-                proxy=None if proxy is None else proxy.url,
-                proxy_headers=for_proxy,
-            ) as response:
-                return await _read(response)
         finally:
             _ON_ITS_WAY.reset(marked)
+            self._patience.end(task)
+        raise failure
+
+    def _begun(
+        self, base: str, request: HttpRequest, header: tuple[str, str] | None
+    ) -> Awaitable[aiohttp.ClientResponse]:
+        """Begin a request; what is awaited is the head of its response."""
+        proxy = self._proxies.get(base)
+        for_proxy: Mapping[str, str] = {} if proxy is None else proxy.headers
+        return self._session.request(
+            request.method,
+            self._url(base, request),
+            data=request.body,
+            headers=_headers(base, request, header, for_proxy),
+            allow_redirects=False,
+            raise_for_status=False,  # the envelope decides, whatever the session says
+            timeout=self._timeout,
+            proxy=None if proxy is None else proxy.url,
+            proxy_headers=for_proxy,
+        )
 
     def _url(self, base: str, request: HttpRequest) -> yarl.URL:
         """Return a request's address; those without a query are few, and parsed once."""
@@ -178,8 +183,59 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         """Close the session if it is ours."""
+        self._patience.close()
         if self._owned:
             await self._session.close()
+
+
+class _Patience:
+    """Ends requests that take too long, by one timer for all of them.
+
+    A timer for each, as aiohttp has them, makes every request a tenth dearer.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        """How long one may take."""
+        self._loop = asyncio.get_running_loop()
+        self._begun: dict[asyncio.Task[Any], tuple[float, int]] = {}
+        """Who waits for a response since when, oldest first, and how often it was cancelled."""
+        self._overdue: dict[asyncio.Task[Any], int] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> asyncio.Task[Any]:
+        """Let the current task wait for a response; return that task."""
+        task = asyncio.current_task(self._loop)
+        assert task is not None
+        self._begun[task] = self._loop.time(), task.cancelling()
+        if self._timer is None:
+            self._timer = self._loop.call_later(self.seconds, self._ring)
+        return task
+
+    def end(self, task: asyncio.Task[Any]) -> None:
+        """Let a task wait no more."""
+        if self._begun.pop(task, None) is None:
+            del self._overdue[task]
+
+    def ran_out(self, task: asyncio.Task[Any]) -> bool:
+        """Say whether it was for this that a task was cancelled, and for nothing else."""
+        return task in self._overdue and task.uncancel() <= self._overdue[task]
+
+    def _ring(self) -> None:
+        self._timer = None
+        late = self._loop.time() - self.seconds
+        for task, (since, cancelled) in list(self._begun.items()):
+            if since > late:
+                self._timer = self._loop.call_at(since + self.seconds, self._ring)
+                return
+            del self._begun[task]
+            self._overdue[task] = cancelled
+            task.cancel()
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 _ON_ITS_WAY: ContextVar[Delivery] = ContextVar("_ON_ITS_WAY")
@@ -205,8 +261,11 @@ class _TellingConnector(aiohttp.TCPConnector):
         return connection
 
 
-_USED: weakref.WeakSet[object] = weakref.WeakSet()
-"""Connections that have served a request: a new one has nothing to hide yet."""
+_Peek: TypeAlias = Callable[[], object]
+"""Says whether bytes, or the end, have arrived at a socket that the event loop has not read."""
+
+_PEEKS: weakref.WeakKeyDictionary[object, _Peek] = weakref.WeakKeyDictionary()
+"""By connection, of those that have served a request: a new one has nothing to hide yet."""
 
 
 def _is_stale(connection: Connection) -> bool:
@@ -215,23 +274,22 @@ def _is_stale(connection: Connection) -> bool:
     That is its end, and a create on it would have an unknown outcome; or an answer that
     nobody asked for, and the next request would take it for its own.
     """
-    protocol = connection.protocol
-    if protocol is None or protocol in _USED:
-        return protocol is None or protocol.should_close or _is_readable(connection.transport)
-    _USED.add(protocol)
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None:
+        return True
+    peek = _PEEKS.get(protocol)
+    if peek is not None:
+        return protocol.should_close or bool(peek())
+    _PEEKS[protocol] = _peek(transport.get_extra_info("socket").fileno())
     return False
 
 
-def _is_readable(transport: asyncio.Transport | None) -> bool:
-    """Say whether bytes, or the end, have arrived that the event loop has not read yet."""
-    descriptor = -1 if transport is None else transport.get_extra_info("socket").fileno()
-    if descriptor < 0:
-        return True
+def _peek(descriptor: int) -> _Peek:
     if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([descriptor], [], [], 0)[0])
+        return lambda: select.select([descriptor], [], [], 0)[0]
     arrived = select.poll()
     arrived.register(descriptor, select.POLLIN)
-    return bool(arrived.poll(0))
+    return partial(arrived.poll, 0)
 
 
 def _own_session() -> aiohttp.ClientSession:
@@ -267,19 +325,30 @@ def _check_session(session: aiohttp.ClientSession) -> None:
 
 
 async def _read(response: aiohttp.ClientResponse) -> HttpResponse:
-    content = response.content
-    chunks = [await content.readany()]  # most replies are here whole, and there at once
-    size = len(chunks[0])
-    while size <= LARGEST_REPLY and not content.at_eof():
-        chunks.append(await content.readany())
-        size += len(chunks[-1])
-    if size > LARGEST_REPLY:
+    """Read a response to its end, with which aiohttp lets go of its connection."""
+    try:
+        body = await _whole(response.content)
+    except BaseException:
+        response.close()
+        raise
+    if body is None:
         response.close()
         raise ReplyError(
             f"the reply is larger than {LARGEST_REPLY} bytes", http_status=response.status
         )
-    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     return HttpResponse(status=response.status, headers=response.headers, body=body)
+
+
+async def _whole(content: aiohttp.StreamReader) -> bytes | None:
+    """Return a body; `None` as soon as it is too large."""
+    first = await content.readany()
+    if content.at_eof() and len(first) <= LARGEST_REPLY:
+        return first  # most replies are here whole, and there at once
+    chunks, size = [first], len(first)
+    while size <= LARGEST_REPLY and not content.at_eof():
+        chunks.append(await content.readany())
+        size += len(chunks[-1])
+    return b"".join(chunks) if size <= LARGEST_REPLY else None
 
 
 def _described(error: BaseException) -> str:

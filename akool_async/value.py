@@ -6,6 +6,7 @@ all; the metaclass applies both, so that no class line repeats them.
 
 from __future__ import annotations
 
+import math
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import (
     Literal,
     NamedTuple,
     Self,
+    TypeAlias,
     Union,
     cast,
     dataclass_transform,
@@ -135,11 +137,13 @@ class Input(Value, forbid_unknown_fields=True, gc=False):
     """
 
     def __post_init__(self) -> None:
-        for plan in plan_of(type(self)):
-            given = getattr(self, plan.name)
+        for name, optional, is_fine, plan in _checks_of(type(self)):
+            given = getattr(self, name)
+            if (given is None and optional) or is_fine(given):
+                continue
             checked = _checked(plan, given, type(self).__name__)
             if checked is not given:
-                msgspec.structs.force_setattr(self, plan.name, checked)
+                msgspec.structs.force_setattr(self, name, checked)
         self.check()
 
     def check(self) -> None:
@@ -196,8 +200,6 @@ def _decoded(plan: FieldPlan, value: Any) -> Any:
 
 def _checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     """Return the value in its field's type, or refuse it."""
-    if value is None and plan.optional:
-        return None
     if plan.coding is not None:
         value = plan.coding.from_wire(value)
     if type(value) is not plan.type:  # which says it all of texts, numbers and enums
@@ -227,6 +229,8 @@ def _is_text(value: Any) -> bool:
 
 
 def _are_texts(values: tuple[Any, ...]) -> bool:
+    if values and not isinstance(values[0], str):
+        return all(map(_is_text, values))
     try:
         return "".join(values).isascii() or all(map(_is_text, values))
     except TypeError:  # not all of them are texts
@@ -236,7 +240,7 @@ def _are_texts(values: tuple[Any, ...]) -> bool:
 def _plain_sequence(value: Any) -> Any:
     """Return sequences that msgspec does not know, such as a deque, as tuples."""
     known = (str, bytes, bytearray, list, tuple)
-    if isinstance(value, Sequence) and not isinstance(value, known):
+    if not isinstance(value, known) and isinstance(value, Sequence):
         return tuple(cast("list[Any]", value))
     return cast("Any", value)
 
@@ -307,6 +311,44 @@ def plan_of(cls: type[Input]) -> tuple[FieldPlan, ...]:
         )
         for field in msgspec.structs.fields(cls)
     )
+
+
+_Test: TypeAlias = Callable[[Any], bool]
+
+
+@cache
+def _checks_of(cls: type[Input]) -> tuple[tuple[str, bool, _Test, FieldPlan], ...]:
+    """Return, by field, its name, whether it may be `None`, what spares most values the rest."""
+    return tuple((plan.name, plan.optional, _glance(plan), plan) for plan in plan_of(cls))
+
+
+def _glance(plan: FieldPlan) -> _Test:
+    """Return a test that only values pass which are right as they are; others may be, too."""
+    arms = [arm for arm in get_args(plan.type) if arm is not type(None)]
+    hint = arms[0] if plan.optional and len(arms) == 1 else plan.type
+    metas = [extra for extra in _extras(hint) if isinstance(extra, Meta)]
+    kind, meta = (hint.__origin__, metas[0]) if len(metas) == 1 else (hint, Meta())
+    told = Meta(min_length=meta.min_length) if kind is str else Meta(ge=meta.ge, le=meta.le)
+    plain = plan.coding is None and meta == told
+    if plain and kind is str:
+        return _glance_at_text(meta.min_length or 0, [rule.holds for rule in plan.rules])
+    if plain and kind is int and not plan.rules:
+        least = -math.inf if meta.ge is None else meta.ge
+        most = math.inf if meta.le is None else meta.le
+        return lambda value: type(value) is int and least <= value <= most
+    if plain and isinstance(kind, type) and issubclass(kind, bool | float | Enum):
+        return lambda value: type(value) is kind and not plan.rules
+    return lambda _value: False
+
+
+def _glance_at_text(shortest: int, rules: Sequence[_Test]) -> _Test:
+    def is_text(value: Any) -> bool:
+        return type(value) is str and value.isascii() and len(value) >= shortest
+
+    if not rules:
+        return is_text
+    rule = rules[0] if len(rules) == 1 else lambda value: all(each(value) for each in rules)
+    return lambda value: is_text(value) and rule(value)
 
 
 def _extras(hint: Any) -> list[Any]:
