@@ -105,7 +105,8 @@ class OneStep(Generic[T]):
             opened = self._decoder(envelope.code, envelope.data).decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        return cast("T", opened.data) if opened.code == envelope.success else None
+        data: T | None = opened.data if opened.code == envelope.success else None
+        return data
 
     def _decoder(self, code: str, data: str) -> msgspec.json.Decoder[Any]:
         decoder = self._decoders.get((code, data))
@@ -313,7 +314,7 @@ class Endpoint(Input, Generic[T]):
         """
         parse: Any = self.parse
         # Those that were derived from these two read in ways of their own.
-        if response.status == _OK and type(parse) in {Reply, Rows}:
+        if response.status == _OK and (type(parse) is Reply or type(parse) is Rows):
             reply: Any = parse.at_once(response.body, self.envelope)
             if reply is not None:
                 return cast("T", reply)

@@ -88,26 +88,14 @@ class Exchange:
         """Take the cost of a retry; what is refused for its frequency is slowed down instead."""
         return isinstance(error, RateLimited) or self._budget.spend()
 
-    async def once(self, endpoint: Endpoint[T], delivery: Delivery | None = None) -> T:
+    async def once(
+        self, endpoint: Endpoint[T], delivery: Delivery | None = None, *, renewed: bool = False
+    ) -> T:
         """Send an endpoint once; twice only where the token was refused and is renewed."""
         delivery = Delivery() if delivery is None else delivery
         header = None
         if endpoint.signed:
             header = self._signer.at_hand or await self._signer.header()
-        try:
-            return await self._attempt(endpoint, header, delivery)
-        except AuthenticationError as error:
-            refusal = error
-        if header is None or refusal.code != _TOKEN_REJECTED:
-            raise refusal
-        delivery.sent = False  # a refused token means that nothing was started
-        if not await self._signer.refresh(header[1]):
-            raise refusal
-        return await self._attempt(endpoint, await self._signer.header(), delivery)
-
-    async def _attempt(
-        self, endpoint: Endpoint[T], header: tuple[str, str] | None, delivery: Delivery
-    ) -> T:
         label = endpoint.label
         pace = self.creates if endpoint.starts_job else self.reads
         turn = self._clock.time()
@@ -127,6 +115,14 @@ class Exchange:
         except RateLimited as error:
             pace.refused(turn, self._retry.hold(error))
             raise
+        except AuthenticationError as error:
+            if header is None or renewed or error.code != _TOKEN_REJECTED:
+                raise
+            refusal = error
+        delivery.sent = False  # a refused token means that nothing was started
+        if not await self._signer.refresh(header[1]):
+            raise refusal
+        return await self.once(endpoint, delivery, renewed=True)
 
     async def close(self) -> None:
         """Let go of all connections."""

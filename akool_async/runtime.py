@@ -567,7 +567,7 @@ class Client:
             return result
         link = Link(downloader, self)
         if flight is not None:
-            link.operation, link.job_id = flight.name, flight.job_id
+            link.operation, link.job_id = flight.kind.name, result.job_id
             link.accepted_at = flight.kind.epoch + flight.accepted_at
         return result.linked(link)
 

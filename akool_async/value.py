@@ -347,8 +347,10 @@ def _glance_at_text(shortest: int, rules: Sequence[_Test]) -> _Test:
 
     if not rules:
         return is_text
-    rule = rules[0] if len(rules) == 1 else lambda value: all(each(value) for each in rules)
-    return lambda value: is_text(value) and rule(value)
+    if len(rules) == 1:
+        (rule,) = rules
+        return lambda value: is_text(value) and rule(value)
+    return lambda value: is_text(value) and all(rule(value) for rule in rules)
 
 
 def _extras(hint: Any) -> list[Any]:

@@ -15,9 +15,18 @@ from akool_async import token
 from akool_async.backoff import Backoff
 from akool_async.breaker import Breaker
 from akool_async.clock import Clock
-from akool_async.endpoint import Family, Operation, Snapshot, Startable, Status
+from akool_async.endpoint import Family, Operation, Snapshot, Startable
 from akool_async.engine.cap import Cap
-from akool_async.engine.flight import CREATING, QUEUED, WATCHED, Flight, Kind, Waiter
+from akool_async.engine.flight import (
+    COMPLETED,
+    CREATING,
+    FAILED,
+    QUEUED,
+    WATCHED,
+    Flight,
+    Kind,
+    Waiter,
+)
 from akool_async.engine.gate import Gate
 from akool_async.engine.lane import Lane
 from akool_async.engine.ledger import Ledger
@@ -288,7 +297,7 @@ class Engine:
         flight.known_as(reference, self._clock.time())
         self._take_place(flight)
         flight.watch()
-        watch.add(flight, at_once=True)
+        watch.add(flight, self._clock.time(), at_once=True)
         self._step(Step.RESUMED, flight)
         return flight
 
@@ -527,17 +536,17 @@ class Engine:
             reason = "the reply said success, and named no job"
             self._land(flight, self._unknown(flight, delivery, reason))
             return
-        watch = self._watch(flight.family)
-        flight.accept(receipt, self._moment(), crowded=watch.crowded)
+        watch, now, status = self._watch(flight.kind.family), self._moment(), receipt.status
+        flight.accept(receipt, now, crowded=watch.crowded)
         self._step(Step.CREATED, flight)
         if self._ledger is not None:
             self._ledger.note_accepted(flight)
-        if receipt.status.terminal:  # T25: audio may be finished when it is created
+        if status is COMPLETED or status is FAILED:  # T25: audio may be finished when created
             self._land(flight, receipt)
         elif self._closing:
             self._end_with_client(flight)
         else:
-            watch.add(flight)
+            watch.add(flight, now)
 
     def _moment(self) -> float:
         """Return the time; jobs accepted within a millisecond share one float of it."""
@@ -596,7 +605,7 @@ class Engine:
             watch.drop(flight)
         if isinstance(outcome, Exception):
             flight.fail(outcome)
-        elif outcome.status is Status.COMPLETED:
+        elif outcome.status is COMPLETED:
             flight.succeed(self._policies.furnish(flight, flight.completed(outcome)))
         else:
             why = f": {outcome.reason}" if outcome.reason else ""

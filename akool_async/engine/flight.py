@@ -8,7 +8,6 @@ what few jobs ever have in a dict that most never get.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -290,6 +289,9 @@ class Flight(Generic[S]):
         self.accepted_at = self.seen_at = now
         self._receipt = _packed(receipt.job_id) if crowded else receipt
         self.phase = WATCHED
+        if self._rare is None:
+            self._seen = receipt.status if crowded else receipt
+            return
         self.observe(receipt, crowded=crowded)
         self._tell_accepted()
 
@@ -332,9 +334,8 @@ class Flight(Generic[S]):
         """Return the terminal snapshot with what only the receipt, or the token, said."""
         kept = self._receipt
         whole = snapshot.following(kept) if isinstance(kept, Snapshot) else snapshot
-        if whole.job_id is None and self.job_id is not None:
-            return msgspec.structs.replace(whole, job_id=self.job_id)
-        return whole
+        job_id = self.job_id if whole.job_id is None else None
+        return whole if job_id is None else msgspec.structs.replace(whole, job_id=job_id)
 
     def follow(self, leader: Flight[S], step: Stepped) -> None:
         """Go, from here on, as another job of the same key goes; `step` is told of each step."""
@@ -539,8 +540,10 @@ Stepped: TypeAlias = Callable[[str, Flight[Any], object], object]
 
 def _packed(job_id: str | None) -> str | bytes | None:
     """Return an id in as few bytes as it can be restored from."""
-    with contextlib.suppress(ValueError):
-        packed = bytes.fromhex(job_id or "")
-        if packed and packed.hex() == job_id:
-            return packed
-    return job_id
+    if not job_id:
+        return job_id
+    try:
+        packed = bytes.fromhex(job_id)
+    except ValueError:
+        return job_id
+    return packed if packed.hex() == job_id else job_id

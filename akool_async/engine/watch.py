@@ -136,8 +136,14 @@ class Watch(Generic[S]):
         """Whether so many wait that of each no more is kept than it needs."""
         return len(self.flights) >= ROOM and self._family.batch > 1
 
-    def add(self, flight: Flight[S], *, at_once: bool = False) -> None:
-        """Watch a job that was accepted; look at it at once, or when its schedule says."""
+    def add(self, flight: Flight[S], now: float, *, at_once: bool = False) -> None:
+        """Watch a job that was accepted; look at it at once, or when its schedule says.
+
+        Args:
+            flight: The job.
+            now: The clock's time.
+            at_once: Whether it was accepted long ago, and may have ended.
+        """
         assert flight.id is not None
         known = self.flights.get(flight.id)
         if known is not None and known is not flight:
@@ -147,13 +153,12 @@ class Watch(Generic[S]):
         self.flights[flight.id] = flight
         self._kinds.add(flight.kind)
         self._deadlines.add(flight)
-        now = self._clock.time()
         delay = 0.0 if at_once else flight.kind.schedule.delay(0.0, self._sharing())
         self._wheel.add(now, delay, flight)
 
     def _sharing(self) -> int:
         """Return how many jobs share one request."""
-        return max(1, min(len(self.flights), self._cap.size))
+        return min(len(self.flights), self._cap.size) or 1
 
     def _follow(self, flight: Flight[S], snapshot: S | None) -> None:
         """Take in what was seen of a job with the same id, or its end."""
@@ -162,7 +167,9 @@ class Watch(Generic[S]):
         if snapshot is not None:
             self._observed(flight, snapshot, self._clock.time())
         elif flight.id is not None:
-            self.add(flight, at_once=True)  # or follow another one that came first
+            self.add(
+                flight, self._clock.time(), at_once=True
+            )  # or follow another one that came first
 
     def drop(self, flight: Flight[S]) -> None:
         """Stop watching a job that has ended."""
