@@ -315,9 +315,9 @@ class Endpoint(Input, Generic[T]):
         parse: Any = self.parse
         # Those that were derived from these two read in ways of their own.
         if response.status == _OK and (type(parse) is Reply or type(parse) is Rows):
-            reply: Any = parse.at_once(response.body, self.envelope)
+            reply = cast("T | None", parse.at_once(response.body, self.envelope))
             if reply is not None:
-                return cast("T", reply)
+                return reply
         data = wire.decode(response, self.envelope, self.label, (self.docs, *self.also_in))
         try:
             return self.parse(data)
