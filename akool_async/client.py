@@ -24,7 +24,6 @@ from akool_async.endpoints import (
 )
 from akool_async.engine import Limits, Semaphore
 from akool_async.events import Hook
-from akool_async.journal import Journal
 from akool_async.retry import Retry
 from akool_async.runtime import JOB_TIMEOUT, LARGEST_DOWNLOAD, Client, checked_url
 from akool_async.schedule import Schedule
@@ -32,6 +31,8 @@ from akool_async.transport import Timeout
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from akool_async.journal import Journal
 
 BASE_URL: Final = "https://openapi.akool.com"
 LEGACY_DETECT_URL: Final = "https://sg3.akool.com"

@@ -6,13 +6,15 @@ With a journal it is kept there, too, and so from one process to the next.
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.endpoint import Family
 from akool_async.engine import Cap
 from akool_async.errors import JournalError
-from akool_async.journal import Journal
 from akool_async.schedule import GUESSES, Learner, Schedule
+
+if TYPE_CHECKING:
+    from akool_async.journal import Journal
 
 logger = logging.getLogger("akool_async")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
 from akool_async.endpoint import Operation, Snapshot, Status
@@ -241,13 +240,28 @@ class Job(Generic[S]):
         return self._engine.eta(self._flight)
 
 
-@dataclass(frozen=True, slots=True)
 class _Callback:
     """A done callback, equal to another of the same job and function."""
 
-    job: Job[Any]
-    callback: Callable[[Job[Any]], object]
-    context: contextvars.Context | None = field(default=None, compare=False)
+    __slots__ = ("callback", "context", "job")
+
+    def __init__(
+        self,
+        job: Job[Any],
+        callback: Callable[[Job[Any]], object],
+        context: contextvars.Context | None = None,
+    ) -> None:
+        self.job = job
+        self.callback = callback
+        self.context = context
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Callback):
+            return NotImplemented
+        return self.job == other.job and self.callback == other.callback
+
+    def __hash__(self) -> int:
+        return hash((self.job, self.callback))
 
     def __call__(self, flight: Flight[Any], /) -> None:
         flight.kind.loop.call_soon(self.callback, self.job, context=self.context)

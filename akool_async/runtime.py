@@ -37,7 +37,7 @@ from akool_async.exchange import Exchange
 from akool_async.experience import Experience
 from akool_async.fanout import Request, Requests, run_all
 from akool_async.job import Job
-from akool_async.journal import Entry, Journal, State
+from akool_async.journal import Entry, State
 from akool_async.media import Policy, SessionDownloader, own_addresses
 from akool_async.proxy import find_proxies
 from akool_async.restoring import request_of, restore
@@ -51,6 +51,8 @@ from akool_async.value import Value
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from akool_async.journal import Journal
 
 logger = logging.getLogger("akool_async")
 
@@ -129,6 +131,7 @@ class Client:
         self._past = Stats()
         self._closed = False
         self._journal = journal
+        self._lent_journal = False
         self._ledger = self._new_ledger()
         if on_credit not in {"raise", "pause"}:
             raise InvalidInput("on_credit", on_credit, 'must be "raise" or "pause"')
@@ -142,9 +145,14 @@ class Client:
         self._hooks = hooks_of(on_event, self)
 
     def _new_ledger(self) -> Ledger | None:
-        if self._journal is None or isinstance(self._journal, Journal):
-            return Ledger(self._journal) if self._journal is not None else None
-        return Ledger(Journal(self._journal))
+        if self._journal is None:
+            return None
+        from akool_async.journal import Journal  # with SQLite, which few clients need
+
+        self._lent_journal = isinstance(self._journal, Journal)
+        return Ledger(
+            self._journal if isinstance(self._journal, Journal) else Journal(self._journal)
+        )
 
     def __repr__(self) -> str:
         if not hasattr(self, "_hosts"):  # a traceback shows a client that a setting stopped
@@ -152,7 +160,7 @@ class Client:
         return f"<{type(self).__name__} {self._hosts['api']}, {self._credentials.kind}>"
 
     async def __aenter__(self) -> Self:
-        if self._closed and self._ledger is not None and not isinstance(self._journal, Journal):
+        if self._closed and self._ledger is not None and not self._lent_journal:
             self._ledger = self._new_ledger()
         self._closed = False
         self._runtime("async with")
@@ -189,7 +197,7 @@ class Client:
                     self._past = together(self._past, runtime.stats.past)
             self._experience.remember()
         finally:
-            if self._ledger is not None and not isinstance(self._journal, Journal):
+            if self._ledger is not None and not self._lent_journal:
                 await self._ledger.journal.close()
 
     async def call(self, endpoint: Endpoint[T], /) -> T:

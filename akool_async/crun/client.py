@@ -19,7 +19,6 @@ from akool_async.engine import Flight, Limits, Semaphore
 from akool_async.errors import MissingCredentials
 from akool_async.events import Hook
 from akool_async.job import Job
-from akool_async.journal import Journal
 from akool_async.media import SessionDownloader
 from akool_async.retry import Retry
 from akool_async.runtime import JOB_TIMEOUT, Client, checked_url
@@ -28,6 +27,8 @@ from akool_async.transport import Timeout
 
 if TYPE_CHECKING:
     import aiohttp
+
+    from akool_async.journal import Journal
 
 P = ParamSpec("P")
 S = TypeVar("S", bound=Snapshot)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -31,7 +31,10 @@ from akool_async.errors import (
     ProcessingError,
     ResultExpired,
 )
-from akool_async.journal import Entry, Journal, State, fingerprint
+from akool_async.journal import Entry, State, fingerprint
+
+if TYPE_CHECKING:
+    from akool_async.journal import Journal
 
 logger = logging.getLogger("akool_async")
 
