@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from akool_async.auth import find_credentials, hidden
 from akool_async.backoff import Backoff
 from akool_async.clock import Clock
-from akool_async.endpoints import (
-    OPERATIONS,
-    Account,
-    AudioNamespace,
-    AvatarNamespace,
-    FaceswapNamespace,
-    GetToken,
-    ImageNamespace,
-    ModerationNamespace,
-    ReageNamespace,
-    StreamingNamespace,
-    VideoNamespace,
-)
+from akool_async.endpoint import Operation
 from akool_async.engine import Limits, Semaphore
 from akool_async.events import Hook
 from akool_async.retry import Retry
@@ -32,6 +21,15 @@ from akool_async.transport import Timeout
 if TYPE_CHECKING:
     import aiohttp
 
+    from akool_async.endpoints.account import Account
+    from akool_async.endpoints.audio import AudioNamespace
+    from akool_async.endpoints.avatar import AvatarNamespace
+    from akool_async.endpoints.faceswap import FaceswapNamespace
+    from akool_async.endpoints.image import ImageNamespace
+    from akool_async.endpoints.moderation import ModerationNamespace
+    from akool_async.endpoints.reage import ReageNamespace
+    from akool_async.endpoints.streaming import StreamingNamespace
+    from akool_async.endpoints.video import VideoNamespace
     from akool_async.journal import Journal
 
 BASE_URL: Final = "https://openapi.akool.com"
@@ -87,8 +85,6 @@ class Akool(Client):
             AKOOL_API_KEY, AKOOL_TOKEN, or AKOOL_CLIENT_ID and AKOOL_CLIENT_SECRET.
         InvalidInput: a setting makes no sense.
     """
-
-    operations = OPERATIONS
 
     def __init__(
         self,
@@ -150,20 +146,85 @@ class Akool(Client):
             proxy=proxy,
             trust_env=trust_env,
         )
-        self.account = Account(self)
-        self.audio = AudioNamespace(self)
-        self.avatar = AvatarNamespace(self)
-        self.faceswap = FaceswapNamespace(self)
-        self.image = ImageNamespace(self)
-        self.moderation = ModerationNamespace(self)
-        self.reage = ReageNamespace(self)
-        self.streaming = StreamingNamespace(self)
-        self.video = VideoNamespace(self)
+
+    # Each namespace is loaded when it is touched: no program uses all of them.
+
+    @cached_property
+    def account(self) -> Account:
+        """Credit and tokens."""
+        from akool_async.endpoints.account import Account
+
+        return Account(self)
+
+    @cached_property
+    def audio(self) -> AudioNamespace:
+        """Text to speech and cloned voices."""
+        from akool_async.endpoints.audio import AudioNamespace
+
+        return AudioNamespace(self)
+
+    @cached_property
+    def avatar(self) -> AvatarNamespace:
+        """Avatars: Akool's, and the account's own."""
+        from akool_async.endpoints.avatar import AvatarNamespace
+
+        return AvatarNamespace(self)
+
+    @cached_property
+    def faceswap(self) -> FaceswapNamespace:
+        """Face swap in images and videos."""
+        from akool_async.endpoints.faceswap import FaceswapNamespace
+
+        return FaceswapNamespace(self)
+
+    @cached_property
+    def image(self) -> ImageNamespace:
+        """Images made, refined and put before other backgrounds."""
+        from akool_async.endpoints.image import ImageNamespace
+
+        return ImageNamespace(self)
+
+    @cached_property
+    def moderation(self) -> ModerationNamespace:
+        """Moderation of pictures, videos, recordings and texts."""
+        from akool_async.endpoints.moderation import ModerationNamespace
+
+        return ModerationNamespace(self)
+
+    @cached_property
+    def reage(self) -> ReageNamespace:
+        """Reage in images and videos."""
+        from akool_async.endpoints.reage import ReageNamespace
+
+        return ReageNamespace(self)
+
+    @cached_property
+    def streaming(self) -> StreamingNamespace:
+        """Live avatars and their sessions."""
+        from akool_async.endpoints.streaming import StreamingNamespace
+
+        return StreamingNamespace(self)
+
+    @cached_property
+    def video(self) -> VideoNamespace:
+        """Lip sync, translation, talking photos and talking avatars."""
+        from akool_async.endpoints.video import VideoNamespace
+
+        return VideoNamespace(self)
+
+    @property
+    def operations(self) -> Mapping[str, type[Operation[Any]]]:
+        """The operations whose jobs can be resumed by token, by dotted name."""
+        from akool_async.endpoints import OPERATIONS
+
+        return OPERATIONS
 
     async def _credit(self) -> float:
         return (await self.account.credit()).credit
 
     async def _exchange_token(self) -> str:
+        from akool_async.endpoints.account import GetToken
+
         return (await self.call(GetToken())).token
 
 

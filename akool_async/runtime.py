@@ -83,8 +83,6 @@ DEFAULT: Final = _Default()
 class Client:
     """Calls endpoints and runs jobs; a vendor's own client adds names to it."""
 
-    operations: ClassVar[Mapping[str, type[Operation[Any]]]] = {}
-    """The operations whose jobs can be resumed by token, by dotted name."""
     requests_in: ClassVar[str] = "akool_async.endpoints"
     """The module in which the classes of requests are found."""
 
@@ -143,6 +141,11 @@ class Client:
             largest=_checked_count("max_download_bytes", max_download_bytes),
         )
         self._hooks = hooks_of(on_event, self)
+
+    @property
+    def operations(self) -> Mapping[str, type[Operation[Any]]]:
+        """The operations whose jobs can be resumed by token, by dotted name."""
+        return {}
 
     def _new_ledger(self) -> Ledger | None:
         if self._journal is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
 
@@ -79,9 +79,6 @@ class Crun(Client):
         InvalidInput: a setting makes no sense.
     """
 
-    operations: ClassVar[Mapping[str, type[Operation[Any]]]] = {
-        each.name: each for each in (DetectFaces, SwapFaces)
-    }
     requests_in = "akool_async.crun"
 
     def __init__(
@@ -123,6 +120,11 @@ class Crun(Client):
             save_to=save_to,
             allow_private_downloads=allow_private_downloads,
         )
+
+    @property
+    def operations(self) -> Mapping[str, type[Operation[Any]]]:
+        """The operations whose jobs can be resumed by token, by name."""
+        return {each.name: each for each in (DetectFaces, SwapFaces)}
 
     detect_faces = _starts(DetectFaces)
     swap_faces = _starts(SwapFaces)
