@@ -97,11 +97,8 @@ class Job(Generic[S]):
 
     def __await__(self) -> Generator[Any, None, S]:
         self._check_loop()
-        flight = self._flight
-        flight.looked_for = True
-        if not flight.ended:
-            flight.handle = self
-        return flight.waiter().__await__()
+        self._flight.looked_for = True
+        return self._flight.waiter().__await__()
 
     async def wait(self, timeout: float | None = None) -> S:  # noqa: ASYNC109 - as asyncio.wait
         """Return the result; the same as `await job`, as a coroutine.

@@ -38,6 +38,10 @@ _KEEP_ALIVE = 4.0
 """Seconds that an idle connection is kept. A create on one that the server is just closing has
 an unknown outcome, and common servers close after 5 seconds."""
 
+_LONG = 500
+"""Characters of a query that yarl shall not keep: of the last 128 addresses that it is given
+whole it keeps three copies, which are megabytes where they list 300 ids."""
+
 _NEVER_SENT = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -173,9 +177,14 @@ class AiohttpTransport:
 
     def _url(self, base: str, request: HttpRequest) -> yarl.URL:
         """Return a request's address; those without a query are few, and parsed once."""
-        text = base + request.path
+        path, _, query = request.path.partition("?")
+        if len(query) > _LONG and "%" not in query:
+            return self._known(base + path).with_query(query)
         if request.body is None:
-            return yarl.URL(text, encoded=True)
+            return yarl.URL(base + request.path, encoded=True)
+        return self._known(base + request.path)
+
+    def _known(self, text: str) -> yarl.URL:
         known = self._urls.get(text)
         if known is None:
             known = self._urls[text] = yarl.URL(text, encoded=True)

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("akool_async")
 
-_MOMENT = 0.001
+_MOMENT = 0.005
 """Seconds."""
 _LATE = 0.01
 """Seconds by which looks may be late before creates give way."""
@@ -549,7 +549,7 @@ class Engine:
             watch.add(flight, now)
 
     def _moment(self) -> float:
-        """Return the time; jobs accepted within a millisecond share one float of it."""
+        """Return the time; jobs accepted within five milliseconds share one float."""
         now = self._clock.time()
         if now - self._last_moment > _MOMENT:
             self._last_moment = now

@@ -135,7 +135,6 @@ class Flight(Generic[S]):
         "_seen",
         "_waiters",
         "accepted_at",
-        "handle",
         "id",
         "kind",
         "looked_for",
@@ -177,8 +176,6 @@ class Flight(Generic[S]):
         self.phase: Phase = QUEUED
         self.looked_for = False
         """Whether anybody has asked for its outcome."""
-        self.handle: Job[S] | None = None
-        """The handle through which it is awaited, as long as it is."""
         self.id: str | None = None
         self.accepted_at = 0.0
         """When it was accepted, in the clock's monotonic seconds."""
@@ -386,7 +383,7 @@ class Flight(Generic[S]):
         if isinstance(error, JobCancelled):
             self.cancelled = True
         if isinstance(error, JobError) and self.kind.handle is not None:
-            error.job = self.handle or self.kind.handle(self)
+            error.job = self.kind.handle(self)
         # A future tells asyncio's log of an error that nobody ever looks at.
         self._outcome = outcome = self.kind.loop.create_future()
         outcome.set_exception(error)
@@ -497,7 +494,6 @@ class Flight(Generic[S]):
 
     def _end(self) -> None:
         self.phase = ENDED
-        self.handle = None
         waiters, self._waiters = self.waiters, None
         if self._rare is not None:
             self._tell_accepted()

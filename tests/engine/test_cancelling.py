@@ -129,7 +129,7 @@ async def test_a_job_at_akool_is_cancelled_there_by_its_job_id(
         assert sent == [{"job_ids": job.job_id}]
         with pytest.raises(JobCancelled) as caught:
             await awaiter
-        assert caught.value.job is job
+        assert caught.value.job == job
         assert caught.value.token == job.token
         assert not isinstance(caught.value, asyncio.CancelledError)
         assert isinstance(caught.value, JobError)
@@ -169,7 +169,7 @@ async def test_what_akool_cannot_cancel_goes_on_and_the_caller_learns_of_it(
         job = await akool.submit(speech()).created()
         with pytest.raises(CancelNotSupported) as caught:
             await job.cancel()
-        assert caught.value.job is job
+        assert caught.value.job == job
         assert caught.value.token == job.token
         assert not job.done()
         assert not job.cancelled()

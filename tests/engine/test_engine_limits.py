@@ -310,7 +310,7 @@ async def test_a_job_runs_out_of_time_that_many_seconds_after_its_acceptance(
             error = job.exception()
             assert isinstance(error, JobTimeout)
             assert isinstance(error, TimeoutError)
-            assert error.job is job
+            assert error.job == job
             assert (error.name, error.token, error.request) == (job.name, job.token, job.request)
             assert error.snapshot is job.snapshot
             assert "1000 seconds" in str(error)

@@ -213,7 +213,7 @@ async def test_a_failed_job_raises_an_error_that_knows_all_about_it(
         error = caught.value
         (simulated,) = simulator.world.jobs.values()
         assert simulated.reason in str(error)
-        assert error.job is job
+        assert error.job == job
         assert (error.name, error.token, error.request) == (job.name, job.token, job.request)
         assert error.snapshot is job.snapshot
         assert job.status is Status.FAILED
