@@ -28,9 +28,9 @@ class Schedule(Input):
 
     cost: float = 0.3
     """Seconds of delay that one HTTP request is worth. Ids that share one share its cost."""
-    cheapest: float = 0.004
+    cheapest: float = 0.0015
     """What a look at one id costs at least, in seconds of delay, however many share its request."""
-    coarseness: float = 0.002
+    coarseness: float = 0.00075
     """What a look costs at least, as a fraction of the median duration: that an hour's job has
     ended need not be known to the second."""
     minimum: float = 0.05
