@@ -169,7 +169,8 @@ class Signer:
         self._clock = clock
         self._bearer = credentials.bearer
         api_key = credentials.api_key
-        self._api_key = ("x-api-key", api_key) if api_key else None
+        self.at_hand = ("x-api-key", api_key) if api_key else None
+        """The one header that signs a request, where nothing has to be asked for first."""
         self._lasting = _telling(api_key, credentials.client_secret)
         self._running: asyncio.Task[None] | None = None
 
@@ -182,15 +183,10 @@ class Signer:
         credentials = self._credentials
         return not credentials.api_key and bool(credentials.client_id and credentials.client_secret)
 
-    @property
-    def at_hand(self) -> tuple[str, str] | None:
-        """The one header that signs a request, where nothing has to be asked for first."""
-        return self._api_key
-
     async def header(self) -> tuple[str, str]:
         """Return the one header that signs a request; exchanges for a token if need be."""
-        if self._api_key is not None:
-            return self._api_key
+        if self.at_hand is not None:
+            return self.at_hand
         if self._bearer.token is None or (self.refreshable and self._stale()):
             await self._refreshed()
         return "Authorization", Secret(f"Bearer {self._bearer.token}")

@@ -95,26 +95,28 @@ class OneStep(Generic[T]):
 
     def __init__(self, type: Any) -> None:
         self._type = type
-        self._decoders: dict[tuple[str, str], msgspec.json.Decoder[Any]] = {}
+        self._envelope: Envelope | None = None
+        self._decoder: msgspec.json.Decoder[Any] | None = None
 
     def __call__(self, body: bytes, envelope: Envelope) -> T | None:
         """Return the data of a reply; `None` where the careful way has to be taken."""
-        if envelope.data is None:
+        if envelope is not self._envelope:  # an endpoint has but one, its life long
+            self._envelope, self._decoder = envelope, self._decoder_of(envelope)
+        if self._decoder is None:
             return None
         try:
-            opened = self._decoder(envelope.code, envelope.data).decode(body)
+            opened = self._decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         data: T | None = opened.data if opened.code == envelope.success else None
         return data
 
-    def _decoder(self, code: str, data: str) -> msgspec.json.Decoder[Any]:
-        decoder = self._decoders.get((code, data))
-        if decoder is None:
-            fields = [("code", int, field(name=code)), ("data", self._type, field(name=data))]
-            decoder = msgspec.json.Decoder(msgspec.defstruct("Opened", fields))
-            self._decoders[code, data] = decoder
-        return decoder
+    def _decoder_of(self, envelope: Envelope) -> msgspec.json.Decoder[Any] | None:
+        if envelope.data is None:
+            return None
+        code = ("code", int, field(name=envelope.code))
+        data = ("data", self._type, field(name=envelope.data))
+        return msgspec.json.Decoder(msgspec.defstruct("Opened", [code, data]))
 
 
 class Reply(Generic[T]):

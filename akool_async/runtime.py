@@ -18,7 +18,7 @@ import msgspec
 from akool_async import token as tokens
 from akool_async.auth import Credentials, Signer
 from akool_async.backoff import Backoff
-from akool_async.clock import Clock, LoopClock
+from akool_async.clock import Clock, LoopClock, bound
 from akool_async.endpoint import Endpoint, Operation, Recipe, Snapshot, Startable
 from akool_async.engine import (
     Engine,
@@ -508,17 +508,16 @@ class Client:
         def job_of(flight: Flight[Any]) -> Job[Any]:
             return Job(flight, engine)
 
-        def furnish(flight: Flight[Any], result: Any) -> Any:
-            return self._furnished(flight, result, downloader, saver)
-
+        clock = bound(self._clock)
         observe = Observer(self._clock, job_of, self._hooks)
         saver = self._new_saver(observe)
+        furnish = functools.partial(self._furnished, downloader=downloader, saver=saver)
         exchange = Exchange(
             AiohttpTransport(self._timeout, self._session, proxies=self._proxies),
             Signer(self._credentials, self._exchange_token, self._clock),
             hosts=self._hosts,
             retry=self._retry,
-            clock=self._clock,
+            clock=clock,
             requests=self._requests,
         )
         engine = Engine(
@@ -534,7 +533,7 @@ class Client:
                 semaphore=self._semaphore,
                 observer=observe,
             ),
-            clock=self._clock,
+            clock=clock,
             ledger=self._ledger,
             treasury=Treasury(self._clock, self._credit if self._on_credit == "pause" else None),
         )

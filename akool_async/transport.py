@@ -283,12 +283,15 @@ def _is_stale(connection: Connection) -> bool:
     That is its end, and a create on it would have an unknown outcome; or an answer that
     nobody asked for, and the next request would take it for its own.
     """
-    protocol, transport = connection.protocol, connection.transport
-    if protocol is None or transport is None:
+    protocol = connection.protocol
+    if protocol is None:
         return True
     peek = _PEEKS.get(protocol)
     if peek is not None:
         return protocol.should_close or bool(peek())
+    transport = connection.transport
+    if transport is None:
+        return True
     _PEEKS[protocol] = _peek(transport.get_extra_info("socket").fileno())
     return False
 

@@ -229,8 +229,8 @@ def _is_text(value: Any) -> bool:
 
 
 def _are_texts(values: tuple[Any, ...]) -> bool:
-    if values and not isinstance(values[0], str):
-        return all(map(_is_text, values))
+    if values and isinstance(values[0], Input):  # all are, and were checked when they were built
+        return True
     try:
         return "".join(values).isascii() or all(map(_is_text, values))
     except TypeError:  # not all of them are texts
@@ -342,15 +342,11 @@ def _glance(plan: FieldPlan) -> _Test:
 
 
 def _glance_at_text(shortest: int, rules: Sequence[_Test]) -> _Test:
-    def is_text(value: Any) -> bool:
-        return type(value) is str and value.isascii() and len(value) >= shortest
+    def keeps(text: str) -> bool:
+        return len(text) >= shortest and all(rule(text) for rule in rules)
 
-    if not rules:
-        return is_text
-    if len(rules) == 1:
-        (rule,) = rules
-        return lambda value: is_text(value) and rule(value)
-    return lambda value: is_text(value) and all(rule(value) for rule in rules)
+    holds = rules[0] if len(rules) == 1 and not shortest else keeps
+    return lambda value: type(value) is str and value.isascii() and holds(value)
 
 
 def _extras(hint: Any) -> list[Any]:

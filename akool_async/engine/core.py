@@ -581,14 +581,16 @@ class Engine:
         self.in_flight += 1
         flight.kind.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
-        self._quotas.taken(flight.kind.name)
+        if self._quotas.any:
+            self._quotas.taken(flight.kind.name)
 
     def _free_place(self, flight: Flight[Any]) -> None:
         if flight.phase is not WATCHED and flight.phase is not CREATING:
             return
         self.in_flight -= 1
         flight.kind.in_flight -= 1
-        self._quotas.taken(flight.kind.name, -1)
+        if self._quotas.any:
+            self._quotas.taken(flight.kind.name, -1)
         if self._policies.semaphore is not None and flight.holds_semaphore:
             flight.holds_semaphore = False
             self._policies.semaphore.release()
