@@ -84,9 +84,10 @@ class Wheel(Generic[S]):
         taken: list[Flight[S]] = []
         while self._order and len(taken) < count:
             slot = self._slots[self._order[0]]
-            wanted = count - len(taken)
-            first, slot[:wanted] = slot[:wanted], []
-            taken += [flight for flight in first if flight.phase is WATCHED]
+            wanted = len(taken) - count
+            some = slot[wanted:]
+            del slot[wanted:]  # from the end, which moves nothing; all of a slot are due together
+            taken += [flight for flight in some if flight.phase is WATCHED]
             if not slot:
                 del self._slots[heapq.heappop(self._order)]
         return taken
