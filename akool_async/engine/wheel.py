@@ -7,6 +7,7 @@ the same slot are due together, and ride in the same requests.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -46,7 +47,7 @@ class Wheel(Generic[S]):
         self._clock = clock
         self._on_due = on_due
         self._on_ring = on_ring
-        self._slots: dict[int, list[Flight[S]]] = {}
+        self._slots: dict[int, deque[Flight[S]]] = {}
         self._order: list[int] = []
         """The numbers of the slots, as a heap."""
         self._timer: Timer | None = None
@@ -64,7 +65,7 @@ class Wheel(Generic[S]):
             number += -number % _NARROW
         slot = self._slots.get(number)
         if slot is None:
-            self._slots[number] = [flight]
+            self._slots[number] = deque((flight,))
             heapq.heappush(self._order, number)
             self.arm()
         else:
@@ -84,9 +85,7 @@ class Wheel(Generic[S]):
         taken: list[Flight[S]] = []
         while self._order and len(taken) < count:
             slot = self._slots[self._order[0]]
-            wanted = len(taken) - count
-            some = slot[wanted:]
-            del slot[wanted:]  # from the end, which moves nothing; all of a slot are due together
+            some = [slot.popleft() for _ in range(min(count - len(taken), len(slot)))]
             taken += [flight for flight in some if flight.phase is WATCHED]
             if not slot:
                 del self._slots[heapq.heappop(self._order)]
