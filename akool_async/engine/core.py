@@ -467,9 +467,9 @@ class Engine:
             receipt = await self._exchange.send(flight.request, delivery)
         except Exception as error:  # noqa: BLE001 - any error ends this job, and no other
             problem = error
-            self._gate.failed(problem)
+            self._gate.failed(problem, delivery.sent_at)
         else:
-            self._gate.answered()
+            self._gate.answered(delivery.sent_at)
             self._accepted(flight, receipt, delivery)
             return
         if delivery.sent and not isinstance(problem, APIError):

@@ -40,6 +40,8 @@ class Gate:
         self._go_on = go_on
         self._spared = spared
         self._troubled = False
+        self._left = 0.0
+        """When the last create left, of those that were answered."""
         self._timer: Timer | None = None
         breaker.join(_CREATES, self._release)
 
@@ -52,17 +54,20 @@ class Gate:
             self._timer = self._clock.call_at(self._clock.time() + pause, self._release)
         return pause <= 0
 
-    def answered(self) -> None:
-        """Learn that a create was answered."""
+    def answered(self, left: float) -> None:
+        """Learn that a create was answered, which left at a moment of the clock."""
+        self._left = max(self._left, left)
         if self._troubled:
             self._breaker.answered(_CREATES)
             self._troubled = not self._breaker.calm(_CREATES)
 
-    def failed(self, problem: Exception) -> None:
+    def failed(self, problem: Exception, left: float) -> None:
         """Learn that a create failed; a refusal that could be read is an answer."""
         if isinstance(problem, APIError):
-            self.answered()
+            self.answered(left)
         if not isinstance(problem, TransportError):
+            return
+        if left < self._left:  # one that left after it was answered: it is no outage
             return
         self._troubled = True
         if self._breaker.failed(_CREATES):

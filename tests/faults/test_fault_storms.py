@@ -168,6 +168,29 @@ async def test_an_outage_puts_few_of_a_long_line_of_creates_in_doubt(
     ]
 
 
+async def test_creates_that_hang_while_later_ones_are_answered_are_no_outage(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked, over = itertools.count(), asyncio.Event()
+
+    async def fault(_name: str, _request: web.Request) -> None:
+        if next(asked) < 5:
+            await over.wait()
+        await asyncio.sleep(0.005)
+
+    async with Simulator(omit_rate=0, instant_audio_rate=1.0) as simulator:
+        simulator.fault = fault
+        settings: dict[str, Any] = {"limits": Limits(creates=8), "timeout": Timeout(total=0.3)}
+        async with connect(simulator.url, api_key=simulator.api_key, **settings) as akool:
+            jobs = [akool.submit(speech(n)) for n in range(400)]
+            outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+            over.set()
+    ends = Counter(type(each) for each in outcomes)
+    assert ends[CreateOutcomeUnknown] == 5
+    assert len(ends) == 2
+    assert "creates get no answer" not in caplog.text
+
+
 async def test_a_look_that_is_answered_lets_creates_go_on(
     clock: ManualClock, connect: Connect, elapse: Elapse
 ) -> None:
