@@ -164,7 +164,8 @@ class Learner:
 
         Args:
             now: Any clock's time in seconds.
-            pending_ages: The ages of jobs that still run, all of them or some.
+            pending_ages: The ages at which jobs were last seen running, of all of them or some;
+                how it is with them now, nobody knows.
             pending: How many run, if those were only some.
         """
         weight = max(1.0, (pending or 0) / len(pending_ages)) if pending_ages else 1.0

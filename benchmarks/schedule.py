@@ -186,7 +186,7 @@ class Play:
             now, job = heapq.heappop(self.agenda)
             self.look(now, job)
             if self.learner.rebuild_due(now):
-                ages = [now - begun for begun, _ in islice(self.pending.values(), 1024)]
+                ages = [last for _, last in islice(self.pending.values(), 1024)]
                 self.learner.rebuild(now, ages, len(self.pending))
         return [self.seen[job] for job in sorted(self.seen)]
 

@@ -492,6 +492,11 @@ class Flight(Generic[S]):
         """Return the seconds since the vendor accepted the job."""
         return max(0.0, now - self.accepted_at)
 
+    @property
+    def seen_age(self) -> float:
+        """The seconds after which it was last seen not to have ended."""
+        return max(0.0, self.seen_at - self.accepted_at)
+
     def _end(self) -> None:
         self.phase = ENDED
         waiters, self._waiters = self.waiters, None

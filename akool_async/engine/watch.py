@@ -282,7 +282,8 @@ class Watch(Generic[S]):
             if learner is not None and learner.rebuild_due(now):
                 step = len(self.flights) // _SAMPLE + 1
                 some = itertools.islice(self.flights.values(), 0, None, step)
-                ages = [flight.age(now) for flight in some if flight.kind is kind]
+                # As old as they were when last seen: they may have ended since.
+                ages = [flight.seen_age for flight in some if flight.kind is kind]
                 learner.rebuild(now, ages, len(ages) * step)
 
     def _missed(self, chunk: list[Flight[S]], error: Exception) -> None:
