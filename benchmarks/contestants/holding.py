@@ -35,12 +35,13 @@ async def hold(
     """
     async with client(meter.url, 3, 0.02) as warm:
         await MODES[mode](warm, Meter(meter.url), requests(3, "?seconds=0.01"))
+    probe = await probe_alone(min(window, 5.0)) if window else {}
     values = list(requests(count, FOR_LONG))
     figures, before = baseline(trace=trace)
     async with client(meter.url, count, every) as akool:
         jobs = MODES[mode](akool, meter, iter(values))
         async with under_way(jobs, meter, count) as busiest:
-            figures |= {"tasks_creating": busiest, **added(before, count)}
+            figures |= {"tasks_creating": busiest, **added(before, count), **probe}
             if window:
                 figures |= await watched(meter, window)
     return figures
@@ -95,6 +96,15 @@ async def under_way(
     yield busiest
     task.cancel()
     await asyncio.wait([task])
+
+
+async def probe_alone(window: float) -> Figures:
+    """Say what share of a core the probe of the loop's lag takes while nothing else runs."""
+    probe = asyncio.create_task(lag(lambda _late: None))
+    cpu, wall = time.process_time(), time.monotonic()
+    await asyncio.sleep(window)
+    probe.cancel()
+    return {"probe_share": (time.process_time() - cpu) / (time.monotonic() - wall)}
 
 
 async def watched(meter: Meter, window: float) -> Figures:

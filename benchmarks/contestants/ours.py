@@ -10,6 +10,9 @@ from akool_async import Akool, Backoff, Face, Operation
 from akool_async.endpoints import TTS, ImageReage
 from benchmarks.meter import KEY, Figures, Meter
 
+AT_ONCE = 20
+"""Jobs under way at once, of those by which the client learns."""
+
 
 def requests(count: int, more: str = "") -> Iterator[ImageReage]:
     """Make requests, one after the other."""
@@ -18,18 +21,17 @@ def requests(count: int, more: str = "") -> Iterator[ImageReage]:
         yield ImageReage(target_image=[Face(photo)], face_reage=10, modify_image=photo)
 
 
-def client(url: str, count: int, every: float | None = None, jitter: float = 0.0) -> Akool:
+def client(url: str, count: int, every: float | None = None) -> Akool:
     """Return a client that holds so many jobs at once.
 
     Args:
         url: Where the server is.
         count: Jobs at once.
         every: Seconds between two looks at a job; by default the client's own schedule.
-        jitter: Random part of `every`.
     """
     fixed: dict[str, Any] = {}
     if every is not None:
-        fixed["backoff"] = Backoff(initial=every, multiplier=1.0, maximum=every, jitter=jitter)
+        fixed["backoff"] = Backoff(initial=every, multiplier=1.0, maximum=every, jitter=0.0)
     return Akool(KEY, base_url=url, max_concurrency=count, **fixed)
 
 
@@ -39,14 +41,13 @@ async def run(
     count: int,
     mode: str = "map",
     every: float | None = None,
-    jitter: float = 0.0,
 ) -> Figures:
     """Run jobs through `akool.map`, or with one task that awaits each (`gather`)."""
     warm = Meter(meter.url)
     async with client(meter.url, 3, 0.02) as akool:
         await MODES[mode](akool, warm, requests(3, "?seconds=0.01"))
     with meter:
-        async with client(meter.url, count, every, jitter) as akool:
+        async with client(meter.url, count, every) as akool:
             await MODES[mode](akool, meter, requests(count))
     return meter.figures(count)
 
@@ -58,10 +59,18 @@ async def speeches(meter: Meter, *, first: int, count: int, every: float | None 
         return (TTS(input_text=f"Number {each}.", voice_id="v") for each in range(number))
 
     async with client(meter.url, count, every) as akool:
-        await mapped(akool, Meter(meter.url), stream(first))
+        warm, places = Meter(meter.url), asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(*(_in_place(places, akool, warm, each) for each in stream(first)))
         with meter:
             await mapped(akool, meter, stream(count))
     return meter.figures(count)
+
+
+async def _in_place(
+    places: asyncio.Semaphore, akool: Akool, meter: Meter, request: Operation[Any]
+) -> None:
+    async with places:
+        meter.woke((await akool.submit(request)).id)
 
 
 async def mapped(akool: Akool, meter: Meter, stream: Iterable[Operation[Any]]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import util
-from itertools import product
 from typing import Any
 
 from benchmarks.bench import Bench, Entry, Size, medians
+from benchmarks.contestants.ours import AT_ONCE
 from benchmarks.meter import Figures
 from benchmarks.report import NOTHING, Bar, Chart, Goal, Section, Table, number, shown
 
@@ -20,7 +20,6 @@ CLOSE = 0.03
 
 FLOOR, NAIVE = "creating alone, bare aiohttp", "naive loop, bare aiohttp"
 FIXED, AWAITED = "akool_async, map, fixed 0.5 s", "akool_async, gather, fixed 0.5 s"
-JITTERED = "akool_async, map, fixed 0.5 s ± 20 %"
 LEARNED = "akool_async, map, its own schedule"
 FASTER, FASTER_FLOOR = "akool_async, map, fixed 0.5 s, uvloop", "creating alone, uvloop"
 
@@ -45,11 +44,12 @@ half second, because its core is full: it needs less than it would, and wakes up
 
 
 def jobs(bench: Bench) -> Section:
-    """Measure all contestants at two sizes and two round trips."""
+    """Measure all contestants at two sizes, and the larger one at a distance."""
     size = bench.size
     section = Section("jobs", "Jobs, from create to result", TEXT)
-    for count, rtt in product((size.few, size.many), size.trips):
-        near = rtt == size.trips[0]
+    near_by = size.trips[0]
+    for count, rtt in ((size.few, near_by), *((size.many, rtt) for rtt in size.trips)):
+        near = rtt == near_by
         more = _more(near=near, large=count == size.many)
         found = bench.compare(entries(count, more, near=near), repeats=size.repeats, rtt=rtt)
         section.tables.append(_titled(found, count, rtt))
@@ -63,7 +63,7 @@ def _more(*, near: bool, large: bool) -> Sequence[str]:
     """Return who takes part beside the floor and ours; all of them at one place only."""
     if near:
         faster = [FASTER_FLOOR, FASTER] if util.find_spec("uvloop") else []
-        return [NAIVE, AWAITED, *([JITTERED, *faster] if large else [])]
+        return [NAIVE, AWAITED, *(faster if large else [])]
     return [NAIVE] if large else []
 
 
@@ -73,8 +73,7 @@ def entries(count: int, more: Sequence[str] = (), *, near: bool = True) -> Seque
     known = (
         Entry(FLOOR, "floor", {"count": count}),
         Entry(NAIVE, "naive", fixed, repeats=1),
-        Entry(FIXED, "ours", fixed, repeats=2 if near else 1),
-        Entry(JITTERED, "ours", {**fixed, "jitter": 0.2}, repeats=1),
+        Entry(FIXED, "ours", fixed, repeats=3 if near else 1),
         Entry(AWAITED, "ours", {**fixed, "mode": "gather"}, repeats=1),
         Entry(LEARNED, "ours", {"count": count}, repeats=1),
         Entry(FASTER_FLOOR, "floor", {"count": count, "loop": "uvloop"}, repeats=1),
@@ -206,23 +205,23 @@ def at_delay(delay: float, one: Figures, two: Figures, name: str) -> float:
 
 
 SINGLE_TEXT = """\
-Speeches can only be asked about one by one, so that each look is a request. The client runs {first}
-of them first, by which its schedule can learn how long they take; then {count} at once. Beside it
-is a fixed interval with the same mean delay, chosen in hindsight: its looks per job at just that
-delay are read off the line between two runs, in logarithms."""
+Speeches can only be asked about one by one, so that each look is a request. The client runs
+{first} of them first, {at_once} at a time, by which its schedule learns how long they take; then
+{count} at once. Beside it is a fixed interval with the same mean delay, chosen in hindsight: its
+looks per job at just that delay are read off the line between two runs, in logarithms."""
 
 
 def single(bench: Bench) -> Section:
     """Compare looks per job, where each is a request, with the best fixed interval."""
     first, count = (bench.size.few // 5, bench.size.few // 2)
-    text = SINGLE_TEXT.format(first=first, count=count)
+    text = SINGLE_TEXT.format(first=first, count=count, at_once=AT_ONCE)
     section = Section("single", "Jobs that are asked about one by one", text)
     base: dict[str, Any] = {"first": first, "count": count}
     found = {LEARNED: bench.one("speeches", **base)}
     delay = found[LEARNED]["mean"]
     every, fixed = 2 * delay / 1000, []
     for _ in range(2 if math.isfinite(every) else 0):
-        fixed.append(bench.one("speeches", **base, every=round(every, 4)))
+        fixed.append(bench.one("speeches", first=0, count=count, every=round(every, 4)))
         found[f"akool_async, map, fixed {every:.3f} s"] = fixed[-1]
         every *= delay / fixed[-1]["mean"]
     one, two = fixed or (medians([]), medians([]))
