@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import math
 import socket
+import time
 import traceback
 import tracemalloc
 import zlib
@@ -61,6 +62,11 @@ async def failure(
     )
     assert CANARY not in "".join(report.format())
     return error, delivery.sent
+
+
+def busy_for(seconds: float) -> None:
+    """Keep the loop from its work."""
+    time.sleep(seconds)
 
 
 # The road when it is clear
@@ -237,6 +243,62 @@ async def test_an_answer_that_does_not_come_runs_out_of_time(
     assert str(error) == "no answer within 0.2 seconds"
     assert not isinstance(error, ConnectFailed)
     assert sent
+
+
+async def test_each_request_has_its_own_time_though_one_timer_watches_all(
+    serve: Serve, hasty: AiohttpTransport
+) -> None:
+    async def answer_some(visit: Visit) -> None:
+        if visit.method == "GET":
+            await asyncio.sleep(0.15)
+            await visit.answer(b"{}")
+        else:
+            await visit.hang()
+
+    server = await serve(answer_some)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    async def lost(after: float) -> float:
+        await asyncio.sleep(after)
+        await failure(hasty, server.url)
+        return loop.time() - began - after
+
+    late = asyncio.gather(*(lost(0.1 * number) for number in range(3)))
+    answered = await hasty.send(server.url, GET, None, Delivery())
+    assert answered.status == 200
+    assert all(0.19 < each < 0.3 for each in await late)
+
+
+async def test_who_is_cancelled_while_waiting_for_an_answer_is_cancelled_and_nothing_else(
+    serve: Serve, hasty: AiohttpTransport
+) -> None:
+    server = await serve(hang)
+    waiting = asyncio.create_task(hasty.send(server.url, GET, None, Delivery()))
+    await asyncio.sleep(0.05)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    async def given_up() -> int:
+        with pytest.raises(TransportError):
+            await hasty.send(server.url, GET, None, Delivery())
+        task = asyncio.current_task()
+        return -1 if task is None else task.cancelling()
+
+    assert await asyncio.create_task(given_up()) == 0
+
+
+async def test_a_cancellation_at_the_very_moment_when_time_runs_out_is_not_swallowed(
+    serve: Serve, hasty: AiohttpTransport
+) -> None:
+    server = await serve(hang)
+    waiting = asyncio.create_task(hasty.send(server.url, GET, None, Delivery()))
+    await asyncio.sleep(0.05)
+    asyncio.get_running_loop().call_later(0.2, waiting.cancel)
+    busy_for(0.3)  # so that both are due in one turn of the loop
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
 
 
 async def test_a_command_is_not_repeated_on_a_connection_that_died(
