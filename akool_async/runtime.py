@@ -35,15 +35,11 @@ from akool_async.errors import AkoolError, InvalidInput, InvalidToken
 from akool_async.events import Hook, Observer, hooks_of
 from akool_async.exchange import Exchange
 from akool_async.experience import Experience
-from akool_async.fanout import Request, Requests, run_all
 from akool_async.job import Job
 from akool_async.journal import Entry, State
 from akool_async.media import Policy, SessionDownloader, own_addresses
-from akool_async.proxy import find_proxies
-from akool_async.restoring import request_of, restore
 from akool_async.result import Link, Result
 from akool_async.retry import Retry
-from akool_async.saving import Saver
 from akool_async.schedule import Learner, Schedule
 from akool_async.stats import Stats, stats_of, together
 from akool_async.transport import AiohttpTransport, Timeout
@@ -52,7 +48,10 @@ from akool_async.value import Value
 if TYPE_CHECKING:
     import aiohttp
 
+    from akool_async.fanout import Request, Requests
     from akool_async.journal import Journal
+    from akool_async.proxy import Proxy
+    from akool_async.saving import Saver
 
 logger = logging.getLogger("akool_async")
 
@@ -121,7 +120,11 @@ class Client:
         self._semaphore = semaphore
         self._experience = Experience(hosts["api"], schedule or Schedule(), self._limits.batch)
         self._session = session
-        self._proxies = find_proxies(hosts.values(), proxy, trust_env=trust_env)
+        self._proxies: Mapping[str, Proxy] = {}
+        if proxy is not None or trust_env:
+            from akool_async.proxy import find_proxies
+
+            self._proxies = find_proxies(hosts.values(), proxy, trust_env=trust_env)
         self._clock = clock or LoopClock()
         self._requests: Counter[str] = Counter()
         self._runtimes: dict[asyncio.AbstractEventLoop, Runtime] = {}
@@ -343,6 +346,8 @@ class Client:
             self._ledger.track_row(flight, entry)
         elif runtime.saver is not None:
             runtime.saver.spare(flight)
+        from akool_async.restoring import restore
+
         restored = restore(entry, flight, runtime.engine)
         if restored is not flight:  # it is watched already, by its token
             self._ledger.track_row(restored, entry)
@@ -404,6 +409,8 @@ class Client:
                 iterable.
             ordered: Yield in the order of the requests, not as the jobs end.
         """
+        from akool_async.fanout import run_all
+
         runtime = self._runtime("map()")
 
         def submit(request: Request[S]) -> Flight[S]:
@@ -549,6 +556,8 @@ class Client:
     def _new_saver(self, observe: Observer) -> Saver | None:
         if self._save_to is None:
             return None
+        from akool_async.saving import Saver
+
         at_once = self._limits.downloads
         return Saver(
             self._save_to,
@@ -760,6 +769,8 @@ def _bound(
 
 
 def _flight_of(runtime: Runtime, entry: Entry, operation: type[Operation[Any]]) -> Flight[Any]:
+    from akool_async.restoring import request_of
+
     return Flight(runtime.engine.kind(operation, entry.name), request_of(entry, operation))
 
 

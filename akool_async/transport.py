@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import aiohttp
 import yarl
@@ -27,9 +27,11 @@ from akool_async.errors import (
     ReplyError,
     TransportError,
 )
-from akool_async.proxy import Proxy
 from akool_async.value import Input
 from akool_async.wire import HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    from akool_async.proxy import Proxy
 
 LARGEST_REPLY = 8 * 2**20
 """Bytes of a reply after decompression; a larger one is not read on."""

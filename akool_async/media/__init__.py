@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from akool_async.media.download import Progress, Wanted
     from akool_async.media.downloader import Downloader, OneDownload, SessionDownloader
-    from akool_async.media.guard import Guard, is_public, own_addresses
+    from akool_async.media.guard import Guard, is_public
     from akool_async.media.names import extension_of, safe_name
-    from akool_async.media.policy import Policy
+    from akool_async.media.policy import Policy, own_addresses
 
 __all__ = [
     "Downloader",
@@ -44,7 +44,7 @@ _HOMES = {
     "Wanted": "download",
     "extension_of": "names",
     "is_public": "guard",
-    "own_addresses": "guard",
+    "own_addresses": "policy",
     "safe_name": "names",
 }
 """Where each name lives; touching it loads that, for a client that saves nothing needs little."""

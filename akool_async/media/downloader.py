@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol
 import aiohttp
 
 from akool_async.clock import Clock, LoopClock
-from akool_async.media.guard import Guard
 from akool_async.media.policy import Policy
 from akool_async.retry import Retry
 
@@ -121,6 +120,8 @@ class SessionDownloader:
             yield session
 
     def _new_session(self) -> aiohttp.ClientSession:
+        from akool_async.media.guard import Guard
+
         guard = Guard(allow_private=self._policy.allow_private, own=self._policy.own)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, socket_factory=guard.open_socket),

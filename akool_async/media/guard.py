@@ -10,7 +10,6 @@ from __future__ import annotations
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 import yarl
 
@@ -131,12 +130,3 @@ def _read(text: str) -> yarl.URL:
         return yarl.URL(text, encoded=text.isascii() and " " not in text)
     except ValueError:
         return yarl.URL()
-
-
-def own_addresses(base_url: str) -> tuple[tuple[str, int], ...]:
-    """Return the addresses and ports of an API that runs on this machine; of others, none."""
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    port = parts.port or {"http": 80}.get(parts.scheme, 443)
-    addresses = {"localhost": ("127.0.0.1", "::1")}.get(host, (host,))
-    return tuple((each, port) for each in addresses if each in {"127.0.0.1", "::1"})

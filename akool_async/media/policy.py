@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from urllib.parse import urlsplit
 
 from akool_async.value import Input
 
@@ -32,3 +33,12 @@ class Policy(Input):
                 raise self.refuse(name, "must be more than 0 seconds, and finite")
         if not 0 <= self.slowest < math.inf:
             raise self.refuse("slowest", "must be at least 0 bytes per second, and finite")
+
+
+def own_addresses(base_url: str) -> tuple[tuple[str, int], ...]:
+    """Return the addresses and ports of an API that runs on this machine; of others, none."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    port = parts.port or {"http": 80}.get(parts.scheme, 443)
+    addresses = {"localhost": ("127.0.0.1", "::1")}.get(host, (host,))
+    return tuple((each, port) for each in addresses if each in {"127.0.0.1", "::1"})
