@@ -26,9 +26,9 @@ class Size(msgspec.Struct, frozen=True):
     repeats: int = 3
     median: float = 2.0
     """Seconds that a job takes."""
-    window: float = 15.0
+    window: float = 12.0
     """Seconds for which pending jobs are looked at."""
-    soak: float = 30.0
+    soak: float = 15.0
     """Seconds of the soak."""
     trips: tuple[float, ...] = (0.0, 0.05)
     """Seconds of a simulated round trip."""

@@ -20,6 +20,7 @@ import time
 import timeit
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from itertools import accumulate, islice, pairwise
 from typing import NamedTuple
@@ -431,7 +432,19 @@ def measure(*, quick: bool = False) -> list[Row]:
     """Return the regrets of all shapes, for ids alone in their requests and for many."""
     repeat = 1 if quick else 8
     shapes = SHAPES[:2] if quick else SHAPES
-    return [Trial(shape, sharing, repeat).row() for sharing in (ALONE, SHARED) for shape in shapes]
+    return rows_of(len(shapes), repeat)
+
+
+def rows_of(shapes: int, repeat: int) -> list[Row]:
+    """Play so many shapes, on all cores."""
+    plays = [(shape, sharing, repeat) for sharing in (ALONE, SHARED) for shape in range(shapes)]
+    with ProcessPoolExecutor() as pool:
+        return list(pool.map(_row, plays))
+
+
+def _row(play: tuple[int, int, int]) -> Row:
+    shape, sharing, repeat = play
+    return Trial(SHAPES[shape], sharing, repeat).row()
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:

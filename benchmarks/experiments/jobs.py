@@ -51,7 +51,8 @@ def jobs(bench: Bench) -> Section:
     for count, rtt in ((size.few, near_by), *((size.many, rtt) for rtt in size.trips)):
         near = rtt == near_by
         more = _more(near=near, large=count == size.many)
-        found = bench.compare(entries(count, more, near=near), repeats=size.repeats, rtt=rtt)
+        repeats = size.repeats if near and count == size.many else min(2, size.repeats)
+        found = bench.compare(entries(count, more, near=near), repeats=repeats, rtt=rtt)
         section.tables.append(_titled(found, count, rtt))
         if count == size.many:
             section.goals.extend(_goals(found, size, rtt))
@@ -63,7 +64,7 @@ def _more(*, near: bool, large: bool) -> Sequence[str]:
     """Return who takes part beside the floor and ours; all of them at one place only."""
     if near:
         faster = [FASTER_FLOOR, FASTER] if util.find_spec("uvloop") else []
-        return [NAIVE, AWAITED, *(faster if large else [])]
+        return [NAIVE, *([AWAITED, *faster] if large else [])]
     return [NAIVE] if large else []
 
 
@@ -73,7 +74,7 @@ def entries(count: int, more: Sequence[str] = (), *, near: bool = True) -> Seque
     known = (
         Entry(FLOOR, "floor", {"count": count}),
         Entry(NAIVE, "naive", fixed, repeats=1),
-        Entry(FIXED, "ours", fixed, repeats=3 if near else 1),
+        Entry(FIXED, "ours", fixed, repeats=0 if near else 1),
         Entry(AWAITED, "ours", {**fixed, "mode": "gather"}, repeats=1),
         Entry(LEARNED, "ours", {"count": count}, repeats=1),
         Entry(FASTER_FLOOR, "floor", {"count": count, "loop": "uvloop"}, repeats=1),
@@ -213,7 +214,7 @@ looks per job at just that delay are read off the line between two runs, in loga
 
 def single(bench: Bench) -> Section:
     """Compare looks per job, where each is a request, with the best fixed interval."""
-    first, count = (bench.size.few // 5, bench.size.few // 2)
+    first, count = (bench.size.few // 8, bench.size.few // 2)
     text = SINGLE_TEXT.format(first=first, count=count, at_once=AT_ONCE)
     section = Section("single", "Jobs that are asked about one by one", text)
     base: dict[str, Any] = {"first": first, "count": count}

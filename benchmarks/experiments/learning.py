@@ -41,11 +41,7 @@ def learning(bench: Bench) -> Section:
         return section
     schedule: Any = import_module("benchmarks.schedule")
     shapes = schedule.SHAPES if bench.size.repeats > 1 else schedule.SHAPES[:2]
-    rows = [
-        schedule.Trial(shape, sharing, REPEAT).row()
-        for sharing in (schedule.ALONE, schedule.SHARED)
-        for shape in shapes
-    ]
+    rows = schedule.rows_of(len(shapes), REPEAT)
     names = {schedule.ALONE: "one id per request", schedule.SHARED: "300 ids per request"}
     for sharing, name in names.items():
         some = [row for row in rows if row.sharing == sharing]
