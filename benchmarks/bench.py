@@ -26,7 +26,7 @@ class Size(msgspec.Struct, frozen=True):
     repeats: int = 3
     median: float = 2.0
     """Seconds that a job takes."""
-    window: float = 12.0
+    window: float = 15.0
     """Seconds for which pending jobs are looked at."""
     soak: float = 15.0
     """Seconds of the soak."""

@@ -499,12 +499,14 @@ class Flight(Generic[S]):
 
     def _end(self) -> None:
         self.phase = ENDED
-        waiters, self._waiters = self.waiters, None
+        waiters, self._waiters = self._waiters, None
         if self._rare is not None:
             self._tell_accepted()
             self._tell(None)
             self._listeners = ()
-        for waiter in waiters:
+        if waiters is None:
+            return
+        for waiter in waiters if isinstance(waiters, _Several) else (waiters,):
             if callable(waiter):
                 waiter(self)
             else:

@@ -161,17 +161,18 @@ class Deadlines(Generic[S]):
 
     def _sweep(self) -> None:
         self._over = self._noted = 0
+        known = self._flights.get
         for timeout, ids in tuple(self._queues.items()):
-            left = [each for each in ids if self._runs(each, timeout)]
+            left = [
+                each
+                for each in ids
+                if (flight := known(each)) is not None and flight.timeout == timeout
+            ]
             self._noted += len(left)
             if left:
                 self._queues[timeout] = left
             else:
                 del self._queues[timeout]
-
-    def _runs(self, id: str, timeout: float) -> bool:
-        flight = self._flights.get(id)
-        return flight is not None and flight.timeout == timeout
 
     def _ring(self) -> None:
         self._timer, self._timer_at = None, float("inf")
