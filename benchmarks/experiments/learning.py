@@ -16,10 +16,10 @@ schedule there is for jobs of a known distribution, worked out by dynamic progra
 sent, and no time passes. The figures are for the first 20 jobs of a stream (cold), after 100 and
 1 000 completions, and for the 500 jobs after all have become three times as long (shifted); *plain*
 is the fixed or growing interval that is best in hindsight, and *looks* those of the schedule over
-those of the fixed interval with the same delay. `python benchmarks/schedule.py` repeats all of it
-eight times as often, and takes as much longer."""
+those of the fixed interval with the same delay. `python -m benchmarks.schedule` repeats all of it
+four times as often, and takes as much longer."""
 
-REPEAT = 1
+REPEAT = 2
 """How often each stream of jobs is played."""
 
 BOUNDS = {"cold": 2.0, "hundred": 1.10, "thousand": 1.05, "shifted": 1.2}
@@ -41,7 +41,7 @@ def learning(bench: Bench) -> Section:
         return section
     schedule: Any = import_module("benchmarks.schedule")
     shapes = schedule.SHAPES if bench.size.repeats > 1 else schedule.SHAPES[:2]
-    rows = schedule.rows_of(len(shapes), REPEAT)
+    rows = schedule.rows_of(len(shapes), min(REPEAT, bench.size.repeats))
     names = {schedule.ALONE: "one id per request", schedule.SHARED: "300 ids per request"}
     for sharing, name in names.items():
         some = [row for row in rows if row.sharing == sharing]
