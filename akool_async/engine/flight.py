@@ -129,11 +129,10 @@ class Flight(Generic[S]):
 
     __slots__ = (
         "__weakref__",
-        "_outcome",
+        "_fate",
         "_rare",
         "_receipt",
         "_seen",
-        "_waiters",
         "accepted_at",
         "id",
         "kind",
@@ -183,9 +182,8 @@ class Flight(Generic[S]):
         """When it was last seen not to have ended."""
         self._receipt: S | str | bytes | None = None
         self._seen: S | Status | None = None
-        self._outcome: S | asyncio.Future[S] | None = None
-        self._waiters: Waiter | _Several | None = None
-        """Who is told of the end."""
+        self._fate: Any = None
+        """Who is told of the end, until then; from then on the outcome, an error in a future."""
         self._rare: dict[str, Any] | None = None
 
     @property
@@ -372,8 +370,7 @@ class Flight(Generic[S]):
 
     def succeed(self, result: S) -> None:
         """End with a result."""
-        self._outcome = result
-        self._end()
+        self._end(result)
 
     def fail(self, error: BaseException) -> None:
         """End with an error, which gets the token if it has none."""
@@ -385,29 +382,27 @@ class Flight(Generic[S]):
         if isinstance(error, JobError) and self.kind.handle is not None:
             error.job = self.kind.handle(self)
         # A future tells asyncio's log of an error that nobody ever looks at.
-        self._outcome = outcome = self.kind.loop.create_future()
+        outcome: asyncio.Future[S] = self.kind.loop.create_future()
         outcome.set_exception(error)
-        self._end()
+        self._end(outcome)
 
     def result(self) -> S:
         """Return the result, or raise what ended the job instead."""
-        if isinstance(self._outcome, asyncio.Future):
-            return self._outcome.result()
-        if self._outcome is None:
+        if self.phase is not ENDED:
             raise asyncio.InvalidStateError("the job has not ended")
-        return self._outcome
+        outcome: S | asyncio.Future[S] = self._fate
+        return outcome.result() if isinstance(outcome, asyncio.Future) else outcome
 
     def exception(self) -> BaseException | None:
         """Return what ended the job, or `None` if it has a result."""
-        if isinstance(self._outcome, asyncio.Future):
-            return self._outcome.exception()
-        if self._outcome is None:
+        if self.phase is not ENDED:
             raise asyncio.InvalidStateError("the job has not ended")
-        return None
+        outcome: S | asyncio.Future[S] = self._fate
+        return outcome.exception() if isinstance(outcome, asyncio.Future) else None
 
     def forgive(self) -> None:
         """Let an error that nobody looked at go unmentioned."""
-        if self._outcome is not None:
+        if self.ended:
             self.exception()
 
     def error(self, cls: type[J], message: str) -> J:
@@ -458,27 +453,29 @@ class Flight(Generic[S]):
 
     def wait(self, waiter: Waiter) -> None:
         """Tell of the end."""
-        if self._waiters is None:
-            self._waiters = waiter
-        elif isinstance(self._waiters, _Several):
-            self._waiters.add(waiter)
+        waiting: Waiter | _Several | None = self._fate
+        if waiting is None:
+            self._fate = waiter
+        elif isinstance(waiting, _Several):
+            waiting.add(waiter)
         else:
-            self._waiters = _Several([self._waiters, waiter])
+            self._fate = _Several([waiting, waiter])
 
     def unwait(self, waiter: Waiter) -> int:
         """Tell of the end no more; return how often the waiter was there."""
         others = [each for each in self.waiters if each != waiter]
         removed = len(self.waiters) - len(others)
         if removed:
-            self._waiters = _Several(others) if others else None
+            self._fate = _Several(others) if others else None
         return removed
 
     @property
     def waiters(self) -> Sequence[Waiter]:
         """Who is told of the end, in the order in which they came."""
-        if self._waiters is None:
+        waiting: Waiter | _Several | None = None if self.ended else self._fate
+        if waiting is None:
             return ()
-        return self._waiters if isinstance(self._waiters, _Several) else (self._waiters,)
+        return waiting if isinstance(waiting, _Several) else (waiting,)
 
     def listen(self, listener: Listener) -> None:
         """Tell of each change of status, and with `None` of the end."""
@@ -497,9 +494,9 @@ class Flight(Generic[S]):
         """The seconds after which it was last seen not to have ended."""
         return max(0.0, self.seen_at - self.accepted_at)
 
-    def _end(self) -> None:
-        self.phase = ENDED
-        waiters, self._waiters = self._waiters, None
+    def _end(self, outcome: S | asyncio.Future[S]) -> None:
+        waiters: Waiter | _Several | None = self._fate
+        self.phase, self._fate = ENDED, outcome
         if self._rare is not None:
             self._tell_accepted()
             self._tell(None)
