@@ -43,7 +43,7 @@ _REAGE_PAGE = "https://docs.akool.com/ai-tools-suite/reage"
 
 
 def _are_ids(ids: Sequence[str]) -> bool:
-    return bool(ids) and all(each and "," not in each for each in ids)
+    return bool(ids) and all(ids) and "," not in "".join(ids)
 
 
 Ids = Annotated[CommaSeparated, Rule("must hold at least one id, without commas", _are_ids)]

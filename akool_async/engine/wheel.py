@@ -85,8 +85,8 @@ class Wheel(Generic[S]):
         taken: list[Flight[S]] = []
         while self._order and len(taken) < count:
             slot = self._slots[self._order[0]]
-            some = [slot.popleft() for _ in range(min(count - len(taken), len(slot)))]
-            taken += [flight for flight in some if flight.phase is WATCHED]
+            some = range(min(count - len(taken), len(slot)))
+            taken += [flight for _ in some if (flight := slot.popleft()).phase is WATCHED]
             if not slot:
                 del self._slots[heapq.heappop(self._order)]
         return taken
