@@ -132,7 +132,6 @@ class Client:
         self._past = Stats()
         self._closed = False
         self._journal = journal
-        self._lent_journal = False
         self._ledger = self._new_ledger()
         if on_credit not in {"raise", "pause"}:
             raise InvalidInput("on_credit", on_credit, 'must be "raise" or "pause"')
@@ -155,10 +154,13 @@ class Client:
             return None
         from akool_async.journal import Journal  # with SQLite, which few clients need
 
-        self._lent_journal = isinstance(self._journal, Journal)
-        return Ledger(
-            self._journal if isinstance(self._journal, Journal) else Journal(self._journal)
-        )
+        given = self._journal
+        return Ledger(given if isinstance(given, Journal) else Journal(given))
+
+    def _own_journal(self) -> Journal | None:
+        """Return the journal that this client has opened itself, and closes."""
+        journal = None if self._ledger is None else self._ledger.journal
+        return None if journal is self._journal else journal
 
     def __repr__(self) -> str:
         if not hasattr(self, "_hosts"):  # a traceback shows a client that a setting stopped
@@ -166,7 +168,7 @@ class Client:
         return f"<{type(self).__name__} {self._hosts['api']}, {self._credentials.kind}>"
 
     async def __aenter__(self) -> Self:
-        if self._closed and self._ledger is not None and not self._lent_journal:
+        if self._closed and self._own_journal() is not None:
             self._ledger = self._new_ledger()
         self._closed = False
         self._runtime("async with")
@@ -203,8 +205,9 @@ class Client:
                     self._past = together(self._past, runtime.stats.past)
             self._experience.remember()
         finally:
-            if self._ledger is not None and not self._lent_journal:
-                await self._ledger.journal.close()
+            own = self._own_journal()
+            if own is not None:
+                await own.close()
 
     async def call(self, endpoint: Endpoint[T], /) -> T:
         """Send a query or command and return what its reply means.
@@ -516,12 +519,12 @@ class Client:
             return Job(flight, engine)
 
         clock = bound(self._clock)
-        observe = Observer(self._clock, job_of, self._hooks)
+        observe = Observer(clock, job_of, self._hooks)
         saver = self._new_saver(observe)
         furnish = functools.partial(self._furnished, downloader=downloader, saver=saver)
         exchange = Exchange(
             AiohttpTransport(self._timeout, self._session, proxies=self._proxies),
-            Signer(self._credentials, self._exchange_token, self._clock),
+            Signer(self._credentials, self._exchange_token, clock),
             hosts=self._hosts,
             retry=self._retry,
             clock=clock,
@@ -542,7 +545,7 @@ class Client:
             ),
             clock=clock,
             ledger=self._ledger,
-            treasury=Treasury(self._clock, self._credit if self._on_credit == "pause" else None),
+            treasury=Treasury(clock, self._credit if self._on_credit == "pause" else None),
         )
         return Runtime(exchange, engine, downloader, saver)
 

@@ -21,7 +21,6 @@ import yarl
 from aiohttp.connector import Connection
 
 from akool_async.errors import (
-    AkoolError,
     ConnectFailed,
     InvalidInput,
     ReplyError,
@@ -145,19 +144,17 @@ class AiohttpTransport:
             return await _read(await self._begun(base, request, header))
         except _NEVER_SENT as error:
             delivery.sent = False
-            failure: AkoolError = ConnectFailed(_described(error))
+            why = _described(error)
         except asyncio.CancelledError:
             if not self._patience.ran_out(task):
                 raise
-            cls = TransportError if delivery.sent else ConnectFailed
-            failure = cls(f"no answer within {self._patience.seconds:g} seconds")
+            why = f"no answer within {self._patience.seconds:g} seconds"
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            cls = TransportError if delivery.sent else ConnectFailed
-            failure = cls(_described(error))
+            why = _described(error)
         finally:
             _ON_ITS_WAY.reset(marked)
             self._patience.end(task)
-        raise failure
+        raise TransportError(why) if delivery.sent else ConnectFailed(why)
 
     def _begun(
         self, base: str, request: HttpRequest, header: tuple[str, str] | None

@@ -332,13 +332,14 @@ def _glance(plan: FieldPlan) -> _Test:
     plain = plan.coding is None and meta == told
     if plain and kind is str:
         return _glance_at_text(meta.min_length or 0, [rule.holds for rule in plan.rules])
-    if plain and kind is int and not plan.rules:
+    if not plain or plan.rules or not isinstance(kind, type):
+        return lambda _value: False
+    if kind is int:
         least = -math.inf if meta.ge is None else meta.ge
         most = math.inf if meta.le is None else meta.le
         return lambda value: type(value) is int and least <= value <= most
-    if plain and isinstance(kind, type) and issubclass(kind, bool | float | Enum):
-        return lambda value: type(value) is kind and not plan.rules
-    return lambda _value: False
+    known = issubclass(kind, bool | float | Enum)
+    return lambda value: known and type(value) is kind
 
 
 def _glance_at_text(shortest: int, rules: Sequence[_Test]) -> _Test:

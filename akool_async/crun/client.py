@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
     from akool_async.journal import Journal
 
+_OPERATIONS: Mapping[str, type[Operation[Any]]] = {
+    each.name: each for each in (DetectFaces, SwapFaces)
+}
+
 P = ParamSpec("P")
 S = TypeVar("S", bound=Snapshot)
 
@@ -124,7 +128,7 @@ class Crun(Client):
     @property
     def operations(self) -> Mapping[str, type[Operation[Any]]]:
         """The operations whose jobs can be resumed by token, by name."""
-        return {each.name: each for each in (DetectFaces, SwapFaces)}
+        return _OPERATIONS
 
     detect_faces = _starts(DetectFaces)
     swap_faces = _starts(SwapFaces)

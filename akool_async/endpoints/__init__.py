@@ -35,10 +35,10 @@ _REGISTRIES = ("ENDPOINTS", "OPERATIONS", "RECIPES")
 
 
 def __getattr__(name: str) -> Any:
-    if not name.startswith("_") and name not in globals():
+    if not name.startswith("_"):
         _load()
-    if name in globals():
-        return globals()[name]
+        if name in globals():
+            return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

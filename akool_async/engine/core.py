@@ -20,7 +20,6 @@ from akool_async.engine.cap import Cap
 from akool_async.engine.flight import (
     COMPLETED,
     CREATING,
-    FAILED,
     QUEUED,
     WATCHED,
     Flight,
@@ -294,10 +293,11 @@ class Engine:
         if known is not None:
             return known
         self._look_for_listeners()
-        flight.known_as(reference, self._clock.time())
+        now = self._clock.time()
+        flight.known_as(reference, now)
         self._take_place(flight)
         flight.watch()
-        watch.add(flight, self._clock.time(), at_once=True)
+        watch.add(flight, now, at_once=True)
         self._step(Step.RESUMED, flight)
         return flight
 
@@ -536,12 +536,12 @@ class Engine:
             reason = "the reply said success, and named no job"
             self._land(flight, self._unknown(flight, delivery, reason))
             return
-        watch, now, status = self._watch(flight.kind.family), self._moment(), receipt.status
+        watch, now = self._watch(flight.family), self._moment()
         flight.accept(receipt, now, crowded=watch.crowded)
         self._step(Step.CREATED, flight)
         if self._ledger is not None:
             self._ledger.note_accepted(flight)
-        if status is COMPLETED or status is FAILED:  # T25: audio may be finished when created
+        if receipt.status.terminal:  # T25: audio may be finished when it is created
             self._land(flight, receipt)
         elif self._closing:
             self._end_with_client(flight)
@@ -581,16 +581,14 @@ class Engine:
         self.in_flight += 1
         flight.kind.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
-        if self._quotas.any:
-            self._quotas.taken(flight.kind.name)
+        self._quotas.taken(flight.kind.name)
 
     def _free_place(self, flight: Flight[Any]) -> None:
         if flight.phase is not WATCHED and flight.phase is not CREATING:
             return
         self.in_flight -= 1
         flight.kind.in_flight -= 1
-        if self._quotas.any:
-            self._quotas.taken(flight.kind.name, -1)
+        self._quotas.taken(flight.kind.name, -1)
         if self._policies.semaphore is not None and flight.holds_semaphore:
             flight.holds_semaphore = False
             self._policies.semaphore.release()

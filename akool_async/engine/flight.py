@@ -284,11 +284,9 @@ class Flight(Generic[S]):
         self.accepted_at = self.seen_at = now
         self._receipt = _packed(receipt.job_id) if crowded else receipt
         self.phase = WATCHED
-        if self._rare is None:
-            self._seen = receipt.status if crowded else receipt
-            return
         self.observe(receipt, crowded=crowded)
-        self._tell_accepted()
+        if self._rare is not None:
+            self._tell_accepted()
 
     def known_as(self, reference: JobReference, now: float) -> None:
         """Take over a job that was accepted earlier, perhaps in another process."""
@@ -388,14 +386,14 @@ class Flight(Generic[S]):
 
     def result(self) -> S:
         """Return the result, or raise what ended the job instead."""
-        if self.phase is not ENDED:
+        if not self.ended:
             raise asyncio.InvalidStateError("the job has not ended")
         outcome: S | asyncio.Future[S] = self._fate
         return outcome.result() if isinstance(outcome, asyncio.Future) else outcome
 
     def exception(self) -> BaseException | None:
         """Return what ended the job, or `None` if it has a result."""
-        if self.phase is not ENDED:
+        if not self.ended:
             raise asyncio.InvalidStateError("the job has not ended")
         outcome: S | asyncio.Future[S] = self._fate
         return outcome.exception() if isinstance(outcome, asyncio.Future) else None
@@ -495,15 +493,13 @@ class Flight(Generic[S]):
         return max(0.0, self.seen_at - self.accepted_at)
 
     def _end(self, outcome: S | asyncio.Future[S]) -> None:
-        waiters: Waiter | _Several | None = self._fate
+        waiters = self.waiters
         self.phase, self._fate = ENDED, outcome
         if self._rare is not None:
             self._tell_accepted()
             self._tell(None)
             self._listeners = ()
-        if waiters is None:
-            return
-        for waiter in waiters if isinstance(waiters, _Several) else (waiters,):
+        for waiter in waiters:
             if callable(waiter):
                 waiter(self)
             else:

@@ -22,8 +22,6 @@ class Quotas:
 
     def __init__(self, limits: Mapping[str, int]) -> None:
         self._limits = limits
-        self.any = bool(limits)
-        """Whether there are any."""
         self._patterns: dict[str, tuple[str, ...]] = {}
         self._in_flight: Counter[str] = Counter()
 
@@ -36,12 +34,15 @@ class Quotas:
 
     def open_to(self, name: str) -> bool:
         """Say whether one more job of an operation may be in flight."""
+        if not self._limits:
+            return True
         return all(self._in_flight[each] < self._limits[each] for each in self._of(name))
 
     def taken(self, name: str, change: int = 1) -> None:
         """Count one more job, or one less."""
-        for each in self._of(name):
-            self._in_flight[each] += change
+        if self._limits:
+            for each in self._of(name):
+                self._in_flight[each] += change
 
 
 class Line:
@@ -92,7 +93,7 @@ class Line:
                 waiting.popleft()  # cancelled while it waited
             if not waiting:
                 del turns[name]
-            elif not self._quotas.any or self._quotas.open_to(name):
+            elif self._quotas.open_to(name):
                 if len(turns) > 1:
                     turns[name] = turns.pop(name)  # the next one's turn comes first
                 return waiting.popleft()

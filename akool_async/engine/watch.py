@@ -167,9 +167,8 @@ class Watch(Generic[S]):
         if snapshot is not None:
             self._observed(flight, snapshot, self._clock.time())
         elif flight.id is not None:
-            self.add(
-                flight, self._clock.time(), at_once=True
-            )  # or follow another one that came first
+            # Or follow another one that came first.
+            self.add(flight, self._clock.time(), at_once=True)
 
     def drop(self, flight: Flight[S]) -> None:
         """Stop watching a job that has ended."""

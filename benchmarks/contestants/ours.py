@@ -59,18 +59,16 @@ async def speeches(meter: Meter, *, first: int, count: int, every: float | None 
         return (TTS(input_text=f"Number {each}.", voice_id="v") for each in range(number))
 
     async with client(meter.url, count, every) as akool:
-        warm, places = Meter(meter.url), asyncio.Semaphore(AT_ONCE)
-        await asyncio.gather(*(_in_place(places, akool, warm, each) for each in stream(first)))
+        warm, lessons = Meter(meter.url), stream(first)
+
+        async def worker() -> None:
+            for request in lessons:
+                await _awaited(akool, warm, request)
+
+        await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
         with meter:
             await mapped(akool, meter, stream(count))
     return meter.figures(count)
-
-
-async def _in_place(
-    places: asyncio.Semaphore, akool: Akool, meter: Meter, request: Operation[Any]
-) -> None:
-    async with places:
-        meter.woke((await akool.submit(request)).id)
 
 
 async def mapped(akool: Akool, meter: Meter, stream: Iterable[Operation[Any]]) -> None:
@@ -81,11 +79,11 @@ async def mapped(akool: Akool, meter: Meter, stream: Iterable[Operation[Any]]) -
 
 async def gathered(akool: Akool, meter: Meter, stream: Iterable[Operation[Any]]) -> None:
     """Await each job in a task of its own."""
+    await asyncio.gather(*(_awaited(akool, meter, request) for request in stream))
 
-    async def one(request: Operation[Any]) -> None:
-        meter.woke((await akool.submit(request)).id)
 
-    await asyncio.gather(*(one(request) for request in stream))
+async def _awaited(akool: Akool, meter: Meter, request: Operation[Any]) -> None:
+    meter.woke((await akool.submit(request)).id)
 
 
 MODES = {"map": mapped, "gather": gathered}

@@ -64,6 +64,13 @@ async def failure(
     return error, delivery.sent
 
 
+async def waiting_for(url: str, transport: AiohttpTransport) -> asyncio.Task[HttpResponse]:
+    """Return a task that has sent a request."""
+    waiting = asyncio.create_task(transport.send(url, GET, None, Delivery()))
+    await asyncio.sleep(0.05)
+    return waiting
+
+
 def busy_for(seconds: float) -> None:
     """Keep the loop from its work."""
     time.sleep(seconds)
@@ -274,8 +281,7 @@ async def test_who_is_cancelled_while_waiting_for_an_answer_is_cancelled_and_not
     serve: Serve, hasty: AiohttpTransport
 ) -> None:
     server = await serve(hang)
-    waiting = asyncio.create_task(hasty.send(server.url, GET, None, Delivery()))
-    await asyncio.sleep(0.05)
+    waiting = await waiting_for(server.url, hasty)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -293,8 +299,7 @@ async def test_a_cancellation_at_the_very_moment_when_time_runs_out_is_not_swall
     serve: Serve, hasty: AiohttpTransport
 ) -> None:
     server = await serve(hang)
-    waiting = asyncio.create_task(hasty.send(server.url, GET, None, Delivery()))
-    await asyncio.sleep(0.05)
+    waiting = await waiting_for(server.url, hasty)
     asyncio.get_running_loop().call_later(0.2, waiting.cancel)
     busy_for(0.3)  # so that both are due in one turn of the loop
     with pytest.raises(asyncio.CancelledError):
