@@ -371,6 +371,7 @@ class Engine:
         for task, worker in self._workers.items():
             worker.delivery.last = True
             if not worker.delivery.sent:
+                worker.delivery.held_for = RuntimeError("the client was closed")
                 task.cancel()
 
     def _stop(self) -> list[asyncio.Task[None]]:

@@ -423,6 +423,68 @@ async def test_an_own_session_is_closed() -> None:
     assert not sent
 
 
+async def test_a_body_takes_no_task_of_its_own(serve: Serve, transport: AiohttpTransport) -> None:
+    server = await serve(lambda visit: visit.answer(b"{}"))
+    await transport.send(server.url, POST, None, Delivery())
+    tasks: list[object] = []
+
+    def counting(loop: asyncio.AbstractEventLoop, coro: Any, **more: Any) -> asyncio.Task[Any]:
+        tasks.append(coro)
+        return asyncio.Task(coro, loop=loop, **more)
+
+    asyncio.get_running_loop().set_task_factory(counting)
+    await transport.send(server.url, POST, None, Delivery())
+    asyncio.get_running_loop().set_task_factory(None)
+    assert len(server.visits) == 2
+    assert not [coro for coro in tasks if "write" in repr(coro)]
+
+
+async def about_to_leave(
+    serve: Serve, transport: AiohttpTransport
+) -> tuple[list[Visit], Delivery, asyncio.Task[HttpResponse]]:
+    """Return a request that has a connection, and leaves in the loop's next turn."""
+    server = await serve(lambda visit: visit.answer(b"{}"))
+    await transport.send(server.url, POST, None, Delivery())
+    delivery = Delivery()
+    sending = asyncio.create_task(transport.send(server.url, POST, None, delivery))
+    await asyncio.sleep(0)
+    assert not delivery.sent
+    return server.visits, delivery, sending
+
+
+async def test_what_has_a_connection_leaves_at_once(
+    serve: Serve, transport: AiohttpTransport
+) -> None:
+    visits, delivery, sending = await about_to_leave(serve, transport)
+    await asyncio.sleep(0)
+    assert delivery.sent
+    await sending
+    assert len(visits) == 2
+
+
+async def test_what_shall_not_leave_any_more_stays(
+    serve: Serve, transport: AiohttpTransport
+) -> None:
+    visits, delivery, sending = await about_to_leave(serve, transport)
+    delivery.held_for = ValueError("no credit")
+    sending.cancel()
+    await asyncio.wait([sending])
+    await asyncio.sleep(0.05)
+    assert not delivery.sent
+    assert len(visits) == 1
+
+
+async def test_what_loses_its_connection_before_it_leaves_was_never_sent(
+    serve: Serve, transport: AiohttpTransport
+) -> None:
+    visits, delivery, sending = await about_to_leave(serve, transport)
+    await transport.close()
+    with pytest.raises(ConnectFailed):
+        await sending
+    assert not delivery.sent
+    assert len(visits) == 1
+
+
 async def test_begun_means_sent_on_a_session_that_cannot_tell(
     serve: Serve, session: aiohttp.ClientSession, until: Until
 ) -> None:
