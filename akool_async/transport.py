@@ -257,11 +257,13 @@ class _FreshConnector(aiohttp.TCPConnector):
 
     async def connect(self, *args: Any, **kwargs: Any) -> Connection:
         """Find a connection for a request, of which nothing is sent as long as that takes."""
-        _ON_ITS_WAY.get().sent = False
+        delivery = _ON_ITS_WAY.get()
+        delivery.sent = False
         connection = await super().connect(*args, **kwargs)
         while _is_stale(connection):
             connection.close()
             connection = await super().connect(*args, **kwargs)
+        delivery.sent = True  # for all that is known here; a `_Request` knows better
         return connection
 
 
@@ -285,7 +287,9 @@ class _Request(aiohttp.ClientRequest):
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         """Let head and body leave."""
         assert conn.protocol is not None
-        departure = _Departure(conn.protocol, self._plain or b"", _ON_ITS_WAY.get())
+        delivery = _ON_ITS_WAY.get()
+        delivery.sent = False
+        departure = _Departure(conn.protocol, self._plain or b"", delivery)
         return await super().send(cast("Connection", departure))
 
 
