@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, Generic, TypeVar, cast
 
 from akool_async.endpoint import Operation, Snapshot, Status
-from akool_async.engine import Engine, Flight
+from akool_async.engine import Engine, Flight, Wait
 from akool_async.errors import JobError
 
 S = TypeVar("S", bound=Snapshot)
@@ -98,7 +98,7 @@ class Job(Generic[S]):
     def __await__(self) -> Generator[Any, None, S]:
         self._check_loop()
         self._flight.looked_for = True
-        return self._flight.waiter().__await__()
+        return cast("Generator[Any, None, S]", Wait(self._flight))
 
     async def wait(self, timeout: float | None = None) -> S:  # noqa: ASYNC109 - as asyncio.wait
         """Return the result; the same as `await job`, as a coroutine.

@@ -8,6 +8,7 @@ from akool_async.engine.flight import Flight, Kind, Phase, Waiter
 from akool_async.engine.ledger import Ledger, request_fingerprint
 from akool_async.engine.step import ENDS, Step
 from akool_async.engine.treasury import Treasury
+from akool_async.engine.wait import Wait
 
 __all__ = [
     "ENDS",
@@ -22,6 +23,7 @@ __all__ = [
     "Semaphore",
     "Step",
     "Treasury",
+    "Wait",
     "Waiter",
     "request_fingerprint",
 ]

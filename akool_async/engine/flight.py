@@ -20,6 +20,7 @@ import msgspec
 from akool_async.backoff import Backoff
 from akool_async.endpoint import Family, Operation, Snapshot, Status
 from akool_async.engine.step import Step, step_of
+from akool_async.engine.wait import Wait
 from akool_async.errors import AkoolError, JobCancelled, JobError
 from akool_async.journal import State
 from akool_async.schedule import Learner
@@ -426,29 +427,6 @@ class Flight(Generic[S]):
         if accepting is not None and not accepting.done():
             accepting.set_result(None)
 
-    def waiter(self) -> asyncio.Future[S]:
-        """Return a future of the caller's own, which ends as the job does.
-
-        Cancelled, with whoever awaits it, it leaves the job alone for all others.
-        """
-        waiter: asyncio.Future[S] = self.kind.loop.create_future()
-        if self.ended:
-            self._settle(waiter)
-        else:
-            self.wait(waiter)
-        return waiter
-
-    def _settle(self, waiter: asyncio.Future[Any]) -> None:
-        """End a waiter's future as the job has ended."""
-        error = self.exception()  # who has waited, and gave up, has looked for it
-        if waiter.done():
-            return
-        if error is None:
-            waiter.set_result(self.result())
-        else:
-            waiter.set_exception(error)
-            waiter.exception()  # if nobody looks at it any more, that is no news for the log
-
     def wait(self, waiter: Waiter) -> None:
         """Tell of the end."""
         waiting: Waiter | _Several | None = self._fate
@@ -500,17 +478,14 @@ class Flight(Generic[S]):
             self._tell(None)
             self._listeners = ()
         for waiter in waiters:
-            if callable(waiter):
-                waiter(self)
-            else:
-                self._settle(waiter)
+            waiter(self)
 
     def _tell(self, snapshot: S | None) -> None:
         for listener in self._listeners:
             listener(self, snapshot)
 
 
-Waiter: TypeAlias = Callable[[Flight[Any]], object] | asyncio.Future[Any]
+Waiter: TypeAlias = Callable[[Flight[Any]], object]
 """Who is told of a job's end."""
 
 
@@ -522,7 +497,7 @@ class _Several(list[Waiter]):
     def add(self, waiter: Waiter) -> None:
         """Take one more in."""
         if len(self) >= self.limit:
-            self[:] = [each for each in self if callable(each) or not each.done()]
+            self[:] = [each for each in self if not (isinstance(each, Wait) and each.done())]
             self.limit = 64 + 2 * len(self)
         self.append(waiter)
 

@@ -118,6 +118,54 @@ async def test_cancelling_an_awaiter_leaves_the_job_and_its_other_awaiters(
         assert await job is await patient
 
 
+async def test_a_cancelled_awaiter_learns_what_was_said(
+    simulator: Simulator, connect: Connect
+) -> None:
+    async with connect(simulator) as akool:
+        job = await akool.submit(reage()).created()
+        awaiter = asyncio.create_task(job.wait())
+        await asyncio.sleep(0)
+        awaiter.cancel("enough")
+        with pytest.raises(asyncio.CancelledError, match=r"^enough$"):
+            await awaiter
+        assert not job.done()
+
+
+async def test_an_awaiter_that_is_cancelled_as_the_job_ends_is_cancelled(
+    simulator: Simulator, clock: ManualClock, connect: Connect
+) -> None:
+    async with connect(simulator) as akool:
+        job = await akool.submit(reage()).created()
+        early, late = (asyncio.create_task(job.wait()) for _ in range(2))
+        await asyncio.sleep(0)
+        job.add_done_callback(lambda _job: late.cancel())
+        early.cancel()
+        await clock.advance(60)
+        await asyncio.wait([early, late])
+        assert early.cancelled()
+        assert job.done()
+        assert late.result() is job.result()  # it had its answer first
+
+
+@pytest.mark.parametrize("task", [asyncio.Task, getattr(asyncio.tasks, "_PyTask")])  # noqa: B009
+async def test_tasks_of_either_make_wait_in_their_own_context(
+    quick_simulator: Simulator, connect: Connect, task: Any
+) -> None:
+    who: contextvars.ContextVar[int] = contextvars.ContextVar("who")
+
+    async def awaiter(number: int, job: Job[Faceswap]) -> tuple[int, Faceswap]:
+        who.set(number)
+        result = await job
+        return who.get(), result
+
+    async with connect(quick_simulator) as akool:
+        loop = asyncio.get_running_loop()
+        job = akool.submit(reage())
+        waits = [task(awaiter(number, job), loop=loop) for number in range(3)]
+        found = [await wait for wait in waits]
+        assert found == [(number, job.result()) for number in range(3)]
+
+
 async def test_a_timeout_of_wait_ends_only_that_wait(
     simulator: Simulator, clock: ManualClock, connect: Connect, until: Until
 ) -> None:
