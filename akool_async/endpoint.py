@@ -52,13 +52,17 @@ class Status(IntEnum):
         return unknown
 
 
-class Snapshot(Value, dict=True):
+ID: Any = field(name="_id", default="")
+"""The field of Akool's id, for classes that say where it stands."""
+
+
+class Snapshot(Value, dict=True, abstract=True):
     """What Akool says about a job at one moment.
 
     `dict=True` leaves room for what is not data: a result's link to its client.
     """
 
-    id: str = field(name="_id", default="")
+    id: str = ID
     """Akool's id of the job, 24 hex digits: the one that result endpoints take."""
     job_id: str | None = None
     """Akool's second id of the job, the one that cancelling takes; few families have it."""
@@ -179,7 +183,7 @@ class Rows(Reply[tuple[T, ...]]):
 
     @cached_property
     def _container(self) -> Any:
-        rows: Any = list[self.row]  # type: ignore[name-defined]
+        rows: Any = tuple[self.row, ...]  # type: ignore[name-defined]
         return rows if self._bare else msgspec.defstruct("Container", [(self._key, rows)])
 
     @cached_property
@@ -203,7 +207,8 @@ class Rows(Reply[tuple[T, ...]]):
         return tuple(readable(self.row, self._rows_of(document)))
 
     def _rows(self, whole: Any) -> tuple[T, ...]:
-        return tuple(whole if self._bare else getattr(whole, self._key))
+        rows: tuple[T, ...] = whole if self._bare else getattr(whole, self._key)
+        return rows
 
     def at_once(self, body: bytes, envelope: Envelope) -> tuple[T, ...] | None:
         """Decode a reply that is as it should be, envelope and all, in one step; else `None`."""
@@ -225,6 +230,10 @@ class Rows(Reply[tuple[T, ...]]):
         """Return the data that decodes to these rows."""
         rows = [msgspec.to_builtins(row) for row in value]
         return rows if self._bare else {self._key: rows}
+
+
+_AT_ONCE = frozenset((Reply, Rows))
+"""Those of them that read a whole reply in one step; what derives from them has its own ways."""
 
 
 def readable(row: type[T], documents: Sequence[Any]) -> Sequence[T]:
@@ -315,9 +324,8 @@ class Endpoint(Input, Generic[T]):
             ReplyError: the reply cannot be read.
         """
         parse: Any = self.parse
-        # Those that were derived from these two read in ways of their own.
-        if response.status == _OK and (type(parse) is Reply or type(parse) is Rows):
-            reply = cast("T | None", parse.at_once(response.body, self.envelope))
+        if response.status == _OK and type(parse) in _AT_ONCE:
+            reply: T | None = parse.at_once(response.body, self.envelope)
             if reply is not None:
                 return reply
         data = wire.decode(response, self.envelope, self.label, (self.docs, *self.also_in))

@@ -56,7 +56,7 @@ class Link:
         return write(reference_to(self.operation, id, self.job_id, self.accepted_at))
 
 
-class Result(Snapshot):
+class Result(Snapshot, abstract=True):
     """What a job has become: `.id`, `.status`, `.url`, `.expires_at`, and `.save()`."""
 
     media_field: ClassVar[str] = ""

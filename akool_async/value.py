@@ -1,7 +1,9 @@
 """The two kinds of data object: values that arrive, and inputs that are checked.
 
 Structs from msgspec inherit neither `frozen` for type checkers nor `kw_only` at
-all; the metaclass applies both, so that no class line repeats them.
+all; the metaclass applies both, so that no class line repeats them. Nor can they
+choose where an inherited field stands; the fields of a class that is `abstract`
+stand first in each class that is not, or where that names them again.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from functools import cache
 from typing import (
     Annotated,
     Any,
+    ClassVar,
     Literal,
     NamedTuple,
     Self,
@@ -24,6 +27,7 @@ from typing import (
     dataclass_transform,
     get_args,
     get_origin,
+    get_type_hints,
 )
 from urllib.parse import urlsplit
 
@@ -35,10 +39,49 @@ from akool_async.errors import InvalidInput
 
 class _ValueMeta(StructMeta):
     def __new__(
-        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        *,
+        abstract: bool = False,
+        **config: Any,
     ) -> Any:
         config = {"frozen": True, "kw_only": True} | config
+        lent: dict[str, _Lent] = {}
+        for base in bases:
+            lent |= getattr(base, "_lent", {})
+        if abstract:
+            namespace["_lent"] = lent | _taken_out(namespace)
+        elif lent:
+            _put_in(namespace, lent)
         return super().__new__(mcs, name, bases, namespace, **config)
+
+
+class _Lent(NamedTuple):
+    """A field of an abstract class."""
+
+    type: Any
+    default: Any
+
+
+def _taken_out(namespace: dict[str, Any]) -> dict[str, _Lent]:
+    """Take the fields, which all have defaults, out of an abstract class."""
+    annotations: dict[str, Any] = namespace.get("__annotations__", {})
+    part = type("", (), {"__annotations__": annotations, "__module__": namespace["__module__"]})
+    hints = get_type_hints(part, include_extras=True)
+    names = [each for each, hint in hints.items() if get_origin(hint) is not ClassVar]
+    for each in names:
+        del annotations[each]
+    return {each: _Lent(hints[each], namespace.pop(each)) for each in names}
+
+
+def _put_in(namespace: dict[str, Any], lent: Mapping[str, _Lent]) -> None:
+    """Give a class the fields of abstract ones, before its own unless it names them."""
+    own: dict[str, Any] = namespace.get("__annotations__", {})
+    others = {each: field for each, field in lent.items() if each not in own}
+    namespace["__annotations__"] = {each: field.type for each, field in others.items()} | own
+    namespace |= {each: field.default for each, field in others.items()} | {"_lent": {}}
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))

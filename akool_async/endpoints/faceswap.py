@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from msgspec import field
 
 from akool_async.endpoint import (
+    ID,
     Command,
     Family,
     Nothing,
@@ -63,15 +64,11 @@ class Faceswap(Result):
 
     media_field = "predicted_url"
 
-    # A decoder looks for each key from the field of the last one on, round and round: in this
-    # order, which is the wire's but for the inherited fields, it goes round least.
+    # In the order of the wire they are found at once: a decoder looks for each key from the field
+    # of the last one on. Very many rows of this kind are read.
+    faceswap_type: int | None = None
+    faceswap_quality: int | None = None
     status: Status = field(name="faceswap_status", default=Status.QUEUED)
-    user_id: str | None = field(name="userId", default=None)
-    uid: int | None = None
-    predicted_url: str = field(name="url", default="")
-    """Where the media will be; nothing is there before COMPLETED."""
-    created_at: datetime | None = field(name="createdAt", default=None)
-    """When Akool created the job."""
     deduction_status: int | None = None
     image: int | None = None
     video_duration: float | None = None
@@ -80,8 +77,13 @@ class Faceswap(Result):
     """Seconds of video that were charged."""
     update_time: int | None = None
     """Milliseconds since 1970; 0 for never (T14)."""
-    faceswap_type: int | None = None
-    faceswap_quality: int | None = None
+    id: str = ID
+    user_id: str | None = field(name="userId", default=None)
+    uid: int | None = None
+    predicted_url: str = field(name="url", default="")
+    """Where the media will be; nothing is there before COMPLETED."""
+    created_at: datetime | None = field(name="createdAt", default=None)
+    """When Akool created the job."""
 
     @property
     def creation_time(self) -> datetime | None:

@@ -28,7 +28,7 @@ from akool_async.endpoints import (
     VideoReage,
     VoiceClone,
 )
-from akool_async.value import Input
+from akool_async.value import Input, Value
 
 PICTURE = "https://example.com/a.png"
 MARKS = "262,175:363,175:313,215:272,279"
@@ -526,3 +526,43 @@ def test_a_required_field_that_is_missing_is_named_as_on_the_wire(cls: type[Any]
             cls.from_wire(sent)
         assert (caught.value.field, caught.value.rule) == (field.encode_name, "is required")
     assert required
+
+
+# Where fields stand
+
+
+class Lending(Value, abstract=True):
+    first: Sequence[int] = ()
+    second: str = msgspec.field(name="2nd", default="")
+
+
+class LendingMore(Lending, abstract=True):
+    third: int = 3
+
+
+class Borrowing(LendingMore):
+    own: int = 0
+    second: str = msgspec.field(name="2nd", default="")
+    last: int = 0
+
+
+class Inheriting(Borrowing):
+    more: int = 0
+
+
+def test_fields_of_abstract_classes_stand_first_or_where_they_are_named_again() -> None:
+    assert not Lending.__struct_fields__
+    assert not LendingMore.__struct_fields__
+    assert Borrowing.__struct_fields__ == ("first", "third", "own", "second", "last")
+    assert Inheriting.__struct_fields__ == (*Borrowing.__struct_fields__, "more")
+
+
+def test_they_are_fields_as_all_others() -> None:
+    assert Inheriting() == Inheriting(first=(), second="", third=3, own=0, last=0, more=0)
+    read = msgspec.json.decode(b'{"first":[1],"2nd":"b","third":4}', type=Inheriting)
+    assert (list(read.first), read.second, read.third) == ([1], "b", 4)
+    assert msgspec.json.decode(msgspec.json.encode(read), type=Inheriting) == read
+    with pytest.raises(msgspec.ValidationError, match=r"\$.third"):
+        msgspec.json.decode(b'{"third":"four"}', type=Inheriting)
+    with pytest.raises(AttributeError):
+        read.third = 5  # type: ignore[misc]
