@@ -174,7 +174,6 @@ class Watch(Generic[S]):
         """Stop watching a job that has ended."""
         if flight.id is not None and self.flights.get(flight.id) is flight:
             del self.flights[flight.id]
-            self._deadlines.note_ended()
 
     def stop(self) -> None:
         """Look at nothing any more."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from akool_async.clock import Clock, Timer
@@ -23,8 +23,6 @@ _WIDE, _NARROW = 64, 16
 """Ticks of a slot for delays that are long, or short: 50 or 12.5 milliseconds."""
 _LONG, _SHORT = 0.2, 0.05
 """Seconds: delays from which on a slot is wide, or narrow; below, it is one tick."""
-_FEW = 64
-"""Ids of ended jobs that are not worth a sweep."""
 _NEARLY = 1e-6
 """What rounding may add to a time; a moment on the edge of a slot belongs to that slot."""
 
@@ -118,79 +116,61 @@ class Wheel(Generic[S]):
 class Deadlines(Generic[S]):
     """Who runs out of time next, among the watched jobs of one family.
 
-    Jobs with the same timeout run out of time in the order in which they came, so that a
-    queue of ids for each timeout is all that is needed. Ids, not jobs: one that has ended
-    goes as soon as nobody holds it, and with it, to asyncio's log, an error that nobody
-    looked at; it does not wait for its deadline.
+    Jobs with the same timeout run out of time in the order in which they came, and in that
+    order they are watched: so nothing has to be kept of each of them.
+
+    Args:
+        clock: Where time comes from.
+        flights: The watched jobs, in the order in which they came.
+        on_due: Told of each job whose time is over.
     """
 
     def __init__(
-        self, clock: Clock, flights: dict[str, Flight[S]], on_due: Callable[[Flight[S]], object]
+        self, clock: Clock, flights: Mapping[str, Flight[S]], on_due: Callable[[Flight[S]], object]
     ) -> None:
         self._clock = clock
         self._flights = flights
         self._on_due = on_due
-        self._queues: dict[float, list[str]] = {}
+        self._timeouts: set[float] = set()
+        """Those whose first job the timer will not miss."""
         self._timer: Timer | None = None
         self._timer_at = float("inf")
-        self._noted = 0
-        """How many ids are in the queues."""
-        self._over = 0
-        """How many of them are of jobs that have ended, at most."""
 
     def add(self, flight: Flight[S]) -> None:
         """Note a watched job's deadline, if it has one."""
         timeout = flight.timeout
-        if timeout is None or flight.id is None:
+        if timeout is None or timeout in self._timeouts:
             return
-        self._noted += 1
-        queue = self._queues.get(timeout)
-        if queue and queue[-1] in self._flights:  # who came earlier runs out of time earlier
-            queue.append(flight.id)
-            return
-        self._queues.setdefault(timeout, []).append(flight.id)
+        self._timeouts.add(timeout)
         deadline = flight.deadline
         if deadline < self._timer_at:
             self._arm(deadline)
 
-    def note_ended(self) -> None:
-        """Learn that a job has ended; sweeps once those that did are the majority."""
-        self._over += 1
-        if self._over > _FEW and 2 * self._over > self._noted:
-            self._sweep()
-
-    def _sweep(self) -> None:
-        self._over = self._noted = 0
-        known = self._flights.get
-        for timeout, ids in tuple(self._queues.items()):
-            left = [
-                each
-                for each in ids
-                if (flight := known(each)) is not None and flight.timeout == timeout
-            ]
-            self._noted += len(left)
-            if left:
-                self._queues[timeout] = left
-            else:
-                del self._queues[timeout]
-
     def _ring(self) -> None:
         self._timer, self._timer_at = None, float("inf")
-        self._sweep()
-        now = self._clock.time()
-        due: list[Flight[S]] = []
-        following = float("inf")
-        for ids in self._queues.values():
-            for each in ids:
-                flight = self._flights[each]
-                if flight.deadline > now + _NEARLY:
-                    following = min(following, flight.deadline)
-                    break
-                due.append(flight)
+        due, following = self._reached(self._clock.time() + _NEARLY)
         for flight in due:
             self._on_due(flight)
         if following < self._timer_at:
             self._arm(following)
+
+    def _reached(self, now: float) -> tuple[list[Flight[S]], float]:
+        """Return the jobs whose time is over, and when the next one's will be."""
+        due: list[Flight[S]] = []
+        firsts: dict[float, float] = {}
+        for flight in self._flights.values():
+            timeout = flight.timeout
+            if timeout is None or timeout in firsts:
+                continue
+            deadline = flight.deadline
+            if deadline <= now:
+                due.append(flight)
+                continue
+            firsts[timeout] = deadline
+            if len(firsts) == len(self._timeouts):
+                break
+        self._timeouts = set(firsts)
+        return due, min(firsts.values(), default=float("inf"))
 
     def _arm(self, when: float) -> None:
         self.disarm()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from akool_async import Backoff
 from akool_async.clock import ManualClock, Timer
@@ -164,7 +167,6 @@ class Overdue:
 
     def forget(self, flight: Flight[Faceswap]) -> None:
         del self.flights[flight.id or ""]
-        self.deadlines.note_ended()
 
 
 async def test_each_job_runs_out_of_its_own_time() -> None:
@@ -179,14 +181,44 @@ async def test_each_job_runs_out_of_its_own_time() -> None:
     assert list(overdue.flights) == ["never"]
 
 
-async def test_who_ended_does_not_run_out_of_time_and_is_not_remembered() -> None:
+async def test_who_ended_does_not_run_out_of_time() -> None:
     overdue = Overdue()
     flights = [overdue.add(number, 10.0) for number in range(1000)]
     for flight in flights[:990]:
         overdue.forget(flight)
-    assert sum(map(len, overdue.deadlines._queues.values())) < 200
     await overdue.clock.advance(20)
     assert [each for _, each in overdue.came] == [str(number) for number in range(990, 1000)]
+
+
+async def test_time_runs_on_for_those_who_come_after_all_others_have_ended() -> None:
+    overdue = Overdue()
+    overdue.forget(overdue.add("ended", 10.0))
+    overdue.forget(overdue.add("ended too", 3.0))
+    await overdue.clock.advance(4)
+    overdue.add("late", 3.0)
+    await overdue.clock.advance(1)
+    overdue.add("later", 3.0)
+    overdue.add("latest", 10.0)
+    await overdue.clock.advance(20)
+    assert overdue.came == [(7.0, "late"), (8.0, "later"), (15.0, "latest")]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([1.0, 3.0, 8.0]), st.booleans())))
+def test_nobody_has_more_time_than_is_theirs(jobs: list[tuple[int, float, bool]]) -> None:
+    async def run() -> None:
+        overdue = Overdue()
+        expected: set[tuple[float, str]] = set()
+        for number, (pause, timeout, ends) in enumerate(jobs):
+            await overdue.clock.advance(pause)
+            flight = overdue.add(number, timeout)
+            if ends:
+                overdue.forget(flight)
+            else:
+                expected.add((overdue.clock.time() + timeout, str(number)))
+        await overdue.clock.advance(20)
+        assert set(overdue.came) == expected
+
+    asyncio.run(run())
 
 
 async def test_a_thousand_deadlines_need_few_timers() -> None:
