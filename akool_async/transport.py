@@ -286,9 +286,11 @@ class _Request(aiohttp.ClientRequest):
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
         """Let head and body leave."""
-        assert conn.protocol is not None
         delivery = _ON_ITS_WAY.get()
         delivery.sent = False
+        if conn.protocol is None or conn.protocol.should_close:
+            # An answer that came first would be taken for this request's, which leaves after it.
+            raise aiohttp.ClientConnectionResetError("the server spoke first, or hung up")
         departure = _Departure(conn.protocol, self._plain or b"", delivery)
         return await super().send(cast("Connection", departure))
 
@@ -346,20 +348,18 @@ _PEEKS: weakref.WeakKeyDictionary[object, _Peek] = weakref.WeakKeyDictionary()
 
 
 def _is_stale(connection: Connection) -> bool:
-    """Say whether a connection that was idle has something to read.
+    """Say whether a connection that was idle has something to read, or still to write.
 
-    That is its end, and a create on it would have an unknown outcome; or an answer that
-    nobody asked for, and the next request would take it for its own.
+    To read is its end, and a create on it would have an unknown outcome; or an answer that
+    nobody asked for, and the next request would take it for its own. To write is the rest of a
+    body that was answered before it was read, and the next request would have to wait for that.
     """
-    protocol = connection.protocol
-    if protocol is None:
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or transport.get_write_buffer_size():
         return True
     peek = _PEEKS.get(protocol)
     if peek is not None:
         return protocol.should_close or bool(peek())
-    transport = connection.transport
-    if transport is None:
-        return True
     _PEEKS[protocol] = _peek(transport.get_extra_info("socket").fileno())
     return False
 

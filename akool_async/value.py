@@ -66,22 +66,26 @@ class _Lent(NamedTuple):
 
 
 def _taken_out(namespace: dict[str, Any]) -> dict[str, _Lent]:
-    """Take the fields, which all have defaults, out of an abstract class."""
+    """Take the fields out of an abstract class."""
     annotations: dict[str, Any] = namespace.get("__annotations__", {})
     part = type("", (), {"__annotations__": annotations, "__module__": namespace["__module__"]})
     hints = get_type_hints(part, include_extras=True)
     names = [each for each, hint in hints.items() if get_origin(hint) is not ClassVar]
     for each in names:
         del annotations[each]
-    return {each: _Lent(hints[each], namespace.pop(each)) for each in names}
+    return {each: _Lent(hints[each], namespace.pop(each, msgspec.NODEFAULT)) for each in names}
 
 
 def _put_in(namespace: dict[str, Any], lent: Mapping[str, _Lent]) -> None:
     """Give a class the fields of abstract ones, before its own unless it names them."""
     own: dict[str, Any] = namespace.get("__annotations__", {})
     others = {each: field for each, field in lent.items() if each not in own}
+    if hidden := others.keys() & namespace:
+        raise TypeError(f"inherited fields that are named again need their types: {hidden}")
     namespace["__annotations__"] = {each: field.type for each, field in others.items()} | own
-    namespace |= {each: field.default for each, field in others.items()} | {"_lent": {}}
+    defaults = {each: field.default for each, field in others.items()}
+    namespace |= {each: it for each, it in defaults.items() if it is not msgspec.NODEFAULT}
+    namespace["_lent"] = {}
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))

@@ -28,7 +28,8 @@ class Wait(Generic[S]):
     def __init__(self, flight: Flight[S]) -> None:
         self._asyncio_future_blocking = False
         self._flight = flight
-        self._given_up: asyncio.CancelledError | None = None
+        self._given_up: tuple[object, ...] | None = None
+        """What the task was told when it was cancelled, if it was."""
         self._wake: Callable[[Any], object] | None = None
         self._context: Context | None = None
 
@@ -44,8 +45,16 @@ class Wait(Generic[S]):
 
     def __call__(self, flight: Flight[Any]) -> None:
         """Wake the task: the job has ended."""
-        if self._given_up is None and self._wake is not None:
-            flight.kind.loop.call_soon(self._wake, self, context=self._context)
+        if self._given_up is not None:
+            flight.forgive()  # who has waited, and gave up, has looked for it
+        self._wake_up()
+
+    def _wake_up(self) -> None:
+        """Wake the task, and let go of it: a job may hold this long after the wait."""
+        wake, context = self._wake, self._context
+        self._wake = self._context = None
+        if wake is not None:
+            self.get_loop().call_soon(wake, self, context=context)
 
     def add_done_callback(
         self, wake: Callable[[Any], object], *, context: Context | None = None
@@ -60,15 +69,15 @@ class Wait(Generic[S]):
     def result(self) -> S:
         """Return the job's result, or raise what ended the job, or the wait, instead."""
         if self._given_up is not None:
-            raise self._given_up
+            raise asyncio.CancelledError(*self._given_up)
         return self._flight.result()
 
     def cancel(self, msg: object = None) -> bool:
         """Let the task wait no more; say whether it still did."""
-        if self.done() or self._wake is None:
+        if self.done():
             return False
-        self._given_up = asyncio.CancelledError() if msg is None else asyncio.CancelledError(msg)
-        self.get_loop().call_soon(self._wake, self, context=self._context)
+        self._given_up = () if msg is None else (msg,)
+        self._wake_up()
         return True
 
     def get_loop(self) -> asyncio.AbstractEventLoop:

@@ -149,6 +149,7 @@ class Watch(Generic[S]):
         if known is not None and known is not flight:
             # Two creates were answered with one id: what is seen of one is seen of both.
             known.listen(lambda _known, snapshot: self._follow(flight, snapshot))
+            self._deadlines.add(flight, in_order=False)
             return
         self.flights[flight.id] = flight
         self._kinds.add(flight.kind)

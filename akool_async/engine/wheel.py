@@ -117,7 +117,8 @@ class Deadlines(Generic[S]):
     """Who runs out of time next, among the watched jobs of one family.
 
     Jobs with the same timeout run out of time in the order in which they came, and in that
-    order they are watched: so nothing has to be kept of each of them.
+    order they are watched: so nothing has to be kept of each of them. The few that came out of
+    order are kept by themselves.
 
     Args:
         clock: Where time comes from.
@@ -133,15 +134,26 @@ class Deadlines(Generic[S]):
         self._on_due = on_due
         self._timeouts: set[float] = set()
         """Those whose first job the timer will not miss."""
+        self._out_of_order: list[Flight[S]] = []
         self._timer: Timer | None = None
         self._timer_at = float("inf")
 
-    def add(self, flight: Flight[S]) -> None:
-        """Note a watched job's deadline, if it has one."""
+    def add(self, flight: Flight[S], *, in_order: bool = True) -> None:
+        """Note a job's deadline, if it has one.
+
+        Args:
+            flight: The job.
+            in_order: Whether it is the last one among `flights`; else it need not be there at all.
+        """
         timeout = flight.timeout
-        if timeout is None or timeout in self._timeouts:
+        if timeout is None:
             return
-        self._timeouts.add(timeout)
+        if not in_order:
+            self._out_of_order.append(flight)
+        elif timeout in self._timeouts:
+            return
+        else:
+            self._timeouts.add(timeout)
         deadline = flight.deadline
         if deadline < self._timer_at:
             self._arm(deadline)
@@ -170,7 +182,11 @@ class Deadlines(Generic[S]):
             if len(firsts) == len(self._timeouts):
                 break
         self._timeouts = set(firsts)
-        return due, min(firsts.values(), default=float("inf"))
+        others = [flight for flight in self._out_of_order if not flight.ended]
+        self._out_of_order = [flight for flight in others if flight.deadline > now]
+        due += [flight for flight in others if flight.deadline <= now]
+        later = (flight.deadline for flight in self._out_of_order)
+        return due, min((*firsts.values(), *later), default=float("inf"))
 
     def _arm(self, when: float) -> None:
         self.disarm()

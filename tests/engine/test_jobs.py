@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -470,6 +471,44 @@ async def test_an_error_that_somebody_looked_at_is_not_told_to_the_loop(
         gc.collect()
         await asyncio.sleep(0)
         assert not complaints
+
+
+async def test_who_gave_up_waiting_is_let_go_and_has_looked_for_the_error(
+    simulator: Simulator,
+    clock: ManualClock,
+    connect: Connect,
+    until: Until,
+    complaints: list[dict[str, Any]],
+) -> None:
+    failing(simulator)
+
+    class Local:
+        """What a waiting coroutine holds."""
+
+    held: list[weakref.ref[Any]] = []
+
+    async def awaiter(job: Job[Faceswap]) -> None:
+        local = Local()
+        held.append(weakref.ref(local))
+        await job
+
+    async with connect(simulator) as akool:
+        job = await akool.submit(reage()).created()
+        task = asyncio.create_task(awaiter(job))
+        held.append(weakref.ref(task))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        del task
+        await asyncio.sleep(0)
+        gc.collect()
+        assert [ref() for ref in held] == [None, None]
+        await clock.advance(60)
+        await until(job.done)
+        del job
+        await asyncio.sleep(0)
+        gc.collect()
+    assert complaints == []
 
 
 async def test_asking_whether_a_job_was_cancelled_is_no_look_at_its_error(

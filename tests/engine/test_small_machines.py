@@ -203,6 +203,22 @@ async def test_time_runs_on_for_those_who_come_after_all_others_have_ended() -> 
     assert overdue.came == [(7.0, "late"), (8.0, "later"), (15.0, "latest")]
 
 
+async def test_who_came_out_of_order_has_no_more_time_than_others() -> None:
+    overdue = Overdue()
+    overdue.add("first", 100.0)
+    early = watched("early", kind(timeout=5.0), overdue.clock.time())
+    ended = watched("ended", kind(timeout=1.0), overdue.clock.time())
+    for flight in (early, ended):
+        overdue.deadlines.add(flight, in_order=False)
+    ended.phase = Phase.ENDED
+    await overdue.clock.advance(3)
+    overdue.add("third", 5.0)
+    overdue.flights["early"] = early
+    overdue.deadlines.add(early)
+    await overdue.clock.advance(200)
+    assert overdue.came == [(5.0, "early"), (8.0, "third"), (100.0, "first")]
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([1.0, 3.0, 8.0]), st.booleans())))
 def test_nobody_has_more_time_than_is_theirs(jobs: list[tuple[int, float, bool]]) -> None:
     async def run() -> None:

@@ -485,6 +485,61 @@ async def test_what_loses_its_connection_before_it_leaves_was_never_sent(
     assert len(visits) == 1
 
 
+async def test_a_server_that_speaks_first_gets_no_request(
+    transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[bytes] = []
+    connect = aiohttp.TCPConnector.connect
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\n{}")
+        heard.append(await reader.read())
+        writer.close()
+
+    async def connect_slowly(self: Any, *args: Any, **more: Any) -> Any:
+        connection = await connect(self, *args, **more)
+        await asyncio.sleep(0.05)  # until what was said has been read
+        return connection
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", connect_slowly)
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    error, sent = await failure(transport, f"http://{host}:{port}")
+    assert isinstance(error, ConnectFailed)
+    assert not sent
+    await transport.close()
+    server.close()
+    await server.wait_closed()
+    await asyncio.sleep(0.05)
+    assert heard == [b""]
+
+
+async def test_a_request_does_not_wait_behind_a_body_that_nobody_reads(
+    transport: AiohttpTransport,
+) -> None:
+    connections: list[asyncio.StreamWriter] = []
+
+    async def refuse_by_the_head(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        connections.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}")
+
+    server = await asyncio.start_server(refuse_by_the_head, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    large = HttpRequest(method="POST", path="/", body=b"x" * 2**24)
+    for request in (large, POST):
+        response = await transport.send(f"http://{host}:{port}", request, None, Delivery())
+        assert response.status == 400
+    assert len(connections) == 2
+    await transport.close()
+    for connection in connections:
+        connection.transport.abort()
+    server.close()
+    await server.wait_closed()
+
+
 async def test_begun_means_sent_on_a_session_that_cannot_tell(
     serve: Serve, session: aiohttp.ClientSession, until: Until
 ) -> None:

@@ -566,3 +566,22 @@ def test_they_are_fields_as_all_others() -> None:
         msgspec.json.decode(b'{"third":"four"}', type=Inheriting)
     with pytest.raises(AttributeError):
         read.third = 5  # type: ignore[misc]
+
+
+def test_a_field_that_is_named_again_without_its_type_is_no_field_by_oversight() -> None:
+    with pytest.raises(TypeError, match="third"):
+
+        class _Careless(LendingMore):
+            third = 4
+
+
+def test_a_field_of_an_abstract_class_may_be_required() -> None:
+    class Asking(Value, abstract=True):
+        wanted: int
+
+    class Answering(Asking):
+        own: int = 0
+
+    assert Answering(wanted=1).wanted == 1
+    with pytest.raises(TypeError, match="wanted"):
+        Answering()  # type: ignore[call-arg]
