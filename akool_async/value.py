@@ -58,11 +58,8 @@ class _ValueMeta(StructMeta):
         return super().__new__(mcs, name, bases, namespace, **config)
 
 
-class _Lent(NamedTuple):
-    """A field of an abstract class."""
-
-    type: Any
-    default: Any
+_Lent: TypeAlias = tuple[Any, Any]
+"""A field of an abstract class: its type and its default."""
 
 
 def _taken_out(namespace: dict[str, Any]) -> dict[str, _Lent]:
@@ -73,7 +70,7 @@ def _taken_out(namespace: dict[str, Any]) -> dict[str, _Lent]:
     names = [each for each, hint in hints.items() if get_origin(hint) is not ClassVar]
     for each in names:
         del annotations[each]
-    return {each: _Lent(hints[each], namespace.pop(each, msgspec.NODEFAULT)) for each in names}
+    return {each: (hints[each], namespace.pop(each, msgspec.NODEFAULT)) for each in names}
 
 
 def _put_in(namespace: dict[str, Any], lent: Mapping[str, _Lent]) -> None:
@@ -82,9 +79,10 @@ def _put_in(namespace: dict[str, Any], lent: Mapping[str, _Lent]) -> None:
     others = {each: field for each, field in lent.items() if each not in own}
     if hidden := others.keys() & namespace:
         raise TypeError(f"inherited fields that are named again need their types: {hidden}")
-    namespace["__annotations__"] = {each: field.type for each, field in others.items()} | own
-    defaults = {each: field.default for each, field in others.items()}
-    namespace |= {each: it for each, it in defaults.items() if it is not msgspec.NODEFAULT}
+    namespace["__annotations__"] = {each: hint for each, (hint, _) in others.items()} | own
+    for each, (_, default) in others.items():
+        if default is not msgspec.NODEFAULT:
+            namespace[each] = default
     namespace["_lent"] = {}
 
 
