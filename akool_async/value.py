@@ -17,7 +17,6 @@ from functools import cache
 from typing import (
     Annotated,
     Any,
-    ClassVar,
     Literal,
     NamedTuple,
     Self,
@@ -64,13 +63,12 @@ _Lent: TypeAlias = tuple[Any, Any]
 
 def _taken_out(namespace: dict[str, Any]) -> dict[str, _Lent]:
     """Take the fields out of an abstract class."""
-    annotations: dict[str, Any] = namespace.get("__annotations__", {})
-    part = type("", (), {"__annotations__": annotations, "__module__": namespace["__module__"]})
+    annotations: dict[str, str] = namespace["__annotations__"]
+    names = [each for each, hint in annotations.items() if not hint.startswith("ClassVar")]
+    own = {each: annotations.pop(each) for each in names}
+    part = type("", (), {"__annotations__": own, "__module__": namespace["__module__"]})
     hints = get_type_hints(part, include_extras=True)
-    names = [each for each, hint in hints.items() if get_origin(hint) is not ClassVar]
-    for each in names:
-        del annotations[each]
-    return {each: (hints[each], namespace.pop(each, msgspec.NODEFAULT)) for each in names}
+    return {each: (hints[each], namespace.pop(each, msgspec.NODEFAULT)) for each in own}
 
 
 def _put_in(namespace: dict[str, Any], lent: Mapping[str, _Lent]) -> None:
@@ -159,7 +157,7 @@ class OneOf(NamedTuple):
     enum: type[Enum]
 
 
-class FieldPlan(NamedTuple):
+class FieldPlan(Value):
     """What is known of one field: its two names, its type, its rules."""
 
     name: str

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from akool_async import token
 from akool_async.backoff import Backoff
@@ -45,7 +45,7 @@ from akool_async.errors import (
 from akool_async.exchange import Exchange
 from akool_async.schedule import Learner
 from akool_async.transport import Delivery
-from akool_async.value import Input
+from akool_async.value import Input, Value
 
 if TYPE_CHECKING:
     from akool_async.job import Job
@@ -112,7 +112,7 @@ class Observer(Protocol):
         ...
 
 
-class Policies(NamedTuple):
+class Policies(Value):
     """What the client has decided about jobs."""
 
     places: int
