@@ -58,6 +58,8 @@ class Backoff(Input):
         if self.multiplier > 1 and age > 0:
             grown = min(self.maximum, grown + (self.multiplier - 1) * age)
             grown = max(self.initial, grown / math.sqrt(sharing))
+        if not self.jitter:
+            return grown
         return grown * (1 + self.jitter * (2 * random.random() - 1))
 
     def delays(self) -> Iterator[float]:
