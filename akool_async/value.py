@@ -63,7 +63,7 @@ _Lent: TypeAlias = tuple[Any, Any]
 
 def _taken_out(namespace: dict[str, Any]) -> dict[str, _Lent]:
     """Take the fields out of an abstract class."""
-    annotations: dict[str, str] = namespace["__annotations__"]
+    annotations: dict[str, str] = namespace.get("__annotations__", {})
     names = [each for each, hint in annotations.items() if not hint.startswith("ClassVar")]
     own = {each: annotations.pop(each) for each in names}
     part = type("", (), {"__annotations__": own, "__module__": namespace["__module__"]})

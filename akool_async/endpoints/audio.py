@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import field
 
-from akool_async.endpoint import Family, Operation, Query, Reply
+from akool_async.endpoint import ID, Family, Operation, Query, Reply
 from akool_async.namespace import Namespace, calls, lists, submits
 from akool_async.paging import Page, Pages
 from akool_async.result import Result, from_milliseconds
@@ -128,7 +128,7 @@ class Voice(Value):
     type: int | None = None
     from_: int | None = field(name="from", default=None)
     """3 for Akool's own voices, 4 for the account's."""
-    id: str = field(name="_id", default="")
+    id: str = ID
     create_time: int = 0
     """Milliseconds since 1970."""
     uid: int | None = None

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 import msgspec
 from msgspec import Meta, field
 
-from akool_async.endpoint import Family, Operation, Query, Reply, Snapshot
+from akool_async.endpoint import ID, Family, Operation, Query, Reply, Snapshot
 from akool_async.namespace import Namespace, calls, lists, submits
 from akool_async.paging import Page, Pages
 from akool_async.result import Result, from_milliseconds
@@ -117,7 +117,7 @@ class ListedAvatar(Value):
     """The voice that goes with a streaming avatar."""
     available: bool | None = None
     """Whether a streaming avatar can be used now."""
-    id: str = field(name="_id", default="")
+    id: str = ID
     uid: int | None = None
 
 

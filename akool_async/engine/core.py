@@ -147,6 +147,12 @@ class _Worker:
         self.flight = flight
         self.delivery = Delivery()
 
+    def hold_back(self, task: asyncio.Task[None], why: Exception) -> None:
+        """Let the create that its task is sending not leave any more, if it has not left."""
+        if not self.delivery.sent and self.delivery.held_for is None:
+            self.delivery.held_for = why  # before the cancel takes effect, it could still leave
+            task.cancel()
+
 
 class Engine:
     """All jobs of one client on one event loop.
@@ -370,9 +376,7 @@ class Engine:
             self._end_with_client(flight)
         for task, worker in self._workers.items():
             worker.delivery.last = True
-            if not worker.delivery.sent:
-                worker.delivery.held_for = RuntimeError("the client was closed")
-                task.cancel()
+            worker.hold_back(task, RuntimeError("the client was closed"))
 
     def _stop(self) -> list[asyncio.Task[None]]:
         tasks = [*self._workers, *self._looks, *self._preparing]
@@ -491,12 +495,8 @@ class Engine:
             for waiting in self._line.drain():
                 self._land(waiting, copy.copy(problem))
         for task, worker in self._workers.items():
-            delivery = worker.delivery
-            if worker.flight is flight or task.done():
-                continue
-            if not delivery.sent and delivery.held_for is None:
-                delivery.held_for = problem
-                task.cancel()
+            if worker.flight is not flight and not task.done():
+                worker.hold_back(task, problem)
 
     def _queue_again(self, flight: Flight[Any], problem: Exception) -> None:
         """Queue a refused job once more; it was first in line, and stays that."""

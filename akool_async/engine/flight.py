@@ -387,17 +387,20 @@ class Flight(Generic[S]):
 
     def result(self) -> S:
         """Return the result, or raise what ended the job instead."""
-        if not self.ended:
-            raise asyncio.InvalidStateError("the job has not ended")
-        outcome: S | asyncio.Future[S] = self._fate
+        outcome = self._outcome
         return outcome.result() if isinstance(outcome, asyncio.Future) else outcome
 
     def exception(self) -> BaseException | None:
         """Return what ended the job, or `None` if it has a result."""
+        outcome = self._outcome
+        return outcome.exception() if isinstance(outcome, asyncio.Future) else None
+
+    @property
+    def _outcome(self) -> S | asyncio.Future[S]:
         if not self.ended:
             raise asyncio.InvalidStateError("the job has not ended")
         outcome: S | asyncio.Future[S] = self._fate
-        return outcome.exception() if isinstance(outcome, asyncio.Future) else None
+        return outcome
 
     def forgive(self) -> None:
         """Let an error that nobody looked at go unmentioned."""
