@@ -155,10 +155,7 @@ class Job(Generic[S]):
             asyncio.InvalidStateError: it has not ended.
         """
         self._flight.looked_for = True
-        error = self._flight.exception()
-        if isinstance(error, JobError):
-            error.job = self
-        return error
+        return self._flight.exception()
 
     def cancelled(self) -> bool:
         """Say whether the job ended because it was cancelled."""

@@ -290,7 +290,7 @@ class Client:
         live = None if order.key is None else self._live(order.key, order)
         if live is not None:
             return live
-        flight: Flight[Any] = Flight(runtime.engine.kind(request, request.label), None)
+        flight = runtime.engine.flight(request, request.label)
         if isinstance(request, Recipe):
             self._track(flight, order)
             runtime.engine.prepare(flight, self._take_steps(runtime, flight, request, order))
@@ -347,8 +347,8 @@ class Client:
         assert self._ledger is not None
         if not entry.state.finished or self._is_unsaved(entry):
             self._ledger.track_row(flight, entry)
-        elif runtime.saver is not None:
-            runtime.saver.spare(flight)
+        else:
+            flight.spared = True
         from akool_async.restoring import restore
 
         restored = restore(entry, flight, runtime.engine)
@@ -452,7 +452,7 @@ class Client:
         if operation is not None and operation is not cls:
             raise InvalidToken(f"the token is for {cls.__name__}, not {operation.__name__}")
         runtime = self._runtime("akool.job(token)")
-        flight: Flight[Any] = Flight(runtime.engine.kind(cls, reference.name), None)
+        flight = runtime.engine.flight(cls, reference.name)
         return Job(runtime.engine.resume(flight, reference), runtime.engine)
 
     @property
@@ -539,7 +539,7 @@ class Client:
                 schedule=self._schedule_of,
                 cap=self._experience.cap,
                 furnish=furnish,
-                handle=job_of,
+                handle=Job,
                 semaphore=self._semaphore,
                 observer=observe,
             ),
@@ -761,11 +761,10 @@ def _bound(
     flight: Flight[Any] | None = None,
 ) -> Flight[Any]:
     """Return a request's job; that of a recipe has waited for its request until now."""
-    kind = runtime.engine.kind(request, request.label)
     if flight is None:
-        flight = Flight(kind, request)
+        flight = runtime.engine.flight(request, request.label, request)
     else:
-        flight.kind, flight.request = kind, request
+        flight.kind, flight.request = runtime.engine.kind(request, request.label), request
     if not isinstance(timeout, _Default):
         flight.own_timeout = timeout
     return flight
@@ -774,7 +773,7 @@ def _bound(
 def _flight_of(runtime: Runtime, entry: Entry, operation: type[Operation[Any]]) -> Flight[Any]:
     from akool_async.restoring import request_of
 
-    return Flight(runtime.engine.kind(operation, entry.name), request_of(entry, operation))
+    return runtime.engine.flight(operation, entry.name, request_of(entry, operation))
 
 
 def with_first_step(generator: AsyncGenerator[None, None]) -> None:

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import random
-import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -74,7 +73,6 @@ class Saver:
         self._waiting: deque[_Order] = deque()
         self._tasks: dict[asyncio.Task[None], _Order] = {}
         self._timers: dict[_Order, Timer] = {}
-        self._spared: weakref.WeakSet[Flight[Any]] = weakref.WeakSet()
         self._stopped = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -84,13 +82,9 @@ class Saver:
         """How many results are not saved yet."""
         return len(self._waiting) + len(self._tasks) + len(self._timers)
 
-    def spare(self, flight: Flight[Any]) -> None:
-        """Do not save this job's result: that was done before."""
-        self._spared.add(flight)
-
     def add(self, flight: Flight[Any], result: Result) -> None:
         """Save a result, if it has media."""
-        if result.url and flight not in self._spared:
+        if result.url and not flight.spared:
             self._queue(_Order(flight, result))
 
     def _queue(self, order: _Order) -> None:

@@ -88,7 +88,6 @@ class OpenTelemetry:
         self._tracer = trace.get_tracer("akool_async", __version__, tracer_provider)
         meter = metrics.get_meter("akool_async", __version__, meter_provider)
         self._clients: weakref.WeakSet[Client] = weakref.WeakSet()
-        self._lives: weakref.WeakKeyDictionary[Flight[Any], _Life] = weakref.WeakKeyDictionary()
         self._known: weakref.WeakValueDictionary[tuple[str, str], _Life] = (
             weakref.WeakValueDictionary()
         )
@@ -111,7 +110,7 @@ class OpenTelemetry:
     def __call__(self, event: Event) -> None:
         """Record one step of a job."""
         flight = event.job._flight
-        life = self._lives.get(flight)
+        life: _Life | None = (flight.noted or {}).get(self)
         if event.name in _AT_REST:
             self._record_save(event, flight, life)
             return
@@ -137,7 +136,8 @@ class OpenTelemetry:
             attributes=attributes,
             start_time=_nanoseconds(event.at),
         )
-        life = self._lives[flight] = _Life(span, event.at, restored=restored)
+        life = _Life(span, event.at, restored=restored)
+        flight.noted = {**(flight.noted or {}), self: life}
         return life
 
     def _name(self, life: _Life, flight: Flight[Any]) -> None:

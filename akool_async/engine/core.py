@@ -6,6 +6,7 @@ import asyncio
 import copy
 import logging
 import sys
+import weakref
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from akool_async.engine.flight import (
     QUEUED,
     WATCHED,
     Flight,
+    KeptFlight,
     Kind,
     Waiter,
 )
@@ -126,8 +128,8 @@ class Policies(Value):
     """A family to how many of its ids one lookup may ask about."""
     furnish: Callable[[Flight[Any], Any], Any]
     """Make a completed job's last snapshot its result."""
-    handle: Callable[[Flight[Any]], Job[Any]]
-    """A job to the user's handle on it."""
+    handle: Callable[[Flight[Any], Engine], Job[Any]]
+    """A job and its engine to the user's handle on it."""
     semaphore: Semaphore | None = None
     """A further limit on jobs in flight."""
     observer: Observer | None = None
@@ -216,9 +218,26 @@ class Engine:
                 schedule=self._policies.schedule(name, family.name),
                 timeout=self._policies.timeout(name),
                 epoch=self._epoch,
-                handle=self._policies.handle,
+                handle=self._handle_maker(),
             )
         return known
+
+    def _handle_maker(self) -> Callable[[Flight[Any]], Job[Any] | None]:
+        # Jobs hold their kind, and an engine that nobody needs any more shall not be held by them.
+        alive, handle = weakref.ref(self), self._policies.handle
+
+        def handle_of(flight: Flight[Any]) -> Job[Any] | None:
+            engine = alive()
+            return None if engine is None else handle(flight, engine)
+
+        return handle_of
+
+    def flight(
+        self, startable: Startable[Any] | type[Operation[Any]], name: str, request: Any = None
+    ) -> Flight[Any]:
+        """Return the record of a new job of an operation, or recipe."""
+        kind = self.kind(startable, name)
+        return Flight(kind, request) if self._ledger is None else KeptFlight(kind, request)
 
     def flights(self) -> Iterator[Flight[Any]]:
         """Yield every job that has not ended."""
@@ -470,8 +489,10 @@ class Engine:
                 await self._ledger.intend(flight)
             self._step(Step.CREATING, flight)
             receipt = await self._exchange.send(flight.request, delivery)
-        except Exception as error:  # noqa: BLE001 - any error ends this job, and no other
-            problem = error
+        except Exception as error:  # any error ends this job, and no other
+            if not isinstance(error, AkoolError):  # the job's own error has no traceback
+                logger.exception("%s: creating failed", flight.name)
+            problem = error.with_traceback(None)  # or it and this frame would hold each other
             self._gate.failed(problem, delivery.sent_at)
         else:
             self._gate.answered(delivery.sent_at)
@@ -614,7 +635,7 @@ class Engine:
                 JobFailed, f"{flight.family.vendor} reports that the job failed{why}"
             )
             flight.fail(outcome)
-        self._step(step_of(outcome), flight, outcome)
+        self._step(step_of(outcome), flight, flight.outcome)
         self._pump()
 
 

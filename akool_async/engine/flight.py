@@ -1,8 +1,7 @@
 """One job on its way: the engine's record of it. A `Job` is the user's handle on it.
 
-A hundred thousand of these may wait at once, so each holds as little as it can: a future
-only once there is an outcome that must be looked at, a list only once several listen, and
-what few jobs ever have in a dict that most never get.
+A hundred thousand of these may wait at once, so each holds as little as it can: a list only
+once several listen, and what few jobs ever have in a dict that most never get.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import msgspec
 
 from akool_async.backoff import Backoff
 from akool_async.endpoint import Family, Operation, Snapshot, Status
+from akool_async.engine.failure import Failure
 from akool_async.engine.step import Step, step_of
 from akool_async.engine.wait import Wait
 from akool_async.errors import AkoolError, JobCancelled, JobError
@@ -75,7 +75,7 @@ class Kind(Generic[S]):
         schedule: Backoff | Learner,
         timeout: float | None,
         epoch: float,
-        handle: Callable[[Flight[Any]], Job[Any]] | None = None,
+        handle: Callable[[Flight[Any]], Job[Any] | None] | None = None,
     ) -> None:
         self.name = name
         """The operation's dotted name."""
@@ -125,23 +125,28 @@ class _Rare(Generic[T]):
         flight._rare[self._name] = value
 
 
-class Flight(Generic[S]):
-    """A job's state and, once it has ended, its outcome."""
+class Flight(msgspec.Struct, Generic[S], eq=False, gc=False):
+    """A job's state and, once it has ended, its outcome.
 
-    __slots__ = (
-        "__weakref__",
-        "_fate",
-        "_rare",
-        "_receipt",
-        "_seen",
-        "accepted_at",
-        "id",
-        "kind",
-        "looked_for",
-        "phase",
-        "request",
-        "seen_at",
-    )
+    The garbage collector does not look into it, for that would stop all else for long where there
+    are many. So, once it has ended, it must not be part of a ring of references.
+    """
+
+    kind: Kind[S]
+    request: Operation[S] | None
+    phase: Phase = QUEUED
+    looked_for: bool = False
+    """Whether anybody has asked for its outcome."""
+    id: str | None = None
+    accepted_at: float = 0.0
+    """When it was accepted, in the clock's monotonic seconds."""
+    seen_at: float = 0.0
+    """When it was last seen not to have ended."""
+    _receipt: S | str | bytes | None = None
+    _seen: S | Status | None = None
+    _fate: Any = None
+    """Who is told of the end, until then; from then on the outcome."""
+    _rare: dict[str, Any] | None = None
 
     key = _Rare[str | None](None)
     payloads = _Rare[dict[str, str] | None](None)
@@ -166,26 +171,13 @@ class Flight(Generic[S]):
     """Its timeout, where that is not its kind's."""
     watched_since = _Rare[float | None](None)
     """When its time began to run, in the clock's seconds, where that is not its acceptance."""
+    spared = _Rare(False)
+    """Whether its result is on disk since an earlier process."""
+    noted = _Rare[dict[object, Any] | None](None)
+    """What hooks keep of it, by hook."""
     _accepting = _Rare[asyncio.Future[None] | None](None)
     _listeners = _Rare["tuple[Listener, ...]"](())
     """Who is told of each change of status."""
-
-    def __init__(self, kind: Kind[S], request: Operation[S] | None) -> None:
-        self.kind = kind
-        self.request = request
-        self.phase: Phase = QUEUED
-        self.looked_for = False
-        """Whether anybody has asked for its outcome."""
-        self.id: str | None = None
-        self.accepted_at = 0.0
-        """When it was accepted, in the clock's monotonic seconds."""
-        self.seen_at = 0.0
-        """When it was last seen not to have ended."""
-        self._receipt: S | str | bytes | None = None
-        self._seen: S | Status | None = None
-        self._fate: Any = None
-        """Who is told of the end, until then; from then on the outcome, an error in a future."""
-        self._rare: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -317,7 +309,9 @@ class Flight(Generic[S]):
         """
         seen, status = self._seen, snapshot.status
         before = seen if seen is None or isinstance(seen, Status) else seen.status
-        if status is not before or self._rare is not None or status is COMPLETED:
+        if status is not before or status is COMPLETED:
+            return False
+        if self._rare is not None and (self._listeners or self.doubts):
             return False
         self.seen_at = asked_at
         if not crowded:
@@ -378,34 +372,37 @@ class Flight(Generic[S]):
             error.steps = error.steps or self.steps
         if isinstance(error, JobCancelled):
             self.cancelled = True
-        if isinstance(error, JobError) and self.kind.handle is not None:
-            error.job = self.kind.handle(self)
-        # A future tells asyncio's log of an error that nobody ever looks at.
-        outcome: asyncio.Future[S] = self.kind.loop.create_future()
-        outcome.set_exception(error)
-        self._end(outcome)
+        self._end(Failure(error, self.kind.loop))
+
+    @property
+    def outcome(self) -> S | BaseException:
+        """The result, or what ended the job instead; looked at by nobody yet."""
+        if not self.ended:
+            raise asyncio.InvalidStateError("the job has not ended")
+        fate: S | Failure = self._fate
+        return fate.error(self) if isinstance(fate, Failure) else fate
 
     def result(self) -> S:
         """Return the result, or raise what ended the job instead."""
-        outcome = self._outcome
-        return outcome.result() if isinstance(outcome, asyncio.Future) else outcome
+        outcome = self.outcome
+        if isinstance(outcome, BaseException):
+            self.forgive()
+            try:
+                raise outcome.with_traceback(None)
+            finally:
+                del outcome  # or the error would hold this frame, and this frame the error
+        return outcome
 
     def exception(self) -> BaseException | None:
         """Return what ended the job, or `None` if it has a result."""
-        outcome = self._outcome
-        return outcome.exception() if isinstance(outcome, asyncio.Future) else None
-
-    @property
-    def _outcome(self) -> S | asyncio.Future[S]:
-        if not self.ended:
-            raise asyncio.InvalidStateError("the job has not ended")
-        outcome: S | asyncio.Future[S] = self._fate
-        return outcome
+        outcome = self.outcome
+        self.forgive()
+        return outcome if isinstance(outcome, BaseException) else None
 
     def forgive(self) -> None:
         """Let an error that nobody looked at go unmentioned."""
-        if self.ended:
-            self.exception()
+        if isinstance(self._fate, Failure):
+            self._fate.seen()
 
     def error(self, cls: type[J], message: str) -> J:
         """Build an error about this job."""
@@ -473,7 +470,7 @@ class Flight(Generic[S]):
         """The seconds after which it was last seen not to have ended."""
         return max(0.0, self.seen_at - self.accepted_at)
 
-    def _end(self, outcome: S | asyncio.Future[S]) -> None:
+    def _end(self, outcome: S | Failure) -> None:
         waiters = self.waiters
         self.phase, self._fate = ENDED, outcome
         if self._rare is not None:
@@ -486,6 +483,10 @@ class Flight(Generic[S]):
     def _tell(self, snapshot: S | None) -> None:
         for listener in self._listeners:
             listener(self, snapshot)
+
+
+class KeptFlight(Flight[S], Generic[S], gc=True, weakref=True):
+    """A job that a journal points at, weakly; the garbage collector looks into it."""
 
 
 Waiter: TypeAlias = Callable[[Flight[Any]], object]

@@ -64,7 +64,7 @@ class Wait(Generic[S]):
 
     def done(self) -> bool:
         """Say whether there is nothing to wait for any more."""
-        return self._flight.ended or self._given_up is not None
+        return self._given_up is not None or self._flight.ended
 
     def result(self) -> S:
         """Return the job's result, or raise what ended the job, or the wait, instead."""

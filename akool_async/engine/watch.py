@@ -220,8 +220,10 @@ class Watch(Generic[S]):
         except asyncio.CancelledError:
             self._look_again(chunk)  # whoever cancelled the look, the jobs stay watched
             raise
-        except Exception as error:  # noqa: BLE001 - whatever happens, the jobs stay watched
-            problem = error
+        except Exception as error:  # whatever happens, the jobs stay watched
+            if not isinstance(error, AkoolError):
+                logger.exception("%s: looking failed", self._family.name)
+            problem = error.with_traceback(None)  # or it and this frame would hold each other
         finally:
             self._lane.leave(self._family.name)
         if problem is None:
@@ -287,8 +289,6 @@ class Watch(Generic[S]):
 
     def _missed(self, chunk: list[Flight[S]], error: Exception) -> None:
         """Decide what a look that failed means for the jobs it was about."""
-        if not isinstance(error, AkoolError):
-            logger.error("%s: looking failed", self._family.name, exc_info=error)
         if _refuses_the_request(error):
             self._refused(chunk, error)
             return

@@ -218,6 +218,7 @@ class Writer:
 
     def _tell(self, writes: list[_Write[Any]]) -> None:
         """Tell everybody what became of their writes, each loop with one call."""
+        _log([write for write in writes if write.error and not write.watched], "that failed")
         by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Write[Any]]] = defaultdict(list)
         for write in writes:
             if isinstance(write.future, asyncio.Future):
@@ -227,7 +228,6 @@ class Writer:
         for loop, waiting in by_loop.items():
             with contextlib.suppress(RuntimeError):  # a closed loop has nobody left to tell
                 loop.call_soon_threadsafe(_settle, waiting)
-        _log([write for write in writes if write.error and not write.watched], "that failed")
 
     def _put_off(self, owed: list[_Write[Any]]) -> None:
         """Say of what is to be repeated, the first time, that it is."""
