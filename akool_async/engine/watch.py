@@ -243,8 +243,11 @@ class Watch(Generic[S]):
         crowded = self.crowded
         # By id, never by position; only a lookup of one may leave the id out.
         only = chunk[0].id if len(chunk) == 1 else None
+        in_turn = iter(chunk)  # the next one has the id, as a rule, and need not be looked up
         for snapshot in snapshots:
-            flight = self.flights.get(snapshot.id or only or "")
+            flight = next(in_turn, None)
+            if flight is None or flight.id != snapshot.id or flight.phase is not WATCHED:
+                flight = self.flights.get(snapshot.id or only or "")
             if flight is not None and not flight.glance(snapshot, asked_at, crowded=crowded):
                 self._observed(flight, snapshot, asked_at, crowded=crowded)
         self._look_again(chunk)
