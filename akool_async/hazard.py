@@ -13,7 +13,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import accumulate, pairwise
-from typing import NamedTuple
 
 import msgspec
 
@@ -77,7 +76,7 @@ _UNSURE = 32
 """Ends after that which count as if nothing were known."""
 
 
-class Guess(NamedTuple):
+class Guess(msgspec.Struct, frozen=True):
     """What is thought of an operation's durations before one of them is known."""
 
     median: float

@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 from random import Random
 from types import MappingProxyType
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from akool_async.hazard import BINS, EDGES, OLDEST, PER_E, SHIFT, WIDTH, YOUNGEST, Durations, Guess
 from akool_async.value import Input
@@ -232,7 +233,7 @@ class Learner:
         return bases, slopes
 
 
-class _Look(NamedTuple):
+class _Look(Struct, frozen=True):
     """A look that is planned."""
 
     delay: float

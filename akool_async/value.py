@@ -18,7 +18,6 @@ from typing import (
     Annotated,
     Any,
     Literal,
-    NamedTuple,
     Self,
     TypeAlias,
     Union,
@@ -89,14 +88,14 @@ class Value(Struct, metaclass=_ValueMeta, frozen=True, kw_only=True):
     """An immutable record with keyword-only fields."""
 
 
-class Rule(NamedTuple):
+class Rule(Struct, frozen=True):
     """A rule that a field's value keeps, in words and as a test."""
 
     text: str
     holds: Callable[[Any], bool]
 
 
-class Coding(NamedTuple):
+class Coding(Struct, frozen=True):
     """How a field's value is spelled on the wire when JSON's own way is not Akool's."""
 
     to_wire: Callable[[Any], Any]
@@ -151,7 +150,7 @@ CommaSeparated = Annotated[Sequence[str], Coding(",".join, _split)]
 """A sequence of strings here, one comma-separated string on the wire (T12)."""
 
 
-class OneOf(NamedTuple):
+class OneOf(Struct, frozen=True):
     """A field that takes a member of an enum, or its plain value."""
 
     enum: type[Enum]
@@ -288,7 +287,7 @@ def _plain_sequence(value: Any) -> Any:
     return cast("Any", value)
 
 
-class _Refusal(NamedTuple):
+class _Refusal(Struct, frozen=True):
     field: str
     value: Any
     rule: str
