@@ -302,11 +302,8 @@ class Flight(msgspec.Struct, Generic[S], eq=False, gc=False):
         if before != snapshot.status:
             self._tell(snapshot)
 
-    def glance(self, snapshot: S, asked_at: float, *, crowded: bool) -> bool:
-        """Take in what a look has shown if that is nothing new; say whether it was not.
-
-        Nearly all looks are such.
-        """
+    def glance(self, snapshot: S, asked_at: float) -> bool:
+        """Say whether a look has shown nothing new, as nearly all do; note when that was."""
         seen, status = self._seen, snapshot.status
         before = seen if seen is None or isinstance(seen, Status) else seen.status
         if status is not before or status is COMPLETED:
@@ -314,8 +311,6 @@ class Flight(msgspec.Struct, Generic[S], eq=False, gc=False):
         if self._rare is not None and (self._listeners or self.doubts):
             return False
         self.seen_at = asked_at
-        if not crowded:
-            self._seen = snapshot
         return True
 
     def completed(self, snapshot: S) -> S:

@@ -155,7 +155,7 @@ class Watch(Generic[S]):
         self._kinds.add(flight.kind)
         self._deadlines.add(flight)
         delay = 0.0 if at_once else flight.kind.schedule.delay(0.0, self._sharing())
-        self._wheel.add(now, delay, flight)
+        self._wheel.slot(now, delay).append(flight)
 
     def _sharing(self) -> int:
         """Return how many jobs share one request."""
@@ -243,13 +243,18 @@ class Watch(Generic[S]):
         crowded = self.crowded
         # By id, never by position; only a lookup of one may leave the id out.
         only = chunk[0].id if len(chunk) == 1 else None
-        in_turn = iter(chunk)  # the next one has the id, as a rule, and need not be looked up
-        for snapshot in snapshots:
-            flight = next(in_turn, None)
+        # Nearly always a row is about the next job of the request, which spares looking for it.
+        in_turn = itertools.chain(chunk, itertools.repeat(None))
+        for snapshot, expected in zip(snapshots, in_turn, strict=False):
+            flight = expected
             if flight is None or flight.id != snapshot.id or flight.phase is not WATCHED:
                 flight = self.flights.get(snapshot.id or only or "")
-            if flight is not None and not flight.glance(snapshot, asked_at, crowded=crowded):
+            if flight is None:
+                continue
+            if not flight.glance(snapshot, asked_at):
                 self._observed(flight, snapshot, asked_at, crowded=crowded)
+            elif not crowded:
+                flight.observe(snapshot)
         self._look_again(chunk)
 
     def _observed(
@@ -354,14 +359,25 @@ class Watch(Generic[S]):
 
     def _look_again(self, flights: Sequence[Flight[S]]) -> None:
         now = self._clock.time()
-        sharing = self._sharing()
-        add = self._wheel.add
+        like: Flight[S] | None = None
+        slot: deque[Flight[S]] = deque()
         for flight in flights:
-            if flight.phase is WATCHED:
-                delay = flight.kind.schedule.delay(now - flight.accepted_at, sharing)
-                if self._failures:
-                    delay += self._setback(delay, flight.kind.longest)
-                add(now, delay, flight)
+            if flight.phase is not WATCHED:
+                continue
+            # Jobs of a kind that were accepted in one moment go on together.
+            if (
+                like is None
+                or flight.accepted_at != like.accepted_at
+                or flight.kind is not like.kind
+            ):
+                like, slot = flight, self._next_slot(flight, now)
+            slot.append(flight)
+
+    def _next_slot(self, flight: Flight[S], now: float) -> deque[Flight[S]]:
+        delay = flight.kind.schedule.delay(now - flight.accepted_at, self._sharing())
+        if self._failures:
+            delay += self._setback(delay, flight.kind.longest)
+        return self._wheel.slot(now, delay)
 
     def _setback(self, delay: float, longest: float) -> float:
         """Return extra seconds after failed looks, with full jitter."""

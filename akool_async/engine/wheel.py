@@ -54,8 +54,8 @@ class Wheel(Generic[S]):
     def __len__(self) -> int:
         return sum(map(len, self._slots.values()))
 
-    def add(self, now: float, delay: float, flight: Flight[S]) -> None:
-        """Note that a job is due in `delay` seconds, or as much later as its slot ends."""
+    def slot(self, now: float, delay: float) -> deque[Flight[S]]:
+        """Return where to append jobs that are due in `delay` seconds, or a slot's end later."""
         number = int((now + delay) * _TICKS + (1 - _NEARLY))
         if delay >= _LONG:
             number += -number % _WIDE
@@ -63,11 +63,10 @@ class Wheel(Generic[S]):
             number += -number % _NARROW
         slot = self._slots.get(number)
         if slot is None:
-            self._slots[number] = deque((flight,))
+            slot = self._slots[number] = deque()
             heapq.heappush(self._order, number)
             self.arm()
-        else:
-            slot.append(flight)
+        return slot
 
     def due(self) -> bool:
         """Say whether a slot's time has come that still holds a job."""

@@ -60,7 +60,7 @@ class Diary:
 
     def add(self, delay: float, id: object) -> Flight[Faceswap]:
         flight = watched(id)
-        self.wheel.add(self.clock.time(), delay, flight)
+        self.wheel.slot(self.clock.time(), delay).append(flight)
         return flight
 
     def go(self) -> None:
