@@ -17,7 +17,6 @@ from akool_async.engine import Limits, Semaphore
 from akool_async.events import Hook
 from akool_async.retry import Retry
 from akool_async.runtime import JOB_TIMEOUT, LARGEST_DOWNLOAD, Client, checked_url
-from akool_async.schedule import Schedule
 from akool_async.transport import Timeout
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from akool_async.endpoints.streaming import StreamingNamespace
     from akool_async.endpoints.video import VideoNamespace
     from akool_async.journal import Journal
+    from akool_async.schedule import Schedule
 
 BASE_URL: Final = "https://openapi.akool.com"
 LEGACY_DETECT_URL: Final = "https://sg3.akool.com"

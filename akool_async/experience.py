@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from akool_async.endpoint import Family
 from akool_async.engine import Cap
 from akool_async.errors import JournalError
-from akool_async.schedule import GUESSES, Learner, Schedule
 
 if TYPE_CHECKING:
     from akool_async.journal import Journal
+    from akool_async.schedule import Learner, Schedule
 
 logger = logging.getLogger("akool_async")
 
@@ -31,7 +31,7 @@ class Experience:
         batch: Ids in a lookup at most, where the user has said that.
     """
 
-    def __init__(self, host: str, settings: Schedule, batch: int | None) -> None:
+    def __init__(self, host: str, settings: Schedule | None, batch: int | None) -> None:
         self._host = host
         self._settings = settings
         self._batch = batch
@@ -45,7 +45,10 @@ class Experience:
         """Return what is known of an operation's jobs."""
         known = self.learners.get(name)
         if known is None:
-            known = self.learners[name] = Learner(self._settings, GUESSES.get(name))
+            from akool_async.schedule import GUESSES, Learner, Schedule  # not before the first job
+
+            known = Learner(self._settings or Schedule(), GUESSES.get(name))
+            self.learners[name] = known
             remembered = self._recalled(self._schedule_of(name))
             if remembered is not None:
                 known.load(remembered)

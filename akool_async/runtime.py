@@ -40,7 +40,6 @@ from akool_async.journal import Entry, State
 from akool_async.media import Policy, SessionDownloader, own_addresses
 from akool_async.result import Link, Result
 from akool_async.retry import Retry
-from akool_async.schedule import Learner, Schedule
 from akool_async.stats import Stats, stats_of, together
 from akool_async.transport import AiohttpTransport, Timeout
 from akool_async.value import Value
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from akool_async.journal import Journal
     from akool_async.proxy import Proxy
     from akool_async.saving import Saver
+    from akool_async.schedule import Learner, Schedule
 
 logger = logging.getLogger("akool_async")
 
@@ -118,7 +118,7 @@ class Client:
         self._backoff = backoff
         self._limits = limits if isinstance(limits, Limits) else Limits(operations=limits or {})
         self._semaphore = semaphore
-        self._experience = Experience(hosts["api"], schedule or Schedule(), self._limits.batch)
+        self._experience = Experience(hosts["api"], schedule, self._limits.batch)
         self._session = session
         self._proxies: Mapping[str, Proxy] = {}
         if proxy is not None or trust_env:

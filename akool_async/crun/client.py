@@ -22,13 +22,13 @@ from akool_async.job import Job
 from akool_async.media import SessionDownloader
 from akool_async.retry import Retry
 from akool_async.runtime import JOB_TIMEOUT, Client, checked_url
-from akool_async.schedule import Schedule
 from akool_async.transport import Timeout
 
 if TYPE_CHECKING:
     import aiohttp
 
     from akool_async.journal import Journal
+    from akool_async.schedule import Schedule
 
 _OPERATIONS: Mapping[str, type[Operation[Any]]] = {
     each.name: each for each in (DetectFaces, SwapFaces)

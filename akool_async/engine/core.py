@@ -45,12 +45,12 @@ from akool_async.errors import (
     JobFailed,
 )
 from akool_async.exchange import Exchange
-from akool_async.schedule import Learner
 from akool_async.transport import Delivery
 from akool_async.value import Input, Value
 
 if TYPE_CHECKING:
     from akool_async.job import Job
+    from akool_async.schedule import Learner
 
 logger = logging.getLogger("akool_async")
 

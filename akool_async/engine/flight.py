@@ -23,11 +23,11 @@ from akool_async.engine.step import Step, step_of
 from akool_async.engine.wait import Wait
 from akool_async.errors import AkoolError, JobCancelled, JobError
 from akool_async.journal import State
-from akool_async.schedule import Learner
 from akool_async.token import JobReference, reference_to, write
 
 if TYPE_CHECKING:
     from akool_async.job import Job
+    from akool_async.schedule import Learner
 
 S = TypeVar("S", bound=Snapshot)
 J = TypeVar("J", bound=JobError)
@@ -82,8 +82,8 @@ class Kind(Generic[S]):
         self.family = family
         self.schedule = schedule
         """When its jobs are looked at."""
-        self.learner = schedule if isinstance(schedule, Learner) else None
-        bounds = schedule.settings if isinstance(schedule, Learner) else schedule
+        self.learner = None if isinstance(schedule, Backoff) else schedule
+        bounds = schedule if isinstance(schedule, Backoff) else schedule.settings
         self.longest = bounds.maximum
         """Seconds between two looks at most, jitter aside."""
         self.timeout = timeout
