@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import aiohttp  # before all else: so it is imported 2 ms sooner (CPython 3.11)
+from akool_async.transport import Timeout  # first: aiohttp before all of our own takes 2 ms less
 
+# isort: split
 from akool_async.auth import find_credentials, hidden
 from akool_async.backoff import Backoff
 from akool_async.clock import Clock
@@ -17,9 +18,10 @@ from akool_async.engine import Limits, Semaphore
 from akool_async.events import Hook
 from akool_async.retry import Retry
 from akool_async.runtime import JOB_TIMEOUT, LARGEST_DOWNLOAD, Client, checked_url
-from akool_async.transport import Timeout
 
 if TYPE_CHECKING:
+    import aiohttp
+
     from akool_async.endpoints.account import Account
     from akool_async.endpoints.audio import AudioNamespace
     from akool_async.endpoints.avatar import AvatarNamespace

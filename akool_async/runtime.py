@@ -23,20 +23,17 @@ from akool_async.endpoint import Endpoint, Operation, Recipe, Snapshot, Startabl
 from akool_async.engine import (
     Engine,
     Flight,
-    Ledger,
     Limits,
     Phase,
     Policies,
     Semaphore,
     Treasury,
-    request_fingerprint,
 )
 from akool_async.errors import AkoolError, InvalidInput, InvalidToken
 from akool_async.events import Hook, Observer, hooks_of
 from akool_async.exchange import Exchange
 from akool_async.experience import Experience
 from akool_async.job import Job
-from akool_async.journal import Entry, State
 from akool_async.media import Policy, SessionDownloader, own_addresses
 from akool_async.result import Link, Result
 from akool_async.retry import Retry
@@ -47,8 +44,9 @@ from akool_async.value import Value
 if TYPE_CHECKING:
     import aiohttp
 
+    from akool_async.engine.ledger import Ledger
     from akool_async.fanout import Request, Requests
-    from akool_async.journal import Journal
+    from akool_async.journal import Entry, Journal
     from akool_async.proxy import Proxy
     from akool_async.saving import Saver
     from akool_async.schedule import Learner, Schedule
@@ -152,7 +150,9 @@ class Client:
     def _new_ledger(self) -> Ledger | None:
         if self._journal is None:
             return None
-        from akool_async.journal import Journal  # with SQLite, which few clients need
+        # With SQLite, which few clients need.
+        from akool_async.engine.ledger import Ledger
+        from akool_async.journal import Journal
 
         given = self._journal
         return Ledger(given if isinstance(given, Journal) else Journal(given))
@@ -277,13 +277,21 @@ class Client:
             return _submitted(runtime, request, seconds, priority, of_stream=of_stream)
         order = _Order(
             key=key,
-            payload="" if key is None else request_fingerprint(request),
+            payload="" if key is None else self._payload_of(request),
             timeout=seconds,
             priority=priority,
             retry_failed=retry_failed,
             of_stream=of_stream,
         )
         return self._started(runtime, request, order)
+
+    def _payload_of(self, request: Startable[Any]) -> str:
+        """Return what tells a request from others under its key."""
+        if self._ledger is None:
+            raise ValueError("key= needs a journal: Akool(journal=...)")
+        from akool_async.engine.ledger import request_fingerprint
+
+        return request_fingerprint(request)
 
     def _started(self, runtime: Runtime, request: Startable[Any], order: _Order) -> Flight[Any]:
         """Start a job, or return the one that this process runs under the same key."""
@@ -299,15 +307,8 @@ class Client:
 
     def _live(self, key: str, order: _Order) -> Flight[Any] | None:
         """Return the job that this process runs under a key, or has run to its end."""
-        if self._ledger is None:
-            raise ValueError("key= needs a journal: Akool(journal=...)")
-        known = self._ledger.known(key, order.payload)
-        # Here too a job that was not sent, or was refused, may be sent, and one that Akool
-        # still has may be watched on.
-        begins_again = {None, State.CREATED, *order.states_sent_again()}
-        if isinstance(known, Flight) and not (known.ended and known.row_state in begins_again):
-            return known
-        return None
+        assert self._ledger is not None
+        return self._ledger.running(key, order.payload, retry_failed=order.retry_failed)
 
     def _track(self, flight: Flight[Any], order: _Order) -> None:
         if self._ledger is not None and order.key is not None:
@@ -334,18 +335,18 @@ class Client:
         flight = _bound(runtime, request, order.timeout, flight)
         known: Flight[Any] | Entry | None = None
         if self._ledger is not None and order.key is not None:
-            known = self._ledger.known(order.key, order.payload)
+            known = self._ledger.earlier(order.key, order.payload, retry_failed=order.retry_failed)
         self._track(flight, order)
-        if isinstance(known, Entry) and known.state not in order.states_sent_again():
-            return self._restored(runtime, flight, known)
-        if isinstance(known, Flight) and known.row_state is State.CREATED:
+        if isinstance(known, Flight):
             return self._watched_on(runtime, flight, known)
+        if known is not None:
+            return self._restored(runtime, flight, known)
         runtime.engine.submit(flight, priority=order.priority, of_stream=order.of_stream)
         return flight
 
     def _restored(self, runtime: Runtime, flight: Flight[Any], entry: Entry) -> Flight[Any]:
         assert self._ledger is not None
-        if not entry.state.finished or self._is_unsaved(entry):
+        if not entry.state.finished or (entry.unsaved and self._save_to is not None):
             self._ledger.track_row(flight, entry)
         else:
             flight.spared = True
@@ -355,9 +356,6 @@ class Client:
         if restored is not flight:  # it is watched already, by its token
             self._ledger.track_row(restored, entry)
         return restored
-
-    def _is_unsaved(self, entry: Entry) -> bool:
-        return entry.state is State.COMPLETED and entry.saved is None and self._save_to is not None
 
     def _watched_on(self, runtime: Runtime, flight: Flight[Any], ended: Flight[Any]) -> Flight[Any]:
         """Watch a job on whose watch has ended, though Akool still has it."""
@@ -626,10 +624,6 @@ class _Order(Value):
     retry_failed: bool
     of_stream: bool = False
     """Whether it comes from `map()`."""
-
-    def states_sent_again(self) -> frozenset[State]:
-        """Return the states of a row whose request may be sent once more."""
-        return frozenset({State.REFUSED, State.FAILED} if self.retry_failed else {State.REFUSED})
 
 
 class _Steps:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from akool_async.clock import Clock, Timer
-from akool_async.engine import Flight, Ledger, Step
+from akool_async.engine import Flight, Step
+from akool_async.engine.ledger import Ledger
 from akool_async.errors import ClientClosed, JournalError, ResultExpired
 from akool_async.journal import State
 from akool_async.result import Result

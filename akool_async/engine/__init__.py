@@ -5,7 +5,6 @@ from __future__ import annotations
 from akool_async.engine.cap import Cap
 from akool_async.engine.core import Engine, Limits, Policies, Semaphore
 from akool_async.engine.flight import Flight, Kind, Phase, Waiter
-from akool_async.engine.ledger import Ledger, request_fingerprint
 from akool_async.engine.step import ENDS, Step
 from akool_async.engine.treasury import Treasury
 from akool_async.engine.wait import Wait
@@ -16,7 +15,6 @@ __all__ = [
     "Engine",
     "Flight",
     "Kind",
-    "Ledger",
     "Limits",
     "Phase",
     "Policies",
@@ -25,5 +23,4 @@ __all__ = [
     "Treasury",
     "Wait",
     "Waiter",
-    "request_fingerprint",
 ]

@@ -30,7 +30,6 @@ from akool_async.engine.flight import (
 )
 from akool_async.engine.gate import Gate
 from akool_async.engine.lane import Lane
-from akool_async.engine.ledger import Ledger
 from akool_async.engine.line import Line, Quotas
 from akool_async.engine.step import Step, step_of
 from akool_async.engine.treasury import Treasury, stops_all
@@ -49,6 +48,7 @@ from akool_async.transport import Delivery
 from akool_async.value import Input, Value
 
 if TYPE_CHECKING:
+    from akool_async.engine.ledger import Ledger
     from akool_async.job import Job
     from akool_async.schedule import Learner
 

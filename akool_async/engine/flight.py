@@ -22,11 +22,11 @@ from akool_async.engine.failure import Failure
 from akool_async.engine.step import Step, step_of
 from akool_async.engine.wait import Wait
 from akool_async.errors import AkoolError, JobCancelled, JobError
-from akool_async.journal import State
 from akool_async.token import JobReference, reference_to, write
 
 if TYPE_CHECKING:
     from akool_async.job import Job
+    from akool_async.journal import State
     from akool_async.schedule import Learner
 
 S = TypeVar("S", bound=Snapshot)
@@ -153,7 +153,7 @@ class Flight(msgspec.Struct, Generic[S], eq=False, gc=False):
     """By each key that it is known under: what tells its request from others."""
     entry = _Rare[int | None](None)
     """The number of its row in the journal, if there is one."""
-    row_state = _Rare[State | None](None)
+    row_state = _Rare(cast("State | None", None))
     """The state in which it has left that row, once it has ended."""
     steps = _Rare[tuple[str, ...]](())
     """Tokens of the paid steps that came before, if it is a recipe's."""

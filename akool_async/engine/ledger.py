@@ -77,6 +77,25 @@ class Ledger:
             raise KeyConflict(f"the key {key!r} belongs to another request")
         return found
 
+    def running(self, key: str, payload: str, *, retry_failed: bool) -> Flight[Any] | None:
+        """Return the job that this process runs under a key, or has run to its end.
+
+        Not one that was not sent, or may be sent again, nor one that the vendor still has, and
+        whose watch has ended.
+        """
+        known = self.known(key, payload)
+        begins_again = {None, State.CREATED, *_sent_again(retry_failed=retry_failed)}
+        if isinstance(known, Flight) and not (known.ended and known.row_state in begins_again):
+            return known
+        return None
+
+    def earlier(self, key: str, payload: str, *, retry_failed: bool) -> Flight[Any] | Entry | None:
+        """Return the row, or the job to watch on, in whose place none of its key is sent."""
+        known = self.known(key, payload)
+        if isinstance(known, Entry):
+            return None if known.state in _sent_again(retry_failed=retry_failed) else known
+        return known if known is not None and known.row_state is State.CREATED else None
+
     def _is_past(self, flight: Flight[Any]) -> bool:
         """Say whether a job ended in another event loop; then its row, on disk, says how."""
         if not flight.ended or flight.kind.loop is asyncio.get_running_loop():
@@ -185,12 +204,17 @@ class Ledger:
     def unsaved(self) -> Iterator[Entry]:
         """Return the rows whose results are complete, and were saved nowhere."""
         for entry in self.journal.entries(State.COMPLETED):
-            if entry.saved is None and entry.result is not None and not self.is_live(entry):
+            if entry.unsaved and entry.result is not None and not self.is_live(entry):
                 yield entry
 
     def unfinished(self) -> Iterator[Entry]:
         """Return the rows that no process has brought to an end, and none is working on."""
         return (entry for entry in self.journal.unfinished() if not self.is_live(entry))
+
+
+def _sent_again(*, retry_failed: bool) -> frozenset[State]:
+    """Return the states of a row whose request may be sent once more."""
+    return frozenset({State.REFUSED, State.FAILED} if retry_failed else {State.REFUSED})
 
 
 def request_fingerprint(request: Startable[Any]) -> str:

@@ -70,6 +70,11 @@ class Entry(Value):
     updated_at: float
     """When the row last changed, in seconds since 1970."""
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether it completed, and its media was saved nowhere."""
+        return self.state is State.COMPLETED and self.saved is None
+
 
 def fingerprint(name: str, request: Mapping[str, object]) -> str:
     """Return what tells a request from others: SHA-256, in hex, of its name and fields.

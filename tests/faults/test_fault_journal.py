@@ -33,7 +33,7 @@ from akool_async import (
 )
 from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS
-from akool_async.engine import request_fingerprint
+from akool_async.engine.ledger import request_fingerprint
 from akool_async.journal import Entry, Journal, State
 
 if TYPE_CHECKING:
