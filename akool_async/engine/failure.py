@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from akool_async.errors import JobError
@@ -48,8 +49,8 @@ class Failure:
         error = _like(self._error)
         if isinstance(error, JobError) and flight.kind.handle is not None:
             error.job = flight.kind.handle(flight)
-        # Some of Python's own cannot be pointed at, and are made anew each time.
-        self._raised = weakref.ref(error) if type(error).__weakrefoffset__ else None
+        with suppress(TypeError):  # not all of Python's own can be pointed at
+            self._raised = weakref.ref(error)
         return error
 
 
