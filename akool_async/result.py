@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
@@ -32,7 +33,7 @@ class Link:
         job_id: The vendor's second id of the job.
     """
 
-    __slots__ = ("accepted_at", "downloader", "executor", "job_id", "operation")
+    __slots__ = ("_executor", "accepted_at", "downloader", "job_id", "operation")
 
     def __init__(
         self,
@@ -44,10 +45,17 @@ class Link:
         job_id: str | None = None,
     ) -> None:
         self.downloader = downloader
-        self.executor = executor
+        # A job holds its result, and the garbage collector looks into no job: held by both, a
+        # client whose hook knows of its jobs would never be let go.
+        self._executor = None if executor is None else weakref.ref(executor)
         self.operation = operation
         self.accepted_at = accepted_at
         self.job_id = job_id
+
+    @property
+    def executor(self) -> Any:
+        """The client, as long as somebody else holds it."""
+        return None if self._executor is None else self._executor()
 
     def token(self, id: str) -> str | None:
         """Return the job's token."""

@@ -130,7 +130,7 @@ class Image(Result):
 
         Raises:
             InvalidInput: there is no such picture.
-            RuntimeError: this image came from no client.
+            RuntimeError: this image came from no client, or that is gone.
         """
         return self._refine(f"V{number}")
 

@@ -19,9 +19,10 @@ E = TypeVar("E", bound=BaseException)
 class Failure:
     """An error for everybody who asks for the result.
 
-    Raised is a likeness of it: the same one again for as long as anybody holds that. Raising ties
-    an error to the frames that it passes, and in one of them stands the job. Were it kept in the
-    job itself, that would close a ring, and the garbage collector looks into no job for one.
+    Raised is a likeness of it: the same one again for as long as anybody holds that (but of
+    Python's own errors, which cannot be pointed at, one anew each time). Raising ties an error to
+    the frames that it passes, and in one of them stands the job. Were it kept in the job itself,
+    that would close a ring, and the garbage collector looks into no job for one.
 
     Args:
         error: What ended the job; it has no traceback, and is raised by nobody.
@@ -55,8 +56,14 @@ class Failure:
 
 
 def _like(error: E) -> E:
-    """Return an error that says the same, and was not raised; if there is none, the error."""
-    try:
-        return copy.copy(error)
-    except Exception:  # noqa: BLE001 - whatever it wants to be made with
-        return error
+    """Return an error that says the same, and was not raised."""
+    cls = type(error)
+    if cls.__module__ == "builtins":  # which may know more than its arguments
+        like = copy.copy(error)
+    else:  # what `__init__` is given need not be what it has made of it
+        like = cls.__new__(cls, *error.args)
+        like.args = error.args
+        vars(like).update(vars(error))
+    like.__cause__, like.__context__ = error.__cause__, error.__context__
+    like.__suppress_context__ = error.__suppress_context__
+    return like

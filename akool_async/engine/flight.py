@@ -179,6 +179,9 @@ class Flight(msgspec.Struct, Generic[S], eq=False, gc=False):
     _listeners = _Rare["tuple[Listener, ...]"](())
     """Who is told of each change of status."""
 
+    def __repr__(self) -> str:  # a request may hold what is nobody's business
+        return f"<Flight {self.name} {self.id}: {self.phase.value}>"
+
     @property
     def name(self) -> str:
         """The operation's dotted name."""
@@ -354,7 +357,7 @@ class Flight(msgspec.Struct, Generic[S], eq=False, gc=False):
             self.succeed(outcome)
         else:
             self.fail(outcome)
-        step(step_of(outcome), self, outcome)
+        step(step_of(outcome), self, self.outcome)
 
     def succeed(self, result: S) -> None:
         """End with a result."""

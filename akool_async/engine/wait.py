@@ -78,6 +78,7 @@ class Wait(Generic[S]):
             return False
         self._given_up = () if msg is None else (msg,)
         self._wake_up()
+        del self._flight  # or it and this would hold each other, and nobody else
         return True
 
     def get_loop(self) -> asyncio.AbstractEventLoop:

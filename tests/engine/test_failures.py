@@ -14,8 +14,10 @@ from typing import Any, TypeAlias
 import msgspec
 import pytest
 
-from akool_async import Akool, Face, InsufficientCredit, Job, JobFailed, JobTimeout
+from akool_async import Akool, Backoff, Face, InsufficientCredit, Job, JobFailed, JobTimeout
 from akool_async.endpoints import ImageReage
+from akool_async.endpoints.faceswap import FACESWAPS, Faceswap
+from akool_async.engine.flight import Flight, Kind
 from akool_async.simulator import Simulator
 
 Connect: TypeAlias = Callable[..., Akool]
@@ -167,25 +169,80 @@ class Broken:
 
 
 class Particular(Exception):
-    """An error that cannot be copied."""
+    """An error that `copy` cannot make again."""
 
     def __init__(self, *, why: str) -> None:
         super().__init__(why)
 
 
+class NoPlace(Exception):
+    """An error that makes its message of what it is given."""
+
+    def __init__(self, whose: str) -> None:
+        super().__init__(f"no place for {whose}")
+        self.whose = whose
+
+
 @pytest.mark.parametrize(
-    "problem", [RuntimeError("no places"), KeyError("places"), Particular(why="no places")]
+    "problem",
+    [
+        RuntimeError("no places"),
+        KeyError("places"),
+        FileNotFoundError(2, "no such place", "places"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no place"),
+        Particular(why="no places"),
+        NoPlace("me"),
+    ],
 )
 async def test_an_error_of_the_users_own_ends_the_job_and_is_told_where_it_came_from(
     simulator: Simulator, connect: Connect, caplog: pytest.LogCaptureFixture, problem: Exception
 ) -> None:
+    problem.__cause__ = OSError("the cause")
     async with connect(simulator, semaphore=Broken(problem)) as akool:
+        job = akool.submit(reage())
         for _ in range(2):
             with pytest.raises(type(problem)) as caught:
-                await akool.submit(reage())
-            assert caught.value.args == problem.args
+                await job
+            error = caught.value
+            assert error is not problem
+            assert (str(error), error.args) == (str(problem), problem.args)
+            assert (vars(error), error.__cause__) == (vars(problem), problem.__cause__)
     assert "in acquire" in caplog.text
     assert not simulator.world.creates
+
+
+async def test_a_client_whose_hook_knows_of_its_jobs_is_let_go(
+    quick_simulator: Simulator, connect: Connect
+) -> None:
+    class Application:
+        def __init__(self) -> None:
+            self.akool = connect(quick_simulator, on_event=self.note)
+            self.jobs: list[Job[Any]] = []
+
+        def note(self, event: object) -> None:
+            """Do nothing."""
+
+    async def run() -> weakref.ref[Any]:
+        application = Application()
+        async with application.akool as akool:
+            application.jobs.append(akool.submit(reage()))
+            assert await application.jobs[0]
+        return weakref.ref(application)
+
+    held = await run()
+    await asyncio.sleep(0)
+    gc.collect()
+    assert held() is None
+
+
+async def test_a_job_that_goes_as_another_one_tells_of_an_error_of_its_own() -> None:
+    told: list[object] = []
+    kind: Kind[Faceswap] = Kind("a", FACESWAPS, schedule=Backoff(), timeout=None, epoch=0.0)
+    leader, follower = Flight(kind, None), Flight(kind, None)
+    follower.follow(leader, lambda _step, _flight, about: told.append(about))
+    leader.fail(JobFailed("it failed"))
+    assert told == [follower.exception()]
+    assert told != [leader.exception()]
 
 
 async def test_a_journal_finds_a_failed_job_as_long_as_somebody_holds_it(
@@ -198,22 +255,31 @@ async def test_a_journal_finds_a_failed_job_as_long_as_somebody_holds_it(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_loop_that_was_left_without_closing_anything_leaves_no_engine() -> None:
-    async def begin(akool: Akool) -> weakref.ref[Any]:
-        akool.submit(reage())
-        await asyncio.sleep(0)
+async def test_a_loop_that_was_left_without_closing_anything_leaves_nothing(
+    simulator: Simulator, connect: Connect
+) -> None:
+    request = reage()
+    before = sys.getrefcount(request)
+
+    async def begin() -> weakref.ref[Any]:
+        akool = connect(simulator)
+        job = await akool.submit(request).created()
+        awaiter = asyncio.create_task(job.wait())
+        await asyncio.sleep(0.01)
+        assert not awaiter.done()
         (runtime,) = akool._runtimes.values()
         return weakref.ref(runtime.engine)
 
     def run() -> weakref.ref[Any]:
         loop = asyncio.new_event_loop()
-        engine = loop.run_until_complete(begin(Akool(api_key="key", base_url="http://127.0.0.1:9")))
+        engine = loop.run_until_complete(begin())
         for task in asyncio.all_tasks(loop):
             task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(asyncio.sleep(0.01))
         loop.close()
         return engine
 
-    engine = run()
+    engine = await asyncio.to_thread(run)
     gc.collect()
     assert engine() is None
+    assert sys.getrefcount(request) == before
