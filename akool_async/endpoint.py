@@ -102,7 +102,7 @@ class OneStep(Generic[T]):
         self._envelope: Envelope | None = None
         self._decoder: msgspec.json.Decoder[Any] | None = None
 
-    def __call__(self, body: bytes, envelope: Envelope) -> T | None:
+    def data(self, body: bytes, envelope: Envelope) -> T | None:
         """Return the data of a reply; `None` where the careful way has to be taken."""
         if envelope is not self._envelope:  # an endpoint has but one, its life long
             self._envelope, self._decoder = envelope, self._decoder_of(envelope)
@@ -160,7 +160,7 @@ class Reply(Generic[T]):
 
     def at_once(self, body: bytes, envelope: Envelope) -> T | None:
         """Decode a reply that is as it should be, envelope and all, in one step; else `None`."""
-        return self._at_once(body, envelope)
+        return self._at_once.data(body, envelope)
 
 
 class Nothing(Reply[None]):
@@ -212,7 +212,7 @@ class Rows(Reply[tuple[T, ...]]):
 
     def at_once(self, body: bytes, envelope: Envelope) -> tuple[T, ...] | None:
         """Decode a reply that is as it should be, envelope and all, in one step; else `None`."""
-        whole = self._whole_at_once(body, envelope)
+        whole = self._whole_at_once.data(body, envelope)
         return None if whole is None else self._rows(whole)
 
     def _rows_of(self, document: Any) -> list[Any]:
