@@ -295,7 +295,7 @@ class Client:
 
     def _started(self, runtime: Runtime, request: Startable[Any], order: _Order) -> Flight[Any]:
         """Start a job, or return the one that this process runs under the same key."""
-        live = None if order.key is None else self._live(order.key, order)
+        live = self._live(order)
         if live is not None:
             return live
         flight = runtime.engine.flight(request, request.label)
@@ -305,10 +305,11 @@ class Client:
             return flight
         return self._launch(runtime, flight, request, order)
 
-    def _live(self, key: str, order: _Order) -> Flight[Any] | None:
+    def _live(self, order: _Order) -> Flight[Any] | None:
         """Return the job that this process runs under a key, or has run to its end."""
-        assert self._ledger is not None
-        return self._ledger.running(key, order.payload, retry_failed=order.retry_failed)
+        if self._ledger is None or order.key is None:
+            return None
+        return self._ledger.running(order.key, order.payload, retry_failed=order.retry_failed)
 
     def _track(self, flight: Flight[Any], order: _Order) -> None:
         if self._ledger is not None and order.key is not None:
@@ -323,7 +324,7 @@ class Client:
         if flight.ended:
             return
         last = steps.next_order()
-        live = None if last.key is None else self._live(last.key, last)
+        live = self._live(last)
         launched = live or self._launch(runtime, flight, operation, last)
         if launched is not flight:  # such as one that `recover()` gave back before
             runtime.engine.follow(flight, launched)

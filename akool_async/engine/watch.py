@@ -358,7 +358,7 @@ class Watch(Generic[S]):
         return flight.error(ResultExpired, f"it was kept for {lifetime.days} days [{error}]")
 
     def _look_again(self, flights: Sequence[Flight[S]]) -> None:
-        now = self._clock.time()
+        now, sharing = self._clock.time(), self._sharing()
         like: Flight[S] | None = None
         slot: deque[Flight[S]] = deque()
         for flight in flights:
@@ -370,11 +370,11 @@ class Watch(Generic[S]):
                 or flight.accepted_at != like.accepted_at
                 or flight.kind is not like.kind
             ):
-                like, slot = flight, self._next_slot(flight, now)
+                like, slot = flight, self._next_slot(flight, now, sharing)
             slot.append(flight)
 
-    def _next_slot(self, flight: Flight[S], now: float) -> deque[Flight[S]]:
-        delay = flight.kind.schedule.delay(now - flight.accepted_at, self._sharing())
+    def _next_slot(self, flight: Flight[S], now: float, sharing: int) -> deque[Flight[S]]:
+        delay = flight.kind.schedule.delay(now - flight.accepted_at, sharing)
         if self._failures:
             delay += self._setback(delay, flight.kind.longest)
         return self._wheel.slot(now, delay)
