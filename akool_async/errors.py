@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from akool_async.job import Job
@@ -27,10 +27,14 @@ class AkoolError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {key: self.__dict__[key] for key in self.__dict__.keys() - self._in_process}
-        return _restore, (type(self), self.args, state)
+        return remade, (type(self), self.args, state)
 
 
-def _restore(cls: type[AkoolError], args: tuple[Any, ...], state: dict[str, Any]) -> AkoolError:
+E = TypeVar("E", bound=BaseException)
+
+
+def remade(cls: type[E], args: tuple[Any, ...], state: Mapping[str, Any]) -> E:
+    """Make an error of what it is, without `__init__`, which makes it of something else."""
     error = cls.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)

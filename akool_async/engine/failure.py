@@ -8,7 +8,7 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from akool_async.errors import JobError
+from akool_async.errors import AkoolError, JobError, remade
 
 if TYPE_CHECKING:
     from akool_async.engine.flight import Flight
@@ -47,7 +47,10 @@ class Failure:
         known = None if self._raised is None else self._raised()
         if known is not None:
             return known
-        error = _like(self._error)
+        kept = self._error
+        error = likeness(kept)
+        error.__cause__, error.__context__ = kept.__cause__, kept.__context__
+        error.__suppress_context__ = kept.__suppress_context__
         if isinstance(error, JobError) and flight.kind.handle is not None:
             error.job = flight.kind.handle(flight)
         with suppress(TypeError):  # not all of Python's own can be pointed at
@@ -55,15 +58,9 @@ class Failure:
         return error
 
 
-def _like(error: E) -> E:
+def likeness(error: E) -> E:
     """Return an error that says the same, and was not raised."""
     cls = type(error)
-    if cls.__module__ == "builtins":  # which may know more than its arguments
-        like = copy.copy(error)
-    else:  # what `__init__` is given need not be what it has made of it
-        like = cls.__new__(cls, *error.args)
-        like.args = error.args
-        vars(like).update(vars(error))
-    like.__cause__, like.__context__ = error.__cause__, error.__context__
-    like.__suppress_context__ = error.__suppress_context__
-    return like
+    if isinstance(error, AkoolError) or cls.__module__ == "builtins":  # they know how themselves
+        return copy.copy(error)
+    return remade(cls, error.args, vars(error))

@@ -7,7 +7,6 @@ once several listen, and what few jobs ever have in a dict that most never get.
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ import msgspec
 
 from akool_async.backoff import Backoff
 from akool_async.endpoint import Family, Operation, Snapshot, Status
-from akool_async.engine.failure import Failure
+from akool_async.engine.failure import Failure, likeness
 from akool_async.engine.step import Step, step_of
 from akool_async.engine.wait import Wait
 from akool_async.errors import AkoolError, JobCancelled, JobError
@@ -352,7 +351,7 @@ class Flight(msgspec.Struct, Generic[S], eq=False, gc=False):
 
     def _end_as(self, leader: Flight[S], step: Stepped) -> None:
         error = leader.exception()
-        outcome: Any = leader.result() if error is None else copy.copy(error)
+        outcome: Any = leader.result() if error is None else likeness(error)
         if error is None:
             self.succeed(outcome)
         else:

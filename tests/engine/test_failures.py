@@ -245,6 +245,18 @@ async def test_a_job_that_goes_as_another_one_tells_of_an_error_of_its_own() -> 
     assert told != [leader.exception()]
 
 
+@pytest.mark.parametrize("problem", [Particular(why="no places"), NoPlace("me")])
+async def test_a_job_that_goes_as_another_one_ends_with_the_same_error(problem: Exception) -> None:
+    kind: Kind[Faceswap] = Kind("a", FACESWAPS, schedule=Backoff(), timeout=None, epoch=0.0)
+    leader, follower = Flight(kind, None), Flight(kind, None)
+    follower.follow(leader, lambda _step, _flight, _about: None)
+    leader.fail(problem)
+    error = follower.exception()
+    assert type(error) is type(problem)
+    assert (str(error), vars(error)) == (str(problem), vars(problem))
+    leader.forgive()
+
+
 async def test_a_journal_finds_a_failed_job_as_long_as_somebody_holds_it(
     failing: Simulator, connect: Connect, tmp_path: Path
 ) -> None:
