@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from akool_async import crun, endpoints, errors
-    from akool_async.backoff import Backoff
-    from akool_async.client import Akool
-    from akool_async.endpoint import Command, Endpoint, Operation, Query, Snapshot, Status
+    from akool_async.client.akool import Akool
+    from akool_async.client.events import Event
+    from akool_async.client.stats import JobCounts, Stats
     from akool_async.endpoints import Face
     from akool_async.engine import Limits
     from akool_async.errors import (
@@ -51,35 +51,35 @@ if TYPE_CHECKING:
         TransportError,
         WebhookError,
     )
-    from akool_async.events import Event
+    from akool_async.http.retry import Retry
+    from akool_async.http.transport import Timeout
     from akool_async.job import Job
+    from akool_async.protocol.endpoint import Command, Endpoint, Operation, Query, Snapshot, Status
     from akool_async.result import Result
-    from akool_async.retry import Retry
-    from akool_async.schedule import Schedule
-    from akool_async.stats import JobCounts, Stats
-    from akool_async.transport import Timeout
+    from akool_async.schedule.backoff import Backoff
+    from akool_async.schedule.learner import Schedule
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Akool": "client",
-    "Backoff": "backoff",
-    "Command": "endpoint",
-    "Endpoint": "endpoint",
-    "Event": "events",
+    "Akool": "client.akool",
+    "Backoff": "schedule.backoff",
+    "Command": "protocol.endpoint",
+    "Endpoint": "protocol.endpoint",
+    "Event": "client.events",
     "Face": "endpoints",
     "Job": "job",
-    "JobCounts": "stats",
+    "JobCounts": "client.stats",
     "Limits": "engine",
-    "Operation": "endpoint",
-    "Query": "endpoint",
+    "Operation": "protocol.endpoint",
+    "Query": "protocol.endpoint",
     "Result": "result",
-    "Retry": "retry",
-    "Schedule": "schedule",
-    "Snapshot": "endpoint",
-    "Stats": "stats",
-    "Status": "endpoint",
-    "Timeout": "transport",
+    "Retry": "http.retry",
+    "Schedule": "schedule.learner",
+    "Snapshot": "protocol.endpoint",
+    "Stats": "client.stats",
+    "Status": "protocol.endpoint",
+    "Timeout": "http.transport",
 }
 """Where each public name lives; those that are not here are errors."""
 

@@ -11,9 +11,9 @@ import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, Generic, TypeVar, cast
 
-from akool_async.endpoint import Operation, Snapshot, Status
 from akool_async.engine import Engine, Flight, Wait
 from akool_async.errors import JobError
+from akool_async.protocol.endpoint import Operation, Snapshot, Status
 
 S = TypeVar("S", bound=Snapshot)
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from akool_async.endpoint import Snapshot, Status
 from akool_async.errors import DownloadError, ResultExpired
-from akool_async.token import reference_to, write
+from akool_async.protocol.endpoint import Snapshot, Status
+from akool_async.protocol.token import reference_to, write
 
 if TYPE_CHECKING:
     from akool_async.media import Downloader, Progress

@@ -18,10 +18,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from akool_async import __version__
+from akool_async.client.events import Event
+from akool_async.client.stats import JobCounts, Stats, together
 from akool_async.engine import ENDS, Flight, Step
 from akool_async.errors import APIError
-from akool_async.events import Event
-from akool_async.stats import JobCounts, Stats, together
 
 try:
     from opentelemetry import metrics, trace
@@ -33,7 +33,7 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from akool_async.runtime import Client
+    from akool_async.client.client import Client
 
 _BEGINNINGS: Final = frozenset({Step.PREPARING, Step.QUEUED, Step.RESUMED})
 _AT_REST: Final = frozenset({Step.SAVED, Step.UNSAVED})

@@ -25,7 +25,7 @@ from functools import cache
 from itertools import accumulate, islice, pairwise
 from typing import NamedTuple
 
-from akool_async.schedule import Learner, Schedule
+from akool_async.schedule.learner import Learner, Schedule
 
 MEDIAN = 2.0
 SETTINGS = Schedule()

@@ -14,13 +14,13 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import msgspec
 
 from akool_async import crun
-from akool_async.documentation import field_docs, summary
-from akool_async.endpoint import Endpoint, Operation, Recipe
 from akool_async.endpoints import ENDPOINTS, RECIPES
+from akool_async.endpoints.namespace import plain
 from akool_async.errors import CODES, PAGE_CODES, CodeMeaning
-from akool_async.namespace import plain
+from akool_async.protocol.documentation import field_docs, summary
+from akool_async.protocol.endpoint import Endpoint, Operation, Recipe
+from akool_async.protocol.value import FieldPlan, Input, Value, plan_of
 from akool_async.result import Result
-from akool_async.value import FieldPlan, Input, Value, plan_of
 
 T = TypeVar("T")
 

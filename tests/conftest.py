@@ -22,10 +22,10 @@ from aioresponses import aioresponses
 from aioresponses import core as aioresponses_core
 from hypothesis import settings
 
-from akool_async import Akool
+from akool_async import Akool, Backoff, Retry
 from akool_async.clock import ManualClock
-from akool_async.endpoint import Endpoint
 from akool_async.endpoints import ENDPOINTS
+from akool_async.protocol.endpoint import Endpoint
 from akool_async.simulator import Simulator
 
 pytest_plugins = ["pytester"]
@@ -90,6 +90,13 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
+Connect: TypeAlias = Callable[..., Akool]
+"""Make a client: `connect(simulator, **settings)`."""
+
+Elapse: TypeAlias = Callable[..., Awaitable[None]]
+"""Let a manual clock run: `await elapse(clock, condition, step=1.0, most=1000)`."""
+
+
 @pytest.fixture
 async def simulator(clock: ManualClock) -> AsyncIterator[Simulator]:
     """Run a simulated Akool on this test's clock; its lists are complete."""
@@ -102,6 +109,53 @@ async def akool(simulator: Simulator, clock: ManualClock) -> AsyncIterator[Akool
     """Open a client of the simulated Akool, on the same clock."""
     async with Akool(api_key=simulator.api_key, base_url=simulator.url, clock=clock) as client:
         yield client
+
+
+@pytest.fixture
+async def quick_simulator(complaints: list[dict[str, Any]]) -> AsyncIterator[Simulator]:
+    """Run a simulated Akool in real time, where jobs take some hundredths of a second."""
+    async with Simulator(pace=0.03, omit_rate=0.0, instant_audio_rate=0.0) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def gate() -> AsyncIterator[asyncio.Event]:
+    """Return what a simulated Akool can wait for before it answers; opens at the end."""
+    opened = asyncio.Event()
+    yield opened
+    opened.set()
+
+
+@pytest.fixture
+def connect() -> Connect:
+    """Return a maker of clients that look often and repeat soon."""
+
+    def connected(simulator: Simulator, **settings: Any) -> Akool:
+        soon: dict[str, Any] = {
+            "backoff": Backoff(initial=0.01, maximum=0.05),
+            "retry": Retry(initial=0.005, throttled=0.005, maximum=0.01),
+        }
+        return Akool(base_url=simulator.url, api_key=simulator.api_key, **(soon | settings))
+
+    return connected
+
+
+@pytest.fixture
+def elapse() -> Elapse:
+    """Return what advances a manual clock step by step until a condition comes true."""
+
+    async def elapsed(
+        clock: ManualClock, condition: Callable[[], object], *, step: float = 1.0, most: int = 1000
+    ) -> None:
+        for _ in range(most):
+            if condition():
+                return
+            await clock.advance(step)
+            # Real sockets need real turns of the loop before what was sent has arrived.
+            await asyncio.sleep(0.001)
+        pytest.fail("time went by, and what was waited for did not happen")
+
+    return elapsed
 
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -10,8 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from akool_async.documentation import summary
 from akool_async.errors import CODES, PAGE_CODES, CodeMeaning
+from akool_async.protocol.documentation import summary
 
 
 def _complete(

@@ -13,8 +13,8 @@ import msgspec
 from click.shell_completion import CompletionItem
 
 from akool_async.cli.forms import FILE, Form, form_of
-from akool_async.documentation import field_docs
-from akool_async.value import FieldPlan, Input, plan_of
+from akool_async.protocol.documentation import field_docs
+from akool_async.protocol.value import FieldPlan, Input, plan_of
 
 _TRAP = re.compile(r"\s*\(T\d+[^)]*\)")
 """How texts under fields cite the traps of Akool's pages."""

@@ -8,15 +8,15 @@ from typing import Any
 import click
 
 from akool_async import Akool, InvalidToken, JobFailed, Result, Snapshot, Status
-from akool_async import token as tokens
 from akool_async.cli.display import fields_of, show_fields, show_json, text_of
 from akool_async.cli.following import aims_of, follow, job_options
 from akool_async.cli.opening import client
-from akool_async.endpoint import Family
 from akool_async.endpoints import OPERATIONS
 from akool_async.media import OneDownload
+from akool_async.protocol import token as tokens
+from akool_async.protocol.endpoint import Family
+from akool_async.protocol.token import JobReference
 from akool_async.result import Link
-from akool_async.token import JobReference
 
 _PAUSES = (0.0, 0.5, 1.0)
 """Seconds before each look: a list may leave a job out once in a while."""

@@ -13,10 +13,10 @@ import anyio
 import click
 
 from akool_async.cli.display import fields_of, show_fields, show_json, show_rows
+from akool_async.client.restoring import reference_of
 from akool_async.journal import Entry, Journal, State
-from akool_async.restoring import reference_of
-from akool_async.token import is_id, write
-from akool_async.value import Value
+from akool_async.protocol.token import is_id, write
+from akool_async.protocol.value import Value
 
 _DAY = 24 * 3600.0
 

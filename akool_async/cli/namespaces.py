@@ -15,9 +15,9 @@ from akool_async.cli.following import aims_of, follow, job_options
 from akool_async.cli.forms import FACE
 from akool_async.cli.opening import client
 from akool_async.cli.tree import NAMESPACES
-from akool_async.documentation import field_docs, summary
-from akool_async.endpoint import Operation, Recipe, Startable
 from akool_async.endpoints import ENDPOINTS, RECIPES
+from akool_async.protocol.documentation import field_docs, summary
+from akool_async.protocol.endpoint import Operation, Recipe, Startable
 
 _TEXTS = "TEXT, URL and JSON may be @FILE, for what a file holds, or - for standard input."
 

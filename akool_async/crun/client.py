@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
 
-from akool_async.auth import Credentials, find_credentials
-from akool_async.backoff import Backoff
+from akool_async.client.client import JOB_TIMEOUT, Client, checked_url
+from akool_async.client.events import Hook
 from akool_async.clock import Clock
 from akool_async.crun.endpoints import DetectFaces, SwapFaces
 from akool_async.crun.results import FaceDetection
-from akool_async.endpoint import Operation, Snapshot
 from akool_async.engine import Flight, Limits, Semaphore
 from akool_async.errors import MissingCredentials
-from akool_async.events import Hook
+from akool_async.http.auth import Credentials, find_credentials
+from akool_async.http.retry import Retry
+from akool_async.http.transport import Timeout
 from akool_async.job import Job
 from akool_async.media import SessionDownloader
-from akool_async.retry import Retry
-from akool_async.runtime import JOB_TIMEOUT, Client, checked_url
-from akool_async.transport import Timeout
+from akool_async.protocol.endpoint import Operation, Snapshot
+from akool_async.schedule.backoff import Backoff
 
 if TYPE_CHECKING:
     import aiohttp
 
     from akool_async.journal import Journal
-    from akool_async.schedule import Schedule
+    from akool_async.schedule.learner import Schedule
 
 _OPERATIONS: Mapping[str, type[Operation[Any]]] = {
     each.name: each for each in (DetectFaces, SwapFaces)

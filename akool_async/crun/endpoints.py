@@ -9,9 +9,9 @@ from msgspec import Meta, field
 
 from akool_async.crun.protocol import CRUN, Reading, lifted
 from akool_async.crun.results import CrunFace, FaceDetection, SwappedImage
-from akool_async.endpoint import Family, Operation, Query
 from akool_async.errors import InvalidInput
-from akool_async.value import Id, Input, Rule, Url, WebhookUrl
+from akool_async.protocol.endpoint import Family, Operation, Query
+from akool_async.protocol.value import Id, Input, Rule, Url, WebhookUrl
 
 _ROOT: Final = "/api/v1/client/job/"
 _PAGES: Final = "https://docs.crun.ai/ai-tools/face-swap"

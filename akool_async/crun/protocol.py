@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 from msgspec import Raw
 
-from akool_async.endpoint import Status, readable, tolerant
 from akool_async.errors import (
     APIError,
     AuthenticationError,
@@ -20,7 +19,8 @@ from akool_async.errors import (
     ProcessingError,
     RateLimited,
 )
-from akool_async.wire import Envelope
+from akool_async.protocol.endpoint import Status, readable, tolerant
+from akool_async.protocol.wire import Envelope
 
 T = TypeVar("T")
 

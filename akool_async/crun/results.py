@@ -7,8 +7,8 @@ from typing import Final
 
 from msgspec import field
 
+from akool_async.protocol.value import Value
 from akool_async.result import Result
-from akool_async.value import Value
 
 DETECTION_LIFETIME: Final = timedelta(hours=1)
 """How long a `detect_id` may be used, says docs.crun.ai."""

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from akool_async.endpoints.faceswap import *
     from akool_async.endpoints.image import *
     from akool_async.endpoints.moderation import *
+    from akool_async.endpoints.namespace import ENDPOINTS as ENDPOINTS
+    from akool_async.endpoints.namespace import OPERATIONS as OPERATIONS
+    from akool_async.endpoints.namespace import RECIPES as RECIPES
     from akool_async.endpoints.reage import *
     from akool_async.endpoints.streaming import *
     from akool_async.endpoints.video import *
-    from akool_async.namespace import ENDPOINTS as ENDPOINTS
-    from akool_async.namespace import OPERATIONS as OPERATIONS
-    from akool_async.namespace import RECIPES as RECIPES
 
 _NAMESPACES = (
     *("account", "audio", "avatar", "detection", "face", "faceswap"),
@@ -43,7 +43,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _load() -> None:
-    for module in (*(f"{__name__}.{each}" for each in _NAMESPACES), "akool_async.namespace"):
+    for module in (*(f"{__name__}.{each}" for each in _NAMESPACES), f"{__name__}.namespace"):
         names = vars(import_module(module)).items()
         globals().update({name: value for name, value in names if not name.startswith("_")})
 

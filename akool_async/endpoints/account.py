@@ -8,11 +8,11 @@ from typing import Any, Self
 import msgspec
 from msgspec import Raw, field
 
-from akool_async import wire
-from akool_async.endpoint import Command, Query, Reply
+from akool_async.endpoints.namespace import Namespace, calls
 from akool_async.errors import InvalidInput
-from akool_async.namespace import Namespace, calls
-from akool_async.value import Value
+from akool_async.protocol import wire
+from akool_async.protocol.endpoint import Command, Query, Reply
+from akool_async.protocol.value import Value
 
 
 class Credit(Value):

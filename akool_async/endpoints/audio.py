@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 from msgspec import field
 
-from akool_async.endpoint import ID, Family, Operation, Query, Reply
-from akool_async.namespace import Namespace, calls, lists, submits
-from akool_async.paging import Page, Pages
+from akool_async.endpoints.namespace import Namespace, calls, lists, submits
+from akool_async.endpoints.paging import Page, Pages
+from akool_async.protocol.endpoint import ID, Family, Operation, Query, Reply
+from akool_async.protocol.value import Id, Rule, Url, Value, WebhookUrl
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import Id, Rule, Url, Value, WebhookUrl
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/audio"
 MOST_WORDS = 5000

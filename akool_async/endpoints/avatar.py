@@ -9,11 +9,11 @@ from typing import Annotated, Literal, Self
 import msgspec
 from msgspec import Meta, field
 
-from akool_async.endpoint import ID, Family, Operation, Query, Reply, Snapshot
-from akool_async.namespace import Namespace, calls, lists, submits
-from akool_async.paging import Page, Pages
+from akool_async.endpoints.namespace import Namespace, calls, lists, submits
+from akool_async.endpoints.paging import Page, Pages
+from akool_async.protocol.endpoint import ID, Family, Operation, Query, Reply, Snapshot
+from akool_async.protocol.value import Id, OneOf, Rule, Url, Value
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import Id, OneOf, Rule, Url, Value
 
 _LIST_PAGE = "https://docs.akool.com/ai-tools-suite/talking-avatar"
 _UPLOAD_PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"

@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw, field
 
-from akool_async import wire
-from akool_async.endpoint import Command, Reply, tolerant
 from akool_async.endpoints.face import MOST_FACES, Face, are_points
 from akool_async.errors import DetectionError
-from akool_async.value import Rule, Url, Value, is_http_url
-from akool_async.wire import HttpResponse
+from akool_async.protocol import wire
+from akool_async.protocol.endpoint import Command, Reply, tolerant
+from akool_async.protocol.value import Rule, Url, Value, is_http_url
+from akool_async.protocol.wire import HttpResponse
 
 _POINTS = 4
 """How many landmarks Akool's `opts` holds; detection may print six, the last two empty (T21)."""

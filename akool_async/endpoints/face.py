@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from akool_async.value import Coding, Input, Rule, Url
+from akool_async.protocol.value import Coding, Input, Rule, Url
 
 MOST_FACES = 8
 """Akool swaps no more faces in one picture or video (code 1007)."""

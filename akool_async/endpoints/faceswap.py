@@ -12,7 +12,17 @@ from urllib.parse import urlsplit
 
 from msgspec import field
 
-from akool_async.endpoint import (
+from akool_async.endpoints.detection import (
+    DetectFaces,
+    Detection,
+    LegacyDetectFaces,
+    paired,
+    picture_text,
+)
+from akool_async.endpoints.face import Face, Faces
+from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, sends, submits
+from akool_async.errors import NotFound
+from akool_async.protocol.endpoint import (
     ID,
     Command,
     Family,
@@ -25,19 +35,9 @@ from akool_async.endpoint import (
     Status,
     Steps,
 )
-from akool_async.endpoints.detection import (
-    DetectFaces,
-    Detection,
-    LegacyDetectFaces,
-    paired,
-    picture_text,
-)
-from akool_async.endpoints.face import Face, Faces
-from akool_async.errors import NotFound
-from akool_async.namespace import Namespace, calls, calls_in_parts, sends, submits
+from akool_async.protocol.value import CommaSeparated, Flag, Rule, Url, WebhookUrl
+from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
-from akool_async.value import CommaSeparated, Flag, Rule, Url, WebhookUrl
-from akool_async.wire import HttpResponse
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
 _REAGE_PAGE = "https://docs.akool.com/ai-tools-suite/reage"

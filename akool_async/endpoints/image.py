@@ -9,11 +9,11 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from akool_async.endpoint import Family, Operation, Query, Reply, Status
+from akool_async.endpoints.namespace import Executor, Namespace, calls, submits
 from akool_async.job import Job
-from akool_async.namespace import Executor, Namespace, calls, submits
+from akool_async.protocol.endpoint import Family, Operation, Query, Reply, Status
+from akool_async.protocol.value import Id, OneOf, Rule, Url, WebhookUrl
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import Id, OneOf, Rule, Url, WebhookUrl
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/image-generate"
 _BACKGROUND_PAGE = "https://docs.akool.com/ai-tools-suite/background-change"

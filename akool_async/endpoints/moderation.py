@@ -9,10 +9,10 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from akool_async.endpoint import Family, Operation, Query, Reply, Status
-from akool_async.namespace import Namespace, calls, submits
+from akool_async.endpoints.namespace import Namespace, calls, submits
+from akool_async.protocol.endpoint import Family, Operation, Query, Reply, Status
+from akool_async.protocol.value import Id, OneOf, Rule, WebhookUrl, is_http_url
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import Id, OneOf, Rule, WebhookUrl, is_http_url
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/jarvis-moderator"
 

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
-from akool_async.endpoint import Operation, Recipe, Steps
 from akool_async.endpoints.detection import DetectFaces
 from akool_async.endpoints.face import Faces
 from akool_async.endpoints.faceswap import (
@@ -18,8 +17,9 @@ from akool_async.endpoints.faceswap import (
     GetFaceswaps,
     check_landmarks,
 )
-from akool_async.namespace import Namespace, calls, calls_in_parts, submits
-from akool_async.value import Url, WebhookUrl
+from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, submits
+from akool_async.protocol.endpoint import Operation, Recipe, Steps
+from akool_async.protocol.value import Url, WebhookUrl
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/reage"
 

@@ -7,14 +7,23 @@ from typing import Annotated, Any, Self
 import msgspec
 from msgspec import Meta, field
 
-from akool_async.endpoint import Command, Family, Nothing, Operation, Query, Reply, Snapshot, Status
 from akool_async.endpoints.avatar import ListedAvatar
+from akool_async.endpoints.namespace import Namespace, calls, lists, submits
+from akool_async.endpoints.paging import Page, Pages
 from akool_async.errors import NotFound
-from akool_async.namespace import Namespace, calls, lists, submits
-from akool_async.paging import Page, Pages
+from akool_async.protocol.endpoint import (
+    Command,
+    Family,
+    Nothing,
+    Operation,
+    Query,
+    Reply,
+    Snapshot,
+    Status,
+)
+from akool_async.protocol.value import Id, OneOf, Url, Value, WebhookUrl
+from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
-from akool_async.value import Id, OneOf, Url, Value, WebhookUrl
-from akool_async.wire import HttpResponse
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
 LONGEST = 3600

@@ -13,12 +13,21 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, field
 
-from akool_async.endpoint import Family, Operation, Query, Recipe, Reply, Rows, Status, Steps
 from akool_async.endpoints.audio import TTS, Rate, Text
+from akool_async.endpoints.namespace import Namespace, calls, submits
 from akool_async.errors import InvalidInput, meaning_of
-from akool_async.namespace import Namespace, calls, submits
+from akool_async.protocol.endpoint import (
+    Family,
+    Operation,
+    Query,
+    Recipe,
+    Reply,
+    Rows,
+    Status,
+    Steps,
+)
+from akool_async.protocol.value import Id, Input, Rule, Url, Value, WebhookUrl, is_http_url
 from akool_async.result import Result, from_milliseconds
-from akool_async.value import Id, Input, Rule, Url, Value, WebhookUrl, is_http_url
 
 _LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
 _TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from akool_async.engine.cap import Cap
 from akool_async.engine.core import Engine, Limits, Policies, Semaphore
 from akool_async.engine.flight import Flight, Kind, Phase, Waiter
 from akool_async.engine.step import ENDS, Step
 from akool_async.engine.treasury import Treasury
 from akool_async.engine.wait import Wait
+from akool_async.schedule.batch_size import Cap
 
 __all__ = [
     "ENDS",

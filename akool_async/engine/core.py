@@ -12,12 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from akool_async import token
-from akool_async.backoff import Backoff
-from akool_async.breaker import Breaker
 from akool_async.clock import Clock
-from akool_async.endpoint import Family, Operation, Snapshot, Startable
-from akool_async.engine.cap import Cap
 from akool_async.engine.flight import (
     COMPLETED,
     CREATING,
@@ -43,14 +38,19 @@ from akool_async.errors import (
     JobCancelled,
     JobFailed,
 )
-from akool_async.exchange import Exchange
-from akool_async.transport import Delivery
-from akool_async.value import Input, Value
+from akool_async.http.breaker import Breaker
+from akool_async.http.exchange import Exchange
+from akool_async.http.transport import Delivery
+from akool_async.protocol import token
+from akool_async.protocol.endpoint import Family, Operation, Snapshot, Startable
+from akool_async.protocol.value import Input, Value
+from akool_async.schedule.backoff import Backoff
+from akool_async.schedule.batch_size import Cap
 
 if TYPE_CHECKING:
     from akool_async.engine.ledger import Ledger
     from akool_async.job import Job
-    from akool_async.schedule import Learner
+    from akool_async.schedule.learner import Learner
 
 logger = logging.getLogger("akool_async")
 

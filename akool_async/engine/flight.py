@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast, overlo
 
 import msgspec
 
-from akool_async.backoff import Backoff
-from akool_async.endpoint import Family, Operation, Snapshot, Status
 from akool_async.engine.failure import Failure, likeness
 from akool_async.engine.step import Step, step_of
 from akool_async.engine.wait import Wait
 from akool_async.errors import AkoolError, JobCancelled, JobError
-from akool_async.token import JobReference, reference_to, write
+from akool_async.protocol.endpoint import Family, Operation, Snapshot, Status
+from akool_async.protocol.token import JobReference, reference_to, write
+from akool_async.schedule.backoff import Backoff
 
 if TYPE_CHECKING:
     from akool_async.job import Job
     from akool_async.journal import State
-    from akool_async.schedule import Learner
+    from akool_async.schedule.learner import Learner
 
 S = TypeVar("S", bound=Snapshot)
 J = TypeVar("J", bound=JobError)

@@ -12,9 +12,9 @@ import logging
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from akool_async.breaker import Breaker
 from akool_async.clock import Clock, Timer
 from akool_async.errors import APIError, TransportError
+from akool_async.http.breaker import Breaker
 
 logger = logging.getLogger("akool_async")
 

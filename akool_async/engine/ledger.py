@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from akool_async.endpoint import Snapshot, Startable, Status
 from akool_async.engine.flight import Flight
 from akool_async.errors import (
     AkoolError,
@@ -32,6 +31,7 @@ from akool_async.errors import (
     ResultExpired,
 )
 from akool_async.journal import Entry, State, fingerprint
+from akool_async.protocol.endpoint import Snapshot, Startable, Status
 
 if TYPE_CHECKING:
     from akool_async.journal import Journal

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from akool_async.endpoint import Snapshot
 from akool_async.errors import (
     ClientClosed,
     CreateOutcomeUnknown,
@@ -12,6 +11,7 @@ from akool_async.errors import (
     JobFailed,
     JobTimeout,
 )
+from akool_async.protocol.endpoint import Snapshot
 
 
 class Step:

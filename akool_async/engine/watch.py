@@ -19,10 +19,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from akool_async.breaker import Breaker
 from akool_async.clock import Clock, Timer
-from akool_async.endpoint import Family, Snapshot
-from akool_async.engine.cap import Cap
 from akool_async.engine.flight import COMPLETED, FAILED, WATCHED, Flight, Kind
 from akool_async.engine.lane import Lane
 from akool_async.engine.step import Step
@@ -41,7 +38,10 @@ from akool_async.errors import (
     ReplyError,
     ResultExpired,
 )
-from akool_async.exchange import Exchange
+from akool_async.http.breaker import Breaker
+from akool_async.http.exchange import Exchange
+from akool_async.protocol.endpoint import Family, Snapshot
+from akool_async.schedule.batch_size import Cap
 
 S = TypeVar("S", bound=Snapshot)
 

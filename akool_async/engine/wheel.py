@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from akool_async.clock import Clock, Timer
-from akool_async.endpoint import Snapshot
 from akool_async.engine.flight import WATCHED, Flight
+from akool_async.protocol.endpoint import Snapshot
 
 S = TypeVar("S", bound=Snapshot)
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from akool_async.value import Value
+from akool_async.protocol.value import Value
 
 
 class State(StrEnum):

@@ -17,6 +17,7 @@ import aiohttp
 
 from akool_async.clock import Clock, sleep
 from akool_async.errors import AkoolError, DownloadError, ResultExpired
+from akool_async.http.retry import Retry
 from akool_async.media.guard import parse, redirected
 from akool_async.media.names import Place, extension_for
 from akool_async.media.part import Part, TooLarge, Unsound
@@ -32,8 +33,7 @@ from akool_async.media.replies import (
 from akool_async.media.setback import PASSING, Foreign, Patience, Setback, setback_of
 from akool_async.media.threads import WriteBehind, to_its_end
 from akool_async.media.watch import Watch
-from akool_async.retry import Retry
-from akool_async.wire import retry_after
+from akool_async.protocol.wire import retry_after
 
 Progress: TypeAlias = Callable[[int, int | None], object]
 """Called with the bytes received so far, and with how many there are, if the server said so.

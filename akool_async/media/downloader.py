@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 import aiohttp
 
 from akool_async.clock import Clock, LoopClock
+from akool_async.http.retry import Retry
 from akool_async.media.policy import Policy
-from akool_async.retry import Retry
 
 if TYPE_CHECKING:
     from akool_async.media.download import Progress, Wanted

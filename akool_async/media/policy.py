@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from urllib.parse import urlsplit
 
-from akool_async.value import Input
+from akool_async.protocol.value import Input
 
 
 class Policy(Input):

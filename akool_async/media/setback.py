@@ -7,7 +7,7 @@ from typing import Final
 
 import aiohttp
 
-from akool_async.retry import Retry
+from akool_async.http.retry import Retry
 
 MOST_REQUESTS: Final = 1000
 """How many requests one download may send, however well each of them does."""

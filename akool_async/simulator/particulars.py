@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from akool_async.endpoint import Operation, Status
 from akool_async.endpoints import (
     AgoraCredentials,
     AnalyzeContent,
@@ -14,6 +13,7 @@ from akool_async.endpoints import (
     OpenSession,
     RefineImage,
 )
+from akool_async.protocol.endpoint import Operation, Status
 
 _REPEATED = ("input_text", "rate", "type", "source_language", "language", "lipsync")
 """Fields of requests that results repeat."""

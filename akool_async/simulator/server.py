@@ -24,7 +24,6 @@ from aiohttp import web
 
 from akool_async import errors
 from akool_async.clock import Clock, LoopClock
-from akool_async.endpoint import Endpoint, Family, Operation, Status
 from akool_async.endpoints import (
     ENDPOINTS,
     OPERATIONS,
@@ -45,10 +44,11 @@ from akool_async.endpoints import (
     Token,
     Voice,
 )
-from akool_async.paging import Page
+from akool_async.endpoints.paging import Page
+from akool_async.protocol.endpoint import Endpoint, Family, Operation, Status
+from akool_async.protocol.value import plan_of
 from akool_async.simulator import catalogue, faces, media
 from akool_async.simulator.world import Behaviour, World
-from akool_async.value import plan_of
 
 Fault: TypeAlias = Callable[[str, web.Request], Awaitable[web.StreamResponse | None]]
 """Called with an endpoint's name and the request before it is answered; may answer instead,

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from akool_async.clock import Clock, Timer
-from akool_async.endpoint import Operation, Status
+from akool_async.protocol.endpoint import Operation, Status
+from akool_async.protocol.value import Input, Value
 from akool_async.result import LIFETIME
 from akool_async.simulator import media
 from akool_async.simulator.particulars import particulars
-from akool_async.value import Input, Value
 
 MEDIANS: Mapping[str, float] = {"faceswap": 1.0, "audio": 0.5, "image": 1.0, "video": 2.0}
 """Median seconds that a job takes, by result family; scaled by `Behaviour.pace`."""

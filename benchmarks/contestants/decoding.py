@@ -9,9 +9,9 @@ from statistics import median
 
 import msgspec
 
-from akool_async.endpoint import Status
 from akool_async.endpoints import GetFaceswaps
-from akool_async.wire import HttpResponse
+from akool_async.protocol.endpoint import Status
+from akool_async.protocol.wire import HttpResponse
 from benchmarks.meter import Figures, Meter
 from benchmarks.server import COMPLETED, OK, REST
 

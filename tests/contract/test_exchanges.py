@@ -33,11 +33,11 @@ from akool_async import (
     Status,
 )
 from akool_async.endpoints import ENDPOINTS, OPERATIONS
+from akool_async.protocol.wire import HttpRequest, HttpResponse
 from akool_async.simulator import Simulator
-from akool_async.wire import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
-    from akool_async.endpoint import Endpoint
+    from akool_async.protocol.endpoint import Endpoint
     from tests.conftest import Serve, Visit
 
 ROOT = Path(__file__).parents[2]

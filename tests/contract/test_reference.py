@@ -22,8 +22,6 @@ from msgspec import Meta, field
 
 from akool_async import Akool, InvalidInput, Job, Status
 from akool_async.cli.namespaces import commands_of
-from akool_async.documentation import field_docs, summary
-from akool_async.endpoint import Endpoint, Operation, Query, Recipe, Reply, Steps
 from akool_async.endpoints import (
     ENDPOINTS,
     OPERATIONS,
@@ -48,11 +46,13 @@ from akool_async.endpoints import (
     Voice,
 )
 from akool_async.endpoints.image import IMAGES, ImageOperation
+from akool_async.endpoints.namespace import calls, submits
 from akool_async.errors import CODES, PAGE_CODES
-from akool_async.namespace import calls, submits
+from akool_async.protocol.documentation import field_docs, summary
+from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Reply, Steps
+from akool_async.protocol.value import Input, Url, Value, plan_of
+from akool_async.protocol.wire import HttpResponse
 from akool_async.simulator import Simulator
-from akool_async.value import Input, Url, Value, plan_of
-from akool_async.wire import HttpResponse
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "build_reference.py"
@@ -333,7 +333,7 @@ def test_an_endpoint_without_its_documented_exchange_fails_the_contract(tmp_path
     plugin = """
         from akool_async.endpoints import ImageNamespace
         from akool_async.endpoints.image import ImageOperation
-        from akool_async.namespace import submits
+        from akool_async.endpoints.namespace import submits
 
         class PaintImage(ImageOperation):
             path = "v3/content/image/paint"

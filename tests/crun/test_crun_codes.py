@@ -24,7 +24,7 @@ from akool_async import (
 )
 from akool_async.clock import ManualClock
 from akool_async.crun import CODES, Crun, GetTask
-from akool_async.wire import HttpResponse
+from akool_async.protocol.wire import HttpResponse
 
 if TYPE_CHECKING:
     from tests.conftest import Serve, Visit

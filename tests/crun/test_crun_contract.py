@@ -27,8 +27,8 @@ from akool_async.crun import (
     SwapFaces,
     SwappedImage,
 )
-from akool_async.endpoint import Endpoint
-from akool_async.wire import HttpResponse
+from akool_async.protocol.endpoint import Endpoint
+from akool_async.protocol.wire import HttpResponse
 
 if TYPE_CHECKING:
     from tests.conftest import Serve, Visit

@@ -22,8 +22,8 @@ from akool_async import (
     Retry,
 )
 from akool_async.endpoints import Box, DetectFaces, Detection, LegacyDetectFaces
+from akool_async.protocol.wire import HttpResponse
 from akool_async.simulator import Simulator
-from akool_async.wire import HttpResponse
 
 if TYPE_CHECKING:
     from tests.conftest import Serve, Visit

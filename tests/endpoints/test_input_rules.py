@@ -35,8 +35,8 @@ from akool_async.endpoints import (
     TranslateVideo,
     UploadAvatar,
 )
+from akool_async.protocol.value import plan_of
 from akool_async.simulator import Simulator
-from akool_async.value import plan_of
 
 if TYPE_CHECKING:
     from tests.conftest import Example

@@ -11,7 +11,7 @@ import pytest
 
 from akool_async import Akool, InvalidInput, NotFound
 from akool_async.endpoints import AvatarType, ListAvatars, ListedAvatar, ListSessions, Session
-from akool_async.paging import Page, Pages
+from akool_async.endpoints.paging import Page, Pages
 from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from akool_async import APIError, ReplyError, Status
-from akool_async.endpoint import Endpoint, Operation, Query, Snapshot
 from akool_async.endpoints import (
     ENDPOINTS,
     Detection,
@@ -27,9 +26,10 @@ from akool_async.endpoints import (
     GetSession,
     ListSessions,
 )
-from akool_async.paging import Page
+from akool_async.endpoints.paging import Page
+from akool_async.protocol.endpoint import Endpoint, Operation, Query, Snapshot
+from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
-from akool_async.wire import HttpResponse
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ROUNDS = 2000

@@ -28,9 +28,9 @@ from akool_async import (
     ProcessingError,
     Status,
 )
-from akool_async import token as tokens
 from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS, ImageFaceswap, ImageReage, VideoReage
+from akool_async.protocol import token as tokens
 from akool_async.simulator import Simulator
 
 Connect = Callable[..., Akool]

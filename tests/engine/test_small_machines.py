@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from akool_async import Backoff
 from akool_async.clock import ManualClock, Timer
 from akool_async.endpoints.faceswap import FACESWAPS, Faceswap
-from akool_async.engine.cap import Cap
 from akool_async.engine.flight import Flight, Kind, Phase
 from akool_async.engine.lane import Lane
 from akool_async.engine.line import Line, Quotas
 from akool_async.engine.wheel import Deadlines, Wheel
+from akool_async.schedule.batch_size import Cap
 
 
 def kind(name: str = "reage.image", timeout: float | None = None) -> Kind[Faceswap]:

@@ -22,8 +22,8 @@ import pytest
 
 from akool_async import Akool, Backoff, Retry
 from akool_async.clock import ManualClock
-from akool_async.endpoint import Operation
 from akool_async.endpoints import OPERATIONS
+from akool_async.protocol.endpoint import Operation
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akool_async import AkoolError, APIError, CreateOutcomeUnknown, ReplyError, Retry, Status
-from akool_async.endpoint import Endpoint, Snapshot
 from akool_async.errors import CODES
-from akool_async.wire import HttpResponse
+from akool_async.protocol.endpoint import Endpoint, Snapshot
+from akool_async.protocol.wire import HttpResponse
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Documented

@@ -29,7 +29,7 @@ from akool_async import (
     Status,
     Timeout,
 )
-from akool_async.token import JobReference, write
+from akool_async.protocol.token import JobReference, write
 
 if TYPE_CHECKING:
     from akool_async import Akool, Job

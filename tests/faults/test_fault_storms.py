@@ -28,10 +28,10 @@ from akool_async import (
     Retry,
     Timeout,
 )
-from akool_async.breaker import Breaker
 from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS, GenerateImage, ImageReage
-from akool_async.pace import Budget, Pace
+from akool_async.http.breaker import Breaker
+from akool_async.http.pace import Budget, Pace
 from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from akool_async import Retry, Status
 from akool_async.clock import ManualClock
 from akool_async.endpoints import Audio
 from akool_async.media import OneDownload, Policy
+from akool_async.protocol.token import reference_to, write
 from akool_async.result import Link
-from akool_async.token import reference_to, write
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -208,7 +208,7 @@ async def test_closing_waits_for_saves_only_so_long_and_names_what_is_not_saved(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("akool_async.runtime._SAVING_TIME", 0.1)
+    monkeypatch.setattr("akool_async.client.client._SAVING_TIME", 0.1)
 
     async def hang(name: str, request: web.Request) -> None:
         if name == "media":
@@ -312,7 +312,7 @@ async def test_what_was_complete_and_not_saved_is_saved_after_a_crash(
     bench: Bench,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("akool_async.runtime._SAVING_TIME", 0.05)
+    monkeypatch.setattr("akool_async.client.client._SAVING_TIME", 0.05)
     journal, request = bench.folder / "jobs.sqlite", TTS(input_text="Hello", voice_id="v")
     quick.fault = fail
     async with connect(quick, bench.folder / "out", journal=journal) as akool:

@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricR
 
 from akool_async import Akool, Job, Stats
 from akool_async.endpoints import TTS, AgeFaces
-from akool_async.schedule import GUESSES
+from akool_async.schedule.learner import GUESSES
 from akool_async.simulator import Simulator
 from akool_async.telemetry import OpenTelemetry
 

@@ -51,7 +51,7 @@ from akool_async.endpoints import (
     Video,
     Voice,
 )
-from akool_async.paging import Page
+from akool_async.endpoints.paging import Page
 
 PHOTO = "https://photos.example/ann.jpg"
 FACE = Face(PHOTO)

@@ -1,0 +1,185 @@
+"""Endpoint class to client method, with the same signature and nothing spelled twice."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Sequence
+from types import GenericAlias, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Concatenate,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
+
+from akool_async.endpoints.paging import Page, Paged
+from akool_async.job import Job
+from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Snapshot, Startable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+S = TypeVar("S", bound=Snapshot)
+M = TypeVar("M", bound=Callable[..., Any])
+
+ENDPOINTS: dict[str, type[Endpoint[Any]]] = {}
+"""Every endpoint that is bound to a namespace, by dotted name."""
+
+OPERATIONS: dict[str, type[Operation[Any]]] = {}
+"""Every operation, by dotted name."""
+
+
+RECIPES: dict[str, type[Recipe[Any]]] = {}
+"""Every recipe, by dotted name."""
+
+
+class Executor(Protocol):
+    """The two things that can be done with an endpoint."""
+
+    def submit(self, request: Startable[S], /) -> Job[S]:
+        """Start an operation or a recipe; return the job at once."""
+        ...
+
+    async def call(self, endpoint: Endpoint[T], /) -> T:
+        """Send an endpoint; return what its reply means."""
+        ...
+
+
+class Namespace:
+    """A group of methods on the client, one for each endpoint bound in its class body."""
+
+    title: str = ""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def __init_subclass__(cls, title: str) -> None:
+        cls.title = title
+        for verb, method in vars(cls).items():
+            endpoint = getattr(method, "endpoint", None)
+            if endpoint is not None:
+                method.__name__, method.__qualname__ = verb, f"{cls.__qualname__}.{verb}"
+                _register(f"{title}.{verb}", endpoint)
+
+
+def _register(name: str, endpoint: type[Endpoint[Any] | Recipe[Any]]) -> None:
+    # An endpoint offered in two namespaces keeps the name that it got first.
+    endpoint.name = endpoint.name or name
+    if issubclass(endpoint, Recipe):
+        RECIPES[name] = endpoint
+        return
+    ENDPOINTS[name] = endpoint
+    if issubclass(endpoint, Operation):
+        OPERATIONS[name] = endpoint
+
+
+def calls(
+    endpoint: Callable[P, Endpoint[T]],
+) -> Callable[Concatenate[Namespace, P], Coroutine[Any, Any, T]]:
+    """Make a method that builds `endpoint` from its arguments and sends it."""
+
+    @functools.wraps(endpoint)
+    async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._executor.call(endpoint(*args, **kwargs))
+
+    return _bound(_shown(method, endpoint), endpoint)
+
+
+def calls_in_parts(
+    query: Callable[P, Query[tuple[T, ...]]],
+) -> Callable[Concatenate[Namespace, P], Coroutine[Any, Any, tuple[T, ...]]]:
+    """Make a method that builds `query`, sends its `parts()` in turn, and joins the rows."""
+
+    @functools.wraps(query)
+    async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> tuple[T, ...]:
+        whole: Any = query(*args, **kwargs)
+        rows: list[T] = []
+        for part in whole.parts():
+            rows += await self._executor.call(part)
+        return tuple(rows)
+
+    return _bound(_shown(method, query), query)
+
+
+def submits(
+    operation: Callable[P, Startable[S]],
+) -> Callable[Concatenate[Namespace, P], Job[S]]:
+    """Make a method that builds `operation` from its arguments and starts it."""
+
+    @functools.wraps(operation)
+    def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Job[S]:
+        return self._executor.submit(operation(*args, **kwargs))
+
+    return _bound(_shown(method, operation), operation)
+
+
+def lists(
+    query: Callable[P, Query[Page[T]]],
+) -> Callable[Concatenate[Namespace, P], Paged[T]]:
+    """Make a method that builds `query` from its arguments, to be awaited or iterated."""
+
+    @functools.wraps(query)
+    def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Paged[T]:
+        return Paged(self._executor.call, query(*args, **kwargs))
+
+    return _bound(_shown(method, query), query)
+
+
+def sends(endpoint: type[Endpoint[Any]]) -> Callable[[M], M]:
+    """Mark a method written by hand as the one that sends `endpoint`."""
+
+    def mark(method: M) -> M:
+        return _bound(method, endpoint)
+
+    return mark
+
+
+class _Shown:
+    """What a method wraps, for `inspect.signature`: its endpoint's signature, for people.
+
+    What is required comes first. It is made when somebody asks: making all of them takes
+    as long as importing half of the package.
+    """
+
+    def __init__(self, endpoint: Callable[..., Any]) -> None:
+        self.__wrapped__ = endpoint
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        signature = inspect.signature(self.__wrapped__)
+        fields = [
+            each.replace(annotation=plain(each.annotation))
+            for each in signature.parameters.values()
+        ]
+        fields.sort(key=lambda each: each.default is not inspect.Parameter.empty)
+        # Copied without `self`, no signature can be shown at all.
+        own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+        return signature.replace(parameters=[own, *fields])
+
+
+def _shown(method: M, endpoint: Callable[..., Any]) -> M:
+    setattr(method, "__wrapped__", _Shown(endpoint))  # noqa: B010 - functions declare no attributes
+    return method
+
+
+def plain(hint: Any) -> Any:
+    """Return a type without the rules that stand in its annotations."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return plain(args[0])
+    if origin in {Union, UnionType}:
+        shown = plain(args[0])
+        for arg in args[1:]:
+            shown |= plain(arg)
+        return shown
+    return GenericAlias(Sequence, (plain(args[0]),)) if origin is Sequence else hint
+
+
+def _bound(method: M, endpoint: Callable[..., Any]) -> M:
+    setattr(method, "endpoint", endpoint)  # noqa: B010 - functions declare no attributes
+    return method

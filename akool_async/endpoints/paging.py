@@ -1,0 +1,116 @@
+"""Lists that come in pages: awaited for one page, iterated for everything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
+from typing import Any, Generic, TypeVar, cast, overload
+
+import msgspec
+from msgspec import Raw
+
+from akool_async.protocol.endpoint import Endpoint, Reply, Rows
+from akool_async.protocol.value import Value
+
+T = TypeVar("T")
+
+
+class Page(Value, Generic[T]):
+    """One page of a list: a sequence of its items."""
+
+    items: tuple[T, ...] = ()
+    count: int | None = None
+    """How many items there are on all pages, where Akool says."""
+    sent: int = 0
+    """How many Akool sent on this page; those that cannot be read are left out of it."""
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T, ...]: ...
+    def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
+        return self.items[index]
+
+
+class Pages(Reply[Page[T]]):
+    """How a page is read: bare rows, or rows and their count in an object (T10)."""
+
+    def __init__(self, row: type[T], *, key: str = "result", bare: bool = False) -> None:
+        self.row = row
+        self.type = Page
+        self._rows = Rows(row, key=key, bare=bare)
+        self._bare = bare
+
+    def __call__(self, data: Raw, /) -> Page[T]:
+        """Decode a page.
+
+        Raises:
+            msgspec.ValidationError: there are no rows at all.
+        """
+        items = self._rows(data)
+        return Page(items=items, count=_count_in(data), sent=self._rows.number_in(data))
+
+    def encode(self, value: Sequence[T] | Page[T]) -> Any:
+        """Return the data that decodes to a page."""
+        document = self._rows.encode(tuple(value))
+        count = value.count if isinstance(value, Page) else None
+        return document if self._bare else {"count": count or len(value), **document}
+
+
+class _Count(Value):
+    count: int | None = None
+
+
+def _count_in(data: Raw) -> int | None:
+    try:
+        return msgspec.json.decode(data, type=_Count).count
+    except msgspec.ValidationError:
+        return None
+
+
+class Paged(Generic[T]):
+    """A list: `await` it for the page asked for, `async for` it for all items from there on."""
+
+    def __init__(
+        self, call: Callable[[Endpoint[Page[T]]], Awaitable[Page[T]]], query: Endpoint[Page[T]]
+    ) -> None:
+        self._call = call
+        self._query = query
+
+    def __await__(self) -> Generator[Any, None, Page[T]]:
+        return self._call(self._query).__await__()
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        """Yield all items, a page after the other."""
+        query, before = self._query, None
+        seen = _passed_over(query)
+        while True:
+            page = await self._call(query)
+            if page.items == before:  # a server that knows no pages answers the same for ever
+                return
+            for item in page:
+                yield item
+            seen += page.sent
+            if _is_last(query, page, seen):
+                return
+            before = page.items
+            query = msgspec.structs.replace(query, page=cast("Any", query).page + 1)
+
+
+def _passed_over(query: Any) -> int:
+    """Return how many items stand before the first page that was asked for."""
+    return (query.page - 1) * query.size if hasattr(query, "size") else 0
+
+
+def _is_last(query: Endpoint[Any], page: Page[Any], seen: int) -> bool:
+    size: int | None = getattr(query, "size", None)
+    if size is None or not page.sent:
+        return True
+    if page.count is None or seen > page.count:  # a count that is too small is no count
+        return page.sent < size
+    return seen == page.count

@@ -1,0 +1,1 @@
+"""What Akool says, without I/O: values, endpoints, envelopes, job tokens."""

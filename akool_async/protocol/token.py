@@ -1,0 +1,99 @@
+"""Job tokens: enough to watch a job on in any process, and no secret.
+
+A token is `akj1.` and the URL-safe base64 text of a checksum and
+[operation, id, job_id, creation time]. The `1` is the version; readers refuse versions
+that they do not know. The checksum finds tokens that lost or changed a character; it
+proves nothing about who wrote them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from datetime import UTC, datetime
+
+import msgspec
+
+from akool_async.errors import InvalidToken
+from akool_async.protocol.value import Value
+
+_PREFIX = "akj1."
+_LONGEST = 1024
+_NAME = re.compile(r"[a-z_]{1,40}(\.[a-z_]{1,40}){1,2}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""What an id may be made of: nothing that could reach beyond its place in a URL."""
+
+
+class JobReference(Value, array_like=True, forbid_unknown_fields=True):
+    """What a token says."""
+
+    name: str
+    id: str
+    job_id: str | None
+    created: int
+    """Seconds since 1970, UTC."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When Akool accepted the job."""
+        return datetime.fromtimestamp(self.created, UTC)
+
+
+def reference_to(name: str, id: str, job_id: str | None, created: float) -> JobReference:
+    """Return what a token says of a job that was accepted so many seconds after 1970."""
+    # A token is read strictly; without a strange job_id it still finds the result.
+    known = job_id if job_id and is_id(job_id) else None
+    # A second that is whole but for a rounding error shall stay the one that it is.
+    whole = max(0, int(created + 0.0005))
+    return JobReference(name=name, id=id, job_id=known, created=whole)
+
+
+def is_id(text: str) -> bool:
+    """Say whether a text can be an id."""
+    return _ID.fullmatch(text) is not None
+
+
+def write(reference: JobReference) -> str:
+    """Return the token of a job."""
+    packed = msgspec.msgpack.encode(reference)
+    return _PREFIX + base64.urlsafe_b64encode(_checksum(packed) + packed).rstrip(b"=").decode()
+
+
+def read(token: str) -> JobReference:
+    """Return what a token says.
+
+    Raises:
+        InvalidToken: it is no token of this package, or was altered.
+    """
+    reference = _unpacked(token)
+    # Writing it again checks the checksum, and that of all the ways in which base64 spells
+    # one blob it is ours.
+    if reference is None or not _sound(reference) or write(reference) != token:
+        raise InvalidToken("this is no job token of akool_async")
+    return reference
+
+
+def _unpacked(token: object) -> JobReference | None:
+    if not isinstance(token, str) or not token.startswith(_PREFIX) or len(token) > _LONGEST:
+        return None
+    text = token.removeprefix(_PREFIX)
+    try:
+        blob = base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
+        return msgspec.msgpack.decode(blob[4:], type=JobReference)
+    except (binascii.Error, msgspec.MsgspecError, ValueError):
+        return None
+
+
+def _checksum(packed: bytes) -> bytes:
+    return zlib.crc32(packed).to_bytes(4, "big")
+
+
+def _sound(reference: JobReference) -> bool:
+    return (
+        _NAME.fullmatch(reference.name) is not None
+        and is_id(reference.id)
+        and (reference.job_id is None or is_id(reference.job_id))
+        and 0 <= reference.created < 2**33
+    )

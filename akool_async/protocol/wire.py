@@ -1,0 +1,248 @@
+"""Akool's protocol without I/O: requests out of fields, replies into data.
+
+The head of an envelope is decoded before its data: under an error code `data`
+may be anything, and a decoder that wants both at once hides the error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Raw
+
+from akool_async.errors import (
+    CODES,
+    APIError,
+    AuthenticationError,
+    DetectionError,
+    InvalidRequest,
+    PermissionDenied,
+    RateLimited,
+    ReplyError,
+    api_error,
+)
+from akool_async.protocol.value import Value, plain_text
+
+EXCERPT_LENGTH = 200
+"""How many characters of an unreadable body an error shows."""
+
+
+class HttpRequest(Value):
+    """One HTTP request, without host and credentials."""
+
+    method: str
+    path: str
+    body: bytes | None = None
+    """JSON, or nothing."""
+
+    def __repr__(self) -> str:
+        # The exchange of an id and secret carries the secret in its body.
+        return f"HttpRequest({self.method} {self.path}, {len(self.body or b'')} bytes)"
+
+
+class HttpResponse(Value):
+    """One HTTP response, read whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names are looked up in lower case."""
+    body: bytes
+
+    def __repr__(self) -> str:
+        # The same exchange is answered with a token.
+        return f"HttpResponse({self.status}, {len(self.body)} bytes)"
+
+
+class Opened(Value):
+    """An envelope, opened: the verdict, and data that nobody has looked at yet."""
+
+    code: int
+    msg: str
+    data: Raw
+
+
+class Envelope(Value):
+    """How a vendor wraps its replies: the fields of the wrapper, and the code of success."""
+
+    success: int = 1000
+    code: str = "code"
+    msg: str = "msg"
+    data: str | None = "data"
+    """Where the data is; `None` if it lies beside the code."""
+    refusal: Callable[..., APIError] = api_error
+    """Makes the error of a code that is not success."""
+    statuses: frozenset[int] = frozenset()
+    """HTTP statuses that are codes of the vendor's too, and say that nothing was started."""
+
+    def open(self, body: bytes) -> Opened:
+        """Split a body into verdict and data.
+
+        Raises:
+            msgspec.DecodeError: it is not JSON, or not an envelope.
+        """
+        head = _HEAD.decode(body)
+        code = msgspec.convert(_value(head.get(self.code)), int, strict=False)
+        data = Raw(body) if self.data is None else head.get(self.data, _NULL)
+        return Opened(code=code, msg=_sentence(head.get(self.msg)), data=data)
+
+
+_JSON = msgspec.json.Encoder(enc_hook=plain_text)
+_NULL = Raw(b"null")
+_HEAD = msgspec.json.Decoder(dict[str, Raw])
+
+
+def _value(raw: Raw | None) -> Any:
+    return None if raw is None else msgspec.json.decode(raw)
+
+
+def _sentence(raw: Raw | None) -> str:
+    try:
+        return str(_value(raw) or "")
+    except (msgspec.MsgspecError, UnicodeDecodeError):  # a sick sentence leaves the verdict alone
+        return ""
+
+
+AKOOL = Envelope()
+"""`{code, msg, data}`, 1000 for success: nearly every page."""
+
+AKOOL_FLAT = Envelope(data=None)
+"""`{code, ...}` with the data beside the code: getToken (T1)."""
+
+
+def _detection_error(code: int, msg: str, *, pages: Sequence[str], **about: Any) -> APIError:
+    return (
+        api_error(code, msg, pages=pages, **about)
+        if code in CODES
+        else DetectionError(code, msg, **about)
+    )
+
+
+AKOOL_DETECTION = Envelope(
+    success=0, code="error_code", msg="error_msg", data=None, refusal=_detection_error
+)
+"""`{error_code, error_msg, ...}` with the data beside them, 0 for success: face detection."""
+
+
+def encode(method: str, path: str, fields: Mapping[str, Any]) -> HttpRequest:
+    """Make a request: a query string for GET, a JSON body for everything else."""
+    if method == "GET":
+        return HttpRequest(method=method, path=path + _query(fields))
+    return HttpRequest(method=method, path=path, body=_JSON.encode(fields))
+
+
+def _query(fields: Mapping[str, Any]) -> str:
+    # Commas stay as they are: in a list of ids each would grow by two bytes as %2C.
+    pairs = (f"{quote(name, safe='')}={_quoted(_text(value))}" for name, value in fields.items())
+    text = "&".join(pairs)
+    return f"?{text}" if text else ""
+
+
+def _quoted(text: str) -> str:
+    # Ids need no quoting; to look for what does costs more than all else of a long list.
+    plain = text.isascii() and text.encode().replace(b",", b"").isalnum()
+    return text if plain else quote(text, safe=",")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def decode(
+    response: HttpResponse, envelope: Envelope, endpoint: str, pages: Sequence[str] = ()
+) -> Raw:
+    """Return the data of a successful reply. A readable envelope decides, whatever HTTP says.
+
+    Raises:
+        APIError: the envelope says no, or there is none and the HTTP status is a clear refusal.
+        ReplyError: there is no envelope to read.
+    """
+    opened = _opened(response, envelope)
+    if opened is None:
+        raise _without_envelope(response, envelope, endpoint)
+    if opened.code == envelope.success:
+        return opened.data
+    error = envelope.refusal(
+        opened.code, opened.msg, endpoint=endpoint, http_status=response.status, pages=pages
+    )
+    if type(error) is APIError and _asks_to_wait(response):  # in words that nobody knows
+        error = RateLimited(opened.code, opened.msg, endpoint=endpoint, http_status=response.status)
+    error.retry_after = retry_after(response.headers)
+    raise error
+
+
+def _opened(response: HttpResponse, envelope: Envelope) -> Opened | None:
+    # What stands before the endpoint, such as the check of credentials, answers in Akool's own.
+    for each in dict.fromkeys((envelope, AKOOL)):
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return each.open(response.body)
+    return None
+
+
+_REFUSALS: Mapping[int, type[APIError]] = {
+    401: AuthenticationError,
+    403: PermissionDenied,
+    413: InvalidRequest,
+    415: InvalidRequest,
+}
+"""HTTP statuses that say by themselves that nothing was started; 429 is another."""
+
+
+def _asks_to_wait(response: HttpResponse) -> bool:
+    """Say whether HTTP itself says that nothing was started, and when to come again."""
+    unavailable = response.status == 503  # noqa: PLR2004 - but come again
+    come_again = unavailable and retry_after(response.headers) is not None
+    return response.status == 429 or come_again  # noqa: PLR2004 - Too Many Requests
+
+
+def _without_envelope(
+    response: HttpResponse, envelope: Envelope, endpoint: str
+) -> APIError | ReplyError:
+    status = response.status
+    refusal = RateLimited if _asks_to_wait(response) else _REFUSALS.get(status)
+    if status in envelope.statuses:
+        refusal = type(envelope.refusal(status, ""))
+    if f'"{envelope.code}"'.encode() in response.body:  # a damaged envelope, that may say success
+        refusal = None
+    excerpt = excerpt_of(response)
+    if refusal is not None:
+        error: APIError | ReplyError = refusal(
+            0, excerpt or f"HTTP {status}", endpoint=endpoint, http_status=status
+        )
+    else:
+        error = ReplyError(
+            "the reply is no envelope", endpoint=endpoint, http_status=status, excerpt=excerpt
+        )
+    error.retry_after = retry_after(response.headers)
+    return error
+
+
+_TOKEN = rb'(?i)("[^"]*(?:token|secret|key)[^"]*"\s*:\s*")[^"]*'
+
+
+def excerpt_of(response: HttpResponse) -> str:
+    """Return the beginning of a reply's body for an error to show, without tokens and secrets."""
+    shown = re.sub(_TOKEN, rb"\1***", response.body[: 8 * EXCERPT_LENGTH])
+    return shown[:EXCERPT_LENGTH].decode("utf-8", "replace")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read `Retry-After` in seconds: a number, or an HTTP date; `None` without a readable one."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

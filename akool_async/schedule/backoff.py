@@ -1,0 +1,76 @@
+"""When to look again: a schedule as a value, without clock and without I/O."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+
+from akool_async.protocol.value import Input
+
+
+class Backoff(Input):
+    r"""How long to wait before looking at a job again, by its age.
+
+    A job that is \(t\) seconds old is looked at after another
+
+    \[ \min(maximum,\; initial + (multiplier - 1) \cdot t) \]
+
+    seconds, give or take `jitter`. Looks that happen on time fall after `initial`,
+    `initial * multiplier`, `initial * multiplier ** 2` ... seconds, as with any
+    exponential backoff; but the delay depends on the age alone, so a look that came
+    early, because the job rode along in another's request, costs nothing.
+    """
+
+    initial: float = 0.5
+    """Seconds from acceptance to the first look."""
+    multiplier: float = 1.6
+    """Each delay is this many times the one before."""
+    maximum: float = 10.0
+    """No delay is longer, in seconds, jitter aside."""
+    jitter: float = 0.2
+    """Random part of each delay, as a fraction of it, from 0 to 1, up or down."""
+
+    def check(self) -> None:
+        """Refuse schedules that stand still or run backwards."""
+        for name in self.__struct_fields__:
+            if not math.isfinite(getattr(self, name)):
+                raise self.refuse(name, "must be a finite number")
+        if self.initial <= 0:
+            raise self.refuse("initial", "must be more than 0 seconds")
+        if self.multiplier < 1:
+            raise self.refuse("multiplier", "must be at least 1")
+        if self.maximum < self.initial:
+            raise self.refuse("maximum", "must be at least `initial`")
+        if not 0 <= self.jitter < 1:
+            raise self.refuse("jitter", "must be at least 0 and less than 1")
+
+    def delay(self, age: float, sharing: int = 1) -> float:
+        """Return the seconds to wait before looking at a job that is `age` seconds old.
+
+        Args:
+            age: Seconds since the job was accepted.
+            sharing: How many jobs share one request. The best interval between looks grows
+                with the root of what a look costs, and each of `sharing` jobs pays only a
+                part of it: so they are looked at more often, down to `initial`.
+        """
+        grown = self.initial
+        if self.multiplier > 1 and age > 0:
+            grown = min(self.maximum, grown + (self.multiplier - 1) * age)
+            grown = max(self.initial, grown / math.sqrt(sharing))
+        if not self.jitter:
+            return grown
+        return grown * (1 + self.jitter * (2 * random.random() - 1))
+
+    def delays(self) -> Iterator[float]:
+        """Yield the delays, without jitter, of a job that is looked at on time.
+
+        >>> from itertools import islice
+        >>> [round(delay, 2) for delay in islice(Backoff().delays(), 4)]
+        [0.5, 0.8, 1.28, 2.05]
+        """
+        age = 0.0
+        while True:
+            delay = min(self.maximum, self.initial + (self.multiplier - 1) * age)
+            yield delay
+            age += delay

@@ -1,0 +1,380 @@
+"""`akool job`, `akool errors` and `akool completion`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from aiohttp import web
+
+from akool_async import Status
+from akool_async.cli.tree import COMMANDS, NAMESPACES, run
+from akool_async.endpoints import ENDPOINTS, RECIPES
+from akool_async.errors import CODES, PAGE_CODES
+from akool_async.protocol import token
+from akool_async.protocol.token import JobReference
+from akool_async.simulator import Simulator
+
+COMMAND = (sys.executable, "-W", "error", "-m", "akool_async.cli")
+PHOTO = "https://photos.example/ann.jpg"
+OLDER = ("reage", "image", "--target-image", PHOTO, "--face-reage", "10", "--modify-image", PHOTO)
+SITE = "https://docs.akool.com/ai-tools-suite"
+
+
+class Ended(NamedTuple):
+    """A command that has ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def bare(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run the command in this process, without credentials."""
+
+    def command(*arguments: str) -> Ended:
+        status = run(arguments)
+        return Ended(status, *capsys.readouterr())
+
+    return command
+
+
+@pytest.fixture
+def akool(bare: Command, akool_simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run the command in this process against the simulator."""
+    point_at(akool_simulator, monkeypatch)
+    return bare
+
+
+def point_at(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AKOOL_BASE_URL", simulator.url)
+    monkeypatch.setenv("AKOOL_API_KEY", simulator.api_key)
+
+
+def started(akool: Command) -> str:
+    """Start a job, and return its token."""
+    status, out, _ = akool(*OLDER)
+    assert status == 0
+    return out.strip()
+
+
+def fields_of(out: str) -> dict[str, str]:
+    return dict(re.findall(r"^(\w+) +(\S.*)$", out, re.MULTILINE))
+
+
+# akool job
+
+
+def test_a_job_that_runs_is_looked_up_once(bare: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Simulator(pace=1000.0, omit_rate=0.0).in_thread() as simulator:
+        point_at(simulator, monkeypatch)
+        text = started(bare)
+        before = simulator.requests.total()
+        status, out, err = bare("job", text)
+        assert (status, err) == (0, "")
+        assert simulator.requests.total() == before + 1
+    shown = fields_of(out)
+    assert shown["operation"] == "reage.image"
+    assert shown["id"] == token.read(text).id
+    assert shown["status"] in {"queued", "processing"}
+    assert "url" not in shown
+
+
+def test_a_job_that_is_done_shows_where_its_result_is(
+    bare: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Simulator(pace=0.001, omit_rate=0.0).in_thread() as simulator:
+        point_at(simulator, monkeypatch)
+        text = started(bare)
+        job = token.read(text).id
+        assert bare("job", text, "--wait").status == 0
+        status, out, _ = bare("job", text, "--json")
+        result = json.loads(out)
+        assert status == 0
+        assert result["url"] == f"{simulator.url}/media/{job}.png"
+        assert (result["token"], result["status"]) == (text, Status.COMPLETED)
+        assert result["expires_at"].endswith("Z")
+
+
+def test_a_job_without_a_date_of_akool_s_expires_by_its_token(
+    akool: Command, akool_simulator: Simulator
+) -> None:
+    job = "64dd838cf0b6684651e90217"
+    reply = {"_id": job, "video_status": 3, "video": "https://v.example/1"}
+
+    async def answer(_name: str, _request: web.Request) -> web.StreamResponse | None:
+        return web.json_response({"code": 1000, "data": reply})
+
+    akool_simulator.fault = answer
+    reference = JobReference(name="video.lip_sync", id=job, job_id=None, created=0)
+    shown = fields_of(akool("job", token.write(reference)).out)
+    assert shown["url"] == "https://v.example/1"
+    assert shown["expires_at"] == "1970-01-08 00:00:00 UTC"
+
+
+def test_a_job_that_failed_exits_with_its_reason(
+    bare: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Simulator(pace=0.001, fail_rate=1.0, omit_rate=0.0).in_thread() as simulator:
+        point_at(simulator, monkeypatch)
+        text = started(bare)
+        assert bare("job", text, "--wait").status == 1
+        plain, as_json = bare("job", text), bare("job", text, "--json")
+    told = re.fullmatch(
+        rf"akool: reage\.image: Akool reports that the job failed: (.+); its token is {text}\n",
+        plain.err,
+    )
+    assert told is not None, plain.err
+    assert (plain.status, plain.out) == (1, "")
+    assert (as_json.status, as_json.err) == (1, plain.err)
+    assert json.loads(as_json.out)["error_reason"] == told[1]
+
+
+def test_a_job_that_a_list_leaves_out_is_looked_for_again(
+    akool: Command, akool_simulator: Simulator
+) -> None:
+    text = started(akool)
+    empty = [1]
+
+    async def omit(_name: str, _request: web.Request) -> web.StreamResponse | None:
+        if not empty:
+            return None
+        empty.pop()
+        return web.json_response({"code": 1000, "data": {"result": []}})
+
+    akool_simulator.world.behaviour = type(akool_simulator.world.behaviour)(omit_rate=0.0)
+    akool_simulator.fault = omit
+    assert akool("job", text).status == 0
+    empty += [1, 1, 1]
+    status, out, err = akool("job", text)
+    assert (status, out) == (1, "")
+    assert err == f"akool: Akool does not list reage.image {token.read(text).id}\n"
+
+
+def test_a_job_is_waited_for_and_saved(akool: Command, tmp_path: Path) -> None:
+    text = started(akool)
+    status, out, err = akool("job", text, "--save", f"{tmp_path}/", "--json")
+    assert status == 0, err
+    assert Path(json.loads(out)["saved"]).stem == token.read(text).id
+    assert "is accepted" not in err
+
+
+def test_a_job_is_cancelled(bare: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Simulator(pace=1000.0).in_thread() as simulator:
+        point_at(simulator, monkeypatch)
+        text = started(bare)
+        status, out, _ = bare("job", text, "--cancel")
+        assert (status, out) == (0, f"reage.image {token.read(text).id} is cancelled.\n")
+        assert simulator.world.in_flight == 0
+        ended = bare("job", text)
+    assert ended.status == 1
+    assert "cancelled" in ended.err
+
+
+def test_a_job_that_akool_cannot_cancel_goes_on(
+    bare: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Simulator(pace=1000.0, instant_audio_rate=0.0).in_thread() as simulator:
+        point_at(simulator, monkeypatch)
+        text = bare("audio", "tts", "--input-text", "Hello.", "--voice-id", "ann").out.strip()
+        status, out, err = bare("job", text, "--cancel")
+        assert simulator.world.in_flight == 1
+    assert (status, out) == (1, "")
+    assert err == (
+        f"akool: audio.tts: Akool cannot cancel this job; it goes on; its token is {text}\n"
+    )
+
+
+@pytest.mark.parametrize("option", ["--wait", "--save=here"])
+def test_cancelling_goes_with_no_wait(
+    option: str, akool: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = started(akool)
+    ended = akool("job", text, "--cancel", option)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == "akool job: --cancel goes with neither --wait nor --save\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "akj1.x",
+        token.write(JobReference(name="song.sing", id="1", job_id=None, created=0)),
+        token.write(JobReference(name="account.credit", id="1", job_id=None, created=0)),
+    ],
+)
+def test_what_is_no_token_is_refused_without_a_request(
+    text: str, akool: Command, akool_simulator: Simulator
+) -> None:
+    for options in ((), ("--wait",), ("--cancel",)):
+        ended = akool("job", text, *options)
+        assert (ended.status, ended.out) == (2, "")
+        assert re.fullmatch(r"akool job: Invalid value for 'TOKEN': .+\n", ended.err)
+    assert akool_simulator.requests == {}
+
+
+# akool errors
+
+
+def test_a_code_is_explained_with_its_class_and_its_pages(bare: Command) -> None:
+    ended = bare("errors", "1015")
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.splitlines() == [
+        "1015  Video processing error",
+        "ProcessingError: Akool failed while processing.",
+        "",
+        f"{SITE}/talking-photo",
+        "  Create video error, please try again later",
+    ]
+
+
+def test_a_page_that_means_another_error_says_so(bare: Command) -> None:
+    lines = bare("errors", "1109").out.splitlines()
+    assert lines[0] == "1109  account not exist"
+    assert lines[1].startswith("AccountError: ")
+    assert lines[3:6] == [
+        f"{SITE}/talking-avatar",
+        "  create avatar video error",
+        "  ProcessingError: Akool failed while processing.",
+    ]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_is_explained_in_general_and_where_a_page_differs(
+    code: int, bare: Command
+) -> None:
+    status, out, _ = bare("errors", str(code))
+    assert status == 0
+    assert out.startswith(f"{code}  {CODES[code].sentence}\n{CODES[code].error.__name__}: ")
+    for page, meanings in PAGE_CODES.items():
+        differs = code in meanings and meanings[code] != CODES[code]
+        assert (f"\n{page}\n" in out) is differs
+        assert not differs or f"  {meanings[code].sentence}\n" in out
+
+
+def test_the_table_has_every_code(bare: Command) -> None:
+    status, out, _ = bare("errors")
+    assert status == 0
+    for code, meaning in CODES.items():
+        assert re.search(
+            rf"^{code} +{meaning.error.__name__} +{re.escape(meaning.sentence)} *$",
+            out,
+            re.MULTILINE,
+        )
+
+
+def test_a_code_that_is_none_is_told_in_one_line(bare: Command) -> None:
+    assert bare("errors", "4711") == (
+        1,
+        "",
+        "akool: 4711 is none of Akool's documented error codes\n",
+    )
+    assert bare("errors", "many").status == 2
+
+
+# akool completion
+
+
+def completed(*words: str) -> list[str]:
+    """Ask as a shell does; return the words that would go on."""
+    ended = subprocess.run(
+        COMMAND,
+        env={
+            **os.environ,
+            "_AKOOL_COMPLETE": "bash_complete",
+            "COMP_WORDS": " ".join(["akool", *words]),
+            "COMP_CWORD": str(len(words)),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stderr == ""
+    return [line.partition(",")[2] for line in ended.stdout.splitlines()]
+
+
+def test_namespaces_verbs_options_and_choices_complete() -> None:
+    assert set(completed("")) == {*COMMANDS, *NAMESPACES}
+    assert completed("f") == ["faceswap"]
+    verbs = {name.partition(".")[2] for name in {**ENDPOINTS, **RECIPES} if name[:6] == "video."}
+    assert set(completed("video", "")) == {verb.replace("_", "-") for verb in verbs}
+    assert completed("reage", "image", "--face") == ["--face-reage"]
+    assert completed("image", "refine", "--button", "U") == ["U1", "U2", "U3", "U4"]
+    assert completed("errors", "122") == ["1220", "1221", "1222", "1223"]
+
+
+def test_completing_a_namespace_loads_nothing() -> None:
+    code = (
+        "import sys, akool_async.cli.tree as tree\n"
+        "try: tree.run([])\n"
+        "finally: print([n for n in sys.modules if n in {'aiohttp', 'msgspec', 'rich'}])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={
+            **os.environ,
+            "_AKOOL_COMPLETE": "zsh_complete",
+            "COMP_WORDS": "akool st",
+            "COMP_CWORD": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout == f"plain\nstreaming\n{NAMESPACES['streaming']}\n[]\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_script_is_printed_for_each_shell(shell: str, bare: Command) -> None:
+    status, out, err = bare("completion", shell)
+    assert (status, err) == (0, "")
+    assert f"_AKOOL_COMPLETE={shell}_complete" in out
+
+
+def test_a_shell_that_reads_the_script_completes(bare: Command, tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("there is no bash here")
+    command = tmp_path / "akool"
+    command.write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    script = bare("completion", "bash").out
+    asked = f"COMP_WORDS=(akool reage ph); COMP_CWORD=2; _akool_completion {command}"
+    ended = subprocess.run(
+        [bash, "--norc", "-c", f'{script}\n{asked}\necho "${{COMPREPLY[@]}}"'],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr) == ("photo\n", "")
+
+
+def test_help_says_how_to_install_the_script(bare: Command) -> None:
+    status, out, _ = bare("completion", "--help")
+    assert status == 0
+    assert """  bash  echo 'eval "$(akool completion bash)"' >> ~/.bashrc\n""" in out
+    assert "  fish  akool completion fish > ~/.config/fish/completions/akool.fish\n" in out
+
+
+def test_another_shell_is_refused(bare: Command) -> None:
+    ended = bare("completion", "tcsh")
+    assert (ended.status, ended.out) == (2, "")
+    assert re.fullmatch(r"akool completion: .*tcsh.*\n", ended.err)

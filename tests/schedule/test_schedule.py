@@ -1,0 +1,108 @@
+"""A schedule that learns: pure arithmetic."""
+
+from __future__ import annotations
+
+import math
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from akool_async.errors import InvalidInput
+from akool_async.schedule.learner import GUESSES, Guess, Learner, Schedule
+
+STEADY = Schedule(jitter=0.0)
+
+
+def looks(learner: Learner, until: float, sharing: int = 1) -> list[float]:
+    """Return the ages at which a job is looked at that does not end."""
+    ages = [0.0]
+    while ages[-1] < until:
+        ages.append(ages[-1] + learner.delay(ages[-1], sharing))
+    return ages[1:]
+
+
+def taught(durations: list[float], settings: Schedule = STEADY) -> Learner:
+    learner = Learner(settings)
+    for duration in durations:
+        learner.ended_exactly(duration)
+    learner.rebuild(0.0, [])
+    return learner
+
+
+def test_the_first_job_of_all_is_looked_at_soon_and_then_ever_more_seldom() -> None:
+    ages = looks(Learner(STEADY), 60)
+    gaps = [later - earlier for earlier, later in pairwise(ages)]
+    assert 0.3 <= ages[0] <= 0.6
+    assert gaps == sorted(gaps)
+    assert len(ages) <= 20
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), max_size=50),
+    st.lists(st.floats(0, 1e7), max_size=20),
+    st.floats(),
+    st.integers(1, 500),
+)
+def test_whatever_was_learnt_a_delay_stays_within_its_bounds(
+    ends: list[tuple[float, float]], pending: list[float], age: float, sharing: int
+) -> None:
+    learner = Learner(STEADY)
+    for end in ends:
+        learner.ended(*end)
+    learner.rebuild(1.0, pending)
+    assert STEADY.minimum * 0.999 <= learner.delay(age, sharing) <= STEADY.maximum * 1.001
+
+
+def test_jobs_are_looked_at_when_they_use_to_end() -> None:
+    durations = [random.Random(1).lognormvariate(math.log(20), 0.25) for _ in range(200)]
+    ages = looks(taught(durations), 60)
+    assert ages[0] > 8
+    assert sum(16 < age < 25 for age in ages) >= 4
+
+
+def test_what_was_learnt_survives_a_dump() -> None:
+    learner = taught([3.0, 4.0, 5.0] * 10)
+    other = Learner(STEADY)
+    other.load(learner.dump())
+    assert other.completions == 30
+    assert other.median == pytest.approx(learner.median, rel=1e-4)
+    assert looks(other, 20) == pytest.approx(looks(learner, 20), rel=1e-4)
+
+
+@given(st.binary(max_size=64))
+def test_a_corrupt_dump_is_ignored(blob: bytes) -> None:
+    learner = Learner(STEADY)
+    learner.load(blob)
+    assert (learner.completions, learner.median) == (0, None)
+
+
+def test_nothing_known_gives_no_estimate() -> None:
+    assert Learner(STEADY).eta(3.0) is None
+    assert Learner(STEADY, Guess(8.0)).eta(0.0) == pytest.approx(8, rel=0.3)
+
+
+def test_guesses_name_operations() -> None:
+    from akool_async.endpoints import OPERATIONS
+
+    assert set(GUESSES) <= set(OPERATIONS)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("cost", 0.0),
+        ("cheapest", 0.0),
+        ("coarseness", -1.0),
+        ("minimum", 0.0),
+        ("maximum", 0.01),
+        ("jitter", 1.0),
+        ("cost", math.nan),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(field: str, value: float) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Schedule(**{field: value})
+    assert caught.value.field == field
