@@ -493,7 +493,7 @@ class Client:
             raise RuntimeError(f"no event loop is running, and {purpose} needs one{hint}")
         if self._closed:
             raise RuntimeError("the client is closed; enter it again with `async with`")
-        self._experience.journal = None if self._ledger is None else self._ledger.journal
+        self._experience.memory = None if self._ledger is None else self._ledger.journal
         if loop not in self._runtimes or self._runtimes[loop].closed:
             self._forget_closed(loop)
             self._runtimes[loop] = self._new_runtime()
@@ -536,7 +536,7 @@ class Client:
                 limits=self._limits,
                 timeout=self._timeout_of,
                 schedule=self._schedule_of,
-                cap=self._experience.cap,
+                cap=self._experience.batch_size,
                 furnish=furnish,
                 handle=Job,
                 semaphore=self._semaphore,
@@ -575,7 +575,7 @@ class Client:
         """Return a job's result as the user gets it; begin to save it, where that is wanted."""
         linked = self._linked(result, downloader, flight)
         if self._ledger is not None:
-            self._experience.noted(flight.name)
+            self._experience.note_ended(flight.name)
         if saver is not None and isinstance(linked, Result):
             saver.add(flight, linked)
         return linked

@@ -7,11 +7,11 @@ from akool_async.engine.flight import Flight, Kind, Phase, Waiter
 from akool_async.engine.step import ENDS, Step
 from akool_async.engine.treasury import Treasury
 from akool_async.engine.wait import Wait
-from akool_async.schedule.batch_size import Cap
+from akool_async.schedule.batch_size import BatchSize
 
 __all__ = [
     "ENDS",
-    "Cap",
+    "BatchSize",
     "Engine",
     "Flight",
     "Kind",

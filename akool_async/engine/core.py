@@ -45,7 +45,7 @@ from akool_async.protocol import token
 from akool_async.protocol.endpoint import Family, Operation, Snapshot, Startable
 from akool_async.protocol.value import Input, Value
 from akool_async.schedule.backoff import Backoff
-from akool_async.schedule.batch_size import Cap
+from akool_async.schedule.batch_size import BatchSize
 
 if TYPE_CHECKING:
     from akool_async.engine.ledger import Ledger
@@ -124,7 +124,7 @@ class Policies(Value):
     """An operation's name to the seconds that its jobs may take."""
     schedule: Callable[[str, str], Backoff | Learner]
     """The names of an operation and its family to when its jobs are looked at."""
-    cap: Callable[[Family[Any]], Cap]
+    cap: Callable[[Family[Any]], BatchSize]
     """A family to how many of its ids one lookup may ask about."""
     furnish: Callable[[Flight[Any], Any], Any]
     """Make a completed job's last snapshot its result."""

@@ -41,7 +41,7 @@ from akool_async.errors import (
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.protocol.endpoint import Family, Snapshot
-from akool_async.schedule.batch_size import Cap
+from akool_async.schedule.batch_size import BatchSize
 
 S = TypeVar("S", bound=Snapshot)
 
@@ -96,7 +96,7 @@ class Watch(Generic[S]):
         exchange: Exchange,
         clock: Clock,
         lane: Lane,
-        cap: Cap,
+        cap: BatchSize,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         land: Callable[[Flight[Any], Any], None],
         breaker: Breaker,
@@ -236,7 +236,7 @@ class Watch(Generic[S]):
 
     def _answered(self, number: int) -> None:
         self._failures = self._alone = 0
-        self._cap.accepted(number)
+        self._cap.note_answered(number)
         self._breaker.answered(self._family.name)
 
     def _seen(self, chunk: Sequence[Flight[S]], snapshots: Sequence[S], asked_at: float) -> None:
@@ -316,13 +316,13 @@ class Watch(Generic[S]):
         else:
             middle = (len(chunk) + 1) // 2
             if _speaks_of_length(error) or isinstance(error, InvalidRequest):
-                self._cap.refused(len(chunk))
+                self._cap.note_refused(len(chunk))
             self._split.extend((chunk[:middle], chunk[middle:]))
 
     def _refused_alone(self, flight: Flight[S], error: Exception) -> None:
         if _speaks_of_length(error):
             # One id is never too many, so it was not their number.
-            self._cap.absolve()
+            self._cap.note_refused_alone()
             self._failures += 1
             self._alone += 1
             if self._alone >= _MANY:  # nor is it about any id: the host is sick
@@ -330,7 +330,7 @@ class Watch(Generic[S]):
             self._look_again([flight])
             return
         if isinstance(error, InvalidRequest):
-            self._cap.absolve()
+            self._cap.note_refused_alone()
         flight.doubts += 1
         if not isinstance(error, APIError) or self._may_pass(flight, error):
             self._look_again([flight])

@@ -1,48 +1,64 @@
-"""What a client has learned of a host, and keeps from one event loop to the next.
+"""What a client has learned about a host: job durations and batch sizes.
 
-With a journal it is kept there, too, and so from one process to the next.
+A client keeps it from one event loop to the next. With a journal it is also stored there,
+and so kept from one process to the next.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from akool_async.errors import JournalError
 from akool_async.protocol.endpoint import Family
-from akool_async.schedule.batch_size import Cap
+from akool_async.schedule.batch_size import BatchSize
 
 if TYPE_CHECKING:
-    from akool_async.journal import Journal
     from akool_async.schedule.learner import Learner, Schedule
 
 logger = logging.getLogger("akool_async")
 
-_OFTEN: Final = 256
-"""Completions of one operation after which what was learned of it is written down."""
+_STORE_EVERY: Final = 256
+"""Completions of one operation after which its learned durations are stored again."""
+
+
+class Memory(Protocol):
+    """A store of small named values that outlives the client; the journal is one."""
+
+    def recall(self, name: str) -> bytes | None:
+        """Return the value stored under a name.
+
+        Raises:
+            JournalError: the store cannot be read.
+        """
+        ...
+
+    def remember(self, name: str, value: bytes) -> None:
+        """Store a value under a name, in place of the one before; never block or raise."""
+        ...
 
 
 class Experience:
-    """How long jobs take, by operation; and how many ids a lookup may hold, by family.
+    """Learned job durations by operation, and learned batch sizes by family.
 
     Args:
-        host: Scheme and host of the API: what is learned is true of it alone.
-        settings: What a look is worth.
-        batch: Ids in a lookup at most, where the user has said that.
+        host: Scheme and host of the API; nothing learned here applies to another host.
+        settings: The learning schedule's settings; `None` for the defaults.
+        batch: The most ids in one lookup, if the user set it; then no batch size is learned.
     """
 
     def __init__(self, host: str, settings: Schedule | None, batch: int | None) -> None:
         self._host = host
         self._settings = settings
         self._batch = batch
-        self._caps: dict[str, Cap] = {}
+        self._batch_sizes: dict[str, BatchSize] = {}
         self.learners: dict[str, Learner] = {}
         """By operation name."""
-        self.journal: Journal | None = None
-        """Where it is kept."""
+        self.memory: Memory | None = None
+        """Where it is stored; `None` without a journal."""
 
     def learner(self, name: str) -> Learner:
-        """Return what is known of an operation's jobs."""
+        """Return the learner of an operation; restore it from memory on first use."""
         known = self.learners.get(name)
         if known is None:
             from akool_async.schedule.learner import (  # not before the first job
@@ -58,14 +74,14 @@ class Experience:
                 known.load(remembered)
         return known
 
-    def cap(self, family: Family[Any]) -> Cap:
-        """Return how many ids of a family one lookup may ask about."""
-        known = self._caps.get(family.name)
+    def batch_size(self, family: Family[Any]) -> BatchSize:
+        """Return the batch size of a family; restore it from memory on first use."""
+        known = self._batch_sizes.get(family.name)
         if known is None:
             most = min(family.batch, self._batch or family.batch)
-            known = Cap(most, most) if self._batch else Cap(most)
-            self._caps[family.name] = known
-            remembered = self._recalled(self._cap_of(family.name))
+            known = BatchSize(most, most) if self._batch else BatchSize(most)
+            self._batch_sizes[family.name] = known
+            remembered = self._recalled(self._batch_size_of(family.name))
             if remembered is not None and not self._batch:
                 known.load(remembered)
         return known
@@ -73,32 +89,36 @@ class Experience:
     def _schedule_of(self, operation: str) -> str:
         return f"schedule {self._host} {operation}"
 
-    def _cap_of(self, family: str) -> str:
+    def _batch_size_of(self, family: str) -> str:
+        # "cap" is the name in existing journals: another word would lose what they hold.
         return f"cap {self._host} {family}"
 
     def _recalled(self, name: str) -> bytes | None:
-        if self.journal is None:
+        if self.memory is None:
             return None
         try:
-            return self.journal.recall(name)
-        except JournalError as error:  # what could be learned again is no reason to lose a job
+            return self.memory.recall(name)
+        except JournalError as error:
+            # It can be learned again, so an unreadable value must not end a job.
             problem = error
         logger.warning("%r cannot be recalled: %s", name, problem)
         return None
 
-    def noted(self, name: str) -> None:
-        """Learn that a job of an operation has ended; writes down what is new now and then."""
+    def note_ended(self, name: str) -> None:
+        """Record that a job of an operation has ended; store its durations now and then."""
         learner = self.learners.get(name)
-        if self.journal is not None and learner is not None and learner.completions % _OFTEN == 0:
-            self.journal.remember(self._schedule_of(name), learner.dump())
+        if self.memory is None or learner is None:
+            return
+        if learner.completions % _STORE_EVERY == 0:
+            self.memory.remember(self._schedule_of(name), learner.dump())
 
     def remember(self) -> None:
-        """Write down everything, where there is a journal."""
-        if self.journal is None:
+        """Store everything that was learned, if there is a memory."""
+        if self.memory is None:
             return
         for name, learner in self.learners.items():
             if learner.completions:
-                self.journal.remember(self._schedule_of(name), learner.dump())
-        for family, cap in self._caps.items():
-            if cap.learned:
-                self.journal.remember(self._cap_of(family), cap.dump())
+                self.memory.remember(self._schedule_of(name), learner.dump())
+        for family, size in self._batch_sizes.items():
+            if size.learned:
+                self.memory.remember(self._batch_size_of(family), size.dump())

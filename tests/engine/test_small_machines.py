@@ -18,7 +18,7 @@ from akool_async.engine.flight import Flight, Kind, Phase
 from akool_async.engine.lane import Lane
 from akool_async.engine.line import Line, Quotas
 from akool_async.engine.wheel import Deadlines, Wheel
-from akool_async.schedule.batch_size import Cap
+from akool_async.schedule.batch_size import BatchSize
 
 
 def kind(name: str = "reage.image", timeout: float | None = None) -> Kind[Faceswap]:
@@ -331,75 +331,75 @@ def test_a_pattern_limits_all_operations_that_it_fits_together(name: str, is_ope
     assert quotas.open_to(name) is is_open
 
 
-def test_a_cap_grows_while_full_lookups_are_answered() -> None:
-    cap = Cap(300)
-    assert cap.size == 100
-    cap.accepted(60)
-    assert cap.size == 100
+def test_a_batch_size_grows_while_full_lookups_are_answered() -> None:
+    batch = BatchSize(300)
+    assert batch.size == 100
+    batch.note_answered(60)
+    assert batch.size == 100
     for _ in range(3):
-        cap.accepted(cap.size)
-    assert cap.size == 300
+        batch.note_answered(batch.size)
+    assert batch.size == 300
 
 
 @pytest.mark.parametrize("limit", [1, 2, 9, 10, 25, 64, 99, 100, 101, 250, 299])
-def test_a_cap_finds_the_largest_number_that_fits_and_stays_there(limit: int) -> None:
-    cap = Cap(300)
+def test_a_batch_size_finds_the_largest_number_that_fits_and_stays_there(limit: int) -> None:
+    batch = BatchSize(300)
     refused = 0
     for _ in range(40):
-        if cap.size <= limit:
-            cap.accepted(cap.size)
+        if batch.size <= limit:
+            batch.note_answered(batch.size)
         else:
             refused += 1
-            cap.refused(cap.size)
-    assert cap.size == limit
+            batch.note_refused(batch.size)
+    assert batch.size == limit
     assert refused <= 16
 
 
-def test_a_cap_that_was_refused_by_accident_grows_again_in_the_end() -> None:
-    cap = Cap(300)
+def test_a_batch_size_that_was_refused_by_accident_grows_again_in_the_end() -> None:
+    batch = BatchSize(300)
     for number in (100, 50, 25, 12, 6):
-        cap.refused(number)
+        batch.note_refused(number)
     for _ in range(1500):
-        cap.accepted(cap.size)
-    assert cap.size == 300
+        batch.note_answered(batch.size)
+    assert batch.size == 300
 
 
-def test_a_cap_that_was_blamed_for_a_sick_id_is_as_it_was() -> None:
-    cap = Cap(300)
+def test_a_batch_size_halved_for_one_bad_id_returns_to_the_first_size() -> None:
+    batch = BatchSize(300)
     for number in (100, 50, 25, 13):
-        cap.refused(number)
-    assert cap.size < 13
-    cap.absolve()
-    assert cap.size == 100
+        batch.note_refused(number)
+    assert batch.size < 13
+    batch.note_refused_alone()
+    assert batch.size == 100
 
 
-def test_a_cap_of_one_is_one() -> None:
-    cap = Cap(1)
-    cap.accepted(1)
-    cap.refused(1)
-    cap.absolve()
-    assert cap.size == 1
+def test_a_batch_size_of_one_stays_one() -> None:
+    batch = BatchSize(1)
+    batch.note_answered(1)
+    batch.note_refused(1)
+    batch.note_refused_alone()
+    assert batch.size == 1
 
 
-def test_what_a_cap_has_learned_can_be_kept() -> None:
-    assert not Cap(300).learned
-    cap, other = Cap(300), Cap(300)
-    cap.refused(100)
-    cap.accepted(50)
-    assert cap.learned
-    other.load(cap.dump())
-    assert other.size == cap.size
-    other.accepted(other.size)
+def test_a_learned_batch_size_can_be_stored_and_restored() -> None:
+    assert not BatchSize(300).learned
+    batch, other = BatchSize(300), BatchSize(300)
+    batch.note_refused(100)
+    batch.note_answered(50)
+    assert batch.learned
+    other.load(batch.dump())
+    assert other.size == batch.size
+    other.note_answered(other.size)
     assert other.size < 100
 
 
 @pytest.mark.parametrize(
     "junk", [b"", b"1 2", b"a b c", b"-1 5 3", b"3 2 1", b"1 500 400", b"\xff"]
 )
-def test_junk_teaches_a_cap_nothing(junk: bytes) -> None:
-    cap = Cap(300)
-    cap.load(junk)
-    assert cap.size == 100
+def test_junk_leaves_a_batch_size_unchanged(junk: bytes) -> None:
+    batch = BatchSize(300)
+    batch.load(junk)
+    assert batch.size == 100
 
 
 class User:
