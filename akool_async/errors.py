@@ -1,29 +1,27 @@
-"""The exception tree, and the table from Akool's codes to it.
+"""The exception tree, and the tables that map Akool's codes to it.
 
-Every error pickles with its fields, and none holds a secret. An error raised
-inside another's `except` block would keep it as `__context__`, request headers
-and all, so the package raises outside such blocks.
+Every error pickles with its fields, and none holds a secret. Python keeps the error that is
+being handled as `__context__` of the next one, and aiohttp's errors hold request headers.
+So the package raises its errors outside of `except` blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
-
-if TYPE_CHECKING:
-    from akool_async.job import Job
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 
 class AkoolError(Exception):
-    """Anything that this package raises on purpose."""
+    """Base class of every error that this package raises on purpose."""
 
     token: str | None = None
-    """The token of the job this is about, if it has one: `akool.job(error.token)` goes on."""
+    """The token of the error's job, if it has one; `akool.job(error.token)` watches it again."""
     steps: tuple[str, ...] = ()
-    """Tokens of the paid steps that came before, where the job was a recipe's."""
+    """Tokens of the paid steps that a recipe had taken before the error."""
 
     _in_process: ClassVar[frozenset[str]] = frozenset()
+    """Attributes that a pickle leaves out."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {key: self.__dict__[key] for key in self.__dict__.keys() - self._in_process}
@@ -34,7 +32,10 @@ E = TypeVar("E", bound=BaseException)
 
 
 def remade(cls: type[E], args: tuple[Any, ...], state: Mapping[str, Any]) -> E:
-    """Make an error of what it is, without `__init__`, which makes it of something else."""
+    """Recreate an error from `args` and `__dict__`.
+
+    `__init__` is bypassed: its parameters differ from `args`, which hold the finished message.
+    """
     error = cls.__new__(cls, *args)
     error.args = args
     error.__dict__.update(state)
@@ -42,12 +43,12 @@ def remade(cls: type[E], args: tuple[Any, ...], state: Mapping[str, Any]) -> E:
 
 
 class InvalidInput(AkoolError, ValueError):
-    """A value breaks a documented rule; nothing has been sent.
+    """A value breaks a documented rule; no request was sent.
 
     Attributes:
-        field: Name of the field, dotted and indexed into nested values.
-        value: What was given.
-        rule: What Akool's page asks for.
+        field: Name of the field; the path to it in a nested value, such as `faces[0].path`.
+        value: The refused value.
+        rule: The rule, as on Akool's page.
     """
 
     def __init__(self, field: str, value: object, rule: str, *, owner: str = "") -> None:
@@ -58,18 +59,18 @@ class InvalidInput(AkoolError, ValueError):
         self.rule = rule
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # It may be anything: an open file, a lock, a function without a name.
+        # The value may be of any type: an open file, a lock, a function without a name.
         restore, (cls, args, state) = super().__reduce__()
         return restore, (cls, args, {**state, "value": _portable(state["value"])})
 
 
 def _portable(value: object) -> object:
-    """Return a value, or a text in its place that can go where the value cannot."""
+    """Return a value, or its shortened repr if it cannot be pickled."""
     import pickle
 
     try:
         pickle.dumps(value)
-    except Exception:  # noqa: BLE001 - whatever a foreign object raises
+    except Exception:  # noqa: BLE001 - a foreign object may raise any error
         return _shortened(value)
     return value
 
@@ -80,22 +81,22 @@ def _shortened(value: object, limit: int = 80) -> str:
 
 
 class MissingCredentials(AkoolError):
-    """Neither arguments nor environment hold a credential."""
+    """Neither the arguments nor the environment hold credentials."""
 
 
 class InvalidToken(AkoolError):
-    """A job token that this package did not write, or that was altered."""
+    """A text is no job token of this package, or was altered."""
 
 
 class APIError(AkoolError):
-    """Akool answered, and said no.
+    """Akool answered with an error.
 
     Attributes:
-        code: Akool's business code; 0 where the reply had none and only HTTP spoke.
-        msg: Akool's sentence, for people.
+        code: Akool's business code; 0 if the reply holds none.
+        msg: Akool's message, meant for people.
         endpoint: Dotted name of the endpoint, or its path.
-        http_status: HTTP status of the reply; usually 200, whatever the code.
-        retry_after: Seconds that the server asked to wait, if it did.
+        http_status: HTTP status of the reply; usually 200, even for an error.
+        retry_after: Seconds to wait, as the server asked; `None` if it did not.
         attempts: How many requests were sent for this call.
     """
 
@@ -111,21 +112,21 @@ class APIError(AkoolError):
         http_status: int = 200,
         meaning: str = "",
     ) -> None:
-        said = _said(msg, meaning)
-        super().__init__(f"{endpoint or 'reply'}: {said}{_verdict(code, http_status)}")
+        reason = _reason(msg, meaning)
+        super().__init__(f"{endpoint or 'reply'}: {reason}{_numbers(code, http_status)}")
         self.code = code
         self.msg = msg
         self.endpoint = endpoint
         self.http_status = http_status
 
 
-def _verdict(code: int, http_status: int) -> str:
+def _numbers(code: int, http_status: int) -> str:
     if code:
         return f" [code {code}, HTTP {http_status}]"
     return f" [HTTP {http_status}]" if http_status != 200 else ""  # noqa: PLR2004 - OK says nothing
 
 
-def _said(msg: str, meaning: str) -> str:
+def _reason(msg: str, meaning: str) -> str:
     if not msg or msg.lower() == meaning.lower():
         return meaning or "no reason given"
     return f"{msg} ({meaning})" if meaning else msg
@@ -136,7 +137,7 @@ class AuthenticationError(APIError):
 
 
 class AccountError(APIError):
-    """The account is blocked, unverified, unpaid, or lacks a subscription."""
+    """The account is blocked, unverified or unpaid, or has no subscription."""
 
 
 class InsufficientCredit(APIError):
@@ -144,35 +145,35 @@ class InsufficientCredit(APIError):
 
 
 class RateLimited(APIError):
-    """Too many requests; this one was refused and nothing was started."""
+    """Too many requests; Akool refused this one and started nothing."""
 
 
 class InvalidRequest(APIError):
-    """Akool refuses the parameters, or the media they point to."""
+    """Akool refused the parameters, or the media at their addresses."""
 
 
 class NotFound(APIError):
-    """What the request names does not exist (any more)."""
+    """The thing that the request names does not exist, or no longer."""
 
 
 class PermissionDenied(APIError):
-    """The account may not touch what the request names."""
+    """The account has no right to the thing that the request names."""
 
 
 class Conflict(APIError):
-    """What the request names is in a state that does not allow it."""
+    """The state of the thing that the request names forbids the request."""
 
 
 class ProcessingError(APIError):
-    """Akool failed while processing."""
+    """Processing failed at Akool."""
 
 
 class DetectionError(APIError):
-    """Face detection failed, or found something else than was asked for."""
+    """Face detection failed, or did not find the faces asked for."""
 
 
 class TransportError(AkoolError):
-    """No usable answer came.
+    """No usable answer arrived.
 
     Attributes:
         endpoint: Dotted name of the endpoint, or its path.
@@ -187,16 +188,16 @@ class TransportError(AkoolError):
 
 
 class ConnectFailed(TransportError):
-    """No connection was made, so nothing was sent: safe to try again."""
+    """No connection was made, so no request was sent; a retry is safe."""
 
 
 class ReplyError(TransportError):
-    """A reply came, and cannot be read.
+    """A reply arrived, but cannot be read.
 
     Attributes:
         http_status: HTTP status of the reply.
         excerpt: The beginning of its body.
-        retry_after: Seconds that the server asked to wait, if it did.
+        retry_after: Seconds to wait, as the server asked; `None` if it did not.
     """
 
     retry_after: float | None = None
@@ -211,15 +212,15 @@ class ReplyError(TransportError):
 
 
 class CreateOutcomeUnknown(AkoolError):
-    """A create was sent and no readable answer came: Akool may have charged for it.
+    """A create was sent, and no readable answer arrived: Akool may have charged for it.
 
-    It is never sent again by itself. Look at the account before sending it by hand.
+    The package never sends the create again. Check the account before you do.
 
     Attributes:
         name: Name of the operation.
         request: The request that was sent.
-        sent_at: When, in UTC.
-        reason: What happened instead of an answer.
+        sent_at: Time of sending, in UTC.
+        reason: What happened instead of a readable answer.
     """
 
     def __init__(self, name: str, request: object, sent_at: datetime, reason: str) -> None:
@@ -233,19 +234,95 @@ class CreateOutcomeUnknown(AkoolError):
         self.reason = reason
 
 
+class JobLike(Protocol):
+    """The members of `Job` that a handler of a `JobError` needs.
+
+    `Job` itself lives in a layer above the errors. `isinstance(error.job, Job)` narrows
+    `error.job` to it.
+    """
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait for the result."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """The operation's dotted name, such as `reage.image`."""
+        ...
+
+    @property
+    def request(self) -> Any:
+        """The request; `None` for a job resumed by its token."""
+        ...
+
+    @property
+    def id(self) -> str | None:
+        """Akool's `_id`; `None` before Akool accepts the job."""
+        ...
+
+    @property
+    def job_id(self) -> str | None:
+        """Akool's `job_id`, which cancelling needs; `None` if there is none (yet)."""
+        ...
+
+    @property
+    def token(self) -> str:
+        """The token, with which any process can watch the job.
+
+        Raises:
+            asyncio.InvalidStateError: Akool has not accepted the job.
+        """
+        ...
+
+    @property
+    def status(self) -> int:
+        """The last known status, a member of `Status`."""
+        ...
+
+    @property
+    def snapshot(self) -> Any:
+        """The last observation; `None` before the first."""
+        ...
+
+    async def wait(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - as `Job.wait`
+        """Wait for the result, for at most `timeout` seconds."""
+        ...
+
+    def done(self) -> bool:
+        """Return whether the job has ended."""
+        ...
+
+    def cancelled(self) -> bool:
+        """Return whether the job ended because it was cancelled."""
+        ...
+
+    def result(self) -> Any:
+        """Return the result, or raise the error, of a job that has ended."""
+        ...
+
+    def exception(self) -> BaseException | None:
+        """Return the error of a job that has ended; `None` if it has a result."""
+        ...
+
+    async def cancel(self) -> bool:
+        """Cancel the job; return whether the cancel ended it."""
+        ...
+
+
 class JobError(AkoolError):
-    """A job ended without a result, or cannot do what was asked of it.
+    """A job ended without a result, or cannot do what it was asked to do.
 
     Attributes:
         name: Name of the operation.
-        token: Watch the job on with `akool.job(token)`; `None` before Akool accepted it.
-        snapshot: The last observation, if there was one.
-        request: The request, where this process made it.
-        job: The job itself, in the process that ran it; it does not travel.
+        token: The job's token; `akool.job(token)` watches the job again. `None` if Akool has
+            not accepted the job.
+        snapshot: The last observation; `None` if there was none.
+        request: The request; `None` if another process made it.
+        job: The job, in the process that ran it; a pickle leaves it out.
     """
 
     _in_process: ClassVar[frozenset[str]] = frozenset({"job"})
-    job: Job[Any] | None = None
+    job: JobLike | None = None
 
     def __init__(
         self,
@@ -264,27 +341,27 @@ class JobError(AkoolError):
 
 
 class JobFailed(JobError):
-    """Akool ended the job with status 4."""
+    """Akool reports that the job failed: status 4."""
 
 
 class JobTimeout(JobError, TimeoutError):
-    """The job did not end within `job_timeout`; it goes on at Akool."""
+    """The job did not end within `job_timeout`; it continues at Akool."""
 
 
 class JobCancelled(JobError):
-    """The job was cancelled by `job.cancel()`."""
+    """`job.cancel()` ended the job."""
 
 
 class ClientClosed(JobError):
-    """The client was closed before the job ended; it goes on at Akool if it has a token."""
+    """The client was closed before the job ended; a job with a token continues at Akool."""
 
 
 class CancelNotSupported(JobError):
-    """Akool has no way to cancel this job."""
+    """Akool offers no way to cancel this job."""
 
 
 class ResultExpired(JobError):
-    """The media is gone: Akool keeps it for 7 days."""
+    """The result's media no longer exists: Akool keeps media for 7 days."""
 
 
 class KeyConflict(AkoolError):
@@ -292,34 +369,36 @@ class KeyConflict(AkoolError):
 
 
 class JournalError(AkoolError):
-    """The journal cannot be used."""
+    """The journal cannot be opened, read or written."""
 
 
 class DownloadError(AkoolError):
-    """A result's media could not be fetched whole."""
+    """A result's media could not be downloaded completely."""
 
 
 class WebhookError(AkoolError):
-    """A webhook that is not to be acted on."""
+    """A webhook cannot be trusted, and must be ignored."""
 
 
 class InvalidSignature(WebhookError):
-    """The signature does not match the body."""
+    """The webhook's signature does not match its body."""
 
 
 class DecryptionFailed(WebhookError):
-    """The payload does not decrypt to an event."""
+    """The webhook's payload does not decrypt to an event."""
 
 
 class StaleEvent(WebhookError):
-    """The event is older, or newer, than the tolerance allows."""
+    """The webhook's time is further from now than the tolerance allows."""
 
 
 class CodeMeaning(NamedTuple):
-    """What one of Akool's codes means."""
+    """The meaning of one of Akool's codes."""
 
     error: type[APIError]
+    """The class of the error that the code raises."""
     sentence: str
+    """Akool's description of the code."""
 
 
 def _processing(sentence: str) -> CodeMeaning:
@@ -399,7 +478,7 @@ _SENTENCES: Mapping[int, str] = {
     1210: "The video you are using exceeds the value allowed by the system by 60fp",
     1211: "Create lipsync error, please try again later",
 }
-"""How the tables on the endpoints' own pages put it, where they agree."""
+"""Descriptions in the code tables of the endpoints' own pages, where those pages agree."""
 
 
 def _page(*codes: int, **others: str) -> Mapping[int, CodeMeaning]:
@@ -442,13 +521,18 @@ PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
         c1210="The video you are using exceeds the value allowed by the system by 30fp",
     ),
 }
-"""Each page's own table of codes; an endpoint's pages decide before `CODES` does."""
+"""Each page's own table of codes. An endpoint's pages take precedence over `CODES`."""
 
 _UNKNOWN = CodeMeaning(APIError, "")
 
 
 def meaning_of(pages: Sequence[str], code: int) -> CodeMeaning:
-    """Return what a code means at an endpoint that these pages document, the first one first."""
+    """Return the meaning of a code at an endpoint.
+
+    Args:
+        pages: Addresses of the pages that document the endpoint; the first has precedence.
+        code: Akool's code.
+    """
     tables = (PAGE_CODES.get(page, {}) for page in pages)
     return next((table[code] for table in tables if code in table), CODES.get(code, _UNKNOWN))
 
@@ -456,6 +540,6 @@ def meaning_of(pages: Sequence[str], code: int) -> CodeMeaning:
 def api_error(
     code: int, msg: str, *, endpoint: str = "", http_status: int = 200, pages: Sequence[str] = ()
 ) -> APIError:
-    """Build the error that a code stands for; `APIError` itself where it is unknown."""
+    """Build the error of a code; an `APIError` if no page lists the code."""
     cls, meaning = meaning_of(pages, code)
     return cls(code, msg, endpoint=endpoint, http_status=http_status, meaning=meaning)

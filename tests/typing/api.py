@@ -52,6 +52,7 @@ from akool_async.endpoints import (
     Voice,
 )
 from akool_async.endpoints.paging import Page
+from akool_async.errors import JobLike
 
 PHOTO = "https://photos.example/ann.jpg"
 FACE = Face(PHOTO)
@@ -231,7 +232,10 @@ def errors_carry_what_they_are_about(error: AkoolError) -> None:
     match error:
         case JobFailed() | JobTimeout():
             assert_type(error.name, str)
-            assert_type(error.job, Job[Any] | None)
+            assert_type(error.job, JobLike | None)
+            if error.job is not None:
+                assert_type(error.job.done(), bool)
+                assert_type(error.job.token, str)
         case APIError():
             assert_type(error.code, int)
             assert_type(error.msg, str)
@@ -243,6 +247,10 @@ def errors_carry_what_they_are_about(error: AkoolError) -> None:
             assert_type(error.request, object)
         case _:
             pass
+
+
+def a_job_is_what_its_error_carries(job: Job[Faceswap]) -> JobLike:
+    return job
 
 
 def a_timeout_is_also_the_builtin_one(late: JobTimeout) -> tuple[JobError, TimeoutError]:
