@@ -1,4 +1,4 @@
-"""Time, so that tests can own it: durations are monotonic, dates are UTC."""
+"""Clocks, so that tests can control time: durations are monotonic, dates are UTC."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Protocol
 
 
 class Timer(Protocol):
-    """A callback that has not run yet."""
+    """A scheduled callback that has not run yet."""
 
     def cancel(self) -> None:
-        """Never run it."""
+        """Prevent the callback from running."""
 
 
 class Clock(Protocol):
-    """Where the engine, the exchange and the simulator get their time from."""
+    """The source of time for the engine, the exchange and the simulator."""
 
     def time(self) -> float:
-        """Return seconds since some moment; never runs backwards."""
+        """Return the seconds since a fixed moment; they never decrease."""
         ...
 
     def now(self) -> datetime:
@@ -29,12 +29,12 @@ class Clock(Protocol):
         ...
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
-        """Run a callback once `time()` has reached `when`."""
+        """Schedule a callback for when `time()` reaches `when`."""
         ...
 
 
 async def sleep(clock: Clock, seconds: float) -> None:
-    """Wait by a clock."""
+    """Wait for a number of seconds, as measured by a clock."""
     woken = asyncio.get_running_loop().create_future()
 
     def wake() -> None:
@@ -49,10 +49,10 @@ async def sleep(clock: Clock, seconds: float) -> None:
 
 
 class LoopClock:
-    """The running loop's own time."""
+    """The clock of the running event loop."""
 
     def time(self) -> float:
-        """Return the loop's monotonic seconds."""
+        """Return the event loop's monotonic seconds."""
         return asyncio.get_running_loop().time()
 
     def now(self) -> datetime:
@@ -60,21 +60,25 @@ class LoopClock:
         return datetime.now(UTC)
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
-        """Run a callback at a moment of the loop's time."""
+        """Schedule a callback for when the event loop's time reaches `when`."""
         return asyncio.get_running_loop().call_at(when, callback)
 
 
 def bound(clock: Clock) -> Clock:
-    """Return a clock for the running loop alone; the engine asks it several times for each job."""
+    """Return a faster clock that works in the running loop only.
+
+    The engine reads the time several times per job, so finding the loop each time would cost.
+    """
     if type(clock) is not LoopClock:
         return clock
     quick = LoopClock()
-    vars(quick)["time"] = asyncio.get_running_loop().time  # it is found before the method
+    # An attribute of the instance takes precedence over the method of the class.
+    vars(quick)["time"] = asyncio.get_running_loop().time
     return quick
 
 
 class ManualClock:
-    """A clock that moves only when told to; for tests and simulations."""
+    """A clock that moves only when `advance` is called; for tests and simulations."""
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._start = start
@@ -83,21 +87,21 @@ class ManualClock:
         self._timers: list[tuple[float, int, _ManualTimer]] = []
 
     def time(self) -> float:
-        """Return the seconds advanced so far."""
+        """Return the seconds that the clock has advanced."""
         return self._time
 
     def now(self) -> datetime:
-        """Return the start plus the seconds advanced so far."""
+        """Return the start date plus the seconds that the clock has advanced."""
         return self._start + timedelta(seconds=self._time)
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
-        """Run a callback when the clock is advanced to `when`."""
+        """Schedule a callback for when the clock is advanced to `when`."""
         timer = _ManualTimer(callback)
         heapq.heappush(self._timers, (when, next(self._order), timer))
         return timer
 
     async def advance(self, seconds: float) -> None:
-        """Move on, stopping at each timer on the way; lets everything that is ready run."""
+        """Advance the clock; run each timer on the way, and every task that it makes ready."""
         end = self._time + seconds
         await self.settle()
         while self._timers and self._timers[0][0] <= end:
@@ -109,7 +113,7 @@ class ManualClock:
         await self.settle()
 
     async def settle(self, turns: int = 20) -> None:
-        """Let the event loop take some turns without moving the clock."""
+        """Give tasks that are ready some turns of the event loop; the clock stands still."""
         for _ in range(turns):
             await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""A pytest plugin: the fixture `akool_simulator`, installed with the package.
+"""A pytest plugin, installed with the package: the fixture `akool_simulator`.
 
 async def test_my_pipeline(akool_simulator):
     async with Akool(base_url=akool_simulator.url, api_key=akool_simulator.api_key) as akool:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def akool_simulator() -> Iterator[Simulator]:
-    """Run a simulated Akool in a thread of its own: quick, free, and the same every time."""
+    """Run the simulator in a thread of its own: fast, free, with the same results each time."""
     from akool_async.simulator import Simulator
 
     with Simulator(pace=0.1).in_thread() as simulator:

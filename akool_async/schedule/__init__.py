@@ -1,4 +1,4 @@
-"""When to look at a job again, and about how many jobs at once: fixed, or learned."""
+"""When to poll a job again, and how many jobs one request may hold: fixed, or learned."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["GUESSES", "Backoff", "Guess", "Learner", "Schedule"]
 
 _HOMES = {"Backoff": "backoff"}
-"""Where each name lives, if not in `learner`; a client with a fixed schedule loads no other."""
+"""The module of each name that is not in `learner`. A client with a fixed schedule never loads
+`learner`."""
 
 
 def __getattr__(name: str) -> Any:

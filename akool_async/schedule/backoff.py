@@ -1,4 +1,4 @@
-"""When to look again: a schedule as a value, without clock and without I/O."""
+"""When to poll again: a schedule as a value, without clock and without I/O."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from akool_async.protocol.value import Input
 
 
 class Backoff(Input):
-    r"""How long to wait before looking at a job again, by its age.
+    r"""How long to wait before the next poll of a job, by the job's age.
 
-    A job that is \(t\) seconds old is looked at after another
+    A job that is \(t\) seconds old is polled again after
 
     \[ \min(maximum,\; initial + (multiplier - 1) \cdot t) \]
 
-    seconds, give or take `jitter`. Looks that happen on time fall after `initial`,
-    `initial * multiplier`, `initial * multiplier ** 2` ... seconds, as with any
-    exponential backoff; but the delay depends on the age alone, so a look that came
-    early, because the job rode along in another's request, costs nothing.
+    seconds, give or take `jitter`. If every poll is on time, the delays are `initial`,
+    `initial * multiplier`, `initial * multiplier ** 2` ... seconds, as with any exponential
+    backoff. But each delay depends on the job's age alone. So a poll that came early, because
+    the request of another job had room for this one, does not bring later polls forward.
     """
 
     initial: float = 0.5
-    """Seconds from acceptance to the first look."""
+    """Seconds from acceptance to the first poll."""
     multiplier: float = 1.6
-    """Each delay is this many times the one before."""
+    """Factor from one delay to the next; at least 1."""
     maximum: float = 10.0
-    """No delay is longer, in seconds, jitter aside."""
+    """Longest delay, in seconds, jitter aside."""
     jitter: float = 0.2
-    """Random part of each delay, as a fraction of it, from 0 to 1, up or down."""
+    """Random part of each delay, as a fraction of it, at least 0 and less than 1, up or down."""
 
     def check(self) -> None:
-        """Refuse schedules that stand still or run backwards."""
+        """Refuse delays that are not above 0, or that shrink."""
         for name in self.__struct_fields__:
             if not math.isfinite(getattr(self, name)):
                 raise self.refuse(name, "must be a finite number")
@@ -46,13 +46,13 @@ class Backoff(Input):
             raise self.refuse("jitter", "must be at least 0 and less than 1")
 
     def delay(self, age: float, sharing: int = 1) -> float:
-        """Return the seconds to wait before looking at a job that is `age` seconds old.
+        """Return the seconds to wait before the next poll of a job that is `age` seconds old.
 
         Args:
             age: Seconds since the job was accepted.
-            sharing: How many jobs share one request. The best interval between looks grows
-                with the root of what a look costs, and each of `sharing` jobs pays only a
-                part of it: so they are looked at more often, down to `initial`.
+            sharing: How many jobs share one request. The best interval between polls grows
+                with the square root of a poll's cost, and each of `sharing` jobs pays only
+                its part of the request. So shared polls come more often, down to `initial`.
         """
         grown = self.initial
         if self.multiplier > 1 and age > 0:
@@ -63,7 +63,7 @@ class Backoff(Input):
         return grown * (1 + self.jitter * (2 * random.random() - 1))
 
     def delays(self) -> Iterator[float]:
-        """Yield the delays, without jitter, of a job that is looked at on time.
+        """Yield the delays, without jitter, of a job whose polls are all on time.
 
         >>> from itertools import islice
         >>> [round(delay, 2) for delay in islice(Backoff().delays(), 4)]

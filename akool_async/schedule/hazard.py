@@ -1,9 +1,37 @@
-"""How long jobs take, learnt from looks at them: arithmetic, without clock and without I/O.
+"""Statistics of job durations, learned from polls: arithmetic, without clock and without I/O.
 
-What is counted is the hazard: of the jobs that got to an age, which part ended there. That takes
-in what every look says. Of a job that ended, only two looks are known: the last that found it
-running, and the one that did not. Of a job that still runs, only its age is known; whoever leaves
-those out learns from the short jobs alone, for they end first.
+How this works. The question is: a job is `t` seconds old and still runs; how likely does it
+end in the next moment? That chance per second is the *hazard*, h(t). Everything else follows
+from it: the share of jobs that get to an age t is exp(-H(t)), where H(t), the *cumulative
+hazard*, is the sum of h from 0 to t. Half of all jobs have ended where H(t) = ln 2.
+
+The hazard is counted, not fitted to a formula, so any shape of durations can be learned: narrow,
+wide, or with two peaks. Ages are sorted into bins. For each bin there are two numbers:
+
+- *ends*: how many jobs ended in the bin;
+- *exposure*: how much of the bin all jobs together have lived through, ended or not.
+
+The hazard of a bin is ends / exposure. Bins are equally wide on a logarithmic scale, because
+durations range from a second to hours and a relative precision of 10 % is enough. So exposure is
+measured in units of ln(age): a job that passes a whole bin adds `WIDTH` to its exposure. A
+hazard per unit of ln(age) is called a *rate* here; h(t) = rate / t.
+
+Polls say less than one would like, and each gap has its remedy:
+
+- A running job has no duration yet. It counts as exposure without an end. A learner that left
+  running jobs out would see the short jobs only, because those end first.
+- The end of a job lies somewhere between its last two polls. It is spread over the bins between
+  them, in proportion to where the present estimate expects an end (see `_spread`).
+- A bin with few ends is noisy. It borrows from its neighbours, and starts from a guess that a
+  few real jobs overrule (see `_pooled` and `_rates`).
+- Durations change, by the day or the load at Akool. Old evidence fades with each job that
+  passes the same bin (see `_add_evidence`). It does not fade with time: of many jobs begun at
+  once the short ones end first, and a memory of limited time would keep the long ones alone.
+- Durations may also change at once. Where the count of ends contradicts the estimate, most of
+  the evidence is dropped (see `_contradicted`).
+
+`python -m benchmarks.schedule` shows what a change of the tuning constants costs or saves, over
+simulated durations of eight shapes.
 """
 
 from __future__ import annotations
@@ -17,87 +45,111 @@ from itertools import accumulate, pairwise
 import msgspec
 
 PER_E = 10
-"""Bins per factor e of age."""
+"""Bins per factor e (2.718) of age: each bin's upper edge is 10.5 % above its lower edge."""
 BINS = 160
-"""They end after about a day."""
+"""Number of bins: from 0.01 seconds to about a day."""
 WIDTH = 1 / PER_E
+"""Width of a bin, in units of ln(age)."""
 YOUNGEST = 0.01
-"""Where the first bin begins, in seconds."""
+"""Lower edge of the first bin, in seconds; younger ages count as this one."""
 EDGES = tuple(YOUNGEST * math.exp(i * WIDTH) for i in range(BINS + 1))
+"""The edges of all bins, in seconds."""
 OLDEST = EDGES[-1] * (1 - 1e-9)
+"""The highest age in the last bin, in seconds; older ages count as this one."""
 SHIFT = -math.log(YOUNGEST) * PER_E
+"""`int(ln(age) * PER_E + SHIFT)` is the number of an age's bin."""
 
-_UNKNOWN = 0.6
-"""Chance to end, per factor e of age, where nothing is known: the same at every age ..."""
-_BRISK = 0.2
-"""... above this one, in seconds: hardly any job is over sooner."""
+# What is assumed before any job has ended.
+
+_FLAT_RATE = 0.6
+"""Rate without a guess. The same rate at every age favours no time scale: hazard = rate / age."""
+_RISE_AGE = 0.2
+"""Age in seconds at which that rate is halved: hardly any job ends sooner."""
 _DOUBT = 0.15
-"""What is added to a guess, which may be wrong."""
-_SUREST = 2.0
-"""What a guess takes that chance for, at most."""
+"""Added to a guessed rate when polls are planned, so that a wrong guess cannot stop the polls."""
+_GUESSED_RATE_LIMIT = 2.0
+"""Highest guessed rate: far beyond a guessed median the formula gives ever higher ones."""
 _FAR = 5.0
-"""Sigmas beyond which the hazard of a normal distribution is as good as linear."""
-_TRUST = 0.12
-"""What is assumed counts as much as jobs that passed so many factors e of age together."""
-_HINT = 0.01
-"""The same, where the question is how long jobs take: a prior for looks errs on the side of
-looking."""
-_CARRY = 0.8
-"""Part of the hazard above what is assumed that the next bin is thought to have as well."""
-_ENOUGH = 4.0
-"""Ends in a bin, and in as many of its neighbours as it takes, that say something."""
-_WIDEST = 4
-"""Neighbours that are asked, to each side, at most."""
-_HEED = 8.0
-"""How many times its own evidence a bin takes from its neighbours, at most: a burst of jobs that
-grow old together says nothing about the ages that none of them has reached."""
-_SURPRISE = 0.3
-"""Chance of an end between two looks below which what is known says too little of when."""
-_MEMORY = 256.0
-"""Jobs that passed an age after which what was known of it counts for 1/e ..."""
-_ROUNDS = 4.0
-"""... or so many times as many as run at once, if that is more."""
-_MOST_FRESH = 1024
-"""Ends that wait for being counted, at most."""
+"""Standard deviations from which the formula's quotient is z; erfc would soon underflow to 0."""
+_PRIOR_EXPOSURE = 0.12
+"""Weight of the assumed rate when polls are planned: it counts like this much exposure."""
+_BELIEF_PRIOR_EXPOSURE = 0.01
+"""The same when durations are estimated. Planning needs the larger weight: it errs towards more
+polls."""
 
-_SAMPLE = 16.0
-"""Ends, seen or foreseen, after which the ones are held against the others ..."""
-_LONGEST = 128.0
-"""... until there are so many."""
+# How bins borrow from each other.
+
+_CARRY = 0.8
+"""Part of a rate's excess over the assumed rate that is assumed in the next bin, too."""
+_ENOUGH_ENDS = 4.0
+"""A bin with fewer ends than this takes in its neighbours until there are as many."""
+_MAX_NEIGHBOURS = 4
+"""How many neighbours a bin takes in on each side, at most."""
+_MAX_BORROWED = 8.0
+"""Limit of borrowed exposure, as a multiple of a bin's own. In a burst all jobs are about equally
+old; their exposure says nothing about ages that none of them has reached."""
+_SURPRISE = 0.3
+"""If the estimate gave an end between two polls less than this chance, it knows too little of
+when jobs end: a part of the end is then spread evenly over the time between them."""
+
+# How evidence fades.
+
+_MEMORY_JOBS = 256.0
+"""Evidence about a bin falls to 1/e (37 %) when this many jobs have passed the bin since, ..."""
+_MEMORY_ROUNDS = 4.0
+"""... or this many times the number of running jobs, if that is more. A shorter memory follows
+a change of durations sooner, but makes each rate noisier."""
+_MAX_UNREAD = 1024
+"""Ends that are collected before they are spread over bins, at most."""
+
+# When the evidence is wrong.
+
+_CHECK_FROM = 16.0
+"""Ends, counted or expected, from which on both numbers are compared."""
+_CHECK_UNTIL = 128.0
+"""Ends after which the comparison starts anew, so that it is about recent jobs."""
+_CHECK_UNTIL_PER_RUNNING = 4.0
+"""The same, for each running job, in addition."""
 _ODD = 12.0
-"""Square of their difference, over their number, that is no chance any more."""
+"""Limit of (counted - expected)² / expected. A count varies by its square root, so a difference
+of 3.5 (the root of 12) standard deviations is no chance."""
 _SLACK = 0.5
-_LATER = 4.0
-_PROVEN = 1.0
-"""Exposure of a bin without which it foresees nothing."""
+"""Part of the running jobs that the difference may be off by, because their ages are those of
+their last polls."""
+_PROVEN_EXPOSURE = 1.0
+"""Exposure that a bin needs before its rate takes part in the comparison."""
 _KEPT = 0.25
-"""What is left of all that was known when it turns out to be wrong."""
-_UNSURE = 32
-"""Ends after that which count as if nothing were known."""
+"""Part of all evidence that is kept after a contradiction."""
+_UNSURE_ENDS = 32
+"""Number of ends after a contradiction that are spread evenly, without use of the estimate."""
 
 
 class Guess(msgspec.Struct, frozen=True):
-    """What is thought of an operation's durations before one of them is known."""
+    """An assumption about an operation's durations, used until jobs have ended.
+
+    The logarithm of the duration is assumed to be normally distributed.
+    """
 
     median: float
-    """Seconds that half of its jobs take at most."""
+    """Seconds within which half of the jobs end."""
     spread: float = 0.7
-    """Sigma of their logarithm: 0.7 says that two of three take half to twice the median."""
+    """Standard deviation of ln(duration): with 0.7, two of three jobs take half to twice the
+    median."""
 
 
-class Memory(msgspec.Struct, array_like=True):
-    """What is known, on disk."""
+class SavedDurations(msgspec.Struct, array_like=True):
+    """What `Durations.dump` encodes."""
 
     version: int
     per_e: int
     youngest: float
     completions: int
     bins: dict[int, tuple[float, float]]
-    """Ends and exposure."""
+    """Ends and exposure, by bin."""
 
 
 def bin_of(age: float) -> int:
-    """Return the number of the bin that an age in seconds falls into."""
+    """Return the number of the bin of an age in seconds."""
     if not age > YOUNGEST:
         return 0
     return int(math.log(min(age, OLDEST)) * PER_E + SHIFT)
@@ -105,20 +157,24 @@ def bin_of(age: float) -> int:
 
 @cache
 def _assumed(guess: Guess | None) -> tuple[float, ...]:
-    """Return the chance to end per factor e of age, in each bin, that is assumed at first."""
+    """Return the assumed rate in each bin.
+
+    With a guess, ln(duration) is normal, and its hazard is density / share of longer ones.
+    """
     if guess is None:
-        return tuple(_UNKNOWN * edge / (edge + _BRISK) for edge in EDGES[:-1])
+        return tuple(_FLAT_RATE * edge / (edge + _RISE_AGE) for edge in EDGES[:-1])
     rates: list[float] = []
     for edge in EDGES[:-1]:
+        # The middle of the bin, in standard deviations from the median.
         z = (math.log(edge / guess.median) + WIDTH / 2) / guess.spread
         density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
         rate = z if z > _FAR else density / (math.erfc(z / math.sqrt(2)) / 2)
-        rates.append(min(_SUREST, rate / guess.spread))
+        rates.append(min(_GUESSED_RATE_LIMIT, rate / guess.spread))
     return tuple(rates)
 
 
-class _Jobs:
-    """How many jobs got into each bin and no further, and how far into it."""
+class _LastBins:
+    """A histogram of the last bin that each job reached, and of how far into it."""
 
     __slots__ = ("_parts", "counts")
 
@@ -127,7 +183,7 @@ class _Jobs:
         self._parts = [0.0] * BINS
 
     def add(self, count: float, age: float) -> None:
-        """Add so many that got to an age in seconds."""
+        """Add `count` jobs that reached an age in seconds."""
         if age > YOUNGEST:
             place = math.log(min(age, OLDEST)) * PER_E + SHIFT
             i = int(place)
@@ -137,7 +193,7 @@ class _Jobs:
             self.counts[0] += count
 
     def exposure(self) -> list[float]:
-        """Return the exposure in each bin."""
+        """Return the exposure in each bin: all who got further passed the whole bin."""
         beyond = sum(self.counts)
         exposed: list[float] = []
         for count, part in zip(self.counts, self._parts, strict=True):
@@ -147,180 +203,207 @@ class _Jobs:
 
 
 class Durations:
-    """What is known of how long one operation's jobs take.
+    """The durations of one operation's jobs, as far as polls have shown them.
 
-    Ages are in bins, by their logarithm. A job is exposed in each bin that it passes, by what it
-    passes of it in factors e of age; where it ends is one end. What is known of a bin fades as
-    other jobs pass it, not with time: of many jobs begun at once, the short ones end first, and
-    whoever forgot those would know the long ones alone when all have ended.
+    It keeps two estimates of the rates. `rates` has a strong prior and is used to plan polls.
+    The beliefs follow the evidence closely, and answer how long jobs take.
     """
 
     __slots__ = (
         "_assumed",
         "_beliefs",
+        "_checked_ends",
+        "_cumulative",
         "_doubt",
-        "_ended",
         "_ends",
+        "_expected_ends",
         "_exposed",
-        "_foreseen",
         "_fresh",
         "_guessed",
-        "_passed",
         "_running",
-        "_standing",
+        "_running_exposure",
         "_unread",
         "_updated_at",
         "completions",
+        "median",
         "rates",
         "unsure",
-        "usual",
     )
 
     rates: list[float]
-    """Chance to end per factor e of age, in each bin: what looks are planned by."""
-    usual: float | None
-    """The median duration, in seconds, guessed if need be."""
+    """The rate in each bin by which polls are planned."""
+    median: float | None
+    """The median duration in seconds, guessed if necessary; `None` without a guess or an end."""
 
     def __init__(self, guess: Guess | None = None) -> None:
         self.completions = 0
         """How many jobs have been seen to end."""
         self.unsure = 0
-        """Ends to go until what is known is trusted again, after it was wrong."""
+        """Ends to come until the estimate is used again, after it was contradicted."""
         self._assumed = _assumed(guess)
         self._guessed = guess is not None
         self._doubt = _DOUBT if guess else 0.0
-        self._ended = [0.0] * BINS
+        self._ends = [0.0] * BINS
         self._exposed = [0.0] * BINS
         self._unread: list[tuple[float, float]] = []
-        """Between which ages jobs ended since the last update."""
-        self._fresh = _Jobs()
-        """The same, in bins, as far as it was read."""
-        self._standing = [0.0] * BINS
-        """Exposure of jobs that ran at the last update."""
+        """The last two polled ages of each job that has ended, not yet spread over bins."""
+        self._fresh = _LastBins()
+        """Ends that were spread over bins, but are not part of `_ends` yet."""
+        self._running_exposure = [0.0] * BINS
+        """Exposure of the jobs that ran at the last update; `_exposed` includes it."""
         self._running = 0.0
-        """How many they were."""
-        self._ends = self._foreseen = 0.0
+        """How many jobs ran at the last update."""
+        self._checked_ends = self._expected_ends = 0.0
         self._updated_at = -math.inf
-        self._learn()
+        self._estimate()
 
     @property
     def known(self) -> bool:
-        """Whether anything is known, if only a guess."""
+        """Whether there is a guess, or a job has ended."""
         return self._guessed or self.completions > 0
 
     def ended(self, begin: float, end: float) -> None:
-        """Learn that a job ended between two ages, in seconds."""
+        """Record that a job ended between two ages, in seconds."""
         if not 0 <= end < math.inf:
             return
         self.completions += 1
         self._unread.append((begin if 0 <= begin <= end else end, end))
-        if len(self._unread) >= _MOST_FRESH:
-            self._read()
+        if len(self._unread) >= _MAX_UNREAD:
+            self._spread_unread()
 
-    def due(self, now: float, pause: float, lull: float) -> bool:
-        """Say whether the last update is so many seconds ago, with news or without."""
-        return now - self._updated_at >= (pause if self._unread else lull)
+    def due(self, now: float, pause: float, idle_pause: float) -> bool:
+        """Return whether an update is due.
+
+        Args:
+            now: Any clock's time in seconds.
+            pause: Seconds between updates while jobs end.
+            idle_pause: Seconds between updates while no job ends.
+        """
+        return now - self._updated_at >= (pause if self._unread else idle_pause)
 
     def update(self, now: float, ages: Sequence[float], weight: float) -> None:
-        """Take in what has ended, and the ages of jobs that run, each for so many of them."""
-        running = _Jobs()
+        """Estimate the rates again, with the ends since the last update.
+
+        Args:
+            now: Any clock's time in seconds.
+            ages: Ages of running jobs in seconds, at their last polls.
+            weight: How many running jobs each of those ages stands for.
+        """
+        running = _LastBins()
         for age in ages:
             running.add(weight, age)
         self._updated_at = now
         self._running = weight * len(ages)
-        standing = running.exposure()
-        # Where only some of the running jobs are told, they are others each time.
-        self._absorb(standing, suspicious=weight <= 1)
-        self._learn()
+        # A sample of the running jobs holds other jobs each time. The exposure that it seems to
+        # gain is then partly chance, so it contradicts nothing.
+        self._add_evidence(running.exposure(), complete=weight <= 1)
+        self._estimate()
 
     def remaining(self, age: float) -> float | None:
-        """Return the seconds that half of the jobs of this age still take, if known."""
+        """Return the seconds within which half of the jobs of this age end; `None` if unknown."""
         if not self.known:
             return None
         age = max(0.0, age)
-        return max(0.0, self._when(self._passed_at(age) + math.log(2)) - age)
+        # Half of the jobs that got to an age end while H grows by ln 2 from there.
+        return max(0.0, self._age_at(self._cumulative_at(age) + math.log(2)) - age)
 
     def dump(self) -> bytes:
-        """Return what is known, to be kept for another time."""
-        self._absorb(self._standing, suspicious=False)
-        pairs = enumerate(zip(self._ended, self._exposed, strict=True))
+        """Return the evidence as bytes, for `load`."""
+        self._add_evidence(self._running_exposure, complete=False)
+        pairs = enumerate(zip(self._ends, self._exposed, strict=True))
         bins = {i: (round(n, 4), round(x, 4)) for i, (n, x) in pairs if x > 0}
-        return msgspec.msgpack.encode(Memory(1, PER_E, YOUNGEST, self.completions, bins))
+        return msgspec.msgpack.encode(SavedDurations(1, PER_E, YOUNGEST, self.completions, bins))
 
     def load(self, blob: bytes) -> None:
-        """Add what `dump` returned; ignore what it did not return."""
+        """Add evidence that `dump` returned; ignore any other bytes."""
         try:
-            memory = msgspec.msgpack.decode(blob, type=Memory)
+            saved = msgspec.msgpack.decode(blob, type=SavedDurations)
         except msgspec.DecodeError:
             return
         sane = all(
             0 <= i < BINS and 0 <= n < math.inf and 0 <= x < math.inf
-            for i, (n, x) in memory.bins.items()
+            for i, (n, x) in saved.bins.items()
         )
-        known = (memory.version, memory.per_e, memory.youngest) == (1, PER_E, YOUNGEST)
-        if not (sane and known and memory.completions >= 0):
+        known = (saved.version, saved.per_e, saved.youngest) == (1, PER_E, YOUNGEST)
+        if not (sane and known and saved.completions >= 0):
             return
-        self.completions += memory.completions
-        for i, (ended, exposed) in memory.bins.items():
-            # However much was known then, what happens now shall overrule it as soon as ever.
-            scale = min(1.0, _MEMORY * WIDTH / max(exposed, WIDTH))
-            self._ended[i] += ended * scale
+        self.completions += saved.completions
+        for i, (ends, exposed) in saved.bins.items():
+            # Limited to a full memory of this process, so that new jobs soon outweigh old ones.
+            scale = min(1.0, _MEMORY_JOBS * WIDTH / max(exposed, WIDTH))
+            self._ends[i] += ends * scale
             self._exposed[i] += exposed * scale
-        self._learn()
+        self._estimate()
 
-    def _absorb(self, standing: list[float], *, suspicious: bool) -> None:
-        """Count what has happened since the last time; let what happened before fade."""
-        self._read()
-        fresh, self._fresh = self._fresh, _Jobs()
+    def _add_evidence(self, running_exposure: list[float], *, complete: bool) -> None:
+        """Add ends and exposure since the last time; let older evidence fade.
+
+        Args:
+            running_exposure: Exposure of the jobs that run now.
+            complete: Whether that includes every running job, not a sample of them.
+        """
+        self._spread_unread()
+        fresh, self._fresh = self._fresh, _LastBins()
+        # Exposure of running jobs was counted at the last update already: add its growth only.
         gained = [
-            done + now - before
-            for done, now, before in zip(fresh.exposure(), standing, self._standing, strict=True)
+            ended + now - before
+            for ended, now, before in zip(
+                fresh.exposure(), running_exposure, self._running_exposure, strict=True
+            )
         ]
-        self._standing = standing
-        if self._all_wrong(fresh.counts, gained, suspicious=suspicious):
-            self.unsure = _UNSURE
-            self._ended = [ended * _KEPT for ended in self._ended]
+        self._running_exposure = running_exposure
+        if self._contradicted(fresh.counts, gained, complete=complete):
+            self.unsure = _UNSURE_ENDS
+            self._ends = [ends * _KEPT for ends in self._ends]
             self._exposed = [exposed * _KEPT for exposed in self._exposed]
-        memory = max(_MEMORY, _ROUNDS * self._running) * WIDTH
+        memory = max(_MEMORY_JOBS, _MEMORY_ROUNDS * self._running) * WIDTH
         for i, gain in enumerate(gained):
             kept = math.exp(-max(0.0, gain) / memory)
-            self._ended[i] = self._ended[i] * kept + fresh.counts[i]
-            # Jobs that nobody waits for any more take with them what they had passed.
+            self._ends[i] = self._ends[i] * kept + fresh.counts[i]
+            # A job that is no longer watched takes its exposure away: the gain may be negative.
             self._exposed[i] = max(self._exposed[i] * kept + gain, self._exposed[i] / 2)
 
-    def _all_wrong(
-        self, fresh: Sequence[float], gained: Sequence[float], *, suspicious: bool
+    def _contradicted(
+        self, fresh: Sequence[float], gained: Sequence[float], *, complete: bool
     ) -> bool:
-        """Say whether jobs end far more, or far less often than the hazard they pass foresees."""
-        if not suspicious:
-            self._ends = self._foreseen = 0.0
+        """Return whether far more, or far fewer, jobs end than the beliefs expect.
+
+        Expected ends are exposure times rate. Both numbers are summed over all bins, and over
+        several updates, because one bin or one update has too few ends for a verdict.
+        """
+        if not complete:
+            self._checked_ends = self._expected_ends = 0.0
             return False
         for i, exposed in enumerate(self._exposed):
-            if exposed >= _PROVEN:
-                self._ends += fresh[i]
-                self._foreseen += gained[i] * self._beliefs[i]
-        most = max(self._ends, self._foreseen)
-        gap = abs(self._ends - self._foreseen) - _SLACK * self._running
-        wrong = most >= _SAMPLE and gap > 0 and gap**2 > _ODD * most
-        if wrong or most > _LONGEST + _LATER * self._running:
-            self._ends = self._foreseen = 0.0
+            if exposed >= _PROVEN_EXPOSURE:
+                self._checked_ends += fresh[i]
+                self._expected_ends += gained[i] * self._beliefs[i]
+        most = max(self._checked_ends, self._expected_ends)
+        gap = abs(self._checked_ends - self._expected_ends) - _SLACK * self._running
+        wrong = most >= _CHECK_FROM and gap > 0 and gap**2 > _ODD * most
+        if wrong or most > _CHECK_UNTIL + _CHECK_UNTIL_PER_RUNNING * self._running:
+            self._checked_ends = self._expected_ends = 0.0
         return wrong
 
-    def _read(self) -> None:
+    def _spread_unread(self) -> None:
         for begin, end in self._unread:
             self._spread(begin, end)
         self._unread.clear()
 
     def _spread(self, begin: float, end: float) -> None:
-        """Spread one end over the time in which it may have happened."""
+        """Spread one end over the bins between two ages, in seconds.
+
+        Each bin gets the share that the beliefs expect there. To the degree that they did not
+        expect an end at all, each bin gets a share in proportion to its seconds.
+        """
         first, last = bin_of(begin), bin_of(end)
         if first == last:
             self._fresh.add(1.0, (begin + end) / 2)
             return
-        # What is known says where in that time an end is likely, if one was to be expected.
         marks = [begin, *EDGES[first + 1 : last + 1], end]
-        before = self._passed_at(begin)
-        alive = [math.exp(before - self._passed_at(mark)) for mark in marks]
+        before = self._cumulative_at(begin)
+        # Of jobs that ran at `begin`, the share that still runs at each mark: exp(-(H - H_begin)).
+        alive = [math.exp(before - self._cumulative_at(mark)) for mark in marks]
         expected = 1.0 - alive[-1]
         trust = 0.0 if self.unsure > 0 else min(1.0, expected / _SURPRISE)
         self.unsure -= self.unsure > 0
@@ -329,57 +412,69 @@ class Durations:
             here = scale * (more - less) + even * (old - young)
             self._fresh.add(here, (young + old) / 2)
 
-    def _learn(self) -> None:
-        """Work out the hazard in each bin."""
-        ended, exposed = _summed(self._ended), _summed(self._exposed)
-        pooled = [_pooled(i, ended, exposed) for i in range(BINS)]
-        self.rates = _rates(pooled, [rate + self._doubt for rate in self._assumed], _TRUST)
-        self._beliefs = _rates(pooled, self._assumed, _HINT)
-        self._passed = _summed(belief * WIDTH for belief in self._beliefs)
-        self.usual = self._when(math.log(2)) if self.known else None
+    def _estimate(self) -> None:
+        """Work out the rates of all bins from the evidence."""
+        ends, exposed = _summed(self._ends), _summed(self._exposed)
+        pooled = [_pooled(i, ends, exposed) for i in range(BINS)]
+        doubted = [rate + self._doubt for rate in self._assumed]
+        self.rates = _rates(pooled, doubted, _PRIOR_EXPOSURE)
+        self._beliefs = _rates(pooled, self._assumed, _BELIEF_PRIOR_EXPOSURE)
+        self._cumulative = _summed(belief * WIDTH for belief in self._beliefs)
+        self.median = self._age_at(math.log(2)) if self.known else None
 
-    def _passed_at(self, age: float) -> float:
-        """Return the hazard that jobs of an age have passed: exp(-x) of all get that far."""
+    def _cumulative_at(self, age: float) -> float:
+        """Return the cumulative hazard H at an age in seconds: exp(-H) of all jobs get there."""
         if age <= YOUNGEST:
             return 0.0
         i = bin_of(age)
-        return self._passed[i] + self._beliefs[i] * math.log(age / EDGES[i])
+        return self._cumulative[i] + self._beliefs[i] * math.log(age / EDGES[i])
 
-    def _when(self, passed: float) -> float:
-        """Return the age, in seconds, at which jobs have passed so much hazard."""
-        i = min(BINS - 1, bisect_right(self._passed, passed) - 1)
-        return EDGES[i] * math.exp((passed - self._passed[i]) / self._beliefs[i])
+    def _age_at(self, cumulative: float) -> float:
+        """Return the age, in seconds, with this cumulative hazard."""
+        i = min(BINS - 1, bisect_right(self._cumulative, cumulative) - 1)
+        return EDGES[i] * math.exp((cumulative - self._cumulative[i]) / self._beliefs[i])
 
 
 def _summed(values: Iterable[float]) -> list[float]:
-    """Return the sum of what lies below each edge."""
+    """Return, for each edge, the sum of the bins below it."""
     return list(accumulate(values, initial=0.0))
 
 
-def _pooled(i: int, ended: Sequence[float], exposed: Sequence[float]) -> tuple[float, float]:
-    """Return a bin's ends and exposure, with those of its neighbours where it has few."""
-    own, own_exposure = ended[i + 1] - ended[i], exposed[i + 1] - exposed[i]
+def _pooled(i: int, ends: Sequence[float], exposed: Sequence[float]) -> tuple[float, float]:
+    """Return the ends and exposure of a bin, with those of neighbours if it has few ends.
+
+    Args:
+        i: Number of the bin.
+        ends: Sums of ends below each edge.
+        exposed: Sums of exposure below each edge.
+    """
+    own, own_exposure = ends[i + 1] - ends[i], exposed[i + 1] - exposed[i]
     wide, low, high = 0, i, i + 1
-    while ended[high] - ended[low] < _ENOUGH and wide < _WIDEST:
+    while ends[high] - ends[low] < _ENOUGH_ENDS and wide < _MAX_NEIGHBOURS:
         wide += 1
         low, high = max(0, i - wide), min(BINS, i + wide + 1)
-    others, their_exposure = ended[high] - ended[low] - own, exposed[high] - exposed[low]
+    others, their_exposure = ends[high] - ends[low] - own, exposed[high] - exposed[low]
     their_exposure -= own_exposure
     if their_exposure <= 0:
         return own, own_exposure
-    share = min(1.0, _HEED * own_exposure / their_exposure)
+    share = min(1.0, _MAX_BORROWED * own_exposure / their_exposure)
     return own + share * others, own_exposure + share * their_exposure
 
 
 def _rates(
-    pooled: Iterable[tuple[float, float]], assumed: Sequence[float], trust: float
+    pooled: Iterable[tuple[float, float]], assumed: Sequence[float], prior_exposure: float
 ) -> list[float]:
-    """Return the chance to end per factor e of age, in each bin."""
+    """Return the rate in each bin: a mean of the observed and the assumed rate.
+
+    The assumed rate counts like `prior_exposure` of observation, so it decides where nothing
+    was observed and disappears where much was. (It is the mean of a gamma prior for a Poisson
+    count.) Where the bin before was above its assumed rate, this one is assumed to be, too.
+    """
     rates: list[float] = []
     rate = 0.0
-    for (events, exposure), prior in zip(pooled, assumed, strict=True):
+    for (ends, exposure), prior in zip(pooled, assumed, strict=True):
         carried = prior + max(0.0, _CARRY * (rate - prior))
-        rate = (events + trust * carried) / (exposure + trust)
+        rate = (ends + prior_exposure * carried) / (exposure + prior_exposure)
         rates.append(rate)
     return rates
 
