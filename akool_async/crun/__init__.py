@@ -9,10 +9,10 @@
         )
         await swap.save("out/")
 
-CRUN (https://crun.ai) is not Akool: it has its own host, key, envelope and codes, and its
-own words for where a job stands, three for the same thing in one flow. Its page "Detect
-Face (Image)" has what detection takes, the header and the codes; all else is from the other
-public pages at docs.crun.ai, and is marked so.
+CRUN (https://crun.ai) is not Akool: it has its own host, key, envelope and codes. It also
+has its own words for a job's status, and a single swap meets three vocabularies of them. The
+parameters of the detection, the header and the codes come from CRUN's page "Detect Face
+(Image)". Everything else comes from the other public pages at docs.crun.ai, and says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""CRUN's endpoints: the two that start jobs, and the two that look at them."""
+"""CRUN's endpoints: two that start jobs, and two that look jobs up."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class GetTask(Query[SwappedImage]):
 
 
 class DetectFaces(Operation[FaceDetection]):
-    """Find the faces in a picture, for a swap within the hour."""
+    """Find the faces in a picture; a swap can use them for one hour."""
 
     name = "crun.detect_faces"
     root = _ROOT
@@ -62,16 +62,16 @@ class DetectFaces(Operation[FaceDetection]):
     )
 
     image_url: Url
-    """URL of the image to detect faces from; the swap has to name the same."""
+    """URL of the image to detect faces in; the swap must use the same URL."""
 
 
 class FaceTarget(Input, kw_only=False, forbid_unknown_fields=True):
-    """Which face becomes which; from docs.crun.ai."""
+    """One face of the picture, and the new face for it; from docs.crun.ai."""
 
     face_id: Annotated[int, Meta(ge=0)] | Id
-    """A face's `id`, from the detection."""
+    """The face's `id`, from the detection."""
     target: Url
-    """Picture of the new face; the face's own `link` keeps it as it is."""
+    """Picture of the new face; the detected face's own `link` leaves it unchanged."""
 
 
 def _are_different(faces: Sequence[FaceTarget]) -> bool:
@@ -79,7 +79,7 @@ def _are_different(faces: Sequence[FaceTarget]) -> bool:
 
 
 class SwapFaces(Operation[SwappedImage]):
-    """Swap faces in a picture whose faces were detected; from docs.crun.ai."""
+    """Swap faces in a picture, after `DetectFaces` has found them; from docs.crun.ai."""
 
     name = "crun.swap_faces"
     root = _ROOT
@@ -94,23 +94,23 @@ class SwapFaces(Operation[SwappedImage]):
         lookup=lambda ids: GetTask(task_id=ids[0]),
     )
     model: ClassVar[str] = "image-face-swap-multi"
-    """Which of the tasks that share the endpoint this is."""
+    """CRUN's name of this task; several kinds of task share the endpoint."""
 
     detect_id: Id = field(name="input.detect_id")
     """The detection's `detect_id`; valid for one hour."""
     image_url: Url = field(name="input.image_url")
-    """The picture, by the very address that its faces were detected at."""
+    """The picture: exactly the `image_url` of the detection."""
     faces: Annotated[
         Sequence[FaceTarget], Rule("must name at least one face, and none twice", _are_different)
     ] = field(name="input.faces")
-    """The faces to replace; dicts of the same shape are taken too."""
+    """The faces to replace; dicts of the same shape are accepted too."""
     disable_safety_checker: bool | None = field(name="input.disable_safety_checker", default=None)
-    """Whether to leave out the check of what is in the picture."""
+    """Whether to skip CRUN's safety check of the picture."""
     callback_url: WebhookUrl | None = None
-    """Where CRUN shall also post the outcome."""
+    """Address that CRUN also posts the outcome to."""
 
     def body_fields(self) -> dict[str, Any]:
-        """Return the model, and the fields where CRUN wants them: nearly all in `input`."""
+        """Return the model and the fields, most of them inside `input` as CRUN requires."""
         wire: dict[str, Any] = {"model": self.model, "input": {}}
         for name, value in super().body_fields().items():
             group, _, inner = name.rpartition(".")
@@ -119,11 +119,11 @@ class SwapFaces(Operation[SwappedImage]):
 
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Self:
-        """Build the value from what CRUN would get.
+        """Build the value from a body in CRUN's format.
 
         Raises:
             InvalidInput: a field is unknown, missing, of the wrong type, or breaks a rule; or
-                it is another model.
+                the body is for another model.
         """
         fields = lifted(wire, "input")
         model = fields.pop("model", None)

@@ -1,4 +1,4 @@
-"""CRUN's protocol without I/O: its envelope, its codes, and its words for a status."""
+"""CRUN's protocol without I/O: envelope, codes, and words for a status."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ CODES: Mapping[int, CodeMeaning] = {
     429: CodeMeaning(
         RateLimited, "Rate Limited - Request limit has been exceeded for this resource"
     ),
-    # Refused before any work and bound to pass: to come again later is all there is to do.
+    # CRUN refuses this before any work, and maintenance ends: retry later, as for a rate limit.
     455: CodeMeaning(
         RateLimited, "Service Unavailable - System is currently undergoing maintenance"
     ),
-    # It says nothing about the job: a create is not repeated after it, and a wait goes on.
+    # It says nothing about the job: a create is not repeated, and a wait continues.
     500: CodeMeaning(
         APIError, "Server Error - An unexpected error occurred while processing the request"
     ),
     # Not HTTP's Not Implemented: the job itself has failed.
     501: CodeMeaning(ProcessingError, "Generation Failed - Content generation task failed"),
-    # Not HTTP's Version Not Supported: it may be enabled again, so a wait goes on.
+    # Not HTTP's Version Not Supported: CRUN may enable the feature again, so a wait continues.
     505: CodeMeaning(Conflict, "Feature Disabled - The requested feature is currently disabled"),
 }
-"""What the page's codes mean; they stand in the envelope, whatever HTTP says."""
+"""The codes of CRUN's page. The envelope holds the code; the HTTP status may differ."""
 
 _UNKNOWN = CodeMeaning(APIError, "")
 
@@ -65,7 +65,7 @@ def crun_error(
     http_status: int = 200,
     pages: Sequence[str] = (),  # noqa: ARG001 - all pages have the same table
 ) -> APIError:
-    """Build the error that one of CRUN's codes stands for."""
+    """Build the error of one of CRUN's codes; an `APIError` if the page does not list it."""
     cls, meaning = CODES.get(code, _UNKNOWN)
     return cls(code, msg, endpoint=endpoint, http_status=http_status, meaning=meaning)
 
@@ -74,7 +74,7 @@ CRUN = Envelope(
     success=200,
     msg="message",
     refusal=crun_error,
-    # Without an envelope, 500, 501 and 505 may be anybody's, with HTTP's own meaning.
+    # Without an envelope, 500, 501 and 505 may come from a proxy, with HTTP's own meaning.
     statuses=frozenset({401, 402, 404, 422, 429, 455}),
 )
 """`{code, message, data}`, 200 for success."""
@@ -85,25 +85,30 @@ STATUSES: Mapping[str, Status] = {
     **dict.fromkeys(("succeeded", "succeed", "success"), Status.COMPLETED),
     "failed": Status.FAILED,
 }
-"""A detection that `succeeded` holds a result that did `succeed`, and a swap is a `success`:
-the words of all three vocabularies are read alike, wherever they stand."""
+"""CRUN's words for a status. They differ by place: `succeeded` for a detection, `succeed` for the
+result in it, `success` for a swap. All words are accepted in all places."""
 
 _UNKNOWN_STATUS = 0
-"""Status of a word that is not among them: no end."""
+"""Status of any other word: not terminal."""
 
 
 class Reading(Generic[T]):
-    """How a reply is read: the fields of its `result` are called `result.name`."""
+    """A parser of replies; the fields of the inner object `result` are named `result.name`.
+
+    Args:
+        type: Type of the parsed reply.
+        rows: Types of the rows in the lists inside of `result`, by the list's name.
+    """
 
     def __init__(self, type: type[T], **rows: type[Any]) -> None:
         self._type = type
         self._rows = {f"result.{name}": row for name, row in rows.items()}
 
     def __call__(self, data: Raw, /) -> T:
-        """Decode `data`. Optional fields and rows that cannot be read are left out.
+        """Decode `data`; leave out optional fields and rows that cannot be read.
 
         Raises:
-            msgspec.ValidationError: it is no object.
+            msgspec.ValidationError: `data` is no JSON object.
         """
         fields = lifted(msgspec.json.decode(data, type=dict[str, Any]), "result")
         for name, row in self._rows.items():
@@ -115,7 +120,7 @@ class Reading(Generic[T]):
 
 
 def lifted(document: Mapping[str, Any], group: str) -> dict[str, Any]:
-    """Return all fields, those inside of the one called `group` as `group.name`."""
+    """Return all fields, with those inside the object `group` as `group.name`."""
     fields = dict(document)
     inner = fields.pop(group, None)
     if isinstance(inner, Mapping):
@@ -134,7 +139,7 @@ def _is_text(name: str) -> bool:
 
 
 def _as_text(value: object) -> object:
-    """Write out an id that came as a number, and an error that came as an object."""
+    """Return an id that came as a number, or an error that came as an object, as text."""
     plain = value is None or isinstance(value, str | bool | float)
     return value if plain else msgspec.json.encode(value).decode()
 

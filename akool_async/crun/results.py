@@ -1,4 +1,4 @@
-"""What CRUN's jobs become."""
+"""The results of CRUN's jobs."""
 
 from __future__ import annotations
 
@@ -11,69 +11,69 @@ from akool_async.protocol.value import Value
 from akool_async.result import Result
 
 DETECTION_LIFETIME: Final = timedelta(hours=1)
-"""How long a `detect_id` may be used, says docs.crun.ai."""
+"""Lifetime of a `detect_id`, from docs.crun.ai."""
 MEDIA_LIFETIME: Final = timedelta(days=14)
-"""About how long CRUN keeps media; its pages do not say, others' experience does."""
+"""Approximate lifetime of media: found by users, not stated on CRUN's pages."""
 
 _END_OF_TIME = 2.0**33
-"""Seconds since 1970, in the year 2242: no later time is taken for one."""
+"""Seconds since 1970, in the year 2242; a larger number is no valid time."""
 
 
 class _CrunResult(Result):
-    """What all of CRUN's results have."""
+    """Base class of CRUN's results."""
 
     state: str = ""
     """CRUN's own word for the status."""
 
 
 class CrunFace(Value):
-    """A face that was found; the fields are from docs.crun.ai."""
+    """A detected face; the fields are from docs.crun.ai."""
 
     id: int | str
-    """What `FaceTarget.face_id` takes: its number in the picture, from 0."""
+    """The face's number in the picture, from 0; for `FaceTarget.face_id`."""
     link: str = ""
-    """Picture of the face alone. As the target of its own id, it keeps the face as it is."""
+    """Picture of this face alone. As the target of its own id, it leaves the face unchanged."""
 
 
 class FaceDetection(_CrunResult):
     """The faces in a picture; the fields are from docs.crun.ai.
 
-    It has no media of its own, so `url` is empty. It expires one hour after the request,
-    which is a little early: CRUN counts from a later moment, and writes that down without
-    a time zone.
+    A detection has no media, so `url` is empty. `expires_at` is one hour after the request.
+    That is a little early: CRUN counts from a later moment, which it states without a time
+    zone.
     """
 
     lifetime = DETECTION_LIFETIME
 
     id: str = field(name="detect_task_id", default="")
-    """The job's id, which its result is asked for by; a swap takes `detect_id`."""
+    """The job's id, for lookups. A swap needs `detect_id` instead."""
     detect_id: str = field(name="result.id", default="")
-    """What a swap takes; empty until COMPLETED."""
+    """The id that a swap needs; empty until COMPLETED."""
     faces: tuple[CrunFace, ...] = field(name="result.faces", default=())
-    """The faces found."""
+    """The detected faces."""
     image_url: str = ""
-    """The picture as it was asked about, which a swap has to name by the same address; empty
-    for a job resumed by its token."""
+    """The picture's address, which a swap must use unchanged; empty for a job resumed by its
+    token."""
     error_reason: str = field(name="error", default="")
-    """Why it failed."""
+    """Why the detection failed."""
     result_error: str = field(name="result.error", default="")
-    """The same, from further down."""
+    """The same, from inside CRUN's `result`."""
     started_at: str = field(name="result.started_at", default="")
     """When CRUN began, without a time zone."""
     finished_at: str = field(name="result.finished_at", default="")
-    """When CRUN was done, without a time zone."""
+    """When CRUN finished, without a time zone."""
 
     @property
     def reason(self) -> str:
-        """Why it failed, in one line; may be empty."""
+        """Why the detection failed, in one line; may be empty."""
         return self.error_reason or self.result_error
 
 
 class SwappedImage(_CrunResult):
     """A picture with other faces; the fields are from docs.crun.ai.
 
-    CRUN's pages do not say how long the media is kept. Others found about 14 days, which
-    `expires_at` repeats: save what you need.
+    CRUN's pages do not say how long CRUN keeps the media. Users found about 14 days, which
+    `expires_at` assumes: save the media you need.
     """
 
     lifetime = MEDIA_LIFETIME
@@ -81,19 +81,19 @@ class SwappedImage(_CrunResult):
     id: str = field(name="task_id", default="")
     """The job's id."""
     media_urls: tuple[str, ...] = field(name="result.media_urls", default=())
-    """Where the media is; `url` is the first of it."""
+    """Addresses of the media; `url` is the first one."""
     error_reason: str = field(name="result.message", default="")
-    """Why it failed; `success` if it did not."""
+    """Why the swap failed; `success` if it did not fail."""
     result_code: int | None = field(name="result.code", default=None)
-    """CRUN's code for how the job went: 200, or 501 for example."""
+    """CRUN's code of the outcome: 200 for success, 501 for a failure."""
     credits: float | None = None
-    """What it cost."""
+    """Credits that the swap cost."""
     create_at: float = 0.0
     """Seconds since 1970, not milliseconds as at Akool (T14)."""
     complete_at: float | None = None
     """Seconds since 1970."""
     duration_s: float | None = None
-    """Seconds that it took."""
+    """Duration of the swap, in seconds."""
     provider: str = ""
     model_version: str = ""
     source: str = ""
@@ -105,6 +105,6 @@ class SwappedImage(_CrunResult):
 
     @property
     def creation_time(self) -> datetime | None:
-        """When CRUN created the job; `None` for what is no time of ours."""
+        """When CRUN created the job; `None` if CRUN's number is no valid time."""
         sound = 0 < self.create_at < _END_OF_TIME
         return datetime.fromtimestamp(self.create_at, UTC) if sound else None
