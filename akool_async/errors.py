@@ -165,7 +165,7 @@ class Conflict(APIError):
 
 
 class ProcessingError(APIError):
-    """Processing failed at Akool."""
+    """Akool failed while processing."""
 
 
 class DetectionError(APIError):

@@ -1,4 +1,4 @@
-"""The `akool` command. Its libraries, click and rich, come with the extra `cli`."""
+"""The `akool` command. It needs click and rich, which the extra `cli` installs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ __all__ = ["main"]
 
 
 def main() -> NoReturn:
-    """Run the command line and exit with its status; without its libraries, say what to do."""
+    """Run the command line and exit with its status.
+
+    Without click or rich, exit with a message that says how to install them.
+    """
     if find_spec("click") is None or find_spec("rich") is None:
-        sys.exit("akool: the command line needs more: pip install 'akool_async[cli]'")
+        sys.exit("akool: the command line needs click and rich: pip install 'akool_async[cli]'")
     from akool_async.cli.tree import run
 
     sys.exit(run())

@@ -1,4 +1,4 @@
-"""`akool completion`: shells complete namespaces, verbs, options and choices."""
+"""`akool completion`: completion of namespaces, verbs, options and choices in a shell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SHELLS = ("bash", "zsh", "fish")
 
 _HELP = """Print the script that completes commands in a shell.
 
-To have it in every new shell, do this once:
+To load it in every new shell, run this once:
 
 \b
 bash  echo 'eval "$(akool completion bash)"' >> ~/.bashrc

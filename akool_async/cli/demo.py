@@ -1,4 +1,4 @@
-"""`akool demo`: hundreds of jobs at once against the simulator, or one of each for real."""
+"""`akool demo`: hundreds of simulated jobs at once, or one paid job of each kind."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _SIMULATED_ONLY = ("jobs", "seed", "fail_rate", "pace")
 
 @click.command("demo")
 @click.option(
-    "--jobs", type=click.IntRange(1), default=300, show_default=True, help="How many jobs to run."
+    "--jobs", type=click.IntRange(1), default=300, show_default=True, help="Number of jobs to run."
 )
 @click.option(
     "--concurrency",
     type=click.IntRange(1),
     default=50,
     show_default=True,
-    help="The most jobs in flight at once.",
+    help="Most jobs in flight at once.",
 )
 @click.option(
     "--out",
@@ -42,26 +42,30 @@ _SIMULATED_ONLY = ("jobs", "seed", "fail_rate", "pace")
     default=Path("akool-demo"),
     show_default=True,
     metavar="DIR",
-    help="Where to save the results.",
+    help="Folder for the results.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="What chance is drawn from.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random numbers.")
 @click.option(
     "--fail-rate",
     type=RATE,
     default=0.05,
     show_default=True,
-    help="Part of the jobs that the simulator lets fail.",
+    help="Part of the jobs that fail.",
 )
 @click.option(
-    "--pace", type=PACE, default=1.0, show_default=True, help="Factor on simulated durations."
+    "--pace",
+    type=PACE,
+    default=1.0,
+    show_default=True,
+    help="Factor on simulated durations; 0.1 is ten times as fast.",
 )
 @click.option(
     "--live",
     is_flag=True,
-    help="Run one paid job of each kind at Akool instead; asks first. Credentials come from"
-    " AKOOL_API_KEY, AKOOL_TOKEN, or AKOOL_CLIENT_ID and AKOOL_CLIENT_SECRET.",
+    help="Run one paid job of each kind at Akool instead, after a question. Credentials come"
+    " from AKOOL_API_KEY, AKOOL_TOKEN, or AKOOL_CLIENT_ID and AKOOL_CLIENT_SECRET.",
 )
-@click.option("--yes", is_flag=True, help="With --live: do not ask.")
+@click.option("--yes", is_flag=True, help="With --live: start without the question.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -75,13 +79,13 @@ def command(
     live: bool,
     yes: bool,
 ) -> int:
-    """Run hundreds of simulated jobs at once, and save what they make.
+    """Run hundreds of simulated jobs at once, and save their results.
 
-    The jobs are face swaps, reages and speech, with the requests that Akool's pages print.
-    They run against a simulator in this process: no account is needed, nothing is paid.
+    The jobs are face swaps, reages and speech, with the example requests of Akool's pages.
+    They run against a simulator in this process: no account is needed, and nothing is paid.
 
-    Exits with 0 if every job ended and every saved file is sound. That some jobs fail is
-    part of the simulation (see --fail-rate); with --live it is not.
+    Exits with 0 if every job ended and every saved file is sound. Some simulated jobs fail on
+    purpose (see --fail-rate): that is no error. With --live, a failed job is an error.
     """
     _check_options(ctx, live=live, yes=yes)
     check_folder(folder)
@@ -105,7 +109,7 @@ def _check_options(ctx: click.Context, *, live: bool, yes: bool) -> None:
 
 
 def _run(work: Coroutine[None, None, list[str]], console: Console, tally: Tally) -> int:
-    """Do the work, report on it, and return the exit status."""
+    """Run the jobs, print the report, and return the exit status."""
     try:
         problems = asyncio.run(work)
     except KeyboardInterrupt:
@@ -116,7 +120,7 @@ def _run(work: Coroutine[None, None, list[str]], console: Console, tally: Tally)
 
 
 async def _rehearse(behaviour: Behaviour, jobs: int, console: Console, tally: Tally) -> list[str]:
-    """Run the jobs against a simulator, and return what is wrong about it all."""
+    """Run the jobs against a simulator; return a line for each problem."""
     requests = mixed_requests(jobs, behaviour.seed)
     async with (
         Simulator(behaviour) as simulator,

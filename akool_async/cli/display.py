@@ -1,4 +1,4 @@
-"""What commands print: a value as a small table, or as JSON with snake-case names."""
+"""The output of commands: a value as a small table, or as JSON with snake-case names."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from akool_async import Face, Result
 from akool_async.result import from_milliseconds
 
 _UNBOUNDED = 100_000
-"""Columns of an output that is no terminal."""
+"""Width of an output that is no terminal, in characters."""
 
 _PADDING = 2
-"""Columns between two columns of a table."""
+"""Characters between two columns of a table."""
 
 
 def fields_of(value: Struct) -> dict[str, Any]:
-    """Return what a value holds, by the snake-case names that options have too."""
+    """Return the fields of a value by snake-case name, as options are named too."""
     known = {
         field.name.rstrip("_"): getattr(value, field.name)
         for field in msgspec.structs.fields(value)
@@ -38,7 +38,7 @@ def fields_of(value: Struct) -> dict[str, Any]:
 
 
 def document(value: Any) -> Any:
-    """Return a value as what JSON knows."""
+    """Return a value as dicts, lists and other types that JSON has."""
     if isinstance(value, Struct):
         value = fields_of(value)
     if isinstance(value, dict):
@@ -54,7 +54,7 @@ def show_json(value: Any) -> None:
 
 
 def show_fields(fields: Mapping[str, Any], *, err: bool = False) -> None:
-    """Print names and values, one below the other; what is empty or said twice is left out."""
+    """Print one name and value per line; leave out empty values, and others equal to `url`."""
     full = {
         name: value
         for name, value in fields.items()
@@ -69,9 +69,9 @@ def show_fields(fields: Mapping[str, Any], *, err: bool = False) -> None:
 
 
 def show_rows(rows: Sequence[Any]) -> None:
-    """Print values of one kind as a table; on a terminal, of as many columns as fit."""
+    """Print values of one type as a table; on a terminal, leave out columns that do not fit."""
     console = Console(markup=False, emoji=False, highlight=False)
-    # The file decides, not rich: FORCE_COLOR in a build log makes no terminal of it.
+    # Ask the file, not rich: FORCE_COLOR in a build log makes rich assume a terminal.
     width = console.width if console.file.isatty() else _UNBOUNDED
     columns = _columns(rows)
     shown, left_out = _fitting(columns, width)
@@ -86,7 +86,7 @@ def show_rows(rows: Sequence[Any]) -> None:
 
 
 def _columns(rows: Sequence[Any]) -> dict[str, list[str]]:
-    """Return the columns that are not empty, cell by cell."""
+    """Return the cells of each column that is not empty."""
     columns: dict[str, list[str]] = {}
     for field in msgspec.structs.fields(rows[0]) if rows else ():
         values = [getattr(row, field.name) for row in rows]
@@ -99,7 +99,7 @@ def _columns(rows: Sequence[Any]) -> dict[str, list[str]]:
 def _fitting(
     columns: Mapping[str, list[str]], width: int
 ) -> tuple[dict[str, list[str]], list[str]]:
-    """Part columns into those for which there is room, first come, first served, and the others."""
+    """Return the columns that fit the width, tried from left to right, and the names of others."""
     shown: dict[str, list[str]] = {}
     left_out: list[str] = []
     for name, cells in columns.items():
@@ -113,14 +113,14 @@ def _fitting(
 
 
 def _in_words(name: str, value: Any) -> Any:
-    """Return a time for the milliseconds that some fields hold."""
+    """Return a time instead of the milliseconds since 1970 that some fields hold."""
     if name in {"create_time", "update_time"} and isinstance(value, int):
         return from_milliseconds(value) or value
     return value
 
 
 def text_of(value: Any) -> str:
-    """Write a value for people."""
+    """Return a value as text for people."""
     if isinstance(value, str) and "\n" in value:
         return "\n".join(map(text_of, value.splitlines()))
     if value is None or isinstance(value, bool):

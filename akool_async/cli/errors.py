@@ -1,4 +1,4 @@
-"""`akool errors`: what Akool's codes mean."""
+"""`akool errors`: the meanings of Akool's codes."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def _complete(
 def command(code: int | None) -> None:
     """Explain Akool's error codes.
 
-    With a CODE, that one: the class of its error, what Akool says about it in general, and
-    what the pages of single endpoints say where that differs. Without, all of them.
+    With CODE: explain this code. That is its general meaning, the class of its error, and
+    each page of an endpoint that gives the code another meaning. Without CODE: list all codes.
     """
     if code is None:
         _list()
@@ -51,7 +51,7 @@ def _explain(code: int) -> None:
 
 
 def _on_pages(code: int) -> Iterator[tuple[str, CodeMeaning]]:
-    """Yield what pages say of a code in other words than the table of all codes."""
+    """Yield the pages, with their meanings, that differ from the table of all codes."""
     for page, meanings in PAGE_CODES.items():
         if meanings.get(code, CODES[code]) != CODES[code]:
             yield page, meanings[code]
@@ -62,4 +62,4 @@ def _list() -> None:
     for code, meaning in sorted(CODES.items()):
         table.add_row(str(code), meaning.error.__name__, meaning.sentence)
     Console(markup=False, emoji=False, highlight=False).print(table)
-    click.echo("\n`akool errors CODE` explains one.")
+    click.echo("\n`akool errors CODE` explains one code.")

@@ -1,4 +1,4 @@
-"""A job on the command line: to its token, to its end, or to the file on disk."""
+"""A job on the command line: print its token, wait for its end, or save its result."""
 
 from __future__ import annotations
 
@@ -22,47 +22,51 @@ from akool_async import (
 from akool_async.cli.display import fields_of, show_fields, show_json, text_of
 from akool_async.cli.options import SECONDS
 from akool_async.cli.places import place_of
-from akool_async.cli.status import telling
+from akool_async.cli.status import showing_status
 from akool_async.cli.tree import INTERRUPTED, told
 
 
 class Aims(NamedTuple):
-    """What is wanted of a job."""
+    """What the command line asks for, beside the request."""
 
     wait: bool
     save: str | None
-    """A file, or a folder, with a separator at its end."""
+    """Path of a file, or of a folder, which then ends with a separator."""
     timeout: float | None
-    """Seconds to wait, from the beginning."""
+    """Seconds to wait, from the start of the command."""
     as_json: bool
 
 
 def job_options(*, media: bool) -> list[click.Option]:
-    """Return the options that say what is wanted of a job; one without media saves none."""
+    """Return the options that all commands with a job have; `--save` only if it has media."""
     saving = click.Option(
         ["--save"],
         type=click.Path(),
         metavar="PATH",
-        help="Wait, and save the result: in a folder, or in a file if PATH has an extension.",
+        help="Wait, and save the result: in the folder PATH, or as the file PATH if that has an"
+        " extension.",
     )
     return [
-        click.Option(["--wait"], is_flag=True, help="Wait for the end, and print the result."),
+        click.Option(
+            ["--wait"], is_flag=True, help="Wait until the job ends, and print the result."
+        ),
         *([saving] if media else []),
         click.Option(
             ["--timeout"],
             type=SECONDS,
             metavar="SECONDS",
-            help="Wait no longer than that; the job goes on.",
+            help="Stop waiting after this time; the job continues.",
         ),
-        click.Option(["as_json", "--json"], is_flag=True, help="Print JSON, not a table."),
+        click.Option(["as_json", "--json"], is_flag=True, help="Print JSON instead of a table."),
     ]
 
 
 def aims_of(ctx: click.Context) -> Aims:
-    """Return what the command line wants of a job.
+    """Read the options of `job_options`.
 
     Raises:
-        click.ClickException: that makes no sense, or nothing can be saved there.
+        click.ClickException: the options contradict each other, or the path of `--save`
+            cannot be written.
     """
     save, timeout = ctx.params.get("save"), ctx.params["timeout"]
     wait = ctx.params["wait"] or save is not None
@@ -73,11 +77,16 @@ def aims_of(ctx: click.Context) -> Aims:
 
 
 def follow(akool: Akool, start: Callable[[Akool], Job[Any]], aims: Aims) -> int:
-    """Start a job, or take one up, do with it what is wanted, and return the exit status.
+    """Start or resume a job, wait and save as asked, and return the exit status.
+
+    Args:
+        akool: The client; it is closed at the end.
+        start: Starts or resumes the job.
+        aims: What the command line asks for.
 
     Raises:
-        click.ClickException: the time is up, or the result could not be saved.
-        AkoolError: there is no result.
+        click.ClickException: `--timeout` ran out, or the result could not be saved.
+        AkoolError: the job ended without a result.
     """
     held: list[Job[Any]] = []
     try:
@@ -111,11 +120,11 @@ async def _follow(
 
 
 async def _accepted(job: Job[Any], *, as_json: bool) -> None:
-    """Print the job's token as soon as there is one."""
-    with telling(f"{job.name}: not accepted yet"):
+    """Print the job's token as soon as Akool has accepted the job."""
+    with showing_status(f"{job.name}: not accepted yet"):
         await job.created()
     if job.done():
-        job.result()  # a job may have failed as early as that
+        job.result()  # raises if the create reply says already that the job failed
     if as_json:
         show_json(_heading(job) | (fields_of(job.receipt) if job.receipt else {}))
         return
@@ -125,28 +134,28 @@ async def _accepted(job: Job[Any], *, as_json: bool) -> None:
 
 
 def _show_credentials(job: Job[Any]) -> None:
-    """Print what joins a live session: it is in no other reply, and valid for minutes."""
+    """Print the credentials of a live session: only the create reply has them, for minutes."""
     credentials = getattr(job.receipt, "credentials", None)
     if credentials is not None:
         show_fields(fields_of(credentials), err=True)
 
 
 async def _ended(job: Job[Any], aims: Aims) -> Any:
-    """Wait for the result, and tell how far it is.
+    """Wait for the result, and show the job's status meanwhile.
 
     Raises:
-        TimeoutError: the time is up.
-        AkoolError: there is no result.
+        TimeoutError: `--timeout` ran out.
+        AkoolError: the job ended without a result.
     """
     try:
-        with telling(f"{job.name}: not accepted yet") as tell:
+        with showing_status(f"{job.name}: not accepted yet") as display:
             async with asyncio.timeout(aims.timeout):
                 if job.id is None:
                     await job.created()
-                    tell.line(f"{job.name} {job.id} is accepted; its token is {job.token}")
+                    display.line(f"{job.name} {job.id} is accepted; its token is {job.token}")
                     _show_credentials(job)
                 async for snapshot in job:
-                    tell.status(f"{job.name} {job.id}: {text_of(snapshot.status)}")
+                    display.status(f"{job.name} {job.id}: {text_of(snapshot.status)}")
                 return await job
     except JobFailed:
         if aims.as_json and job.id is not None:
@@ -155,7 +164,7 @@ async def _ended(job: Job[Any], aims: Aims) -> Any:
 
 
 async def _saved(job: Job[Any], result: Any, place: str | None) -> tuple[Path | None, str]:
-    """Return where a result is saved, or what went wrong with that."""
+    """Save a result; return its path and an empty text, or `None` and the problem."""
     if place is None:
         return None, ""
     try:
@@ -184,7 +193,7 @@ def _heading(job: Job[Any]) -> dict[str, Any]:
 
 
 def _fate(held: list[Job[Any]]) -> str:
-    """Say what has become of a job that nobody waits for any more."""
+    """Describe the state of a job after the command has stopped waiting."""
     for job in held:
         error = job.exception() if job.done() else None
         if job.id is not None:

@@ -1,4 +1,4 @@
-"""Is a saved file what it should be? Looks at the file, not at what was said about it."""
+"""Checks of saved files: by their content, not by what the client reports."""
 
 from __future__ import annotations
 
@@ -8,45 +8,45 @@ from pathlib import Path
 from typing import NamedTuple
 
 _HEAD = 64
-"""Bytes at the beginning that tell what a file is."""
+"""Bytes read from the beginning of a file to recognise its format."""
 
 
-class Kind(NamedTuple):
-    """How files of one kind begin and end."""
+class FileFormat(NamedTuple):
+    """The first and last bytes of a file format."""
 
     head: re.Pattern[bytes]
     tail: bytes = b""
 
 
-def _kind(head: bytes, tail: bytes = b"") -> Kind:
-    return Kind(re.compile(head, re.DOTALL), tail)
+def _format(head: bytes, tail: bytes = b"") -> FileFormat:
+    return FileFormat(re.compile(head, re.DOTALL), tail)
 
 
-_JPEG = _kind(rb"\xff\xd8\xff")
-_MPEG4 = _kind(rb".{4}ftyp")
+_JPEG = _format(rb"\xff\xd8\xff")
+_MPEG4 = _format(rb".{4}ftyp")
 
-KINDS: Mapping[str, Kind] = {
-    ".gif": _kind(rb"GIF8[79]a", b";"),
+FORMATS: Mapping[str, FileFormat] = {
+    ".gif": _format(rb"GIF8[79]a", b";"),
     ".jpeg": _JPEG,
     ".jpg": _JPEG,
     ".mov": _MPEG4,
-    ".mp3": _kind(rb"ID3|\xff[\xe0-\xff]"),
+    ".mp3": _format(rb"ID3|\xff[\xe0-\xff]"),
     ".mp4": _MPEG4,
-    ".png": _kind(rb"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"),
-    ".wav": _kind(rb"RIFF.{4}WAVE"),
-    ".webp": _kind(rb"RIFF.{4}WEBP"),
+    ".png": _format(rb"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"),
+    ".wav": _format(rb"RIFF.{4}WAVE"),
+    ".webp": _format(rb"RIFF.{4}WEBP"),
 }
-"""The kinds of media that Akool and its simulator make, by extension."""
+"""The formats of media that Akool and its simulator make, by extension."""
 
 
 def flaw_of(path: Path, job_id: str, *, simulated: bool) -> str:
-    """Return what is wrong with a job's file, in words; nothing if it is right.
+    """Return a description of what is wrong with a job's file; an empty text if nothing is.
 
     Args:
         path: The file.
-        job_id: The job's `id`, which the file's name must hold.
-        simulated: Whether the simulator made the file. Then its content names the job too,
-            and it is of a kind known here.
+        job_id: The job's `id`, which the file's name must contain.
+        simulated: Whether the simulator made the file. Then the content must contain the id
+            too, and the format must be one of `FORMATS`.
 
     Raises:
         OSError: the file cannot be read.
@@ -63,14 +63,14 @@ def _malformed(path: Path, *, known: bool) -> str:
     size = path.stat().st_size
     if size == 0:
         return "it is empty"
-    kind = KINDS.get(path.suffix.lower())
-    if kind is None:
-        return f"its kind {path.suffix!r} is not known" if known else ""
-    head, tail = _ends(path, size, len(kind.tail))
-    if not kind.head.match(head):
+    expected = FORMATS.get(path.suffix.lower())
+    if expected is None:
+        return f"its format {path.suffix!r} is not known" if known else ""
+    head, tail = _ends(path, size, len(expected.tail))
+    if not expected.head.match(head):
         return f"its content is not that of a {path.suffix} file"
-    if tail != kind.tail or _riff_size(head) not in {None, size}:
-        return "it is not whole"
+    if tail != expected.tail or _riff_size(head) not in {None, size}:
+        return "it is not complete"
     return ""
 
 
@@ -82,5 +82,5 @@ def _ends(path: Path, size: int, tail: int) -> tuple[bytes, bytes]:
 
 
 def _riff_size(head: bytes) -> int | None:
-    """Return how long a RIFF file says it is."""
+    """Return the size that the header of a RIFF file states; `None` for other files."""
     return int.from_bytes(head[4:8], "little") + 8 if head.startswith(b"RIFF") else None

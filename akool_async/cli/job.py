@@ -1,4 +1,4 @@
-"""`akool job TOKEN`: a job that another command, or another process, has started."""
+"""`akool job TOKEN`: a job that another command, or another process, started."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from akool_async.protocol.token import JobReference
 from akool_async.result import Link
 
 _PAUSES = (0.0, 0.5, 1.0)
-"""Seconds before each look: a list may leave a job out once in a while."""
+"""Seconds before each lookup. There are several, because a list may lack the job now and then."""
 
 
 @click.pass_context
@@ -43,12 +43,12 @@ command = click.Command(
     params=[
         click.Argument(["token"]),
         *job_options(media=True),
-        click.Option(["--cancel"], is_flag=True, help="Cancel the job, where Akool can do that."),
+        click.Option(["--cancel"], is_flag=True, help="Cancel the job, if Akool can cancel it."),
     ],
     help="""Show a job by its token, wait for it, or cancel it.
 
-    A token is what the commands that start a job print; it works wherever the account's
-    credentials are. Without --wait the job is looked up once.
+    The commands that start a job print its token. A token works on every machine that has
+    the account's credentials. Without --wait, the job is looked up once.
 
     Exits with 1 if the job has failed.""",
 )
@@ -81,12 +81,12 @@ async def _look_up(akool: Akool, reference: JobReference, family: Family[Any]) -
             await asyncio.sleep(pause)
             for snapshot in family.observed(await akool.call(family.lookup([reference.id]))):
                 if snapshot.id in {reference.id, ""}:
-                    return _furnished(snapshot, reference)
+                    return _with_creation_time(snapshot, reference)
     raise click.ClickException(f"Akool does not list {reference.name} {reference.id}")
 
 
-def _furnished(snapshot: Snapshot, reference: JobReference) -> Snapshot:
-    """Give a result the time of its creation, which the token knows."""
+def _with_creation_time(snapshot: Snapshot, reference: JobReference) -> Snapshot:
+    """Add the time of creation to a result; the token holds it."""
     if isinstance(snapshot, Result):
         link = Link(OneDownload(), operation=reference.name, accepted_at=float(reference.created))
         return snapshot.linked(link)
@@ -94,7 +94,7 @@ def _furnished(snapshot: Snapshot, reference: JobReference) -> Snapshot:
 
 
 def _show(token: str, snapshot: Snapshot, *, as_json: bool) -> None:
-    """Print a job's state.
+    """Print a job's status and fields.
 
     Raises:
         JobFailed: the job has failed.

@@ -1,4 +1,4 @@
-"""The demo for real: one paid job of each kind, after the user has agreed to pay."""
+"""The live demo: one paid job of each kind, after the user has agreed to pay."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from akool_async.cli.workload import paid_requests
 
 
 def agree(console: Console, *, ask: bool) -> bool:
-    """Say what the demo will spend, and return whether the user agrees.
+    """Print what the demo will start, and return whether the user agrees.
 
     Raises:
-        AkoolError: the credit cannot be found out, so nothing else would work either.
+        AkoolError: the credit cannot be read, so other requests would fail too.
     """
-    # Asked outside of any event loop: inside, Ctrl-C could not interrupt the question.
+    # The question is asked outside of an event loop: inside, Ctrl-C could not interrupt it.
     akool = Akool()
     credit = asyncio.run(_credit(akool))
     names = list(paid_requests())
     console.print(
         f"This starts {len(names)} paid jobs on {akool!r}, one of each kind:\n"
         f"{', '.join(names)}.\n"
-        "The media they work on are the examples of Akool's pages. What they cost is up to the\n"
-        f"account, which has {credit:g} credits now.",
+        "Their media are the examples of Akool's pages. Their cost depends on the account,\n"
+        f"which has {credit:g} credits now.",
         soft_wrap=True,
     )
     agreed = not ask or _confirmed()
@@ -45,13 +45,13 @@ async def _credit(akool: Akool) -> float:
 def _confirmed() -> bool:
     try:
         return click.confirm("Start them?")
-    except click.Abort:  # Ctrl-C, or nobody there to ask
+    except click.Abort:  # Ctrl-C, or no terminal to ask on
         click.echo()
         return False
 
 
 async def run_paid(console: Console, tally: Tally) -> list[str]:
-    """Run the jobs at Akool, say what is left, and return what is wrong about it all."""
+    """Run the jobs at Akool, print the remaining credit; return a line for each problem."""
     async with Akool(max_concurrency=tally.limit) as akool:
         async with shown(tally, console):
             await carry_out(akool, paid_requests().values(), tally)
@@ -64,4 +64,4 @@ async def _remainder(akool: Akool) -> str:
     try:
         return f"The account has {(await akool.account.credit()).credit:g} credits left."
     except AkoolError as error:
-        return f"What credit the account has left could not be found out: {error}"
+        return f"The account's remaining credit could not be read: {error}"

@@ -1,4 +1,4 @@
-"""The client of a command, made of the environment."""
+"""The client of a command, made from environment variables."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from akool_async import Akool, InvalidInput, MissingCredentials
 
 
 def client(client_id: str | None = None, client_secret: str | None = None) -> Akool:
-    """Make a client with the environment's credentials, or with the ones given.
+    """Return a client with the given credentials, or with those of the environment.
 
     Raises:
-        click.ClickException: there are none, or a variable holds what it must not.
+        click.ClickException: there are no credentials, or a variable holds an invalid value.
     """
     try:
         return Akool(client_id=client_id, client_secret=client_secret)

@@ -1,4 +1,4 @@
-"""Option types that several commands share."""
+"""Types of options that several commands share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import click
 
 
 class Number(click.FloatRange):
-    """A number in a range; infinity and "not a number" are in none."""
+    """A finite number in a range; click's own type accepts infinity and NaN."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Read a number, or refuse the text."""
+        """Return the number, or fail with a message for the user."""
         number: float = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{number} is not a finite number", param, ctx)
@@ -22,10 +22,10 @@ class Number(click.FloatRange):
 
 
 RATE = Number(0, 1)
-"""A part of a whole."""
+"""A part of all jobs, from 0 to 1."""
 
 PACE = Number(0, min_open=True)
-"""A factor on durations."""
+"""A factor on durations, above 0."""
 
 SECONDS = Number(0, min_open=True)
-"""A duration."""
+"""A duration, above 0."""

@@ -1,4 +1,4 @@
-"""Where results are saved, looked at before any job is paid for."""
+"""Checks of the path for results, made before any job is paid for."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import click
 
 
 def place_of(path: str) -> str:
-    """Return a path that says itself, by a separator at its end, whether it is a folder.
+    """Return a path that ends with a separator if it is a folder, and with none if a file.
 
-    What exists is what it is; anything else is a file if it has an extension.
+    A path that does not exist is a file if it has an extension. The folder is created.
 
     Raises:
-        click.ClickException: nothing can be saved there.
+        click.ClickException: the path cannot be written.
     """
     place = Path(path)
     if place.is_dir() or path.endswith(("/", os.sep)) or not (place.suffix or place.exists()):
@@ -26,10 +26,10 @@ def place_of(path: str) -> str:
 
 
 def check_folder(folder: Path) -> None:
-    """Make a folder, and find out whether files can be made in it.
+    """Create a folder if necessary, and check that files can be created in it.
 
     Raises:
-        click.ClickException: they cannot.
+        click.ClickException: the folder or a file in it cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

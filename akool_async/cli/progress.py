@@ -1,4 +1,4 @@
-"""A run while it runs: a live view on a terminal, a line now and then elsewhere."""
+"""The progress of a run: a live view on a terminal, a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from akool_async.cli.tally import ENDED, Entry, Stage, Tally
+from akool_async.cli.tally import ENDED, RunJob, Stage, Tally
 
-_SHORTEST = 1e-3
-"""Seconds; the pace of less is not worth telling."""
+_SHORTEST_TIME = 1e-3
+"""Seconds: the shortest duration that a rate is computed from, to avoid division by 0."""
 
 _JOBS_PER_SECOND_OF_PAUSE = 20_000
-"""Counting so many jobs takes a few percent of a second."""
+"""For this many jobs, the pause between two updates grows by a second: counting them all takes
+a few percent of that."""
 
 COLOURS = {
     Stage.WAITING: "dim",
@@ -31,17 +32,17 @@ COLOURS = {
     Stage.DONE: "green",
     Stage.FAILED: "red",
 }
-"""The stages that the live view shows, and in which colour."""
+"""The stages that the live view shows, with their colours."""
 
 
 class Display(Protocol):
-    """Something that shows how far a run has come."""
+    """A display of a run's progress."""
 
     interval: float
     """Seconds between two updates."""
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Begin to show the run."""
         ...
 
     def __exit__(
@@ -50,18 +51,18 @@ class Display(Protocol):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End."""
+        """Remove the display, if it is drawn in place."""
 
     def show(self, tally: Tally) -> None:
-        """Show the run as it is now."""
+        """Show the present state of the run."""
 
 
 @asynccontextmanager
 async def shown(tally: Tally, console: Console) -> AsyncGenerator[None, None]:
-    """Show a run for as long as the context lasts."""
-    # The file decides, not rich: FORCE_COLOR in a build log makes no terminal of it.
+    """Show a run's progress until the context ends."""
+    # Ask the file, not rich: FORCE_COLOR in a build log makes rich assume a terminal.
     on_terminal = console.file.isatty() and not console.is_dumb_terminal
-    with LiveView(console) if on_terminal else PlainLines(console) as display:
+    with LiveView(console) if on_terminal else ProgressLines(console) as display:
         ticker = asyncio.create_task(_tick(display, tally))
         try:
             yield
@@ -79,7 +80,7 @@ async def _tick(display: Display, tally: Tally) -> None:
 
 
 class LiveView:
-    """A table, a bar and the pace, redrawn in place; gone when the run is over."""
+    """A table, a bar and the rate, redrawn in place, and removed when the run ends."""
 
     interval = 0.2
 
@@ -99,12 +100,12 @@ class LiveView:
         self._live.stop()
 
     def show(self, tally: Tally) -> None:
-        """Redraw."""
+        """Redraw the view."""
         self._live.update(live_view(tally), refresh=True)
 
 
 def live_view(tally: Tally) -> RenderableType:
-    """Draw a run as it is now."""
+    """Return a drawing of the present state of a run."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=True)
     table.add_column("operation", footer="all", min_width=14)
     stages = tally.stages
@@ -113,10 +114,10 @@ def live_view(tally: Tally) -> RenderableType:
     table.add_column("saved", justify="right", footer=str(len(tally.saved)))
     for name, entries in tally.by_operation.items():
         table.add_row(name, *_row(entries))
-    return Group(table, Text(), _bar(tally), Text(_pace_of(tally), style="dim"))
+    return Group(table, Text(), _bar(tally), Text(_times_of(tally), style="dim"))
 
 
-def _row(entries: list[Entry]) -> list[str]:
+def _row(entries: list[RunJob]) -> list[str]:
     stages = [entry.stage for entry in entries]
     counts = [stages.count(stage) for stage in COLOURS]
     counts.append(sum(1 for entry in entries if entry.path is not None))
@@ -136,18 +137,18 @@ def _ended(tally: Tally) -> int:
     return sum(stages[stage] for stage in ENDED)
 
 
-def _pace_of(tally: Tally) -> str:
-    """Say how long a run has taken, how fast it is, and how long it may still take."""
-    said = f"{clock(tally.elapsed)} elapsed"
+def _times_of(tally: Tally) -> str:
+    """Return the elapsed time, the estimated remaining time and the rate, in one line."""
+    text = f"{clock(tally.elapsed)} elapsed"
     ended = _ended(tally)
-    rate = ended / max(tally.elapsed, _SHORTEST)
+    rate = ended / max(tally.elapsed, _SHORTEST_TIME)
     if 0 < ended < len(tally.entries):
-        said += f", about {clock((len(tally.entries) - ended) / rate)} left"
-    return f"{said}, {rate:.1f} jobs per second" if ended else said
+        text += f", about {clock((len(tally.entries) - ended) / rate)} left"
+    return f"{text}, {rate:.1f} jobs per second" if ended else text
 
 
 def clock(seconds: float) -> str:
-    """Write a duration as minutes and seconds, with hours where there are any.
+    """Format a duration as minutes and seconds, with hours if there are any.
 
     >>> clock(75), clock(3675)
     ('1:15', '1:01:15')
@@ -157,8 +158,8 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-class PlainLines:
-    """A line every two seconds; every half minute while nothing changes."""
+class ProgressLines:
+    """A line every two seconds, or every half minute while nothing changes."""
 
     interval = 2.0
     _longest_silence = 30.0
@@ -180,13 +181,13 @@ class PlainLines:
         pass
 
     def show(self, tally: Tally) -> None:
-        """Write a line if there is something to say."""
+        """Print a line if the counts have changed, or after a long silence."""
         counts = _counts_of(tally)
         now = time.monotonic()
         if counts == self._last and now < self._last_at + self._longest_silence:
             return
         self._last, self._last_at = counts, now
-        self._console.print(f"{counts}; {_pace_of(tally)}", soft_wrap=True)
+        self._console.print(f"{counts}; {_times_of(tally)}", soft_wrap=True)
 
 
 def _counts_of(tally: Tally) -> str:

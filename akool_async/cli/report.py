@@ -1,4 +1,4 @@
-"""A run when it is over: what was done, how fast, at what cost, and what went wrong."""
+"""The report on a finished run: results, times, requests and problems."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from akool_async import Stats
-from akool_async.cli.tally import Entry, Stage, Tally
+from akool_async.cli.tally import RunJob, Stage, Tally
 from akool_async.endpoints import OPERATIONS
 
 
 def conclude(console: Console, tally: Tally, problems: Sequence[str]) -> None:
-    """Print what there is to say about a run that is over."""
+    """Print the report on a finished run."""
     console.print("", _totals(tally), "", sep="\n")
     for label, text in _facts(tally):
         console.print(Text(f"{label:<11}", style="bold").append(text, style=""), soft_wrap=True)
@@ -28,7 +28,7 @@ def conclude(console: Console, tally: Tally, problems: Sequence[str]) -> None:
     if failed:
         console.print("", _failures(failed), sep="\n")
     _verdict(console, problems)
-    for line in _ways_on(tally):
+    for line in _recovery_hints(tally):
         console.print(line, soft_wrap=True)
 
 
@@ -45,7 +45,7 @@ def _totals(tally: Tally) -> Table:
     return table
 
 
-def _figures(entries: Sequence[Entry], *, errors: bool) -> list[str]:
+def _figures(entries: Sequence[RunJob], *, errors: bool) -> list[str]:
     stages = [entry.stage for entry in entries]
     shown = [Stage.DONE, Stage.FAILED, *([Stage.ERROR] if errors else [])]
     seconds = [entry.seconds for entry in entries if entry.seconds is not None]
@@ -58,7 +58,7 @@ def _figures(entries: Sequence[Entry], *, errors: bool) -> list[str]:
 
 
 def counted(number: int, noun: str) -> str:
-    """Write a number with its noun.
+    """Return a number with its noun, in the plural unless the number is 1.
 
     >>> counted(1, "job"), counted(2, "job")
     ('1 job', '2 jobs')
@@ -67,7 +67,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """Return the smallest value that at least this part of all values do not exceed.
+    """Return the smallest value that is no less than this part of all values.
 
     >>> percentile([4, 1, 3, 2], 0.5), percentile([4, 1, 3, 2], 0.95)
     (2, 4)
@@ -100,7 +100,7 @@ def _folder(tally: Tally) -> str:
     return os.fspath(tally.folder.absolute()) + os.sep
 
 
-def _failures(failed: Sequence[Entry]) -> Table:
+def _failures(failed: Sequence[RunJob]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("failed", style="red", no_wrap=True)
     table.add_column("job", no_wrap=True)
@@ -121,19 +121,19 @@ def _verdict(console: Console, problems: Sequence[str]) -> None:
 
 
 def farewell(tally: Tally) -> None:
-    """Say how far a run had come when it was stopped, and how to go on with paid jobs."""
+    """Print how far a stopped run had come, and how to get the results of its paid jobs."""
     stages = tally.stages
     click.echo(
         f"Stopped: {stages[Stage.DONE]} of {counted(len(tally.entries), 'job')} done,"
         f" {stages[Stage.FAILED]} failed; results are in {_folder(tally)}",
         err=True,
     )
-    for line in _ways_on(tally):
+    for line in _recovery_hints(tally):
         click.echo(line, err=True)
 
 
-def _ways_on(tally: Tally) -> list[str]:
-    """Say how to get at results that are paid for and not on disk."""
+def _recovery_hints(tally: Tally) -> list[str]:
+    """Return a line for each result that is paid for but not saved: how to get it."""
     return [
         f"{entry.job.name} can still be had: akool.job({entry.job.token!r})"
         for entry in tally.entries

@@ -1,4 +1,4 @@
-"""`akool simulate`: a simulated Akool for programs in any language."""
+"""`akool simulate`: the simulator as a server, for programs in any language."""
 
 from __future__ import annotations
 
@@ -20,23 +20,29 @@ from akool_async.simulator import Behaviour, Simulator
     type=click.IntRange(0, 65535),
     default=0,
     show_default="any free port",
-    help="Where to listen, on 127.0.0.1.",
+    help="Port to listen on, at 127.0.0.1.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="What chance is drawn from.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random numbers.")
 @click.option(
     "--fail-rate", type=RATE, default=0.0, show_default=True, help="Part of the jobs that fail."
 )
-@click.option("--pace", type=PACE, default=1.0, show_default=True, help="Factor on all durations.")
+@click.option(
+    "--pace",
+    type=PACE,
+    default=1.0,
+    show_default=True,
+    help="Factor on all durations; 0.1 is ten times as fast.",
+)
 def command(*, port: int, seed: int, fail_rate: float, pace: float) -> None:
     """Serve a simulated Akool on this machine, until Ctrl-C.
 
-    It knows every endpoint of this package, costs nothing, and forgets everything when it
+    It offers every endpoint of this package, costs nothing, and forgets everything when it
     stops.
     """
     behaviour = Behaviour(seed=seed, fail_rate=fail_rate, pace=pace)
     simulator = Simulator(behaviour, port=port)
     asyncio.run(_serve(simulator, port))
-    _tell_counts(simulator)
+    _print_counts(simulator)
 
 
 async def _serve(simulator: Simulator, port: int) -> None:
@@ -47,7 +53,7 @@ async def _serve(simulator: Simulator, port: int) -> None:
         except OSError as error:
             problem = error.strerror
         else:
-            _tell_address(simulator)
+            _print_address(simulator)
             await stop.wait()
             await simulator.stop()
             return
@@ -56,7 +62,7 @@ async def _serve(simulator: Simulator, port: int) -> None:
 
 @contextmanager
 def _set_by_signals(event: asyncio.Event) -> Generator[None]:
-    """Set an event on Ctrl-C and on SIGTERM, also where a shell has SIGINT ignored."""
+    """Set an event on Ctrl-C and on SIGTERM, even if the shell made this process ignore SIGINT."""
     loop = asyncio.get_running_loop()
 
     def handle(_number: int, _frame: FrameType | None) -> None:
@@ -71,7 +77,7 @@ def _set_by_signals(event: asyncio.Event) -> Generator[None]:
             signal.signal(number, handler)
 
 
-def _tell_address(simulator: Simulator) -> None:
+def _print_address(simulator: Simulator) -> None:
     click.echo(f"A simulated Akool listens at {simulator.url}")
     click.echo(f"Its api key is {simulator.api_key}")
     click.echo()
@@ -80,7 +86,7 @@ def _tell_address(simulator: Simulator) -> None:
     click.echo("Ctrl-C stops it.")
 
 
-def _tell_counts(simulator: Simulator) -> None:
+def _print_counts(simulator: Simulator) -> None:
     click.echo(f"\n{simulator.requests.total()} requests answered")
     for name, count in sorted(simulator.requests.items()):
         click.echo(f"  {name:<20}{count:>8}")

@@ -1,6 +1,7 @@
-"""What an argument stands for: itself, a file, or standard input.
+"""The content of an argument: its own text, a file, or standard input.
 
-`@file` is a file's content and `-` that of standard input; `@@` begins a text with `@`.
+`@FILE` means the content of a file, and `-` that of standard input. `@@` stands for an `@` at
+the beginning of a text.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ _STDIN_READ = "akool_async.cli.stdin"
 
 
 class Unreadable(Exception):
-    """An argument that cannot be read; its text says what it must be."""
+    """An argument cannot be read; the message says what the argument must be."""
 
 
 def text_of(argument: str) -> str:
-    """Return the text that an argument stands for; without the line break that ends a file.
+    """Return the text of an argument, without the line breaks at the end of a file.
 
     Raises:
-        Unreadable: there is no such file, or it holds no text.
+        Unreadable: the file does not exist, or holds no text in UTF-8.
     """
     content = _content_of(argument)
     if content is None:
@@ -37,10 +38,10 @@ def text_of(argument: str) -> str:
 
 
 def json_of(argument: str) -> Any:
-    """Return the JSON document that an argument stands for.
+    """Return the JSON document of an argument.
 
     Raises:
-        Unreadable: there is no such file, or it holds no JSON.
+        Unreadable: the file does not exist, or holds no JSON.
     """
     text = text_of(argument)
     try:
@@ -51,10 +52,10 @@ def json_of(argument: str) -> Any:
 
 
 def picture_of(argument: str) -> str:
-    """Return a picture as Akool takes it: files become base64, and text stays as it is.
+    """Return a picture in Akool's format: a file as base64, any other text unchanged.
 
     Raises:
-        Unreadable: there is no such file.
+        Unreadable: the file does not exist.
     """
     content = _content_of(argument)
     if content is None and _is_file(argument):
@@ -81,7 +82,7 @@ def _standard_input() -> bytes:
 def _file(name: str) -> bytes:
     try:
         return Path(name).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a zero character in the name
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
         problem = getattr(error, "strerror", None) or str(error)
     raise Unreadable(f"{name!r} cannot be read: {problem}")
 
@@ -89,5 +90,5 @@ def _file(name: str) -> bytes:
 def _is_file(name: str) -> bool:
     try:
         return Path(name).is_file()
-    except (OSError, ValueError):  # such as base64, which is too long for a name
+    except (OSError, ValueError):  # such as a picture in base64, too long for a file name
         return False

@@ -1,4 +1,4 @@
-"""How far one job has come, on stderr: a line that is redrawn, or plain lines."""
+"""The status of one job on stderr: a line that is redrawn, or a line for each change."""
 
 from __future__ import annotations
 
@@ -10,63 +10,63 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
-class Teller(Protocol):
-    """Something that tells how far a job has come."""
+class StatusDisplay(Protocol):
+    """A display of one job's status."""
 
     def line(self, text: str) -> None:
-        """Tell what shall stay to be read."""
+        """Print a text that stays on the terminal."""
         ...
 
     def status(self, text: str) -> None:
-        """Tell the status as it is now."""
+        """Show the present status."""
         ...
 
 
 @contextmanager
-def telling(beginning: str) -> Generator[Teller]:
-    """Tell of a job for as long as the context lasts.
+def showing_status(beginning: str) -> Generator[StatusDisplay]:
+    """Show a job's status until the context ends.
 
     Args:
-        beginning: Its status before there is anything to tell.
+        beginning: The status to show first.
     """
     console = Console(stderr=True, markup=False, emoji=False, highlight=False)
-    # The file decides, not rich: FORCE_COLOR in a build log makes no terminal of it.
+    # Ask the file, not rich: FORCE_COLOR in a build log makes rich assume a terminal.
     if not console.file.isatty() or console.is_dumb_terminal:
-        yield PlainLines(console)
+        yield StatusLines(console)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        live = LiveLine(progress)
+        live = LiveStatus(progress)
         live.status(beginning)
         yield live
 
 
-class LiveLine:
-    """One line, redrawn in place; gone when the job has ended."""
+class LiveStatus:
+    """One line, redrawn in place, and removed when the job has ended."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("", total=None)
 
     def line(self, text: str) -> None:
-        """Print above the line."""
+        """Print a text above the redrawn line."""
         self._progress.console.print(text, soft_wrap=True)
 
     def status(self, text: str) -> None:
-        """Redraw."""
+        """Redraw the line."""
         self._progress.update(self._task, description=text)
 
 
-class PlainLines:
-    """A line for each change."""
+class StatusLines:
+    """A line for each change of status."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def line(self, text: str) -> None:
-        """Print."""
+        """Print a line."""
         self._console.print(text, soft_wrap=True)
 
     def status(self, text: str) -> None:
-        """Print."""
+        """Print a line."""
         self._console.print(text, soft_wrap=True)

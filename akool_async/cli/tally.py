@@ -1,4 +1,4 @@
-"""The jobs of one run, from submission to the file on disk, and how far each has come."""
+"""The jobs of one run, and the progress of each, from submission to the file on disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from akool_async.cli.inspection import flaw_of
 
 
 class Stage(Enum):
-    """How far a job has come, as a person would say it."""
+    """The stages of a job, in the words that users see."""
 
     WAITING = "waiting"
     QUEUED = "queued"
@@ -29,30 +29,31 @@ class Stage(Enum):
 
 
 ENDED = frozenset({Stage.DONE, Stage.FAILED, Stage.ERROR})
+"""The last stages."""
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
-    """One job, and what became of it. Times are those of `time.monotonic`."""
+class RunJob:
+    """One job of a run, and its outcome. Times are those of `time.monotonic`."""
 
     job: Job[Any]
     accepted_at: float | None = None
     ended_at: float | None = None
     path: Path | None = None
-    """Where the result is, once it is on disk."""
+    """The saved result's file; `None` before it is on disk."""
     size: int = 0
-    """Bytes on disk."""
+    """Size of the file, in bytes."""
     flaw: str = ""
-    """What is wrong with the file, or why there is none although the job is done."""
+    """What is wrong with the file, or why a completed job has none; empty if all is well."""
 
     @property
     def error(self) -> BaseException | None:
-        """What ended the job instead of a result."""
+        """The error that ended the job; `None` if there is none (yet)."""
         return self.job.exception() if self.job.done() else None
 
     @property
     def stage(self) -> Stage:
-        """How far the job has come: ERROR if neither a result nor a failure ended it."""
+        """The job's stage; ERROR if it ended with neither a result nor `JobFailed`."""
         if self.job.done():
             if self.error is None:
                 return Stage.DONE
@@ -63,14 +64,14 @@ class Entry:
 
     @property
     def reason(self) -> str:
-        """Why there is no result, in one line."""
+        """Why the job has no result, in one line."""
         snapshot = self.error.snapshot if isinstance(self.error, JobFailed) else None
-        said = snapshot.reason if isinstance(snapshot, Snapshot) else ""
-        return " ".join((said or str(self.error)).split())
+        reason = snapshot.reason if isinstance(snapshot, Snapshot) else ""
+        return " ".join((reason or str(self.error)).split())
 
     @property
     def seconds(self) -> float | None:
-        """Seconds from acceptance to the end; `None` if there was no such time."""
+        """Seconds from acceptance to the end; `None` if one of them has not happened."""
         if self.accepted_at is None or self.ended_at is None:
             return None
         return self.ended_at - self.accepted_at
@@ -81,48 +82,48 @@ class Tally:
     """All jobs of one run."""
 
     folder: Path
-    """Where results are saved."""
+    """Folder for the results."""
     limit: int
-    """The most jobs in flight at once."""
+    """Most jobs in flight at once."""
     simulated: bool
-    """Whether the simulator does the work."""
-    entries: list[Entry] = field(default_factory=list[Entry])
+    """Whether the jobs run against the simulator."""
+    entries: list[RunJob] = field(default_factory=list[RunJob])
     begun_at: float = field(default_factory=time.monotonic)
     ended_at: float | None = None
     stats: Stats | None = None
-    """What the client has counted, once the run is over."""
+    """The client's statistics, once the run has ended."""
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the run began, or that it took."""
+        """Seconds since the run began; the duration of a run that has ended."""
         return (self.ended_at or time.monotonic()) - self.begun_at
 
     @property
-    def by_operation(self) -> dict[str, list[Entry]]:
-        """The jobs of each operation, by name."""
-        groups: dict[str, list[Entry]] = {}
+    def by_operation(self) -> dict[str, list[RunJob]]:
+        """The jobs by their operation's name, in alphabetical order."""
+        groups: dict[str, list[RunJob]] = {}
         for entry in sorted(self.entries, key=lambda entry: entry.job.name):
             groups.setdefault(entry.job.name, []).append(entry)
         return groups
 
     @property
     def stages(self) -> Counter[Stage]:
-        """How many jobs have come how far."""
+        """How many jobs are at each stage."""
         return Counter(entry.stage for entry in self.entries)
 
     @property
-    def saved(self) -> list[Entry]:
+    def saved(self) -> list[RunJob]:
         """The jobs whose files are on disk."""
         return [entry for entry in self.entries if entry.path is not None]
 
     @property
     def problems(self) -> list[str]:
-        """What must not happen, and did: a line for each job."""
-        told = ((entry, _problem_of(entry)) for entry in self.entries)
-        return [f"{_label_of(entry)}: {problem}" for entry, problem in told if problem]
+        """A line for each job with a problem. `JobFailed` is none: simulated jobs may fail."""
+        found = ((entry, _problem_of(entry)) for entry in self.entries)
+        return [f"{_label_of(entry)}: {problem}" for entry, problem in found if problem]
 
 
-def _problem_of(entry: Entry) -> str:
+def _problem_of(entry: RunJob) -> str:
     if entry.stage is Stage.DONE:
         where = f"{entry.path}: " if entry.path else ""
         missing = "" if entry.path else "its result was not saved"
@@ -132,17 +133,17 @@ def _problem_of(entry: Entry) -> str:
     return entry.reason if entry.error else "it has not ended"
 
 
-def _label_of(entry: Entry) -> str:
+def _label_of(entry: RunJob) -> str:
     return f"{entry.job.name} {entry.job.id or '(not created)'}"
 
 
 async def carry_out(akool: Akool, requests: Iterable[Operation[Any]], tally: Tally) -> None:
     """Run all requests; save and inspect each result as soon as its job ends.
 
-    What goes wrong with a job is noted in its entry, and stops no other.
+    An error is kept with its job; the other jobs continue.
     """
     tally.begun_at = time.monotonic()
-    tally.entries.extend(Entry(akool.submit(request)) for request in requests)
+    tally.entries.extend(RunJob(akool.submit(request)) for request in requests)
     try:
         async with asyncio.TaskGroup() as group:
             for entry in tally.entries:
@@ -152,12 +153,12 @@ async def carry_out(akool: Akool, requests: Iterable[Operation[Any]], tally: Tal
         tally.stats = akool.stats
 
 
-async def _follow(entry: Entry, tally: Tally) -> None:
+async def _follow(entry: RunJob, tally: Tally) -> None:
     try:
         await entry.job.created()
         entry.accepted_at = time.monotonic()
         result = await entry.job
-    except Exception:  # noqa: BLE001 - the job keeps what ended it, and the report tells it
+    except Exception:  # noqa: BLE001 - the job keeps its error, and the report prints it
         entry.ended_at = time.monotonic()
         return
     entry.ended_at = time.monotonic()
@@ -169,6 +170,6 @@ async def _follow(entry: Entry, tally: Tally) -> None:
         entry.flaw = f"its file could not be saved and read back: {error}"
 
 
-def _inspect(entry: Entry, path: Path, simulated: bool) -> None:  # noqa: FBT001 - run_sync
+def _inspect(entry: RunJob, path: Path, simulated: bool) -> None:  # noqa: FBT001 - run_sync
     entry.flaw = flaw_of(path, entry.job.id or "", simulated=simulated)
     entry.size = path.stat().st_size

@@ -18,7 +18,7 @@ from akool_async import AkoolError, CreateOutcomeUnknown
 
 COMMANDS: Mapping[str, str] = {
     "completion": "Print the script that completes commands in a shell.",
-    "demo": "Run hundreds of simulated jobs at once, and save what they make.",
+    "demo": "Run hundreds of simulated jobs at once, and save their results.",
     "errors": "Explain Akool's error codes.",
     "job": "Show a job by its token, wait for it, or cancel it.",
     "journal": "Look into a journal; decide about creates of unknown outcome.",

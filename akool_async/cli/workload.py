@@ -1,4 +1,4 @@
-"""What the demo asks for: the requests that Akool's own pages print."""
+"""The requests of the demo: the examples of Akool's own pages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from akool_async.endpoints import OPERATIONS
 
 
 def documented_requests() -> dict[str, Operation[Any]]:
-    """Return one request for each operation of the demo, as its page prints it.
+    """Return one request for each operation of the demo, as Akool's page prints it.
 
-    For `faceswap.image` it is that of the page's cURL sample: the other one has the two
+    For `faceswap.image`, it is the page's cURL sample: the page's JSON sample has the two
     faces exchanged (T18).
     """
     text = resources.files("akool_async.cli").joinpath("bodies.json").read_bytes()
@@ -24,7 +24,7 @@ def documented_requests() -> dict[str, Operation[Any]]:
 
 
 def paid_requests() -> dict[str, Operation[Any]]:
-    """Return the same requests without webhooks: the pages' addresses are nobody's (T42)."""
+    """Return the same requests without the webhook addresses of the pages (T42)."""
     return {
         name: msgspec.structs.replace(request, webhook_url=None)
         for name, request in documented_requests().items()
@@ -32,7 +32,7 @@ def paid_requests() -> dict[str, Operation[Any]]:
 
 
 def mixed_requests(count: int, seed: int) -> list[Operation[Any]]:
-    """Return an even mix of the documented requests, in an order drawn by the seed."""
+    """Return equal numbers of the documented requests, in a random order given by the seed."""
     kinds = list(documented_requests().values())
     mix = [kinds[number % len(kinds)] for number in range(count)]
     random.Random(seed).shuffle(mix)

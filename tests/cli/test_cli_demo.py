@@ -470,7 +470,7 @@ def test_every_flaw_of_a_file_is_found(tmp_path: Path, maker: Callable[[str], me
         return flaw_of(saved(tmp_path, made, content), JOB, simulated=simulated)
 
     assert flaw(b"") == "it is empty"
-    assert flaw(made.content[:-1]) == "it is not whole"
+    assert flaw(made.content[:-1]) == "it is not complete"
     assert flaw(b"<html></html>") == f"its content is not that of a {made.extension} file"
     assert flaw(maker("another job").content) == "its content is that of another job"
     assert flaw(maker("another job").content, simulated=False) == ""
@@ -484,7 +484,7 @@ def test_a_file_is_known_by_the_name_of_its_job(tmp_path: Path) -> None:
 def test_a_kind_that_nobody_knows_is_a_flaw_of_the_simulator_alone(tmp_path: Path) -> None:
     path = tmp_path / f"{JOB}.xyz"
     path.write_bytes(JOB.encode())
-    assert flaw_of(path, JOB, simulated=True) == "its kind '.xyz' is not known"
+    assert flaw_of(path, JOB, simulated=True) == "its format '.xyz' is not known"
     assert flaw_of(path, JOB, simulated=False) == ""
 
 
