@@ -46,7 +46,7 @@ ID = r"[0-9a-f]{24}"
 
 
 def environment(simulator: Simulator | None = None) -> dict[str, str]:
-    """Return an environment that names at most a simulator, and no terminal's wishes."""
+    """Return an environment without settings of the terminal, that names the simulator if given."""
     wishes = {"FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES", "TERM"}
     kept = {name: value for name, value in os.environ.items() if name not in wishes}
     if simulator is None:
@@ -111,13 +111,13 @@ def has_line(output: str, pattern: str) -> bool:
 
 
 def rows_of(output: str) -> dict[str, tuple[int, int]]:
-    """Return done and failed of each operation, from the final table."""
+    """Return how many jobs of each operation are done and failed, from the final table."""
     rows = re.findall(r"^(\w+\.\w+|all) +(\d+) +(\d+) +\S+ +\S+ +[\d.]+ \w+$", output, re.MULTILINE)
     return {name: (int(done), int(failed)) for name, done, failed in rows}
 
 
 def failures_of(output: str) -> list[tuple[str, str, str]]:
-    """Return operation, id and reason of each failure that is listed."""
+    """Return operation, id and reason of each listed failure."""
     return re.findall(rf"^(\w+\.\w+) +({ID}) +(\S.*?) *$", output, re.MULTILINE)
 
 
@@ -126,7 +126,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def opens(path: Path) -> bool:
-    """Read a file with a reader that shares nothing with the package."""
+    """Return whether a file can be read, without any code of the package."""
     content = path.read_bytes()
     if path.suffix == ".wav":
         with wave.open(str(path)) as sound:
@@ -148,7 +148,7 @@ def opens(path: Path) -> bool:
 # Against the simulator
 
 
-def test_a_demo_ends_with_a_table_that_the_files_on_disk_bear_out(tmp_path: Path) -> None:
+def test_the_final_table_of_a_demo_agrees_with_the_files_on_disk(tmp_path: Path) -> None:
     options = ("--jobs", "24", "--fail-rate", "0.3", "--seed", "5", *QUICK)
     with running_demo(tmp_path, *options) as process:
         stdout, stderr = process.communicate(timeout=60)
@@ -167,7 +167,7 @@ def test_a_demo_ends_with_a_table_that_the_files_on_disk_bear_out(tmp_path: Path
     assert f"{tmp_path}{os.sep}" in ended.stdout
 
 
-def test_a_demo_tells_what_it_cost(tmp_path: Path) -> None:
+def test_a_demo_reports_its_requests_and_files(tmp_path: Path) -> None:
     ended = demo(tmp_path, "--jobs", "18", "--concurrency", "4", *QUICK)
     assert ended.returncode == 0, ended.stderr
     assert re.search(
@@ -216,7 +216,7 @@ def test_a_result_is_on_disk_while_other_jobs_still_run(
     assert seen == [True]
 
 
-def test_ctrl_c_stops_a_demo_and_says_how_far_it_came(tmp_path: Path) -> None:
+def test_ctrl_c_stops_a_demo_and_prints_its_progress(tmp_path: Path) -> None:
     options = ("--jobs", "60", "--concurrency", "6", "--fail-rate", "0", "--pace", "0.3")
     with running_demo(tmp_path, *options) as process:
         until(lambda: len(files_in(tmp_path)) >= 3)
@@ -248,7 +248,7 @@ def test_paid_requests_name_no_webhook() -> None:
         assert request.to_wire() == printed
 
 
-# What cannot be
+# Wrong arguments
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_a_wrong_option_is_refused_in_one_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_told_before_any_job_runs(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_before_any_job_runs(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     ended = demo(tmp_path / "file" / "out")
     assert ended.returncode == 1
@@ -284,7 +284,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_job_runs(tmp_path: P
     assert ended.stdout == ""
 
 
-# For real: here, against a simulator that the environment names
+# Live demos: here, against a simulator that the environment names
 
 
 def test_a_live_demo_that_is_declined_starts_nothing(
@@ -300,7 +300,7 @@ def test_a_live_demo_that_is_declined_starts_nothing(
 
 
 @pytest.mark.parametrize(("options", "answer"), [((), "y\n"), (("--yes",), "")])
-def test_a_live_demo_runs_one_job_of_each_kind_and_tells_what_is_left(
+def test_a_live_demo_runs_one_job_of_each_kind_and_prints_the_remaining_credit(
     tmp_path: Path, akool_simulator: Simulator, options: tuple[str, ...], answer: str
 ) -> None:
     ended = demo(tmp_path, "--live", *options, simulator=akool_simulator, answer=answer)
@@ -313,7 +313,7 @@ def test_a_live_demo_runs_one_job_of_each_kind_and_tells_what_is_left(
     assert {path.stem for path in files_in(tmp_path)} == set(akool_simulator.world.jobs)
 
 
-def test_a_live_demo_without_credentials_says_which_it_looks_for(tmp_path: Path) -> None:
+def test_a_live_demo_without_credentials_names_the_variables_to_set(tmp_path: Path) -> None:
     ended = demo(tmp_path, "--live", "--yes")
     assert ended.returncode == 1
     assert re.fullmatch(r"akool: .*AKOOL_API_KEY.*\n", ended.stderr)
@@ -327,9 +327,7 @@ def test_a_live_job_that_fails_is_a_problem(tmp_path: Path) -> None:
     assert len(failures_of(ended.stdout)) == 6
 
 
-def test_a_file_that_is_not_what_it_should_be_is_a_problem(
-    tmp_path: Path, akool_simulator: Simulator
-) -> None:
+def test_a_file_with_other_content_is_a_problem(tmp_path: Path, akool_simulator: Simulator) -> None:
     async def damage(name: str, request: web.Request) -> web.StreamResponse | None:
         wrong = name == "media" and request.path.endswith(".png")
         return web.Response(body=b"<html>moved</html>") if wrong else None
@@ -377,7 +375,7 @@ def test_a_create_without_an_answer_is_an_error_and_is_not_repeated(
     assert akool_simulator.requests["reage.video"] == 1
 
 
-def test_ctrl_c_in_a_live_demo_leaves_the_tokens_of_what_is_paid_for(tmp_path: Path) -> None:
+def test_ctrl_c_in_a_live_demo_prints_the_tokens_of_paid_jobs(tmp_path: Path) -> None:
     with Simulator(pace=1000.0, instant_audio_rate=0.0).in_thread() as simulator:
         with running_demo(tmp_path, "--live", "--yes", simulator=simulator) as process:
             until(lambda: simulator.requests["audio.get"] > 0 and len(simulator.world.jobs) == 6)
@@ -388,11 +386,11 @@ def test_ctrl_c_in_a_live_demo_leaves_the_tokens_of_what_is_paid_for(tmp_path: P
         assert ids_of_tokens(complaints) == set(simulator.world.jobs)
 
 
-# How it looks
+# Output on a terminal and elsewhere
 
 
 def on_a_terminal(columns: int, *arguments: str) -> tuple[int, str]:
-    """Run the command on a pseudo-terminal; return its exit status and all it wrote."""
+    """Run the command on a pseudo-terminal; return its exit status and its output."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     process = subprocess.Popen(
@@ -426,7 +424,7 @@ def test_on_a_terminal_progress_is_redrawn_in_place(tmp_path: Path, columns: int
     assert max(map(len, table)) <= columns
 
 
-def test_elsewhere_progress_is_plain_lines(tmp_path: Path) -> None:
+def test_without_a_terminal_progress_is_plain_lines(tmp_path: Path) -> None:
     ended = demo(tmp_path, "--jobs", "6", *QUICK)
     assert "\x1b" not in ended.stdout
     assert has_line(
@@ -441,7 +439,7 @@ def test_the_examples_in_docstrings_hold() -> None:
         assert outcome.failed == 0
 
 
-# The files themselves
+# Saved files
 
 
 JOB = "0123456789abcdef01234567"
@@ -476,12 +474,12 @@ def test_every_flaw_of_a_file_is_found(tmp_path: Path, maker: Callable[[str], me
     assert flaw(maker("another job").content, simulated=False) == ""
 
 
-def test_a_file_is_known_by_the_name_of_its_job(tmp_path: Path) -> None:
+def test_the_name_of_a_file_must_contain_the_id_of_its_job(tmp_path: Path) -> None:
     path = saved(tmp_path, media.picture(JOB))
     assert flaw_of(path, "f" * 24, simulated=False) == "its name is not that of its job"
 
 
-def test_a_kind_that_nobody_knows_is_a_flaw_of_the_simulator_alone(tmp_path: Path) -> None:
+def test_an_unknown_format_is_a_flaw_only_of_a_simulated_file(tmp_path: Path) -> None:
     path = tmp_path / f"{JOB}.xyz"
     path.write_bytes(JOB.encode())
     assert flaw_of(path, JOB, simulated=True) == "its format '.xyz' is not known"
@@ -503,7 +501,7 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("missing", ["click", "rich"])
-def test_without_its_libraries_the_command_says_what_to_install(missing: str) -> None:
+def test_without_its_libraries_the_command_names_the_extra_to_install(missing: str) -> None:
     ended = python(
         f"import sys; sys.modules[{missing!r}] = None; from akool_async.cli import main; main()"
     )
@@ -522,7 +520,7 @@ def test_help_lists_every_command_in_one_line_and_loads_none() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_is_listed_in_its_own_words(name: str) -> None:
+def test_the_list_of_commands_has_the_summary_of_each_command(name: str) -> None:
     command: Any = import_module(f"akool_async.cli.{name}").command
     assert isinstance(command, click.Command)
     assert command.name == name

@@ -1,4 +1,4 @@
-"""`akool journal`: rows told, and decisions about what nobody knows written down."""
+"""`akool journal`: its list of rows, and decisions about rows of unknown outcome."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def state_of(journal: Path) -> State:
     return entry.state
 
 
-def test_rows_are_listed_and_those_in_doubt_are_pointed_out(journal: Path) -> None:
+def test_rows_are_listed_and_rows_of_unknown_outcome_are_counted(journal: Path) -> None:
     listed = akool("list", journal=journal)
     assert listed.returncode == 0
     assert "row-1" in listed.stdout
@@ -109,14 +109,14 @@ def test_a_wrong_decision_changes_nothing(journal: Path, wrong: list[str]) -> No
     assert state_of(journal) is State.INTENT
 
 
-def test_what_is_known_cannot_be_decided_again(journal: Path) -> None:
+def test_a_decided_row_cannot_be_decided_again(journal: Path) -> None:
     assert akool("resolve", "row-1", "--abandon", journal=journal).returncode == 0
     again = akool("resolve", "row-1", "--resend", journal=journal)
     assert again.returncode == 1
     assert state_of(journal) is State.ABANDONED
 
 
-def test_a_journal_in_use_is_said_to_be(journal: Path) -> None:
+def test_a_journal_in_use_is_reported_as_such(journal: Path) -> None:
     opened = Journal(journal)
     try:
         busy = subprocess.run(
@@ -137,7 +137,7 @@ def test_old_rows_are_emptied(journal: Path) -> None:
     assert akool("compact", "--days", "0", journal=journal).stdout == "1 rows emptied\n"
 
 
-async def test_a_row_in_doubt_is_sent_only_after_the_decision(journal: Path) -> None:
+async def test_a_row_of_unknown_outcome_is_sent_only_after_the_decision(journal: Path) -> None:
     async with Simulator(pace=0.05) as simulator:
         settings: Any = {"base_url": simulator.url, "api_key": simulator.api_key}
         async with Akool(**settings, journal=journal) as client:

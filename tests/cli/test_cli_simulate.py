@@ -19,20 +19,20 @@ COMMAND = (sys.executable, "-W", "error", "-m", "akool_async.cli", "simulate")
 
 
 class Running(NamedTuple):
-    """A simulator that runs as a process, and what it said at the start."""
+    """A simulator that runs as a process, and the output at its start."""
 
     process: subprocess.Popen[str]
     greeting: str
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment that it asks to export."""
+        """The variables that its output says to export."""
         line = re.search(r"^ *export (.+)$", self.greeting, re.MULTILINE)
         assert line is not None
         return dict(pair.split("=", 1) for pair in line[1].split())
 
     def stop(self, number: signal.Signals) -> tuple[int, str, str]:
-        """Send a signal; return the exit status and what was written since the start."""
+        """Send a signal; return the exit status and the output since the start."""
         self.process.send_signal(number)
         written, complaints = self.process.communicate(timeout=30)
         return self.process.returncode, written, complaints
@@ -56,7 +56,7 @@ def simulator(*options: str) -> Generator[Running]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_it_serves_until_a_signal_and_tells_what_it_was_asked(
+async def test_it_serves_until_a_signal_and_then_prints_its_requests(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with simulator("--pace", "0.1") as running:
@@ -74,7 +74,7 @@ async def test_it_serves_until_a_signal_and_tells_what_it_was_asked(
     assert counts.keys() <= {"audio.get"}
 
 
-async def test_its_jobs_fail_as_often_as_asked() -> None:
+async def test_jobs_fail_at_the_given_rate() -> None:
     with simulator("--fail-rate", "1", "--pace", "0.01") as running:
         variables = running.variables
         async with Akool(variables["AKOOL_API_KEY"], base_url=variables["AKOOL_BASE_URL"]) as akool:
@@ -82,7 +82,7 @@ async def test_its_jobs_fail_as_often_as_asked() -> None:
                 await akool.audio.tts(input_text="Hello.", voice_id="voice-nicole")
 
 
-def test_it_listens_where_it_is_told_to() -> None:
+def test_it_listens_on_the_given_port() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -90,7 +90,7 @@ def test_it_listens_where_it_is_told_to() -> None:
         assert running.variables["AKOOL_BASE_URL"] == f"http://127.0.0.1:{port}"
 
 
-def test_a_port_that_is_taken_is_told_in_one_line() -> None:
+def test_a_port_in_use_is_reported_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = subprocess.run(

@@ -93,7 +93,7 @@ def test_a_job_that_runs_is_looked_up_once(bare: Command, monkeypatch: pytest.Mo
     assert "url" not in shown
 
 
-def test_a_job_that_is_done_shows_where_its_result_is(
+def test_a_completed_job_shows_the_address_of_its_result(
     bare: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Simulator(pace=0.001, omit_rate=0.0).in_thread() as simulator:
@@ -109,7 +109,7 @@ def test_a_job_that_is_done_shows_where_its_result_is(
         assert result["expires_at"].endswith("Z")
 
 
-def test_a_job_without_a_date_of_akool_s_expires_by_its_token(
+def test_without_a_date_of_akool_s_the_expiry_is_computed_from_the_token(
     akool: Command, akool_simulator: Simulator
 ) -> None:
     job = "64dd838cf0b6684651e90217"
@@ -143,7 +143,7 @@ def test_a_job_that_failed_exits_with_its_reason(
     assert json.loads(as_json.out)["error_reason"] == told[1]
 
 
-def test_a_job_that_a_list_leaves_out_is_looked_for_again(
+def test_a_job_that_is_missing_from_a_list_is_looked_up_again(
     akool: Command, akool_simulator: Simulator
 ) -> None:
     text = started(akool)
@@ -184,7 +184,7 @@ def test_a_job_is_cancelled(bare: Command, monkeypatch: pytest.MonkeyPatch) -> N
     assert "cancelled" in ended.err
 
 
-def test_a_job_that_akool_cannot_cancel_goes_on(
+def test_a_job_that_akool_cannot_cancel_continues(
     bare: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Simulator(pace=1000.0, instant_audio_rate=0.0).in_thread() as simulator:
@@ -199,7 +199,7 @@ def test_a_job_that_akool_cannot_cancel_goes_on(
 
 
 @pytest.mark.parametrize("option", ["--wait", "--save=here"])
-def test_cancelling_goes_with_no_wait(
+def test_cancelling_excludes_waiting(
     option: str, akool: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -218,7 +218,7 @@ def test_cancelling_goes_with_no_wait(
         token.write(JobReference(name="account.credit", id="1", job_id=None, created=0)),
     ],
 )
-def test_what_is_no_token_is_refused_without_a_request(
+def test_an_invalid_token_is_refused_without_a_request(
     text: str, akool: Command, akool_simulator: Simulator
 ) -> None:
     for options in ((), ("--wait",), ("--cancel",)):
@@ -243,7 +243,7 @@ def test_a_code_is_explained_with_its_class_and_its_pages(bare: Command) -> None
     ]
 
 
-def test_a_page_that_means_another_error_says_so(bare: Command) -> None:
+def test_a_page_that_gives_a_code_another_error_is_listed_with_that_error(bare: Command) -> None:
     lines = bare("errors", "1109").out.splitlines()
     assert lines[0] == "1109  account not exist"
     assert lines[1].startswith("AccountError: ")
@@ -278,7 +278,7 @@ def test_the_table_has_every_code(bare: Command) -> None:
         )
 
 
-def test_a_code_that_is_none_is_told_in_one_line(bare: Command) -> None:
+def test_an_unknown_code_is_reported_in_one_line(bare: Command) -> None:
     assert bare("errors", "4711") == (
         1,
         "",
@@ -291,7 +291,7 @@ def test_a_code_that_is_none_is_told_in_one_line(bare: Command) -> None:
 
 
 def completed(*words: str) -> list[str]:
-    """Ask as a shell does; return the words that would go on."""
+    """Ask for completions as a shell does; return the offered words."""
     ended = subprocess.run(
         COMMAND,
         env={
@@ -374,7 +374,7 @@ def test_help_says_how_to_install_the_script(bare: Command) -> None:
     assert "  fish  akool completion fish > ~/.config/fish/completions/akool.fish\n" in out
 
 
-def test_another_shell_is_refused(bare: Command) -> None:
+def test_an_unknown_shell_is_refused(bare: Command) -> None:
     ended = bare("completion", "tcsh")
     assert (ended.status, ended.out) == (2, "")
     assert re.fullmatch(r"akool completion: .*tcsh.*\n", ended.err)

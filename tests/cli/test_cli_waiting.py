@@ -1,4 +1,4 @@
-"""Jobs started from the command line: their tokens, results and files, and what ends a wait."""
+"""Jobs started from the command line: tokens, results, files, and the end of a wait."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Ended(NamedTuple):
 
 
 def environment(simulator: Simulator) -> dict[str, str]:
-    """Return an environment that names a simulator, and no terminal's wishes."""
+    """Return an environment that names the simulator, without settings of the terminal."""
     wishes = {"FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES", "TERM"}
     kept = {name: value for name, value in os.environ.items() if name not in wishes}
     return kept | {"AKOOL_BASE_URL": simulator.url, "AKOOL_API_KEY": simulator.api_key}
@@ -51,7 +51,7 @@ def environment(simulator: Simulator) -> dict[str, str]:
 
 @contextlib.contextmanager
 def running(simulator: Simulator, *arguments: str) -> Generator[subprocess.Popen[str]]:
-    """Run the real command; it does not outlive the test."""
+    """Run the real command, and kill it at the end of the test."""
     process = subprocess.Popen(
         [*COMMAND, *arguments],
         env=environment(simulator),
@@ -102,7 +102,7 @@ def jobs_of(simulator: Simulator) -> list[str]:
 
 
 def answer(name: str, *responses: web.Response) -> Fault:
-    """Make a fault that answers an endpoint's first requests, and then lets them through."""
+    """Make a fault that answers the first requests to an endpoint, and lets later ones through."""
     left = list(responses)
 
     async def fault(asked: str, _request: web.Request) -> web.StreamResponse | None:
@@ -119,7 +119,7 @@ async def drop(_name: str, _request: web.Request) -> web.StreamResponse | None:
 # Without waiting
 
 
-def test_without_waiting_the_token_is_all_that_is_printed_and_the_job_goes_on() -> None:
+def test_without_waiting_only_the_token_is_printed_and_the_job_continues() -> None:
     with Simulator(pace=1000.0).in_thread() as simulator:
         with running(simulator, *OLDER) as process:
             status, out, err = ended(process)
@@ -134,7 +134,7 @@ def test_without_waiting_the_token_is_all_that_is_printed_and_the_job_goes_on() 
         assert simulator.requests == {"reage.image": 1}
 
 
-def test_as_json_the_receipt_comes_with_the_token(
+def test_json_output_holds_the_receipt_beside_the_token(
     akool: Command, akool_simulator: Simulator
 ) -> None:
     status, out, err = akool(*OLDER, "--json")
@@ -147,7 +147,9 @@ def test_as_json_the_receipt_comes_with_the_token(
     assert receipt["url"] == ""
 
 
-def test_a_live_session_prints_what_joins_it(akool: Command, akool_simulator: Simulator) -> None:
+def test_a_live_session_prints_the_credentials_for_joining_it(
+    akool: Command, akool_simulator: Simulator
+) -> None:
     reply = {
         "_id": "6698c9d69cf7b0d61d1b6420",
         "status": 1,
@@ -172,7 +174,7 @@ def test_a_job_that_failed_when_it_was_created_is_an_error(
     assert "no such voice" in err
 
 
-# To the end
+# Waiting for the result
 
 
 def test_waiting_ends_with_a_small_table(akool: Command, akool_simulator: Simulator) -> None:
@@ -205,7 +207,7 @@ def test_a_result_is_saved_in_a_folder_or_as_a_file(
     assert (tmp_path / "deep" / "ann.png").read_bytes() == Path(result["saved"]).read_bytes()
 
 
-def test_where_nothing_can_be_saved_nothing_is_paid_for(
+def test_nothing_is_paid_for_if_the_path_cannot_be_written(
     akool: Command, akool_simulator: Simulator, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
@@ -215,7 +217,7 @@ def test_where_nothing_can_be_saved_nothing_is_paid_for(
     assert akool_simulator.requests == {}
 
 
-def test_a_result_that_cannot_be_fetched_is_shown_and_can_be_tried_again(
+def test_a_result_that_cannot_be_downloaded_is_shown_with_a_command_to_try_again(
     akool: Command, akool_simulator: Simulator, tmp_path: Path
 ) -> None:
     akool_simulator.fault = answer("media", web.Response(status=410))
@@ -227,7 +229,7 @@ def test_a_result_that_cannot_be_fetched_is_shown_and_can_be_tried_again(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_result_that_is_kept_no_longer_is_not_to_be_tried_again(
+def test_an_expired_result_is_shown_without_a_command_to_try_again(
     akool: Command, akool_simulator: Simulator, tmp_path: Path
 ) -> None:
     job = "64dd838cf0b6684651e90217"
@@ -242,7 +244,7 @@ def test_a_result_that_is_kept_no_longer_is_not_to_be_tried_again(
     assert "try again" not in err
 
 
-def test_what_makes_no_media_saves_none(akool: Command) -> None:
+def test_an_operation_without_media_has_no_save_option(akool: Command) -> None:
     arguments = ("moderation", "analyze", "--content", "Hello.", "--type", "text")
     ended = akool(*arguments, "--save", "here")
     assert (ended.status, ended.out) == (2, "")
@@ -279,17 +281,17 @@ def test_a_create_without_an_answer_warns_against_running_it_again(
     assert akool_simulator.requests == {"reage.image": 1}
 
 
-def test_a_refused_job_is_told_in_one_line(akool: Command, akool_simulator: Simulator) -> None:
+def test_a_refused_job_is_reported_in_one_line(akool: Command, akool_simulator: Simulator) -> None:
     akool_simulator.world.credit = 0
     status, out, err = akool(*OLDER, "--wait")
     assert (status, out) == (1, "")
     assert err == "akool: reage.image: Your quota is not enough [code 1006, HTTP 200]\n"
 
 
-# Out of patience
+# Waits that end early
 
 
-def test_time_that_is_up_ends_the_wait_and_not_the_job() -> None:
+def test_a_timeout_ends_the_wait_and_not_the_job() -> None:
     with Simulator(pace=1000.0).in_thread() as simulator:
         with running(simulator, *OLDER, "--wait", "--timeout", "0.5") as process:
             status, out, err = ended(process)
@@ -304,19 +306,19 @@ def test_time_that_is_up_ends_the_wait_and_not_the_job() -> None:
 
 
 @pytest.mark.parametrize("timeout", ["0", "-1", "nan", "soon"])
-def test_a_time_that_makes_no_sense_is_refused(timeout: str, akool: Command) -> None:
+def test_an_invalid_timeout_is_refused(timeout: str, akool: Command) -> None:
     ended = akool(*OLDER, "--wait", "--timeout", timeout)
     assert (ended.status, ended.out) == (2, "")
     assert re.fullmatch(r"akool reage image: .*--timeout.*\n", ended.err)
 
 
-def test_a_time_without_a_wait_is_refused(akool: Command, akool_simulator: Simulator) -> None:
+def test_a_timeout_without_a_wait_is_refused(akool: Command, akool_simulator: Simulator) -> None:
     ended = akool(*OLDER, "--timeout", "5")
     assert ended == (2, "", "akool reage image: --timeout goes with --wait or --save\n")
     assert akool_simulator.requests == {}
 
 
-def test_ctrl_c_leaves_the_job_and_tells_its_token() -> None:
+def test_ctrl_c_leaves_the_job_running_and_prints_its_token() -> None:
     with Simulator(pace=1000.0).in_thread() as simulator:
         with running(simulator, *OLDER, "--wait") as process:
             until(lambda: simulator.requests["faceswap.results"])
@@ -334,7 +336,7 @@ def test_ctrl_c_leaves_the_job_and_tells_its_token() -> None:
     assert token.read(told[1]).id == job
 
 
-def test_ctrl_c_while_the_create_is_under_way_still_tells_the_token() -> None:
+def test_ctrl_c_during_the_create_still_prints_the_token() -> None:
     with Simulator(pace=1000.0).in_thread() as simulator:
         arrived: list[str] = []
 
@@ -375,7 +377,7 @@ def test_ctrl_c_twice_does_not_claim_that_nothing_was_started() -> None:
     )
 
 
-def test_ctrl_c_in_a_recipe_tells_the_steps_that_are_paid_for() -> None:
+def test_ctrl_c_in_a_recipe_prints_the_tokens_of_paid_steps() -> None:
     speaking = ("--input-text", "Hello.", "--voice-id", "ann", "--talking-photo-url", PHOTO)
     with Simulator(pace=1000.0, instant_audio_rate=0.0).in_thread() as simulator:
         with running(simulator, "video", "speaking-photo", *speaking) as process:
@@ -391,7 +393,7 @@ def test_ctrl_c_in_a_recipe_tells_the_steps_that_are_paid_for() -> None:
     assert token.read(told[1]).id == job
 
 
-def test_a_recipe_that_fails_on_its_way_tells_the_step() -> None:
+def test_a_recipe_that_fails_prints_the_tokens_of_paid_steps() -> None:
     speaking = ("--input-text", "Hello.", "--voice-id", "ann", "--talking-photo-url", PHOTO)
     with Simulator(pace=0.1, fail_rate=1.0, instant_audio_rate=0.0).in_thread() as simulator:
         with running(simulator, "video", "speaking-photo", *speaking, "--wait") as process:
@@ -403,11 +405,11 @@ def test_a_recipe_that_fails_on_its_way_tells_the_step() -> None:
     assert [token.read(text).id for text in re.findall(TOKEN, line)] == [job]
 
 
-# How it looks
+# Output on a terminal
 
 
 def on_a_terminal(simulator: Simulator, *arguments: str) -> tuple[int, str]:
-    """Run the command on a pseudo-terminal; return its exit status and all it wrote."""
+    """Run the command on a pseudo-terminal; return its exit status and its output."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 50, 0, 0))
     process = subprocess.Popen(

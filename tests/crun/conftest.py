@@ -1,6 +1,6 @@
-"""Fixtures for CRUN: a simulated one that stands still, and clients that look at it often.
+"""Fixtures for CRUN: a simulated CRUN on a manual clock, and clients that poll it often.
 
-A test decides when jobs go on, by advancing the simulator's clock.
+A test decides when jobs progress, by advancing the simulator's clock.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Elapse: TypeAlias = Callable[[Callable[[], object]], Awaitable[None]]
 
 @pytest.fixture(autouse=True)
 def _no_crun_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the credentials of whoever runs the tests out of them."""
+    """Hide the CRUN credentials of the developer who runs the tests."""
     for name in [name for name in os.environ if name.startswith("CRUN_")]:
         monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)
 def _complaints_are_heard(complaints: list[dict[str, Any]]) -> None:
-    """Fail every test here that leaves a complaint of the loop, or a task."""
+    """Fail each test here that leaves a complaint of the event loop, or a task."""
 
 
 @pytest.fixture
@@ -45,14 +45,14 @@ async def simulated_crun(
 
 @pytest.fixture
 async def quick_crun(complaints: list[dict[str, Any]]) -> AsyncIterator[CrunSimulator]:
-    """Run a simulated CRUN in real time, where jobs take some hundredths of a second."""
+    """Run a simulated CRUN in real time; its jobs take a few hundredths of a second."""
     async with CrunSimulator(pace=0.02) as simulator:
         yield simulator
 
 
 @pytest.fixture
 def connect() -> Connect:
-    """Return a maker of clients that look often and repeat soon."""
+    """Return a function that makes clients with short poll and retry delays."""
 
     def connected(url: str, key: str = "simulated-crun-key", **settings: Any) -> Crun:
         soon: dict[str, Any] = {
@@ -66,29 +66,29 @@ def connect() -> Connect:
 
 @pytest.fixture
 def until() -> Until:
-    """Return a wait for a condition; it fails the test when that does not come true."""
+    """Return a function that waits for a condition, and fails the test if it never holds."""
 
     async def waited(condition: Callable[[], object]) -> None:
         for _ in range(5000):
             if condition():
                 return
             await asyncio.sleep(0.001)
-        pytest.fail("what was waited for did not happen")
+        pytest.fail("the condition never held")
 
     return waited
 
 
 @pytest.fixture
 def elapse(clock: ManualClock) -> Elapse:
-    """Return what lets time go by until a condition comes true."""
+    """Return a function that advances the clock until a condition holds."""
 
     async def elapsed(condition: Callable[[], object]) -> None:
         for _ in range(5000):
             if condition():
                 return
             await clock.advance(0.1)
-            # Real sockets need real turns of the loop before what was sent has arrived.
+            # Data on real sockets needs real turns of the event loop to arrive.
             await asyncio.sleep(0.001)
-        pytest.fail("time went by, and what was waited for did not happen")
+        pytest.fail("the clock was advanced, but the condition never held")
 
     return elapsed

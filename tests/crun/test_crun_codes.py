@@ -1,4 +1,4 @@
-"""CRUN's codes, held against the table that the page prints."""
+"""CRUN's codes, compared with the table on CRUN's page."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 COPY = ROOT / "tests" / "fixtures_crun" / "codes.json"
 """The table's rows, as the page prints them."""
 PAGES = ROOT.parent / "shared" / "reference" / "seeds"
-"""The vendor's pages, where a checkout has them beside it."""
+"""The vendor's pages, if they lie beside this checkout."""
 SUCCESS = 200
 
 CLASSES: dict[int, type[APIError]] = {
@@ -50,10 +50,10 @@ CLASSES: dict[int, type[APIError]] = {
     501: ProcessingError,
     505: Conflict,
 }
-"""Which error each code is to become."""
+"""The expected error of each code."""
 
 PASSING = (429, 455)
-"""Codes that ask to come again, and say that nothing was started."""
+"""Codes that say that nothing was started, and that a retry is welcome."""
 
 PHOTO = "https://photos.example/group.png"
 
@@ -68,11 +68,11 @@ def printed_rows(page: str) -> dict[int, str]:
     return {int(code): sentence for code, sentence in rows}
 
 
-def test_the_copied_table_is_whole() -> None:
+def test_the_copied_table_is_complete() -> None:
     assert sorted(copied_rows()) == [SUCCESS, *sorted(CLASSES)]
 
 
-def test_the_copied_table_is_the_printed_one() -> None:
+def test_the_copied_table_equals_the_page_s_table() -> None:
     pages = [path.read_text(encoding="utf-8") for path in sorted(PAGES.glob("004_*.txt"))]
     # Without the pages beside the checkout, the copy speaks for them.
     assert (printed_rows(pages[0]) if pages else copied_rows()) == copied_rows()
@@ -87,7 +87,7 @@ def refused(code: int, http_status: int = 200) -> APIError:
 
 
 @pytest.mark.parametrize(("code", "sentence"), sorted(copied_rows().items()))
-def test_every_row_is_known_by_its_sentence(code: int, sentence: str) -> None:
+def test_every_code_has_the_sentence_of_the_page(code: int, sentence: str) -> None:
     if code == SUCCESS:
         assert code not in CODES
     else:
@@ -95,13 +95,13 @@ def test_every_row_is_known_by_its_sentence(code: int, sentence: str) -> None:
         assert f"said ({sentence})" in str(refused(code))
 
 
-def test_no_code_is_known_that_the_page_does_not_print() -> None:
+def test_every_code_is_on_the_page() -> None:
     assert set(CODES) == set(copied_rows()) - {SUCCESS}
 
 
 @pytest.mark.parametrize("http_status", ["as the code", 200, 503])
 @pytest.mark.parametrize("code", CLASSES)
-def test_a_code_becomes_its_error_whatever_http_says(code: int, http_status: int | str) -> None:
+def test_a_code_decides_its_error_for_any_http_status(code: int, http_status: int | str) -> None:
     status = http_status if isinstance(http_status, int) else code
     error = refused(code, status)
     assert type(error) is CLASSES[code]
@@ -109,16 +109,16 @@ def test_a_code_becomes_its_error_whatever_http_says(code: int, http_status: int
     assert error.endpoint == "crun.task"
 
 
-def test_a_code_that_nobody_knows_is_an_error_of_no_kind() -> None:
+def test_an_unknown_code_is_a_plain_api_error() -> None:
     assert type(refused(418)) is APIError
 
 
-def test_akool_s_codes_mean_nothing_here() -> None:
+def test_akool_s_codes_have_no_meaning_at_crun() -> None:
     assert type(refused(1005)) is APIError
     assert type(refused(1000)) is APIError
 
 
-# What they do to a job
+# The effect of codes on a job
 
 
 def envelope(code: int) -> bytes:
@@ -142,7 +142,7 @@ async def test_a_create_that_is_refused_is_sent_once_and_ends_the_job(
 
 
 @pytest.mark.parametrize("code", PASSING)
-async def test_a_create_is_sent_again_once_limits_and_maintenance_have_passed(
+async def test_a_create_is_sent_again_after_a_rate_limit_or_maintenance(
     code: int, serve: Serve, connect: Connect, clock: ManualClock, elapse: Elapse
 ) -> None:
     async def refuse_twice(visit: Visit) -> None:
@@ -159,7 +159,7 @@ async def test_a_create_is_sent_again_once_limits_and_maintenance_have_passed(
 
 
 @pytest.mark.parametrize("code", PASSING)
-async def test_a_create_that_is_put_off_again_and_again_gives_up(
+async def test_a_create_that_is_refused_for_too_long_fails(
     code: int, serve: Serve, connect: Connect, clock: ManualClock, elapse: Elapse
 ) -> None:
     async def refuse(visit: Visit) -> None:
@@ -176,7 +176,7 @@ async def test_a_create_that_is_put_off_again_and_again_gives_up(
 
 
 @pytest.mark.parametrize("status", [401, 402, 404, 422, 429, 455])
-async def test_an_http_status_of_the_table_is_a_refusal_without_an_envelope_too(
+async def test_an_http_status_of_the_table_refuses_even_without_an_envelope(
     status: int, serve: Serve, connect: Connect
 ) -> None:
     async def refuse(visit: Visit) -> None:
@@ -191,7 +191,7 @@ async def test_an_http_status_of_the_table_is_a_refusal_without_an_envelope_too(
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 505])
-async def test_an_http_status_that_others_use_too_leaves_the_outcome_unknown(
+async def test_an_http_status_that_proxies_send_too_leaves_the_outcome_unknown(
     status: int, serve: Serve, connect: Connect
 ) -> None:
     async def break_down(visit: Visit) -> None:
@@ -205,7 +205,7 @@ async def test_an_http_status_that_others_use_too_leaves_the_outcome_unknown(
 
 
 @pytest.mark.parametrize("code", [429, 455, 500, 505])
-async def test_a_wait_survives_what_says_nothing_about_its_job(
+async def test_a_wait_survives_errors_that_say_nothing_about_its_job(
     code: int, serve: Serve, connect: Connect, clock: ManualClock, elapse: Elapse
 ) -> None:
     async def react(visit: Visit) -> None:
@@ -226,7 +226,7 @@ async def test_a_wait_survives_what_says_nothing_about_its_job(
 
 
 @pytest.mark.parametrize("code", [401, 402, 422, 501])
-async def test_a_wait_ends_with_what_will_not_change(
+async def test_a_wait_ends_with_a_permanent_error(
     code: int, serve: Serve, connect: Connect
 ) -> None:
     async def react(visit: Visit) -> None:

@@ -1,4 +1,4 @@
-"""CRUN's endpoints, held against what its pages print for them."""
+"""CRUN's endpoints, compared with the exchanges on CRUN's pages."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Exchange(NamedTuple):
 
     @property
     def value(self) -> Operation[Any]:
-        """The operation's value with the documented fields."""
+        """The operation with the documented fields."""
         return self.operation.from_wire(self.printed["body"])
 
     @property
@@ -57,7 +57,7 @@ class Exchange(NamedTuple):
 
     @property
     def lookup(self) -> Endpoint[Any]:
-        """What asks about the documented job."""
+        """The lookup of the documented job."""
         return self.operation.family.lookup([self.id])
 
 
@@ -82,7 +82,7 @@ def changed(part: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
     return document
 
 
-# What is sent
+# Requests
 
 
 @both
@@ -92,7 +92,7 @@ def test_the_documented_body_is_sent_as_it_is_printed(exchange: Exchange) -> Non
 
 
 @both
-def test_methods_and_addresses_are_the_pages(exchange: Exchange) -> None:
+def test_methods_and_addresses_are_those_of_the_pages(exchange: Exchange) -> None:
     for part, request in (
         ("request", exchange.value.encode()),
         ("lookup", exchange.lookup.encode()),
@@ -104,7 +104,7 @@ def test_methods_and_addresses_are_the_pages(exchange: Exchange) -> None:
 
 
 @both
-def test_a_page_is_named_where_users_can_read_on(exchange: Exchange) -> None:
+def test_each_endpoint_names_its_page(exchange: Exchange) -> None:
     assert exchange.operation.docs == exchange.printed["page"]
     assert exchange.lookup.docs == exchange.printed["lookup_page"]
 
@@ -115,7 +115,7 @@ def test_an_example_survives_its_own_encoding(exchange: Exchange) -> None:
     assert exchange.operation.from_wire(value.to_wire()) == value
 
 
-def test_what_is_not_given_is_not_sent() -> None:
+def test_fields_that_are_not_given_are_not_sent() -> None:
     swap = SwapFaces(detect_id="m1", image_url="https://p.example/a.png", faces=[FACE])
     assert json.loads(swap.encode().body or b"") == {
         "model": "image-face-swap-multi",
@@ -128,7 +128,7 @@ def test_what_is_not_given_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize("id", [0, "0", "a7"])
-def test_a_face_s_id_goes_back_as_it_came(id: int | str) -> None:
+def test_a_face_s_id_is_sent_as_it_was_received(id: int | str) -> None:
     swap = SwapFaces(
         detect_id="m1",
         image_url="https://p.example/a.png",
@@ -139,7 +139,7 @@ def test_a_face_s_id_goes_back_as_it_came(id: int | str) -> None:
     assert type(face["face_id"]) is type(id)
 
 
-# What is refused before it is sent
+# Requests that are refused before they are sent
 
 FACE = FaceTarget(0, "https://p.example/new.png")
 VALID: Mapping[str, Any] = {
@@ -202,11 +202,11 @@ def test_a_body_of_another_shape_is_no_swap(path: tuple[str, ...], value: object
         SwapFaces.from_wire(wire)
 
 
-# What is answered
+# Replies
 
 
 @both
-def test_a_receipt_names_the_job_and_says_no_more(exchange: Exchange) -> None:
+def test_a_receipt_holds_the_id_of_the_job_and_nothing_else(exchange: Exchange) -> None:
     receipt = exchange.value.decode(answer(exchange.printed["created"]))
     assert receipt == exchange.operation.family.result(id=exchange.id)
     assert receipt.status is Status.QUEUED
@@ -255,7 +255,7 @@ def test_a_swap_s_times_are_seconds() -> None:
 
 
 @pytest.mark.parametrize("moment", [0, -1, None, "soon", 1768900378000, 253402300000, 1e300])
-def test_a_creation_at_no_sound_time_is_none(moment: object) -> None:
+def test_an_invalid_time_of_creation_is_none(moment: object) -> None:
     reply = changed(SWAP.printed["completed"], create_at=moment)
     swap = SWAP.lookup.decode(answer(reply))
     assert swap.creation_time is None
@@ -271,7 +271,7 @@ def test_a_pending_job_has_not_ended_and_has_no_address(exchange: Exchange) -> N
 
 
 @pytest.mark.parametrize("word", ["pending", "running"])
-def test_an_address_at_a_swap_that_runs_is_not_its_end(word: str) -> None:
+def test_a_swap_with_an_address_but_without_success_has_not_ended(word: str) -> None:
     swap = SWAP.lookup.decode(answer(changed(SWAP.printed["completed"], status=word)))
     assert not swap.status.terminal
     assert swap.url == ""
@@ -300,13 +300,13 @@ def test_the_words_of_all_three_vocabularies_are_known(exchange: Exchange, word:
 
 @both
 @pytest.mark.parametrize("word", ["cancelled", "", "3", None, 3, {"of": "any shape"}])
-def test_a_word_that_nobody_knows_is_not_an_end(exchange: Exchange, word: object) -> None:
+def test_an_unknown_status_is_not_terminal(exchange: Exchange, word: object) -> None:
     snapshot = exchange.lookup.decode(answer(changed(exchange.printed["completed"], status=word)))
     assert not snapshot.status.terminal
     assert snapshot.url == ""
 
 
-def test_the_status_inside_of_a_detection_s_result_decides_nothing() -> None:
+def test_the_status_inside_of_a_detection_s_result_is_ignored() -> None:
     data = copy.deepcopy(DETECTION.printed["completed"]["data"])
     data["status"] = "processing"
     detection = DETECTION.lookup.decode(answer({"code": 200, "data": data}))
@@ -334,7 +334,7 @@ def test_ids_may_be_numbers() -> None:
         ({"error": None, "result": None}, ""),
     ],
 )
-def test_a_failed_detection_says_why_wherever_it_says_so(
+def test_a_failed_detection_has_its_reason_from_either_place(
     fields: Mapping[str, Any], reason: str
 ) -> None:
     reply = changed(DETECTION.printed["pending"], status="failed", **fields)
@@ -343,14 +343,14 @@ def test_a_failed_detection_says_why_wherever_it_says_so(
     assert detection.reason == reason
 
 
-def test_a_failed_swap_says_why() -> None:
+def test_a_failed_swap_has_its_reason() -> None:
     result = {"code": 501, "message": "no face", "media_urls": []}
     reply = changed(SWAP.printed["pending"], status="failed", result=result)
     swap = SWAP.lookup.decode(answer(reply))
     assert (swap.status, swap.result_code, swap.reason) == (Status.FAILED, 501, "no face")
 
 
-def test_rows_that_cannot_be_read_leave_the_others() -> None:
+def test_unreadable_rows_are_left_out() -> None:
     faces = [None, {"link": "https://p.example/0.png"}, {"id": 1, "link": "l"}, {"id": 2}]
     result = {"id": "m1", "faces": faces}
     reply = changed(DETECTION.printed["completed"], result=result)
@@ -362,7 +362,7 @@ def test_rows_that_cannot_be_read_leave_the_others() -> None:
 
 
 @both
-def test_fields_that_are_new_are_ignored(exchange: Exchange) -> None:
+def test_new_fields_are_ignored(exchange: Exchange) -> None:
     reply = changed(exchange.printed["completed"], brand_new={"of": ["any", "shape"]})
     reply["data"]["result"]["brand_new"] = [1]
     reply["trace_id"] = "t1"
@@ -389,9 +389,7 @@ def test_every_field_may_be_missing_or_null(exchange: Exchange, absent: bool) ->
 
 @both
 @pytest.mark.parametrize("data", [None, [], "text", 7])
-def test_data_of_another_shape_is_a_reply_that_cannot_be_read(
-    exchange: Exchange, data: object
-) -> None:
+def test_data_of_another_shape_is_an_unreadable_reply(exchange: Exchange, data: object) -> None:
     with pytest.raises(ReplyError):
         exchange.lookup.decode(answer({"code": 200, "message": "success", "data": data}))
 
@@ -406,7 +404,7 @@ JSON = st.recursive(
 
 
 def places(document: Any) -> list[tuple[Any, Any]]:
-    """Return every place in a document that can hold something else."""
+    """Return the container and the key of every value in a document."""
     found: list[tuple[Any, Any]] = []
     if isinstance(document, dict | list):
         keys = list(document) if isinstance(document, dict) else list(range(len(document)))
@@ -419,7 +417,7 @@ def places(document: Any) -> list[tuple[Any, Any]]:
 @pytest.mark.parametrize("part", ["created", "pending", "completed"])
 @settings(deadline=None)
 @given(data=st.data())
-def test_a_mutated_reply_is_read_or_refused_and_nothing_else(
+def test_a_mutated_reply_is_either_read_or_refused(
     exchange: Exchange, part: str, data: st.DataObject
 ) -> None:
     document = copy.deepcopy(exchange.printed[part])
@@ -442,7 +440,7 @@ def test_a_mutated_reply_is_read_or_refused_and_nothing_else(
     assert isinstance(snapshot.expires_at, datetime | None)
 
 
-# The whole way, through a real server
+# Whole jobs, against a real server
 
 
 @both
@@ -472,6 +470,6 @@ async def test_a_job_runs_to_its_documented_result(
         assert visit.headers["x-api-key"] == "the-key"
 
 
-def test_the_lookups_take_the_ids_of_jobs() -> None:
+def test_lookups_use_the_ids_of_jobs() -> None:
     assert DETECTION.lookup == GetDetection(detect_task_id="dit60yt8reqplt1c16")
     assert SWAP.lookup == GetTask(task_id="task_12345678")

@@ -1,4 +1,4 @@
-"""CRUN's jobs, from a picture to other faces in it."""
+"""CRUN's jobs, from the detection of faces to the saved swap."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def swap_of(found: FaceDetection, image_url: str = PHOTO) -> SwapFaces:
 
 
 def failing(simulator: CrunSimulator) -> None:
-    """Let all jobs fail that are created from now on."""
+    """Make all jobs fail that are created from now on."""
     world = simulator.world
     world.behaviour = msgspec.structs.replace(world.behaviour, fail_rate=1.0)
 
 
-# From a picture to other faces in it
+# Detection and swap
 
 
 async def test_faces_are_found_and_swapped_and_the_picture_is_saved(
@@ -85,7 +85,7 @@ async def test_faces_are_found_and_swapped_and_the_picture_is_saved(
     assert quick_crun.world.creates == {"crun.detect_faces": 1, "crun.swap_faces": 1}
 
 
-async def test_faces_are_taken_as_dicts_too(quick_crun: CrunSimulator, connect: Connect) -> None:
+async def test_faces_are_accepted_as_dicts_too(quick_crun: CrunSimulator, connect: Connect) -> None:
     async with connect(quick_crun.url) as crun:
         found = await crun.detect_faces(image_url=PHOTO)
         swap = await crun.swap_faces(
@@ -135,7 +135,7 @@ async def test_a_picture_without_faces_is_a_result(connect: Connect) -> None:
         assert found.faces == ()
 
 
-async def test_a_detection_remembers_the_picture_that_its_swap_must_name(
+async def test_a_detection_holds_the_address_that_its_swap_must_use(
     quick_crun: CrunSimulator, connect: Connect
 ) -> None:
     async with connect(quick_crun.url) as crun:
@@ -174,7 +174,7 @@ async def test_many_pictures_run_under_one_limit(
     assert quick_crun.world.peak_in_flight <= 4
 
 
-# What expires
+# Expiry
 
 
 async def test_a_detect_id_expires_an_hour_after_the_request(
@@ -197,7 +197,7 @@ async def test_a_detect_id_expires_an_hour_after_the_request(
             late.result()
 
 
-async def test_media_is_said_to_be_kept_for_fourteen_days(
+async def test_media_expires_after_fourteen_days(
     quick_crun: CrunSimulator, connect: Connect
 ) -> None:
     async with connect(quick_crun.url) as crun:
@@ -207,7 +207,7 @@ async def test_media_is_said_to_be_kept_for_fourteen_days(
         assert swap.expires_at == created + timedelta(days=14)
 
 
-# What goes wrong
+# Errors
 
 
 async def test_a_swap_of_another_picture_is_refused(
@@ -220,7 +220,7 @@ async def test_a_swap_of_another_picture_is_refused(
     assert quick_crun.world.creates["crun.swap_faces"] == 0
 
 
-async def test_a_face_that_was_not_found_is_refused(
+async def test_a_face_that_was_not_detected_is_refused(
     quick_crun: CrunSimulator, connect: Connect
 ) -> None:
     async with connect(quick_crun.url) as crun:
@@ -241,14 +241,14 @@ async def test_the_id_of_the_job_is_no_detect_id(
             )
 
 
-async def test_an_account_without_credits_is_told_so(connect: Connect) -> None:
+async def test_an_account_without_credits_raises_insufficient_credit(connect: Connect) -> None:
     async with CrunSimulator(credit=0.0) as simulator, connect(simulator.url) as crun:
         with pytest.raises(InsufficientCredit) as caught:
             await crun.detect_faces(image_url=PHOTO)
     assert caught.value.code == 402
 
 
-async def test_a_job_that_failed_says_why(quick_crun: CrunSimulator, connect: Connect) -> None:
+async def test_a_failed_job_has_its_reason(quick_crun: CrunSimulator, connect: Connect) -> None:
     async with connect(quick_crun.url) as crun:
         found = await crun.detect_faces(image_url=PHOTO)
         failing(quick_crun)
@@ -270,7 +270,7 @@ async def test_running_out_of_time_leaves_the_job_awaitable(
         assert (await connect_and_resume(connect, simulated_crun, caught.value.token)).faces
 
 
-async def test_nothing_can_be_cancelled_once_it_was_created(
+async def test_a_created_job_cannot_be_cancelled(
     simulated_crun: CrunSimulator, clock: ManualClock, connect: Connect
 ) -> None:
     async with connect(simulated_crun.url) as crun:
@@ -357,7 +357,7 @@ async def test_a_wait_survives_broken_answers(quick_crun: CrunSimulator, connect
 # Tokens
 
 
-async def test_another_client_watches_a_job_on_by_its_token(
+async def test_another_client_watches_a_job_by_its_token(
     simulated_crun: CrunSimulator, clock: ManualClock, connect: Connect
 ) -> None:
     async with connect(simulated_crun.url) as first:
@@ -378,7 +378,7 @@ async def test_another_client_watches_a_job_on_by_its_token(
     assert simulated_crun.world.creates == {"crun.detect_faces": 1, "crun.swap_faces": 1}
 
 
-async def test_the_tokens_of_one_vendor_mean_nothing_to_the_other(
+async def test_a_token_of_one_vendor_is_refused_by_the_other(
     quick_crun: CrunSimulator, connect: Connect
 ) -> None:
     async with connect(quick_crun.url) as crun, Akool("key", base_url=quick_crun.url) as akool:
@@ -395,7 +395,7 @@ async def test_the_tokens_of_one_vendor_mean_nothing_to_the_other(
 # The client
 
 
-def test_no_key_is_an_error_that_says_where_one_is_looked_for() -> None:
+def test_the_error_for_a_missing_key_names_the_variable() -> None:
     with pytest.raises(MissingCredentials, match="CRUN_API_KEY"):
         Crun()
 
@@ -430,7 +430,7 @@ def test_akool_s_key_is_not_given_to_crun(name: str, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     "url", ["http://api.crun.ai", "ftp://api.crun.ai", "api.crun.ai", "https://api.crun.ai/api/v1"]
 )
-def test_a_key_goes_to_a_safe_host_or_nowhere(url: str) -> None:
+def test_an_unsafe_host_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput):
         Crun("key", base_url=url)
 
@@ -439,7 +439,7 @@ def test_a_client_shows_its_host_and_not_its_key() -> None:
     assert repr(Crun("the-key")) == "<Crun https://api.crun.ai, api key>"
 
 
-async def test_the_key_follows_no_redirect_and_no_media(
+async def test_the_key_is_sent_to_no_redirect_and_no_media_host(
     serve: Serve, connect: Connect, tmp_path: Path
 ) -> None:
     async def give_media(visit: Visit) -> None:
@@ -480,7 +480,7 @@ def test_a_method_without_a_loop_names_the_request_to_build_instead() -> None:
         Crun("key").detect_faces(image_url=PHOTO)
 
 
-def test_job_timeouts_are_given_for_crun_s_own_operations() -> None:
+def test_job_timeouts_are_accepted_for_crun_s_operations_only() -> None:
     Crun("key", job_timeout={"crun.swap_faces": 60.0})
     with pytest.raises(InvalidInput):
         Crun("key", job_timeout={"reage.image": 60.0})

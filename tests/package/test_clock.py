@@ -1,4 +1,4 @@
-"""Time that moves when told to."""
+"""The manual clock and the event loop's clock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def test_time_stands_still_until_it_is_advanced(clock: ManualClock) -> Non
     assert (clock.time(), clock.now()) == (90.0, start + timedelta(seconds=90))
 
 
-async def test_timers_run_in_the_order_of_their_times_each_at_its_own(clock: ManualClock) -> None:
+async def test_timers_run_in_order_each_at_its_own_time(clock: ManualClock) -> None:
     rung: list[tuple[str, float]] = []
 
     def ring(name: str) -> None:
@@ -54,7 +54,7 @@ async def test_a_cancelled_timer_never_runs(clock: ManualClock) -> None:
     assert rung == []
 
 
-async def test_sleepers_wake_when_their_time_has_come(clock: ManualClock) -> None:
+async def test_sleepers_wake_when_their_seconds_are_over(clock: ManualClock) -> None:
     short = asyncio.create_task(sleep(clock, 1.0))
     long = asyncio.create_task(sleep(clock, 2.0))
     await clock.advance(1.5)
@@ -63,7 +63,7 @@ async def test_sleepers_wake_when_their_time_has_come(clock: ManualClock) -> Non
     assert long.done()
 
 
-async def test_a_sleeper_that_is_cancelled_takes_its_timer_along(clock: ManualClock) -> None:
+async def test_a_cancelled_sleeper_removes_its_timer(clock: ManualClock) -> None:
     sleeper = asyncio.create_task(sleep(clock, 1.0))
     await clock.settle()
     sleeper.cancel()
@@ -72,7 +72,7 @@ async def test_a_sleeper_that_is_cancelled_takes_its_timer_along(clock: ManualCl
     await clock.advance(2.0)
 
 
-async def test_the_loop_s_clock_tells_the_loop_s_time() -> None:
+async def test_the_loop_clock_returns_the_loop_s_time() -> None:
     clock: Clock = LoopClock()
     rung = asyncio.Event()
     assert abs(clock.time() - asyncio.get_running_loop().time()) < 1.0

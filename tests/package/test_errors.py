@@ -1,4 +1,4 @@
-"""The exception tree: what is what, and what travels."""
+"""The exception tree: parents, pickling, and messages."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_every_error_is_importable_and_has_its_documented_parent(name: str, pare
     assert name in akool_async.__all__
 
 
-def test_there_is_no_error_beside_the_documented_tree() -> None:
+def test_every_error_is_in_the_documented_tree() -> None:
     found = {
         name
         for name, value in vars(errors).items()
@@ -95,14 +95,14 @@ def test_there_is_no_error_beside_the_documented_tree() -> None:
     assert found == set(TREE)
 
 
-def test_errors_that_python_has_a_name_for_are_those_too() -> None:
+def test_a_wrong_value_and_a_timeout_are_python_s_own_errors_too() -> None:
     assert issubclass(akool_async.InvalidInput, ValueError)
     assert issubclass(akool_async.JobTimeout, TimeoutError)
 
 
 @pytest.mark.parametrize("name", TREE)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_every_error_travels_with_its_fields(name: str, protocol: int) -> None:
+def test_every_error_pickles_with_its_fields(name: str, protocol: int) -> None:
     error = made(name)
     arrived = pickle.loads(pickle.dumps(error, protocol))
     assert type(arrived) is type(error)
@@ -118,7 +118,7 @@ def test_every_error_can_be_copied(name: str) -> None:
     assert vars(copy.copy(error)) == vars(error)
 
 
-def test_a_job_does_not_travel_with_its_error() -> None:
+def test_a_pickled_error_leaves_its_job_out() -> None:
     error = errors.JobFailed("why", name="audio.tts", token="t")
     error.job = object()  # type: ignore[assignment]
     arrived = pickle.loads(pickle.dumps(error))
@@ -127,21 +127,21 @@ def test_a_job_does_not_travel_with_its_error() -> None:
     assert (arrived.name, arrived.token) == ("audio.tts", "t")
 
 
-def test_a_refused_value_that_cannot_travel_is_shown_instead() -> None:
+def test_a_refused_value_that_cannot_be_pickled_is_replaced_by_its_repr() -> None:
     error = errors.InvalidInput("prompt", threading.Lock(), "must be a text")
     arrived = pickle.loads(pickle.dumps(error))
     assert arrived.value.startswith("<unlocked _thread.lock")
     assert (str(arrived), arrived.field, arrived.rule) == (str(error), error.field, error.rule)
 
 
-def test_notes_travel_too() -> None:
+def test_notes_are_pickled_too() -> None:
     error = made("JobFailed")
     error.add_note("row 17")
     arrived = pickle.loads(pickle.dumps(error))
     assert arrived.__notes__ == ["row 17"]
 
 
-# What they say
+# Messages
 
 
 def test_an_api_error_names_endpoint_sentence_meaning_and_code() -> None:
@@ -159,7 +159,7 @@ def test_an_error_without_a_code_shows_none(status: int, told: str) -> None:
 
 
 @pytest.mark.parametrize("msg", ["parameter error", "Parameter error", ""])
-def test_the_meaning_is_not_said_twice(msg: str) -> None:
+def test_a_meaning_equal_to_the_message_is_not_repeated(msg: str) -> None:
     assert str(api_error(1003, msg)) == "reply: Parameter error [code 1003, HTTP 200]"
 
 

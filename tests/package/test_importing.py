@@ -1,4 +1,4 @@
-"""What importing loads, seen in interpreters that have imported nothing yet."""
+"""The modules that an import loads, in fresh interpreters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import akool_async
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Return the modules that are loaded once a statement has run."""
+    """Return the modules that are loaded after a statement has run."""
     code = f"import sys; {statement}; print(*sys.modules)"
     ended = subprocess.run(
         [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
@@ -26,19 +26,19 @@ def test_importing_the_package_loads_nothing_else() -> None:
     assert not loaded & {"aiohttp", "msgspec", "asyncio", "anyio", "sqlite3"}
 
 
-def test_errors_are_had_without_the_network() -> None:
+def test_errors_are_imported_without_network_libraries() -> None:
     loaded = loaded_by("from akool_async import AkoolError")
     assert "akool_async.errors" in loaded
     assert not loaded & {"aiohttp", "msgspec", "asyncio"}
 
 
-def test_requests_are_built_without_what_saves_their_results() -> None:
+def test_requests_are_built_without_the_modules_that_save_results() -> None:
     loaded = loaded_by("from akool_async.endpoints import TTS; TTS(input_text='a', voice_id='v')")
     assert "akool_async.endpoints.audio" in loaded
     assert not loaded & {"anyio", "akool_async.media.download", "akool_async.simulator"}
 
 
 @pytest.mark.parametrize("name", akool_async.__all__)
-def test_every_public_name_is_there_when_it_is_touched(name: str) -> None:
+def test_every_public_name_is_imported_on_first_access(name: str) -> None:
     value = getattr(akool_async, name)
     assert getattr(value, "__name__", name).rpartition(".")[2] == name

@@ -1,4 +1,4 @@
-"""When to look again: pure arithmetic."""
+"""The backoff schedule: pure arithmetic."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_delay_is_within_its_jitter_of_the_schedule(backoff: Backoff, age: flo
 
 
 @given(schedules)
-def test_looks_on_time_fall_where_an_exponential_backoff_puts_them(backoff: Backoff) -> None:
+def test_polls_on_time_have_the_delays_of_an_exponential_backoff(backoff: Backoff) -> None:
     assume(backoff.multiplier > 1)
     for n, delay in enumerate(itertools.islice(backoff.delays(), 12)):
         geometric = min(backoff.maximum, backoff.initial * backoff.multiplier**n)
@@ -40,7 +40,7 @@ def test_looks_on_time_fall_where_an_exponential_backoff_puts_them(backoff: Back
 
 
 @given(schedules)
-def test_a_job_looked_at_after_each_delay_is_on_that_schedule(backoff: Backoff) -> None:
+def test_a_job_polled_after_each_delay_follows_that_schedule(backoff: Backoff) -> None:
     steady = Backoff(
         initial=backoff.initial,
         multiplier=backoff.multiplier,
@@ -54,7 +54,7 @@ def test_a_job_looked_at_after_each_delay_is_on_that_schedule(backoff: Backoff) 
 
 
 @given(schedules, st.floats(0, 1e6), st.floats(0, 1e6))
-def test_an_early_look_does_not_bring_the_next_one_forward(
+def test_an_early_poll_does_not_bring_the_next_one_forward(
     backoff: Backoff, age: float, earlier: float
 ) -> None:
     steady = Backoff(
@@ -100,7 +100,7 @@ def test_without_jitter_a_delay_is_exact() -> None:
         ("jitter", True),
     ],
 )
-def test_a_schedule_that_makes_no_sense_is_refused(field: str, value: object) -> None:
+def test_invalid_settings_are_refused(field: str, value: object) -> None:
     with pytest.raises(InvalidInput) as caught:
         Backoff(**{field: value})  # type: ignore[arg-type]
     assert caught.value.field == field

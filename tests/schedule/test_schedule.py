@@ -1,4 +1,4 @@
-"""A schedule that learns: pure arithmetic."""
+"""The learning schedule: pure arithmetic."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEADY = Schedule(jitter=0.0)
 
 
 def looks(learner: Learner, until: float, sharing: int = 1) -> list[float]:
-    """Return the ages at which a job is looked at that does not end."""
+    """Return the ages at which a job that does not end is polled."""
     ages = [0.0]
     while ages[-1] < until:
         ages.append(ages[-1] + learner.delay(ages[-1], sharing))
@@ -32,7 +32,7 @@ def taught(durations: list[float], settings: Schedule = STEADY) -> Learner:
     return learner
 
 
-def test_the_first_job_of_all_is_looked_at_soon_and_then_ever_more_seldom() -> None:
+def test_the_very_first_job_is_polled_soon_and_then_less_and_less_often() -> None:
     ages = looks(Learner(STEADY), 60)
     gaps = [later - earlier for earlier, later in pairwise(ages)]
     assert 0.3 <= ages[0] <= 0.6
@@ -46,7 +46,7 @@ def test_the_first_job_of_all_is_looked_at_soon_and_then_ever_more_seldom() -> N
     st.floats(),
     st.integers(1, 500),
 )
-def test_whatever_was_learnt_a_delay_stays_within_its_bounds(
+def test_a_delay_stays_within_its_bounds_after_any_evidence(
     ends: list[tuple[float, float]], pending: list[float], age: float, sharing: int
 ) -> None:
     learner = Learner(STEADY)
@@ -56,14 +56,14 @@ def test_whatever_was_learnt_a_delay_stays_within_its_bounds(
     assert STEADY.minimum * 0.999 <= learner.delay(age, sharing) <= STEADY.maximum * 1.001
 
 
-def test_jobs_are_looked_at_when_they_use_to_end() -> None:
+def test_jobs_are_polled_around_the_ages_at_which_they_usually_end() -> None:
     durations = [random.Random(1).lognormvariate(math.log(20), 0.25) for _ in range(200)]
     ages = looks(taught(durations), 60)
     assert ages[0] > 8
     assert sum(16 < age < 25 for age in ages) >= 4
 
 
-def test_what_was_learnt_survives_a_dump() -> None:
+def test_learned_durations_survive_a_dump() -> None:
     learner = taught([3.0, 4.0, 5.0] * 10)
     other = Learner(STEADY)
     other.load(learner.dump())
@@ -79,7 +79,7 @@ def test_a_corrupt_dump_is_ignored(blob: bytes) -> None:
     assert (learner.completions, learner.median) == (0, None)
 
 
-def test_nothing_known_gives_no_estimate() -> None:
+def test_without_a_guess_or_an_end_there_is_no_estimate() -> None:
     assert Learner(STEADY).eta(3.0) is None
     assert Learner(STEADY, Guess(8.0)).eta(0.0) == pytest.approx(8, rel=0.3)
 
@@ -102,7 +102,7 @@ def test_guesses_name_operations() -> None:
         ("cost", math.nan),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(field: str, value: float) -> None:
+def test_invalid_settings_are_refused(field: str, value: float) -> None:
     with pytest.raises(InvalidInput) as caught:
         Schedule(**{field: value})
     assert caught.value.field == field

@@ -1,4 +1,4 @@
-"""The schedule that learns, against the best that could be had: simulated, with seeds."""
+"""The learning schedule, compared with the best possible one: simulated, with seeds."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ GOALS = {
     "shifted": 1.3,
     "looks": 0.85,
 }
-"""What each figure of a row may be on average over all durations."""
+"""Upper limit of each figure's mean over all shapes of durations."""
 
 
 @pytest.mark.timeout(300)  # it takes 20 seconds of an idle core
 @pytest.mark.parametrize("sharing", [ALONE, SHARED])
-def test_it_is_near_the_best_there_is_and_no_plain_schedule_is_better(sharing: int) -> None:
-    # Lognormal ones, narrow and wide, bimodal ones, and ones with a heavy tail; each drifting, too.
+def test_it_is_close_to_the_best_schedule_and_no_plain_schedule_is_better(sharing: int) -> None:
+    # Lognormal durations, narrow and wide, bimodal ones, and heavy tails; each drifting, too.
     rows = [Trial(shape, sharing, 1).row() for shape in SHAPES[:5]]
     means = {name: statistics.fmean(getattr(row, name) for row in rows) for name in GOALS}
     assert {name: mean for name, mean in means.items() if mean > GOALS[name]} == {}
-    # Both are shares of the same best, of the same jobs.
+    # Both figures are relative to the same best schedule, for the same jobs.
     assert [row.shape for row in rows if row.hundred > 1.1 * row.plain] == []
 
 
-def test_ten_thousand_jobs_at_once_are_noticed_soon_and_cost_few_requests() -> None:
+def test_the_ends_of_ten_thousand_jobs_are_noticed_soon_with_few_requests() -> None:
     seen = crowd()
     assert seen.requests <= 1.1
     assert seen.delay <= 0.045
