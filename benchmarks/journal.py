@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from akool_async.journal import Journal, fingerprint, rows
+from akool_async.journal import Intent, Journal, claims, fingerprint
 from akool_async.journal.database import open_writer
 
 WAITERS = (1, 64, 512)
@@ -34,7 +34,7 @@ PAYLOAD = {
     "modifyImage": "https://photos.example/photo.png",
 }
 REQUEST = msgspec.json.encode(PAYLOAD)
-PRINT = fingerprint(NAME, PAYLOAD)
+INTENT = Intent(name=NAME, request=REQUEST, fingerprint=fingerprint(NAME, PAYLOAD))
 
 
 class Figures(NamedTuple):
@@ -67,9 +67,9 @@ def plain(path: Path, count: int) -> Figures:
     connection = open_writer(str(path), shown=str(path)).connection
     waits: list[float] = []
     began = time.perf_counter()
-    for number in range(count):
+    for _number in range(count):
         with timed(waits):
-            rows.intend(connection, rows.Intent(NAME, REQUEST, PRINT, f"key/{number}"))
+            claims.intend(connection, INTENT, None)
     wall = time.perf_counter() - began
     connection.close()
     return figures_of(waits, wall)
@@ -82,9 +82,9 @@ async def journalled(path: Path, count: int, waiters: int) -> Figures:
     numbers = iter(range(count))
 
     async def caller() -> None:
-        for number in numbers:
+        for _number in numbers:
             with timed(waits):
-                await journal.intend(NAME, REQUEST, PRINT, key=f"key/{number}")
+                await journal.intend(INTENT)
 
     began = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(waiters)))

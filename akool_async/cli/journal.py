@@ -14,7 +14,7 @@ import click
 
 from akool_async.cli.display import fields_of, show_fields, show_json, show_rows
 from akool_async.client.restoring import reference_of
-from akool_async.journal import Entry, Journal, State
+from akool_async.journal import UNFINISHED, Entry, Journal, State
 from akool_async.protocol.token import is_id, write
 from akool_async.protocol.value import Value
 
@@ -51,8 +51,8 @@ def _file(function: Any) -> Any:
 def list_(path: Path, state: str | None, *, unfinished: bool, as_json: bool) -> None:
     """List the jobs of a journal."""
     with _opened(path) as journal:
-        chosen = journal.entries(State(state) if state else None)
-        rows = [_row(entry) for entry in (journal.unfinished() if unfinished else chosen)]
+        states = UNFINISHED if unfinished else [State(state)] if state else []
+        rows = [_row(entry) for entry in journal.entries(*states)]
     if as_json:
         show_json(rows)
     elif rows:

@@ -15,7 +15,7 @@ from akool_async.clock import Clock, Timer
 from akool_async.engine import Flight, Step
 from akool_async.engine.ledger import Ledger
 from akool_async.errors import ClientClosed, JournalError, ResultExpired
-from akool_async.journal import State
+from akool_async.journal import Change, State
 from akool_async.result import Result
 
 logger = logging.getLogger("akool_async")
@@ -154,7 +154,7 @@ class Saver:
         if self._ledger is None or entry is None:
             return
         try:
-            self._ledger.journal.note_soon(entry, state, **what)
+            self._ledger.journal.note_soon(entry, Change(state, **what))
         except JournalError as error:
             problem = str(error)
         else:

@@ -30,7 +30,7 @@ from akool_async.errors import (
     ProcessingError,
     ResultExpired,
 )
-from akool_async.journal import Entry, State, fingerprint
+from akool_async.journal import UNFINISHED, Change, Entry, Intent, State, fingerprint
 from akool_async.protocol.endpoint import Snapshot, Startable, Status
 
 if TYPE_CHECKING:
@@ -140,17 +140,28 @@ class Ledger:
         arriving = flight.key, payload
         self._intending[arriving] += 1
         try:
-            flight.entry = await self.journal.intend(
-                flight.name,
-                msgspec.json.encode(flight.request.to_wire()),
-                payload,
+            intent = Intent(
+                name=flight.name,
+                request=msgspec.json.encode(flight.request.to_wire()),
+                fingerprint=payload,
                 key=flight.key,
+                retry_failed=True,  # `earlier` has asked
             )
+            row = None if flight.key is None else await self._claimed(intent)
+            flight.entry = await self.journal.intend(intent, row)
         finally:
             self._intending[arriving] -= 1
             if not self._intending[arriving]:
                 del self._intending[arriving]
         self._numbered[flight.entry] = flight
+
+    async def _claimed(self, intent: Intent) -> int:
+        (claim,) = await self.journal.claim([intent])
+        if isinstance(claim, KeyConflict):
+            raise claim
+        if isinstance(claim, Entry):
+            raise JournalError(f"the job of key {claim.key!r} is {claim.state}: not sent again")
+        return claim
 
     def note_accepted(self, flight: Flight[Any]) -> Future[None] | None:
         """Write down that Akool has accepted a job; the future is done when it is durable."""
@@ -196,7 +207,7 @@ class Ledger:
     def _note(self, entry: int, state: State, **what: Any) -> Future[None] | None:
         """Queue a note; that it cannot be written is no reason to lose the job itself."""
         try:
-            return self.journal.note_soon(entry, state, **what)
+            return self.journal.note_soon(entry, Change(state, **what))
         except JournalError as error:
             logger.error("row %d stays as it is, though its job is %s: %s", entry, state, error)  # noqa: TRY400
         return None
@@ -209,12 +220,12 @@ class Ledger:
 
     def unfinished(self) -> Iterator[Entry]:
         """Return the rows that no process has brought to an end, and none is working on."""
-        return (entry for entry in self.journal.unfinished() if not self.is_live(entry))
+        return (entry for entry in self.journal.entries(*UNFINISHED) if not self.is_live(entry))
 
 
 def _sent_again(*, retry_failed: bool) -> frozenset[State]:
     """Return the states of a row whose request may be sent once more."""
-    return frozenset({State.REFUSED, State.FAILED} if retry_failed else {State.REFUSED})
+    return frozenset({State.QUEUED, State.REFUSED} | ({State.FAILED} if retry_failed else set()))
 
 
 def request_fingerprint(request: Startable[Any]) -> str:

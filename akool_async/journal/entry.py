@@ -12,8 +12,10 @@ from akool_async.protocol.value import Value
 
 
 class State(StrEnum):
-    """How far a job has come."""
+    """The state of a job's row."""
 
+    QUEUED = "queued"
+    """Its key is claimed, and nothing was sent: it costs nothing, and may be sent."""
     INTENT = "intent"
     """Its create is about to be sent, or was being sent when the process died."""
     CREATED = "created"
@@ -31,12 +33,15 @@ class State(StrEnum):
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more is to come of it."""
-        return self not in UNFINISHED
+        """Whether the row stays as it is, unless its key is submitted again."""
+        return self is not State.QUEUED and self not in UNFINISHED
 
 
 UNFINISHED = (State.INTENT, State.CREATED, State.UNKNOWN)
-"""The states that a restarted process has to look at."""
+"""The states in which Akool may have the job: a restarted process has to recover these rows.
+
+`queued` is not among them: nothing was sent, so nothing can be lost.
+"""
 
 
 class Entry(Value):
@@ -54,7 +59,7 @@ class Entry(Value):
     """What tells two requests apart; see `fingerprint`."""
     state: State
     attempt: int
-    """How often a create was about to be sent, from 1."""
+    """How often a create was about to be sent, from 1; 0 while the row is queued."""
     id: str | None
     job_id: str | None
     created_at: int | None
@@ -66,7 +71,7 @@ class Entry(Value):
     saved: str | None
     """Where the result's media was saved."""
     intended_at: float
-    """When this attempt's intent was written, in seconds since 1970."""
+    """When this attempt's intent was written, or a queued row was, in seconds since 1970."""
     updated_at: float
     """When the row last changed, in seconds since 1970."""
 

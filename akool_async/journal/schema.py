@@ -48,7 +48,11 @@ def _version_2(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (_version_1, _version_2)
+def _version_3(_connection: sqlite3.Connection) -> None:
+    """Change no table: the version keeps out packages that do not know the state `queued`."""
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (_version_1, _version_2, _version_3)
 
 
 def problem_with(

@@ -34,7 +34,7 @@ from akool_async import (
 from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS
 from akool_async.engine.ledger import request_fingerprint
-from akool_async.journal import Entry, Journal, State
+from akool_async.journal import Change, Entry, Intent, Journal, State
 
 if TYPE_CHECKING:
     from tests.conftest import Until
@@ -145,7 +145,7 @@ async def test_without_an_intent_nothing_is_sent(
     server = await scripted(speaks)
     journal = Journal(path)
     async with connect(server.url, journal=journal) as akool:
-        writing = journal._writer.connection
+        writing = journal._file.writer.connection
         (pages,) = writing.execute("PRAGMA page_count").fetchone()
         writing.execute(f"PRAGMA max_page_count = {pages}")
         large = TTS(input_text="x" * 50_000, voice_id="v")
@@ -188,12 +188,18 @@ def noted(path: Path, *states: State, accept: str | None = None, **decision: boo
     wire = msgspec.json.encode(REQUEST.to_wire())
 
     async def write() -> None:
-        number = await journal.intend("audio.tts", wire, request_fingerprint(REQUEST), key="k")
+        intent = Intent(
+            name="audio.tts", request=wire, fingerprint=request_fingerprint(REQUEST), key="k"
+        )
+        (number,) = await journal.claim([intent])
+        assert isinstance(number, int)
+        await journal.intend(intent, number)
         done = msgspec.json.encode(document(3)["data"])
         for state in states:
             accepted = {} if state is State.REFUSED else {"id": ID, "created_at": 1_767_225_600}
             result = done if state is State.COMPLETED else None
-            await journal.note(number, state, reason="so it was", result=result, **accepted)  # type: ignore[arg-type]
+            change = Change(state, reason="so it was", result=result, **accepted)  # type: ignore[arg-type]
+            await journal.note(number, change)
         if accept or decision:
             journal.resolve("k", accept=accept, **decision)  # type: ignore[arg-type]
 
@@ -474,21 +480,27 @@ def test_a_key_lasts_from_one_event_loop_to_the_next(path: Path) -> None:
 
 
 def left_behind(path: Path) -> None:
-    """Leave rows in every state, with a key and without."""
+    """Leave rows in every state, with a key and without; one that was never sent has a key."""
     journal = Journal(path)
 
+    def intent(state: State, key: str | None) -> Intent:
+        request = TTS(input_text=f"{state.value} {key}", voice_id="voice")
+        return Intent(
+            name="audio.tts",
+            request=msgspec.json.encode(request.to_wire()),
+            fingerprint=request_fingerprint(request),
+            key=key,
+        )
+
     async def write() -> None:
-        for state in State:
+        for state in list(State)[1:]:
             for key in (state.value, None):
-                request = TTS(input_text=f"{state.value} {key}", voice_id="voice")
-                number = await journal.intend(
-                    "audio.tts",
-                    msgspec.json.encode(request.to_wire()),
-                    request_fingerprint(request),
-                    key=key,
-                )
+                row = (await journal.claim([intent(state, key)]))[0] if key else None
+                assert not isinstance(row, Entry | KeyConflict)
+                number = await journal.intend(intent(state, key), row)
                 sent = state not in {State.INTENT, State.UNKNOWN, State.REFUSED}
-                await journal.note(number, state, id=f"id{number}" if sent else None)
+                await journal.note(number, Change(state, id=f"id{number}" if sent else None))
+        await journal.claim([intent(State.QUEUED, "queued")])
 
     asyncio.run(write())
     journal.close_now()
@@ -569,11 +581,13 @@ async def test_a_job_that_waits_for_credit_is_refused_in_the_journal_until_it_is
     path: Path, scripted: Scripted, connect: Connect, clock: ManualClock, elapse: Elapse
 ) -> None:
     credit = 0
+    both_sent = asyncio.Barrier(2)
 
     async def answer(call: Call) -> None:
         if call.target.endswith("quota/info"):
             await call.say({"code": 1000, "data": {"credit": credit}})
         elif call.method == "POST" and not credit:
+            await both_sent.wait()  # neither is held back because the other was refused
             await call.say({"code": 1006, "msg": "Your quota is not enough"})
         else:
             await speaks(call)
