@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from akool_async.errors import JournalError
-from akool_async.journal.database import IN_MEMORY, in_words, open_reader, open_writer
+from akool_async.journal.database import IN_MEMORY, describe, open_reader, open_writer
 from akool_async.journal.lock import FileLock
 from akool_async.journal.writer import Writer
 
@@ -79,7 +79,7 @@ class JournalFile:
             with self._reader.lock:
                 return query(self._reader.connection)
         except sqlite3.Error as error:
-            problem = in_words(error)
+            problem = describe(error)
         raise JournalError(f"journal {self.path!r} {problem}")
 
     def close(self) -> None:

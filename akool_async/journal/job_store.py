@@ -1,4 +1,4 @@
-"""What the engine asks of a job store, whichever database keeps the rows.
+"""The interface between the engine and a job store, whichever database keeps the rows.
 
 How a keyed create goes through a store::
 
@@ -33,7 +33,7 @@ class Intent(Value):
     request: bytes
     """JSON of the request under its wire names, without secrets."""
     fingerprint: str
-    """What tells this request from others; see `fingerprint`."""
+    """The fingerprint of the request; see `fingerprint`."""
     key: str | None = None
     """The caller's name for the job; one key is one create."""
     retry_failed: bool = False
@@ -41,7 +41,7 @@ class Intent(Value):
 
 
 class Change(NamedTuple):
-    """What became of a row; `None` leaves a column as it is."""
+    """New values for a row; `None` leaves a column as it is."""
 
     state: State
     id: str | None = None
@@ -94,10 +94,10 @@ class JobStore(Protocol):
         ...
 
     def note_soon(self, row: int, change: Change) -> Future[None]:
-        """Queue what became of a row, without waiting; callable from any thread.
+        """Queue a change of a row, without waiting; callable from any thread.
 
         The future ends when the change is on disk, and cannot be cancelled. While the store
-        makes trouble, such as on a full disk, the change is kept and tried again, at the
+        cannot write, for instance on a full disk, the change is kept and tried again, at the
         latest when the store is closed; that is logged, and no intent is written before it.
         Callbacks of the future run in a thread of the store: they must be short, and must not
         wait for the store.

@@ -14,7 +14,7 @@ What one row goes through::
 
     queued -> intent -> created -> completed | failed | expired
                      -> refused     (may be sent again)
-                     -> unknown     (a person, or Akool, says what became of it)
+                     -> unknown     (a person, or a webhook, decides)
 
 `claims.py` writes the first two states, `rows.py` the others.
 """
@@ -44,20 +44,21 @@ _Page: TypeAlias = Callable[[sqlite3.Connection, int], list[Entry]]
 
 
 class Journal(JobStore):
-    """A file that knows every job: one SQLite database, written by one thread.
+    """A durable record of every job, in one SQLite file.
 
-    One process at a time uses it, and in it one client, on as many event loops and threads
-    as it likes. It belongs on a local disk: locks and flushes of network file systems do
-    not keep what they promise. It holds requests and results, and no credential; only its
-    owner may read it. Beside the file lie `-wal` and `-shm` while it is open, and `.lock`.
+    One process at a time uses the file, and one client in that process, on any number of
+    event loops and threads. The file belongs on a local disk: network file systems do not
+    keep the promises of locks and flushes. It holds requests and results, and no credential;
+    only its owner may read it. Beside the file are `-wal` and `-shm` while it is open, and
+    `.lock`.
 
-    Opening checks the whole file and blocks while it does.
+    Opening checks the whole file, and blocks meanwhile.
 
     Args:
-        path: The file, made if it is not there; `":memory:"` for one that nothing outlives.
+        path: The file, made if it is missing; `":memory:"` for a journal without a file.
 
     Raises:
-        JournalError: it is no journal, damaged, not to be written, of a newer version, or
+        JournalError: the file is no journal, damaged, not writable, of a newer version, or
             in use.
     """
 
@@ -72,7 +73,7 @@ class Journal(JobStore):
     # What the engine calls: nothing of it blocks an event loop
 
     async def claim(self, intents: Sequence[Intent]) -> Sequence[Claim]:
-        """Give each key a row, or say what stands against it; see `JobStore.claim`.
+        """Ask for a row for each of many keys; see `JobStore.claim`.
 
         Raises:
             JournalError: an intent has no key, or nothing can be written.
@@ -94,13 +95,13 @@ class Journal(JobStore):
         return attempt.number
 
     def note_soon(self, row: int, change: Change) -> Future[None]:
-        """Queue what became of a row, without waiting; see `JobStore.note_soon`.
+        """Queue a change of a row, without waiting; see `JobStore.note_soon`.
 
         Raises:
             JournalError: the journal is closed.
         """
         action = functools.partial(rows.note, number=row, change=change)
-        return self._file.writer.write_soon(action, lasting=True)
+        return self._file.writer.write_soon(action, must_succeed=True)
 
     def unfinished(self) -> AsyncGenerator[Entry, None]:
         """Yield the rows that a restarted process has to recover, oldest first.
@@ -139,9 +140,9 @@ class Journal(JobStore):
         return self._pages(functools.partial(rows.page, states=states))
 
     async def note(self, row: int, change: Change) -> None:
-        """Write down what became of a row; it is on disk when this returns.
+        """Change a row; the change is on disk when this returns.
 
-        Cancelled, it writes all the same.
+        A cancelled call writes all the same.
 
         Raises:
             JournalError: there is no such row, or nothing can be written.
@@ -157,15 +158,15 @@ class Journal(JobStore):
         resend: bool = False,
         abandon: bool = False,
     ) -> Entry:
-        """Decide what became of a create whose outcome nobody knows; return its row.
+        """Decide the outcome of a create whose outcome is unknown; return its row.
 
-        Blocks until it is on disk.
+        Blocks until the decision is on disk.
 
         Args:
-            key_or_number: Which row.
-            accept: It was created, and this is its id.
-            job_id: With `accept`, the id by which it can be cancelled, if there is one.
-            resend: It was not created: it may be sent again under its key.
+            key_or_number: The row.
+            accept: The job was created, and this is its id.
+            job_id: With `accept`, the id by which the job can be cancelled, if there is one.
+            resend: The job was not created: it may be sent again under its key.
             abandon: The job is given up.
 
         Raises:
@@ -175,7 +176,7 @@ class Journal(JobStore):
         writer = self._file.writer
         change = _decision(accept=accept, job_id=job_id, resend=resend, abandon=abandon)
         action = functools.partial(rows.resolve, row=key_or_number, change=change)
-        return writer.write_soon(action, watched=True).result()
+        return writer.write_soon(action, awaited=True).result()
 
     async def compact(self, finished_before: float) -> int:
         """Empty the requests and results of old rows; return how many rows changed.
@@ -195,8 +196,8 @@ class Journal(JobStore):
     def remember(self, name: str, value: bytes) -> None:
         """Queue a value to be kept under a name, in place of the one before; never waits.
 
-        It is for what a client has learned and could learn again: a value that cannot be kept
-        is logged, and raises nothing. Callable from any thread.
+        For statistics, which a client can learn again: a value that cannot be kept is logged,
+        and raises nothing. Callable from any thread.
         """
         action = functools.partial(memory.remember, name=name, value=value)
         try:

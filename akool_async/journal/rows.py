@@ -66,7 +66,7 @@ def unsaved(connection: sqlite3.Connection, after: int) -> list[Entry]:
 
 
 def note(connection: sqlite3.Connection, number: int, change: Change) -> None:
-    """Write down what became of a row.
+    """Change a row.
 
     Raises:
         JournalError: there is no such row.
@@ -84,10 +84,10 @@ def note(connection: sqlite3.Connection, number: int, change: Change) -> None:
 
 
 def resolve(connection: sqlite3.Connection, row: str | int, change: Change) -> Entry:
-    """Decide what became of a row that nobody knows it of.
+    """Decide the outcome of a row whose outcome is unknown; return the row.
 
     Raises:
-        JournalError: there is no such row, or what became of it is known.
+        JournalError: there is no such row, or its outcome is known.
     """
     known = find(connection, row) if isinstance(row, str) else get(connection, row)
     if known is None:
@@ -95,7 +95,7 @@ def resolve(connection: sqlite3.Connection, row: str | int, change: Change) -> E
     if known.state not in _UNDECIDED:
         raise JournalError(f"row {row!r} is {known.state}: there is nothing to resolve")
     if change.state is State.CREATED:
-        # Akool's own time is not known; the intent's is at most a request's length earlier.
+        # Akool's time is unknown; the intent was written at most one request earlier.
         change = change._replace(created_at=known.created_at or int(known.intended_at))
     note(connection, known.number, change)
     resolved = get(connection, known.number)
@@ -104,7 +104,7 @@ def resolve(connection: sqlite3.Connection, row: str | int, change: Change) -> E
 
 
 def compact(connection: sqlite3.Connection, after: int, finished_before: float) -> int:
-    """Empty requests and results of old rows in the page after a number; return how many."""
+    """Empty requests and results of old rows in one page of numbers; return how many rows."""
     changed = connection.execute(
         f"""
         UPDATE job SET request = x'', result = NULL
@@ -116,7 +116,7 @@ def compact(connection: sqlite3.Connection, after: int, finished_before: float) 
 
 
 def last_number(connection: sqlite3.Connection) -> int:
-    """Return the number of the youngest row; 0 if there is none."""
+    """Return the number of the newest row; 0 if there is none."""
     (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM job").fetchone()
     return int(last)
 

@@ -62,7 +62,7 @@ async def test_what_cannot_be_remembered_is_logged_and_raises_nothing(
     (pages,) = writing.execute("PRAGMA page_count").fetchone()
     writing.execute(f"PRAGMA max_page_count = {pages}")
     journal.remember("schedule", b"x" * 20_000)
-    after = journal._file.writer.write_soon(lambda _connection: None, watched=True)
+    after = journal._file.writer.write_soon(lambda _connection: None, awaited=True)
     with suppress(JournalError):
         await asyncio.wrap_future(after)
     assert "no room left" in caplog.text

@@ -194,11 +194,11 @@ async def test_a_cancelled_intent_whose_commit_failed_takes_nothing_else_back(
     journal: Journal,
 ) -> None:
     first, second = Stall(), Stall(sqlite3.OperationalError("disk I/O error"))
-    journal._file.writer.write_soon(first, watched=True)
+    journal._file.writer.write_soon(first, awaited=True)
     await first.begun()
     lost = asyncio.create_task(journal.intend(speech(request=b"lost")))
     await asyncio.sleep(0)
-    journal._file.writer.write_soon(second, watched=True)
+    journal._file.writer.write_soon(second, awaited=True)
     first.end()
     await second.begun()  # in one transaction with the intent, which it will take down
     other = asyncio.create_task(journal.intend(speech(request=b"other")))
@@ -342,7 +342,7 @@ async def test_notes_wait_for_room_on_the_disk_and_no_intent_comes_before_them(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(writer, "AGAIN", 0.01)
+    monkeypatch.setattr(writer, "REPEAT_AFTER", 0.01)
     first = await intend(journal)
     with full(journal):
         created = journal.note_soon(first, Change(State.CREATED, id="i1"))
