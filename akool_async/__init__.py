@@ -54,7 +54,8 @@ if TYPE_CHECKING:
     from akool_async.http.retry import Retry
     from akool_async.http.transport import Timeout
     from akool_async.job import Job
-    from akool_async.protocol.endpoint import Command, Endpoint, Operation, Query, Snapshot, Status
+    from akool_async.protocol.endpoint import Command, Endpoint, Operation, Query
+    from akool_async.protocol.snapshot import Snapshot, Status
     from akool_async.result import Result
     from akool_async.schedule.backoff import Backoff
     from akool_async.schedule.learner import Schedule
@@ -76,9 +77,9 @@ _HOMES = {
     "Result": "result",
     "Retry": "http.retry",
     "Schedule": "schedule.learner",
-    "Snapshot": "protocol.endpoint",
+    "Snapshot": "protocol.snapshot",
     "Stats": "client.stats",
-    "Status": "protocol.endpoint",
+    "Status": "protocol.snapshot",
     "Timeout": "http.transport",
 }
 """Where each public name lives; those that are not here are errors."""

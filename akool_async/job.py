@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeVar, cast
 
 from akool_async.engine import Engine, Flight, Wait
 from akool_async.errors import JobError
-from akool_async.protocol.endpoint import Operation, Snapshot, Status
+from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.snapshot import Snapshot, Status
 
 S = TypeVar("S", bound=Snapshot)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from akool_async.errors import DownloadError, ResultExpired
-from akool_async.protocol.endpoint import Snapshot, Status
+from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.token import reference_to, write
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from akool_async.endpoints.namespace import plain
 from akool_async.errors import CODES, PAGE_CODES, CodeMeaning
 from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.endpoint import Endpoint, Operation, Recipe
-from akool_async.protocol.value import FieldPlan, Input, Value, plan_of
+from akool_async.protocol.fields import FieldPlan, plan_of
+from akool_async.protocol.value import Input, Value
 from akool_async.result import Result
 
 T = TypeVar("T")

@@ -14,7 +14,8 @@ from akool_async.cli.fields import dashed
 from akool_async.cli.forms import form_of
 from akool_async.cli.sources import Unreadable, json_of
 from akool_async.errors import InvalidInput
-from akool_async.protocol.value import FieldPlan, Input, plan_of
+from akool_async.protocol.fields import FieldPlan, plan_of
+from akool_async.protocol.value import Input
 
 _KINDS = {"`int`": "a whole number", "`float`": "a number", "`str`": "text", "`null`": "nothing"}
 """What rules call a type, and what a person does."""

@@ -13,7 +13,7 @@ from akool_async.cli.display import fields_of, show_fields, show_json, show_rows
 from akool_async.cli.opening import client
 from akool_async.endpoints import GetToken, Token
 from akool_async.endpoints.paging import Page, Paged, Pages
-from akool_async.protocol.value import plan_of
+from akool_async.protocol.fields import plan_of
 
 
 def is_paged(cls: type[Endpoint[Any]]) -> bool:

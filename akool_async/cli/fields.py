@@ -14,7 +14,8 @@ from click.shell_completion import CompletionItem
 
 from akool_async.cli.forms import FILE, Form, form_of
 from akool_async.protocol.documentation import field_docs
-from akool_async.protocol.value import FieldPlan, Input, plan_of
+from akool_async.protocol.fields import FieldPlan, plan_of
+from akool_async.protocol.value import Input
 
 _TRAP = re.compile(r"\s*\(T\d+[^)]*\)")
 """How texts under fields cite the traps of Akool's pages."""

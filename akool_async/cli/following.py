@@ -20,10 +20,10 @@ from akool_async import (
     ResultExpired,
 )
 from akool_async.cli.display import fields_of, show_fields, show_json, text_of
+from akool_async.cli.messages import INTERRUPTED, told
 from akool_async.cli.options import SECONDS
 from akool_async.cli.places import place_of
 from akool_async.cli.status import telling
-from akool_async.cli.tree import INTERRUPTED, told
 
 
 class Aims(NamedTuple):

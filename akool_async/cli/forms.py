@@ -14,7 +14,7 @@ import msgspec
 from akool_async.cli.sources import Unreadable, json_of, picture_of, text_of
 from akool_async.endpoints import Face
 from akool_async.endpoints.detection import Picture
-from akool_async.protocol.value import FieldPlan, Rule, Url
+from akool_async.protocol.fields import FieldPlan, Rule, Url
 
 FACE = "URL[@OPTS]"
 """How a face is written as an argument."""

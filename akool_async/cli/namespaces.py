@@ -14,8 +14,8 @@ from akool_async.cli.fields import dashed, options_of, without_traps
 from akool_async.cli.following import aims_of, follow, job_options
 from akool_async.cli.forms import FACE
 from akool_async.cli.opening import client
-from akool_async.cli.tree import NAMESPACES
 from akool_async.endpoints import ENDPOINTS, RECIPES
+from akool_async.endpoints.registry import NAMESPACES
 from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.endpoint import Operation, Recipe, Startable
 
@@ -24,7 +24,8 @@ _TEXTS = "TEXT, URL and JSON may be @FILE, for what a file holds, or - for stand
 
 def commands_of(title: str) -> click.Group:
     """Return the commands of a namespace."""
-    group = click.Group(title, callback=_help, invoke_without_command=True, help=NAMESPACES[title])
+    about = NAMESPACES[title].summary
+    group = click.Group(title, callback=_help, invoke_without_command=True, help=about)
     offered: dict[str, type[Endpoint[Any] | Recipe[Any]]] = {**ENDPOINTS, **RECIPES}
     for name, cls in offered.items():
         namespace, _, verb = name.partition(".")
@@ -41,7 +42,7 @@ def _help(ctx: click.Context) -> None:
 
 def _command(verb: str, cls: type[Endpoint[Any] | Recipe[Any]]) -> click.Command:
     if issubclass(cls, Operation | Recipe):
-        callback, options = _starting(cls), job_options(media=bool(cls.family.result.media_field))
+        callback, options = _starting(cls), job_options(media=cls.family.media_of(cls) is not None)
     else:
         callback, options = _calling(cls), call_options(cls)
     return click.Command(

@@ -14,7 +14,9 @@ import click
 from click.shell_completion import CompletionItem
 
 import akool_async
-from akool_async import AkoolError, CreateOutcomeUnknown
+from akool_async import AkoolError
+from akool_async.cli.messages import INTERRUPTED, told
+from akool_async.endpoints.registry import NAMESPACES
 
 COMMANDS: Mapping[str, str] = {
     "completion": "Print the script that completes commands in a shell.",
@@ -26,21 +28,10 @@ COMMANDS: Mapping[str, str] = {
 }
 """Each command's summary, by name; the name is that of its module too."""
 
-NAMESPACES: Mapping[str, str] = {
-    "account": "Credit and tokens.",
-    "audio": "Text to speech and cloned voices.",
-    "avatar": "Avatars: Akool's, and the account's own.",
-    "faceswap": "Face swap in images and videos.",
-    "image": "Images made, refined and put before other backgrounds.",
-    "moderation": "Moderation of pictures, videos, recordings and texts.",
-    "reage": "Reage in images and videos.",
-    "streaming": "Live avatars and their sessions.",
-    "video": "Lip sync, translation, talking photos and talking avatars.",
-}
-"""Each namespace's summary, by name: copied here, because importing it takes long."""
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 and the number of SIGINT, as shells have it."""
+def _summaries() -> Mapping[str, str]:
+    """Return each namespace's summary, by name."""
+    return {title: row.summary for title, row in NAMESPACES.items()}
 
 
 class CommandTree(click.Group):
@@ -53,6 +44,7 @@ class CommandTree(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import a command, or make a namespace's; `None` if there is none of that name."""
         if cmd_name in NAMESPACES:
+            # Not before it is asked for: it imports all endpoints.
             from akool_async.cli.namespaces import commands_of
 
             return commands_of(cmd_name)
@@ -64,7 +56,7 @@ class CommandTree(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands without importing any."""
-        for title, commands in (("Akool's API", NAMESPACES), ("Commands", COMMANDS)):
+        for title, commands in (("Akool's API", _summaries()), ("Commands", COMMANDS)):
             with formatter.section(title):
                 formatter.write_dl(sorted(commands.items()))
 
@@ -72,7 +64,7 @@ class CommandTree(click.Group):
         """Complete a command's name without importing any."""
         fitting = [
             CompletionItem(name, help=text)
-            for name, text in sorted({**COMMANDS, **NAMESPACES}.items())
+            for name, text in sorted({**COMMANDS, **_summaries()}.items())
             if name.startswith(incomplete)
         ]
         return fitting + click.Command.shell_complete(self, ctx, incomplete)
@@ -108,18 +100,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         _complain(told(error))
         return 1
     return status or 0
-
-
-def told(error: AkoolError) -> str:
-    """Say what went wrong, with the tokens of what is paid for."""
-    parts = [str(error)]
-    if isinstance(error, CreateOutcomeUnknown):
-        parts.append("do not just run the command again: that might pay twice")
-    if error.token:
-        parts.append(f"its token is {error.token}")
-    if earlier := [step for step in error.steps if step != error.token]:
-        parts.append(f"steps already paid for: {' '.join(earlier)}")
-    return "; ".join(parts)
 
 
 def _complain(message: str, ctx: click.Context | None = None) -> None:

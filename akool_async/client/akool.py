@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from akool_async.http.transport import (
@@ -15,6 +14,7 @@ from akool_async.http.transport import (
 from akool_async.client.client import JOB_TIMEOUT, LARGEST_DOWNLOAD, Client, checked_url
 from akool_async.client.events import Hook
 from akool_async.clock import Clock
+from akool_async.endpoints.registry import Namespaces
 from akool_async.engine import Limits, Semaphore
 from akool_async.http.auth import find_credentials, hidden
 from akool_async.http.retry import Retry
@@ -24,15 +24,6 @@ from akool_async.schedule.backoff import Backoff
 if TYPE_CHECKING:
     import aiohttp
 
-    from akool_async.endpoints.account import Account
-    from akool_async.endpoints.audio import AudioNamespace
-    from akool_async.endpoints.avatar import AvatarNamespace
-    from akool_async.endpoints.faceswap import FaceswapNamespace
-    from akool_async.endpoints.image import ImageNamespace
-    from akool_async.endpoints.moderation import ModerationNamespace
-    from akool_async.endpoints.reage import ReageNamespace
-    from akool_async.endpoints.streaming import StreamingNamespace
-    from akool_async.endpoints.video import VideoNamespace
     from akool_async.journal import Journal
     from akool_async.schedule.learner import Schedule
 
@@ -40,7 +31,7 @@ BASE_URL: Final = "https://openapi.akool.com"
 LEGACY_DETECT_URL: Final = "https://sg3.akool.com"
 
 
-class Akool(Client):
+class Akool(Client, Namespaces):
     """A client of Akool's API.
 
     Used as `async with Akool() as akool:`. Without `async with` it works too, and is to be
@@ -150,71 +141,6 @@ class Akool(Client):
             proxy=proxy,
             trust_env=trust_env,
         )
-
-    # Each namespace is loaded when it is touched: no program uses all of them.
-
-    @cached_property
-    def account(self) -> Account:
-        """Credit and tokens."""
-        from akool_async.endpoints.account import Account
-
-        return Account(self)
-
-    @cached_property
-    def audio(self) -> AudioNamespace:
-        """Text to speech and cloned voices."""
-        from akool_async.endpoints.audio import AudioNamespace
-
-        return AudioNamespace(self)
-
-    @cached_property
-    def avatar(self) -> AvatarNamespace:
-        """Avatars: Akool's, and the account's own."""
-        from akool_async.endpoints.avatar import AvatarNamespace
-
-        return AvatarNamespace(self)
-
-    @cached_property
-    def faceswap(self) -> FaceswapNamespace:
-        """Face swap in images and videos."""
-        from akool_async.endpoints.faceswap import FaceswapNamespace
-
-        return FaceswapNamespace(self)
-
-    @cached_property
-    def image(self) -> ImageNamespace:
-        """Images made, refined and put before other backgrounds."""
-        from akool_async.endpoints.image import ImageNamespace
-
-        return ImageNamespace(self)
-
-    @cached_property
-    def moderation(self) -> ModerationNamespace:
-        """Moderation of pictures, videos, recordings and texts."""
-        from akool_async.endpoints.moderation import ModerationNamespace
-
-        return ModerationNamespace(self)
-
-    @cached_property
-    def reage(self) -> ReageNamespace:
-        """Reage in images and videos."""
-        from akool_async.endpoints.reage import ReageNamespace
-
-        return ReageNamespace(self)
-
-    @cached_property
-    def streaming(self) -> StreamingNamespace:
-        """Live avatars and their sessions."""
-        from akool_async.endpoints.streaming import StreamingNamespace
-
-        return StreamingNamespace(self)
-
-    @cached_property
-    def video(self) -> VideoNamespace:
-        """Lip sync, translation, talking photos and talking avatars."""
-        from akool_async.endpoints.video import VideoNamespace
-
-        return VideoNamespace(self)
 
     @property
     def operations(self) -> Mapping[str, type[Operation[Any]]]:

@@ -35,7 +35,8 @@ from akool_async.http.transport import AiohttpTransport, Timeout
 from akool_async.job import Job
 from akool_async.media import Policy, SessionDownloader, own_addresses
 from akool_async.protocol import token as tokens
-from akool_async.protocol.endpoint import Endpoint, Operation, Recipe, Snapshot, Startable
+from akool_async.protocol.endpoint import Endpoint, Guess, Operation, Recipe, Startable
+from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.value import Value
 from akool_async.result import Link, Result
 from akool_async.schedule.backoff import Backoff
@@ -548,12 +549,12 @@ class Client:
         )
         return Runtime(exchange, engine, downloader, saver)
 
-    def _schedule_of(self, operation: str, family: str) -> Backoff | Learner:
+    def _schedule_of(self, operation: str, family: str, guess: Guess | None) -> Backoff | Learner:
         """Return when an operation's jobs are looked at: as the user says, else as is learned."""
         plain = self._backoff
         if isinstance(plain, Mapping):
             plain = plain.get(family)
-        return plain or self._experience.learner(operation)
+        return plain or self._experience.learner(operation, guess)
 
     def _new_saver(self, observe: Observer) -> Saver | None:
         if self._save_to is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 from akool_async.clock import Clock
 from akool_async.engine import Flight
 from akool_async.errors import InvalidInput
-from akool_async.protocol.endpoint import Status
+from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Value
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from akool_async.engine import Engine, Flight, Waiter
 from akool_async.job import Job
-from akool_async.protocol.endpoint import Operation, Snapshot
+from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.snapshot import Snapshot
 
 S = TypeVar("S", bound=Snapshot)
 

@@ -18,7 +18,9 @@ from akool_async.errors import (
     ResultExpired,
 )
 from akool_async.journal import Entry, State
-from akool_async.protocol.endpoint import Operation, Snapshot, tolerant
+from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.reply import tolerant
+from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.token import JobReference
 
 _ENDED_AS: dict[State, type[JobError]] = {

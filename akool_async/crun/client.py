@@ -21,7 +21,8 @@ from akool_async.http.retry import Retry
 from akool_async.http.transport import Timeout
 from akool_async.job import Job
 from akool_async.media import SessionDownloader
-from akool_async.protocol.endpoint import Operation, Snapshot
+from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.snapshot import Snapshot
 from akool_async.schedule.backoff import Backoff
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from msgspec import Raw, field
 from akool_async.endpoints.namespace import Namespace, calls
 from akool_async.errors import InvalidInput
 from akool_async.protocol import wire
-from akool_async.protocol.endpoint import Command, Query, Reply
+from akool_async.protocol.endpoint import Command, Query
+from akool_async.protocol.reply import Reply
 from akool_async.protocol.value import Value
 
 

@@ -10,8 +10,11 @@ from msgspec import field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
-from akool_async.protocol.endpoint import ID, Family, Operation, Query, Reply
-from akool_async.protocol.value import Id, Rule, Url, Value, WebhookUrl
+from akool_async.protocol.endpoint import Family, Guess, Operation, Query, Webhook
+from akool_async.protocol.fields import Id, Rule, Url
+from akool_async.protocol.reply import Reply
+from akool_async.protocol.snapshot import ID
+from akool_async.protocol.value import Value
 from akool_async.result import Result, from_milliseconds
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/audio"
@@ -70,11 +73,17 @@ class GetAudio(Query[Audio]):
     """The job's `id`."""
 
 
-AUDIOS = Family(name="audio", result=Audio, lookup=lambda ids: GetAudio(id=ids[0]))
+AUDIOS = Family(
+    name="audio",
+    result=Audio,
+    lookup=lambda ids: GetAudio(id=ids[0]),
+    media="audio",
+    usual=Guess(5.0),
+)
 
 
-class AudioOperation(Operation[Audio]):
-    """What every operation of this family takes and answers."""
+class AudioOperation(Webhook, Operation[Audio]):
+    """The fields, and the reply, of every operation of this family."""
 
     family = AUDIOS
     docs = _PAGE
@@ -84,8 +93,6 @@ class AudioOperation(Operation[Audio]):
     """What to say: at most 5000 words."""
     rate: Rate = "100%"
     """How fast to say it, from `0%` to `100%`."""
-    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
-    """Where Akool shall also post the outcome."""
 
 
 class TTS(AudioOperation):
@@ -101,6 +108,7 @@ class VoiceClone(AudioOperation):
     """Say a text in a voice cloned from a recording, or in one cloned before."""
 
     path = "v3/audio/clone"
+    usual = Guess(10.0)
 
     voice_url: Url | None = None
     """Recording of the voice to clone."""

@@ -11,8 +11,11 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
-from akool_async.protocol.endpoint import ID, Family, Operation, Query, Reply, Snapshot
-from akool_async.protocol.value import Id, OneOf, Rule, Url, Value
+from akool_async.protocol.endpoint import Family, Guess, Operation, Query
+from akool_async.protocol.fields import Id, OneOf, Rule, Url
+from akool_async.protocol.reply import Reply
+from akool_async.protocol.snapshot import ID, Snapshot
+from akool_async.protocol.value import Value
 from akool_async.result import Result, from_milliseconds
 
 _LIST_PAGE = "https://docs.akool.com/ai-tools-suite/talking-avatar"
@@ -73,7 +76,13 @@ class GetAvatar(Query[Avatar]):
     """The upload's `id`: not its `avatar_id`."""
 
 
-AVATARS = Family(name="avatar", result=Avatar, lookup=lambda ids: GetAvatar(id=ids[0]))
+AVATARS = Family(
+    name="avatar",
+    result=Avatar,
+    lookup=lambda ids: GetAvatar(id=ids[0]),
+    media="video",
+    usual=Guess(120.0, 1.0),
+)
 
 
 def _is_plain(text: str) -> bool:

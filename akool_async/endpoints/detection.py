@@ -14,8 +14,10 @@ from msgspec import Meta, Raw, field
 from akool_async.endpoints.face import MOST_FACES, Face, are_points
 from akool_async.errors import DetectionError
 from akool_async.protocol import wire
-from akool_async.protocol.endpoint import Command, Reply, tolerant
-from akool_async.protocol.value import Rule, Url, Value, is_http_url
+from akool_async.protocol.endpoint import Command
+from akool_async.protocol.fields import Rule, Url, is_http_url
+from akool_async.protocol.reply import Reply, tolerant
+from akool_async.protocol.value import Value
 from akool_async.protocol.wire import HttpResponse
 
 _POINTS = 4

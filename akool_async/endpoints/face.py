@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from akool_async.protocol.value import Coding, Input, Rule, Url
+from akool_async.protocol.fields import Coding, Rule, Url
+from akool_async.protocol.value import Input
 
 MOST_FACES = 8
 """Akool swaps no more faces in one picture or video (code 1007)."""

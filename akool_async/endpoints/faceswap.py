@@ -23,19 +23,18 @@ from akool_async.endpoints.face import Face, Faces
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, sends, submits
 from akool_async.errors import NotFound
 from akool_async.protocol.endpoint import (
-    ID,
     Command,
     Family,
-    Nothing,
+    Guess,
     Operation,
     Query,
     Recipe,
-    Reply,
-    Rows,
-    Status,
     Steps,
+    Webhook,
 )
-from akool_async.protocol.value import CommaSeparated, Flag, Rule, Url, WebhookUrl
+from akool_async.protocol.fields import CommaSeparated, Flag, Rule, Url
+from akool_async.protocol.reply import Nothing, Reply, Rows
+from akool_async.protocol.snapshot import ID, Status
 from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
 
@@ -150,18 +149,19 @@ FACESWAPS = Family(
     lookup=lambda ids: GetFaceswaps(ids=ids),
     batch=MOST_IDS,
     cancel=_cancel,
+    media="image",
+    usual=Guess(10.0),
 )
+VIDEO_USUALLY = Guess(90.0, 1.0)
+"""How long a swap, or a reage, in a video takes."""
 
 
-class FaceswapOperation(Operation[Faceswap]):
-    """What every operation of this family takes and answers."""
+class FaceswapOperation(Webhook, Operation[Faceswap]):
+    """The fields, and the reply, of every operation of this family."""
 
     family = FACESWAPS
     docs = _PAGE
     parse = Reply(Faceswap)
-
-    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
-    """Where Akool shall also post the outcome."""
 
 
 class _Swap(FaceswapOperation):
@@ -206,6 +206,8 @@ class VideoFaceswap(_Swap):
     """Swap faces in a video."""
 
     path = "v3/faceswap/highquality/specifyvideo"
+    media = "video"
+    usual = VIDEO_USUALLY
 
     modify_video: Url = field(name="modifyVideo")
     """The original video (T19)."""
@@ -214,7 +216,7 @@ class VideoFaceswap(_Swap):
 _MOVIES = (".mp4", ".mov", ".avi", ".webm", ".mkv")
 
 
-class SwapFaces(Recipe[Faceswap]):
+class SwapFaces(Webhook, Recipe[Faceswap]):
     """Put the faces of one picture onto those of another picture or video.
 
     Detects both, pairs the faces in the order in which they were found, and swaps.
@@ -234,8 +236,6 @@ class SwapFaces(Recipe[Faceswap]):
     """Whether the target is a video; if not given, its name tells: mp4, mov, avi, webm, mkv."""
     face_enhance: Flag = False
     """Whether to enhance the new faces."""
-    webhook_url: WebhookUrl | None = None
-    """Where Akool shall also post the outcome."""
 
     async def prepare(self, steps: Steps, /) -> Operation[Faceswap]:
         """Find and pair the faces."""

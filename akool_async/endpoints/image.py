@@ -11,8 +11,10 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Executor, Namespace, calls, submits
 from akool_async.job import Job
-from akool_async.protocol.endpoint import Family, Operation, Query, Reply, Status
-from akool_async.protocol.value import Id, OneOf, Rule, Url, WebhookUrl
+from akool_async.protocol.endpoint import Family, Guess, Operation, Query, Webhook
+from akool_async.protocol.fields import Id, OneOf, Rule, Url
+from akool_async.protocol.reply import Reply
+from akool_async.protocol.snapshot import Status
 from akool_async.result import Result, from_milliseconds
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/image-generate"
@@ -155,18 +157,21 @@ class GetImage(Query[Image]):
     """The job's `id`."""
 
 
-IMAGES = Family(name="image", result=Image, lookup=lambda ids: GetImage(id=ids[0]))
+IMAGES = Family(
+    name="image",
+    result=Image,
+    lookup=lambda ids: GetImage(id=ids[0]),
+    media="image",
+    usual=Guess(30.0),
+)
 
 
-class ImageOperation(Operation[Image]):
-    """What every operation of this family takes and answers."""
+class ImageOperation(Webhook, Operation[Image]):
+    """The fields, and the reply, of every operation of this family."""
 
     family = IMAGES
     docs = _PAGE
     parse = Reply(Image)
-
-    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
-    """Where Akool shall also post the outcome."""
 
 
 class GenerateImage(ImageOperation):
@@ -204,6 +209,7 @@ class ReplaceBackground(ImageOperation):
 
     path = "v3/content/image/bg/replace"
     docs = _BACKGROUND_PAGE
+    usual = Guess(15.0)
 
     origin_img: Url
     """The foreground picture."""

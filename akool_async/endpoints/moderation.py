@@ -10,8 +10,10 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, submits
-from akool_async.protocol.endpoint import Family, Operation, Query, Reply, Status
-from akool_async.protocol.value import Id, OneOf, Rule, WebhookUrl, is_http_url
+from akool_async.protocol.endpoint import Family, Guess, Operation, Query, Webhook
+from akool_async.protocol.fields import Id, OneOf, Rule, is_http_url
+from akool_async.protocol.reply import Reply
+from akool_async.protocol.snapshot import Status
 from akool_async.result import Result, from_milliseconds
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/jarvis-moderator"
@@ -68,14 +70,19 @@ class GetAnalysis(Query[Analysis]):
     """The job's `id`."""
 
 
-ANALYSES = Family(name="analysis", result=Analysis, lookup=lambda ids: GetAnalysis(id=ids[0]))
+ANALYSES = Family(
+    name="analysis",
+    result=Analysis,
+    lookup=lambda ids: GetAnalysis(id=ids[0]),
+    usual=Guess(15.0),
+)
 
 
 def _is_language(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z]{2}", text) is not None
 
 
-class AnalyzeContent(Operation[Analysis]):
+class AnalyzeContent(Webhook, Operation[Analysis]):
     """Judge whether content is fit to be shown; for enterprise accounts.
 
     It costs 0.2 credits an image, 1 a minute of video, 0.5 a minute of audio, and 0.1 for 600
@@ -95,8 +102,6 @@ class AnalyzeContent(Operation[Analysis]):
     """Its language by ISO 639-1, such as `en`; advised for anything but images."""
     input: str | None = None
     """What else to look for, in your own words."""
-    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
-    """Where Akool shall also post the outcome."""
 
     def check(self) -> None:
         """Require a URL for everything but texts."""

@@ -20,7 +20,8 @@ from typing import (
 
 from akool_async.endpoints.paging import Page, Paged
 from akool_async.job import Job
-from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Snapshot, Startable
+from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Startable
+from akool_async.protocol.snapshot import Snapshot
 
 P = ParamSpec("P")
 T = TypeVar("T")

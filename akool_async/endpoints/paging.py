@@ -8,7 +8,8 @@ from typing import Any, Generic, TypeVar, cast, overload
 import msgspec
 from msgspec import Raw
 
-from akool_async.protocol.endpoint import Endpoint, Reply, Rows
+from akool_async.protocol.endpoint import Endpoint
+from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.value import Value
 
 T = TypeVar("T")

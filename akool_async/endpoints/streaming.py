@@ -5,23 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any, Self
 
 import msgspec
-from msgspec import Meta, field
+from msgspec import Meta
 
 from akool_async.endpoints.avatar import ListedAvatar
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
 from akool_async.errors import NotFound
-from akool_async.protocol.endpoint import (
-    Command,
-    Family,
-    Nothing,
-    Operation,
-    Query,
-    Reply,
-    Snapshot,
-    Status,
-)
-from akool_async.protocol.value import Id, OneOf, Url, Value, WebhookUrl
+from akool_async.protocol.endpoint import Command, Family, Guess, Operation, Query, Webhook
+from akool_async.protocol.fields import Id, OneOf, Url
+from akool_async.protocol.reply import Nothing, Reply
+from akool_async.protocol.snapshot import Snapshot, Status
+from akool_async.protocol.value import Value
 from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
 
@@ -122,11 +116,16 @@ SESSIONS = Family(
     result=Session,
     lookup=lambda ids: GetSession(id=ids[0]),
     cancel=lambda session, _job_id: CloseSession(id=session),
+    usual=Guess(5.0),
+    watch="held",
 )
 
 
-class OpenSession(Operation[Session]):
-    """Open a session with a live avatar; its whole duration is charged at once (T30)."""
+class OpenSession(Webhook, Operation[Session]):
+    """Open a session with a live avatar; its whole duration is charged at once (T30).
+
+    The page shows `background_url` and `webhook_url` in its samples, not in its table.
+    """
 
     path = "v4/liveAvatar/session/create"
     docs = _PAGE
@@ -139,9 +138,7 @@ class OpenSession(Operation[Session]):
     duration: Annotated[int, Meta(ge=1, le=LONGEST)] | None = None
     """Seconds that it lasts, at most 3600."""
     background_url: Url | None = None
-    """Picture or video behind the avatar; in the page's samples, not in its table."""
-    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
-    """Where Akool shall post events; in the page's samples, not in its table."""
+    """Picture or video behind the avatar."""
 
 
 class ListStreamingAvatars(Query[Page[ListedAvatar]]):

@@ -16,17 +16,11 @@ from msgspec import Meta, field
 from akool_async.endpoints.audio import TTS, Rate, Text
 from akool_async.endpoints.namespace import Namespace, calls, submits
 from akool_async.errors import InvalidInput, meaning_of
-from akool_async.protocol.endpoint import (
-    Family,
-    Operation,
-    Query,
-    Recipe,
-    Reply,
-    Rows,
-    Status,
-    Steps,
-)
-from akool_async.protocol.value import Id, Input, Rule, Url, Value, WebhookUrl, is_http_url
+from akool_async.protocol.endpoint import Family, Guess, Operation, Query, Recipe, Steps, Webhook
+from akool_async.protocol.fields import Id, Rule, Url, is_http_url
+from akool_async.protocol.reply import Reply, Rows
+from akool_async.protocol.snapshot import Status
+from akool_async.protocol.value import Input, Value
 from akool_async.result import Result, from_milliseconds
 
 _LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
@@ -116,17 +110,20 @@ class GetVideo(Query[Video]):
     """The job's `id`."""
 
 
-VIDEOS = Family(name="video", result=Video, lookup=lambda ids: GetVideo(id=ids[0]))
+VIDEOS = Family(
+    name="video",
+    result=Video,
+    lookup=lambda ids: GetVideo(id=ids[0]),
+    media="video",
+    usual=Guess(120.0, 1.0),
+)
 
 
-class VideoOperation(Operation[Video]):
-    """What every operation of this family takes and answers."""
+class VideoOperation(Webhook, Operation[Video]):
+    """The fields, and the reply, of every operation of this family."""
 
     family = VIDEOS
     parse = Reply(Video)
-
-    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
-    """Where Akool shall also post the outcome."""
 
 
 class LipSync(VideoOperation):
@@ -146,6 +143,7 @@ class TranslateVideo(VideoOperation):
 
     path = "v3/content/video/createbytranslate"
     docs = _TRANSLATION_PAGE
+    usual = Guess(240.0, 1.0)
 
     url: Url
     """The video, at most 60 s, 300 MB and 30 frames per second, and with sound."""
@@ -162,6 +160,7 @@ class TalkingPhoto(VideoOperation):
 
     path = "v3/content/video/createbytalkingphoto"
     docs = _TALKING_PHOTO_PAGE
+    usual = Guess(90.0, 1.0)
 
     talking_photo_url: Url
     """The photo."""
@@ -297,8 +296,8 @@ class TalkingAvatar(VideoOperation):
                 raise InvalidInput(field, element.url, "needs avatar_from=3", owner="TalkingAvatar")
 
 
-class _Spoken(Recipe[Video]):
-    """What recipes that begin with a text take."""
+class _Spoken(Webhook, Recipe[Video]):
+    """The fields of recipes that begin with a text."""
 
     family = VIDEOS
 
@@ -308,8 +307,6 @@ class _Spoken(Recipe[Video]):
     """A voice's `voice_id`, from `audio.voices`."""
     rate: Rate = "100%"
     """How fast to say it, from `0%` to `100%`."""
-    webhook_url: WebhookUrl | None = None
-    """Where Akool shall also post the video's outcome."""
 
     async def speech(self, steps: Steps) -> str:
         """Say the text, as a paid job of its own; return where the recording is."""

@@ -42,7 +42,8 @@ from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.http.transport import Delivery
 from akool_async.protocol import token
-from akool_async.protocol.endpoint import Family, Operation, Snapshot, Startable
+from akool_async.protocol.endpoint import Family, Guess, Operation, Startable
+from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.value import Input, Value
 from akool_async.schedule.backoff import Backoff
 from akool_async.schedule.batch_size import Cap
@@ -122,8 +123,9 @@ class Policies(Value):
     limits: Limits
     timeout: Callable[[str], float | None]
     """An operation's name to the seconds that its jobs may take."""
-    schedule: Callable[[str, str], Backoff | Learner]
-    """The names of an operation and its family to when its jobs are looked at."""
+    schedule: Callable[[str, str, Guess | None], Backoff | Learner]
+    """The names of an operation and its family, and how long its jobs usually take, to its
+    schedule."""
     cap: Callable[[Family[Any]], Cap]
     """A family to how many of its ids one lookup may ask about."""
     furnish: Callable[[Flight[Any], Any], Any]
@@ -215,7 +217,7 @@ class Engine:
             known = self.kinds[name] = Kind(
                 name,
                 family,
-                schedule=self._policies.schedule(name, family.name),
+                schedule=self._policies.schedule(name, family.name, family.usual_of(startable)),
                 timeout=self._policies.timeout(name),
                 epoch=self._epoch,
                 handle=self._handle_maker(),

@@ -19,7 +19,8 @@ from akool_async.engine.failure import Failure, likeness
 from akool_async.engine.step import Step, step_of
 from akool_async.engine.wait import Wait
 from akool_async.errors import AkoolError, JobCancelled, JobError
-from akool_async.protocol.endpoint import Family, Operation, Snapshot, Status
+from akool_async.protocol.endpoint import Family, Operation
+from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.token import JobReference, reference_to, write
 from akool_async.schedule.backoff import Backoff
 

@@ -31,7 +31,8 @@ from akool_async.errors import (
     ResultExpired,
 )
 from akool_async.journal import Entry, State, fingerprint
-from akool_async.protocol.endpoint import Snapshot, Startable, Status
+from akool_async.protocol.endpoint import Startable
+from akool_async.protocol.snapshot import Snapshot, Status
 
 if TYPE_CHECKING:
     from akool_async.journal import Journal
@@ -219,7 +220,7 @@ def _sent_again(*, retry_failed: bool) -> frozenset[State]:
 
 def request_fingerprint(request: Startable[Any]) -> str:
     """Return what tells one request from another."""
-    return fingerprint(request.label, request.to_wire())
+    return fingerprint(request.label, request.unarmed_wire())
 
 
 def _payload_of(flight: Flight[Any]) -> str:

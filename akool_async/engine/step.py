@@ -11,7 +11,7 @@ from akool_async.errors import (
     JobFailed,
     JobTimeout,
 )
-from akool_async.protocol.endpoint import Snapshot
+from akool_async.protocol.snapshot import Snapshot
 
 
 class Step:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from akool_async.protocol.endpoint import Snapshot
+from akool_async.protocol.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from akool_async.engine.flight import Flight

@@ -40,7 +40,8 @@ from akool_async.errors import (
 )
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
-from akool_async.protocol.endpoint import Family, Snapshot
+from akool_async.protocol.endpoint import Family
+from akool_async.protocol.snapshot import Snapshot
 from akool_async.schedule.batch_size import Cap
 
 S = TypeVar("S", bound=Snapshot)

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from akool_async.clock import Clock, Timer
 from akool_async.engine.flight import WATCHED, Flight
-from akool_async.protocol.endpoint import Snapshot
+from akool_async.protocol.snapshot import Snapshot
 
 S = TypeVar("S", bound=Snapshot)
 

@@ -21,7 +21,7 @@ from akool_async.protocol.value import Value
 
 _PREFIX = "akj1."
 _LONGEST = 1024
-_NAME = re.compile(r"[a-z_]{1,40}(\.[a-z_]{1,40}){1,2}")
+_NAME = re.compile(r"[a-z0-9_]{1,40}(\.[a-z0-9_]{1,40}){1,2}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """What an id may be made of: nothing that could reach beyond its place in a URL."""
 

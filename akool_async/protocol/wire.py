@@ -28,7 +28,8 @@ from akool_async.errors import (
     ReplyError,
     api_error,
 )
-from akool_async.protocol.value import Value, plain_text
+from akool_async.protocol.fields import plain_text
+from akool_async.protocol.value import Value
 
 EXCERPT_LENGTH = 200
 """How many characters of an unreadable body an error shows."""

@@ -9,7 +9,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.errors import JournalError
-from akool_async.protocol.endpoint import Family
+from akool_async.protocol.endpoint import Family, Guess
 from akool_async.schedule.batch_size import Cap
 
 if TYPE_CHECKING:
@@ -41,17 +41,19 @@ class Experience:
         self.journal: Journal | None = None
         """Where it is kept."""
 
-    def learner(self, name: str) -> Learner:
-        """Return what is known of an operation's jobs."""
+    def learner(self, name: str, guess: Guess | None) -> Learner:
+        """Return the learner of an operation's jobs.
+
+        Args:
+            name: The operation's dotted name.
+            guess: How long its jobs usually take, if that is known.
+        """
         known = self.learners.get(name)
         if known is None:
-            from akool_async.schedule.learner import (  # not before the first job
-                GUESSES,
-                Learner,
-                Schedule,
-            )
+            # Not before the first job: importing it takes long.
+            from akool_async.schedule.learner import Learner, Schedule
 
-            known = Learner(self._settings or Schedule(), GUESSES.get(name))
+            known = Learner(self._settings or Schedule(), guess)
             self.learners[name] = known
             remembered = self._recalled(self._schedule_of(name))
             if remembered is not None:

@@ -16,6 +16,8 @@ from itertools import accumulate, pairwise
 
 import msgspec
 
+from akool_async.protocol.endpoint import Guess
+
 PER_E = 10
 """Bins per factor e of age."""
 BINS = 160
@@ -74,15 +76,6 @@ _KEPT = 0.25
 """What is left of all that was known when it turns out to be wrong."""
 _UNSURE = 32
 """Ends after that which count as if nothing were known."""
-
-
-class Guess(msgspec.Struct, frozen=True):
-    """What is thought of an operation's durations before one of them is known."""
-
-    median: float
-    """Seconds that half of its jobs take at most."""
-    spread: float = 0.7
-    """Sigma of their logarithm: 0.7 says that two of three take half to twice the median."""
 
 
 class Memory(msgspec.Struct, array_like=True):
@@ -393,6 +386,5 @@ __all__ = [
     "WIDTH",
     "YOUNGEST",
     "Durations",
-    "Guess",
     "bin_of",
 ]

@@ -20,7 +20,8 @@ from akool_async.clock import Clock, LoopClock
 from akool_async.crun import DetectFaces, GetDetection, GetTask, SwapFaces
 from akool_async.crun.results import DETECTION_LIFETIME, MEDIA_LIFETIME
 from akool_async.errors import InvalidInput
-from akool_async.protocol.endpoint import Endpoint, Operation, Status
+from akool_async.protocol.endpoint import Endpoint, Operation
+from akool_async.protocol.snapshot import Status
 from akool_async.simulator.server import Fault
 from akool_async.simulator.world import Behaviour, SimulatedJob, World
 

@@ -13,7 +13,8 @@ from akool_async.endpoints import (
     OpenSession,
     RefineImage,
 )
-from akool_async.protocol.endpoint import Operation, Status
+from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.snapshot import Status
 
 _REPEATED = ("input_text", "rate", "type", "source_language", "language", "lipsync")
 """Fields of requests that results repeat."""

@@ -45,8 +45,9 @@ from akool_async.endpoints import (
     Voice,
 )
 from akool_async.endpoints.paging import Page
-from akool_async.protocol.endpoint import Endpoint, Family, Operation, Status
-from akool_async.protocol.value import plan_of
+from akool_async.protocol.endpoint import Endpoint, Family, Operation
+from akool_async.protocol.fields import plan_of
+from akool_async.protocol.snapshot import Status
 from akool_async.simulator import catalogue, faces, media
 from akool_async.simulator.world import Behaviour, World
 

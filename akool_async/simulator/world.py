@@ -8,19 +8,29 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from akool_async.clock import Clock, Timer
-from akool_async.protocol.endpoint import Operation, Status
+from akool_async.endpoints import Face
+from akool_async.protocol.endpoint import Media, Operation
+from akool_async.protocol.fields import plan_of
+from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
 from akool_async.result import LIFETIME
 from akool_async.simulator import media
 from akool_async.simulator.particulars import particulars
 
-MEDIANS: Mapping[str, float] = {"faceswap": 1.0, "audio": 0.5, "image": 1.0, "video": 2.0}
-"""Median seconds that a job takes, by result family; scaled by `Behaviour.pace`."""
+MEDIANS: Mapping[Media | None, float] = {"audio": 0.5, "image": 1.0, "video": 2.0, None: 1.0}
+"""Median seconds that a job takes, by the kind of its media; scaled by `Behaviour.pace`."""
+
+_MAKERS: Mapping[Media | None, Callable[[str, str], media.Media]] = {
+    "audio": media.sound,
+    "image": media.picture,
+    "video": media.clip,
+    None: media.picture,
+}
 
 MEDIA_REASONS = ("the media could not be downloaded", "the content was refused by moderation")
 FACE_REASONS = ("no face was found in the picture", "the face is too small or too blurred")
@@ -89,11 +99,12 @@ class SimulatedJob(Value):
         return _maker_of(self)(f"{self.name} {self.id}", "made by the akool_async simulator")
 
 
+def _media_of(request: Operation[Any]) -> Media | None:
+    return request.family.media_of(request)
+
+
 def _maker_of(job: SimulatedJob) -> Callable[[str, str], media.Media]:
-    if job.request.family.name == "audio":
-        return media.sound
-    video = job.request.family.name == "video" or job.name.endswith(".video")
-    return media.clip if video else media.picture
+    return _MAKERS[_media_of(job.request)]
 
 
 @cache
@@ -103,7 +114,12 @@ def _extension_of(maker: Callable[[str, str], media.Media]) -> str:
 
 
 def _reasons_for(request: Operation[Any]) -> tuple[str, ...]:
-    return REASONS if request.family.name == "faceswap" else MEDIA_REASONS
+    return REASONS if _takes_faces(type(request)) else MEDIA_REASONS
+
+
+@cache
+def _takes_faces(cls: type[Operation[Any]]) -> bool:
+    return any(Face in get_args(plan.type) for plan in plan_of(cls))
 
 
 class World:
@@ -151,11 +167,10 @@ class World:
         return job
 
     def _draw_duration(self, request: Operation[Any]) -> float:
-        family = request.family.name
+        kind = _media_of(request)
         instant = self._random.random() < self.behaviour.instant_audio_rate
-        median = MEDIANS.get(family, 1.0) * (2 if request.label.endswith(".video") else 1)
-        drawn = self._random.lognormvariate(math.log(median), self.behaviour.spread)
-        return 0.0 if family == "audio" and instant else drawn * self.behaviour.pace
+        drawn = self._random.lognormvariate(math.log(MEDIANS[kind]), self.behaviour.spread)
+        return 0.0 if kind == "audio" and instant else drawn * self.behaviour.pace
 
     def _count_in_flight(self, job: SimulatedJob) -> None:
         if job.duration > 0:
@@ -207,7 +222,9 @@ class World:
         result = job.request.family.result
         # However long this machine takes for a create: its reply tells of the job's beginning.
         status = job.status_at(job.begun if receipt else self.clock.time())
-        url = f"{base_url}/media/{job.id}{_extension_of(_maker_of(job))}"
+        # T25: most families name the address long before the file is there.
+        named = job.request.family.predicts_url or status is Status.COMPLETED
+        url = f"{base_url}/media/{job.id}{_extension_of(_maker_of(job))}" if named else None
         known = {
             "id": job.id,
             "job_id": job.job_id if receipt and job.request.family.cancel else None,
@@ -216,7 +233,6 @@ class World:
             "created_at": job.created_at,
             "create_time": int(job.created_at.timestamp() * 1000),
             **particulars(job.request, job.id, status, receipt=receipt),
-            # T25: the address is there long before the file.
             result.media_field: url,
         }
         names = {field.name for field in msgspec.structs.fields(result)}

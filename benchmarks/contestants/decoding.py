@@ -10,7 +10,7 @@ from statistics import median
 import msgspec
 
 from akool_async.endpoints import GetFaceswaps
-from akool_async.protocol.endpoint import Status
+from akool_async.protocol.snapshot import Status
 from akool_async.protocol.wire import HttpResponse
 from benchmarks.meter import Figures, Meter
 from benchmarks.server import COMPLETED, OK, REST

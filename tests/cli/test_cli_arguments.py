@@ -19,7 +19,8 @@ from akool_async.cli.fields import options_of
 from akool_async.cli.forms import form_of
 from akool_async.cli.tree import run
 from akool_async.endpoints import Button, Scale
-from akool_async.protocol.value import CommaSeparated, Flag, Input, Url, plan_of
+from akool_async.protocol.fields import CommaSeparated, Flag, Url, plan_of
+from akool_async.protocol.value import Input
 from akool_async.simulator import Simulator
 
 PHOTO = "https://photos.example/ann.jpg"

@@ -15,13 +15,14 @@ from aiohttp import web
 
 from akool_async import Face, Operation, Query, endpoints
 from akool_async.cli.namespaces import commands_of
-from akool_async.cli.tree import NAMESPACES, run
+from akool_async.cli.tree import run
 from akool_async.endpoints import ENDPOINTS, RECIPES
 from akool_async.endpoints.namespace import Namespace
+from akool_async.endpoints.registry import NAMESPACES
 from akool_async.protocol import token
 from akool_async.protocol.documentation import summary
 from akool_async.protocol.endpoint import Endpoint
-from akool_async.protocol.value import FieldPlan, plan_of
+from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.simulator import Simulator
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -264,7 +265,9 @@ def test_the_namespaces_that_are_listed_are_those_that_there_are() -> None:
         for each in vars(endpoints).values()
         if isinstance(each, type) and issubclass(each, Namespace) and each is not Namespace
     ]
-    assert {cls.title: summary(cls) for cls in found} == NAMESPACES
+    assert {cls.title: summary(cls) for cls in found} == {
+        title: row.summary for title, row in NAMESPACES.items()
+    }
 
 
 @pytest.mark.parametrize("title", NAMESPACES)

@@ -49,8 +49,10 @@ from akool_async.endpoints.image import IMAGES, ImageOperation
 from akool_async.endpoints.namespace import calls, submits
 from akool_async.errors import CODES, PAGE_CODES
 from akool_async.protocol.documentation import field_docs, summary
-from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Reply, Steps
-from akool_async.protocol.value import Input, Url, Value, plan_of
+from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Steps
+from akool_async.protocol.fields import Url, plan_of
+from akool_async.protocol.reply import Reply
+from akool_async.protocol.value import Input, Value
 from akool_async.protocol.wire import HttpResponse
 from akool_async.simulator import Simulator
 
@@ -195,7 +197,7 @@ def test_each_endpoint_says_what_it_does_and_names_its_page(cls: type[Any]) -> N
 
 
 def test_a_field_s_text_is_the_nearest_one() -> None:
-    assert field_docs(PaintImage)["webhook_url"] == "Where Akool shall also post the outcome."
+    assert field_docs(PaintImage)["webhook_url"] == "Where Akool also posts the outcome."
     assert field_docs(PaintFace)["style"] == "Whose manner it is painted in, and how."
     assert field_docs(int) == {}
 

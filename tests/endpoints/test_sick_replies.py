@@ -27,7 +27,8 @@ from akool_async.endpoints import (
     ListSessions,
 )
 from akool_async.endpoints.paging import Page
-from akool_async.protocol.endpoint import Endpoint, Operation, Query, Snapshot
+from akool_async.protocol.endpoint import Endpoint, Operation, Query
+from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from akool_async.errors import InvalidInput
-from akool_async.schedule.learner import GUESSES, Guess, Learner, Schedule
+from akool_async.protocol.endpoint import Guess
+from akool_async.schedule.learner import Learner, Schedule
 
 STEADY = Schedule(jitter=0.0)
 
@@ -82,12 +83,6 @@ def test_a_corrupt_dump_is_ignored(blob: bytes) -> None:
 def test_nothing_known_gives_no_estimate() -> None:
     assert Learner(STEADY).eta(3.0) is None
     assert Learner(STEADY, Guess(8.0)).eta(0.0) == pytest.approx(8, rel=0.3)
-
-
-def test_guesses_name_operations() -> None:
-    from akool_async.endpoints import OPERATIONS
-
-    assert set(GUESSES) <= set(OPERATIONS)
 
 
 @pytest.mark.parametrize(
