@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -156,3 +157,16 @@ def test_an_operation_says_its_own_where_it_differs_from_its_family() -> None:
 def test_only_live_sessions_are_held() -> None:
     held = {name for name, cls in OPERATIONS.items() if cls.family.watch == "held"}
     assert held == {"streaming.session"}
+
+
+# Pages
+
+
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])
+def test_a_page_that_lists_the_operations_lists_all_of_them(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = {name for name in OPERATIONS if f"`{name}`" in text}
+    a_few_examples = len(named) < len(OPERATIONS) / 2
+    assert a_few_examples or named == {*OPERATIONS}
+    for number in re.findall(r"(\d+) operations", text):
+        assert int(number) == len(OPERATIONS)
