@@ -34,10 +34,10 @@ def _is_sayable(text: str) -> bool:
 
 
 Text = Annotated[str, Rule(f"must hold 1 to {MOST_WORDS} words", _is_sayable)]
-"""What is to be said."""
+"""A text to be spoken."""
 
 Rate = Annotated[str, Rule("must be a percentage from 0% to 100%", _is_rate)]
-"""How fast it is said, such as `80%`."""
+"""The speed of the speech, such as `80%`."""
 
 
 class Audio(Result):
@@ -46,7 +46,7 @@ class Audio(Result):
     media_field = "media"
 
     media: str = field(name="url", default="")
-    """Where the file is, or will be."""
+    """Address of the file, which may not be there yet (T25)."""
     create_time: int = 0
     """Milliseconds since 1970."""
     uid: int | None = None
@@ -54,7 +54,7 @@ class Audio(Result):
     input_text: str = ""
     rate: str = ""
     voice_model_id: str | None = None
-    """Akool's id of the voice; results are not asked for by it."""
+    """Akool's id of the voice; lookups do not take it."""
 
     @property
     def creation_time(self) -> datetime | None:
@@ -90,9 +90,9 @@ class AudioOperation(Webhook, Operation[Audio]):
     parse = Reply(Audio)
 
     input_text: Text
-    """What to say: at most 5000 words."""
+    """The text to say: at most 5000 words."""
     rate: Rate = "100%"
-    """How fast to say it, from `0%` to `100%`."""
+    """The speed of the speech, from `0%` to `100%`."""
 
 
 class TTS(AudioOperation):
@@ -113,7 +113,7 @@ class VoiceClone(AudioOperation):
     voice_url: Url | None = None
     """Recording of the voice to clone."""
     voice_id: Id | None = None
-    """A voice's `voice_id`. Exactly one of the two is given, says the page's note."""
+    """A voice's `voice_id`. The page's note asks for exactly one of the two."""
 
     def check(self) -> None:
         """Require exactly one source of the voice."""
@@ -122,10 +122,10 @@ class VoiceClone(AudioOperation):
 
 
 class Voice(Value):
-    """A voice to speak in."""
+    """A voice."""
 
     voice_id: str
-    """What `audio.tts` takes."""
+    """The id that `audio.tts` takes."""
     name: str = ""
     gender: str = ""
     accent: str = ""
@@ -143,7 +143,7 @@ class Voice(Value):
 
 
 class ListVoices(Query[Page[Voice]]):
-    """List the voices to speak in."""
+    """List the voices."""
 
     path = "v3/voice/list"
     docs = _PAGE

@@ -34,7 +34,7 @@ class _Reage(FaceswapOperation):
     """Years to add, from -30 to 30; below 0 for younger."""
 
     def check(self) -> None:
-        """Ask for landmarks where there are several faces."""
+        """Require landmarks if there are several faces."""
         check_landmarks(self, "target_image", several=len(self.target_image) > 1)
 
 
@@ -59,10 +59,10 @@ class VideoReage(_Reage):
 
 
 class AgeFaces(Webhook, Recipe[Faceswap], kw_only=False):
-    """Make all the faces in a picture older or younger, wherever they are.
+    """Make all faces in a picture older or younger: detection, then reage.
 
     Raises:
-        DetectionError: there is no face in the picture, or more than 8.
+        DetectionError: there is no face in the picture, or there are more than 8.
     """
 
     family = FACESWAPS

@@ -39,7 +39,7 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
         "faceswap": ("faceswap", "FaceswapNamespace", "Face swap in images and videos."),
         "image": (
             *("image", "ImageNamespace"),
-            "Images made, refined and put before other backgrounds.",
+            "Images generated, refined and put before other backgrounds.",
         ),
         "moderation": (
             *("moderation", "ModerationNamespace"),

@@ -33,7 +33,7 @@ class Namespaces:
     faceswap: FaceswapNamespace
     """Face swap in images and videos."""
     image: ImageNamespace
-    """Images made, refined and put before other backgrounds."""
+    """Images generated, refined and put before other backgrounds."""
     moderation: ModerationNamespace
     """Moderation of pictures, videos, recordings and texts."""
     reage: ReageNamespace
