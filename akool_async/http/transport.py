@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import io
 import math
+from collections import deque
 from collections.abc import Awaitable, Mapping
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 import yarl
@@ -23,6 +24,7 @@ from akool_async.errors import (
     ReplyError,
     TransportError,
 )
+from akool_async.http.time_limit import TimeLimit
 from akool_async.protocol.value import Input
 from akool_async.protocol.wire import HttpRequest, HttpResponse
 
@@ -155,12 +157,13 @@ class AiohttpTransport:
         self._timeout = aiohttp.ClientTimeout(
             total=None, connect=timeout.connect, sock_connect=timeout.connect
         )
-        self._deadlines = _Deadlines(timeout.total)
+        self._limit = TimeLimit(timeout.total)
         self._owned = session is None
         if session is not None:
             _check_session(session)
         self._session = _own_session() if session is None else session
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._retired: deque[tuple[float, aiohttp.ClientSession]] = deque()
+        """Own sessions that send no further request, and since when, in seconds of the loop."""
         self._urls: dict[str, yarl.URL] = {}
 
     async def send(
@@ -168,7 +171,7 @@ class AiohttpTransport:
     ) -> HttpResponse:
         """Send a request and read the whole response."""
         attempt = _Attempt(delivery)
-        task = self._deadlines.start()
+        task = self._limit.start()
         try:
             await _read_what_has_arrived()
             if self._session.closed:
@@ -179,8 +182,8 @@ class AiohttpTransport:
             session = self._session
             response = await self._begin(base, request, header, attempt)
             if attempt.at_once:
-                self._retire(session)
                 response.close()
+                await self._retire(session)
                 raise TransportError("the connection held a reply that is older than the request")
             return await _read(response)
         except _NEVER_SENT as error:
@@ -190,13 +193,13 @@ class AiohttpTransport:
                 delivery.sent = False
             why = _described(error)
         except asyncio.CancelledError:
-            if not self._deadlines.expired(task):
+            if not self._limit.expired(task):
                 raise
-            why = f"no answer within {self._deadlines.seconds:g} seconds"
+            why = f"no answer within {self._limit.seconds:g} seconds"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             why = _described(error)
         finally:
-            self._deadlines.stop(task)
+            self._limit.stop(task)
         raise TransportError(why) if delivery.sent else ConnectFailed(why)
 
     def _begin(
@@ -223,7 +226,7 @@ class AiohttpTransport:
         )
 
     def _url(self, base: str, request: HttpRequest) -> yarl.URL:
-        """Return a request's address. Addresses of POSTs are few: each is parsed once."""
+        """Return the address of a request. The addresses of POSTs are few: each is parsed once."""
         path, _, query = request.path.partition("?")
         if len(query) > _LONG and "%" not in query:
             return self._known(base + path).with_query(query)
@@ -237,28 +240,21 @@ class AiohttpTransport:
             known = self._urls[text] = yarl.URL(text, encoded=True)
         return known
 
-    def _retire(self, session: aiohttp.ClientSession) -> None:
+    async def _retire(self, session: aiohttp.ClientSession) -> None:
         """Send no further request on an own session. The requests on their way may end."""
-        if session is not self._session:
+        if session is not self._session or session.closed:
             return
+        now = asyncio.get_running_loop().time()
         self._session = _own_session()
-        retiring = asyncio.create_task(self._close_later(session))
-        self._retiring.add(retiring)
-        retiring.add_done_callback(self._retiring.discard)
-
-    async def _close_later(self, session: aiohttp.ClientSession) -> None:
-        try:
-            await asyncio.sleep(self._deadlines.seconds)  # then the last request is over
-        finally:
-            await session.close()
+        self._retired.append((now, session))
+        while self._retired[0][0] < now - self._limit.seconds:  # the last request on it is over
+            await self._retired.popleft()[1].close()
 
     async def close(self) -> None:
         """Close the session, unless it is the user's."""
-        self._deadlines.close()
-        if self._retiring:
-            for retiring in self._retiring:
-                retiring.cancel()
-            await asyncio.wait(self._retiring)
+        self._limit.close()
+        for _, session in self._retired:
+            await session.close()
         if self._owned:
             await self._session.close()
 
@@ -311,61 +307,6 @@ async def _read_what_has_arrived() -> None:
     """
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-
-
-class _Deadlines:
-    """The total time limit of all requests, by one timer.
-
-    aiohttp's own limit takes a timer for each request, which costs a tenth of its CPU. All
-    requests have the same limit, so the oldest one expires first. A request whose time is over
-    ends by `Task.cancel()`. `Task.cancelling()` and `Task.uncancel()` tell that cancellation
-    apart from one by the user, as `asyncio.timeout()` does it.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        """The limit."""
-        self._loop = asyncio.get_running_loop()
-        self._running: dict[asyncio.Task[Any], tuple[float, int]] = {}
-        """By task that waits for a response, oldest first: when it began, and how often it had
-        been cancelled before."""
-        self._expired: dict[asyncio.Task[Any], int] = {}
-        """By task cancelled here: how often it had been cancelled before."""
-        self._timer: asyncio.TimerHandle | None = None
-
-    def start(self) -> asyncio.Task[Any]:
-        """Start the time of the current task; return that task."""
-        task = asyncio.current_task(self._loop)
-        assert task is not None
-        self._running[task] = self._loop.time(), task.cancelling()
-        if self._timer is None:
-            self._timer = self._loop.call_later(self.seconds, self._expire)
-        return task
-
-    def stop(self, task: asyncio.Task[Any]) -> None:
-        """Stop the time of a task."""
-        if self._running.pop(task, None) is None:
-            del self._expired[task]
-
-    def expired(self, task: asyncio.Task[Any]) -> bool:
-        """Say whether a task was cancelled because its time is over, and for no other reason."""
-        return task in self._expired and task.uncancel() <= self._expired[task]
-
-    def _expire(self) -> None:
-        self._timer = None
-        latest = self._loop.time() - self.seconds
-        for task, (began, cancelled) in list(self._running.items()):
-            if began > latest:
-                self._timer = self._loop.call_at(began + self.seconds, self._expire)
-                return
-            del self._running[task]
-            self._expired[task] = cancelled
-            task.cancel()
-
-    def close(self) -> None:
-        """Stop the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
 
 
 def _data(body: bytes | None) -> bytes | io.BytesIO | None:
