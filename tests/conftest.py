@@ -27,6 +27,7 @@ from akool_async.clock import ManualClock
 from akool_async.endpoints import ENDPOINTS
 from akool_async.protocol.endpoint import Endpoint
 from akool_async.simulator import Simulator
+from tests.creates import is_create
 
 pytest_plugins = ["pytester"]
 
@@ -203,6 +204,11 @@ class Visit:
     def target(self) -> str:
         """Path and query exactly as they were sent."""
         return self.line.split(" ")[1]
+
+    @property
+    def is_create(self) -> bool:
+        """Whether the request creates a job."""
+        return is_create(self.method, self.target)
 
     async def answer(self, body: bytes = b"", status: int = 200, **fields: str) -> None:
         """Answer in full; underscores in field names stand for hyphens."""

@@ -155,7 +155,7 @@ async def test_a_create_is_sent_again_once_limits_and_maintenance_have_passed(
     async with connect(server.url, clock=clock) as crun:
         job = crun.detect_faces(image_url=PHOTO)
         await elapse(lambda: job.id == "d1")
-    assert sum(visit.method == "POST" for visit in server.visits) == 3
+    assert sum(visit.is_create for visit in server.visits) == 3
 
 
 @pytest.mark.parametrize("code", PASSING)
@@ -210,10 +210,10 @@ async def test_a_wait_survives_what_says_nothing_about_its_job(
 ) -> None:
     async def react(visit: Visit) -> None:
         reply: dict[str, object] = {"detect_task_id": "d1"}
-        if visit.method == "GET" and len(server.visits) < 12:
+        if not visit.is_create and len(server.visits) < 12:
             await visit.answer(envelope(code), status=code)
             return
-        if visit.method == "GET":
+        if not visit.is_create:
             reply |= {"status": "succeeded", "result": {"id": "f1", "faces": []}}
         await visit.answer(json.dumps({"code": 200, "data": reply}).encode())
 
@@ -231,7 +231,7 @@ async def test_a_wait_ends_with_what_will_not_change(
 ) -> None:
     async def react(visit: Visit) -> None:
         created = json.dumps({"code": 200, "data": {"detect_task_id": "d1"}}).encode()
-        await visit.answer(created if visit.method == "POST" else envelope(code))
+        await visit.answer(created if visit.is_create else envelope(code))
 
     server = await serve(react)
     async with connect(server.url) as crun:

@@ -448,9 +448,9 @@ async def test_the_key_follows_no_redirect_and_no_media(
     elsewhere = await serve(give_media)
 
     async def react(visit: Visit) -> None:
-        if visit.method == "POST":
+        if visit.is_create:
             await visit.answer(b'{"code": 200, "data": {"task_id": "t1"}}')
-        elif sum(each.method == "GET" for each in server.visits) == 1:
+        elif sum(not each.is_create for each in server.visits) == 1:
             await visit.answer(status=307, location=f"{elsewhere.url}{visit.target}")
         else:
             result = {"code": 200, "media_urls": [f"{elsewhere.url}/0.png"]}

@@ -24,6 +24,7 @@ from akool_async import Akool, Backoff, Retry
 from akool_async.clock import ManualClock
 from akool_async.endpoints import OPERATIONS
 from akool_async.protocol.endpoint import Operation
+from tests.creates import is_create
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -39,6 +40,11 @@ class Call:
         self.headers: dict[str, str] = {}
         """Names in lower case."""
         self.body = b""
+
+    @property
+    def is_create(self) -> bool:
+        """Whether the request creates a job."""
+        return is_create(self.method, self.target)
 
     async def read_head(self) -> None:
         """Read the request line and the headers."""
@@ -130,9 +136,15 @@ class FaultServer:
             task.cancel()
         await asyncio.gather(*self.open, return_exceptions=True)
 
-    def count(self, method: str) -> int:
-        """Return how many requests of a method arrived."""
-        return sum(call.method == method for call in self.calls)
+    @property
+    def creates(self) -> int:
+        """How many requests that create a job arrived."""
+        return sum(call.is_create for call in self.calls)
+
+    @property
+    def polls(self) -> int:
+        """How many other requests arrived."""
+        return len(self.calls) - self.creates
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         fault = self.script.pop(0) if self.script else None
@@ -176,7 +188,7 @@ class Documented(NamedTuple):
 
     async def answer(self, call: Call) -> None:
         """Create the job, and report it as completed when asked for it."""
-        await call.say(self.created if call.method == "POST" else self.completed)
+        await call.say(self.created if call.is_create else self.completed)
 
 
 def _documented(name: str) -> Documented:

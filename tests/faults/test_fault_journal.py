@@ -69,7 +69,7 @@ def document(status: int, id: str = ID) -> dict[str, Any]:
 
 async def speaks(call: Call) -> None:
     """Create speeches, and report each as completed."""
-    await call.say(document(1 if call.method == "POST" else 3))
+    await call.say(document(1 if call.is_create else 3))
 
 
 async def never_ends(call: Call) -> None:
@@ -109,7 +109,7 @@ async def test_the_intent_is_on_disk_when_the_request_arrives(
     seen: list[list[tuple[Any, ...]]] = []
 
     async def answer(call: Call) -> None:
-        if call.method == "POST":
+        if call.is_create:
             seen.append(read(path, "state, name, request"))
         await documented.answer(call)
 
@@ -126,7 +126,7 @@ async def test_of_many_creates_at_once_none_leaves_before_its_intent(
     path: Path, scripted: Scripted, connect: Connect
 ) -> None:
     async def answer(call: Call) -> None:
-        if call.method == "POST":
+        if call.is_create:
             text = json.loads(call.body)["input_text"]
             texts = [json.loads(request)["input_text"] for (request,) in read(path, "request")]
             assert text in texts
@@ -157,7 +157,7 @@ async def test_without_an_intent_nothing_is_sent(
         await journal.close()
         with pytest.raises(JournalError, match="is closed"):
             await akool.submit(REQUEST)
-    assert server.count("POST") == 1
+    assert server.creates == 1
 
 
 async def test_a_job_outlives_a_journal_that_cannot_note_it(
@@ -166,7 +166,7 @@ async def test_a_job_outlives_a_journal_that_cannot_note_it(
     journal = Journal(path)
 
     async def answer(call: Call) -> None:
-        if call.method == "POST":
+        if call.is_create:
             journal.close_now()
         await speaks(call)
 
@@ -245,7 +245,7 @@ async def test_a_key_does_what_its_row_asks_for(
         else:
             with pytest.raises(case.outcome):
                 await job
-    assert (server.count("POST"), server.count("GET")) == (case.posts, case.polls)
+    assert (server.creates, server.polls) == (case.posts, case.polls)
     (row,) = rows(path)
     assert (row.key, row.attempt) == ("k", case.posts + 1)
 
@@ -259,7 +259,7 @@ async def test_a_key_whose_result_was_compacted_asks_for_it_once_more(
     server = await scripted(speaks)
     async with connect(server.url, journal=journal) as akool:
         assert (await akool.submit(REQUEST, key="k")).url == "https://media.example/a.mp3"
-    assert (server.count("POST"), server.count("GET")) == (0, 1)
+    assert (server.creates, server.polls) == (0, 1)
     await journal.close()
 
 
@@ -276,7 +276,7 @@ async def test_a_key_of_another_request_is_a_conflict_and_sends_nothing(
         with pytest.raises(KeyConflict):
             akool.submit(TTS(input_text="Goodbye", voice_id="voice"), key="other")
         await job
-    assert server.count("POST") == 1
+    assert server.creates == 1
 
 
 async def test_a_key_needs_a_journal(connect: Connect, refused_url: str) -> None:
@@ -298,7 +298,7 @@ async def test_an_outcome_that_stays_unknown_is_told_in_the_same_words_each_time
                 await akool.submit(REQUEST, key="k")
             said.append(str(caught.value))
             assert caught.value.request == REQUEST
-    assert server.count("POST") == 1
+    assert server.creates == 1
     assert len({text.partition("(")[2] for text in said}) == 1
 
 
@@ -316,7 +316,7 @@ async def test_a_failure_is_told_in_the_same_words_after_a_restart(
             said.append(str(caught.value))
     assert said[0].endswith("no voice was found")
     assert said[1] == "audio.tts: no voice was found"
-    assert server.count("POST") == 1
+    assert server.creates == 1
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ async def test_only_what_certainly_did_nothing_is_sent_again_under_its_key(
             await akool.submit(REQUEST, key="k")
     async with connect(server.url, journal=path) as akool:
         await asyncio.gather(akool.submit(REQUEST, key="k"), return_exceptions=True)
-    assert server.count("POST") == 1 + again
+    assert server.creates == 1 + again
 
 
 # The same, while the first job is still at hand
@@ -361,7 +361,7 @@ async def test_one_key_at_once_is_one_job(path: Path, scripted: Scripted, connec
         results = await asyncio.gather(*jobs, akool.submit(REQUEST, key="k"))
         assert {id(result) for result in results} == {id(results[0])}
         assert await akool.submit(REQUEST, key="k") is results[0]
-    assert (server.count("POST"), server.count("GET")) == (1, 1)
+    assert (server.creates, server.polls) == (1, 1)
 
 
 async def test_a_refused_job_that_is_still_held_is_sent_again_under_its_key(
@@ -375,7 +375,7 @@ async def test_a_refused_job_that_is_still_held_is_sent_again_under_its_key(
         assert (await akool.submit(REQUEST, key="k")).id == ID
         assert isinstance(first.exception(), InsufficientCredit)
     (row,) = rows(path)
-    assert (server.count("POST"), row.attempt, row.state) == (2, 2, State.COMPLETED)
+    assert (server.creates, row.attempt, row.state) == (2, 2, State.COMPLETED)
 
 
 async def test_a_failed_job_that_is_still_held_is_sent_again_only_if_asked_for(
@@ -387,9 +387,9 @@ async def test_a_failed_job_that_is_still_held_is_sent_again_only_if_asked_for(
         for job in (first, akool.submit(REQUEST, key="k")):
             with pytest.raises(JobFailed):
                 await job
-        assert server.count("POST") == 1
+        assert server.creates == 1
         assert (await akool.submit(REQUEST, key="k", retry_failed=True)).id == ID
-    assert server.count("POST") == 2
+    assert server.creates == 2
 
 
 async def test_an_unknown_job_that_is_still_held_is_never_sent_again(
@@ -401,7 +401,7 @@ async def test_an_unknown_job_that_is_still_held_is_never_sent_again(
         for job in (*held, akool.submit(REQUEST, key="k", retry_failed=True)):
             with pytest.raises(CreateOutcomeUnknown):
                 await job
-    assert server.count("POST") == 1
+    assert server.creates == 1
 
 
 async def test_a_job_that_was_never_sent_is_sent_under_its_key(
@@ -415,7 +415,7 @@ async def test_a_job_that_was_never_sent_is_sent_under_its_key(
         server = await scripted(speaks, port=int(refused_url.rpartition(":")[2]))
         results = await asyncio.gather(*[akool.submit(REQUEST, key=key) for key in ("a", "b")])
     assert [result.status for result in results] == [Status.COMPLETED] * 2
-    assert server.count("POST") == 2
+    assert server.creates == 2
 
 
 async def test_a_job_that_ran_out_of_time_is_watched_on_under_its_key(
@@ -434,7 +434,7 @@ async def test_a_job_that_ran_out_of_time_is_watched_on_under_its_key(
         ends.set()
         assert (await akool.submit(REQUEST, key="k")).id == ID
     (row,) = rows(path)
-    assert (server.count("POST"), row.state) == (1, State.COMPLETED)
+    assert (server.creates, row.state) == (1, State.COMPLETED)
 
 
 async def test_a_job_that_ended_with_its_client_is_watched_on_under_its_key(
@@ -448,7 +448,7 @@ async def test_a_job_that_ended_with_its_client_is_watched_on_under_its_key(
     server.application = speaks
     async with akool:
         assert (await akool.submit(REQUEST, key="k")).id == ID
-    assert server.count("POST") == 1
+    assert server.creates == 1
 
 
 def test_a_key_lasts_from_one_event_loop_to_the_next(path: Path) -> None:
@@ -514,7 +514,7 @@ async def test_recovery_gives_back_every_unfinished_job_and_tells_the_unknown_ap
     assert texts == expected
     unknown = [isinstance(outcome, CreateOutcomeUnknown) for outcome in outcomes]
     assert unknown == [True, True, False, False, True, True]
-    assert (server.count("POST"), server.count("GET")) == (0, 2)
+    assert (server.creates, server.polls) == (0, 2)
     assert [row.state for row in rows(path)][:4] == [State.UNKNOWN] * 2 + [State.COMPLETED] * 2
 
 
@@ -542,7 +542,7 @@ async def test_a_recovered_job_and_its_key_are_one(
     async with connect(server.url, journal=path) as akool:
         (job,) = [job async for job in akool.recover()]
         assert await akool.submit(REQUEST, key="k") is await job
-    assert (server.count("POST"), server.count("GET")) == (0, 1)
+    assert (server.creates, server.polls) == (0, 1)
 
 
 async def test_a_job_that_is_watched_by_its_token_is_noted_under_its_key_too(
@@ -573,7 +573,7 @@ async def test_a_job_that_waits_for_credit_is_refused_in_the_journal_until_it_is
     async def answer(call: Call) -> None:
         if call.target.endswith("quota/info"):
             await call.say({"code": 1000, "data": {"credit": credit}})
-        elif call.method == "POST" and not credit:
+        elif call.is_create and not credit:
             await call.say({"code": 1006, "msg": "Your quota is not enough"})
         else:
             await speaks(call)
@@ -587,7 +587,7 @@ async def test_a_job_that_waits_for_credit_is_refused_in_the_journal_until_it_is
         akool.resume()
         await elapse(clock, lambda: all(job.done() for job in jobs))
         assert [(await job).id for job in jobs] == [ID, ID]
-    assert server.count("POST") == 4
+    assert server.creates == 4
     states = [(row.key, row.state, row.attempt) for row in rows(path)]
     assert states == [
         ("k", State.COMPLETED, 2),
@@ -617,7 +617,7 @@ async def test_closing_leaves_no_row_in_doubt_that_is_not(
     async with akool:
         for text in ("slow", "never", "quick", "queued"):
             akool.submit(TTS(input_text=text, voice_id="v"), key=text)
-        await until(lambda: server.count("POST") == 3)
+        await until(lambda: server.creates == 3)
         asyncio.get_running_loop().call_later(0.02, answered.set)
         await akool.close(grace=0.1)
     states = {row.key: (row.state, row.id) for row in rows(path)}

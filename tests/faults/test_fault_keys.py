@@ -42,7 +42,7 @@ class Shop:
 
     async def __call__(self, call: Call) -> None:
         """Create a job, or say where one stands."""
-        if call.method == "GET":
+        if not call.is_create:
             job = call.target.rpartition("=")[2]
             await call.say({"code": 1000, "data": {"_id": job, "status": self.status[job]}})
             return

@@ -75,7 +75,7 @@ class Shop:
     async def __call__(self, call: Call) -> None:
         """Create a job, or say where one stands."""
         self.visited.set()
-        if call.method == "GET":
+        if not call.is_create:
             job = call.target.rpartition("=")[2]
             ended = time.monotonic() - self._begun[job] > SECONDS
             await call.say({"code": 1000, "data": {"_id": job, "status": 3 if ended else 2}})

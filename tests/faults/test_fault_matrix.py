@@ -227,7 +227,7 @@ async def unknown(documented: Documented, server: FaultServer, client: Akool) ->
     async with client as akool:
         with pytest.raises(CreateOutcomeUnknown) as caught:
             await akool.submit(documented.request)
-    assert (server.count("POST"), server.connections) == (1, 1)
+    assert (server.creates, server.connections) == (1, 1)
     error = caught.value
     assert (error.name, error.request) == (documented.operation.name, documented.request)
     assert before <= error.sent_at <= datetime.now(UTC)
@@ -241,7 +241,7 @@ async def test_a_create_dropped_before_it_was_read_makes_one_job_at_most(
         outcome = await asyncio.gather(akool.submit(documented.request), return_exceptions=True)
     # Some of it may have been on the way already, or nothing: only then is there a second try.
     unknown = isinstance(outcome[0], CreateOutcomeUnknown)
-    assert server.count("POST") == (0 if unknown else 1)
+    assert server.creates == (0 if unknown else 1)
 
 
 @rows(*FOR_NOW)
@@ -253,7 +253,7 @@ async def test_a_create_refused_for_now_is_sent_again_and_makes_one_job(
         job = akool.submit(documented.request)
         await hurry(clock, server, job)
         assert (await job).id == documented.id
-    assert server.count("POST") == 2
+    assert server.creates == 2
 
 
 async def hurry(clock: ManualClock, server: FaultServer, job: Job[Any]) -> None:
@@ -318,7 +318,7 @@ async def test_a_create_that_is_refused_ends_at_once(
         with pytest.raises(kind) as caught:
             await akool.submit(documented.request)
     assert caught.value.endpoint == documented.operation.name
-    assert server.count("POST") == 1
+    assert server.creates == 1
 
 
 async def test_a_readable_success_counts_whatever_http_says(
@@ -332,7 +332,7 @@ async def test_a_readable_success_counts_whatever_http_says(
         server = await scripted(documented.answer, Row("accepted", act))
         async with connect(server.url) as akool:
             assert (await akool.submit(documented.request)).id == documented.id
-        assert server.count("POST") == 1
+        assert server.creates == 1
 
 
 # A poll
@@ -366,7 +366,7 @@ async def outlasted(documented: Documented, server: FaultServer, client: Akool) 
     async with client as akool:
         result = await akool.submit(documented.request)
     assert (result.id, result.status) == (documented.id, Status.COMPLETED)
-    assert (server.count("POST"), server.connections) == (1, 4)
+    assert (server.creates, server.connections) == (1, 4)
 
 
 UNCLEAR = (
@@ -390,7 +390,7 @@ async def test_a_wait_outlasts_an_answer_that_is_no_end(
         job = akool.submit(of_each_family.request)
         await hurry(clock, server, job)
         assert (await job).status is Status.COMPLETED
-    assert (server.count("POST"), server.count("GET")) == (1, 2)
+    assert (server.creates, server.polls) == (1, 2)
 
 
 async def test_a_wait_outlasts_what_is_not_the_job_s_end(
@@ -410,7 +410,7 @@ async def test_a_wait_outlasts_what_is_not_the_job_s_end(
     server = await scripted(job.answer, None, *script)
     async with connect(server.url) as akool:
         assert (await akool.submit(job.request)).status is Status.COMPLETED
-    assert server.count("GET") == len(odd) + 1
+    assert server.polls == len(odd) + 1
 
 
 DEFINITE: Sequence[tuple[int, type[APIError]]] = (
@@ -437,7 +437,7 @@ async def test_a_definite_refusal_ends_a_wait_at_once(
             await akool.submit(job.request)
         assert caught.value.token is not None
         assert (await akool.job(caught.value.token)).status is Status.COMPLETED
-    assert (server.count("POST"), server.connections) == (1, 3)
+    assert (server.creates, server.connections) == (1, 3)
 
 
 @pytest.mark.parametrize("number", [1111, 1217])
@@ -448,7 +448,7 @@ async def test_a_wait_outlasts_webhooks_that_cannot_be_delivered(
     server = await scripted(job.answer, None, *[Row("no callback", code(number))] * 5)
     async with connect(server.url) as akool:
         assert (await akool.submit(job.request)).status is Status.COMPLETED
-    assert (server.count("POST"), server.count("GET")) == (1, 6)
+    assert (server.creates, server.polls) == (1, 6)
 
 
 @pytest.mark.parametrize("number", [1008, 1014])
@@ -467,4 +467,4 @@ async def test_what_is_unknown_after_its_seven_days_has_expired(
                 await job
             assert type(caught.value) is kind
             assert caught.value.token == job.token
-    assert server.count("GET") == 2
+    assert server.polls == 2

@@ -381,7 +381,7 @@ async def test_two_creates_that_are_answered_with_one_id_both_end(
         assert {result.id for result in results} == {speech.id}
         twins = [akool.submit(speech.request, timeout=seconds) for seconds in (0.05, 60)]
         server.application = lambda call: call.say(
-            speech.created if call.method == "POST" else speech.pending
+            speech.created if call.is_create else speech.pending
         )
         with pytest.raises(JobTimeout):
             await twins[0]
@@ -562,7 +562,7 @@ async def test_a_budget_stops_a_storm_of_retries(
         calls = [asyncio.create_task(akool.account.credit()) for _ in range(200)]
         await elapse(clock, lambda: all(call.done() for call in calls))
         assert all(isinstance(call.exception(), ReplyError) for call in calls)
-    assert server.count("GET") == 200 + 500 // 14
+    assert server.polls == 200 + 500 // 14
 
 
 def test_a_budget_is_earned_back_by_what_succeeds() -> None:
@@ -643,7 +643,7 @@ async def test_a_young_job_may_be_unknown_for_a_while_and_an_older_one_not(
     elapse: Elapse,
 ) -> None:
     async def answer(call: Call) -> None:
-        if call.method == "POST":
+        if call.is_create:
             await of_each_family.answer(call)
         else:
             await call.say({"code": number, "msg": "no such thing"}, 404)

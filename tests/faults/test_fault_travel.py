@@ -68,7 +68,7 @@ class Failing:
 
     async def __call__(self, call: Call) -> None:
         """Answer as told, or well."""
-        told = self.create if call.method == "POST" else self.look
+        told = self.create if call.is_create else self.look
         await (told or self.documented.answer)(call)
 
 
