@@ -87,9 +87,9 @@ async def test_a_token_of_a_job_of_this_client_leads_to_the_same_watch(
 
 
 async def test_a_token_of_a_job_that_has_ended_leads_to_the_same_result(
-    quick_simulator: Simulator, connect: Connect
+    quick: Simulator, connect: Connect
 ) -> None:
-    async with connect(quick_simulator) as akool:
+    async with connect(quick) as akool:
         job = akool.submit(reage())
         result = await job
         assert await akool.job(job.token, ImageReage) == result

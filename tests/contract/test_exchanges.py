@@ -38,7 +38,7 @@ from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:
     from akool_async.protocol.endpoint import Endpoint
-    from tests.conftest import Serve, Visit
+    from tests.servers import Serve, Visit
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"

@@ -1,25 +1,19 @@
-"""Fixtures for CRUN: a simulated one that stands still, and clients that look at it often.
-
-A test decides when jobs go on, by advancing the simulator's clock.
-"""
+"""Fixtures for CRUN: a simulated one, and clients that poll it often."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeAlias
 
 import pytest
 
-from akool_async import Backoff, Retry
 from akool_async.clock import ManualClock
 from akool_async.crun import Crun
 from akool_async.simulator.crun import CrunSimulator
+from tests.clients import soon
 
 Connect: TypeAlias = Callable[..., Crun]
-Until: TypeAlias = Callable[[Callable[[], object]], Awaitable[None]]
-Elapse: TypeAlias = Callable[[Callable[[], object]], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
@@ -29,22 +23,15 @@ def _no_crun_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-@pytest.fixture(autouse=True)
-def _complaints_are_heard(complaints: list[dict[str, Any]]) -> None:
-    """Fail every test here that leaves a complaint of the loop, or a task."""
-
-
 @pytest.fixture
-async def simulated_crun(
-    complaints: list[dict[str, Any]], clock: ManualClock
-) -> AsyncIterator[CrunSimulator]:
+async def simulated_crun(clock: ManualClock) -> AsyncIterator[CrunSimulator]:
     """Run a simulated CRUN on this test's clock."""
     async with CrunSimulator(clock=clock) as simulator:
         yield simulator
 
 
 @pytest.fixture
-async def quick_crun(complaints: list[dict[str, Any]]) -> AsyncIterator[CrunSimulator]:
+async def quick_crun() -> AsyncIterator[CrunSimulator]:
     """Run a simulated CRUN in real time, where jobs take some hundredths of a second."""
     async with CrunSimulator(pace=0.02) as simulator:
         yield simulator
@@ -52,43 +39,9 @@ async def quick_crun(complaints: list[dict[str, Any]]) -> AsyncIterator[CrunSimu
 
 @pytest.fixture
 def connect() -> Connect:
-    """Return a maker of clients that look often and repeat soon."""
+    """Return a maker of clients that poll often and retry almost at once."""
 
     def connected(url: str, key: str = "simulated-crun-key", **settings: Any) -> Crun:
-        soon: dict[str, Any] = {
-            "backoff": Backoff(initial=0.005, maximum=0.02),
-            "retry": Retry(initial=0.002, throttled=0.002, maximum=0.005),
-        }
-        return Crun(key, base_url=url, **(soon | settings))
+        return Crun(key, base_url=url, **(soon() | settings))
 
     return connected
-
-
-@pytest.fixture
-def until() -> Until:
-    """Return a wait for a condition; it fails the test when that does not come true."""
-
-    async def waited(condition: Callable[[], object]) -> None:
-        for _ in range(5000):
-            if condition():
-                return
-            await asyncio.sleep(0.001)
-        pytest.fail("what was waited for did not happen")
-
-    return waited
-
-
-@pytest.fixture
-def elapse(clock: ManualClock) -> Elapse:
-    """Return what lets time go by until a condition comes true."""
-
-    async def elapsed(condition: Callable[[], object]) -> None:
-        for _ in range(5000):
-            if condition():
-                return
-            await clock.advance(0.1)
-            # Real sockets need real turns of the loop before what was sent has arrived.
-            await asyncio.sleep(0.001)
-        pytest.fail("time went by, and what was waited for did not happen")
-
-    return elapsed

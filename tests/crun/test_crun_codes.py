@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,14 +22,14 @@ from akool_async import (
     Retry,
 )
 from akool_async.clock import ManualClock
-from akool_async.crun import CODES, Crun, GetTask
+from akool_async.crun import CODES, GetTask
 from akool_async.protocol.wire import HttpResponse
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Visit
+    from tests.clocks import Elapse
+    from tests.crun.conftest import Connect
+    from tests.servers import Serve, Visit
 
-Connect = Callable[..., Crun]
-Elapse = Callable[[Callable[[], object]], Awaitable[None]]
 
 ROOT = Path(__file__).parents[2]
 COPY = ROOT / "tests" / "fixtures_crun" / "codes.json"
@@ -154,7 +153,7 @@ async def test_a_create_is_sent_again_once_limits_and_maintenance_have_passed(
     server = await serve(refuse_twice)
     async with connect(server.url, clock=clock) as crun:
         job = crun.detect_faces(image_url=PHOTO)
-        await elapse(lambda: job.id == "d1")
+        await elapse(clock, lambda: job.id == "d1", step=0.1)
     assert sum(visit.is_create for visit in server.visits) == 3
 
 
@@ -169,7 +168,7 @@ async def test_a_create_that_is_put_off_again_and_again_gives_up(
     patience = Retry(throttled=0.001, maximum=0.001, throttled_attempts=3)
     async with connect(server.url, retry=patience, clock=clock) as crun:
         job = crun.detect_faces(image_url=PHOTO)
-        await elapse(job.done)
+        await elapse(clock, job.done, step=0.1)
         with pytest.raises(RateLimited) as caught:
             await job
     assert caught.value.attempts == len(server.visits) == 3
@@ -220,7 +219,7 @@ async def test_a_wait_survives_what_says_nothing_about_its_job(
     server = await serve(react)
     async with connect(server.url, clock=clock) as crun:
         job = crun.detect_faces(image_url=PHOTO)
-        await elapse(job.done)
+        await elapse(clock, job.done, step=0.1)
         assert (await job).detect_id == "f1"
     assert len(server.visits) == 12
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_type
@@ -37,11 +36,10 @@ from akool_async.crun import Crun, DetectFaces, FaceDetection, FaceTarget, SwapF
 from akool_async.simulator.crun import CrunSimulator
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Visit
+    from tests.clocks import Elapse, Until
+    from tests.crun.conftest import Connect
+    from tests.servers import Serve, Visit
 
-Connect = Callable[..., Crun]
-Until = Callable[[Callable[[], object]], Awaitable[None]]
-Elapse = Callable[[Callable[[], object]], Awaitable[None]]
 
 PHOTO = "https://photos.example/group.png"
 OTHER = "https://photos.example/other.png"
@@ -183,7 +181,7 @@ async def test_a_detect_id_expires_an_hour_after_the_request(
     async with connect(simulated_crun.url, clock=clock) as crun:
         asked_at = clock.now()
         job = crun.detect_faces(image_url=PHOTO)
-        await elapse(job.done)
+        await elapse(clock, job.done, step=0.1)
         found = await job
         assert found.expires_at is not None
         assert found.expires_at <= asked_at + timedelta(hours=1, seconds=1)
@@ -192,7 +190,7 @@ async def test_a_detect_id_expires_an_hour_after_the_request(
         await crun.submit(swap_of(found)).created()  # it is still good at that moment
         await clock.advance(60)
         late = crun.submit(swap_of(found))
-        await elapse(late.done)
+        await elapse(clock, late.done, step=0.1)
         with pytest.raises(NotFound, match="expired"):
             late.result()
 

@@ -177,16 +177,14 @@ async def test_what_akool_cannot_cancel_goes_on_and_the_caller_learns_of_it(
         assert (await job).status is Status.COMPLETED
 
 
-async def test_an_end_that_came_before_the_cancel_wins(
-    quick_simulator: Simulator, connect: Connect
-) -> None:
-    async with connect(quick_simulator) as akool:
+async def test_an_end_that_came_before_the_cancel_wins(quick: Simulator, connect: Connect) -> None:
+    async with connect(quick) as akool:
         job = akool.submit(reage())
         result = await job
         assert not await job.cancel()
         assert not job.cancelled()
         assert job.result() is result
-        assert quick_simulator.requests["faceswap.cancel"] == 0
+        assert quick.requests["faceswap.cancel"] == 0
 
 
 async def test_an_end_that_comes_during_the_cancel_wins(

@@ -30,11 +30,11 @@ def reage() -> ImageReage:
 
 
 @pytest.fixture
-def failing(quick_simulator: Simulator) -> Simulator:
+def failing(quick: Simulator) -> Simulator:
     """Return a simulated Akool where all jobs fail."""
-    world = quick_simulator.world
+    world = quick.world
     world.behaviour = msgspec.structs.replace(world.behaviour, fail_rate=1.0)
-    return quick_simulator
+    return quick
 
 
 @pytest.fixture
@@ -212,11 +212,11 @@ async def test_an_error_of_the_users_own_ends_the_job_and_is_told_where_it_came_
 
 
 async def test_a_client_whose_hook_knows_of_its_jobs_is_let_go(
-    quick_simulator: Simulator, connect: Connect
+    quick: Simulator, connect: Connect
 ) -> None:
     class Application:
         def __init__(self) -> None:
-            self.akool = connect(quick_simulator, on_event=self.note)
+            self.akool = connect(quick, on_event=self.note)
             self.jobs: list[Job[Any]] = []
 
         def note(self, event: object) -> None:

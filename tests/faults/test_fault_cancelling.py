@@ -22,7 +22,7 @@ from akool_async.journal import Entry, Journal, State
 from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:
-    from tests.conftest import Until
+    from tests.clocks import Until
 
 REQUEST = TTS(input_text="Hello", voice_id="voice")
 KEYS = ("a", "b", "c")

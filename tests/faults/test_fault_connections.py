@@ -20,8 +20,10 @@ from akool_async import Akool, ConnectFailed, CreateOutcomeUnknown, InvalidInput
 if TYPE_CHECKING:
     from aioresponses import aioresponses
 
-    from tests.conftest import Until
-    from tests.faults.conftest import Act, Call, Connect, Documented, Scripted
+    from tests.clients import Connect
+    from tests.clocks import Until
+    from tests.faults.conftest import Documented, Scripted
+    from tests.servers import Reaction, Visit
 
 PATIENT = Retry(attempts=40, initial=0.02, maximum=0.02)
 CREDIT = {"code": 1000, "data": {"credit": 5}}
@@ -30,13 +32,13 @@ CREDIT = {"code": 1000, "data": {"credit": 5}}
 class Plan(NamedTuple):
     """What happens to one connection, as the scripted server takes it."""
 
-    act: Act
+    act: Reaction
     stage: str = "BODY"
 
 
-async def reset(call: Call) -> None:
+async def reset(visit: Visit) -> None:
     """Drop the connection."""
-    call.reset()
+    visit.reset()
 
 
 async def later(work: Callable[[], Awaitable[Any]], seconds: float = 0.1) -> Any:
@@ -131,7 +133,7 @@ async def test_a_create_outlasts_connections_that_take_too_long(
             await until(lambda: akool.stats.requests.get("audio.tts", 0) >= 3)
             full.setblocking(False)
             full.listen(100)
-            crowd = await asyncio.start_server(server._accept, sock=full)
+            crowd = await asyncio.start_server(server.accept, sock=full)
             assert (await job).id == speech.id
             crowd.close()
     assert server.creates == 1
@@ -140,29 +142,29 @@ async def test_a_create_outlasts_connections_that_take_too_long(
 async def test_a_server_that_speaks_no_tls_gets_nothing(
     speech: Documented, scripted: Scripted, connect: Connect
 ) -> None:
-    async def in_plain(call: Call) -> None:
-        await call.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    async def in_plain(visit: Visit) -> None:
+        await visit.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     server = await scripted(speech.answer, *[Plan(in_plain, "CONNECTED")] * 4)
     async with connect(server.url.replace("http:", "https:")) as akool:
         with pytest.raises(ConnectFailed) as caught:
             await akool.submit(speech.request)
-    assert (caught.value.attempts, server.connections, server.calls) == (4, 4, [])
+    assert (caught.value.attempts, server.connections, server.visits) == (4, 4, [])
 
 
 # Proxies
 
 
-def forwarding(documented: Documented) -> Act:
+def forwarding(documented: Documented) -> Reaction:
     """Answer as a proxy that asks for a password, and then as the server behind it."""
     expected = "Basic " + base64.b64encode(b"me:p@ss").decode()
 
-    async def answer(call: Call) -> None:
-        assert call.target.startswith("http://127.0.0.1:9/api/open/")
-        if call.headers.get("proxy-authorization") == expected:
-            await documented.answer(call)
+    async def answer(visit: Visit) -> None:
+        assert visit.target.startswith("http://127.0.0.1:9/api/open/")
+        if visit.headers.get("proxy-authorization") == expected:
+            await documented.answer(visit)
         else:
-            await call.answer(407, b"")
+            await visit.answer(b"", 407)
 
     return answer
 
@@ -192,22 +194,22 @@ async def test_a_create_finds_the_proxy_that_comes_back(
 async def test_a_tunnel_that_is_refused_lets_nothing_through(
     status: int, speech: Documented, scripted: Scripted, connect: Connect
 ) -> None:
-    proxy = await scripted(lambda call: call.answer(status, b""))
+    proxy = await scripted(lambda visit: visit.answer(b"", status))
     address = proxy.url.replace("http://", "http://me:pass@")
     async with connect("https://127.0.0.1:9", proxy=address) as akool:
         with pytest.raises(ConnectFailed):
             await akool.submit(speech.request)
-    assert {call.method for call in proxy.calls} == {"CONNECT"}
-    assert len(proxy.calls) == 4
-    for call in proxy.calls:
-        assert call.headers["proxy-authorization"].startswith("Basic ")
-        assert not {"x-api-key", "authorization"} & call.headers.keys()
+    assert {visit.method for visit in proxy.visits} == {"CONNECT"}
+    assert len(proxy.visits) == 4
+    for visit in proxy.visits:
+        assert visit.headers["proxy-authorization"].startswith("Basic ")
+        assert not {"x-api-key", "authorization"} & visit.headers.keys()
 
 
 async def test_a_reply_that_a_proxy_lost_leaves_a_create_unknown(
     speech: Documented, scripted: Scripted, connect: Connect
 ) -> None:
-    proxy = await scripted(speech.answer, Plan(lambda call: call.answer(502, b"<html>")))
+    proxy = await scripted(speech.answer, Plan(lambda visit: visit.answer(b"<html>", 502)))
     async with connect("http://127.0.0.1:9", proxy=proxy.url) as akool:
         with pytest.raises(CreateOutcomeUnknown):
             await akool.submit(speech.request)
@@ -272,8 +274,8 @@ async def test_the_environment_names_a_proxy_only_where_it_is_trusted(
     async with connect(server.url, trust_env=True) as akool:
         await akool.submit(speech.request)
     assert (server.creates, proxy.creates) == (2, 1)
-    for call in (*server.calls, *proxy.calls):  # a .netrc file adds no second credential
-        assert "authorization" not in call.headers
+    for visit in (*server.visits, *proxy.visits):  # a .netrc file adds no second credential
+        assert "authorization" not in visit.headers
 
 
 # Sessions of the caller's carry no witness

@@ -15,7 +15,10 @@ from akool_async.endpoints import TTS
 from akool_async.journal import Journal
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Call, Connect, Documented, Elapse, Scripted
+    from tests.clients import Connect
+    from tests.clocks import Elapse
+    from tests.faults.conftest import Documented, Scripted
+    from tests.servers import Visit
 
 ID = "65f8017f56559aa67f0ecde7"
 
@@ -32,18 +35,18 @@ class Account:
         self.code = code
         self.asked = 0
 
-    async def __call__(self, call: Call) -> None:
+    async def __call__(self, visit: Visit) -> None:
         """Answer as Akool does."""
-        if call.target.endswith("quota/info"):
+        if visit.target.endswith("quota/info"):
             self.asked += 1
-            await call.say({"code": 1000, "data": {"credit": self.credit}})
-        elif not call.is_create:
-            await call.say({"code": 1000, "data": {"_id": call.target[-24:], "status": 3}})
+            await visit.say({"code": 1000, "data": {"credit": self.credit}})
+        elif not visit.is_create:
+            await visit.say({"code": 1000, "data": {"_id": visit.target[-24:], "status": 3}})
         elif self.credit > 0:
             self.credit -= 1
-            await call.say({"code": 1000, "data": {"_id": ID, "status": 3}})
+            await visit.say({"code": 1000, "data": {"_id": ID, "status": 3}})
         else:
-            await call.say({"code": self.code, "msg": "Your quota is not enough"})
+            await visit.say({"code": self.code, "msg": "Your quota is not enough"})
 
 
 @pytest.mark.parametrize("code", [1006, 1104])
@@ -124,7 +127,7 @@ async def test_a_refusal_of_one_job_is_no_other_s(
 async def test_a_page_that_says_401_ends_one_job_alone(
     scripted: Scripted, connect: Connect
 ) -> None:
-    server = await scripted(lambda call: call.answer(401, b"<html>"))
+    server = await scripted(lambda visit: visit.answer(b"<html>", 401))
     async with connect(server.url, limits=Limits(creates=1)) as akool:
         jobs = [akool.submit(request) for request in speeches(3)]
         await asyncio.gather(*jobs, return_exceptions=True)
@@ -134,9 +137,9 @@ async def test_a_page_that_says_401_ends_one_job_alone(
 async def test_creates_that_are_under_way_are_held_back_if_nothing_of_them_has_left(
     scripted: Scripted, connect: Connect
 ) -> None:
-    async def answer(call: Call) -> None:
-        first = json.loads(call.body)["input_text"] == "text 0"
-        await call.say({"code": 1005 if first else 1006, "msg": "no"})
+    async def answer(visit: Visit) -> None:
+        first = json.loads(visit.body)["input_text"] == "text 0"
+        await visit.say({"code": 1005 if first else 1006, "msg": "no"})
 
     server = await scripted(answer)
     slow = Retry(throttled=5.0, maximum=5.0)
@@ -213,15 +216,15 @@ async def test_credit_that_cannot_be_asked_for_is_asked_for_again(
     account = Account(0)
     asked = 0
 
-    async def answer(call: Call) -> None:
+    async def answer(visit: Visit) -> None:
         nonlocal asked
-        if call.target.endswith("quota/info"):
+        if visit.target.endswith("quota/info"):
             asked += 1
             if asked < 3:
-                await call.say({"code": 1009, "msg": "no"})
+                await visit.say({"code": 1009, "msg": "no"})
                 return
             account.credit = 10
-        await account(call)
+        await account(visit)
 
     server = await scripted(answer)
     async with connect(server.url, clock=clock, on_credit="pause") as akool:
@@ -233,12 +236,12 @@ async def test_credit_that_cannot_be_asked_for_is_asked_for_again(
 async def test_an_upload_too_many_ends_that_upload_alone(
     scripted: Scripted, connect: Connect
 ) -> None:
-    async def answer(call: Call) -> None:
-        text = json.loads(call.body or b"{}").get("input_text")
+    async def answer(visit: Visit) -> None:
+        text = json.loads(visit.body or b"{}").get("input_text")
         if text == "text 0":
-            await call.say({"code": 1223, "msg": "liveAvatar upload exceed"})
+            await visit.say({"code": 1223, "msg": "liveAvatar upload exceed"})
         else:
-            await call.say({"code": 1000, "data": {"_id": ID, "status": 3}})
+            await visit.say({"code": 1000, "data": {"_id": ID, "status": 3}})
 
     server = await scripted(answer)
     async with connect(server.url, limits=Limits(creates=1)) as akool:

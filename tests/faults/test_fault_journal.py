@@ -37,8 +37,10 @@ from akool_async.engine.ledger import request_fingerprint
 from akool_async.journal import Entry, Journal, State
 
 if TYPE_CHECKING:
-    from tests.conftest import Until
-    from tests.faults.conftest import Act, Call, Connect, Documented, Elapse, Fault, Scripted
+    from tests.clients import Connect
+    from tests.clocks import Elapse, Until
+    from tests.faults.conftest import Documented, Fault, Scripted
+    from tests.servers import Reaction, Visit
 
 ID = "65f8017f56559aa67f0ecde7"
 REQUEST = TTS(input_text="Hello", voice_id="voice")
@@ -47,18 +49,18 @@ REQUEST = TTS(input_text="Hello", voice_id="voice")
 class Plan(NamedTuple):
     """What happens to one connection, as the scripted server takes it."""
 
-    act: Act
+    act: Reaction
     stage: str = "BODY"
 
 
 def code(number: int) -> Plan:
     """Answer with an envelope that says no."""
-    return Plan(lambda call: call.say({"code": number, "msg": "no"}))
+    return Plan(lambda visit: visit.say({"code": number, "msg": "no"}))
 
 
-async def reset(call: Call) -> None:
+async def reset(visit: Visit) -> None:
     """Drop the connection."""
-    call.reset()
+    visit.reset()
 
 
 def document(status: int, id: str = ID) -> dict[str, Any]:
@@ -67,20 +69,14 @@ def document(status: int, id: str = ID) -> dict[str, Any]:
     return {"code": 1000, "msg": "OK", "data": row}
 
 
-async def speaks(call: Call) -> None:
+async def speaks(visit: Visit) -> None:
     """Create speeches, and report each as completed."""
-    await call.say(document(1 if call.is_create else 3))
+    await visit.say(document(1 if visit.is_create else 3))
 
 
-async def never_ends(call: Call) -> None:
+async def never_ends(visit: Visit) -> None:
     """Create speeches, and report each as being made."""
-    await call.say(document(2))
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Name a journal that is not there yet."""
-    return tmp_path / "jobs.sqlite"
+    await visit.say(document(2))
 
 
 def rows(path: Path) -> list[Entry]:
@@ -108,10 +104,10 @@ async def test_the_intent_is_on_disk_when_the_request_arrives(
 ) -> None:
     seen: list[list[tuple[Any, ...]]] = []
 
-    async def answer(call: Call) -> None:
-        if call.is_create:
+    async def answer(visit: Visit) -> None:
+        if visit.is_create:
             seen.append(read(path, "state, name, request"))
-        await documented.answer(call)
+        await documented.answer(visit)
 
     server = await scripted(answer)
     async with connect(server.url, journal=path) as akool:
@@ -125,12 +121,12 @@ async def test_the_intent_is_on_disk_when_the_request_arrives(
 async def test_of_many_creates_at_once_none_leaves_before_its_intent(
     path: Path, scripted: Scripted, connect: Connect
 ) -> None:
-    async def answer(call: Call) -> None:
-        if call.is_create:
-            text = json.loads(call.body)["input_text"]
+    async def answer(visit: Visit) -> None:
+        if visit.is_create:
+            text = json.loads(visit.body)["input_text"]
             texts = [json.loads(request)["input_text"] for (request,) in read(path, "request")]
             assert text in texts
-            await call.say(document(3, id=text))
+            await visit.say(document(3, id=text))
 
     server = await scripted(answer)
     async with connect(server.url, journal=path) as akool:
@@ -165,10 +161,10 @@ async def test_a_job_outlives_a_journal_that_cannot_note_it(
 ) -> None:
     journal = Journal(path)
 
-    async def answer(call: Call) -> None:
-        if call.is_create:
+    async def answer(visit: Visit) -> None:
+        if visit.is_create:
             journal.close_now()
-        await speaks(call)
+        await speaks(visit)
 
     server = await scripted(answer)
     async with connect(server.url, journal=journal) as akool:
@@ -307,7 +303,7 @@ async def test_a_failure_is_told_in_the_same_words_after_a_restart(
 ) -> None:
     failed = document(4)
     failed["data"]["error_reason"] = "no voice was found"
-    server = await scripted(lambda call: call.say(failed))
+    server = await scripted(lambda visit: visit.say(failed))
     said: list[str] = []
     for _ in range(2):
         async with connect(server.url, journal=path) as akool:
@@ -381,7 +377,7 @@ async def test_a_refused_job_that_is_still_held_is_sent_again_under_its_key(
 async def test_a_failed_job_that_is_still_held_is_sent_again_only_if_asked_for(
     path: Path, scripted: Scripted, connect: Connect
 ) -> None:
-    server = await scripted(speaks, Plan(lambda call: call.say(document(4))))
+    server = await scripted(speaks, Plan(lambda visit: visit.say(document(4))))
     async with connect(server.url, journal=path) as akool:
         first = akool.submit(REQUEST, key="k")
         for job in (first, akool.submit(REQUEST, key="k")):
@@ -423,8 +419,8 @@ async def test_a_job_that_ran_out_of_time_is_watched_on_under_its_key(
 ) -> None:
     ends = asyncio.Event()
 
-    async def answer(call: Call) -> None:
-        await (speaks if ends.is_set() else never_ends)(call)
+    async def answer(visit: Visit) -> None:
+        await (speaks if ends.is_set() else never_ends)(visit)
 
     server = await scripted(answer)
     async with connect(server.url, journal=path) as akool:
@@ -445,7 +441,7 @@ async def test_a_job_that_ended_with_its_client_is_watched_on_under_its_key(
     async with akool:
         first = await akool.submit(REQUEST, key="k").created()
     assert isinstance(first.exception(), ClientClosed)
-    server.application = speaks
+    server.reaction = speaks
     async with akool:
         assert (await akool.submit(REQUEST, key="k")).id == ID
     assert server.creates == 1
@@ -499,8 +495,8 @@ async def test_recovery_gives_back_every_unfinished_job_and_tells_the_unknown_ap
 ) -> None:
     await asyncio.to_thread(left_behind, path)
 
-    async def answer(call: Call) -> None:
-        await call.say(document(3, id=call.target.rpartition("=")[2]))
+    async def answer(visit: Visit) -> None:
+        await visit.say(document(3, id=visit.target.rpartition("=")[2]))
 
     server = await scripted(answer)
     async with connect(server.url, journal=path) as akool:
@@ -556,7 +552,7 @@ async def test_a_job_that_is_watched_by_its_token_is_noted_under_its_key_too(
     async with connect(server.url, journal=path) as akool:
         by_token = akool.job(token)
         by_key = akool.submit(REQUEST, key="k")
-        server.application = speaks
+        server.reaction = speaks
         assert await by_key is await by_token
     (row,) = rows(path)
     assert row.state is State.COMPLETED
@@ -570,13 +566,13 @@ async def test_a_job_that_waits_for_credit_is_refused_in_the_journal_until_it_is
 ) -> None:
     credit = 0
 
-    async def answer(call: Call) -> None:
-        if call.target.endswith("quota/info"):
-            await call.say({"code": 1000, "data": {"credit": credit}})
-        elif call.is_create and not credit:
-            await call.say({"code": 1006, "msg": "Your quota is not enough"})
+    async def answer(visit: Visit) -> None:
+        if visit.target.endswith("quota/info"):
+            await visit.say({"code": 1000, "data": {"credit": credit}})
+        elif visit.is_create and not credit:
+            await visit.say({"code": 1006, "msg": "Your quota is not enough"})
         else:
-            await speaks(call)
+            await speaks(visit)
 
     server = await scripted(answer)
     settings: dict[str, Any] = {"journal": path, "on_credit": "pause", "clock": clock}
@@ -604,13 +600,13 @@ async def test_closing_leaves_no_row_in_doubt_that_is_not(
 ) -> None:
     answered = asyncio.Event()
 
-    async def answer(call: Call) -> None:
-        text = json.loads(call.body or b"{}").get("input_text", "polled")
+    async def answer(visit: Visit) -> None:
+        text = json.loads(visit.body or b"{}").get("input_text", "polled")
         if text == "slow":
             await answered.wait()
         elif text in {"never", "polled"}:
-            await call.hang()
-        await call.say(document(1, id=text))
+            await visit.hang()
+        await visit.say(document(1, id=text))
 
     server = await scripted(answer)
     akool = connect(server.url, journal=path, max_concurrency=3)

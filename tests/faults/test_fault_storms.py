@@ -35,8 +35,10 @@ from akool_async.http.pace import Budget, Pace
 from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:
-    from tests.conftest import Until
-    from tests.faults.conftest import Call, Connect, Documented, Elapse, Scripted
+    from tests.clients import Connect
+    from tests.clocks import Elapse, Until
+    from tests.faults.conftest import Documented, Scripted
+    from tests.servers import Visit
 
 PHOTO = "https://photos.example/photo.png"
 
@@ -218,7 +220,7 @@ async def test_a_look_that_is_answered_lets_creates_go_on(
 async def test_few_creates_that_fail_are_told_at_once(
     clock: ManualClock, speech: Documented, scripted: Scripted, connect: Connect
 ) -> None:
-    server = await scripted(lambda call: call.answer(502, b"<html>"))
+    server = await scripted(lambda visit: visit.answer(b"<html>", 502))
     async with connect(server.url, clock=clock) as akool:
         for _ in range(2):  # after the first, the host is known to be down
             jobs = [akool.submit(speech.request) for _ in range(90)]
@@ -230,7 +232,7 @@ async def test_few_creates_that_fail_are_told_at_once(
 async def test_creates_that_are_refused_hold_back_no_other(
     clock: ManualClock, speech: Documented, scripted: Scripted, connect: Connect
 ) -> None:
-    server = await scripted(lambda call: call.say({"code": 1003, "msg": "no"}))
+    server = await scripted(lambda visit: visit.say({"code": 1003, "msg": "no"}))
     async with connect(server.url, clock=clock, limits=Limits(creates=2)) as akool:
         jobs = [akool.submit(speech.request) for _ in range(100)]
         await asyncio.gather(*jobs, return_exceptions=True)
@@ -380,14 +382,14 @@ async def test_two_creates_that_are_answered_with_one_id_both_end(
         results = await asyncio.gather(*jobs)
         assert {result.id for result in results} == {speech.id}
         twins = [akool.submit(speech.request, timeout=seconds) for seconds in (0.05, 60)]
-        server.application = lambda call: call.say(
-            speech.created if call.is_create else speech.pending
+        server.reaction = lambda visit: visit.say(
+            speech.created if visit.is_create else speech.pending
         )
         with pytest.raises(JobTimeout):
             await twins[0]
-        server.application = speech.answer
+        server.reaction = speech.answer
         await twins[1]
-        server.application = lambda call: call.say(speech.created)
+        server.reaction = lambda visit: visit.say(speech.created)
         for _ in range(2):
             await akool.submit(speech.request).created()  # these end with the client
 
@@ -554,8 +556,8 @@ async def test_who_gives_up_waiting_for_a_turn_holds_up_nobody(clock: ManualCloc
 async def test_a_budget_stops_a_storm_of_retries(
     clock: ManualClock, connect: Connect, scripted: Scripted, elapse: Elapse
 ) -> None:
-    async def sick(call: Call) -> None:
-        await call.answer(502, b"<html>")
+    async def sick(visit: Visit) -> None:
+        await visit.answer(b"<html>", 502)
 
     server = await scripted(sick)
     async with connect(server.url, clock=clock, retry=Retry(attempts=10)) as akool:
@@ -642,11 +644,11 @@ async def test_a_young_job_may_be_unknown_for_a_while_and_an_older_one_not(
     connect: Connect,
     elapse: Elapse,
 ) -> None:
-    async def answer(call: Call) -> None:
-        if call.is_create:
-            await of_each_family.answer(call)
+    async def answer(visit: Visit) -> None:
+        if visit.is_create:
+            await of_each_family.answer(visit)
         else:
-            await call.say({"code": number, "msg": "no such thing"}, 404)
+            await visit.say({"code": number, "msg": "no such thing"}, 404)
 
     server = await scripted(answer)
     slowly = Backoff(initial=1.0, maximum=4.0)

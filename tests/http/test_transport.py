@@ -22,7 +22,8 @@ from akool_async.http.transport import LARGEST_REPLY, AiohttpTransport, Delivery
 from akool_async.protocol.wire import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Until, Visit
+    from tests.clocks import Until
+    from tests.servers import Serve, Visit
 
 GET = HttpRequest(method="GET", path="/api/open/x?_ids=a,b%20c")
 POST = HttpRequest(method="POST", path="/api/open/x", body=b'{"a":1}')

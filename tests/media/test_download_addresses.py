@@ -19,8 +19,8 @@ from akool_async.media import Guard, is_public, own_addresses
 from akool_async.media.setback import ForbiddenAddress
 
 if TYPE_CHECKING:
-    from tests.conftest import Visit
     from tests.media.conftest import Bench
+    from tests.servers import Visit
 
 PUBLIC = [
     "8.8.8.8",

@@ -16,8 +16,9 @@ from akool_async import Retry
 from akool_async.media import Policy, SessionDownloader, Wanted
 
 if TYPE_CHECKING:
-    from tests.conftest import Until, Visit
+    from tests.clocks import Until
     from tests.media.conftest import Bench
+    from tests.servers import Visit
 
 SOON = Retry(initial=0.001, throttled=0.001, maximum=0.002)
 

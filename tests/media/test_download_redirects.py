@@ -15,8 +15,8 @@ from akool_async.media.guard import parse, redirected
 from akool_async.media.setback import Setback
 
 if TYPE_CHECKING:
-    from tests.conftest import Visit
     from tests.media.conftest import Bench
+    from tests.servers import Visit
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -16,8 +16,9 @@ from akool_async.clock import ManualClock
 from akool_async.media.setback import MOST_REQUESTS, Patience, Setback
 
 if TYPE_CHECKING:
-    from tests.conftest import Visit
-    from tests.media.conftest import Bench, Elapse
+    from tests.clocks import Elapse
+    from tests.media.conftest import Bench
+    from tests.servers import Visit
 
 
 @pytest.mark.parametrize("status", [403, 404, 408, 425, 429, 500, 502, 503, 504])

@@ -30,7 +30,8 @@ from akool_async.result import Link, from_milliseconds
 
 if TYPE_CHECKING:
     from akool_async.simulator import Simulator
-    from tests.conftest import Serve, Until, Visit
+    from tests.clocks import Until
+    from tests.servers import Serve, Visit
 
 CONTENT = bytes(range(256)) * 4096
 ID = "65f8017f56559aa67f0ecde7"

@@ -22,9 +22,8 @@ from akool_async.simulator import Simulator
 from akool_async.telemetry import OpenTelemetry
 
 if TYPE_CHECKING:
-    from tests.telemetry.conftest import Connect
-
-Until = Callable[[Callable[[], object]], Awaitable[None]]
+    from tests.clients import Connect
+    from tests.clocks import Until
 
 PHOTO = "https://photos.example/photo.png"
 
@@ -272,11 +271,11 @@ async def test_a_recipe_is_one_span_with_its_steps_in_it_and_named_as_it_was_sub
 
 
 async def test_a_job_whose_end_a_journal_remembers_is_a_span_that_says_so(
-    quick: Simulator, connect: Connect, traces: Traces, journal: Path
+    quick: Simulator, connect: Connect, traces: Traces, path: Path
 ) -> None:
-    async with connect(quick, journal=journal) as akool:
+    async with connect(quick, journal=path) as akool:
         await akool.submit(speech(), key="K")
-    async with connect(quick, journal=journal, on_event=traces.hook) as akool:
+    async with connect(quick, journal=path, on_event=traces.hook) as akool:
         again = akool.submit(speech(), key="K")
         await again
     span = traces.only()

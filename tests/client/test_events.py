@@ -32,9 +32,8 @@ from akool_async.endpoints import TTS, AgeFaces, ImageReage
 from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:
-    from tests.telemetry.conftest import Connect, Recorder
-
-Until = Callable[[Callable[[], object]], Awaitable[None]]
+    from tests.clients import Connect
+    from tests.clocks import Until
 
 PHOTO = "https://photos.example/photo.png"
 BEGINNING = ["job.queued", "job.creating", "job.created"]
@@ -59,6 +58,23 @@ def is_part(some: Sequence[str], whole: Sequence[str]) -> bool:
     """Say whether some steps occur in a whole in their order."""
     rest = iter(whole)
     return all(step in rest for step in some)
+
+
+class Recorder(list[Event]):
+    """A hook that remembers."""
+
+    def __call__(self, event: Event) -> None:
+        """Remember an event."""
+        self.append(event)
+
+    def names(self, job: object = None) -> list[str]:
+        """Return the steps so far, of one job or of all."""
+        return [event.name for event in self if job is None or event.job == job]
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
 
 
 async def test_a_completed_job_is_told_of_from_the_queue_to_its_end(
@@ -235,7 +251,7 @@ async def test_a_recipe_whose_steps_fail_has_an_end(
 
 
 async def test_a_recipe_that_goes_as_a_recovered_job_goes_has_an_end_of_its_own(
-    quick: Simulator, connect: Connect, journal: Path, recorder: Recorder, until: Until
+    quick: Simulator, connect: Connect, path: Path, recorder: Recorder, until: Until
 ) -> None:
     gate = asyncio.Event()
 
@@ -244,12 +260,12 @@ async def test_a_recipe_that_goes_as_a_recovered_job_goes_has_an_end_of_its_own(
             await gate.wait()
 
     quick.fault = hold
-    akool = connect(quick, journal=journal)
+    akool = connect(quick, journal=path)
     first = akool.submit(AgeFaces(PHOTO), key="K")
     await first.created()
     await akool.close()
     first.exception()
-    async with connect(quick, journal=journal, on_event=recorder) as another:
+    async with connect(quick, journal=path, on_event=recorder) as another:
         recovered = [each async for each in another.recover()]
         again = another.submit(AgeFaces(PHOTO), key="K")
         await again.created()
@@ -265,11 +281,11 @@ async def test_a_recipe_that_goes_as_a_recovered_job_goes_has_an_end_of_its_own(
 
 
 async def test_a_job_whose_end_a_journal_remembers_has_no_more_than_that_end(
-    quick: Simulator, connect: Connect, journal: Path, recorder: Recorder
+    quick: Simulator, connect: Connect, path: Path, recorder: Recorder
 ) -> None:
-    async with connect(quick, journal=journal) as akool:
+    async with connect(quick, journal=path) as akool:
         first = await akool.submit(speech(), key="K")
-    async with connect(quick, journal=journal, on_event=recorder) as akool:
+    async with connect(quick, journal=path, on_event=recorder) as akool:
         again = akool.submit(speech(), key="K")
         assert await again == first
         assert akool.submit(speech(), key="K") == again
