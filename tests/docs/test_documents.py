@@ -6,6 +6,8 @@ import doctest
 import inspect
 import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +28,7 @@ PAGES = sorted(
 )
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MOST_WORDS = 500
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
@@ -127,6 +130,12 @@ def test_the_first_block_of_the_readme_holds_the_two_commands() -> None:
     assert all(f"\n{target}:" in makefile for target in ("demo", "test"))
 
 
+def test_the_prose_of_the_readme_has_at_most_five_hundred_words() -> None:
+    """Count what stands between blanks, outside code blocks; tables and link targets count."""
+    prose = FENCED.sub("", text_of(README))
+    assert len(prose.split()) <= MOST_WORDS
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named(PAGES))
 def test_every_link_to_another_file_leads_somewhere(page: Path) -> None:
     broken = [link for link in LINK.findall(text_of(page)) if not (page.parent / link).exists()]
@@ -146,9 +155,16 @@ def table_in(page: Path) -> dict[str, str]:
     return {name.strip("`"): default for names, default in rows for name in names.split(", ")}
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
+def test_the_page_on_settings_lists_every_setting_with_its_default() -> None:
     parameters = inspect.signature(Akool).parameters
-    assert table_in(README) == {name: str(each.default) for name, each in parameters.items()}
+    listed = table_in(ROOT / "docs/settings.md")
+    assert listed == {name: str(each.default) for name, each in parameters.items()}
+
+
+def test_the_table_of_settings_is_current() -> None:
+    command = [sys.executable, "docs/build_settings.py", "--check"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
 def test_the_page_on_testing_lists_how_the_simulator_can_behave() -> None:
