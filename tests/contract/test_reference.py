@@ -190,6 +190,16 @@ async def test_each_example_runs(name: str) -> None:
         assert simulator.requests[BOUND[name].name] > 0 or name in RECIPES
 
 
+@pytest.mark.parametrize("page", sorted(FOLDER.glob("*.md")), ids=lambda page: page.stem)
+def test_each_block_of_code_is_python(page: Path) -> None:
+    for block in re.findall(r"^```py\n(.*?)^```$", page_of(page.stem), re.MULTILINE | re.DOTALL):
+        is_signature = re.search(r"\) -> [^\n]+\n\Z", block) is not None
+        code = (
+            re.sub(r"\A[\w.]+", "def method", block).rstrip() + ": ..." if is_signature else block
+        )
+        compile(code, page.stem, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_each_code_has_its_row(code: int) -> None:
     row = f"| {code} | `{CODES[code].error.__name__}` | {CODES[code].sentence} |"

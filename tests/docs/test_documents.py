@@ -186,3 +186,9 @@ def test_the_page_on_architecture_has_a_row_for_every_part_of_the_package() -> N
     rows = re.findall(r"^\| `(\w+)(?:\.py|/)` \|", text, re.MULTILINE)
     parts = {part.name for part in pkgutil.iter_modules(akool_async.__path__)}
     assert sorted(rows) == sorted(parts)
+
+
+def test_the_glossary_explains_each_word_once() -> None:
+    words = re.findall(r"^\| \*\*(.+?)\*\* \| \S", text_of(ROOT / "docs/glossary.md"), re.MULTILINE)
+    assert len(words) == len(set(words)) > 0
+    assert set(words) >= {"endpoint", "operation", "job", "poll", "retry", "key", "token"}
