@@ -10,12 +10,15 @@ INSTALL = $(PYTHON) -c 'import sys; sys.exit("$(OLD)" if sys.version_info < (3, 
 	$(PYTHON) -m venv $(VENV) && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
+N ?= 20
+
 .NOTPARALLEL:
-.PHONY: help demo test check lint types layers format clean
+.PHONY: help demo test again check lint types layers format clean
 
 help:
 	@echo "make demo    run 300 simulated jobs, and save their results to akool-demo/"
 	@echo "make test    run the tests"
+	@echo "make again   run one test N=20 times on a busy machine: TEST=tests/x.py::test"
 	@echo "make check   run the tests, and check style, types and import layers"
 	@echo "make format  format the code"
 	@echo "make clean   remove what the others left"
@@ -25,6 +28,13 @@ demo: $(VENV)/.cli
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# Two processes keep the cores busy meanwhile. Hypothesis draws other examples each time, and prints
+# a failing one as a blob that repeats it.
+again: $(VENV)/.dev
+	@$(BIN)/python -c 'while True: pass' & one=$$!; $(BIN)/python -c 'while True: pass' & two=$$!; \
+	trap "kill $$one $$two" EXIT; \
+	$(BIN)/python -m pytest --count=$(N) --hypothesis-profile=again "$(TEST)"
 
 check: lint types layers test
 
@@ -45,7 +55,7 @@ format: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) .ci/venv akool-demo dist build
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 
 # Empty files that say which extras are installed; `dev` holds `cli`.
 $(VENV)/.cli: pyproject.toml

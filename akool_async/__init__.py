@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from akool_async.client.akool import Akool
     from akool_async.client.events import Event
     from akool_async.client.stats import JobCounts, Stats
+    from akool_async.client.submission import Submission
     from akool_async.endpoints import Face
     from akool_async.engine import Limits
     from akool_async.errors import (
@@ -54,7 +55,8 @@ if TYPE_CHECKING:
     from akool_async.http.retry import Retry
     from akool_async.http.transport import Timeout
     from akool_async.job import Job
-    from akool_async.protocol.endpoint import Command, Endpoint, Operation, Query, Snapshot, Status
+    from akool_async.protocol.endpoint import Command, Endpoint, Operation, Query
+    from akool_async.protocol.snapshot import Snapshot, Status
     from akool_async.result import Result
     from akool_async.schedule.backoff import Backoff
     from akool_async.schedule.learner import Schedule
@@ -76,9 +78,10 @@ _HOMES = {
     "Result": "result",
     "Retry": "http.retry",
     "Schedule": "schedule.learner",
-    "Snapshot": "protocol.endpoint",
+    "Snapshot": "protocol.snapshot",
     "Stats": "client.stats",
-    "Status": "protocol.endpoint",
+    "Status": "protocol.snapshot",
+    "Submission": "client.submission",
     "Timeout": "http.transport",
 }
 """Where each public name lives; those that are not here are errors."""
@@ -134,6 +137,7 @@ __all__ = [
     "StaleEvent",
     "Stats",
     "Status",
+    "Submission",
     "Timeout",
     "TransportError",
     "WebhookError",

@@ -1,7 +1,6 @@
-"""A job as a future: the user's handle on what Akool is making.
+"""A job as a future: the user's handle on one piece of work at Akool.
 
-Many coroutines may await one job; it is watched once. Cancelling an awaiter leaves the
-job alone.
+Many coroutines may await one job; it is watched once. Cancelling an awaiter leaves the job alone.
 """
 
 from __future__ import annotations
@@ -11,9 +10,12 @@ import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, Generic, TypeVar, cast
 
-from akool_async.engine import Engine, Flight, Wait
+from akool_async.engine import Engine, JobRecord
+from akool_async.engine.cancelling import cancel
+from akool_async.engine.state import WATCHED
 from akool_async.errors import JobError
-from akool_async.protocol.endpoint import Operation, Snapshot, Status
+from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.snapshot import Snapshot, Status
 
 S = TypeVar("S", bound=Snapshot)
 
@@ -21,84 +23,133 @@ S = TypeVar("S", bound=Snapshot)
 class Job(Generic[S]):
     """One job: awaitable, observable, and resumable by its token.
 
-    Made by the client's methods, by `akool.submit` and by `akool.job`; it runs whether
+    Made by the client's methods, by `akool.submit`, `akool.map` and `akool.job`. It runs whether
     awaited or not.
     """
 
-    __slots__ = ("__weakref__", "_engine", "_flight")
+    __slots__ = ("__weakref__", "_engine", "_record")
 
-    def __init__(self, flight: Flight[S], engine: Engine) -> None:
-        self._flight = flight
+    def __init__(self, record: JobRecord[S], engine: Engine) -> None:
+        self._record = record
         self._engine = engine
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Job):
             return NotImplemented
-        return self._flight is cast("Job[Any]", other)._flight  # type: ignore[redundant-cast]
+        return self._record is cast("Job[Any]", other)._record  # type: ignore[redundant-cast]
 
     def __hash__(self) -> int:
-        return hash(self._flight)
+        return hash(self._record)
 
     def __repr__(self) -> str:
-        flight = self._flight
-        return f"<Job {flight.name} {flight.id or 'not created'}: {flight.phase.value}>"
+        record = self._record
+        return f"<Job {record.name} {record.id or 'not created'}: {record.state.meaning}>"
+
+    # What is known, without any request
 
     @property
     def name(self) -> str:
         """The operation's dotted name, such as `reage.image`."""
-        return self._flight.name
+        return self._record.name
 
     @property
     def request(self) -> Operation[S] | None:
         """The request; `None` for a job resumed by its token."""
-        return self._flight.request
+        return self._record.request
+
+    @property
+    def key(self) -> str | None:
+        """The key that the job was submitted under, if any."""
+        return self._record.options.key
+
+    @property
+    def tag(self) -> object:
+        """What was submitted as `tag=` with the job; the client does not look at it."""
+        return self._record.options.tag
 
     @property
     def id(self) -> str | None:
         """Akool's `_id`, which results are asked for by; `None` before creation."""
-        return self._flight.id
+        return self._record.id
 
     @property
     def job_id(self) -> str | None:
         """Akool's `job_id`, which cancelling takes; `None` where there is none (yet)."""
-        return self._flight.job_id
+        return self._record.job_id
 
     @property
     def receipt(self) -> S | None:
         """The create reply; `None` before creation, and for a resumed job."""
-        return self._flight.receipt
+        return self._record.receipt
 
     @property
     def status(self) -> Status:
-        """The last known status; no request is made."""
-        return self._flight.status
+        """The last known status."""
+        return self._record.status
 
     @property
     def snapshot(self) -> S | None:
-        """The last observation; no request is made."""
-        return self._flight.snapshot
+        """The last observation."""
+        return self._record.snapshot
 
     @property
     def token(self) -> str:
-        """A short URL-safe text with which any process watches this job on; holds no secret.
+        """A short URL-safe text by which any process can watch this job; it holds no secret.
 
         Raises:
             asyncio.InvalidStateError: Akool has not accepted the job yet.
         """
-        token = self._flight.token
+        token = self._record.token
         if token is None:
             raise asyncio.InvalidStateError(f"{self!r} has no token before it is created")
         return token
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """Tokens of the paid steps that came before, if a recipe started this job."""
-        return self._flight.steps
+        """Tokens of the paid steps before this job, if a recipe started it."""
+        return self._record.steps
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds that jobs like this one still take, in the median; `None` if that is unknown.
+
+        Half of the operation's jobs that have lasted as long end before that. It is learned from
+        the jobs of this client. A job that waits for a place has none, and `backoff=` learns
+        nothing.
+        """
+        learner = self._record.operation.learner
+        if learner is None or self._record.state is not WATCHED:
+            return None
+        return learner.eta(self._record.age(self._engine.clock.time()))
+
+    @property
+    def extras(self) -> dict[object, Any]:
+        """Room for hooks: what they keep about this job, each under a key of its own.
+
+        It lives as long as the job, and costs nothing before its first use.
+        """
+        if self._record.extras is None:
+            self._record.extras = {}
+        return self._record.extras
+
+    # Its outcome
+
+    def _asked(self) -> JobRecord[S]:
+        """Return the record, and take note that somebody asks for the outcome."""
+        self._record.awaited = True
+        return self._record
+
+    def _asked_here(self) -> JobRecord[S]:
+        """Do the same; refuse another event loop than the job's."""
+        if asyncio.get_running_loop() is not self._record.operation.loop:
+            raise RuntimeError(
+                f"{self!r} belongs to another event loop; here, use akool.job(token)"
+            )
+        return self._asked()
 
     def __await__(self) -> Generator[Any, None, S]:
-        self._check_loop()
-        self._flight.looked_for = True
-        return cast("Generator[Any, None, S]", Wait(self._flight))
+        # A future of this awaiter's own: cancelling the awaiter cancels it, and not the job.
+        return self._asked_here().future().__await__()
 
     async def wait(self, timeout: float | None = None) -> S:  # noqa: ASYNC109 - as asyncio.wait
         """Return the result; the same as `await job`, as a coroutine.
@@ -110,56 +161,48 @@ class Job(Generic[S]):
             TimeoutError: `timeout` seconds have passed.
             JobFailed: Akool reports that the job failed.
             JobTimeout: the job itself ran out of time.
-            AkoolError: whatever else ended the job.
+            AkoolError: another error ended the job.
         """
         async with asyncio.timeout(timeout):
             return await self
-
-    def _check_loop(self) -> None:
-        if asyncio.get_running_loop() is not self._flight.kind.loop:
-            raise RuntimeError(
-                f"{self!r} belongs to another event loop; here, use akool.job(token)"
-            )
 
     async def created(self) -> Job[S]:
         """Return this job once Akool has accepted it, so that it has an `id` and a `token`.
 
         Raises:
-            AkoolError: the job ended without that.
+            KeyConflict: the job's key belongs to another request.
+            AkoolError: another error ended the job before that.
         """
-        self._check_loop()
-        self._flight.looked_for = True
-        await self._flight.accepted()
-        if self._flight.id is None:
+        record = self._asked_here()
+        await record.accepted()
+        if record.id is None:
             await self
         return self
 
     def done(self) -> bool:
         """Say whether the job has ended."""
-        return self._flight.ended
+        return self._record.ended
 
     def result(self) -> S:
         """Return the result of a job that has ended.
 
         Raises:
-            asyncio.InvalidStateError: it has not.
-            AkoolError: what ended it instead.
+            asyncio.InvalidStateError: it has not ended.
+            AkoolError: the error that ended it instead.
         """
-        self._flight.looked_for = True
-        return self._flight.result()
+        return self._asked().result()
 
     def exception(self) -> BaseException | None:
-        """Return what ended the job, or `None` if it has a result.
+        """Return the error that ended the job, or `None` if it has a result.
 
         Raises:
             asyncio.InvalidStateError: it has not ended.
         """
-        self._flight.looked_for = True
-        return self._flight.exception()
+        return self._asked().exception()
 
     def cancelled(self) -> bool:
         """Say whether the job ended because it was cancelled."""
-        return self._flight.cancelled
+        return self._record.cancelled
 
     def add_done_callback(
         self,
@@ -168,38 +211,36 @@ class Job(Generic[S]):
         context: contextvars.Context | None = None,
     ) -> None:
         """Call back with this job, soon after it has ended."""
-        self._flight.looked_for = True
+        record = self._asked()
         called = _Callback(self, callback, context or contextvars.copy_context())
-        if self._flight.ended:
-            called(self._flight)
+        if record.ended:
+            called(record)
         else:
-            self._flight.wait(called)
+            record.wait(called)
 
     def remove_done_callback(self, callback: Callable[[Job[S]], object]) -> int:
-        """Forget a callback; return how often it was there."""
-        return self._flight.unwait(_Callback(self, callback))
+        """Forget a callback; return how often it had been added."""
+        return self._record.stop_waiting(_Callback(self, callback))
 
     async def __aiter__(self) -> AsyncIterator[S]:
         """Yield the current snapshot, each change of status, and the terminal one."""
-        self._check_loop()
-        flight = self._flight
-        flight.looked_for = True
+        record = self._asked_here()
         changes: asyncio.Queue[S | None] = asyncio.Queue()
-        if flight.snapshot is not None:
-            changes.put_nowait(flight.snapshot)
-        if flight.ended:
+        if record.snapshot is not None:
+            changes.put_nowait(record.snapshot)
+        if record.ended:
             changes.put_nowait(None)
 
-        def note(_flight: Flight[Any], snapshot: S | None) -> None:
+        def note(_record: JobRecord[Any], snapshot: S | None) -> None:
             changes.put_nowait(snapshot)
 
-        flight.listen(note)
+        record.listen(note)
         try:
             while (snapshot := await changes.get()) is not None:
                 yield snapshot
         finally:
-            flight.unlisten(note)
-            flight.forgive()
+            record.stop_listening(note)
+            record.mark_retrieved()
 
     async def cancel(self) -> bool:
         """Cancel the job; return whether that is how it ended.
@@ -213,25 +254,14 @@ class Job(Generic[S]):
             APIError: Akool refused; the job goes on.
             TransportError: no usable answer came; the job goes on.
         """
-        self._check_loop()
-        self._flight.looked_for = True
+        record = self._asked_here()
         try:
-            return await self._engine.cancel(self._flight)
+            return await cancel(self._engine, record)
         except JobError as error:
             error.job = self
             raise
         finally:
-            self._flight.forgive()
-
-    @property
-    def eta(self) -> float | None:
-        """Seconds that jobs like this one still take, as a rule; `None` while nobody knows.
-
-        Half of the jobs of its operation that have lasted as long end before that. It is
-        learned from the jobs that this client has seen; where it waits for a place, or
-        `backoff=` was given, there is none.
-        """
-        return self._engine.eta(self._flight)
+            record.mark_retrieved()
 
 
 class _Callback:
@@ -257,5 +287,5 @@ class _Callback:
     def __hash__(self) -> int:
         return hash((self.job, self.callback))
 
-    def __call__(self, flight: Flight[Any], /) -> None:
-        flight.kind.loop.call_soon(self.callback, self.job, context=self.context)
+    def __call__(self, record: JobRecord[Any], /) -> None:
+        record.operation.loop.call_soon(self.callback, self.job, context=self.context)

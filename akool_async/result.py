@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import weakref
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from akool_async.errors import DownloadError, ResultExpired
-from akool_async.protocol.endpoint import Snapshot, Status
+from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.token import reference_to, write
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ LIFETIME: Final = timedelta(days=7)
 """How long Akool keeps media."""
 
 _END_OF_TIME: Final = 2**33 * 1000
-"""Milliseconds since 1970, in the year 2242: no later time is taken for one."""
+"""Milliseconds since 1970, in the year 2242. Later numbers are not read as times."""
 
 
 class Link:
@@ -27,13 +26,13 @@ class Link:
 
     Args:
         downloader: Saves media.
-        executor: The client.
+        executor: The client, so that a result can start jobs.
         operation: The operation's name, where this result is a job's.
         accepted_at: When the job was accepted, in seconds since 1970.
         job_id: The vendor's second id of the job.
     """
 
-    __slots__ = ("_executor", "accepted_at", "downloader", "job_id", "operation")
+    __slots__ = ("accepted_at", "downloader", "executor", "job_id", "operation")
 
     def __init__(
         self,
@@ -45,17 +44,10 @@ class Link:
         job_id: str | None = None,
     ) -> None:
         self.downloader = downloader
-        # A job holds its result, and the garbage collector looks into no job: held by both, a
-        # client whose hook knows of its jobs would never be let go.
-        self._executor = None if executor is None else weakref.ref(executor)
+        self.executor = executor
         self.operation = operation
         self.accepted_at = accepted_at
         self.job_id = job_id
-
-    @property
-    def executor(self) -> Any:
-        """The client, as long as somebody else holds it."""
-        return None if self._executor is None else self._executor()
 
     def token(self, id: str) -> str | None:
         """Return the job's token."""
@@ -65,7 +57,7 @@ class Link:
 
 
 class Result(Snapshot, abstract=True):
-    """What a job has become: `.id`, `.status`, `.url`, `.expires_at`, and `.save()`."""
+    """The result of a job: `.id`, `.status`, `.url`, `.expires_at`, and `.save()`."""
 
     media_field: ClassVar[str] = ""
     """The field that holds the primary media address."""
@@ -74,14 +66,14 @@ class Result(Snapshot, abstract=True):
 
     @property
     def media_url(self) -> str:
-        """The primary media address, as the wire has it at this moment."""
+        """The primary media address as Akool sent it, whatever the status is."""
         return getattr(self, self.media_field) if self.media_field else ""
 
     @property
     def url(self) -> str:
         """The primary media address; empty until COMPLETED.
 
-        Akool often names it earlier (T25), when nothing is there yet.
+        Akool often sends the address earlier (T25), when there is no file yet.
         """
         return self.media_url if self.status is Status.COMPLETED else ""
 
@@ -100,10 +92,10 @@ class Result(Snapshot, abstract=True):
 
     @property
     def link(self) -> Link | None:
-        """What it knows of its client and its job."""
+        """What this result knows of its client and its job."""
         return vars(self).get("link")
 
-    def linked(self, link: Link) -> Self:
+    def attach(self, link: Link) -> Self:
         """Give this result a link to its client and job; return it."""
         vars(self)["link"] = link
         return self
@@ -134,18 +126,18 @@ class Result(Snapshot, abstract=True):
         """
         if not self.url:
             raise DownloadError(f"{type(self).__name__} {self.id} has no media to save")
-        from akool_async.media import OneDownload, Wanted
+        from akool_async.media import Source, StandaloneDownloader
 
-        link = self.link or Link(OneDownload())
+        link = self.link or Link(StandaloneDownloader())
         token = link.token(self.id) if self.id else None
-        wanted = Wanted(self.url, self.id, link.operation, token, self.expires_at)
+        source = Source(self.url, self.id, link.operation, token, self.expires_at)
         try:
-            return await link.downloader.save(wanted, path, overwrite=overwrite, progress=progress)
+            return await link.downloader.save(source, path, overwrite=overwrite, progress=progress)
         except ResultExpired as error:
             error.snapshot = self
             raise
 
 
 def from_milliseconds(value: int) -> datetime | None:
-    """Read Akool's millisecond times (T14); `None` for 0, and for what is no time of ours."""
+    """Read Akool's time in milliseconds (T14); `None` for 0, and for numbers that are no time."""
     return datetime.fromtimestamp(value / 1000, UTC) if 0 < value < _END_OF_TIME else None

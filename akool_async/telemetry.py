@@ -1,11 +1,11 @@
-"""OpenTelemetry: a span for each job, and what `akool.stats` counts as metrics.
+"""OpenTelemetry: a span for each job, and the figures of `akool.stats` as metrics.
 
     akool = Akool(on_event=OpenTelemetry())
 
-A hook like any other: nothing else of this package knows of OpenTelemetry. It needs the extra
-`otel`, which is OpenTelemetry's API alone; what is recorded goes where the application's SDK
-sends it, and nowhere without one. What a request says is never recorded, nor are the texts of
-errors: they may repeat it.
+This module is a hook like any other; no other module of the package imports OpenTelemetry. It
+needs the extra `otel`, which is OpenTelemetry's API alone. Spans and metrics go where the
+application's SDK sends them; without an SDK they go nowhere. Requests are never recorded. The
+texts of errors are not recorded either, because they may repeat a request.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from akool_async import __version__
 from akool_async.client.events import Event
 from akool_async.client.stats import JobCounts, Stats, together
-from akool_async.engine import ENDS, Flight, Step
-from akool_async.errors import APIError
+from akool_async.engine import ENDS, EventName
+from akool_async.errors import APIError, JournalError, KeyConflict
 
 try:
     from opentelemetry import metrics, trace
@@ -33,14 +33,14 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from akool_async.client.client import Client
+    from akool_async.job import Job
 
-_BEGINNINGS: Final = frozenset({Step.PREPARING, Step.QUEUED, Step.RESUMED})
-_AT_REST: Final = frozenset({Step.SAVED, Step.UNSAVED})
-_AS_WISHED: Final = frozenset({Step.COMPLETED, Step.CANCELLED})
+_BEGINNINGS: Final = frozenset({EventName.PREPARING, EventName.QUEUED, EventName.RESUMED})
+_AT_REST: Final = frozenset({EventName.SAVED, EventName.UNSAVED})
+_AS_WISHED: Final = frozenset({EventName.COMPLETED, EventName.CANCELLED})
 
 _REMEMBERED: Final = 1000
-"""Spans of jobs that went on when their watch ended: they may be resumed, and linked to."""
+"""Spans kept of jobs that go on although their watch ended: later spans may link to them."""
 
 _SECONDS: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
 """Bounds of the histogram: a picture takes some seconds, and no job more than some hours."""
@@ -52,7 +52,7 @@ _Figures: TypeAlias = Iterable[tuple[float, Mapping[str, str]]]
 
 
 class _Life:
-    """One job's span, from its first step on."""
+    """One job's span, from its first event on."""
 
     __slots__ = ("__weakref__", "begun", "ended", "restored", "span")
 
@@ -85,9 +85,9 @@ class OpenTelemetry:
         tracer_provider: trace.TracerProvider | None = None,
         meter_provider: metrics.MeterProvider | None = None,
     ) -> None:
-        self._tracer = trace.get_tracer("akool_async", __version__, tracer_provider)
-        meter = metrics.get_meter("akool_async", __version__, meter_provider)
-        self._clients: weakref.WeakSet[Client] = weakref.WeakSet()
+        self._tracer = trace.get_tracer("akool_async", version("akool_async"), tracer_provider)
+        meter = metrics.get_meter("akool_async", version("akool_async"), meter_provider)
+        self._figures_of: list[weakref.WeakMethod[Callable[[], Stats]]] = []
         self._known: weakref.WeakValueDictionary[tuple[str, str], _Life] = (
             weakref.WeakValueDictionary()
         )
@@ -103,31 +103,38 @@ class OpenTelemetry:
         )
         _observe_figures(meter, self._figures)
 
-    def watch(self, client: Client, /) -> None:
-        """Report a client's figures, too; a client does that itself with its hooks."""
-        self._clients.add(client)
+    def watch(self, figures: Callable[[], Stats], /) -> None:
+        """Report a client's figures, too. A client does that itself with its hooks.
+
+        Args:
+            figures: The client's method `figures`. The client itself is not kept alive.
+        """
+        known = [each for each in self._figures_of if each() is not None]
+        self._figures_of = [*known, weakref.WeakMethod(figures)]
 
     def __call__(self, event: Event) -> None:
-        """Record one step of a job."""
-        flight = event.job._flight
-        life: _Life | None = (flight.noted or {}).get(self)
+        """Record one event of a job."""
+        job = event.job
+        life: _Life | None = job.extras.get(self)
         if event.name in _AT_REST:
-            self._record_save(event, flight, life)
+            self._record_save(event, job, life)
             return
         if life is None:
-            life = self._begin(event, flight)
+            life = self._begin(event, job)
         life.span.add_event(event.name, _about(event), _nanoseconds(event.at))
-        if event.name in {Step.CREATED, Step.RESUMED}:
-            self._name(life, flight)
+        if event.name in {EventName.CREATED, EventName.RESUMED}:
+            self._name(life, job)
         if event.name in ENDS:
-            self._end(event, flight, life)
+            self._end(event, job, life)
 
-    def _begin(self, event: Event, flight: Flight[Any]) -> _Life:
-        """Begin a job's span; that of one whose end a journal remembers has no duration."""
+    def _begin(self, event: Event, job: Job[Any]) -> _Life:
+        """Begin a job's span. A job that the journal has ended gets a span without a duration."""
         attributes: _Attributes = {"akool.operation": event.operation}
-        if event.name == Step.PREPARING:
+        if event.name == EventName.PREPARING:
             attributes["akool.recipe"] = event.operation
-        restored = event.name not in _BEGINNINGS
+        # A key that the journal refuses ends its job before it begins.
+        refused = isinstance(event.error, KeyConflict | JournalError)
+        restored = event.name not in _BEGINNINGS and not refused
         if restored:
             attributes["akool.job.restored"] = True
         span = self._tracer.start_span(
@@ -137,38 +144,38 @@ class OpenTelemetry:
             start_time=_nanoseconds(event.at),
         )
         life = _Life(span, event.at, restored=restored)
-        flight.noted = {**(flight.noted or {}), self: life}
+        job.extras[self] = life
         return life
 
-    def _name(self, life: _Life, flight: Flight[Any]) -> None:
-        """Say which job it is, and link it to the span of whoever watched it before."""
-        assert flight.id is not None
-        life.span.set_attributes(_identity(flight))
-        before = self._known.get((flight.name, flight.id))
+    def _name(self, life: _Life, job: Job[Any]) -> None:
+        """Name the job in its span, and link the span to an earlier one of the same job."""
+        assert job.id is not None
+        life.span.set_attributes(_identity(job))
+        before = self._known.get((job.name, job.id))
         if before is not None and before is not life:
             life.span.add_link(before.context, {"akool.link": "watched on"})
-        self._known[flight.name, flight.id] = life
+        self._known[job.name, job.id] = life
 
-    def _end(self, event: Event, flight: Flight[Any], life: _Life) -> None:
+    def _end(self, event: Event, job: Job[Any], life: _Life) -> None:
         outcome = _outcome(event)
         span = life.span
-        span.set_attributes(_identity(flight) | {"akool.outcome": outcome})
+        span.set_attributes(_identity(job) | {"akool.outcome": outcome})
         if event.name not in _AS_WISHED and event.error is not None:
             _set_error(span, event.error)
         span.end(_nanoseconds(event.at))
         life.ended = event.at
-        if flight.id is not None and event.name not in {Step.COMPLETED, Step.FAILED}:
+        if job.id is not None and event.name not in {EventName.COMPLETED, EventName.FAILED}:
             self._went_on.append(life)
         counted = {"akool.operation": event.operation, "akool.outcome": outcome}
         self._ends.add(1, counted)
         if not life.restored:
             self._durations.record((event.at - life.begun).total_seconds(), counted)
 
-    def _record_save(self, event: Event, flight: Flight[Any], life: _Life | None) -> None:
-        """Record a save as a span from the job's end on: so long its result was not safe."""
+    def _record_save(self, event: Event, job: Job[Any], life: _Life | None) -> None:
+        """Record a save as a span that begins at the end of the job."""
         span = self._tracer.start_span(
             f"save {event.operation}",
-            attributes=_identity(flight),
+            attributes=_identity(job),
             links=[] if life is None else [Link(life.context, {"akool.link": "result of"})],
             start_time=_nanoseconds(event.at if life is None else life.ended or event.at),
         )
@@ -177,9 +184,9 @@ class OpenTelemetry:
         span.end(_nanoseconds(event.at))
 
     def _figures(self) -> Stats:
-        """Return the figures of all clients, all event loops together."""
-        each = (client._figures() for client in tuple(self._clients))
-        return functools.reduce(together, each, Stats())
+        """Return the sum of the figures of all clients and event loops."""
+        known = [figures for each in self._figures_of if (figures := each()) is not None]
+        return functools.reduce(together, (figures() for figures in known), Stats())
 
 
 def _about(event: Event) -> _Attributes:
@@ -190,14 +197,13 @@ def _outcome(event: Event) -> str:
     return event.name.removeprefix("job.")
 
 
-def _identity(flight: Flight[Any]) -> _Attributes:
-    """Return what tells a job from others: as far as is known, and no secret."""
-    identity: _Attributes = {"akool.operation": flight.name}
-    token = flight.token
-    if flight.id is not None and token is not None:
-        identity |= {"akool.job.id": flight.id, "akool.job.token": token}
-    if flight.steps:
-        identity["akool.job.steps"] = flight.steps
+def _identity(job: Job[Any]) -> _Attributes:
+    """Return the attributes that identify a job, as far as they are known; none is a secret."""
+    identity: _Attributes = {"akool.operation": job.name}
+    if job.id is not None:
+        identity |= {"akool.job.id": job.id, "akool.job.token": job.token}
+    if job.steps:
+        identity["akool.job.steps"] = job.steps
     return identity
 
 
@@ -214,7 +220,7 @@ def _nanoseconds(at: datetime) -> int:
 
 
 def _observe_figures(meter: metrics.Meter, figures: Callable[[], Stats]) -> None:
-    """Let the meter ask for the figures whenever it is asked for its own."""
+    """Register callbacks by which the meter reads the figures."""
 
     def observed(
         pick: Callable[[Stats], _Figures],
@@ -274,7 +280,7 @@ _TOTALS: tuple[tuple[str, str, str, Callable[[Stats], _Figures]], ...] = (
     (
         "akool.refusals",
         "{reply}",
-        "How often the server has asked for fewer requests",
+        "Requests that the server refused for their frequency",
         lambda stats: _alone(stats.refusals),
     ),
 )

@@ -27,13 +27,13 @@ HERE = Path(__file__).parent
 
 
 def run(name: str, size: Size, runs: Runs) -> Section:
-    """Run one experiment; whatever happens, there is a section about it."""
+    """Run one experiment. Its section exists even if it fails."""
     print(f"{name} ...", file=sys.stderr, flush=True)
     bench = Bench(name, size, runs)
     began, load = time.monotonic(), os.getloadavg()[0]
     try:
         section = EXPERIMENTS[name](bench)
-    except Exception as error:  # noqa: BLE001 - the others shall run
+    except Exception as error:  # noqa: BLE001 - the other experiments must run
         section = Section(name, name, "This section could not be measured.")
         bench.failures.append(f"{type(error).__name__}: {error}")
     section.failures = bench.failures
@@ -43,14 +43,14 @@ def run(name: str, size: Size, runs: Runs) -> Section:
 
 
 def main() -> int:
-    """Run what was asked for; return how many experiments had failures."""
+    """Run the chosen experiments; return how many of them had failures."""
     options = _options()
     size = QUICK if options.quick else Size(soak=options.soak)
     around = conditions(quick=options.quick)
     known = {section.name: section for section in earlier(options.out)}
     options.out.mkdir(parents=True, exist_ok=True)
     runs: Runs = {}
-    if options.quick:  # where figures mean nothing, several may run at once, on any core
+    if options.quick:  # its figures mean nothing: several run at once, on any core
         os.environ[PINNED] = "no"
     with ThreadPoolExecutor(4 if options.quick else 1) as pool:
         for section in pool.map(lambda name: run(name, size, runs), options.only):
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def earlier(out: Path) -> list[Section]:
-    """Return what was measured before, and is shown on the same page."""
+    """Return the sections of earlier runs, which stay on the page."""
     try:
         return decode((out / RAW).read_bytes())[1]
     except FileNotFoundError:
@@ -74,7 +74,7 @@ def earlier(out: Path) -> list[Section]:
 
 
 def write(out: Path, around: Conditions, sections: list[Section]) -> None:
-    """Write the page, its charts, and what the next run adds to."""
+    """Write the page, its charts, and the raw results, which the next run reads."""
     (out / RAW).write_bytes(encode(around, sections))
     (out / "README.md").write_text(page(sections, around), encoding="utf-8")
     (out / "charts").mkdir(exist_ok=True)
@@ -83,7 +83,7 @@ def write(out: Path, around: Conditions, sections: list[Section]) -> None:
 
 
 def show(section: Section) -> None:
-    """Print what came out."""
+    """Print the tables and goals of a section."""
     print(f"\n## {section.title}\n")
     print("\n\n".join(map(str, section.tables)))
     for goal in section.goals:

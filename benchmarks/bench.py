@@ -1,4 +1,4 @@
-"""What experiments are run with: sizes, repetitions, progress, and failures that stop nothing."""
+"""Tools of an experiment: sizes, repetitions, progress, and failures that do not end the run."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from benchmarks.station import Failed, contest, server
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much is measured."""
+    """Sizes of all measurements."""
 
     few: int = 1_000
     many: int = 10_000
     most: int = 100_000
     repeats: int = 3
     median: float = 2.0
-    """Seconds that a job takes."""
+    """Median duration of a job, in seconds."""
     window: float = 15.0
-    """Seconds for which pending jobs are looked at."""
+    """Seconds for which pending jobs are polled."""
     soak: float = 15.0
-    """Seconds of the soak."""
+    """Duration of the soak, in seconds."""
     trips: tuple[float, ...] = (0.0, 0.05)
-    """Seconds of a simulated round trip."""
+    """Simulated round trips, in seconds."""
     calls: int = 5_000
-    """Requests by which the overhead of one is measured."""
+    """Requests from which the overhead of one is computed."""
 
 
 QUICK = Size(
@@ -50,17 +50,17 @@ QUICK = Size(
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """Who takes part in a comparison, and how."""
+    """One contestant of a comparison, with its options."""
 
     label: str
     name: str
     options: Mapping[str, Any] = {}
     repeats: int = 0
-    """How often; 0 for as often as the comparison says."""
+    """Number of runs; 0 for the number of the comparison."""
 
 
 Runs = dict[str, list[Figures]]
-"""What was measured so far, by what it was."""
+"""All runs so far, by contestant and options."""
 
 
 class Bench:
@@ -68,8 +68,8 @@ class Bench:
 
     Args:
         experiment: Its name.
-        size: How much it measures.
-        runs: What other experiments have measured; what they share is measured once.
+        size: Its sizes.
+        runs: The runs of other experiments. A run that two experiments share is measured once.
     """
 
     def __init__(self, experiment: str, size: Size, runs: Runs | None = None) -> None:
@@ -81,9 +81,9 @@ class Bench:
     def compare(
         self, entries: Sequence[Entry], *, repeats: int = 1, **served: Any
     ) -> dict[str, Figures]:
-        """Run all entries in turn, several times; return each one's medians by its label.
+        """Run all entries in turn, several times; return the medians of each by its label.
 
-        Whoever fails has no figures: each is NaN.
+        Each figure of a failed entry is NaN.
         """
         for number in range(repeats):
             for entry in entries:
@@ -116,7 +116,7 @@ class Bench:
         return [figures]
 
     def say(self, text: str) -> None:
-        """Show progress."""
+        """Print a line of progress."""
         print(f"  {self._experiment}: {text}", file=sys.stderr, flush=True)
 
 
@@ -125,7 +125,7 @@ def _told(options: Mapping[str, Any]) -> str:
 
 
 def medians(runs: Sequence[Figures]) -> Figures:
-    """Return the median of each figure; NaN for whatever is asked for and not there."""
+    """Return the median of each figure; a missing figure is NaN."""
     found: Figures = defaultdict(lambda: math.nan)
     for name in runs[0] if runs else ():
         found[name] = statistics.median(run[name] for run in runs)

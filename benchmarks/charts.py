@@ -1,4 +1,4 @@
-"""Bar charts as SVG that reads on a light page and on a dark one."""
+"""Bar charts as SVG, for light and dark pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STYLE = """\
 
 
 def svg(chart: Chart) -> str:
-    """Draw a chart: one bar below the other, each as long as its value."""
+    """Draw a chart of horizontal bars."""
     height = TOP + ROW * len(chart.bars)
     title = escape(f"{chart.title} ({chart.unit})")
     lines = [

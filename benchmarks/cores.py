@@ -8,10 +8,10 @@ PINNED = "BENCHMARKS_PINNED"
 
 
 def pin(number: int) -> bool:
-    """Keep this process on one core, counted among those it may use; say whether it is so.
+    """Pin this process to one core, counted among those it may use; return whether it is pinned.
 
-    With a single core, or where the system knows no such thing, nothing happens; neither where
-    the environment says `BENCHMARKS_PINNED=no`, as a quick run does.
+    It is not pinned on a machine with one core, on a system without this feature, or with
+    `BENCHMARKS_PINNED=no` in the environment, which a quick run sets.
     """
     if not hasattr(os, "sched_setaffinity") or os.environ.get(PINNED) == "no":
         return False

@@ -1,11 +1,11 @@
-"""Measure how many intents a second the journal makes durable.
+"""Measure how many intents per second the journal makes durable.
 
     python benchmarks/journal.py [--rows 20000] [--folder DIR]
 
-One intent is one row that is flushed to the disk before its caller goes on. The first
-line is what one gets without a writer thread: the same rows in the same file, a commit for
-each, with the event loop standing still meanwhile. The others are the journal with so many
-coroutines that wait at once. The folder is to be on the disk that is to be measured.
+One intent is one row that is flushed to the disk before its caller continues. The first line
+of the table is SQLite without a writer thread: the same rows in the same file, with a commit
+for each, while the event loop is blocked. The other lines are the journal, with different
+numbers of coroutines that wait at the same time. Choose a folder on the disk to measure.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from akool_async.journal import Journal, fingerprint, rows
+from akool_async.journal import Intent, Journal, claims, fingerprint
 from akool_async.journal.database import open_writer
 
 WAITERS = (1, 64, 512)
@@ -34,29 +34,29 @@ PAYLOAD = {
     "modifyImage": "https://photos.example/photo.png",
 }
 REQUEST = msgspec.json.encode(PAYLOAD)
-PRINT = fingerprint(NAME, PAYLOAD)
+INTENT = Intent(name=NAME, request=REQUEST, fingerprint=fingerprint(NAME, PAYLOAD))
 
 
 class Figures(NamedTuple):
-    """What was measured of one way to write."""
+    """The figures of one way to write."""
 
     rate: float
     """Durable rows per second."""
     median: float
-    """Milliseconds that a caller waited, the median one."""
+    """Median wait of a caller, in milliseconds."""
     p99: float
-    """The same: 99 of 100 waited less."""
+    """The 99th percentile of the wait, in milliseconds."""
 
 
 def figures_of(waits: list[float], wall: float) -> Figures:
-    """Sum up what callers waited, in seconds."""
+    """Return the figures of the waits of callers, given in seconds."""
     p99 = statistics.quantiles(waits, n=100)[-1]
     return Figures(len(waits) / wall, statistics.median(waits) * 1000, p99 * 1000)
 
 
 @contextmanager
 def timed(waits: list[float]) -> Generator[None]:
-    """Note how long something took."""
+    """Append the duration of the block to a list, in seconds."""
     began = time.perf_counter()
     yield
     waits.append(time.perf_counter() - began)
@@ -67,24 +67,24 @@ def plain(path: Path, count: int) -> Figures:
     connection = open_writer(str(path), shown=str(path)).connection
     waits: list[float] = []
     began = time.perf_counter()
-    for number in range(count):
+    for _number in range(count):
         with timed(waits):
-            rows.intend(connection, rows.Intent(NAME, REQUEST, PRINT, f"key/{number}"))
+            claims.intend(connection, INTENT, None)
     wall = time.perf_counter() - began
     connection.close()
     return figures_of(waits, wall)
 
 
 async def journalled(path: Path, count: int, waiters: int) -> Figures:
-    """Write rows through the journal, with so many callers at once."""
+    """Write rows through the journal, by some callers at once."""
     journal = Journal(path)
     waits: list[float] = []
     numbers = iter(range(count))
 
     async def caller() -> None:
-        for number in numbers:
+        for _number in numbers:
             with timed(waits):
-                await journal.intend(NAME, REQUEST, PRINT, key=f"key/{number}")
+                await journal.intend(INTENT)
 
     began = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(waiters)))

@@ -1,4 +1,4 @@
-"""Where and with what it is measured."""
+"""The machine and the versions of a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACKAGES = (
 
 
 def conditions(*, quick: bool) -> Conditions:
-    """Describe this machine and environment, now."""
+    """Return the description of this machine and environment."""
     versions = {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     cores = os.cpu_count()
@@ -31,7 +31,7 @@ def conditions(*, quick: bool) -> Conditions:
 
 
 def version(package: str) -> str:
-    """Return which version of a package is installed."""
+    """Return the installed version of a package."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What a contestant is measured with, from inside its own process."""
+"""The measuring instrument of a contestant, in the contestant's own process."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Figures = dict[str, float]
 
 
 class Meter:
-    """Counts what a contestant does between entering and leaving it.
+    """Measures a contestant between entering and leaving the `with` block.
 
-    What is imported and warmed up before costs nothing; the server is asked for its counters
-    outside the span whose CPU time is taken.
+    Imports and the warm-up come before it and are not measured. The requests for the server's
+    counters lie outside the measured span.
     """
 
     def __init__(self, url: str) -> None:
@@ -44,16 +44,16 @@ class Meter:
         self._after = ask(self.url)
 
     def woke(self, job: str) -> None:
-        """Note that whoever awaited a job knows of its end."""
+        """Note that the awaiter of a job has learned of its end."""
         self._woken.append((job, time.monotonic()))
 
     @property
     def woken(self) -> list[tuple[str, float]]:
-        """Ids of jobs, and the moments at which they were known to have ended."""
+        """Ids of jobs, and when their awaiters learned of their ends."""
         return self._woken
 
     def figures(self, count: int, **more: float) -> Figures:
-        """Sum up `count` jobs, or requests."""
+        """Return the figures of `count` jobs or requests."""
         before, after = self._before, self._after
         paths = after["requests"]
         known = {path: number - before["requests"].get(path, 0) for path, number in paths.items()}
@@ -88,12 +88,12 @@ def ask(url: str) -> dict[str, Any]:
 
 
 def ended(job: str) -> float:
-    """Return the moment at which a job was complete, in seconds of the monotonic clock."""
+    """Return when a job was complete, in seconds of the monotonic clock."""
     return int(job[:14], 16) / 1e6
 
 
 def delays(woken: Sequence[tuple[str, float]]) -> Figures:
-    """Sum up the milliseconds from the ends of jobs to the wake-ups."""
+    """Return the delays from the ends of jobs to the wake-ups, in milliseconds."""
     if not woken:
         return {}
     waits = sorted(1e3 * (moment - ended(job)) for job, moment in woken)
@@ -107,29 +107,29 @@ def delays(woken: Sequence[tuple[str, float]]) -> Figures:
 
 
 def quantile(ordered: Sequence[float], part: float) -> float:
-    """Return the value that so large a part of the values does not exceed."""
+    """Return a quantile of sorted values."""
     return ordered[max(0, min(len(ordered) - 1, round(part * len(ordered)) - 1))]
 
 
 def resident() -> int:
-    """Return how many bytes of memory this process holds now."""
+    """Return the resident memory of this process, in bytes."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def forget_peak() -> None:
-    """Let the high-water mark of memory start anew."""
+    """Reset the peak of resident memory."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def peak() -> int:
-    """Return the most bytes of memory that this process has held since the mark."""
+    """Return the peak of resident memory since the reset, in bytes."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
 async def lag(late: Callable[[float], object], every: float = 0.01) -> None:
-    """Report by how many seconds the loop comes late, for as long as this runs."""
+    """Report by how many seconds the event loop is late, until cancelled."""
     while True:
         due = time.monotonic() + every
         await asyncio.sleep(every)

@@ -1,4 +1,4 @@
-"""What was measured, as values, and the page that shows it."""
+"""The results as values, and the page that shows them."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ NOTHING = "no figure"
 
 
 class Goal(msgspec.Struct):
-    """A figure that shall not exceed a bound."""
+    """A figure that should not exceed a bound."""
 
     figure: str
     bound: float
     measured: float | None
-    """NaN where it could not be measured; JSON knows no such number, and has `null`."""
+    """The figure; NaN if it could not be measured, which is `null` in JSON."""
     form: str = "{:.2f}"
 
     @property
     def value(self) -> float:
-        """What was measured."""
+        """The measured figure; NaN if there is none."""
         return math.nan if self.measured is None else self.measured
 
     @property
     def met(self) -> bool:
-        """Whether it does not; what could not be measured is not met."""
+        """Whether the figure is within its bound; False if there is none."""
         return self.value <= self.bound
 
     @property
     def cells(self) -> tuple[str, str, str, str]:
-        """Its row of the table of goals."""
+        """The row in the table of goals."""
         bound, measured = shown(self.form, self.bound), shown(self.form, self.value)
         return self.figure, measured, f"≤ {bound}", "yes" if self.met else "no"
 
 
 class Table(msgspec.Struct):
-    """Rows of text under a head."""
+    """A table of texts."""
 
     head: Sequence[str]
     rows: list[Sequence[str]] = []
@@ -67,7 +67,7 @@ class Chart(msgspec.Struct):
 
 
 class Section(msgspec.Struct):
-    """One experiment: what was done, what came out."""
+    """One experiment: its description and its results."""
 
     name: str
     title: str
@@ -79,11 +79,11 @@ class Section(msgspec.Struct):
     when: str = ""
     seconds: float = 0.0
     load: float = 0.0
-    """The machine's load average when it began; on a quiet machine well below 1."""
+    """The machine's load average at the start; well below 1 on a quiet machine."""
 
 
 class Conditions(msgspec.Struct):
-    """Where and with what it was measured."""
+    """The date, the machine and the versions."""
 
     date: str
     machine: str
@@ -106,9 +106,7 @@ def page(sections: Iterable[Section], conditions: Conditions) -> str:
     sections = list(sections)
     parts = [_HEAD.format(date=conditions.date, machine=conditions.machine)]
     if conditions.quick:
-        parts.append(
-            "**A quick run: it shows that everything runs, and its figures mean nothing.**"
-        )
+        parts.append("**A quick run: it shows that everything runs. Its figures mean nothing.**")
     parts.extend(["## Goals", str(_goals(sections))])
     for section in sections:
         parts.extend(_section(section))
@@ -120,18 +118,18 @@ def page(sections: Iterable[Section], conditions: Conditions) -> str:
 _HEAD = """\
 # Benchmarks
 
-Written by `python -m benchmarks` on {date}: {machine}. Ratios travel; seconds do not.
-`python -m benchmarks --only NAME` measures one section anew, `--quick` tries whether all of it
-runs, and `pip install -e '.[bench]'` brings the other clients and uvloop. Nothing else should
-run meanwhile: each section says what the load was when it began.
+Written by `python -m benchmarks` on {date}: {machine}. Ratios hold on other machines; seconds do
+not. `python -m benchmarks --only NAME` measures one section again. `--quick` only checks that
+everything runs. `pip install -e '.[bench]'` installs the other clients and uvloop. Nothing else
+should run at the same time: each section states the load at its start.
 
-The server is a process of its own on another core than the client's. It remembers nothing: a
-job's id holds the moment at which it is complete, so that the delay from there to whoever awaits
-the job is exact. Jobs take 2 seconds in the median, lognormal with a sigma of 0.5, the same ones
-for everybody, and none longer than 7. Every contestant runs in a fresh process; its CPU time, user
-and system, counts from after its imports and a warm-up of three jobs to the last result, the making
-of its client and its requests included. *Server* is the share of its core that the server was busy:
-well below 1, it was not what was measured."""
+The server runs in a process of its own, on another core than the client. It stores no jobs: the id
+of a job contains the moment of its completion, so the delay until its awaiter wakes up is exact.
+The durations of jobs are lognormal, with a median of 2 seconds, a sigma of 0.5, and a maximum of 7
+seconds; they are the same for all contestants. Each contestant runs in a fresh process. Its CPU
+time, user and system, is measured from the end of its imports and of a warm-up of three jobs to its
+last result, and includes the making of its client and its requests. *Server* is the share of its
+core that the server used: far below 1, the server did not limit the result."""
 
 
 def _goals(sections: Iterable[Section]) -> Table:
@@ -155,14 +153,14 @@ def _section(section: Section) -> Iterable[str]:
 
 
 def decode(data: bytes) -> tuple[Conditions, list[Section]]:
-    """Read what an earlier run has measured.
+    """Read the results of an earlier run.
 
     Raises:
-        msgspec.MsgspecError: it was written by another version of this module.
+        msgspec.MsgspecError: Another version of this module wrote them.
     """
     return msgspec.json.decode(data, type=tuple[Conditions, list[Section]])
 
 
 def encode(conditions: Conditions, sections: list[Section]) -> bytes:
-    """Write it down for a later one."""
+    """Encode the results for a later run."""
     return msgspec.json.format(msgspec.json.encode((conditions, sections)), indent=1)

@@ -1,7 +1,7 @@
 """One paid create, and one wait, by each SDK that `rivals.py` compares.
 
-Each SDK runs with its defaults, but for the address, a request timeout of one second where it
-takes one, and a short pause between two looks where it takes that.
+Each SDK runs with its defaults, except for the address, a request timeout of one second, and a
+short pause between two polls; the last two only where the SDK has these settings.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ PHOTO = "https://x.example/y.png"
 
 
 class Sdk(NamedTuple):
-    """An SDK, and what its server says."""
+    """An SDK, and the replies of its server."""
 
     package: str
-    """What it is called in the registry."""
+    """Its name in the package registry."""
     create: Callable[[str], Awaitable[Any]]
-    """Make one paid job at a server."""
-    created: dict[str, Any] = {}  # noqa: RUF012 - a default of a tuple is never changed
-    """What the server answers to a create; `URL` in its texts is the server's address."""
+    """Creates one paid job at a server."""
+    created: dict[str, Any] = {}  # noqa: RUF012 - the default of a named tuple is never changed
+    """The server's reply to a create; `URL` in its texts stands for the server's address."""
     wait: Callable[[str], Awaitable[Any]] | None = None
-    """Make one, and wait for its end; `None` where the SDK leaves that to its users."""
+    """Creates a job and waits for its end; `None` if the SDK leaves that to its users."""
     done: dict[str, Any] = {}  # noqa: RUF012
-    """What the server answers to a look at a job that is done."""
+    """The server's reply to a poll of a finished job."""
     status: int = 200
-    """With which HTTP status it answers a create."""
+    """The HTTP status of its reply to a create."""
 
 
 def load(name: str) -> Any:
-    """Import an SDK: each environment holds others."""
+    """Import an SDK. Each environment contains another one."""
     return importlib.import_module(name)
 
 
@@ -90,7 +90,7 @@ async def elevenlabs(url: str) -> Any:
 async def fal(url: str) -> Any:
     """Queue a job, and wait for it."""
     sdk = load("fal_client.client")
-    # It knows no base URL; its queue's address is this constant.
+    # It has no setting for the base URL; this constant is the address of its queue.
     sdk.QUEUE_URL_FORMAT = f"{url}/"
     client = sdk.AsyncClient(key=KEY, default_timeout=1.0)
     return await (await client.submit("owner/app", {"prompt": "a fox"})).get()
@@ -253,6 +253,6 @@ SDKS = {
 
 
 async def abandon_rest() -> None:
-    """Cancel what an SDK has left behind."""
+    """Cancel the tasks that an SDK has left running."""
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()

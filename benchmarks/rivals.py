@@ -1,16 +1,16 @@
-"""What becomes of paid work when something goes wrong: ours, and other SDKs', in one run.
+"""Compare how SDKs treat paid work when a request fails: ours and others, in one run.
 
-A loopback server does wrong to one request and is well otherwise. Three tables say
+A loopback server treats one request wrongly and answers all others well. Three tables show
 
-- how many POSTs one call of a paid create leads to (more than 1 may be paid for more than once);
-- whether a wait for a job outlasts one bad answer to one of its looks;
-- what the error of a create that was dropped is good for: whether it pickles, and whether its
-  traceback, with locals, shows the key.
+- how many POSTs one call of a paid create sends (more than 1 may be paid for more than once);
+- whether a wait for a job survives one bad reply to a poll;
+- the quality of the error of a dropped create: whether it pickles, and whether its traceback with
+  locals shows the key.
 
     python benchmarks/rivals.py
 
 The other SDKs are installed from the package registry, each into a temporary environment of its
-own; how each is called is said in `rival_calls.py`. An SDK that cannot be installed is left out.
+own. `rival_calls.py` contains the call of each. An SDK that cannot be installed is left out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.rival_calls import KEY, SDKS, abandon_rest
 
 PATIENCE = 60.0
-"""Seconds after which a call is given up from outside, as `Endless`."""
+"""Seconds after which a call is cancelled and counts as `Endless`."""
 
 _JSON = "Content-Type: application/json"
 _PAGE = b"<html><body>Sorry</body></html>"
@@ -58,7 +58,7 @@ FAULTS = {
     "answer cut": _answer(200, _CUT, _JSON, length=500),
     "no answer": None,
 }
-"""What the server sends; `None` is nothing at all, for ever."""
+"""The bytes that the server sends; `None` for no reply, ever."""
 
 ON_CREATES = ("dropped after reading", "HTTP 500", "answer cut", "no answer")
 ON_LOOKS = (
@@ -72,12 +72,12 @@ ON_LOOKS = (
 
 
 class FaultServer:
-    """Reads requests whole; does wrong to all creates, or to the first look.
+    """A server with a fault in all creates, or in the first poll.
 
     Args:
-        name: Whose server it is.
+        name: The SDK that it serves.
         creates: The fault of each create; empty for none.
-        looks: The fault of the first look; "nothing" for none, by which each wait is checked.
+        looks: The fault of the first poll; "nothing" for none, which checks that a wait works.
     """
 
     def __init__(self, name: str, creates: str = "", looks: str = "") -> None:
@@ -128,11 +128,11 @@ class FaultServer:
 
 
 class Endless(Exception):
-    """A call that was given up from outside."""
+    """A call did not end, and was cancelled."""
 
 
 async def outcome(call: Callable[[str], Any], url: str) -> Exception | None:
-    """Return what a call raised."""
+    """Return the error that a call raised."""
     try:
         async with asyncio.timeout(PATIENCE) as limit:
             await call(url)
@@ -144,14 +144,14 @@ async def outcome(call: Callable[[str], Any], url: str) -> Exception | None:
 
 
 async def create(name: str, fault: str) -> str:
-    """Say how many POSTs one call led to, and what the caller was told."""
+    """Return how many POSTs one call sent, and the error that its caller got."""
     async with FaultServer(name, creates=fault) as server:
         error = await outcome(SDKS[name].create, server.url)
         return f"{server.requests['POST']} ({type(error).__name__ if error else 'no error'})"
 
 
 async def wait(name: str, fault: str) -> str:
-    """Say whether a wait outlasted a fault."""
+    """Return whether a wait survived a fault."""
     call = SDKS[name].wait
     if call is None:
         return "no wait"
@@ -161,7 +161,7 @@ async def wait(name: str, fault: str) -> str:
 
 
 async def error_of(name: str, _fault: str) -> str:
-    """Say what the error of a create that was dropped is good for."""
+    """Return whether the error of a dropped create pickles and hides the key."""
     async with FaultServer(name, creates="dropped after reading") as server:
         error = await outcome(SDKS[name].create, server.url)
     assert error is not None
@@ -176,7 +176,7 @@ def _pickles(error: Exception) -> str:
 
 
 def _shows_key(error: BaseException | None) -> bool:
-    """Say whether any frame that is not ours shows the key, here or in what led to it."""
+    """Return whether a frame of the SDK shows the key, in the error or in its causes."""
     if error is None:
         return False
     report = traceback.TracebackException(
@@ -204,7 +204,7 @@ TABLES = {
 
 
 def environment(name: str, folder: str) -> tuple[str, str] | None:
-    """Install an SDK; return its interpreter and version, or `None` where that fails."""
+    """Install an SDK; return its interpreter and version, or `None` if that fails."""
     if name == "akool_async":
         return sys.executable, importlib.metadata.version(name)
     package = SDKS[name].package
@@ -220,7 +220,7 @@ def environment(name: str, folder: str) -> tuple[str, str] | None:
 
 
 def cell(python: str, *arguments: str) -> str:
-    """Measure one thing in the environment that has the SDK."""
+    """Measure one cell of a table in the environment of an SDK."""
     done = subprocess.run(
         [python, __file__, "--drive", *arguments],
         capture_output=True,
@@ -233,7 +233,7 @@ def cell(python: str, *arguments: str) -> str:
 
 
 def compare(names: list[str]) -> None:
-    """Install the others, and print the tables."""
+    """Install the other SDKs, and print the tables."""
     with tempfile.TemporaryDirectory() as folder:
         found = {name: environment(name, folder) for name in names}
         for table, (title, faults, _) in TABLES.items():

@@ -1,12 +1,12 @@
-"""Measure what the schedule that learns costs, against the best that could be had.
+"""Compare the cost of the learned schedule with the lowest possible cost.
 
     python benchmarks/schedule.py [--quick]
 
-Everything is simulated: no request is sent, no time passes. The cost of a job is the delay until
-its end is noticed, plus what its looks cost (`Schedule.cost` for one that has a request to
-itself). *Regret* is that cost over the cost of the best schedule there is for jobs whose
-distribution is known, worked out by dynamic programming. Durations have a median of 2 seconds,
-and jobs arrive as fast as a limit of so many at once lets them.
+Everything is simulated: no request is sent, and no time passes. The cost of a job is the delay
+from its end to the poll that finds it, plus the cost of its polls (`Schedule.cost` for a poll that
+has a request to itself). *Regret* is that cost divided by the cost of the best schedule for jobs of
+a known distribution, computed by dynamic programming. Durations have a median of 2 seconds. Jobs
+arrive as fast as the limit on jobs at once allows.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ AT_ONCE = 20
 
 
 class Shape(NamedTuple):
-    """How long jobs take, in medians."""
+    """Durations of jobs, in multiples of the median."""
 
     name: str
     draw: Callable[[random.Random], float]
     survival: Callable[[float], float]
-    """Which part of the jobs takes longer."""
+    """The fraction of jobs that take longer, by duration."""
 
 
 def lognormal(name: str, *parts: tuple[float, float, float]) -> Shape:
-    """Return a mixture of lognormal durations: weight, median, sigma of each."""
+    """Return a mixture of lognormal durations, from the weight, median and sigma of each."""
 
     def draw(source: random.Random) -> float:
         [(_, median, sigma)] = source.choices(parts, [weight for weight, _, _ in parts])
@@ -86,20 +86,20 @@ SHAPES = (
 
 
 class Best(NamedTuple):
-    """The best schedule for jobs whose distribution is known."""
+    """The best schedule for jobs of a known distribution."""
 
     looks: tuple[float, ...]
-    """Ages, in medians."""
+    """Ages at which a job is polled, in multiples of the median."""
     cost: float
-    """Of a job, in medians: delay and looks."""
+    """Cost of a job, delay and polls, in multiples of the median."""
 
 
 @cache
 def best(shape: Shape, cost: float, fineness: int = 12) -> Best:
-    """Find the schedule that is best if a look costs so many medians, on a grid."""
+    """Find the best schedule for a given cost of a poll, on a grid of ages."""
     ages = grid(shape, cost, fineness)
     alive = [shape.survival(age) if age > 0 else 1.0 for age in ages]
-    # Time that jobs spend alive, up to each age: the delay of a look follows from it.
+    # The time that jobs spend alive, up to each age. The delay of a poll follows from it.
     areas = list(
         accumulate(
             (
@@ -130,7 +130,7 @@ def best(shape: Shape, cost: float, fineness: int = 12) -> Best:
 
 
 def grid(shape: Shape, cost: float, fineness: int) -> list[float]:
-    """Return ages, from 0 to when hardly a job is left, dense where looks will be."""
+    """Return a grid of ages, up to where few jobs are left, dense where polls are likely."""
     ages = [0.0, 0.02]
     alive = shape.survival(ages[-1])
     while alive > 1e-5:
@@ -144,7 +144,7 @@ def grid(shape: Shape, cost: float, fineness: int) -> list[float]:
 
 
 class Seen(NamedTuple):
-    """How one job went, in seconds."""
+    """The outcome of one job: its duration and delay in seconds, and its polls."""
 
     duration: float
     delay: float
@@ -157,7 +157,7 @@ def cost_of(seen: Sequence[Seen], cost: float) -> float:
 
 
 class Play:
-    """Jobs that arrive, are looked at, and end, with a limit of so many at once."""
+    """A simulation of jobs that arrive, are polled and end, with a limit on jobs at once."""
 
     def __init__(
         self, learner: Learner, durations: Sequence[float], sharing: int, at_once: int
@@ -168,21 +168,21 @@ class Play:
         self.arrivals = iter(range(len(durations)))
         self.agenda: list[tuple[float, int]] = []
         self.pending: dict[int, tuple[float, float]] = {}
-        """When each job began, and its age when it was last seen running."""
+        """By job: when it began, and its age at the last poll that found it running."""
         self.looks = [0] * len(durations)
         self.seen: dict[int, Seen] = {}
         for _ in range(at_once):
             self.arrive(0.0)
 
     def arrive(self, now: float) -> None:
-        """Let the next job begin, if there is one."""
+        """Start the next job, if there is one."""
         job = next(self.arrivals, None)
         if job is not None:
             self.pending[job] = (now, 0.0)
             heapq.heappush(self.agenda, (now + self.learner.first(self.sharing), job))
 
     def run(self) -> list[Seen]:
-        """Look until the last job has ended; return how each went, in order of arrival."""
+        """Poll until the last job has ended; return the outcome of each, in order of arrival."""
         while self.agenda:
             now, job = heapq.heappop(self.agenda)
             self.look(now, job)
@@ -192,7 +192,7 @@ class Play:
         return [self.seen[job] for job in sorted(self.seen)]
 
     def look(self, now: float, job: int) -> None:
-        """Look at one job."""
+        """Poll one job."""
         begun, last = self.pending[job]
         age, duration = now - begun, self.durations[job]
         self.looks[job] += 1
@@ -209,12 +209,12 @@ class Play:
 def play(
     learner: Learner, durations: Sequence[float], sharing: int = 1, at_once: int = AT_ONCE
 ) -> list[Seen]:
-    """Let jobs be watched as a learner says; return how each went, in order of arrival."""
+    """Poll jobs by a learner; return the outcome of each, in order of arrival."""
     return Play(learner, durations, sharing, at_once).run()
 
 
 def by_plan(looks: Sequence[float], durations: Sequence[float]) -> list[Seen]:
-    """Look at jobs at ages set beforehand, in seconds."""
+    """Poll jobs at given ages, in seconds."""
     ages = list(looks)
     while ages[-1] < max(durations):
         ages.append(2 * ages[-1] - ages[-2])
@@ -232,7 +232,7 @@ def best_plain(durations: Sequence[float], cost: float) -> float:
 
 
 def growing(factor: float, until: float) -> Iterator[list[float]]:
-    """Yield the ages of looks whose intervals grow by a factor, for many first intervals."""
+    """Yield the ages of polls with intervals that grow by a factor, for many first intervals."""
     for step in range(60):
         gap = 0.02 * MEDIAN * 1.1**step
         ages = [gap, gap * (1 + factor)]
@@ -243,7 +243,7 @@ def growing(factor: float, until: float) -> Iterator[list[float]]:
 
 
 def looks_of_fixed(durations: Sequence[float], delay: float) -> float:
-    """Return the looks per job of the fixed interval that has this mean delay."""
+    """Return the polls per job of the fixed interval with a given mean delay."""
     low, high = 0.0, 20 * delay
     for _ in range(30):
         gap = (low + high) / 2
@@ -253,7 +253,7 @@ def looks_of_fixed(durations: Sequence[float], delay: float) -> float:
 
 
 class Tally:
-    """What jobs cost, as a learner had them watched and at best."""
+    """Costs of jobs: with a learner, and with the best schedule."""
 
     def __init__(self, shape: Shape, sharing: int) -> None:
         self.cost = max(SETTINGS.cheapest, SETTINGS.cost / sharing)
@@ -261,7 +261,7 @@ class Tally:
         self.ours = self.best = 0.0
 
     def add(self, seen: Sequence[Seen], scale: float = MEDIAN) -> None:
-        """Count some jobs in, whose median is so many seconds."""
+        """Add the costs of jobs with a median duration given in seconds."""
         looks = [age * scale for age in best(self.shape, self.cost / scale).looks]
         durations = [each.duration for each in seen]
         self.ours += len(seen) * cost_of(seen, self.cost)
@@ -269,7 +269,7 @@ class Tally:
 
     @property
     def regret(self) -> float:
-        """The one over the other."""
+        """The cost with the learner divided by the lowest possible cost."""
         return self.ours / self.best
 
 
@@ -281,7 +281,7 @@ class Row(NamedTuple):
     cold: float
     """Of the first 20 jobs, one after the other."""
     burst: float
-    """Of 1 000 jobs at once, nothing known."""
+    """Of 1 000 jobs at once, without earlier completions."""
     hundred: float
     """Of jobs in a stream after 100 completions."""
     hundred_burst: float
@@ -293,7 +293,7 @@ class Row(NamedTuple):
     plain: float
     """Of the fixed or growing interval that is best in hindsight."""
     looks: float
-    """Looks per job after 100 completions, over those of the fixed interval with that delay."""
+    """Polls per job after 100 completions, over those of the fixed interval with that delay."""
 
 
 class Trial:
@@ -310,18 +310,18 @@ class Trial:
         return [scale * self.shape.draw(self.random) for _ in range(count)]
 
     def learner(self) -> Learner:
-        """Return one that knows nothing."""
+        """Return a learner without observations."""
         return Learner(SETTINGS, random=self.random)
 
     def cold(self, jobs: int, at_once: int) -> float:
-        """Return the regret of the very first jobs."""
+        """Return the regret of the first jobs."""
         tally = Tally(self.shape, self.sharing)
         for _ in range(self.repeat * max(1, 200 // jobs)):
             tally.add(play(self.learner(), self.draw(jobs), self.sharing, at_once))
         return tally.regret
 
     def stream(self, known: int, jobs: int) -> list[Seen]:
-        """Return how jobs go, one learner after the other, after so many completions."""
+        """Return the outcomes of jobs after a number of completions, one learner at a time."""
         seen: list[Seen] = []
         for _ in range(self.repeat):
             arrived = known + AT_ONCE
@@ -329,7 +329,7 @@ class Trial:
         return seen
 
     def burst(self, known: int, jobs: int) -> float:
-        """Return the regret of many jobs at once after so many completions."""
+        """Return the regret of many jobs at once after a number of completions."""
         tally = Tally(self.shape, self.sharing)
         for _ in range(self.repeat):
             learner = self.learner()
@@ -338,7 +338,7 @@ class Trial:
         return tally.regret
 
     def shifted(self, factor: float, jobs: int) -> float:
-        """Return the regret of jobs that suddenly take a multiple of what they took."""
+        """Return the regret of jobs after durations have been multiplied."""
         tally = Tally(self.shape, self.sharing)
         for _ in range(self.repeat):
             before, after = self.draw(500), self.draw(jobs, MEDIAN * factor)
@@ -346,7 +346,7 @@ class Trial:
         return tally.regret
 
     def row(self) -> Row:
-        """Measure all of it."""
+        """Measure all regrets."""
         hundred, thousand = self.stream(100, 200), self.stream(1000, 300)
         durations = [each.duration for each in hundred]
         cost = Tally(self.shape, self.sharing).cost
@@ -372,22 +372,22 @@ class Trial:
 
 
 class Crowd(NamedTuple):
-    """How ten thousand jobs at once fare."""
+    """The figures of ten thousand jobs at once."""
 
     requests: float
-    """Per job, its creation included."""
+    """Requests per job, the create included."""
     looks: float
     """Per job."""
     delay: float
-    """From the end of a job until it is noticed: its mean over the median duration."""
+    """Mean delay from the end of a job to the poll that finds it, over the median duration."""
     p99: float
-    """The same: 99 of 100 wait less."""
+    """The 99th percentile of that delay, over the median duration."""
 
 
 def crowd(jobs: int = 10_000, slot: float = 0.025, full: int = SHARED) -> Crowd:
-    """Watch jobs at once as an engine does, nothing known beforehand.
+    """Poll jobs as an engine does, without earlier completions.
 
-    What falls due in one slot leaves together, and whoever is due next fills the last request.
+    Jobs that are due in one slot share requests. The jobs that are due next fill the last request.
     """
     source = random.Random(jobs)
     durations = [MEDIAN * math.exp(source.gauss(0, 0.5)) for _ in range(jobs)]
@@ -419,7 +419,7 @@ def crowd(jobs: int = 10_000, slot: float = 0.025, full: int = SHARED) -> Crowd:
 
 
 def nanoseconds() -> float:
-    """Return what one call of `Learner.delay` takes, in nanoseconds of CPU time."""
+    """Return the CPU time of one call of `Learner.delay`, in nanoseconds."""
     learner = Learner(SETTINGS)
     count = 100_000
     runs = timeit.repeat(
@@ -429,14 +429,14 @@ def nanoseconds() -> float:
 
 
 def measure(*, quick: bool = False) -> list[Row]:
-    """Return the regrets of all shapes, for ids alone in their requests and for many."""
+    """Return the regrets of all shapes, with one id per request and with many."""
     repeat = 1 if quick else 8
     shapes = SHAPES[:2] if quick else SHAPES
     return rows_of(len(shapes), repeat)
 
 
 def rows_of(shapes: int, repeat: int) -> list[Row]:
-    """Play so many shapes, on all cores."""
+    """Simulate a number of shapes, on all cores."""
     plays = [(shape, sharing, repeat) for sharing in (ALONE, SHARED) for shape in range(shapes)]
     with ProcessPoolExecutor() as pool:
         return list(pool.map(_row, plays))

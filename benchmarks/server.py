@@ -1,13 +1,12 @@
-"""A lean Akool on loopback, in a process of its own, that remembers nothing about jobs.
+"""A fast Akool server on loopback, in a process of its own, that stores no jobs.
 
     python -m benchmarks.server [--rtt 0.05] [--cap 10 --refusal 414] [--faults bad=.02,reset=.01]
 
-A job's id holds the moment at which the job is complete, so that whoever wakes up for it
-knows its exact delay: 14 hex digits of microseconds on the monotonic clock that all
-processes share, and 10 digits of a counter. Durations are drawn from a seeded lognormal
-whose longest half percent is cut short, unless a create's body names one as `seconds=1.5`.
-The address is printed when the server listens; it ends with its standard input, and so
-with whoever started it.
+A job's id contains the moment of its completion: 14 hex digits of microseconds on the monotonic
+clock that all processes share, then 10 digits of a counter. So its awaiter knows the exact delay.
+Durations are drawn from a seeded lognormal distribution whose longest half percent is cut short,
+unless the body of the create names a duration, as in `seconds=1.5`. The server prints its address
+when it listens. It ends when its standard input ends, and so with the process that started it.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ REST = (
     + MEDIA
     + b'","createdAt":"2023-08-15T02:43:38.536Z"}'
 )
-"""The same, from there on."""
+"""The rest of the row, after the id."""
 
 UNDER_WAY, COMPLETED = ROW % 2, ROW % 3
 
@@ -68,14 +67,14 @@ LOOKED_UP = {
 
 
 class Faults(NamedTuple):
-    """Fractions of requests that end otherwise than they should."""
+    """Fractions of the requests that fail."""
 
     bad: float = 0.0
-    """Answered with HTTP 502, and not looked at."""
+    """Answered with HTTP 502, and not carried out."""
     reset: float = 0.0
-    """Done, and then the connection dropped."""
+    """Carried out; then the connection is dropped."""
     hang: float = 0.0
-    """Done, and never answered."""
+    """Carried out, and never answered."""
 
     @classmethod
     def parse(cls, text: str) -> Faults:
@@ -84,7 +83,7 @@ class Faults(NamedTuple):
         return cls(**{name: float(value) for name, value in pairs})
 
     def draw(self, chance: random.Random) -> str:
-        """Say which of them meets a request; mostly none."""
+        """Return the fault of the next request; an empty text for none."""
         drawn = chance.random() if any(self) else 1.0
         for name, part in self._asdict().items():
             drawn -= part
@@ -94,7 +93,7 @@ class Faults(NamedTuple):
 
 
 class Akool:
-    """Answers requests; a job is nothing but its id."""
+    """Answers requests. A job is only its id."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.half_trip: float = options.rtt / 2
@@ -173,7 +172,7 @@ class Akool:
 def drawn(median: float, sigma: float, seed: int) -> list[int]:
     """Return durations in microseconds, the same ones for the same seed.
 
-    What lies beyond two and a half sigmas is cut short: nobody should wait for one job alone.
+    A duration beyond two and a half sigmas is cut short, so that no run waits for one long job.
     """
     chance = random.Random(seed)
     steps = (chance.gauss(0.0, sigma) for _ in range(1 << 14))
@@ -186,7 +185,7 @@ def reply(body: bytes, status: int = 200) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One connection: requests one after the other, as HTTP/1.1 clients send them."""
+    """One connection, with one request after the other."""
 
     def __init__(self, akool: Akool, loop: asyncio.AbstractEventLoop) -> None:
         self._akool = akool
@@ -201,7 +200,7 @@ class Connection(asyncio.Protocol):
         self._akool.most_connections = max(self._akool.most_connections, self._akool.connections)
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        """Count it out."""
+        """Count the end of the connection."""
         self._akool.connections -= 1
 
     def data_received(self, data: bytes) -> None:
@@ -255,12 +254,12 @@ async def serve(akool: Akool) -> None:
     server = await loop.create_server(lambda: Connection(akool, loop), "127.0.0.1", 0, backlog=4096)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     gc.freeze()
-    gc.disable()  # nothing here makes cycles, and nothing shall stop the server
+    gc.disable()  # nothing here makes cycles, and no pause may slow the server
     await loop.run_in_executor(None, sys.stdin.read)
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """Return uvloop's loop where it is installed, so that the server has time to spare."""
+    """Return uvloop's event loop if it is installed: the server must not be the bottleneck."""
     try:
         loop: asyncio.AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
     except ImportError:
@@ -269,7 +268,7 @@ def new_loop() -> asyncio.AbstractEventLoop:
 
 
 def main() -> None:
-    """Serve."""
+    """Run the server."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rtt", type=float, default=0.0, help="seconds, half each way")
     parser.add_argument("--median", type=float, default=2.0, help="seconds a job takes")

@@ -1,4 +1,4 @@
-"""Starts a server and a contestant, each in a fresh process, and brings the figures back."""
+"""Starts a server and a contestant, each in a fresh process, and returns the figures."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from benchmarks.meter import Figures
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 300.0
-"""Seconds after which a contestant is given up."""
+"""Seconds after which a contestant counts as failed."""
 
 
 class Failed(Exception):
-    """A contestant could not be measured; the message says why."""
+    """A contestant could not be measured. The message says why."""
 
 
 @contextlib.contextmanager
@@ -40,7 +40,7 @@ def measure(name: str, served: dict[str, Any] | None = None, **options: Any) -> 
     """Run one contestant against a server of its own, and return its figures.
 
     Raises:
-        Failed: it did not come to its end.
+        Failed: It failed, or did not end in time.
     """
     with server(**(served or {})) as url:
         return contest(name, url=url, **options)
@@ -50,7 +50,7 @@ def contest(name: str, **options: Any) -> Figures:
     """Run one contestant in a fresh process.
 
     Raises:
-        Failed: it did not come to its end.
+        Failed: It failed, or did not end in time.
     """
     command = [sys.executable, "-m", "benchmarks.contestants", name, json.dumps(options)]
     try:

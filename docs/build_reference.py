@@ -1,200 +1,279 @@
-"""Write docs/reference.md from the endpoint classes; `--check` says whether it is current."""
+"""Write the pages in docs/reference/ from the endpoint classes; `--check` only compares them.
+
+`python docs/build_reference.py` writes a page for each namespace, an index, a page of codes and
+a page for CRUN.
+"""
 
 from __future__ import annotations
 
 import inspect
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
+from inspect import Parameter
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from textwrap import dedent
+from typing import Any, NamedTuple, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
+from python_text import is_current, parameters_of, section_of, signature_text, table, type_text
+from request_examples import example_of
 
 from akool_async import crun
 from akool_async.endpoints import ENDPOINTS, RECIPES
-from akool_async.endpoints.namespace import plain
+from akool_async.endpoints.namespace import Namespace
+from akool_async.endpoints.paging import Page
 from akool_async.errors import CODES, PAGE_CODES, CodeMeaning
 from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.endpoint import Endpoint, Operation, Recipe
-from akool_async.protocol.value import FieldPlan, Input, Value, plan_of
+from akool_async.protocol.value import Input, Value, plan_of
 from akool_async.result import Result
 
 T = TypeVar("T")
+Lines: TypeAlias = Iterator[str]
 
-PAGE = Path(__file__).with_name("reference.md")
+FOLDER = Path(__file__).with_name("reference")
+_NOTE = "<!-- Written by `python docs/build_reference.py`: change the classes, not this page. -->"
 
-_CRUN = (crun.DetectFaces, crun.SwapFaces, crun.GetDetection, crun.GetTask)
+
+class Entry(NamedTuple):
+    """An endpoint or a recipe, and the method that sends it."""
+
+    name: str
+    cls: type[Endpoint[Any] | Recipe[Any]]
+    method: Callable[..., Any]
+    title: str
+    """The heading, which is how a program calls the method."""
+
+    @property
+    def is_recipe(self) -> bool:
+        """Whether it is several steps in one call."""
+        return issubclass(self.cls, Recipe)
+
+    @property
+    def starts_job(self) -> bool:
+        """Whether the method returns a job."""
+        return issubclass(self.cls, Operation | Recipe)
+
+    @property
+    def kind(self) -> str:
+        """The word for what it is."""
+        return "recipe" if self.is_recipe else "operation" if self.starts_job else "call"
+
+    @property
+    def reply(self) -> Any:
+        """The type of the result, or of the reply."""
+        starter: Any = self.cls
+        return starter.family.result if self.starts_job else _reply_of(self.cls)
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """Addresses of the vendor's pages about it."""
+        return (self.cls.docs, *getattr(self.cls, "also_in", ()))
 
 
-def page() -> str:
-    """Return the whole page."""
-    parts = (
-        _head,
-        _operations,
-        _calls,
-        _recipes,
-        _inputs,
-        _enums,
-        _results,
-        _others,
-        _codes,
-        _crun,
+def pages() -> Mapping[Path, str]:
+    """Return the text of each page, by its path."""
+    entries = _entries()
+    namespaces = sorted({each.name.partition(".")[0] for each in entries})
+    written = {
+        namespace: _namespace_page(namespace, _of_namespace(namespace, entries))
+        for namespace in namespaces
+    }
+    written |= {"index": _index(namespaces, entries), "codes": _codes(), "crun": _crun()}
+    return {FOLDER / f"{name}.md": "\n".join(lines) for name, lines in written.items()}
+
+
+def _entries() -> list[Entry]:
+    bound: dict[str, type[Endpoint[Any] | Recipe[Any]]] = {**ENDPOINTS, **RECIPES}
+    return [
+        Entry(name, cls, getattr(_class_of(name), name.partition(".")[2]), f"akool.{name}")
+        for name, cls in sorted(bound.items())
+    ]
+
+
+def _of_namespace(namespace: str, entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries of a namespace: operations first, then recipes, then calls."""
+    own = (each for each in entries if each.name.partition(".")[0] == namespace)
+    return sorted(own, key=lambda each: ("operation", "recipe", "call").index(each.kind))
+
+
+def _class_of(name: str) -> type[Namespace]:
+    """Return the class in which an endpoint is bound."""
+    title, _, verb = name.partition(".")
+    known = list(Namespace.__subclasses__())
+    for cls in known:  # grows while it is walked
+        known += cls.__subclasses__()
+    return next(cls for cls in known if cls.title == title and hasattr(cls, verb))
+
+
+# A namespace's page
+
+
+def _namespace_page(namespace: str, entries: list[Entry]) -> Lines:
+    yield from (f"# akool.{namespace}", "", _NOTE, "")
+    yield summary(_class_of(entries[0].name))
+    yield "[All namespaces](index.md)."
+    yield ""
+    yield from table("method", "kind", "what it does", rows=map(_row, entries))
+    yield from _sections(entries)
+
+
+def _row(entry: Entry) -> list[str]:
+    return [_link(f"`{entry.title}`", entry.title), entry.kind, summary(entry.cls)]
+
+
+def _sections(entries: list[Entry]) -> Lines:
+    """Write a section for each entry, and for what they take and bring."""
+    for entry in entries:
+        yield from _section(entry)
+    yield from _inputs(entries)
+    yield from _enums(entries)
+    yield from _replies(entries)
+    yield from _errors(entries)
+
+
+def _section(entry: Entry) -> Lines:
+    yield from (f"## {entry.title}", "", summary(entry.cls), "")
+    yield from _code(signature_text(entry.title, parameters_of(entry.method), _returned(entry)))
+    yield from _facts(entry)
+    parameters = [_parameter_row(entry, each) for each in parameters_of(entry.method)]
+    if parameters:
+        columns = ("parameter", "Akool's name", "type", "default", "what it is")
+        yield from table(*columns, rows=parameters)
+    example = _example(entry)
+    yield from _code(example) if example else ()
+    yield from (*_what_returns(entry), *_what_raises(entry))
+
+
+def _code(text: str) -> Lines:
+    # `py`: the tests of this page run these blocks; those of all pages run `python` blocks.
+    yield from ("```py", text, "```", "")
+
+
+def _returned(entry: Entry) -> str:
+    """Return what the method returns, as in a signature."""
+    reply = type_text(entry.reply)
+    if entry.starts_job:
+        return f"Job[{reply}]"
+    return reply.replace("Page[", "Paged[") if _is_list(entry) else reply
+
+
+def _is_list(entry: Entry) -> bool:
+    return get_origin(entry.reply) is Page
+
+
+def _facts(entry: Entry) -> Lines:
+    links = ", ".join(map(_external, entry.pages))
+    yield f"- {entry.kind} `{entry.name}`, class `{entry.cls.__name__}`"
+    if issubclass(entry.cls, Endpoint):
+        yield f"- {entry.cls.method} `{entry.cls.root}{entry.cls.path}`"
+    if issubclass(entry.cls, Operation | Recipe):
+        yield f"- result family `{entry.cls.family.name}`"
+    yield f"- documented in {links}"
+    yield ""
+
+
+def _external(address: str) -> str:
+    return f"[{address.rpartition('/')[2]}]({address})"
+
+
+def _link(text: str, heading: str) -> str:
+    """Return a link to a heading of the same page."""
+    return f"[{text}](#{_anchor(heading)})"
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def _parameter_row(entry: Entry, parameter: Parameter) -> list[str]:
+    plan = {each.name: each for each in plan_of(entry.cls)}.get(parameter.name)
+    wire_name = "" if plan is None or plan.wire_name == plan.name else f"`{plan.wire_name}`"
+    texts = {**field_docs(entry.cls), **section_of(entry.method, "Args")}
+    default = (
+        "required"
+        if parameter.default is Parameter.empty
+        else f"`{getattr(parameter.default, 'value', parameter.default)}`"
     )
-    return "\n".join(line for part in parts for line in part())
+    hint = f"`{type_text(parameter.annotation)}`"
+    return [f"`{parameter.name}`", wire_name, hint, default, texts.get(parameter.name, "")]
 
 
-def _head() -> Iterator[str]:
-    yield "# Reference"
+_USED_WHEN_CREATED = frozenset({"streaming.session"})
+"""Operations of which a program uses the create reply, long before the job ends."""
+
+
+def _example(entry: Entry) -> str:
+    called = f"await {entry.title}"
+    if entry.name in _USED_WHEN_CREATED:
+        return example_of(called, entry.cls, assigned="job") + ".created()"
+    if entry.reply is type(None):
+        return example_of(called, entry.cls, assigned="")
+    name = "result" if entry.starts_job else "page" if _is_list(entry) else "reply"
+    return example_of(called, entry.cls, assigned=name)
+
+
+def _what_returns(entry: Entry) -> Lines:
+    names = ", ".join(_link(f"`{cls.__name__}`", cls.__name__) for cls in _values_in(entry.reply))
+    if entry.starts_job:
+        yield f"Returns a job at once; awaited, the job gives the result: {names}."
+    elif _is_list(entry):
+        yield f"Awaited, it gives one page; `async for` goes over all items. Items: {names}."
+    elif names:
+        yield f"Returns: {names}."
+    else:
+        yield "Returns nothing."
     yield ""
-    yield "Made from the classes in `akool_async.endpoints` by `python docs/build_reference.py`;"
-    yield "change those, not this page. Paths lie below `/api/open/` unless they begin with `/`."
-    yield "A parameter in **bold** is required; behind its name stand Akool's own, where that is"
-    yield "another, its type and its default."
+
+
+def _what_raises(entry: Entry) -> Lines:
+    for error, text in {
+        **section_of(entry.cls, "Raises"),
+        **section_of(entry.method, "Raises"),
+    }.items():
+        yield f"Raises `{error}`: {text}"
+        yield ""
+    codes: dict[str, set[int]] = {}
+    for code, meaning in _meanings(entry).items():
+        codes.setdefault(meaning.error.__name__, set()).add(code)
+    listed = [f"`{error}` {', '.join(map(str, sorted(codes[error])))}" for error in sorted(codes)]
+    if listed:
+        yield f"{_link('Errors', 'Errors')} by code: {'; '.join(listed)}."
+    else:
+        yield "The page lists no codes of its own; [codes](codes.md) has all of them."
     yield ""
 
 
-def _section(title: str, *text: str) -> Iterator[str]:
-    yield f"## {title}"
-    yield ""
-    yield from text
-    yield ""
-
-
-def _table(*columns: str, rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(columns)} |"
-    yield "|---" * len(columns) + "|"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
-    yield ""
-
-
-_ENDPOINT = ("class", "method and path")
-_REST = ("parameters", "returns", "errors by code", "page")
-
-
-def _operations() -> Iterator[str]:
-    text = "Each returns a job. The family says which result endpoint the job is asked about at."
-    yield from _section("Operations", text)
-    rows = (_row(name, cls) for name, cls in sorted(ENDPOINTS.items()) if _is_operation(cls))
-    yield from _table("operation", *_ENDPOINT, "family", *_REST, rows=rows)
-
-
-def _calls() -> Iterator[str]:
-    text = "Each is a coroutine; lists can be awaited for a page, or iterated for everything."
-    yield from _section("Calls", text)
-    rows = (_row(name, cls) for name, cls in sorted(ENDPOINTS.items()) if not _is_operation(cls))
-    yield from _table("call", *_ENDPOINT, *_REST, rows=rows)
-
-
-def _is_operation(cls: type[Any]) -> bool:
-    return issubclass(cls, Operation)
-
-
-def _recipes() -> Iterator[str]:
-    yield from _section(
-        "Recipes", "Several steps in one call. Each returns the job of its last step."
-    )
-    rows = (
-        [
-            f"`{name}`",
-            f"`{cls.__name__}`",
-            summary(cls),
-            _parameters(cls),
-            _returned(cls),
-            _link(cls),
-        ]
-        for name, cls in sorted(RECIPES.items())
-    )
-    columns = ("recipe", "class", "what it does", "parameters", "returns", "page")
-    yield from _table(*columns, rows=rows)
-
-
-def _row(name: str, cls: type[Endpoint[Any]]) -> list[str]:
-    family = [cls.family.name] if issubclass(cls, Operation) else []
-    told = [_parameters(cls), _returned(cls), _errors(cls), _link(cls)]
-    return [*_called(name, cls), *family, *told]
-
-
-def _called(name: str, cls: type[Endpoint[Any]]) -> list[str]:
-    path = cls.path if cls.root == "/api/open/" else cls.root + cls.path
-    return [f"`{name}`", f"`{cls.__name__}`", f"{cls.method} `{path}`"]
-
-
-# Fields
-
-
-def _parameters(cls: type[Input]) -> str:
-    """Return a cell with the fields of a request, those that are required first."""
-    docs = field_docs(cls)
-    plans = sorted(plan_of(cls), key=lambda plan: not plan.required)
-    return "<br>".join(f"{_named(cls, plan)}: {_cell(docs.get(plan.name, ''))}" for plan in plans)
-
-
-def _named(cls: type[Input], plan: FieldPlan) -> str:
-    name = f"**`{plan.name}`**" if plan.required else f"`{plan.name}`"
-    wire = "" if plan.wire_name == plan.name else f" (`{plan.wire_name}`)"
-    return f"{name}{wire} {_kind(cls, plan.name)}{_default(cls, plan.name)}"
-
-
-def _kind(cls: type[Any], name: str) -> str:
-    return f"`{_cell(_shown(plain(get_type_hints(cls, include_extras=True)[name])))}`"
-
-
-def _default(cls: type[Any], name: str) -> str:
-    field = next(each for each in msgspec.structs.fields(cls) if each.name == name)
-    if field.default in (None, msgspec.NODEFAULT, ""):
-        return ""
-    return f" = `{getattr(field.default, 'value', field.default)}`"
-
-
-def _shown(hint: Any) -> str:
-    """Return a type as it is written in Python."""
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return " | ".join(map(repr, args))
-    if origin in {Union, UnionType}:
-        return " | ".join(map(_shown, args))
-    if origin is not None:
-        return f"{origin.__name__}[{', '.join(map(_shown, args))}]"
-    if hint is Ellipsis:
-        return "..."
-    return "None" if hint is type(None) else str(getattr(hint, "__name__", hint))
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-def _fields(cls: type[Value]) -> Iterator[str]:
-    """Write a table of a class's fields."""
-    docs = field_docs(cls)
-    rows = (
-        [
-            f"`{field.name}`",
-            f"`{field.encode_name}`" if field.encode_name != field.name else "",
-            _kind(cls, field.name),
-            _cell(docs.get(field.name, "")),
-        ]
-        for field in msgspec.structs.fields(cls)
-    )
-    yield from _table("field", "on the wire", "type", "what it is", rows=rows)
+def _meanings(entry: Entry) -> Mapping[int, CodeMeaning]:
+    """Return the codes of an entry's pages; the first page decides."""
+    merged: dict[int, CodeMeaning] = {}
+    for address in reversed(entry.pages):
+        merged |= PAGE_CODES.get(address, {})
+    return merged
 
 
 # What requests are made of
 
 
-def _inputs() -> Iterator[str]:
-    yield from _section("Parts of requests", "Dicts of the same shape are taken too.")
-    for cls in _types_within(Input):
-        yield f"### {cls.__name__}"
-        yield ""
-        yield _cell(summary(cls)) + _tag(cls)
-        yield ""
-        rows = ([_named(cls, plan), field_docs(cls)[plan.name]] for plan in plan_of(cls))
-        yield from _table("field", "what it is", rows=rows)
+def _inputs(entries: list[Entry]) -> Lines:
+    found = _classes_within(entries, Input)
+    if found:
+        yield from ("## Parts of requests", "", "Dicts of the same shape are accepted too.", "")
+    for cls in found:
+        yield from (f"### {cls.__name__}", "", summary(cls) + _tag(cls), "")
+        fields = {field.name: field for field in msgspec.structs.fields(cls)}
+        rows = [
+            [
+                f"`{plan.name}`",
+                f"`{type_text(get_type_hints(cls)[plan.name])}`",
+                "required" if plan.required else f"`{fields[plan.name].default}`",
+                field_docs(cls).get(plan.name, ""),
+            ]
+            for plan in plan_of(cls)
+        ]
+        yield from table("field", "type", "default", "what it is", rows=rows)
 
 
 def _tag(cls: type[Input]) -> str:
@@ -202,27 +281,26 @@ def _tag(cls: type[Input]) -> str:
     return f" In a dict, `{config.tag_field}` is `{config.tag}`." if config.tag else ""
 
 
-def _enums() -> Iterator[str]:
-    yield from _section("Values", "Members are taken, and their plain values too.")
-    for cls in _types_within(Enum):
-        yield f"### {cls.__name__}"
-        yield ""
-        yield re.sub(r"^(?=[A-Z]+: )", "- ", inspect.getdoc(cls) or "", flags=re.MULTILINE)
-        yield ""
+def _enums(entries: list[Entry]) -> Lines:
+    found = _classes_within(entries, Enum)
+    if found:
+        yield from ("## Values", "", "A member is accepted, and so is its plain value.", "")
+    for cls in found:
+        text = re.sub(r"^(?=[A-Z]+: )", "- ", inspect.getdoc(cls) or "", flags=re.MULTILINE)
+        yield from (f"### {cls.__name__}", "", text, "")
         yield ", ".join(f"`{member.name}` = `{member.value}`" for member in cls)
         yield ""
 
 
-def _types_within(base: type[T]) -> list[type[T]]:
-    """Return the classes of some kind that requests hold, by name."""
-    found: dict[str, type[T]] = {}
-    for cls in (*ENDPOINTS.values(), *RECIPES.values()):
-        for hint in get_type_hints(cls, include_extras=False).values():
-            found |= {kind.__name__: kind for kind in _classes_in(hint) if issubclass(kind, base)}
-    return [found[name] for name in sorted(found)]
+def _classes_within(entries: Iterable[Entry], base: type[T]) -> list[type[T]]:
+    """Return the classes of some kind in the fields of requests, by name."""
+    hints = (hint for entry in entries for hint in get_type_hints(entry.cls).values())
+    found = {kind for hint in hints for kind in _classes_in(hint) if issubclass(kind, base)}
+    return sorted(found, key=lambda kind: kind.__name__)
 
 
 def _classes_in(hint: Any) -> Iterator[type[Any]]:
+    """Yield the classes that a type is made of."""
     if isinstance(hint, type) and get_origin(hint) is None:
         yield hint
     for arg in get_args(hint):
@@ -232,13 +310,8 @@ def _classes_in(hint: Any) -> Iterator[type[Any]]:
 # What comes back
 
 
-def _returned(cls: type[Any]) -> str:
-    reply = cls.family.result if issubclass(cls, Operation | Recipe) else _reply_of(cls)
-    return "" if reply is type(None) else f"`{_shown(reply)}`"
-
-
 def _reply_of(cls: type[Any]) -> Any:
-    """Return the type that an endpoint's class says its reply means."""
+    """Return the type of reply that an endpoint's class names as its type parameter."""
     for each in cls.__mro__:
         for base in each.__dict__.get("__orig_bases__", ()):
             if issubclass(get_origin(base) or base, Endpoint):
@@ -246,122 +319,177 @@ def _reply_of(cls: type[Any]) -> Any:
     raise TypeError(f"{cls.__name__} does not say what it returns")
 
 
+def _values_in(hint: Any) -> list[type[Value]]:
+    """Return the values that a reply is made of, without what holds them."""
+    return [kind for kind in _classes_in(hint) if issubclass(kind, Value)]
+
+
 _EVERY_RESULT = (
-    "Every result has `id`, `status`, `url` (empty until it is COMPLETED), `expires_at`,",
-    "`reason` (why it failed) and `await result.save(path)` besides its own fields, which are",
-    "those of Akool's replies; all are optional, and what is not listed here is ignored.",
+    "Every result has `id`, `status`, `url` (empty until the status is COMPLETED), `expires_at`,",
+    "`reason` (why the job failed) and `await result.save(path)`, besides the fields in its table.",
 )
 
 
-def _results() -> Iterator[str]:
-    yield from _section("Results", *_EVERY_RESULT)
-    for cls in _replies(is_result=True):
-        yield from _reply(cls)
-
-
-def _others() -> Iterator[str]:
-    yield from _section("Other replies", "What calls bring that is no job's result.")
-    for cls in _replies(is_result=False):
-        yield from _reply(cls)
-
-
-def _replies(*, is_result: bool) -> list[type[Value]]:
+def _replies(entries: list[Entry]) -> Lines:
     found: set[type[Value]] = set()
-    for cls in ENDPOINTS.values():
-        _collect(_reply_of(cls), found)
-    kinds = (kind for kind in found if issubclass(kind, Result) is is_result)
-    return sorted(kinds, key=lambda kind: kind.__name__)
+    for entry in entries:
+        _collect(entry.reply, found)
+    if not found:
+        return
+    yield from ("## Replies", "")
+    yield "Unknown fields of a reply are ignored. An optional field that cannot be read takes its"
+    yield "default."
+    if any(issubclass(cls, Result) for cls in found):
+        yield from _EVERY_RESULT
+    yield ""
+    for cls in sorted(found, key=lambda kind: kind.__name__):
+        yield from (f"### {cls.__name__}", "", summary(cls), "", *_fields(cls))
 
 
 def _collect(hint: Any, found: set[type[Value]]) -> None:
-    """Add the classes that a type is made of, and those that they are made of."""
-    for kind in _classes_in(hint):
-        if issubclass(kind, Value) and not issubclass(kind, Input) and kind not in found:
+    """Add the values that a type is made of, and the values that those are made of."""
+    for kind in _values_in(hint):
+        if not issubclass(kind, Input) and kind not in found:
             found.add(kind)
             for inner in get_type_hints(kind).values():
                 _collect(inner, found)
 
 
-def _reply(cls: type[Value]) -> Iterator[str]:
-    yield f"### {cls.__name__}"
-    yield ""
-    yield _cell(summary(cls))
-    yield ""
-    yield from _fields(cls)
+def _fields(cls: type[Value]) -> Lines:
+    docs = field_docs(cls)
+    rows = (
+        [
+            f"`{field.name}`",
+            f"`{field.encode_name}`" if field.encode_name != field.name else "",
+            f"`{type_text(get_type_hints(cls)[field.name])}`",
+            docs.get(field.name, ""),
+        ]
+        for field in msgspec.structs.fields(cls)
+    )
+    yield from table("field", "Akool's name", "type", "what it is", rows=rows)
 
 
 # Codes
 
 
-def _codes() -> Iterator[str]:
-    text = "Akool's codes and the errors they become. A page's own table goes before this one."
-    yield from _section("Codes", text)
-    yield from _table("code", "error", "what Akool says", rows=_rows_of(CODES))
-    yield "What single pages say in other words:"
+def _errors(entries: list[Entry]) -> Lines:
+    addresses = sorted({page for entry in entries for page in entry.pages if page in PAGE_CODES})
+    if not addresses:
+        return
+    yield from ("## Errors", "", "The codes that Akool's pages list; [codes](codes.md) has all.")
     yield ""
-    rows = (
-        [*_code(code, meaning), ", ".join(map(_linked, pages))]
-        for (code, meaning), pages in sorted(_on_pages().items(), key=str)
-    )
-    yield from _table("code", "error", "what Akool says", "where", rows=rows)
+    columns = ("code", "error", "what Akool says", "page")
+    yield from table(*columns, rows=_code_rows(_by_meaning(addresses)))
 
 
-def _rows_of(codes: Mapping[int, CodeMeaning]) -> list[list[str]]:
-    return [_code(code, meaning) for code, meaning in codes.items()]
+def _code_rows(found: Mapping[tuple[int, CodeMeaning], list[str]]) -> list[list[str]]:
+    return [
+        [*_code_cells(code, meaning), ", ".join(map(_external, addresses))]
+        for (code, meaning), addresses in sorted(found.items(), key=str)
+    ]
 
 
-def _code(code: int, meaning: CodeMeaning) -> list[str]:
-    return [str(code), f"`{meaning.error.__name__}`", meaning.sentence]
-
-
-def _on_pages() -> Mapping[tuple[int, CodeMeaning], list[str]]:
+def _by_meaning(addresses: Iterable[str]) -> Mapping[tuple[int, CodeMeaning], list[str]]:
+    """Return the pages that list a code with the same meaning."""
     found: dict[tuple[int, CodeMeaning], list[str]] = {}
-    for address, meanings in PAGE_CODES.items():
-        for code, meaning in meanings.items():
+    for address in addresses:
+        for code, meaning in PAGE_CODES[address].items():
             found.setdefault((code, meaning), []).append(address)
     return found
 
 
-def _errors(cls: type[Endpoint[Any]]) -> str:
-    by_class: dict[str, set[int]] = {}
-    for address in reversed((cls.docs, *cls.also_in)):
-        for code, meaning in PAGE_CODES.get(address, {}).items():
-            by_class.setdefault(meaning.error.__name__, set()).add(code)
-    return "<br>".join(
-        f"`{name}` {', '.join(map(str, sorted(codes)))}" for name, codes in sorted(by_class.items())
-    )
+def _code_cells(code: int, meaning: CodeMeaning) -> list[str]:
+    return [str(code), f"`{meaning.error.__name__}`", meaning.sentence]
 
 
-def _link(cls: type[Endpoint[Any] | Recipe[Any]]) -> str:
-    return ", ".join(map(_linked, (cls.docs, *getattr(cls, "also_in", ()))))
+def _codes() -> Lines:
+    yield from ("# Akool's codes", "", _NOTE, "")
+    yield "The exception class follows from Akool's code. An endpoint's own page decides before the"
+    yield "general table. A code in neither table is a plain `APIError`. `akool errors 1015` shows"
+    yield "the same in a terminal."
+    yield ""
+    rows = [_code_cells(code, meaning) for code, meaning in CODES.items()]
+    yield from table("code", "error", "what Akool says", rows=rows)
+    yield from ("## In the words of single pages", "")
+    columns = ("code", "error", "what Akool says", "page")
+    yield from table(*columns, rows=_code_rows(_by_meaning(PAGE_CODES)))
 
 
-def _linked(address: str) -> str:
-    return f"[{address.rpartition('/')[2]}]({address})"
+# Other pages
 
 
-# Another vendor
+def _index(namespaces: list[str], entries: list[Entry]) -> Lines:
+    yield from ("# Reference", "", _NOTE, "")
+    yield "An **operation** returns a job. A **recipe** takes several steps in one call, and"
+    yield "returns the job of its last step. A **call** is a coroutine; a list can be awaited for"
+    yield "one page or iterated for all items. Every class is in `akool_async.endpoints`."
+    yield ""
+    rows = [
+        [f"[`akool.{namespace}`]({namespace}.md)", summary(_class_of(own[0].name))]
+        for namespace in namespaces
+        if (own := _of_namespace(namespace, entries))
+    ]
+    rows += [
+        ["[`akool_async.crun`](crun.md)", "CRUN, another vendor: face detection and face swap."],
+        ["[Codes](codes.md)", "Akool's codes, and the exception class of each."],
+    ]
+    yield from table("page", "what is on it", rows=rows)
+    for kind in ("operation", "recipe", "call"):
+        yield from (f"## {kind.capitalize()}s", "")
+        rows = [_index_row(each) for each in entries if each.kind == kind]
+        yield from table("name", "what it does", rows=rows)
 
 
-def _crun() -> Iterator[str]:
-    yield from _section(
-        "CRUN", "Another vendor, in `akool_async.crun`: two operations and their lookups."
-    )
-    rows = (
-        [*_called(cls.name, cls), _parameters(cls), _returned(cls), _link(cls)] for cls in _CRUN
-    )
-    yield from _table("name", *_ENDPOINT, "parameters", "returns", "page", rows=rows)
-    yield from _table("code", "error", "what CRUN says", rows=_rows_of(crun.CODES))
+def _index_row(entry: Entry) -> list[str]:
+    page = entry.name.partition(".")[0]
+    return [f"[`{entry.name}`]({page}.md#{_anchor(entry.title)})", summary(entry.cls)]
+
+
+def _crun() -> Lines:
+    yield from ("# akool_async.crun", "", _NOTE, "")
+    yield "CRUN is another vendor, on the same jobs, engine and errors. Two operations are methods"
+    yield "of `Crun`; their lookups are requests for `await crun.call(request)`."
+    yield ""
+    yield from _code(dedent((crun.__doc__ or "").split("\n\n")[1]))
+    for cls in (crun.DetectFaces, crun.SwapFaces, crun.GetDetection, crun.GetTask):
+        yield from _crun_section(cls)
+    yield from _crun_parts()
+    yield from ("## Errors", "")
+    rows = [_code_cells(code, meaning) for code, meaning in crun.CODES.items()]
+    yield from table("code", "error", "what CRUN says", rows=rows)
+
+
+def _crun_section(cls: type[Endpoint[Any]]) -> Lines:
+    method = getattr(crun.Crun, cls.name.partition(".")[2], cls)
+    entry = Entry(cls.name, cls, method, cls.name if method is not cls else cls.__name__)
+    parameters = parameters_of(cls)
+    yield from (f"## {entry.title}", "", summary(cls), "")
+    yield from _code(signature_text(entry.title, parameters, _returned(entry)))
+    yield from _facts(entry)
+    columns = ("parameter", "CRUN's name", "type", "default", "what it is")
+    yield from table(*columns, rows=[_parameter_row(entry, each) for each in parameters])
+    yield from _what_returns(entry)
+
+
+def _crun_parts() -> Lines:
+    entries = [Entry(cls.name, cls, cls, cls.name) for cls in (crun.DetectFaces, crun.SwapFaces)]
+    yield from _inputs(entries)
+    yield from _replies(entries)
 
 
 def main() -> int:
-    """Write the page, or compare it."""
+    """Write the pages, or compare them."""
+    written = pages()
     if "--check" not in sys.argv:
-        PAGE.write_text(page(), encoding="utf-8")
+        FOLDER.mkdir(exist_ok=True)
+        for path, text in written.items():
+            path.write_text(text, encoding="utf-8")
+        for path in set(FOLDER.glob("*.md")) - written.keys():
+            path.unlink()
         return 0
-    if PAGE.read_text(encoding="utf-8") == page():
+    if set(FOLDER.glob("*.md")) == written.keys() and is_current(written):
         return 0
-    sys.stderr.write("docs/reference.md is not current: run python docs/build_reference.py\n")
+    sys.stderr.write("docs/reference/ is not current: run python docs/build_reference.py\n")
     return 1
 
 

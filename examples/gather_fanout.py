@@ -1,4 +1,4 @@
-"""Make the faces in a list of photos ten years older, all at once.
+"""Make the faces in several photos ten years older, all photos at the same time.
 
 AKOOL_API_KEY=... python examples/gather_fanout.py https://.../ann.jpg https://.../bob.jpg
 """

@@ -1,4 +1,4 @@
-"""Run thousands of jobs from a stream of requests, with few of them in memory at a time.
+"""Run thousands of jobs from a stream of requests, and keep only a few of them in memory.
 
 AKOOL_API_KEY=... python examples/many_jobs.py
 """
@@ -13,7 +13,7 @@ COUNT = 2_000
 
 
 def greetings(voice_id: str) -> Iterator[TTS]:
-    """Yield requests; they could as well come from a file or a database, row by row."""
+    """Yield one request after the other; a real program reads rows from a file or a database."""
     for number in range(1, COUNT + 1):
         yield TTS(input_text=f"Welcome, guest number {number}.", voice_id=voice_id)
 
@@ -25,7 +25,7 @@ async def main() -> None:
         async for job in akool.map(greetings(voices[0].voice_id)):
             error = job.exception()
             if error is None:
-                done += 1  # the place to save it: await job.result().save("speech/")
+                done += 1  # to save the file here: await job.result().save("speech/")
             else:
                 failed += 1
                 print(f"{job.id}: {error}")

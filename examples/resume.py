@@ -1,4 +1,4 @@
-"""Start a job in one process and wait for it in another.
+"""Start a job in one process, and wait for it in another process.
 
 AKOOL_API_KEY=... python examples/resume.py start          # prints a token
 AKOOL_API_KEY=... python examples/resume.py finish TOKEN   # saves the result

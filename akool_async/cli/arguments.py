@@ -1,4 +1,4 @@
-"""From a command line to a request: its fields from options, or the whole from a document."""
+"""Requests from the command line: each field from an option, or all from a JSON document."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from akool_async.cli.fields import dashed
 from akool_async.cli.forms import form_of
 from akool_async.cli.sources import Unreadable, json_of
 from akool_async.errors import InvalidInput
-from akool_async.protocol.value import FieldPlan, Input, plan_of
+from akool_async.protocol.fields import FieldPlan, plan_of
+from akool_async.protocol.value import Input
 
 _KINDS = {"`int`": "a whole number", "`float`": "a number", "`str`": "text", "`null`": "nothing"}
-"""What rules call a type, and what a person does."""
+"""The names of types in rules, and the words that users see instead."""
 
 
 def given(ctx: click.Context, cls: type[Input]) -> dict[str, Any]:
-    """Return the values of the fields that the command line gives.
+    """Return the values of the fields whose options were given.
 
     Raises:
         click.BadParameter: an argument cannot be read.
@@ -49,10 +50,10 @@ def _parameter(ctx: click.Context, name: str) -> click.Parameter | None:
 
 
 def request_of(ctx: click.Context, cls: type[Input]) -> Any:
-    """Return the request that the command line gives: by options, or as a whole.
+    """Build the request from the options, or from the document of `--request`.
 
     Raises:
-        click.UsageError: it breaks a rule; the message names the option and the rule.
+        click.UsageError: the request breaks a rule; the message names the option and the rule.
     """
     values = given(ctx, cls)
     if (whole := ctx.params["request"]) is not None:
@@ -71,7 +72,7 @@ def request_of(ctx: click.Context, cls: type[Input]) -> Any:
 def _from_document(
     ctx: click.Context, cls: type[Input], source: str, values: Mapping[str, Any]
 ) -> Any:
-    """Build a request from its wire form, as Akool's pages print it."""
+    """Build a request from a JSON document in the format of Akool's pages."""
     if values:
         extra = ", ".join(f"--{dashed(name)}" for name in values)
         raise click.UsageError(f"--request is the whole request: leave out {extra}", ctx)
@@ -90,16 +91,16 @@ def _from_document(
 
 
 def _split(field: str) -> tuple[str, str]:
-    """Split a field's name from the way into its value."""
+    """Split the path of a field into the field's name and the rest."""
     head, *rest = re.split(r"(?=[.\[])", field, maxsplit=1)
     return head, "".join(rest)
 
 
 def in_options(cls: type[Input], rule: str) -> str:
-    """Return a rule that speaks of fields as one that speaks of options."""
+    """Return a rule with the names of options instead of fields."""
     rule = _in_words(rule)
     for name in sorted((plan.name for plan in plan_of(cls)), key=len, reverse=True):
-        if "_" in name.rstrip("_"):  # a single word may be just that
+        if "_" in name.rstrip("_"):  # a single word may be an ordinary word of the rule
             rule = re.sub(rf"(?<![-\w]){name}\b(=(?=\W))?", f"--{dashed(name)}", rule)
     return rule
 

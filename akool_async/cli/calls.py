@@ -1,4 +1,4 @@
-"""Queries and commands from the command line: one request, one reply, printed."""
+"""Queries and commands from the command line: send one request, print its reply."""
 
 from __future__ import annotations
 
@@ -13,33 +13,37 @@ from akool_async.cli.display import fields_of, show_fields, show_json, show_rows
 from akool_async.cli.opening import client
 from akool_async.endpoints import GetToken, Token
 from akool_async.endpoints.paging import Page, Paged, Pages
-from akool_async.protocol.value import plan_of
+from akool_async.protocol.fields import plan_of
 
 
 def is_paged(cls: type[Endpoint[Any]]) -> bool:
-    """Say whether an endpoint answers with one page of several."""
+    """Return whether an endpoint's reply is one page of a longer list."""
     return isinstance(cls.parse, Pages) and "page" in {plan.name for plan in plan_of(cls)}
 
 
 def call_options(cls: type[Endpoint[Any]]) -> list[click.Option]:
-    """Return the options of a call that are no fields."""
-    options = [click.Option(["as_json", "--json"], is_flag=True, help="Print JSON, not a table.")]
+    """Return the options of a call that do not belong to fields."""
+    options = [
+        click.Option(["as_json", "--json"], is_flag=True, help="Print JSON instead of a table.")
+    ]
     if is_paged(cls):
-        text = "Go on to the last page, from the one given."
+        text = "Print all pages, from the given one to the last."
         options.append(click.Option(["all_pages", "--all"], is_flag=True, help=text))
     if cls is GetToken:
-        text = "Print the token itself; it is a secret."
+        text = "Print the token itself, which is a secret."
         options.append(click.Option(["--show"], is_flag=True, help=text))
     return options
 
 
 def call(ctx: click.Context, cls: type[Endpoint[Any]]) -> None:
-    """Send what the command line says, and print the reply."""
+    """Send the request of the command line, and print the reply."""
     request = request_of(ctx, cls)
     akool = _client_for(request)
     try:
         reply = asyncio.run(_reply(akool, request, all_pages=ctx.params.get("all_pages", False)))
-    except MissingCredentials as error:  # a token takes an id and secret, whatever signs the rest
+    except (
+        MissingCredentials
+    ) as error:  # a token needs an id and secret, even if there is an api key
         problem = str(error)
     else:
         _show(reply, **ctx.params)
@@ -48,7 +52,7 @@ def call(ctx: click.Context, cls: type[Endpoint[Any]]) -> None:
 
 
 def _client_for(request: Endpoint[Any]) -> Akool:
-    """Return a client; an exchange of an id and secret needs no other credentials."""
+    """Return a client; for an exchange of an id and secret, those are its credentials."""
     if isinstance(request, GetToken) and request.client_id:
         return client(request.client_id, request.client_secret)
     return client()
@@ -85,7 +89,7 @@ def _show_token(reply: Token, *, as_json: bool, show: bool) -> None:
 
 
 def _show_list(reply: Any, *, as_json: bool) -> None:
-    """Print a page, or all rows that there are."""
+    """Print the rows of a page, or of all pages."""
     rows = tuple(reply)
     count: int | None = None if type(reply) is tuple else reply.count
     if as_json:

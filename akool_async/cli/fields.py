@@ -1,6 +1,6 @@
-"""From a field of a request to an option of a command.
+"""Options of commands, made from the fields of requests.
 
-Name, help and default are those of the field's class; nothing is spelled here.
+Name, help and default come from the class of the request; none of them is repeated here.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ from click.shell_completion import CompletionItem
 
 from akool_async.cli.forms import FILE, Form, form_of
 from akool_async.protocol.documentation import field_docs
-from akool_async.protocol.value import FieldPlan, Input, plan_of
+from akool_async.protocol.fields import FieldPlan, plan_of
+from akool_async.protocol.value import Input
 
 _TRAP = re.compile(r"\s*\(T\d+[^)]*\)")
-"""How texts under fields cite the traps of Akool's pages."""
+"""A citation of a trap of Akool's pages in the text under a field."""
 
 
 def without_traps(text: str) -> str:
-    """Return a documentation text without its citations."""
+    """Return a documentation text without citations of traps."""
     return _TRAP.sub("", text)
 
 
 def dashed(name: str) -> str:
-    """Return the option of a field, or the command of a verb, without leading dashes."""
+    """Return the name of a field's option, or of a verb's command, without leading dashes."""
     return name.rstrip("_").replace("_", "-")
 
 
 def options_of(cls: type[Input]) -> list[click.Option]:
-    """Return the options of a request's fields, those that are required first."""
+    """Return the options of a request's fields, required ones first."""
     plans = sorted(plan_of(cls), key=lambda plan: not plan.required)
     return [_option(cls, plan) for plan in plans]
 

@@ -20,10 +20,10 @@ from akool_async import (
     ResultExpired,
 )
 from akool_async.cli.display import fields_of, show_fields, show_json, text_of
+from akool_async.cli.messages import INTERRUPTED, told
 from akool_async.cli.options import SECONDS
 from akool_async.cli.places import place_of
 from akool_async.cli.status import showing_status
-from akool_async.cli.tree import INTERRUPTED, told
 
 
 class Aims(NamedTuple):
@@ -129,7 +129,7 @@ async def _accepted(job: Job[Any], *, as_json: bool) -> None:
         show_json(_heading(job) | (fields_of(job.receipt) if job.receipt else {}))
         return
     click.echo(job.token)
-    click.echo(_goes_on(job), err=True)
+    click.echo(_continuing(job), err=True)
     _show_credentials(job)
 
 
@@ -197,7 +197,7 @@ def _fate(held: list[Job[Any]]) -> str:
     for job in held:
         error = job.exception() if job.done() else None
         if job.id is not None:
-            return _goes_on(job)
+            return _continuing(job)
         if isinstance(error, CreateOutcomeUnknown):
             return told(error)
         steps = error.steps if isinstance(error, AkoolError) else ()
@@ -206,5 +206,5 @@ def _fate(held: list[Job[Any]]) -> str:
     return "nothing was started"
 
 
-def _goes_on(job: Job[Any]) -> str:
-    return f"{job.name} {job.id} goes on at Akool; to wait for it: akool job {job.token} --wait"
+def _continuing(job: Job[Any]) -> str:
+    return f"{job.name} {job.id} continues at Akool; to wait for it: akool job {job.token} --wait"

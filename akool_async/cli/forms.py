@@ -1,4 +1,4 @@
-"""How the value of a field is written as an argument of the command line, told from its type."""
+"""The form of a field's value as an argument of the command line, derived from its type."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ import msgspec
 from akool_async.cli.sources import Unreadable, json_of, picture_of, text_of
 from akool_async.endpoints import Face
 from akool_async.endpoints.detection import Picture
-from akool_async.protocol.value import FieldPlan, Rule, Url
+from akool_async.protocol.fields import FieldPlan, Rule, Url
 
 FACE = "URL[@OPTS]"
-"""How a face is written as an argument."""
+"""Form of a face as an argument."""
 
 FILE = "FILE"
-"""How a file is written as an argument, and what shells complete as one."""
+"""Form of a file as an argument; shells complete it as a file name."""
 
 _URL: Rule = get_args(Url)[1]
 _PICTURE: Rule = get_args(Picture)[1]
 
 _MARKED = re.compile(r"(?P<path>.+)@(?P<opts>[-0-9.]+,[-0-9.,:]+)", re.DOTALL)
-"""A face's address with its landmarks; other `@` belong to the address."""
+"""A face's address and its landmarks; any other `@` belongs to the address."""
 
 
 class Form(NamedTuple):
-    """How a field's value is written as an argument."""
+    """The form of a field's value as an argument."""
 
     metavar: str
     read: Callable[[str], Any]
-    """Read one argument, into a list where the option may be repeated."""
+    """Read one argument; returns a list if the option may be repeated."""
     repeated: bool = False
     choices: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    """Other ways to write the choices."""
+    """Other spellings of the choices."""
     flag: bool = False
-    """Whether it is a pair of options without arguments."""
+    """Whether it is a pair of options without arguments, `--x` and `--no-x`."""
 
 
 @cache
 def form_of(plan: FieldPlan) -> Form:
-    """Tell from a field's type how its value is written."""
+    """Return the form of a field, derived from its type."""
     bare = _bare(plan.type)
     if get_origin(bare) is tuple:
         return _repeated(plan, _bare(get_args(bare)[0]))
@@ -73,7 +73,7 @@ def _repeated(plan: FieldPlan, item: Any) -> Form:
 
 
 def _choice(bare: Any) -> Form | None:
-    """Return the form of a field that takes one of few values."""
+    """Return the form of a field with a fixed set of values; `None` for other types."""
     names: Mapping[str, Any] = {}
     values: list[Any] = []
     if get_origin(bare) is Literal:
@@ -103,7 +103,7 @@ def _dashed(name: str) -> str:
 
 
 def _number(kind: type[int | float], argument: str) -> Any:
-    """Return a number; what is none goes to the field, which says what it must be."""
+    """Return a number, or the text if it is none: the field then refuses it with its rule."""
     text = text_of(argument)
     try:
         return msgspec.convert(text, kind, strict=False)
@@ -112,7 +112,10 @@ def _number(kind: type[int | float], argument: str) -> Any:
 
 
 def _picture(argument: str) -> str:
-    """Return a picture as text; what is neither that nor a file was meant to be a file."""
+    """Return a picture as text, from a file or an argument in base64.
+
+    Any other argument is taken for the name of a file that does not exist.
+    """
     text = picture_of(argument)
     if not _PICTURE.holds(text):
         raise Unreadable(f"{argument[:60]!r} is no file, and {_PICTURE.text}")
@@ -125,7 +128,7 @@ def _texts(argument: str, *, split: bool) -> list[str]:
 
 
 def _faces(argument: str) -> list[Any]:
-    """Read `URL`, `URL@opts`, or JSON, which files hold."""
+    """Read a face as `URL` or `URL@OPTS`, or faces as JSON, as files and standard input have."""
     if argument == "-" or argument.lstrip()[:1] in {"@", "{", "["}:
         return _documents(argument)
     marked = _MARKED.fullmatch(argument)

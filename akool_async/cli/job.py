@@ -12,7 +12,7 @@ from akool_async.cli.display import fields_of, show_fields, show_json, text_of
 from akool_async.cli.following import aims_of, follow, job_options
 from akool_async.cli.opening import client
 from akool_async.endpoints import OPERATIONS
-from akool_async.media import OneDownload
+from akool_async.media import StandaloneDownloader
 from akool_async.protocol import token as tokens
 from akool_async.protocol.endpoint import Family
 from akool_async.protocol.token import JobReference
@@ -88,8 +88,10 @@ async def _look_up(akool: Akool, reference: JobReference, family: Family[Any]) -
 def _with_creation_time(snapshot: Snapshot, reference: JobReference) -> Snapshot:
     """Add the time of creation to a result; the token holds it."""
     if isinstance(snapshot, Result):
-        link = Link(OneDownload(), operation=reference.name, accepted_at=float(reference.created))
-        return snapshot.linked(link)
+        link = Link(
+            StandaloneDownloader(), operation=reference.name, accepted_at=float(reference.created)
+        )
+        return snapshot.attach(link)
     return snapshot
 
 

@@ -1,4 +1,4 @@
-"""`akool journal`: what a journal remembers, and decisions about what nobody knows."""
+"""`akool journal`: lists a journal's rows, and records decisions about unknown outcomes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import click
 
 from akool_async.cli.display import fields_of, show_fields, show_json, show_rows
 from akool_async.client.restoring import reference_of
-from akool_async.journal import Entry, Journal, State
+from akool_async.journal import UNFINISHED, Entry, Journal, State
 from akool_async.protocol.token import is_id, write
 from akool_async.protocol.value import Value
 
@@ -25,8 +25,8 @@ _DAY = 24 * 3600.0
 def command() -> None:
     """Look into a journal; decide about creates of unknown outcome.
 
-    The journal is the file that `Akool(journal=...)` was given. One process at a time uses
-    it: stop the program that does, first.
+    The journal is the file that `Akool(journal=...)` was given. One process at a time can use
+    it: first stop the program that does.
     """
 
 
@@ -46,13 +46,17 @@ def _file(function: Any) -> Any:
 @click.option(
     "--state", type=click.Choice([each.value for each in State]), help="Only rows in this state."
 )
-@click.option("--unfinished", is_flag=True, help="Only rows of which something is to come.")
+@click.option(
+    "--unfinished",
+    is_flag=True,
+    help="Only rows of jobs that Akool may have, and that did not end.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(path: Path, state: str | None, *, unfinished: bool, as_json: bool) -> None:
     """List the jobs of a journal."""
     with _opened(path) as journal:
-        chosen = journal.entries(State(state) if state else None)
-        rows = [_row(entry) for entry in (journal.unfinished() if unfinished else chosen)]
+        states = UNFINISHED if unfinished else [State(state)] if state else []
+        rows = [_row(entry) for entry in journal.entries(*states)]
     if as_json:
         show_json(rows)
     elif rows:
@@ -68,7 +72,7 @@ def list_(path: Path, state: str | None, *, unfinished: bool, as_json: bool) -> 
 @click.option("--accept", metavar="ID", help="It was created, and this is its id.")
 @click.option("--job-id", metavar="ID", help="With --accept: the id that cancelling takes.")
 @click.option("--resend", is_flag=True, help="It was not created: its key may be sent again.")
-@click.option("--abandon", is_flag=True, help="Nobody looks for it any more.")
+@click.option("--abandon", is_flag=True, help="Give the job up.")
 def resolve(
     row: str, path: Path, accept: str | None, job_id: str | None, *, resend: bool, abandon: bool
 ) -> None:
@@ -92,9 +96,9 @@ def resolve(
 @_file
 @click.option("--days", type=click.FloatRange(min=0), default=30.0, show_default=True)
 def compact(path: Path, days: float) -> None:
-    """Empty requests and results of jobs that ended so many DAYS ago.
+    """Empty the requests and results of jobs that ended more than DAYS days ago.
 
-    What remains tells that a key was used, for which request, and how it ended.
+    A row still says that its key was used, for which request, and how the job ended.
     """
     with _opened(path) as journal:
         count = anyio.run(journal.compact, time.time() - days * _DAY)
@@ -111,7 +115,7 @@ def _opened(path: Path) -> Generator[Journal]:
 
 
 class Row(Value):
-    """What is shown of an entry."""
+    """The columns that are shown of an entry."""
 
     row: str
     key: str | None

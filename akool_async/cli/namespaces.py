@@ -1,4 +1,4 @@
-"""`akool NAMESPACE VERB`: a command for each endpoint and recipe, made of its class."""
+"""`akool NAMESPACE VERB`: a command for each endpoint and recipe, made from its class."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from akool_async.cli.fields import dashed, options_of, without_traps
 from akool_async.cli.following import aims_of, follow, job_options
 from akool_async.cli.forms import FACE
 from akool_async.cli.opening import client
-from akool_async.cli.tree import NAMESPACES
 from akool_async.endpoints import ENDPOINTS, RECIPES
+from akool_async.endpoints.registry import NAMESPACES
 from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.endpoint import Operation, Recipe, Startable
 
-_TEXTS = "TEXT, URL and JSON may be @FILE, for what a file holds, or - for standard input."
+_TEXTS = "As TEXT, URL or JSON, @FILE means the content of a file, and - means standard input."
 
 
 def commands_of(title: str) -> click.Group:
     """Return the commands of a namespace."""
-    group = click.Group(title, callback=_help, invoke_without_command=True, help=NAMESPACES[title])
+    about = NAMESPACES[title].summary
+    group = click.Group(title, callback=_help, invoke_without_command=True, help=about)
     offered: dict[str, type[Endpoint[Any] | Recipe[Any]]] = {**ENDPOINTS, **RECIPES}
     for name, cls in offered.items():
         namespace, _, verb = name.partition(".")
@@ -41,7 +42,7 @@ def _help(ctx: click.Context) -> None:
 
 def _command(verb: str, cls: type[Endpoint[Any] | Recipe[Any]]) -> click.Command:
     if issubclass(cls, Operation | Recipe):
-        callback, options = _starting(cls), job_options(media=bool(cls.family.result.media_field))
+        callback, options = _starting(cls), job_options(media=cls.family.media_of(cls) is not None)
     else:
         callback, options = _calling(cls), call_options(cls)
     return click.Command(
@@ -56,7 +57,7 @@ def _command(verb: str, cls: type[Endpoint[Any] | Recipe[Any]]) -> click.Command
 
 def _whole(cls: type[Endpoint[Any] | Recipe[Any]]) -> click.Option:
     printed = "" if issubclass(cls, Recipe) else ", as Akool's page prints it"
-    text = f"Instead of the options above: the whole request as JSON{printed}; - is standard input."
+    text = f"Read the whole request from FILE, as JSON{printed}; - is standard input."
     return click.Option(["--request"], type=click.Path(), metavar="FILE", help=text)
 
 
@@ -71,7 +72,7 @@ def _epilog(cls: type[Endpoint[Any] | Recipe[Any]]) -> str:
     opts = without_traps(field_docs(Face)["opts"])
     notes = [_TEXTS] if options else []
     notes += [f"A face may have OPTS. {opts}"] if faces else []
-    # After \b click breaks no lines: an address is to be clicked on.
+    # After \b click does not wrap lines: a wrapped address cannot be clicked.
     return "\n\n".join([*notes, f"\b\nAkool's page: {cls.docs}"])
 
 

@@ -135,7 +135,7 @@ def farewell(tally: Tally) -> None:
 def _recovery_hints(tally: Tally) -> list[str]:
     """Return a line for each result that is paid for but not saved: how to get it."""
     return [
-        f"{entry.job.name} can still be had: akool.job({entry.job.token!r})"
+        f"{entry.job.name} can still be fetched: akool.job({entry.job.token!r})"
         for entry in tally.entries
         if not tally.simulated
         and entry.job.id is not None

@@ -1,8 +1,8 @@
-"""The command tree: what commands there are, and how errors leave the process.
+"""The command tree: its commands, and the exit status and message of each error.
 
-A command is a module of this package that offers `command`; the module is imported when
-the command is asked for, so that `akool --help` loads none of them. The commands of a
-namespace are made of its endpoints' classes, and also not before they are asked for.
+Each command is a module of this package with the name `command` in it. The module is imported
+when the user asks for the command, so `akool --help` imports none of them. The commands of a
+namespace are made from the classes of its endpoints, also when the user asks for one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import click
 from click.shell_completion import CompletionItem
 
 import akool_async
-from akool_async import AkoolError, CreateOutcomeUnknown
+from akool_async import AkoolError
+from akool_async.cli.messages import INTERRUPTED, told
+from akool_async.endpoints.registry import NAMESPACES
 
 COMMANDS: Mapping[str, str] = {
     "completion": "Print the script that completes commands in a shell.",
@@ -24,35 +26,25 @@ COMMANDS: Mapping[str, str] = {
     "journal": "Look into a journal; decide about creates of unknown outcome.",
     "simulate": "Serve a simulated Akool on this machine, until Ctrl-C.",
 }
-"""Each command's summary, by name; the name is that of its module too."""
+"""Each command's summary by name; its module has the same name."""
 
-NAMESPACES: Mapping[str, str] = {
-    "account": "Credit and tokens.",
-    "audio": "Text to speech and cloned voices.",
-    "avatar": "Avatars: Akool's, and the account's own.",
-    "faceswap": "Face swap in images and videos.",
-    "image": "Images made, refined and put before other backgrounds.",
-    "moderation": "Moderation of pictures, videos, recordings and texts.",
-    "reage": "Reage in images and videos.",
-    "streaming": "Live avatars and their sessions.",
-    "video": "Lip sync, translation, talking photos and talking avatars.",
-}
-"""Each namespace's summary, by name: copied here, because importing it takes long."""
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 and the number of SIGINT, as shells have it."""
+def _summaries() -> Mapping[str, str]:
+    """Return each namespace's summary, by name."""
+    return {title: row.summary for title, row in NAMESPACES.items()}
 
 
 class CommandTree(click.Group):
-    """A group whose commands are imported one by one, when they are asked for."""
+    """A group whose commands are imported one by one, when the user asks for them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names of all commands."""
         return sorted([*COMMANDS, *NAMESPACES])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import a command, or make a namespace's; `None` if there is none of that name."""
+        """Import a command, or make a namespace's commands; `None` for an unknown name."""
         if cmd_name in NAMESPACES:
+            # Not before it is asked for: it imports all endpoints.
             from akool_async.cli.namespaces import commands_of
 
             return commands_of(cmd_name)
@@ -64,7 +56,7 @@ class CommandTree(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands without importing any."""
-        for title, commands in (("Akool's API", NAMESPACES), ("Commands", COMMANDS)):
+        for title, commands in (("Akool's API", _summaries()), ("Commands", COMMANDS)):
             with formatter.section(title):
                 formatter.write_dl(sorted(commands.items()))
 
@@ -72,7 +64,7 @@ class CommandTree(click.Group):
         """Complete a command's name without importing any."""
         fitting = [
             CompletionItem(name, help=text)
-            for name, text in sorted({**COMMANDS, **NAMESPACES}.items())
+            for name, text in sorted({**COMMANDS, **_summaries()}.items())
             if name.startswith(incomplete)
         ]
         return fitting + click.Command.shell_complete(self, ctx, incomplete)
@@ -90,11 +82,11 @@ def akool(ctx: click.Context) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name, and return the exit status.
 
-    What goes wrong is told in one line: 2 for a wrong command line, 130 for Ctrl-C, 1 for
-    everything else.
+    An error is printed in one line. The status is 2 for a wrong command line, 130 for Ctrl-C,
+    and 1 for any other error.
 
     Args:
-        arguments: Those after `akool`; the process's own if not given.
+        arguments: The arguments after `akool`; those of the process if not given.
     """
     try:
         # Commands return their exit status, `None` for 0.
@@ -110,20 +102,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return status or 0
 
 
-def told(error: AkoolError) -> str:
-    """Say what went wrong, with the tokens of what is paid for."""
-    parts = [str(error)]
-    if isinstance(error, CreateOutcomeUnknown):
-        parts.append("do not just run the command again: that might pay twice")
-    if error.token:
-        parts.append(f"its token is {error.token}")
-    if earlier := [step for step in error.steps if step != error.token]:
-        parts.append(f"steps already paid for: {' '.join(earlier)}")
-    return "; ".join(parts)
-
-
 def _complain(message: str, ctx: click.Context | None = None) -> None:
     who = ctx.command_path if ctx else "akool"
-    # Part of it may come from a server, which shall not steer the terminal.
+    # Part of the message may come from a server: remove characters that control the terminal.
     shown = "".join(mark if mark.isprintable() else " " for mark in message)
     click.echo(f"{who}: {' '.join(shown.split())}", err=True)

@@ -1,4 +1,4 @@
-"""What happens to jobs, told as it happens: to hooks of the user's, and to the log."""
+"""Notifies the user's hooks, and the log, of each event in the life of a job."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from akool_async.clock import Clock
-from akool_async.engine import Flight
+from akool_async.engine import JobRecord
 from akool_async.errors import InvalidInput
-from akool_async.protocol.endpoint import Status
+from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Value
 
 if TYPE_CHECKING:
-    from akool_async.client.client import Client
+    from akool_async.client.stats import Stats
     from akool_async.job import Job
 
 logger = logging.getLogger("akool_async")
 
 
 class Event(Value):
-    """One step of a job's life."""
+    """One event in the life of a job."""
 
     name: str
-    """Which step, such as `job.created`: one of the names in `akool_async.engine.Step`."""
+    """Which event, such as `job.created`: one of the names in `akool_async.engine.EventName`."""
     operation: str
     """The operation's dotted name."""
     at: datetime
@@ -35,29 +35,32 @@ class Event(Value):
     status: Status | None = None
     """The new status, with `job.status`."""
     error: Exception | None = None
-    """What ended the job instead of a result; with `job.unsaved`, why that is."""
+    """The error that ended the job; with `job.unsaved`, why the result is not saved."""
     path: str | None = None
     """Where the result was saved, with `job.saved`."""
 
 
 Hook: TypeAlias = Callable[[Event], object]
-"""Told of each event, at once and in the event loop: it must not wait."""
+"""Called with each event, at once and in the event loop: it must not wait."""
 
 
 @runtime_checkable
 class Watcher(Protocol):
-    """A hook that looks at the client's figures, too: it is handed each client that has it."""
+    """A hook that also reads statistics. It is notified once of each client that it is given to."""
 
-    def watch(self, client: Client, /) -> object:
-        """Take note of a client."""
+    def watch(self, figures: Callable[[], Stats], /) -> object:
+        """Take note of a client, by its method `figures`.
+
+        A hook that outlives its clients keeps the method by `weakref.WeakMethod`.
+        """
         ...
 
 
 _WHAT = "must be a function, or several"
 
 
-def hooks_of(on_event: Hook | Sequence[Hook], client: Client) -> tuple[Hook, ...]:
-    """Return a client's hooks; those that look at its figures are handed the client.
+def hooks_of(on_event: Hook | Sequence[Hook], figures: Callable[[], Stats]) -> tuple[Hook, ...]:
+    """Return a client's hooks; hand its figures to those that read statistics.
 
     Raises:
         InvalidInput: one of them cannot be called, or would have to be awaited.
@@ -71,7 +74,7 @@ def hooks_of(on_event: Hook | Sequence[Hook], client: Client) -> tuple[Hook, ...
     for each in hooks:
         watcher: object = each
         if isinstance(watcher, Watcher):
-            watcher.watch(client)
+            watcher.watch(figures)
     return hooks
 
 
@@ -82,40 +85,40 @@ def _check(hook: object) -> None:
         raise InvalidInput("on_event", hook, "must be a plain function: nobody awaits it")
 
 
-class Observer:
-    """Tells hooks and the log of each step of each job.
+class EventDispatcher:
+    """Passes each event of each job to hooks, and to the log.
 
     Args:
         clock: Where time comes from.
-        job_of: Makes the handle of a job.
-        hooks: Who is told.
+        handle: Makes the user's handle on a record.
+        hooks: What is called with each event.
     """
 
     def __init__(
-        self, clock: Clock, job_of: Callable[[Flight[Any]], Job[Any]], hooks: tuple[Hook, ...]
+        self, clock: Clock, handle: Callable[[JobRecord[Any]], Job[Any]], hooks: tuple[Hook, ...]
     ) -> None:
         self._clock = clock
-        self._job_of = job_of
+        self._handle = handle
         self._hooks = hooks
 
     @property
     def listening(self) -> bool:
-        """Whether anybody wants to know."""
+        """Whether there is a hook, or a log that shows events."""
         return bool(self._hooks) or logger.isEnabledFor(logging.DEBUG)
 
-    def __call__(self, step: str, flight: Flight[Any], about: object = None) -> None:
-        """Tell of one step."""
+    def __call__(self, event: str, record: JobRecord[Any], about: object = None) -> None:
+        """Pass on one event."""
         if logger.isEnabledFor(logging.DEBUG):
-            _log(step, flight, about)
+            _log(event, record, about)
         if self._hooks:
-            self._tell(step, flight, about)
+            self._call_hooks(event, record, about)
 
-    def _tell(self, step: str, flight: Flight[Any], about: object) -> None:
+    def _call_hooks(self, name: str, record: JobRecord[Any], about: object) -> None:
         event = Event(
-            name=step,
-            operation=flight.name,
+            name=name,
+            operation=record.name,
             at=self._clock.now(),
-            job=self._job_of(flight),
+            job=self._handle(record),
             status=about if isinstance(about, Status) else None,
             error=about if isinstance(about, Exception) else None,
             path=about if isinstance(about, str) else None,
@@ -124,20 +127,20 @@ class Observer:
             try:
                 hook(event)
             except Exception:
-                logger.exception("a hook failed at %s of %s", step, flight.name)
+                logger.exception("a hook failed at %s of %s", name, record.name)
 
 
-def _log(step: str, flight: Flight[Any], about: object) -> None:
-    """Log a step: its name, and what can be filtered by as fields of the record."""
+def _log(event: str, record: JobRecord[Any], about: object) -> None:
+    """Log an event: its name, and fields of the log record to filter by."""
     error = type(about).__name__ if isinstance(about, Exception) else None
     fields = {
-        "event": step,
-        "operation": flight.name,
-        "job_id": flight.id,
-        "job_token": flight.token,
-        "status": int(flight.status),
+        "event": event,
+        "operation": record.name,
+        "job_id": record.id,
+        "job_token": record.token,
+        "status": int(record.status),
         "error": error,
         "path": about if isinstance(about, str) else None,
     }
     more = f": {error}" if error else ""
-    logger.debug("%s %s %s%s", step, flight.name, flight.id or "-", more, extra=fields)
+    logger.debug("%s %s %s%s", event, record.name, record.id or "-", more, extra=fields)

@@ -7,26 +7,29 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from akool_async.engine import Engine, Flight, Waiter
+from akool_async.client.submission import Submission
+from akool_async.engine import Engine, JobRecord, Waiter
+from akool_async.engine.cancelling import abandon
 from akool_async.job import Job
-from akool_async.protocol.endpoint import Operation, Snapshot
+from akool_async.protocol.endpoint import Startable
+from akool_async.protocol.snapshot import Snapshot
 
 S = TypeVar("S", bound=Snapshot)
 
-Request: TypeAlias = Operation[S] | tuple[str, Operation[S]]
-"""A request, or a pair of key and request."""
+Item: TypeAlias = Startable[S] | tuple[str, Startable[S]] | Submission[S]
+"""A request, a pair of key and request, or a `Submission`."""
 
-Requests: TypeAlias = Iterable[Request[S]] | AsyncIterable[Request[S]]
+Items: TypeAlias = Iterable[Item[S]] | AsyncIterable[Item[S]]
 """Requests from anything that can be iterated."""
 
 _IN_A_ROW = 32
-"""How many requests are taken from a stream before the loop gets a turn: a long one must not
-keep it from running the jobs that it feeds."""
+"""Requests that are taken from a stream before the loop gets a turn. A long stream must not
+keep the loop from running the jobs that it feeds."""
 
 
 async def run_all(
-    requests: Requests[S],
-    submit: Callable[[Request[S]], Flight[S]],
+    items: Items[S],
+    submit: Callable[[Item[S]], JobRecord[S]],
     engine: Engine,
     *,
     ordered: bool,
@@ -34,38 +37,37 @@ async def run_all(
 ) -> AsyncGenerator[Job[S], None]:
     """Submit requests as they come, at most `ahead` not yet yielded; yield ended jobs."""
     outbox: _Outbox[S] = _Outbox(ordered=ordered, ahead=ahead)
-    # One task reads the stream, so that a slow one never holds up jobs that have ended.
-    feeder = asyncio.create_task(_feed(requests, submit, outbox))
+    # One task reads the stream, so that a slow stream never holds up jobs that have ended.
+    feeder = asyncio.create_task(_feed(items, submit, outbox))
     feeder.add_done_callback(outbox.end)
     try:
-        while (flight := outbox.next() or await outbox.wait()) is not None:
-            yield Job(flight, engine)
-            del flight  # nobody but the caller holds what was handed out
+        while (record := outbox.next() or await outbox.wait()) is not None:
+            yield Job(record, engine)
+            del record  # nobody but the caller holds what was yielded
         await feeder
     finally:
         feeder.cancel()
-        await engine.abandon(outbox.noted)
+        await abandon(engine, outbox.noted)
         await asyncio.wait([feeder])
 
 
 async def _feed(
-    requests: Requests[S], submit: Callable[[Request[S]], Flight[S]], outbox: _Outbox[S]
+    items: Items[S], submit: Callable[[Item[S]], JobRecord[S]], outbox: _Outbox[S]
 ) -> None:
-    if isinstance(requests, AsyncIterable):
-        async for request in requests:
-            if outbox.put(submit(request)):
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            if outbox.put(submit(item)):
                 await outbox.room()
         return
-    for request in requests:
-        if outbox.put(submit(request)):
+    for item in items:
+        if outbox.put(submit(item)):
             await outbox.room()
 
 
 class _Outbox(Generic[S]):
-    """Jobs submitted and not yet handed out: as they end, or in the order they came.
+    """Jobs that were submitted and not yet yielded: as they end, or in the order they came.
 
-    It holds those that have ended; of the others it knows their number only, unless they
-    are to be handed out in order.
+    It holds ended jobs. Of the others it knows only their number, unless the order matters.
     """
 
     def __init__(self, *, ordered: bool, ahead: int) -> None:
@@ -73,25 +75,25 @@ class _Outbox(Generic[S]):
         self._ahead = ahead
         self._outstanding = 0
         self._submitted = 0
-        self._ready: deque[Flight[S]] = deque()
+        self._ready: deque[JobRecord[S]] = deque()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._over = False
         self._failed = False
         self.noted: Waiter = self.note
-        """Its own `note`, made once: each look at a method makes another object."""
+        """Its own `note`, made once: each access to a method makes another object."""
 
-    def put(self, flight: Flight[S]) -> bool:
+    def put(self, record: JobRecord[S]) -> bool:
         """Take a job in; say whether to wait, with `room`, before the next one."""
-        flight.looked_for = True
+        record.awaited = True
         self._outstanding += 1
         self._submitted += 1
         if self._ordered:
-            self._ready.append(flight)
-        if flight.ended:
-            self.note(flight)
+            self._ready.append(record)
+        if record.ended:
+            self.note(record)
         else:
-            flight.wait(self.noted)
+            record.wait(self.noted)
         return self._outstanding >= self._ahead or self._submitted % _IN_A_ROW == 0
 
     async def room(self) -> None:
@@ -101,31 +103,31 @@ class _Outbox(Generic[S]):
             self._room.clear()
             await self._room.wait()
 
-    def note(self, flight: Flight[Any]) -> None:
-        """Learn that a job has ended."""
+    def note(self, record: JobRecord[Any]) -> None:
+        """Take note that a job has ended."""
         if not self._ordered:
-            self._ready.append(flight)
+            self._ready.append(record)
         self._news.set()
 
     def end(self, feeder: asyncio.Task[None]) -> None:
-        """Learn that no more jobs will come, because the stream has ended or failed."""
+        """Take note that no more jobs will come, because the stream has ended or failed."""
         self._over = True
         self._failed = feeder.cancelled() or feeder.exception() is not None
         self._news.set()
 
-    def next(self) -> Flight[S] | None:
-        """Take out the next job to hand out, if there is one already."""
+    def next(self) -> JobRecord[S] | None:
+        """Take out the next job to yield, if there is one already."""
         if not self._ready or not self._ready[0].ended:
             return None
         self._outstanding -= 1
         self._room.set()
         return self._ready.popleft()
 
-    async def wait(self) -> Flight[S] | None:
-        """Wait for the next job to hand out; `None` if the stream failed, or all are out."""
-        while (flight := self.next()) is None:
+    async def wait(self) -> JobRecord[S] | None:
+        """Wait for the next job to yield; `None` if the stream failed, or no job is left."""
+        while (record := self.next()) is None:
             if self._over and (self._failed or not self._outstanding):
                 return None
             self._news.clear()
             await self._news.wait()
-        return flight
+        return record

@@ -1,13 +1,14 @@
-"""What a row of the journal says of a job, turned back into that job."""
+"""What a row of the journal says about a job. Pure: an entry in, ids and outcomes out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from akool_async.engine import Engine, Flight
+from akool_async.engine import JobRecord
 from akool_async.errors import (
     AkoolError,
     CreateOutcomeUnknown,
@@ -18,58 +19,42 @@ from akool_async.errors import (
     ResultExpired,
 )
 from akool_async.journal import Entry, State
-from akool_async.protocol.endpoint import Operation, Snapshot, tolerant
+from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.reply import tolerant
+from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.token import JobReference
 
-_ENDED_AS: dict[State, type[JobError]] = {
+_ENDED_AS: Final[Mapping[State, type[JobError]]] = {
     State.FAILED: JobFailed,
     State.EXPIRED: ResultExpired,
     State.ABANDONED: JobCancelled,
 }
 
 
-def restore(entry: Entry, flight: Flight[Any], engine: Engine) -> Flight[Any]:
-    """Bring a new flight to where the journal says that the job is; return the one to use.
-
-    A job that Akool has accepted is watched on. One that ended has ended. One whose create
-    was sent, and whose answer nobody has seen, ends as `CreateOutcomeUnknown`.
-    """
-    reference = reference_of(entry)
-    if reference is not None and _goes_on(entry):
-        return engine.resume(flight, reference)
-    if reference is not None:
-        flight.known_as(reference, engine.now())
-    flight.row_state = entry.state  # of a row that is not worked on, nobody else says it
-    outcome = _outcome(entry, flight)
-    if isinstance(outcome, Snapshot):
-        flight.observe(outcome)
-    engine.end(flight, outcome)
-    return flight
-
-
 def reference_of(entry: Entry) -> JobReference | None:
-    """Return how a row's job is known to Akool, if it is."""
+    """Return how the vendor knows a row's job, if it does."""
     if entry.id is None:
         return None
     created = entry.created_at or int(entry.intended_at)
     return JobReference(name=entry.name, id=entry.id, job_id=entry.job_id, created=created)
 
 
-def _goes_on(entry: Entry) -> bool:
-    # A compacted row has lost its result; Akool is asked for it once more.
+def goes_on(entry: Entry) -> bool:
+    """Say whether a row's job is watched; a compacted row has lost its result, so it is, too."""
     return entry.state is State.CREATED or (entry.state is State.COMPLETED and entry.result is None)
 
 
-def _outcome(entry: Entry, flight: Flight[Any]) -> Snapshot | AkoolError:
+def outcome_of(entry: Entry, record: JobRecord[Any]) -> Snapshot | AkoolError:
+    """Return the outcome of a row's job that does not go on."""
     if entry.state is State.COMPLETED and entry.result is not None:
-        result: Snapshot = tolerant(flight.family.result, msgspec.json.decode(entry.result))
+        result: Snapshot = tolerant(record.family.result, msgspec.json.decode(entry.result))
         return result
     ended = _ENDED_AS.get(entry.state)
     if ended is not None:
-        return flight.error(ended, entry.reason or f"the journal says: {entry.state}")
+        return record.error(ended, entry.reason or f"the journal says: {entry.state}")
     sent_at = datetime.fromtimestamp(entry.intended_at, UTC)
     reason = entry.reason or "the process ended before the answer was written down"
-    return CreateOutcomeUnknown(flight.name, flight.request, sent_at, reason)
+    return CreateOutcomeUnknown(record.name, record.request, sent_at, reason)
 
 
 def request_of(entry: Entry, operation: type[Operation[Any]]) -> Operation[Any] | None:

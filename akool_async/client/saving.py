@@ -1,4 +1,4 @@
-"""Saving results as their jobs complete: in the background, each until it is on disk."""
+"""Saves results in the background as their jobs complete, each until it is on disk."""
 
 from __future__ import annotations
 
@@ -12,49 +12,48 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from akool_async.clock import Clock, Timer
-from akool_async.engine import Flight, Step
-from akool_async.engine.ledger import Ledger
-from akool_async.errors import ClientClosed, JournalError, ResultExpired
-from akool_async.journal import State
+from akool_async.engine import EventName, JobRecord
+from akool_async.engine.recorder import Recorder
+from akool_async.errors import ClientClosed, ResultExpired
 from akool_async.result import Result
 
 logger = logging.getLogger("akool_async")
 
 TRIES: Final = 6
-"""How often a result is saved in vain before that is given up."""
+"""Failed attempts at one result after which the client gives up."""
 _FIRST, _LONGEST = 5.0, 300.0
-"""Seconds: bounds of the first and of every pause between two tries; a download has shorter ones
-of its own."""
+"""Seconds: bounds of the first and of every pause between two attempts. A download has shorter
+pauses of its own."""
 
 _CLOSED: Final = "the client was closed first"
 
 
-class _Order:
+class SaveTask:
     """A result to be saved."""
 
-    __slots__ = ("flight", "result", "tries")
+    __slots__ = ("record", "result", "tries")
 
-    def __init__(self, flight: Flight[Any], result: Result) -> None:
-        self.flight = flight
+    def __init__(self, record: JobRecord[Any], result: Result) -> None:
+        self.record = record
         self.result = result
         self.tries = 0
 
     def __str__(self) -> str:
-        return f"the result of {self.flight.name} {self.flight.token or self.result.id}"
+        return f"the result of {self.record.name} {self.record.token or self.result.id}"
 
 
 class Saver:
-    """Saves results in a folder, so many at once, oldest first.
+    """Saves results in a folder, a limited number at once, oldest first.
 
-    A result that cannot be saved is tried again later, and in the end given up with an error
-    in the log that names the job's token; a journal keeps it as unsaved.
+    A result that cannot be saved is tried again later. In the end the client gives up, with an
+    error in the log that names the job's token; a journal keeps the result as unsaved.
 
     Args:
         folder: Where to; made if it is not there.
         at_once: How many may be under way.
         clock: Where time comes from.
-        ledger: Where the paths are written down.
-        observe: Told of each result that is on disk, with its path, or was given up, with why.
+        recorder: Writes the paths down, where there is a journal.
+        report: Notified of each result that is on disk, with its path, or that is given up.
     """
 
     def __init__(
@@ -63,17 +62,17 @@ class Saver:
         *,
         at_once: int,
         clock: Clock,
-        ledger: Ledger | None = None,
-        observe: Callable[[str, Flight[Any], object], object] | None = None,
+        recorder: Recorder | None = None,
+        report: Callable[[str, JobRecord[Any], object], object] | None = None,
     ) -> None:
         self._folder = os.path.join(os.fspath(folder), "")  # noqa: PTH118 - says: a folder
         self._at_once = at_once
         self._clock = clock
-        self._ledger = ledger
-        self._observe = observe
-        self._waiting: deque[_Order] = deque()
-        self._tasks: dict[asyncio.Task[None], _Order] = {}
-        self._timers: dict[_Order, Timer] = {}
+        self._recorder = recorder
+        self._report = report
+        self._waiting: deque[SaveTask] = deque()
+        self._running: dict[asyncio.Task[None], SaveTask] = {}
+        self._timers: dict[SaveTask, Timer] = {}
         self._stopped = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -81,85 +80,75 @@ class Saver:
     @property
     def left(self) -> int:
         """How many results are not saved yet."""
-        return len(self._waiting) + len(self._tasks) + len(self._timers)
+        return len(self._waiting) + len(self._running) + len(self._timers)
 
-    def add(self, flight: Flight[Any], result: Result) -> None:
-        """Save a result, if it has media."""
-        if result.url and not flight.spared:
-            self._queue(_Order(flight, result))
+    def add(self, record: JobRecord[Any], result: Result) -> None:
+        """Save a result, if it has media that no earlier process has saved."""
+        row = record.journal_row
+        if result.url and not (row is not None and row.already_saved):
+            self._queue(SaveTask(record, result))
 
-    def _queue(self, order: _Order) -> None:
+    def _queue(self, save: SaveTask) -> None:
         if self._stopped:
-            self._give_up(order)
+            self._give_up(save)
             return
         self._idle.clear()
-        self._timers.pop(order, None)
-        self._waiting.append(order)
+        self._timers.pop(save, None)
+        self._waiting.append(save)
         self._pump()
 
     def _pump(self) -> None:
-        while self._waiting and len(self._tasks) < self._at_once:
-            order = self._waiting.popleft()
-            task = asyncio.get_running_loop().create_task(self._save(order))
-            self._tasks[task] = order
+        while self._waiting and len(self._running) < self._at_once:
+            save = self._waiting.popleft()
+            task = asyncio.get_running_loop().create_task(self._save(save))
+            self._running[task] = save
             task.add_done_callback(self._over)
         if not self.left:
             self._idle.set()
 
     def _over(self, task: asyncio.Task[None]) -> None:
-        order = self._tasks.pop(task)
+        save = self._running.pop(task)
         if task.cancelled():  # the client gives up its saves, or the loop is ending
-            self._give_up(order)
+            self._give_up(save)
             self._stop()
         self._pump()
 
-    async def _save(self, order: _Order) -> None:
+    async def _save(self, save: SaveTask) -> None:
         try:
-            path = await order.result.save(self._folder)
+            path = await save.result.save(self._folder)
         except Exception as error:  # noqa: BLE001 - any error ends this save, and no other
-            self._missed(order, error)
+            self._failed(save, error)
         else:
-            self._note(order, State.COMPLETED, saved=str(path.absolute()))
-            self._step(Step.SAVED, order, str(path))
+            if self._recorder is not None:
+                self._recorder.note_saved(save.record, path.absolute())
+            self._notify(EventName.SAVED, save, str(path))
 
-    def _step(self, step: str, order: _Order, about: object) -> None:
-        order.flight.kind.tally[step] += 1
-        if self._observe is not None:
-            self._observe(step, order.flight, about)
+    def _notify(self, event: str, save: SaveTask, about: object) -> None:
+        save.record.operation.events[event] += 1
+        if self._report is not None:
+            self._report(event, save.record, about)
 
-    def _missed(self, order: _Order, error: Exception) -> None:
-        order.tries += 1
+    def _failed(self, save: SaveTask, error: Exception) -> None:
+        save.tries += 1
         if isinstance(error, ResultExpired):
-            logger.error("%s is lost: %s", order, error)
-            self._note(order, State.EXPIRED, reason=str(error))
-            self._step(Step.UNSAVED, order, error)
-        elif order.tries >= TRIES or self._stopped:
-            self._give_up(order, error)
+            logger.error("%s is lost: %s", save, error)
+            if self._recorder is not None:
+                self._recorder.note_expired(save.record, str(error))
+            self._notify(EventName.UNSAVED, save, error)
+        elif save.tries >= TRIES or self._stopped:
+            self._give_up(save, error)
         else:
-            pause = random.uniform(0, min(_LONGEST, _FIRST * 2.0**order.tries))
-            logger.warning("%s is not saved yet: %s; again in %.0f s", order, error, pause)
+            pause = random.uniform(0, min(_LONGEST, _FIRST * 2.0**save.tries))
+            logger.warning("%s is not saved yet: %s; again in %.0f s", save, error, pause)
             when = self._clock.time() + pause
-            self._timers[order] = self._clock.call_at(when, lambda: self._queue(order))
+            self._timers[save] = self._clock.call_at(when, lambda: self._queue(save))
 
-    def _give_up(self, order: _Order, why: Exception | None = None) -> None:
-        until = order.result.expires_at
+    def _give_up(self, save: SaveTask, why: Exception | None = None) -> None:
+        until = save.result.expires_at
         shown = f" until {until:%Y-%m-%d %H:%M} UTC" if until else ""
-        told = why or _CLOSED
-        logger.error("%s is not saved: %s; akool.job(token) finds it%s", order, told, shown)
-        self._step(Step.UNSAVED, order, why or order.flight.error(ClientClosed, _CLOSED))
-
-    def _note(self, order: _Order, state: State, **what: Any) -> None:
-        """Write down what became of a result, where there is a journal."""
-        entry = order.flight.entry
-        if self._ledger is None or entry is None:
-            return
-        try:
-            self._ledger.journal.note_soon(entry, state, **what)
-        except JournalError as error:
-            problem = str(error)
-        else:
-            return
-        logger.error("%s: the journal does not say that it is %s: %s", order, state, problem)
+        reason = why or _CLOSED
+        logger.error("%s is not saved: %s; akool.job(token) finds it%s", save, reason, shown)
+        self._notify(EventName.UNSAVED, save, why or save.record.error(ClientClosed, _CLOSED))
 
     async def close(self, limit: float) -> None:
         """Wait until all results are saved, at most `limit` seconds; then give the others up."""
@@ -170,7 +159,7 @@ class Saver:
                 async with asyncio.timeout(limit):
                     await self._idle.wait()
         finally:
-            tasks = list(self._tasks)
+            tasks = list(self._running)
             self._stop()
         await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -182,7 +171,7 @@ class Saver:
         given_up = [*self._timers, *self._waiting]
         self._timers.clear()
         self._waiting.clear()
-        for order in given_up:
-            self._give_up(order)
-        for task in self._tasks:
+        for save in given_up:
+            self._give_up(save)
+        for task in self._running:
             task.cancel()

@@ -1,93 +1,90 @@
-"""What a client has done so far, and is doing now: figures as a value."""
+"""The figures of a client, as a value: what it has done so far, and is doing now."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from akool_async.engine import ENDS, Engine, Kind, Step
+from akool_async.engine import ENDS, Engine, EventName, OperationState
 from akool_async.protocol.value import Value
 
-if TYPE_CHECKING:
-    from akool_async.http.exchange import Exchange
-
-_COUNTED = (*ENDS, Step.SAVED, Step.UNSAVED)
+_COUNTED = (*ENDS, EventName.SAVED, EventName.UNSAVED)
 
 
 class JobCounts(Value):
     """The jobs of one operation, by what has become of them."""
 
     queued: int = 0
-    """They wait for a place."""
+    """Jobs that wait for a place."""
     in_flight: int = 0
-    """They are being created, or were accepted and have not ended."""
+    """Jobs that are being created, or were accepted and have not ended."""
     completed: int = 0
-    """They have a result."""
+    """Jobs with a result."""
     failed: int = 0
-    """The vendor reports that they failed."""
+    """Jobs that failed, as the vendor reports."""
     refused: int = 0
-    """Something else ended them: most often a refusal."""
+    """Jobs that another error ended, most often a refusal."""
     unknown: int = 0
-    """They were sent, and nobody knows what became of them."""
+    """Jobs whose create was sent, with an unknown outcome."""
     timed_out: int = 0
-    """They were not ended in time, and go on."""
+    """Jobs that did not end in time. They go on at the vendor."""
     cancelled: int = 0
-    """As asked."""
+    """Jobs that the user cancelled."""
     closed: int = 0
-    """The client was closed before they had ended."""
+    """Jobs that had not ended when the client was closed."""
     saved: int = 0
-    """Their results are on disk; with `save_to`."""
+    """Jobs whose results are on disk; with `save_to`."""
     unsaved: int = 0
-    """Their results could not be saved, and that was given up."""
+    """Jobs whose results the client gave up saving."""
     median: float | None = None
-    """Seconds that half of these jobs take at most, as far as is learned."""
+    """The median duration of these jobs in seconds, as far as is learned."""
 
     @property
     def past(self) -> JobCounts:
-        """These figures without what is so only now."""
+        """These figures without those of the moment."""
         return msgspec.structs.replace(self, queued=0, in_flight=0)
 
 
 class Stats(Value):
-    """What a client has done so far, in all event loops, and is doing now, in the running one."""
+    """What a client has done so far in all event loops, and does now in the running one."""
 
     requests: Mapping[str, int] = {}
     """HTTP requests sent, by endpoint."""
     retries: int = 0
-    """How many of them repeated one that had failed."""
+    """How many requests repeated one that had failed."""
     jobs: Mapping[str, JobCounts] = {}
     """By operation."""
     looks: Mapping[str, int] = {}
-    """How many ids were asked about, each time counted, by result family."""
+    """Ids in lookups, each time counted, by result family."""
     batch: Mapping[str, int] = {}
-    """How many ids one lookup may hold, as far as is learned, by result family."""
+    """The most ids in one lookup, as far as is learned, by result family."""
     queued: int = 0
     """Jobs that wait for a place."""
     in_flight: int = 0
-    """Jobs at the vendor now: the places that are taken."""
+    """Jobs at the vendor now, which is the number of places taken."""
     peak_in_flight: int = 0
-    """The most that were there at once."""
+    """The most jobs that were at the vendor at once."""
     places: int = 0
-    """How many may be there at once, for each event loop."""
+    """The most jobs that may be at the vendor at once, for each event loop."""
     refusals: int = 0
-    """How often the server has asked for fewer requests."""
+    """How often the server refused a request for its frequency."""
     creates_per_second: float = math.inf
-    """How many creates are sent at most; infinite while nobody asked for fewer."""
+    """The limit on creates; infinite while the server has refused none for its frequency."""
     reads_per_second: float = math.inf
-    """How many other requests are sent at most."""
+    """The limit on other requests."""
 
     @property
     def polls_per_job(self) -> float:
-        """How often a job was asked about until it ended, on average so far."""
+        """How many lookups asked about a job until it ended, on average so far."""
         ended = sum(each.completed + each.failed for each in self.jobs.values())
         return sum(self.looks.values()) / ended if ended else 0.0
 
     @property
     def past(self) -> Stats:
-        """These figures without what is so only now."""
+        """These figures without those of the moment."""
         return Stats(
             retries=self.retries,
             jobs={name: counts.past for name, counts in self.jobs.items()},
@@ -98,37 +95,38 @@ class Stats(Value):
         )
 
 
-def stats_of(engine: Engine, exchange: Exchange) -> Stats:
+def stats_of(engine: Engine) -> Stats:
     """Return the figures of one event loop; requests and places are its client's."""
     watches = tuple(engine.watches.items())
-    waiting = engine.waiting()
+    operations = tuple(engine.operations.items())
+    queued, exchange = engine.queued(), engine.exchange
     return Stats(
         retries=exchange.retries,
-        jobs={name: _counts(kind, waiting[name]) for name, kind in tuple(engine.kinds.items())},
+        jobs={name: _counts(operation, queued[name]) for name, operation in operations},
         looks={name: watch.asked for name, watch in watches},
-        batch={name: watch.batch for name, watch in watches},
-        queued=waiting.total(),
-        in_flight=engine.in_flight,
-        peak_in_flight=engine.peak_in_flight,
+        batch={name: watch.batch_size.size for name, watch in watches},
+        queued=queued.total(),
+        in_flight=engine.places.in_flight,
+        peak_in_flight=engine.places.peak,
         refusals=exchange.creates.refusals + exchange.reads.refusals,
         creates_per_second=exchange.creates.limit,
         reads_per_second=exchange.reads.limit,
     )
 
 
-def _counts(kind: Kind[Any], queued: int) -> JobCounts:
-    tally = kind.tally
-    counted = {step.removeprefix("job."): tally[step] for step in _COUNTED}
+def _counts(operation: OperationState[Any], queued: int) -> JobCounts:
+    events = operation.events
+    counted = {name.removeprefix("job."): events[name] for name in _COUNTED}
     return JobCounts(
         queued=queued,
-        in_flight=kind.in_flight,
-        median=None if kind.learner is None else kind.learner.median,
+        in_flight=operation.in_flight,
+        median=None if operation.learner is None else operation.learner.median,
         **counted,
     )
 
 
 def together(one: Stats, other: Stats) -> Stats:
-    """Return the figures of two event loops, or clients, as those of one."""
+    """Add up the figures of two event loops, or of two clients."""
     jobs = dict(one.jobs)
     for name, counts in other.jobs.items():
         jobs[name] = _both(jobs[name], counts) if name in jobs else counts

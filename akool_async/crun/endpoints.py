@@ -11,7 +11,8 @@ from akool_async.crun.protocol import CRUN, Reading, lifted
 from akool_async.crun.results import CrunFace, FaceDetection, SwappedImage
 from akool_async.errors import InvalidInput
 from akool_async.protocol.endpoint import Family, Operation, Query
-from akool_async.protocol.value import Id, Input, Rule, Url, WebhookUrl
+from akool_async.protocol.fields import Id, Rule, Url, WebhookUrl
+from akool_async.protocol.value import Input
 
 _ROOT: Final = "/api/v1/client/job/"
 _PAGES: Final = "https://docs.crun.ai/ai-tools/face-swap"
@@ -91,6 +92,7 @@ class SwapFaces(Operation[SwappedImage]):
         name="task",
         vendor="CRUN",
         result=SwappedImage,
+        media="image",
         lookup=lambda ids: GetTask(task_id=ids[0]),
     )
     model: ClassVar[str] = "image-face-swap-multi"

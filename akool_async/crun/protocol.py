@@ -19,7 +19,8 @@ from akool_async.errors import (
     ProcessingError,
     RateLimited,
 )
-from akool_async.protocol.endpoint import Status, readable, tolerant
+from akool_async.protocol.reply import readable, tolerant
+from akool_async.protocol.snapshot import Status
 from akool_async.protocol.wire import Envelope
 
 T = TypeVar("T")

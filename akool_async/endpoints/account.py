@@ -1,4 +1,4 @@
-"""The account: its credit, and the token that its id and secret are exchanged for."""
+"""The account: its credit, and the exchange of its id and secret for a token."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from msgspec import Raw, field
 from akool_async.endpoints.namespace import Namespace, calls
 from akool_async.errors import InvalidInput
 from akool_async.protocol import wire
-from akool_async.protocol.endpoint import Command, Query, Reply
+from akool_async.protocol.endpoint import Command, Query
+from akool_async.protocol.reply import Reply
 from akool_async.protocol.value import Value
 
 
 class Credit(Value):
-    """What the account has left; Akool counts in fractions of a credit (T14)."""
+    """The account's remaining credit; Akool counts in fractions of a credit (T14)."""
 
     credit: float
 
 
 class GetCredit(Query[Credit]):
-    """Ask how much credit the account has left."""
+    """Look up the account's remaining credit."""
 
     path = "v3/faceswap/quota/info"
     docs = "https://docs.akool.com/ai-tools-suite/faceswap"
@@ -30,7 +31,7 @@ class GetCredit(Query[Credit]):
 
 
 class Token(Value):
-    """A bearer token; valid for more than a year, says its page. Its repr hides it."""
+    """A bearer token. Its page says that it is valid for more than a year. The repr hides it."""
 
     token: str
 
@@ -68,7 +69,7 @@ class GetToken(Command[Token]):
     client_id: str | None = field(name="clientId", default=None)
     """From the API credentials of Akool's site."""
     client_secret: str | None = field(name="clientSecret", default=None)
-    """The same; it is also the api key."""
+    """From the same place; it is also the api key."""
 
     def __post_init__(self) -> None:
         if not _is_text(self.client_secret):  # the general check would show it

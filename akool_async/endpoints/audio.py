@@ -10,8 +10,11 @@ from msgspec import field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
-from akool_async.protocol.endpoint import ID, Family, Operation, Query, Reply
-from akool_async.protocol.value import Id, Rule, Url, Value, WebhookUrl
+from akool_async.protocol.endpoint import Family, Guess, Operation, Query, Webhook
+from akool_async.protocol.fields import Id, Rule, Url
+from akool_async.protocol.reply import Reply
+from akool_async.protocol.snapshot import ID
+from akool_async.protocol.value import Value
 from akool_async.result import Result, from_milliseconds
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/audio"
@@ -31,10 +34,10 @@ def _is_sayable(text: str) -> bool:
 
 
 Text = Annotated[str, Rule(f"must hold 1 to {MOST_WORDS} words", _is_sayable)]
-"""What is to be said."""
+"""A text to be spoken."""
 
 Rate = Annotated[str, Rule("must be a percentage from 0% to 100%", _is_rate)]
-"""How fast it is said, such as `80%`."""
+"""The speed of the speech, such as `80%`."""
 
 
 class Audio(Result):
@@ -43,7 +46,7 @@ class Audio(Result):
     media_field = "media"
 
     media: str = field(name="url", default="")
-    """Where the file is, or will be."""
+    """Address of the file, which may not be there yet (T25)."""
     create_time: int = 0
     """Milliseconds since 1970."""
     uid: int | None = None
@@ -51,7 +54,7 @@ class Audio(Result):
     input_text: str = ""
     rate: str = ""
     voice_model_id: str | None = None
-    """Akool's id of the voice; results are not asked for by it."""
+    """Akool's id of the voice; lookups do not take it."""
 
     @property
     def creation_time(self) -> datetime | None:
@@ -70,22 +73,26 @@ class GetAudio(Query[Audio]):
     """The job's `id`."""
 
 
-AUDIOS = Family(name="audio", result=Audio, lookup=lambda ids: GetAudio(id=ids[0]))
+AUDIOS = Family(
+    name="audio",
+    result=Audio,
+    lookup=lambda ids: GetAudio(id=ids[0]),
+    media="audio",
+    usual=Guess(5.0),
+)
 
 
-class AudioOperation(Operation[Audio]):
-    """What every operation of this family takes and answers."""
+class AudioOperation(Webhook, Operation[Audio]):
+    """The fields, and the reply, of every operation of this family."""
 
     family = AUDIOS
     docs = _PAGE
     parse = Reply(Audio)
 
     input_text: Text
-    """What to say: at most 5000 words."""
+    """The text to say: at most 5000 words."""
     rate: Rate = "100%"
-    """How fast to say it, from `0%` to `100%`."""
-    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
-    """Where Akool shall also post the outcome."""
+    """The speed of the speech, from `0%` to `100%`."""
 
 
 class TTS(AudioOperation):
@@ -101,11 +108,12 @@ class VoiceClone(AudioOperation):
     """Say a text in a voice cloned from a recording, or in one cloned before."""
 
     path = "v3/audio/clone"
+    usual = Guess(10.0)
 
     voice_url: Url | None = None
     """Recording of the voice to clone."""
     voice_id: Id | None = None
-    """A voice's `voice_id`. Exactly one of the two is given, says the page's note."""
+    """A voice's `voice_id`. The page's note asks for exactly one of the two."""
 
     def check(self) -> None:
         """Require exactly one source of the voice."""
@@ -114,10 +122,10 @@ class VoiceClone(AudioOperation):
 
 
 class Voice(Value):
-    """A voice to speak in."""
+    """A voice."""
 
     voice_id: str
-    """What `audio.tts` takes."""
+    """The id that `audio.tts` takes."""
     name: str = ""
     gender: str = ""
     accent: str = ""
@@ -135,7 +143,7 @@ class Voice(Value):
 
 
 class ListVoices(Query[Page[Voice]]):
-    """List the voices to speak in."""
+    """List the voices."""
 
     path = "v3/voice/list"
     docs = _PAGE

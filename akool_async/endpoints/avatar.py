@@ -11,8 +11,11 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
-from akool_async.protocol.endpoint import ID, Family, Operation, Query, Reply, Snapshot
-from akool_async.protocol.value import Id, OneOf, Rule, Url, Value
+from akool_async.protocol.endpoint import Family, Guess, Operation, Query
+from akool_async.protocol.fields import Id, OneOf, Rule, Url
+from akool_async.protocol.reply import Reply
+from akool_async.protocol.snapshot import ID, Snapshot
+from akool_async.protocol.value import Value
 from akool_async.result import Result, from_milliseconds
 
 _LIST_PAGE = "https://docs.akool.com/ai-tools-suite/talking-avatar"
@@ -20,7 +23,7 @@ _UPLOAD_PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
 
 
 class AvatarType(IntEnum):
-    """What an avatar is for."""
+    """The use of an avatar."""
 
     TALKING = 1
     STREAMING = 2
@@ -32,9 +35,9 @@ class Avatar(Result):
     media_field = "media"
 
     media: str = field(name="url", default="")
-    """Where its picture or video is."""
+    """Address of its picture or video."""
     avatar_id: str = ""
-    """What `TalkingAvatar` and `OpenSession` take."""
+    """The id that `TalkingAvatar` and `OpenSession` take."""
     name: str = ""
     gender: str = ""
     modify_url: str = ""
@@ -55,7 +58,7 @@ class Avatar(Result):
         return from_milliseconds(self.create_time)
 
     def following(self, receipt: Snapshot | None) -> Self:
-        """Return this snapshot with the `avatar_id`, which may be in the create reply only."""
+        """Return this snapshot with the `avatar_id`, which only the create reply may hold."""
         known = super().following(receipt)
         if known.avatar_id or not isinstance(receipt, Avatar):
             return known
@@ -73,7 +76,13 @@ class GetAvatar(Query[Avatar]):
     """The upload's `id`: not its `avatar_id`."""
 
 
-AVATARS = Family(name="avatar", result=Avatar, lookup=lambda ids: GetAvatar(id=ids[0]))
+AVATARS = Family(
+    name="avatar",
+    result=Avatar,
+    lookup=lambda ids: GetAvatar(id=ids[0]),
+    media="video",
+    usual=Guess(120.0, 1.0),
+)
 
 
 def _is_plain(text: str) -> bool:
@@ -90,11 +99,11 @@ class UploadAvatar(Operation[Avatar]):
     parse = Reply(Avatar)  # T10: an object on one page, an array of one on another
 
     url: Url
-    """The video: about one minute, clear, the head turning but little."""
+    """The video: about one minute, clear, with little turning of the head."""
     avatar_id: Annotated[str, Rule("must be letters and digits only", _is_plain)]
     """A unique id of your choice: letters and digits only."""
     type: Annotated[AvatarType | int, OneOf(AvatarType)]
-    """What it is for (T11: the page says text and sends a number)."""
+    """The avatar's use (T11: the page says text and sends a number)."""
     url_from: Literal[1, 2] | None = None
     """1 for a direct link, Akool's or another; 2 for YouTube, TikTok, X or Google Drive."""
 
@@ -103,10 +112,10 @@ class ListedAvatar(Value):
     """An avatar in a list."""
 
     avatar_id: str
-    """What `TalkingAvatar` and `OpenSession` take."""
+    """The id that `TalkingAvatar` and `OpenSession` take."""
     name: str = ""
     url: str = ""
-    """Where its picture or video is."""
+    """Address of its picture or video."""
     thumbnail_url: str = field(name="thumbnailUrl", default="")
     gender: str = ""
     from_: int | None = field(name="from", default=None)
@@ -114,9 +123,9 @@ class ListedAvatar(Value):
     type: int | None = None
     """1 talking, 2 streaming."""
     voice_id: str = ""
-    """The voice that goes with a streaming avatar."""
+    """The voice of a streaming avatar."""
     available: bool | None = None
-    """Whether a streaming avatar can be used now."""
+    """Whether a streaming avatar is available now."""
     id: str = ID
     uid: int | None = None
 
@@ -131,11 +140,11 @@ class ListAvatars(Query[Page[ListedAvatar]]):
     from_: Literal[2, 3] | None = field(name="from", default=None)
     """2 for Akool's avatars, 3 for the account's; all if not given."""
     type: Annotated[AvatarType | int, OneOf(AvatarType)] | None = None
-    """What they are for; all if not given."""
+    """Only avatars for this use; all if not given."""
     page: Annotated[int, Meta(ge=1)] = 1
-    """Which page; the first is 1."""
+    """Number of the page; the first is 1."""
     size: Annotated[int, Meta(ge=1)] = 100
-    """How many on a page."""
+    """Avatars on a page."""
 
 
 class AvatarNamespace(Namespace, title="avatar"):

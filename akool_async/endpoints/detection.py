@@ -1,4 +1,4 @@
-"""Face detection: where the faces in a picture are, ready to be swapped or aged."""
+"""Face detection: the faces in a picture, ready to be swapped or aged."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from msgspec import Meta, Raw, field
 from akool_async.endpoints.face import MOST_FACES, Face, are_points
 from akool_async.errors import DetectionError
 from akool_async.protocol import wire
-from akool_async.protocol.endpoint import Command, Reply, tolerant
-from akool_async.protocol.value import Rule, Url, Value, is_http_url
+from akool_async.protocol.endpoint import Command
+from akool_async.protocol.fields import Rule, Url, is_http_url
+from akool_async.protocol.reply import Reply, tolerant
+from akool_async.protocol.value import Value
 from akool_async.protocol.wire import HttpResponse
 
 _POINTS = 4
-"""How many landmarks Akool's `opts` holds; detection may print six, the last two empty (T21)."""
+"""Number of landmarks in Akool's `opts`; detection may print six, the last two empty (T21)."""
 
 _LONGEST_PATH = 4096
 
@@ -38,10 +40,10 @@ class Detection(Value):
 
     faces: tuple[Face, ...] = ()
     """Ready to pass on. Each is its crop, where Akool made one, with landmarks in the crop;
-    else the whole picture, with landmarks in that. Empty for an uploaded picture of which
-    Akool made no crops: nothing there has an address."""
+    else the whole picture, with landmarks in the picture. Empty for an uploaded picture without
+    crops: it has no address."""
     boxes: tuple[Box, ...] = ()
-    """Where each face is in the picture."""
+    """The position of each face in the picture."""
     landmarks: tuple[str, ...] = ()
     """Each face's four points in the picture, as `Face.opts` takes them."""
 
@@ -49,10 +51,10 @@ class Detection(Value):
         """Return the faces, if they can be swapped or aged.
 
         Args:
-            picture: What to call the picture in an error.
+            picture: The picture's name in an error.
 
         Raises:
-            DetectionError: there is none, or there are more than 8.
+            DetectionError: there is no face, or there are more than 8.
         """
         found = len(self.faces)
         problem = ""
@@ -68,7 +70,7 @@ class Detection(Value):
 def paired(
     new: tuple[Face, ...], old: tuple[Face, ...]
 ) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
-    """Return new and old faces, to be swapped in the order in which they were found.
+    """Return new and old faces, paired in the order in which they were found.
 
     Raises:
         DetectionError: there are more of one than of the other.
@@ -130,7 +132,7 @@ def landmark_text(points: _Points) -> str:
 
 
 class _FrameReply(Reply[_Frame]):
-    """The reply is the frame itself, or holds frames by number."""
+    """The reply of both endpoints: one frame, or frames by number."""
 
     def __call__(self, data: Raw, /) -> _Frame:
         document: Mapping[str, Any] = msgspec.json.decode(data, type=dict[str, Any])
@@ -138,7 +140,7 @@ class _FrameReply(Reply[_Frame]):
             return super().__call__(data)
         frames = msgspec.convert(document["faces_obj"], dict[int, Any], strict=False)
         in_order = (tolerant(_Frame, frames[number]) for number in sorted(frames))
-        # The frames of a video show the same faces, but not each of them all.
+        # The frames of a video show the same faces, but some frames miss some of them.
         return max(in_order, key=_Frame.number, default=_Frame())
 
 
@@ -171,7 +173,7 @@ class _Detect(Command[Detection]):
     """Whether to return the largest face only."""
 
     def check(self) -> None:
-        """Require a picture; where both are given, Akool takes the address."""
+        """Require a picture; Akool ignores `img` if both are given."""
         if self.image_url is None and self.img is None:
             raise self.refuse("image_url", "must be given, or else img")
 
@@ -192,9 +194,9 @@ class DetectFaces(_Detect):
     image_url: Url | None = field(name="url", default=None)
     """The picture's, or video's, address."""
     num_frames: Annotated[int, Meta(ge=1, le=100)] = 5
-    """Of a video: how many frames to look at, at most 100 (T35)."""
+    """Number of a video's frames to search, at most 100 (T35)."""
     return_face_url: bool = True
-    """Whether to make a crop of each face, which is what a swap works best with."""
+    """Whether to make a crop of each face; a swap works best with crops."""
 
 
 class LegacyDetectFaces(_Detect):
@@ -219,7 +221,7 @@ async def picture_text(picture: bytes | os.PathLike[str] | str | None) -> str | 
         picture = await anyio.Path(picture).read_bytes()
     if isinstance(picture, (bytes, bytearray, memoryview)):
         return base64.b64encode(picture).decode()
-    return picture  # a wrong type is for the request to refuse
+    return picture  # the request refuses a wrong type
 
 
 async def _is_file(text: str) -> bool:

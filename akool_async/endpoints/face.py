@@ -1,4 +1,4 @@
-"""A face, as every endpoint that swaps or ages faces takes it."""
+"""A face: the input of every endpoint that swaps or ages faces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from akool_async.protocol.value import Coding, Input, Rule, Url
+from akool_async.protocol.fields import Coding, Rule, Url
+from akool_async.protocol.value import Input
 
 MOST_FACES = 8
 """Akool swaps no more faces in one picture or video (code 1007)."""
@@ -36,7 +37,7 @@ Opts = Annotated[
 
 
 class Face(Input, kw_only=False, omit_defaults=True):
-    """A face: where its picture is, and where in that picture it is."""
+    """A face: the address of its picture, and its position in that picture."""
 
     path: Url
     """Picture that shows this face alone, such as a crop that detection made."""

@@ -1,4 +1,4 @@
-"""Face swap in images and videos; its results also hold those of reage."""
+"""Face swap in images and videos; reage has the same results and lookup."""
 
 from __future__ import annotations
 
@@ -23,19 +23,18 @@ from akool_async.endpoints.face import Face, Faces
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, sends, submits
 from akool_async.errors import NotFound
 from akool_async.protocol.endpoint import (
-    ID,
     Command,
     Family,
-    Nothing,
+    Guess,
     Operation,
     Query,
     Recipe,
-    Reply,
-    Rows,
-    Status,
     Steps,
+    Webhook,
 )
-from akool_async.protocol.value import CommaSeparated, Flag, Rule, Url, WebhookUrl
+from akool_async.protocol.fields import CommaSeparated, Flag, Rule, Url
+from akool_async.protocol.reply import Nothing, Reply, Rows
+from akool_async.protocol.snapshot import ID, Status
 from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
 
@@ -52,11 +51,11 @@ Ids = Annotated[CommaSeparated, Rule("must hold at least one id, without commas"
 
 
 MOST_IDS = 300
-"""So many keep the request line under the 8 KiB that common servers accept; when jobs are
-watched, the client's limit is lower by default."""
+"""The most ids in one request: its line stays under the 8 KiB that common servers accept. For
+lookups of watched jobs, the client learns a lower limit."""
 
 _YEARS = range(1970, 2243)
-"""What else stands where a date should be is no time of ours."""
+"""Years that are believed; a date in another year is ignored."""
 
 
 class Faceswap(Result):
@@ -64,8 +63,8 @@ class Faceswap(Result):
 
     media_field = "predicted_url"
 
-    # In the order of the wire they are found at once: a decoder looks for each key from the field
-    # of the last one on. Very many rows of this kind are read.
+    # The fields stand in the order of the wire: msgspec searches for each key from the field of
+    # the last key on, so that it finds each one at once. Many rows of this kind are decoded.
     faceswap_type: int | None = None
     faceswap_quality: int | None = None
     status: Status = field(name="faceswap_status", default=Status.QUEUED)
@@ -81,7 +80,7 @@ class Faceswap(Result):
     user_id: str | None = field(name="userId", default=None)
     uid: int | None = None
     predicted_url: str = field(name="url", default="")
-    """Where the media will be; nothing is there before COMPLETED."""
+    """The media's address; there is no file before COMPLETED (T25)."""
     created_at: datetime | None = field(name="createdAt", default=None)
     """When Akool created the job."""
 
@@ -112,7 +111,7 @@ class GetFaceswaps(Query[tuple[Faceswap, ...]]):
 
 
 class DeleteFaceswaps(Command[None]):
-    """Delete results of face swaps and reages; those that are gone already are no error."""
+    """Delete results of face swaps and reages. A result that is gone already is no error."""
 
     path = "v3/faceswap/result/delbyids"
     docs = _PAGE
@@ -123,7 +122,7 @@ class DeleteFaceswaps(Command[None]):
     """The jobs' `id`s."""
 
     def decode(self, response: HttpResponse) -> None:
-        """Take what is gone for deleted: an answer to this may have been lost before."""
+        """Accept "not found": an earlier request, whose answer was lost, may have deleted them."""
         with suppress(NotFound):
             super().decode(response)
 
@@ -150,18 +149,19 @@ FACESWAPS = Family(
     lookup=lambda ids: GetFaceswaps(ids=ids),
     batch=MOST_IDS,
     cancel=_cancel,
+    media="image",
+    usual=Guess(10.0),
 )
+VIDEO_USUALLY = Guess(90.0, 1.0)
+"""How long a swap, or a reage, in a video takes."""
 
 
-class FaceswapOperation(Operation[Faceswap]):
-    """What every operation of this family takes and answers."""
+class FaceswapOperation(Webhook, Operation[Faceswap]):
+    """The fields, and the reply, of every operation of this family."""
 
     family = FACESWAPS
     docs = _PAGE
     parse = Reply(Faceswap)
-
-    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
-    """Where Akool shall also post the outcome."""
 
 
 class _Swap(FaceswapOperation):
@@ -173,7 +173,7 @@ class _Swap(FaceswapOperation):
     """Whether to enhance the new faces."""
 
     def check(self) -> None:
-        """Pair the faces, and ask for landmarks where there are several."""
+        """Require as many new faces as old ones, and landmarks if there are several."""
         if len(self.source_image) != len(self.target_image):
             raise self.refuse("source_image", "must hold as many faces as target_image")
         several = len(self.source_image) > 1
@@ -206,6 +206,8 @@ class VideoFaceswap(_Swap):
     """Swap faces in a video."""
 
     path = "v3/faceswap/highquality/specifyvideo"
+    media = "video"
+    usual = VIDEO_USUALLY
 
     modify_video: Url = field(name="modifyVideo")
     """The original video (T19)."""
@@ -214,13 +216,13 @@ class VideoFaceswap(_Swap):
 _MOVIES = (".mp4", ".mov", ".avi", ".webm", ".mkv")
 
 
-class SwapFaces(Recipe[Faceswap]):
+class SwapFaces(Webhook, Recipe[Faceswap]):
     """Put the faces of one picture onto those of another picture or video.
 
-    Detects both, pairs the faces in the order in which they were found, and swaps.
+    It detects the faces of both, pairs them in the order in which they were found, and swaps them.
 
     Raises:
-        DetectionError: no face, more than 8, or not as many in one as in the other.
+        DetectionError: no face, more than 8 faces, or different numbers of faces in the two.
     """
 
     family = FACESWAPS
@@ -231,11 +233,9 @@ class SwapFaces(Recipe[Faceswap]):
     target: Url
     """Picture or video whose faces are replaced."""
     video: bool | None = None
-    """Whether the target is a video; if not given, its name tells: mp4, mov, avi, webm, mkv."""
+    """Whether the target is a video. By default its extension decides: mp4, mov, avi, webm, mkv."""
     face_enhance: Flag = False
     """Whether to enhance the new faces."""
-    webhook_url: WebhookUrl | None = None
-    """Where Akool shall also post the outcome."""
 
     async def prepare(self, steps: Steps, /) -> Operation[Faceswap]:
         """Find and pair the faces."""
@@ -292,19 +292,19 @@ class FaceswapNamespace(Namespace, title="faceswap"):
             image_url: The picture's, or video's, address.
             img: The picture itself: its bytes, its path, or its base64 text.
             single_face: Whether to return the largest face only.
-            num_frames: Of a video: how many frames to look at, from 1 to 100.
-            legacy: Whether to ask Akool's older host, which makes no crops and knows no videos.
+            num_frames: Number of a video's frames to search, from 1 to 100.
+            legacy: Whether to ask Akool's older host, which makes no crops and takes no videos.
 
         Raises:
-            DetectionError: Akool could not look at the picture.
-            InvalidInput: neither picture was given.
+            DetectionError: Akool could not read the picture.
+            InvalidInput: no picture was given.
         """
         text = await picture_text(img)
         if legacy:
-            return await self._executor.call(
+            return await self.executor.call(
                 LegacyDetectFaces(image_url=image_url, img=text, single_face=single_face)
             )
-        return await self._executor.call(
+        return await self.executor.call(
             DetectFaces(
                 image_url=image_url, img=text, single_face=single_face, num_frames=num_frames
             )

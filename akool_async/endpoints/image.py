@@ -1,4 +1,4 @@
-"""Images: made from a text, refined, or given another background."""
+"""Images: generated from a text, refined, or given another background."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Executor, Namespace, calls, submits
 from akool_async.job import Job
-from akool_async.protocol.endpoint import Family, Operation, Query, Reply, Status
-from akool_async.protocol.value import Id, OneOf, Rule, Url, WebhookUrl
+from akool_async.protocol.endpoint import Family, Guess, Operation, Query, Webhook
+from akool_async.protocol.fields import Id, OneOf, Rule, Url
+from akool_async.protocol.reply import Reply
+from akool_async.protocol.snapshot import Status
 from akool_async.result import Result, from_milliseconds
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/image-generate"
@@ -20,7 +22,7 @@ _BACKGROUND_PAGE = "https://docs.akool.com/ai-tools-suite/background-change"
 
 
 class Scale(StrEnum):
-    """Width to height of a generated image."""
+    """Aspect ratio of a generated image: width to height."""
 
     SQUARE = "1:1"
     FOUR_TO_THREE = "4:3"
@@ -32,7 +34,7 @@ class Scale(StrEnum):
 
 
 class Button(StrEnum):
-    """What to do with one of the four pictures of a generated image.
+    """An action on one of the four pictures of a generated image.
 
     U makes that picture alone in 4K, V a variation of it.
     """
@@ -60,26 +62,26 @@ Size = Annotated[str, Rule("must be a width and a height, such as 3840x2160", _i
 
 
 class Image(Result):
-    """A picture; one made from a text shows four pictures in a grid."""
+    """A picture; a generated one shows four pictures in a grid."""
 
     media_field = "image"
 
     status: Status = field(name="image_status", default=Status.QUEUED)
     image: str = ""
-    """Where the picture is, or will be."""
+    """Address of the picture, which may not be there yet (T25)."""
     external_img: str = ""
     """Another address of the picture; `url` is the one to use."""
     create_time: int = 0
     """Milliseconds since 1970."""
     image_id: str | None = None
-    """Not the id that results are asked for by."""
+    """Another id; lookups do not take it."""
     image_sub_status: int | None = None
     buttons: tuple[str, ...] = ()
-    """What `image.refine` can do with it (T23: Akool's text calls this display_buttons)."""
+    """The actions that `image.refine` takes for it (T23: Akool's text says display_buttons)."""
     used_buttons: tuple[str, ...] = ()
-    """What has been done with it."""
+    """The actions that were already taken."""
     upscaled_urls: tuple[str, ...] = ()
-    """Pictures made of it in 4K, where Akool names them."""
+    """Addresses of its 4K pictures, where Akool names them."""
     error_reasons: tuple[str, ...] = ()
     """Why it failed."""
     deduction_credit: float | None = None
@@ -89,7 +91,7 @@ class Image(Result):
     origin_prompt: str = ""
     """The prompt as it was given."""
     source_image: str = ""
-    """The picture that it started from."""
+    """The picture that it was made from."""
     image_content_model_id: str | None = None
     """Of a refined image: the `id` of the image it was made from."""
     op_button: str = ""
@@ -117,7 +119,7 @@ class Image(Result):
             number: 1 to 4, from left to right and from top to bottom.
 
         Raises:
-            InvalidInput: there is no such picture.
+            InvalidInput: the number is not from 1 to 4.
             RuntimeError: this image came from no client.
         """
         return self._refine(f"U{number}")
@@ -129,8 +131,8 @@ class Image(Result):
             number: 1 to 4, from left to right and from top to bottom.
 
         Raises:
-            InvalidInput: there is no such picture.
-            RuntimeError: this image came from no client, or that is gone.
+            InvalidInput: the number is not from 1 to 4.
+            RuntimeError: this image came from no client, or the client is gone.
         """
         return self._refine(f"V{number}")
 
@@ -155,18 +157,21 @@ class GetImage(Query[Image]):
     """The job's `id`."""
 
 
-IMAGES = Family(name="image", result=Image, lookup=lambda ids: GetImage(id=ids[0]))
+IMAGES = Family(
+    name="image",
+    result=Image,
+    lookup=lambda ids: GetImage(id=ids[0]),
+    media="image",
+    usual=Guess(30.0),
+)
 
 
-class ImageOperation(Operation[Image]):
-    """What every operation of this family takes and answers."""
+class ImageOperation(Webhook, Operation[Image]):
+    """The fields, and the reply, of every operation of this family."""
 
     family = IMAGES
     docs = _PAGE
     parse = Reply(Image)
-
-    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
-    """Where Akool shall also post the outcome."""
 
 
 class GenerateImage(ImageOperation):
@@ -175,9 +180,9 @@ class GenerateImage(ImageOperation):
     path = "v3/content/image/createbyprompt"
 
     prompt: Annotated[str, Meta(min_length=1)]
-    """What the image shows."""
+    """A description of the image."""
     scale: Annotated[Scale | str, OneOf(Scale)] = Scale.SQUARE
-    """Width to height."""
+    """Aspect ratio: width to height."""
     source_image: Url | None = None
     """Picture to start from."""
 
@@ -193,7 +198,7 @@ class RefineImage(ImageOperation):
     id: Id = field(name="_id")
     """The generated image's `id`."""
     button: Annotated[Button | str, OneOf(Button)]
-    """What to make of which picture."""
+    """The action, and the picture: U1 is a 4K version of picture 1, V1 a variation of it."""
 
 
 class ReplaceBackground(ImageOperation):
@@ -204,6 +209,7 @@ class ReplaceBackground(ImageOperation):
 
     path = "v3/content/image/bg/replace"
     docs = _BACKGROUND_PAGE
+    usual = Guess(15.0)
 
     origin_img: Url
     """The foreground picture."""
@@ -226,10 +232,10 @@ class ReplaceBackground(ImageOperation):
     overlay_template_y: int | None = None
     """Top edge of the background picture, as `overlay_origin_y`; only with `template_url`."""
     remove_bg: bool = field(name="removeBg", default=False)
-    """Whether to cut the foreground out of its own background first."""
+    """Whether Akool first cuts the foreground out of its own background."""
 
     def check(self) -> None:
-        """Take the placing of a background picture only where there is one."""
+        """Refuse the position of a background picture if there is no such picture."""
         if self.template_url is None:
             for name in ("modify_template_size", "overlay_template_x", "overlay_template_y"):
                 if getattr(self, name) is not None:
@@ -237,7 +243,7 @@ class ReplaceBackground(ImageOperation):
 
 
 class ImageNamespace(Namespace, title="image"):
-    """Images made, refined and put before other backgrounds."""
+    """Images generated, refined and put before other backgrounds."""
 
     generate = submits(GenerateImage)
     refine = submits(RefineImage)

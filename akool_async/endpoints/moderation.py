@@ -10,15 +10,17 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, submits
-from akool_async.protocol.endpoint import Family, Operation, Query, Reply, Status
-from akool_async.protocol.value import Id, OneOf, Rule, WebhookUrl, is_http_url
+from akool_async.protocol.endpoint import Family, Guess, Operation, Query, Webhook
+from akool_async.protocol.fields import Id, OneOf, Rule, is_http_url
+from akool_async.protocol.reply import Reply
+from akool_async.protocol.snapshot import Status
 from akool_async.result import Result, from_milliseconds
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/jarvis-moderator"
 
 
 class ContentType(IntEnum):
-    """What is to be judged, and how large it may be.
+    """The kind of content, with its largest size.
 
     IMAGE: up to 20 MB; png, jpg, jpeg, webp, or gif that is not animated.
     VIDEO: up to 1024 MB and 1080p; mp4 or avi.
@@ -33,7 +35,7 @@ class ContentType(IntEnum):
 
 
 class Analysis(Result):
-    """A verdict; it has no media, so `.url` stays empty."""
+    """A verdict. It has no media: `.url` stays empty."""
 
     result: str = ""
     """The findings, in words."""
@@ -46,7 +48,7 @@ class Analysis(Result):
 
     @property
     def compliant(self) -> bool | None:
-        """Whether the content was found compliant; `None` if that is unknown."""
+        """Whether the content is compliant; `None` if that is unknown."""
         if self.status is not Status.COMPLETED:
             return None
         return {"Compliant": True, "Non-Compliant": False}.get(self.final_conclusion)
@@ -68,18 +70,23 @@ class GetAnalysis(Query[Analysis]):
     """The job's `id`."""
 
 
-ANALYSES = Family(name="analysis", result=Analysis, lookup=lambda ids: GetAnalysis(id=ids[0]))
+ANALYSES = Family(
+    name="analysis",
+    result=Analysis,
+    lookup=lambda ids: GetAnalysis(id=ids[0]),
+    usual=Guess(15.0),
+)
 
 
 def _is_language(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z]{2}", text) is not None
 
 
-class AnalyzeContent(Operation[Analysis]):
+class AnalyzeContent(Webhook, Operation[Analysis]):
     """Judge whether content is fit to be shown; for enterprise accounts.
 
-    It costs 0.2 credits an image, 1 a minute of video, 0.5 a minute of audio, and 0.1 for 600
-    characters of text, says the page.
+    The page names the price: 0.2 credits for an image, 1 for a minute of video, 0.5 for a minute
+    of audio, and 0.1 for 600 characters of text.
     """
 
     path = "v3/content/analysis/sentiment"
@@ -88,15 +95,13 @@ class AnalyzeContent(Operation[Analysis]):
     parse = Reply(Analysis)
 
     content: Annotated[str, Meta(min_length=1)]
-    """The URL of what is to be judged, or a text itself."""
+    """The URL of the content, or the text itself."""
     type: Annotated[ContentType | int, OneOf(ContentType)]
-    """What it is; see `ContentType` for sizes and formats."""
+    """The kind of content; see `ContentType` for sizes and formats."""
     language: Annotated[str, Rule("must be two letters", _is_language)] | None = None
-    """Its language by ISO 639-1, such as `en`; advised for anything but images."""
+    """Language of the content by ISO 639-1, such as `en`; advised except for images."""
     input: str | None = None
-    """What else to look for, in your own words."""
-    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
-    """Where Akool shall also post the outcome."""
+    """Additional criteria, in your own words."""
 
     def check(self) -> None:
         """Require a URL for everything but texts."""

@@ -1,4 +1,10 @@
-"""Endpoint class to client method, with the same signature and nothing spelled twice."""
+"""How an endpoint class becomes a client method with the same signature.
+
+A namespace class binds each endpoint with one line: `tts = submits(TTS)`. The method takes the
+fields of the class; type checkers know them through `ParamSpec`, so that no signature is written
+twice. Binding also gives the endpoint its dotted name, and lists it in `ENDPOINTS`, `OPERATIONS`
+or `RECIPES`.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +26,8 @@ from typing import (
 
 from akool_async.endpoints.paging import Page, Paged
 from akool_async.job import Job
-from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Snapshot, Startable
+from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Startable
+from akool_async.protocol.snapshot import Snapshot
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,14 +46,14 @@ RECIPES: dict[str, type[Recipe[Any]]] = {}
 
 
 class Executor(Protocol):
-    """The two things that can be done with an endpoint."""
+    """The two actions of a client: submit an operation, and call any other endpoint."""
 
     def submit(self, request: Startable[S], /) -> Job[S]:
-        """Start an operation or a recipe; return the job at once."""
+        """Start an operation or a recipe; return its job at once."""
         ...
 
     async def call(self, endpoint: Endpoint[T], /) -> T:
-        """Send an endpoint; return what its reply means."""
+        """Send an endpoint; return its decoded reply."""
         ...
 
 
@@ -56,7 +63,8 @@ class Namespace:
     title: str = ""
 
     def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+        self.executor = executor
+        """The client."""
 
     def __init_subclass__(cls, title: str) -> None:
         cls.title = title
@@ -68,7 +76,7 @@ class Namespace:
 
 
 def _register(name: str, endpoint: type[Endpoint[Any] | Recipe[Any]]) -> None:
-    # An endpoint offered in two namespaces keeps the name that it got first.
+    # An endpoint that is bound in two namespaces keeps its first name.
     endpoint.name = endpoint.name or name
     if issubclass(endpoint, Recipe):
         RECIPES[name] = endpoint
@@ -85,7 +93,7 @@ def calls(
 
     @functools.wraps(endpoint)
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._executor.call(endpoint(*args, **kwargs))
+        return await self.executor.call(endpoint(*args, **kwargs))
 
     return _bound(_shown(method, endpoint), endpoint)
 
@@ -100,7 +108,7 @@ def calls_in_parts(
         whole: Any = query(*args, **kwargs)
         rows: list[T] = []
         for part in whole.parts():
-            rows += await self._executor.call(part)
+            rows += await self.executor.call(part)
         return tuple(rows)
 
     return _bound(_shown(method, query), query)
@@ -113,7 +121,7 @@ def submits(
 
     @functools.wraps(operation)
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Job[S]:
-        return self._executor.submit(operation(*args, **kwargs))
+        return self.executor.submit(operation(*args, **kwargs))
 
     return _bound(_shown(method, operation), operation)
 
@@ -121,17 +129,17 @@ def submits(
 def lists(
     query: Callable[P, Query[Page[T]]],
 ) -> Callable[Concatenate[Namespace, P], Paged[T]]:
-    """Make a method that builds `query` from its arguments, to be awaited or iterated."""
+    """Make a method that builds `query` from its arguments; its result is awaited or iterated."""
 
     @functools.wraps(query)
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Paged[T]:
-        return Paged(self._executor.call, query(*args, **kwargs))
+        return Paged(self.executor.call, query(*args, **kwargs))
 
     return _bound(_shown(method, query), query)
 
 
 def sends(endpoint: type[Endpoint[Any]]) -> Callable[[M], M]:
-    """Mark a method written by hand as the one that sends `endpoint`."""
+    """Mark a handwritten method as the one that sends `endpoint`."""
 
     def mark(method: M) -> M:
         return _bound(method, endpoint)
@@ -140,10 +148,10 @@ def sends(endpoint: type[Endpoint[Any]]) -> Callable[[M], M]:
 
 
 class _Shown:
-    """What a method wraps, for `inspect.signature`: its endpoint's signature, for people.
+    """The object that a method wraps: it shows `inspect.signature` the endpoint's signature.
 
-    What is required comes first. It is made when somebody asks: making all of them takes
-    as long as importing half of the package.
+    Required fields come first. The signature is made on demand: making all of them takes as long
+    as importing half of the package.
     """
 
     def __init__(self, endpoint: Callable[..., Any]) -> None:
@@ -157,7 +165,7 @@ class _Shown:
             for each in signature.parameters.values()
         ]
         fields.sort(key=lambda each: each.default is not inspect.Parameter.empty)
-        # Copied without `self`, no signature can be shown at all.
+        # inspect drops the first parameter of a bound method, so there must be one.
         own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
         return signature.replace(parameters=[own, *fields])
 
@@ -168,7 +176,7 @@ def _shown(method: M, endpoint: Callable[..., Any]) -> M:
 
 
 def plain(hint: Any) -> Any:
-    """Return a type without the rules that stand in its annotations."""
+    """Return a type without the rules in its annotations."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return plain(args[0])

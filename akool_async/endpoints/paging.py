@@ -1,4 +1,4 @@
-"""Lists that come in pages: awaited for one page, iterated for everything."""
+"""Lists in pages: await one for a single page, iterate over it for all items."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, Generic, TypeVar, cast, overload
 import msgspec
 from msgspec import Raw
 
-from akool_async.protocol.endpoint import Endpoint, Reply, Rows
+from akool_async.protocol.endpoint import Endpoint
+from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.value import Value
 
 T = TypeVar("T")
@@ -19,9 +20,9 @@ class Page(Value, Generic[T]):
 
     items: tuple[T, ...] = ()
     count: int | None = None
-    """How many items there are on all pages, where Akool says."""
+    """Number of items on all pages, where Akool says."""
     sent: int = 0
-    """How many Akool sent on this page; those that cannot be read are left out of it."""
+    """Number of items that Akool sent on this page, unreadable ones included."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -38,7 +39,7 @@ class Page(Value, Generic[T]):
 
 
 class Pages(Reply[Page[T]]):
-    """How a page is read: bare rows, or rows and their count in an object (T10)."""
+    """Decodes a page: bare rows, or an object with rows and their count (T10)."""
 
     def __init__(self, row: type[T], *, key: str = "result", bare: bool = False) -> None:
         self.row = row
@@ -74,7 +75,7 @@ def _count_in(data: Raw) -> int | None:
 
 
 class Paged(Generic[T]):
-    """A list: `await` it for the page asked for, `async for` it for all items from there on."""
+    """A list: `await` it for the requested page, `async for` it for all items from there on."""
 
     def __init__(
         self, call: Callable[[Endpoint[Page[T]]], Awaitable[Page[T]]], query: Endpoint[Page[T]]
@@ -86,12 +87,12 @@ class Paged(Generic[T]):
         return self._call(self._query).__await__()
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        """Yield all items, a page after the other."""
+        """Yield all items, page by page."""
         query, before = self._query, None
         seen = _passed_over(query)
         while True:
             page = await self._call(query)
-            if page.items == before:  # a server that knows no pages answers the same for ever
+            if page.items == before:  # a server without pages repeats the same answer for ever
                 return
             for item in page:
                 yield item
@@ -103,7 +104,7 @@ class Paged(Generic[T]):
 
 
 def _passed_over(query: Any) -> int:
-    """Return how many items stand before the first page that was asked for."""
+    """Return the number of items before the requested page."""
     return (query.page - 1) * query.size if hasattr(query, "size") else 0
 
 
@@ -111,6 +112,6 @@ def _is_last(query: Endpoint[Any], page: Page[Any], seen: int) -> bool:
     size: int | None = getattr(query, "size", None)
     if size is None or not page.sent:
         return True
-    if page.count is None or seen > page.count:  # a count that is too small is no count
+    if page.count is None or seen > page.count:  # a count that is too small is ignored
         return page.sent < size
     return seen == page.count

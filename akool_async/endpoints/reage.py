@@ -10,6 +10,7 @@ from akool_async.endpoints.detection import DetectFaces
 from akool_async.endpoints.face import Faces
 from akool_async.endpoints.faceswap import (
     FACESWAPS,
+    VIDEO_USUALLY,
     CancelFaceswaps,
     DeleteFaceswaps,
     Faceswap,
@@ -18,8 +19,8 @@ from akool_async.endpoints.faceswap import (
     check_landmarks,
 )
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, submits
-from akool_async.protocol.endpoint import Operation, Recipe, Steps
-from akool_async.protocol.value import Url, WebhookUrl
+from akool_async.protocol.endpoint import Operation, Recipe, Steps, Webhook
+from akool_async.protocol.fields import Url
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/reage"
 
@@ -33,7 +34,7 @@ class _Reage(FaceswapOperation):
     """Years to add, from -30 to 30; below 0 for younger."""
 
     def check(self) -> None:
-        """Ask for landmarks where there are several faces."""
+        """Require landmarks if there are several faces."""
         check_landmarks(self, "target_image", several=len(self.target_image) > 1)
 
 
@@ -50,16 +51,18 @@ class VideoReage(_Reage):
     """Make the faces in a video older or younger."""
 
     path = "v3/faceswap/highquality/vidreage"
+    media = "video"
+    usual = VIDEO_USUALLY
 
     modify_video: Url = field(name="modifyVideo")
     """The original video."""
 
 
-class AgeFaces(Recipe[Faceswap], kw_only=False):
-    """Make all the faces in a picture older or younger, wherever they are.
+class AgeFaces(Webhook, Recipe[Faceswap], kw_only=False):
+    """Make all faces in a picture older or younger: detection, then reage.
 
     Raises:
-        DetectionError: there is no face in the picture, or more than 8.
+        DetectionError: there is no face in the picture, or there are more than 8.
     """
 
     family = FACESWAPS
@@ -69,8 +72,6 @@ class AgeFaces(Recipe[Faceswap], kw_only=False):
     """The picture."""
     years: Annotated[int, Meta(ge=-30, le=30)] = 10
     """Years to add, from -30 to 30; below 0 for younger."""
-    webhook_url: WebhookUrl | None = None
-    """Where Akool shall also post the outcome."""
 
     async def prepare(self, steps: Steps, /) -> Operation[Faceswap]:
         """Find the faces."""

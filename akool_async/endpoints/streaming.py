@@ -1,37 +1,31 @@
-"""Live avatars: the sessions in which they talk to people."""
+"""Live avatars and their sessions."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
 import msgspec
-from msgspec import Meta, field
+from msgspec import Meta
 
 from akool_async.endpoints.avatar import ListedAvatar
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
 from akool_async.errors import NotFound
-from akool_async.protocol.endpoint import (
-    Command,
-    Family,
-    Nothing,
-    Operation,
-    Query,
-    Reply,
-    Snapshot,
-    Status,
-)
-from akool_async.protocol.value import Id, OneOf, Url, Value, WebhookUrl
+from akool_async.protocol.endpoint import Command, Family, Guess, Operation, Query, Webhook
+from akool_async.protocol.fields import Id, OneOf, Url
+from akool_async.protocol.reply import Nothing, Reply
+from akool_async.protocol.snapshot import Snapshot, Status
+from akool_async.protocol.value import Value
 from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
 LONGEST = 3600
-"""Seconds that a session may last."""
+"""Longest duration of a session, in seconds."""
 
 
 class AgoraCredentials(Value):
-    """What joins a session's channel. Its repr hides the token."""
+    """The credentials of a session's channel. The repr hides the token."""
 
     agora_uid: int | None = None
     """The user's number (T16)."""
@@ -45,13 +39,13 @@ class AgoraCredentials(Value):
 
 
 class Session(Result):
-    """A live avatar's session; it has no media, so `.url` stays empty.
+    """A live avatar's session. It has no media: `.url` stays empty.
 
     It is usable as soon as it is created (T29): `(await job.created()).receipt.credentials`.
     """
 
     credentials: AgoraCredentials = AgoraCredentials()
-    """What joins its channel."""
+    """The credentials of its channel."""
     stream_type: str = ""
     """The service that carries it, such as `agora`."""
     type: int | None = None
@@ -59,11 +53,11 @@ class Session(Result):
 
     @property
     def expires_at(self) -> None:
-        """Nothing here expires: there is no media."""
+        """Always `None`: there is no media to expire."""
         return
 
     def following(self, receipt: Snapshot | None) -> Self:
-        """Return this snapshot with the credentials that only the create reply held (T31)."""
+        """Return this snapshot with the credentials that only the create reply holds (T31)."""
         if not isinstance(receipt, Session):
             return self
         merged = _merged(receipt.credentials, self.credentials)
@@ -94,11 +88,11 @@ class GetSession(Query[Session]):
 
 
 _CLOSED = 1219
-"""Akool's code for a session that is no more."""
+"""Akool's code for a session that is closed."""
 
 
 class CloseSession(Command[None]):
-    """Close a session; Akool then refunds the time not used (T30). Closed already is no error."""
+    """Close a session; Akool refunds the unused time (T30). A closed session is no error."""
 
     path = "v4/liveAvatar/session/close"
     docs = _PAGE
@@ -109,7 +103,7 @@ class CloseSession(Command[None]):
     """The session's `id` (T8: newer samples say session_id, the tables say id)."""
 
     def decode(self, response: HttpResponse) -> None:
-        """Take what is closed for closed: an answer to this may have been lost before."""
+        """Accept "closed already": the answer to an earlier request may have been lost."""
         try:
             super().decode(response)
         except NotFound as error:
@@ -122,11 +116,15 @@ SESSIONS = Family(
     result=Session,
     lookup=lambda ids: GetSession(id=ids[0]),
     cancel=lambda session, _job_id: CloseSession(id=session),
+    usual=Guess(5.0),
 )
 
 
-class OpenSession(Operation[Session]):
-    """Open a session with a live avatar; its whole duration is charged at once (T30)."""
+class OpenSession(Webhook, Operation[Session]):
+    """Open a session with a live avatar; its whole duration is charged at once (T30).
+
+    The page shows `background_url` and `webhook_url` in its samples, not in its table.
+    """
 
     path = "v4/liveAvatar/session/create"
     docs = _PAGE
@@ -137,24 +135,22 @@ class OpenSession(Operation[Session]):
     """An `avatar_id` from `streaming.avatars`, such as `dvp_Tristan_cloth2_1080P`, or of an
     upload of type STREAMING that is COMPLETED."""
     duration: Annotated[int, Meta(ge=1, le=LONGEST)] | None = None
-    """Seconds that it lasts, at most 3600."""
+    """Duration of the session in seconds, at most 3600."""
     background_url: Url | None = None
-    """Picture or video behind the avatar; in the page's samples, not in its table."""
-    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
-    """Where Akool shall post events; in the page's samples, not in its table."""
+    """Picture or video behind the avatar."""
 
 
 class ListStreamingAvatars(Query[Page[ListedAvatar]]):
-    """List the avatars that sessions can be opened with, a page at a time."""
+    """List the avatars for sessions, a page at a time."""
 
     path = "v4/liveAvatar/avatar/list"
     docs = _PAGE
     parse = Pages(ListedAvatar, key="result")
 
     page: Annotated[int, Meta(ge=1)] = 1
-    """Which page; the first is 1."""
+    """Number of the page; the first is 1."""
     size: Annotated[int, Meta(ge=1, le=100)] = 100
-    """How many on a page, at most 100."""
+    """Avatars on a page, at most 100."""
 
 
 class ListSessions(Query[Page[Session]]):
@@ -165,9 +161,9 @@ class ListSessions(Query[Page[Session]]):
     parse = Pages(Session, key="result")  # T10: documented as an array, printed as an object
 
     page: Annotated[int, Meta(ge=1)] = 1
-    """Which page; the first is 1."""
+    """Number of the page; the first is 1."""
     size: Annotated[int, Meta(ge=1)] = 100
-    """How many on a page."""
+    """Sessions on a page."""
     status: Annotated[Status | int, OneOf(Status)] | None = None
     """Only sessions with this status."""
 

@@ -16,17 +16,11 @@ from msgspec import Meta, field
 from akool_async.endpoints.audio import TTS, Rate, Text
 from akool_async.endpoints.namespace import Namespace, calls, submits
 from akool_async.errors import InvalidInput, meaning_of
-from akool_async.protocol.endpoint import (
-    Family,
-    Operation,
-    Query,
-    Recipe,
-    Reply,
-    Rows,
-    Status,
-    Steps,
-)
-from akool_async.protocol.value import Id, Input, Rule, Url, Value, WebhookUrl, is_http_url
+from akool_async.protocol.endpoint import Family, Guess, Operation, Query, Recipe, Steps, Webhook
+from akool_async.protocol.fields import Id, Rule, Url, is_http_url
+from akool_async.protocol.reply import Reply, Rows
+from akool_async.protocol.snapshot import Status
+from akool_async.protocol.value import Input, Value
 from akool_async.result import Result, from_milliseconds
 
 _LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
@@ -39,24 +33,24 @@ Language = Annotated[str, Meta(min_length=1)]
 
 
 class Video(Result):
-    """A video; where a translation was lip-synced too, `.url` is the synced one (T26)."""
+    """A video. For a lip-synced translation, `.url` is the lip-synced video (T26)."""
 
     media_field = "video"
 
     status: Status = field(name="video_status", default=Status.QUEUED)
     video: str = ""
-    """Where the video is, or will be."""
+    """Address of the video, which may not be there yet (T25)."""
     lipsync_video_url: str = ""
-    """Where the lip-synced video is, of a translation that asked for it."""
+    """Address of the lip-synced video, if a translation asked for one."""
     external_video: str = ""
     create_time: int = 0
     """Milliseconds since 1970."""
     video_id: str | None = None
-    """Not the id that results are asked for by."""
+    """Another id; lookups do not take it."""
     task_id: str | None = None
-    """Not the id that results are asked for by."""
+    """Another id; lookups do not take it."""
     video_lock_duration: float | None = None
-    """Length of the video in seconds, as estimated at creation."""
+    """Length of the video in seconds, estimated at creation."""
     deduction_lock_duration: float | None = None
     """Credits set aside at creation."""
     deduction_duration: float | None = None
@@ -66,16 +60,16 @@ class Video(Result):
     progress: float | None = None
     """Percent, where Akool says."""
     target_video: str = ""
-    """The video that was given."""
+    """The input video."""
     input_audio: str = ""
-    """The recording that was given."""
+    """The input recording."""
     talking_photo: str = ""
-    """The photo that was given."""
+    """The input photo."""
     source_language: str = ""
     language: str = ""
-    """The language translated into."""
+    """The target language."""
     lipsync: bool | None = None
-    """Whether the mouths were to move, too."""
+    """Whether lip sync was requested."""
     lip_sync_type: bool | None = field(name="lipSyncType", default=None)
     pre_video_id: str = ""
     target_video_md5: str = ""
@@ -116,21 +110,24 @@ class GetVideo(Query[Video]):
     """The job's `id`."""
 
 
-VIDEOS = Family(name="video", result=Video, lookup=lambda ids: GetVideo(id=ids[0]))
+VIDEOS = Family(
+    name="video",
+    result=Video,
+    lookup=lambda ids: GetVideo(id=ids[0]),
+    media="video",
+    usual=Guess(120.0, 1.0),
+)
 
 
-class VideoOperation(Operation[Video]):
-    """What every operation of this family takes and answers."""
+class VideoOperation(Webhook, Operation[Video]):
+    """The fields, and the reply, of every operation of this family."""
 
     family = VIDEOS
     parse = Reply(Video)
 
-    webhook_url: WebhookUrl | None = field(name="webhookUrl", default=None)
-    """Where Akool shall also post the outcome."""
-
 
 class LipSync(VideoOperation):
-    """Move the mouth in a video to a recording."""
+    """Move the mouth of the person in a video in time with a recording."""
 
     path = "v3/content/video/lipsync"
     docs = _LIP_SYNC_PAGE
@@ -138,7 +135,7 @@ class LipSync(VideoOperation):
     video_url: Url
     """The video, at most 60 s, 300 MB and 60 frames per second; best at 25 or fewer."""
     audio_url: Url
-    """The recording; best as long as the video."""
+    """The recording; it should be as long as the video."""
 
 
 class TranslateVideo(VideoOperation):
@@ -146,15 +143,16 @@ class TranslateVideo(VideoOperation):
 
     path = "v3/content/video/createbytranslate"
     docs = _TRANSLATION_PAGE
+    usual = Guess(240.0, 1.0)
 
     url: Url
     """The video, at most 60 s, 300 MB and 30 frames per second, and with sound."""
     source_language: Language
-    """The `lang_code` of the language spoken in it."""
+    """The `lang_code` of the spoken language."""
     language: Language
-    """The `lang_code` of the language to translate into."""
+    """The `lang_code` of the target language."""
     lipsync: bool = False
-    """Whether to move the mouths to the new speech; once for each video and language."""
+    """Whether to lip-sync the new speech, too; once for each video and language."""
 
 
 class TalkingPhoto(VideoOperation):
@@ -162,6 +160,7 @@ class TalkingPhoto(VideoOperation):
 
     path = "v3/content/video/createbytalkingphoto"
     docs = _TALKING_PHOTO_PAGE
+    usual = Guess(90.0, 1.0)
 
     talking_photo_url: Url
     """The photo."""
@@ -179,7 +178,7 @@ def _known_types() -> MimeTypes:
 
 
 def _is_picture_or_movie(url: str) -> bool:
-    """Refuse what is named as another format; names that say nothing are Akool's to judge."""
+    """Refuse the extensions of other formats; Akool judges addresses without an extension."""
     extension = PurePosixPath(urlsplit(url).path).suffix.lower()
     return extension in _FORMATS or _known_types().guess_type(f"a{extension}") == (None, None)
 
@@ -215,7 +214,7 @@ Background = Annotated[
 
 
 class AvatarElement(Input, tag_field="type", tag="avatar", omit_defaults=True):
-    """The speaking avatar in a talking avatar video: one of Akool's, or your own."""
+    """The speaking avatar of a talking avatar video: one of Akool's, or your own."""
 
     scale_x: Number
     """Horizontal scale; 1 keeps the size."""
@@ -260,7 +259,7 @@ class ImageElement(Input, tag_field="type", tag="image", omit_defaults=True):
 
 
 class AudioElement(Input, tag_field="type", tag="audio", omit_defaults=True):
-    """What the avatar says."""
+    """The recording that the avatar says."""
 
     url: Url
     """The recording."""
@@ -274,7 +273,7 @@ def _is_nonempty(elements: Sequence[object]) -> bool:
 
 
 class TalkingAvatar(VideoOperation):
-    """Let an avatar say a recording, in a picture of your making."""
+    """Let an avatar say a recording, in a scene of several elements."""
 
     path = "v3/talkingavatar/create"
     docs = _TALKING_AVATAR_PAGE
@@ -282,14 +281,14 @@ class TalkingAvatar(VideoOperation):
     avatar_from: Literal[2, 3]
     """2 for Akool's avatars, 3 for the account's own and for one given by its URL."""
     elements: Annotated[Sequence[Element], Rule("must hold at least one element", _is_nonempty)]
-    """What the video is made of; dicts of the same shape are taken too."""
+    """The elements of the video; dicts of the same shape are taken too."""
     width: Literal[3840] = 3840
-    """Width of the video in pixels; there is no choice (T28)."""
+    """Width of the video in pixels; only 3840 is accepted (T28)."""
     height: Literal[2160] = 2160
-    """Height of the video in pixels; there is no choice (T28)."""
+    """Height of the video in pixels; only 2160 is accepted (T28)."""
 
     def check(self) -> None:
-        """Match the avatars to where they are said to come from."""
+        """Require `avatar_from=3` for an avatar given by its URL."""
         for index, element in enumerate(self.elements):
             own = isinstance(element, AvatarElement) and element.url is not None
             if own and self.avatar_from != 3:  # noqa: PLR2004 - the page's number for own avatars
@@ -297,22 +296,20 @@ class TalkingAvatar(VideoOperation):
                 raise InvalidInput(field, element.url, "needs avatar_from=3", owner="TalkingAvatar")
 
 
-class _Spoken(Recipe[Video]):
-    """What recipes that begin with a text take."""
+class _Spoken(Webhook, Recipe[Video]):
+    """The fields of recipes that begin with a text."""
 
     family = VIDEOS
 
     input_text: Text
-    """What to say: at most 5000 words."""
+    """The text to say: at most 5000 words."""
     voice_id: Id
     """A voice's `voice_id`, from `audio.voices`."""
     rate: Rate = "100%"
-    """How fast to say it, from `0%` to `100%`."""
-    webhook_url: WebhookUrl | None = None
-    """Where Akool shall also post the video's outcome."""
+    """The speed of the speech, from `0%` to `100%`."""
 
     async def speech(self, steps: Steps) -> str:
-        """Say the text, as a paid job of its own; return where the recording is."""
+        """Say the text, as a paid job of its own; return the recording's address."""
         tts = TTS(input_text=self.input_text, voice_id=self.voice_id, rate=self.rate)
         return (await steps.run(tts)).url
 
@@ -344,10 +341,10 @@ class SpeakingAvatar(_Spoken):
     avatar_from: Literal[2, 3] = 2
     """The same avatar's `from_`: 2 for Akool's, 3 for the account's."""
     background: Background | None = None
-    """What is behind it: the URL of a picture, or a colour such as `#aafbe3`."""
+    """The background: the URL of a picture, or a colour such as `#aafbe3`."""
 
     async def prepare(self, steps: Steps, /) -> Operation[Video]:
-        """Say the text, and set the stage as the page's example does."""
+        """Say the text, and place the elements as in the page's example."""
         speech = AudioElement(url=await self.speech(steps))
         speaker = AvatarElement(
             avatar_id=self.avatar_id,
@@ -380,17 +377,17 @@ class SpeakingAvatar(_Spoken):
 
 
 class SpokenLanguage(Value):
-    """A language that videos are translated from and into."""
+    """A source or target language of translations."""
 
     lang_code: str
-    """What `video.translate` takes."""
+    """The code that `video.translate` takes."""
     lang_name: str = ""
     url: str = ""
     """Address of its icon."""
 
 
 class ListLanguages(Query[tuple[SpokenLanguage, ...]]):
-    """List the languages that videos are translated from and into."""
+    """List the source and target languages of translations."""
 
     path = "v3/language/list"
     docs = _TRANSLATION_PAGE

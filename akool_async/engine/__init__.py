@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from akool_async.engine.core import Engine, Limits, Policies, Semaphore
-from akool_async.engine.flight import Flight, Kind, Phase, Waiter
-from akool_async.engine.step import ENDS, Step
-from akool_async.engine.treasury import Treasury
-from akool_async.engine.wait import Wait
-from akool_async.schedule.batch_size import BatchSize
+from akool_async.engine.core import Engine
+from akool_async.engine.credit_guard import CreditGuard
+from akool_async.engine.event_names import ENDS, EventName
+from akool_async.engine.operation import OperationState
+from akool_async.engine.options import DEFAULT, FAIL_FAST, NO_OPTIONS, ClientDefault, JobOptions
+from akool_async.engine.places import Places, Semaphore, SemaphorePlaces
+from akool_async.engine.record import JobRecord
+from akool_async.engine.settings import EventListener, Limits, Policies
+from akool_async.engine.state import JobState
+from akool_async.engine.waiters import Waiter
 
 __all__ = [
+    "DEFAULT",
     "ENDS",
-    "BatchSize",
+    "FAIL_FAST",
+    "NO_OPTIONS",
+    "ClientDefault",
+    "CreditGuard",
     "Engine",
-    "Flight",
-    "Kind",
+    "EventListener",
+    "EventName",
+    "JobOptions",
+    "JobRecord",
+    "JobState",
     "Limits",
-    "Phase",
+    "OperationState",
+    "Places",
     "Policies",
     "Semaphore",
-    "Step",
-    "Treasury",
-    "Wait",
+    "SemaphorePlaces",
     "Waiter",
 ]

@@ -1,1 +1,1 @@
-"""How one request gets to the host and back: sign, send, decode, retry, slow down."""
+"""One request to the host and back: sign, limit the rate, send, decode, retry."""

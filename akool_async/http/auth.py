@@ -1,6 +1,7 @@
-"""Who is asking: an api key, a bearer token, or an id and secret exchanged for one.
+"""Credentials: an api key, a bearer token, or a client id and secret exchanged for a token.
 
-One header, never two: where both are sent Akool silently drops the api key (T2).
+A request carries one credential header, never two: of two, Akool silently ignores the api key
+(T2).
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ from akool_async.clock import Clock
 from akool_async.errors import InvalidInput, MissingCredentials
 from akool_async.protocol.wire import HttpResponse
 
-_TELLING = 8
-"""Characters from which on a text is no credential by chance."""
+_SHORTEST = 8
+"""Characters of the shortest credential that is removed from replies. A shorter one may be part
+of other text."""
 
 _LEEWAY = 60.0
-"""Seconds before its expiry at which a bearer token is exchanged for a new one."""
+"""Seconds before its expiry at which a token is exchanged for a new one."""
 
 
 class Secret(str):
-    """A string that does not show itself: not in a repr, not in a traceback's locals."""
+    """A string whose repr is `***`, so that no log and no traceback with locals shows it."""
 
     __slots__ = ()
 
@@ -39,7 +41,7 @@ class Secret(str):
 
 
 class Hidden(bytes):
-    """A secret as bytes, which does not show itself either."""
+    """The same as bytes."""
 
     __slots__ = ()
 
@@ -53,23 +55,26 @@ class Hidden(bytes):
 
 
 def hidden(text: str | None) -> str | None:
-    """Return a text that does not show itself; what is no text is left to others to refuse."""
+    """Return a text as a `Secret`. A value of another type is returned as it is, to be refused."""
     return Secret(text) if isinstance(text, str) else text
 
 
 class Bearer:
-    """The bearer token in use, shared by all event loops of a client."""
+    """The token in use, shared by all event loops of a client."""
 
     __slots__ = ("expires_at", "token")
 
     def __init__(self, token: str | None) -> None:
         self.token = None if token is None else Secret(token)
         self.expires_at: float | None = None
-        """Monotonic seconds; `None` for tokens that do not say."""
+        """When to renew the token, in seconds of the client's clock; `None` if unknown."""
 
 
 class Credentials:
-    """What the user gave; exactly one way of signing. Its repr shows which, never what."""
+    """The user's credentials. Their repr shows the kind, and no secret.
+
+    They sign by the api key if there is one, else by the token.
+    """
 
     __slots__ = ("_given_token", "api_key", "bearer", "client_id", "client_secret")
 
@@ -92,7 +97,7 @@ class Credentials:
 
     @property
     def kind(self) -> str:
-        """Which way of signing this is."""
+        """What signs the requests."""
         if self.api_key:
             return "api key"
         return "token" if self._given_token else "client id and secret"
@@ -102,7 +107,7 @@ class Credentials:
         """The client id and secret.
 
         Raises:
-            MissingCredentials: they are not there.
+            MissingCredentials: There is none.
         """
         if not (self.client_id and self.client_secret):
             raise MissingCredentials(
@@ -115,11 +120,17 @@ class Credentials:
 def find_credentials(
     given: Mapping[str, str | None], environment: Mapping[str, str] = os.environ
 ) -> Credentials:
-    """Choose among arguments, then environment; in each: api key, token, then id and secret.
+    """Return the credentials of the arguments or, without any argument, of the environment.
+
+    Of several, the api key comes first, then the token, then the client id and secret.
+
+    Args:
+        given: The arguments by name.
+        environment: The environment variables.
 
     Raises:
-        MissingCredentials: neither holds a whole credential.
-        InvalidInput: a credential is no text that a header can carry.
+        MissingCredentials: Neither has a complete credential.
+        InvalidInput: A header cannot carry a credential.
     """
     if any(given.values()):
         found = _chosen(given)
@@ -128,7 +139,7 @@ def find_credentials(
         return found
     names = ("api_key", "token", "client_id", "client_secret")
     variables = {name: hidden(environment.get(f"AKOOL_{name.upper()}")) for name in names}
-    del environment  # a traceback that shows locals would show all of it
+    del environment  # a traceback with locals would show all variables
     found = _chosen(variables)
     if found is None:
         raise MissingCredentials(
@@ -150,7 +161,7 @@ def _chosen(values: Mapping[str, str | None]) -> Credentials | None:
 
 
 def _check(name: str, value: object) -> None:
-    """Refuse what no header can carry, without showing it; no other form is sure (T41)."""
+    """Refuse a credential that no header can carry. Akool documents no format to check (T41)."""
     if not value:
         return
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or " " in value:
@@ -159,7 +170,18 @@ def _check(name: str, value: object) -> None:
 
 
 class Signer:
-    """Signs requests, and keeps the bearer token fresh: one exchange at a time."""
+    """Signs requests, and renews the token before it expires or when Akool rejects it.
+
+    Args:
+        credentials: The user's credentials.
+        exchange: Exchanges the client id and secret for a token.
+        clock: The client's clock.
+    """
+
+    # Many requests may need a new token in one moment. They share one exchange, which runs in a
+    # task of its own: a cancelled request must not end the exchange that others wait for. A
+    # rejected token is compared with the token in use. If they differ, another request has
+    # renewed it meanwhile, and no further exchange is needed.
 
     def __init__(
         self, credentials: Credentials, exchange: Callable[[], Awaitable[str]], clock: Clock
@@ -170,8 +192,8 @@ class Signer:
         self._bearer = credentials.bearer
         api_key = credentials.api_key
         self.at_hand = ("x-api-key", api_key) if api_key else None
-        """The one header that signs a request, where nothing has to be asked for first."""
-        self._lasting = _telling(api_key, credentials.client_secret)
+        """The header of an api key; `None` if requests are signed by a token."""
+        self._lasting = _removable(api_key, credentials.client_secret)
         self._running: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -179,12 +201,12 @@ class Signer:
 
     @property
     def refreshable(self) -> bool:
-        """Whether a rejected token can be exchanged for another."""
+        """Whether a token can be exchanged for a new one."""
         credentials = self._credentials
         return not credentials.api_key and bool(credentials.client_id and credentials.client_secret)
 
     async def header(self) -> tuple[str, str]:
-        """Return the one header that signs a request; exchanges for a token if need be."""
+        """Return the header that signs a request; fetch a token first if there is none in date."""
         if self.at_hand is not None:
             return self.at_hand
         if self._bearer.token is None or (self.refreshable and self._stale()):
@@ -192,7 +214,11 @@ class Signer:
         return "Authorization", Secret(f"Bearer {self._bearer.token}")
 
     async def refresh(self, rejected: str) -> bool:
-        """Replace the token that was sent as `rejected`; say whether another try makes sense."""
+        """Renew the token that Akool rejected; return False if it cannot be renewed.
+
+        Args:
+            rejected: The value of the rejected header.
+        """
         if not self.refreshable:
             return False
         if f"Bearer {self._bearer.token}" == rejected:
@@ -200,18 +226,19 @@ class Signer:
         return True
 
     def censored(self, response: HttpResponse, *, signed: bool) -> HttpResponse:
-        """Return a response without the credentials that it repeats, as error pages may do.
+        """Return a response with `***` for each credential in it: error pages may repeat one.
 
         Args:
-            response: What the server said.
-            signed: Whether the request was; else a token in it is the one that was asked for.
+            response: The response.
+            signed: Whether the request was signed. If not, a token in the response is its answer,
+                and stays.
         """
         secrets = self._lasting
         if signed and self._bearer.token is not None:
-            secrets = (*secrets, *_telling(self._bearer.token))
+            secrets = (*secrets, *_removable(self._bearer.token))
         body = response.body
         for secret in secrets:
-            if body.rfind(secret) >= 0:  # in a long body twice as fast as looking from its front
+            if body.rfind(secret) >= 0:  # twice as fast as `in` for a long body
                 body = body.replace(secret, b"***")
         return response if body is response.body else msgspec.structs.replace(response, body=body)
 
@@ -219,18 +246,17 @@ class Signer:
         return self._bearer.expires_at is not None and self._clock.time() > self._bearer.expires_at
 
     async def _refreshed(self) -> None:
-        # The task outlives a cancelled caller, because others may wait for it.
         if self._running is None:
             self._running = asyncio.create_task(self._fetch())
-            self._running.add_done_callback(_looked_at)
+            self._running.add_done_callback(_failure)
         running = self._running
         await asyncio.wait({running})
-        error = _looked_at(running)
+        error = _failure(running)
         if error is not None:
-            raise copy.copy(error)  # each caller gets one of its own
+            raise copy.copy(error)  # each caller raises a copy of its own
 
     async def close(self) -> None:
-        """Stop an exchange that is under way; whoever waits for it learns that."""
+        """Cancel a running exchange; the requests that wait for it fail."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait({self._running})
@@ -242,25 +268,28 @@ class Signer:
             self._running = None
         self._bearer.token = Secret(token)
         left = seconds_left(token, self._clock.now().timestamp())
-        # A token that is old on arrival says that the clocks differ: let Akool judge it.
+        # A token that has expired on arrival shows that the clocks differ: Akool decides then.
         fresh = left is not None and left > _LEEWAY
         self._bearer.expires_at = self._clock.time() + left - _LEEWAY if fresh and left else None
 
 
-def _telling(*secrets: str | None) -> tuple[Hidden, ...]:
-    """Return the secrets that are long enough to be told from other text, as bytes."""
-    return tuple(Hidden(each.encode()) for each in secrets if each and len(each) >= _TELLING)
+def _removable(*secrets: str | None) -> tuple[Hidden, ...]:
+    """Return the secrets that are long enough to be removed from replies, as bytes."""
+    return tuple(Hidden(each.encode()) for each in secrets if each and len(each) >= _SHORTEST)
 
 
-def _looked_at(exchange: asyncio.Task[None]) -> BaseException | None:
-    """Return why an exchange failed; asked in any case, because all callers may be gone."""
+def _failure(exchange: asyncio.Task[None]) -> BaseException | None:
+    """Return the error of an exchange.
+
+    As a callback of the task it also marks the error as retrieved: every caller may be cancelled.
+    """
     if exchange.cancelled():
         return RuntimeError("the client was closed before it had a token")
     return exchange.exception()
 
 
 def seconds_left(token: str, now: float) -> float | None:
-    """Read a JWT's expiry, without trusting it; `None` for tokens that do not say."""
+    """Return the seconds until a JWT expires, unverified; `None` if it names no expiry."""
     expiry = _claims(token).get("exp")
     if isinstance(expiry, bool) or not isinstance(expiry, int | float):
         return None

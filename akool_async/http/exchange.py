@@ -1,4 +1,4 @@
-"""One endpoint, one reply: sign, send, decode; and repeat what may be repeated."""
+"""One endpoint, one reply: send it once, renew a rejected token, retry what may be retried."""
 
 from __future__ import annotations
 
@@ -29,7 +29,19 @@ logger = logging.getLogger("akool_async")
 
 
 class Exchange:
-    """The road that every request of a client takes, from value to value."""
+    """The way of every request of a client, from an endpoint to the value of its reply.
+
+    Three layers: `send` retries `once`; `once` renews a rejected token around `_attempt`;
+    `_attempt` sends one request.
+
+    Args:
+        transport: Exchanges a request for a response.
+        signer: Signs requests, and renews the token.
+        hosts: The base address by name of host.
+        retry: Which failed requests are repeated, and when.
+        clock: The client's clock.
+        requests: Counts the requests by endpoint.
+    """
 
     def __init__(
         self,
@@ -49,18 +61,18 @@ class Exchange:
         self._requests = requests
         self._budget = Budget()
         self.retries = 0
-        """How many requests have repeated one that had failed."""
+        """Number of requests that repeated a failed one."""
         self.creates = Pace("creates", clock)
-        """How fast jobs may be created."""
+        """The rate limit of creates."""
         self.reads = Pace("requests other than creates", clock)
-        """How fast everything else may be sent."""
+        """The rate limit of all other requests."""
 
     async def send(self, endpoint: Endpoint[T], delivery: Delivery | None = None) -> T:
-        """Send an endpoint, again where that is safe, and return what the reply means.
+        """Send an endpoint, retry where that is safe, and return the value of the reply.
 
         Raises:
-            APIError: Akool said no.
-            TransportError: no usable answer came.
+            APIError: Akool refused the request.
+            TransportError: No usable reply came.
         """
         delivery = Delivery() if delivery is None else delivery
         attempt = 0
@@ -70,7 +82,7 @@ class Exchange:
                 reply = await self.once(endpoint, delivery)
             except AkoolError as error:
                 delay = self._retry.delay(error, attempt, repeatable=endpoint.repeatable)
-                if delay is None or delivery.last or not self._may_repeat(error):
+                if delay is None or delivery.last or not self._may_retry(error):
                     failure = error
                     break
                 logger.debug("%s: %s; again in %.2f s", endpoint.label, type(error).__name__, delay)
@@ -78,24 +90,38 @@ class Exchange:
                 self._budget.give_back(retried=attempt > 1)
                 return reply
             self.retries += 1
-            delivery.sent = False  # it is known that nothing was started, or does not matter
+            # The failed request started nothing at Akool, or starting it twice does no harm.
+            delivery.sent = False
             await sleep(self._clock, delay)
         if isinstance(failure, APIError | TransportError):
             failure.attempts = attempt
         raise failure
 
-    def _may_repeat(self, error: AkoolError) -> bool:
-        """Take the cost of a retry; what is refused for its frequency is slowed down instead."""
+    def _may_retry(self, error: AkoolError) -> bool:
+        """Take the cost of a retry. A rate-limited request costs nothing: `Pace` slows it down."""
         return isinstance(error, RateLimited) or self._budget.spend()
 
-    async def once(
-        self, endpoint: Endpoint[T], delivery: Delivery | None = None, *, renewed: bool = False
-    ) -> T:
-        """Send an endpoint once; twice only where the token was refused and is renewed."""
+    async def once(self, endpoint: Endpoint[T], delivery: Delivery | None = None) -> T:
+        """Send an endpoint once, or twice if Akool rejects the token and it can be renewed."""
         delivery = Delivery() if delivery is None else delivery
-        header = None
-        if endpoint.signed:
-            header = self._signer.at_hand or await self._signer.header()
+        if not endpoint.signed:
+            return await self._attempt(endpoint, None, delivery)
+        header = self._signer.at_hand or await self._signer.header()
+        try:
+            return await self._attempt(endpoint, header, delivery)
+        except AuthenticationError as error:
+            if error.code != _TOKEN_REJECTED:
+                raise
+            rejection = error
+        delivery.sent = False  # a request with a rejected token starts nothing
+        if not await self._signer.refresh(header[1]):
+            raise rejection
+        return await self._attempt(endpoint, await self._signer.header(), delivery)
+
+    async def _attempt(
+        self, endpoint: Endpoint[T], header: tuple[str, str] | None, delivery: Delivery
+    ) -> T:
+        """Send one request when its turn comes, and decode the reply."""
         label = endpoint.label
         pace = self.creates if endpoint.starts_job else self.reads
         turn = self._clock.time()
@@ -115,16 +141,8 @@ class Exchange:
         except RateLimited as error:
             pace.refused(turn, self._retry.hold(error))
             raise
-        except AuthenticationError as error:
-            if header is None or renewed or error.code != _TOKEN_REJECTED:
-                raise
-            refusal = error
-        delivery.sent = False  # a refused token means that nothing was started
-        if not await self._signer.refresh(header[1]):
-            raise refusal
-        return await self.once(endpoint, delivery, renewed=True)
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         await self._signer.close()
         await self._transport.close()

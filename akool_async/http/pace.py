@@ -1,4 +1,4 @@
-"""How fast requests may follow each other: as fast as they come, until Akool asks for less."""
+"""Adaptive rate limit: none until Akool answers "too frequent", then reduced, and raised again."""
 
 from __future__ import annotations
 
@@ -8,33 +8,42 @@ import math
 
 from akool_async.clock import Clock, sleep
 
+# The rules, similar to botocore's adaptive mode:
+# - Without a refusal there is no limit, and a request costs next to nothing (`try_turn`).
+# - A refusal multiplies the rate by 0.7. The rate is not Akool's limit, which nobody publishes,
+#   but the rate at which this client sent before the refusal, averaged over 5 seconds.
+# - The rate then doubles every 30 seconds. At four times the refused rate the limit is lifted.
+# - A burst of requests gets a burst of refusals. Only requests sent a second or more after the
+#   last change say something about the new rate; the others are the same refusal.
+# - `Retry-After` stops all requests of the kind until its time is over.
+
 logger = logging.getLogger("akool_async")
 
 _SLOWER = 0.7
-"""What a refusal for frequency does to the rate."""
+"""Factor by which a refusal lowers the rate."""
 _SLOWEST = 0.2
-"""Requests a second that are always allowed."""
+"""Lowest limit, in requests a second."""
 _FEW = 1.0
-"""Requests a second below which a client that was never slowed down is not taken at its word:
-one refusal of its first request says little about the rate."""
+"""Lowest measured rate, in requests a second. A refusal of a client's first requests finds a
+measured rate near 0, which says little about Akool's limit."""
 _DOUBLING = 30.0
-"""Seconds in which the rate doubles while nothing is refused."""
+"""Seconds in which the limit doubles while nothing is refused."""
 _FREE = 4.0
-"""At so many times the rate that was refused, the limit is lifted."""
+"""The limit is lifted at this multiple of the refused rate."""
 _MEMORY = 5.0
-"""Seconds over which the rate of what was sent is averaged; it fades once a second."""
+"""Seconds over which the measured rate is averaged. It decays once a second."""
 _SAME_REFUSAL = 1.0
-"""Seconds after a change in which a request that is refused says nothing about the new rate."""
+"""Seconds after a change of the limit in which a refusal says nothing about the new limit."""
 _PATIENCE = 1.0
-"""Seconds after which the first in line looks again whether the rate has changed."""
+"""Seconds after which the first request in the queue checks whether the limit has changed."""
 
 
 class Pace:
-    """The rate of one kind of request, shared by everyone who uses the client.
+    """The rate limit of one kind of request, for the whole client.
 
-    A refusal multiplies the rate by 0.7; then it recovers smoothly, doubling every 30
-    seconds, until it is far above what was refused. Where the refusal says for how long,
-    nobody sends before that is over.
+    Args:
+        kind: The plural noun for these requests in log messages.
+        clock: The client's clock.
     """
 
     def __init__(self, kind: str, clock: Clock) -> None:
@@ -43,20 +52,20 @@ class Pace:
         self._limit = math.inf
         self._refused_at_rate = math.inf
         self._changed_at = -math.inf
-        self._line = asyncio.Lock()
-        """Who waits for a turn: first come, first served."""
+        self._queue = asyncio.Lock()
+        """The queue of waiting requests: first come, first served."""
         self._sent_last = -math.inf
         self._held_until = -math.inf
         self._sent = 0.0
-        """Requests sent, each worth less with every second that has passed since."""
+        """Decaying count of the requests sent."""
         self._second = 0
-        """The second up to which it has faded."""
+        """The second up to which the count has decayed."""
         self.refusals = 0
-        """How often Akool has asked for less."""
+        """Number of refusals."""
 
     @property
     def limit(self) -> float:
-        """Requests a second that are allowed now; infinite while nothing was refused."""
+        """The limit now, in requests a second; infinite if there is none."""
         if math.isinf(self._limit):
             return math.inf
         grown = self._limit * 2.0 ** ((self._clock.time() - self._changed_at) / _DOUBLING)
@@ -65,24 +74,22 @@ class Pace:
         return min(grown, self._refused_at_rate * _FREE) if self._limit < math.inf else math.inf
 
     def try_turn(self, now: float) -> bool:
-        """Take the turn to send a request if nobody has to wait for one; say whether it was.
-
-        It costs next to nothing, and is all that is needed while nothing was refused.
+        """Take a turn if there is no limit and no queue; return whether it was taken.
 
         Args:
-            now: The clock's time.
+            now: The time of the client's clock.
         """
-        if self._limit != math.inf or now < self._held_until or self._line.locked():
+        if self._limit != math.inf or now < self._held_until or self._queue.locked():
             return False
         self._take(now)
         return True
 
     async def turn(self) -> float:
-        """Wait for the turn to send a request; return the clock's time at it."""
+        """Wait for the turn to send a request; return the time of the clock at that moment."""
         if self.try_turn(now := self._clock.time()):
             return now
-        async with self._line:
-            # The rate may change while the first in line waits, and its wait with it.
+        async with self._queue:
+            # The limit may change during the wait, so the wait is computed anew each second.
             while (pause := self._next_turn() - self._clock.time()) > 0:
                 await sleep(self._clock, min(pause, _PATIENCE))
             now = self._clock.time()
@@ -93,16 +100,16 @@ class Pace:
         return max(self._sent_last + 1 / self.limit, self._held_until)
 
     def refused(self, sent_at: float, hold: float = 0.0) -> None:
-        """Learn that a request was refused for its frequency.
+        """Lower the limit, because Akool refused a request as too frequent.
 
         Args:
-            sent_at: What its `turn` returned.
-            hold: Seconds for which nothing of this kind shall be sent at all.
+            sent_at: The return value of `turn` for that request.
+            hold: Seconds in which no request of this kind may be sent.
         """
         now = self._clock.time()
         self.refusals += 1
         self._held_until = max(self._held_until, now + hold)
-        if sent_at < self._changed_at + _SAME_REFUSAL:  # it says nothing about the new rate
+        if sent_at < self._changed_at + _SAME_REFUSAL:  # the same refusal
             return
         if math.isinf(self._limit):
             logger.warning("the server asks for fewer %s; slowing down", self._kind)
@@ -114,38 +121,41 @@ class Pace:
         self._sent_last = now
         second = int(now)
         if second != self._second:
-            self._fade(second)
+            self._decay(second)
         self._sent += 1
 
-    def _fade(self, second: int) -> None:
+    def _decay(self, second: int) -> None:
         self._sent *= math.exp((self._second - second) / _MEMORY)
         self._second = second
 
     def _measured(self, now: float) -> float:
         """Return the recent rate, in requests a second."""
-        self._fade(int(now))
+        self._decay(int(now))
         return self._sent / _MEMORY
 
 
 class Budget:
-    """What a client may spend on retries: it stops a storm of them, as botocore's quota does.
+    """The retry quota of a client, as in botocore: it stops a storm of retries.
 
-    A retry takes from it, a request that succeeds at once gives a little back.
+    Args:
+        size: Tokens at the start, and at most.
+        cost: Tokens that a retry takes. A retry that succeeds gives them back; a request that
+            succeeds at once gives one back.
     """
 
     def __init__(self, size: int = 500, cost: int = 14) -> None:
         self._size = size
         self._cost = cost
         self.left = size
-        """What is left."""
+        """Tokens left."""
 
     def spend(self) -> bool:
-        """Take the cost of a retry, if there is enough."""
+        """Take the cost of a retry; return False if too few tokens are left."""
         if self.left < self._cost:
             return False
         self.left -= self._cost
         return True
 
     def give_back(self, *, retried: bool) -> None:
-        """Learn that a request succeeded."""
+        """Give tokens back, because a request succeeded."""
         self.left = min(self._size, self.left + (self._cost if retried else 1))

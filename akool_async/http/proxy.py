@@ -1,7 +1,7 @@
-"""Proxies between here and the API; their credentials show themselves no more than others.
+"""Proxies between the client and the API. Their credentials are hidden like all others.
 
-aiohttp's own `trust_env` is not used: it would also send what a `.netrc` file says, as a
-second credential beside ours (T2).
+aiohttp's `trust_env` is not used: it would also send the credential of a `.netrc` file, as a
+second one beside ours (T2).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from akool_async.http.auth import Secret
 
 
 class Proxy(NamedTuple):
-    """Where a proxy listens, and what it is to be told."""
+    """The address of a proxy, without user and password, and the headers that it gets."""
 
     url: str
     headers: Mapping[str, str]
@@ -27,7 +27,7 @@ class Proxy(NamedTuple):
         """Read `http://user:password@host:port`.
 
         Raises:
-            InvalidInput: it is no address of a proxy; the error shows no password.
+            InvalidInput: It is no address of a proxy. The error shows no password.
         """
         url = Secret(url)
         read = _read(url)
@@ -62,12 +62,12 @@ def find_proxies(
     """Return the proxy of each host that is reached through one.
 
     Args:
-        hosts: Schemes and hosts.
-        given: The proxy of all of them.
-        trust_env: Whether, without that, HTTPS_PROXY, HTTP_PROXY and NO_PROXY name it.
+        hosts: The hosts, each with its scheme.
+        given: The address of a proxy for all hosts.
+        trust_env: Whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY apply if `given` is `None`.
 
     Raises:
-        InvalidInput: there is an address that no proxy can have.
+        InvalidInput: The address is no address of a proxy.
     """
     if given is not None:
         return dict.fromkeys(hosts, Proxy.parse("proxy", given))

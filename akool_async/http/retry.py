@@ -1,7 +1,7 @@
-"""Which failed requests may be repeated, and when: pure, and keyed on what is known.
+"""Retry policy: which failed requests are repeated, and when. Pure.
 
-A retry repeats a request that failed. A poll, which looks again because the answer
-was "not yet", is not a retry: see `backoff`.
+A retry repeats a failed request. A poll, which asks again because the job has not ended, is no
+retry: see `akool_async.schedule`.
 """
 
 from __future__ import annotations
@@ -14,55 +14,56 @@ from akool_async.errors import AkoolError, ConnectFailed, RateLimited, ReplyErro
 from akool_async.protocol.value import Input
 
 
-class Fate(Enum):
-    """What is known of a request that failed."""
+class RequestOutcome(Enum):
+    """What is known about a failed request."""
 
-    NEVER_SENT = "no connection was made"
-    REFUSED = "the server asked to come again later, and started nothing"
-    UNCLEAR = "it was sent, and no readable answer came"
-    FINAL = "the server said no"
-
-
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""HTTP statuses that often pass by themselves."""
+    NOT_SENT = "there was no connection"
+    THROTTLED = "the server refused it for its frequency, and started nothing"
+    UNKNOWN = "it was sent, and no readable reply came"
+    REFUSED = "the server refused it"
 
 
-def fate_of(error: AkoolError) -> Fate:
-    """Say what is known of the request that raised an error."""
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""HTTP statuses of transient failures."""
+
+
+def outcome_of(error: AkoolError) -> RequestOutcome:
+    """Return what is known about the request that raised an error."""
     if isinstance(error, ConnectFailed):
-        return Fate.NEVER_SENT
+        return RequestOutcome.NOT_SENT
     if isinstance(error, RateLimited):
-        return Fate.REFUSED
+        return RequestOutcome.THROTTLED
     if isinstance(error, ReplyError):
-        readable_refusal = 300 <= error.http_status < 500 and error.http_status not in _PASSING  # noqa: PLR2004
-        return Fate.FINAL if readable_refusal else Fate.UNCLEAR
-    return Fate.UNCLEAR if isinstance(error, TransportError) else Fate.FINAL
+        refused = 300 <= error.http_status < 500 and error.http_status not in _TRANSIENT  # noqa: PLR2004
+        return RequestOutcome.REFUSED if refused else RequestOutcome.UNKNOWN
+    if isinstance(error, TransportError):
+        return RequestOutcome.UNKNOWN
+    return RequestOutcome.REFUSED
 
 
 class Retry(Input):
     """How often, and how soon, a failed request is repeated.
 
-    Delays are drawn with full jitter: anywhere between nothing and
-    `initial * 2 ** (attempt - 1)`, at most `maximum`. A request that the server refused
-    for its frequency starts from `throttled` instead. Where the server says `Retry-After`,
-    that comes first.
+    A delay has full jitter: it is drawn between 0 and `initial * 2 ** (attempt - 1)` seconds, at
+    most `maximum`. After a refusal for frequency, `throttled` takes the place of `initial`. A
+    `Retry-After` of the server is added to the delay.
     """
 
     attempts: int = 4
-    """How many requests one call may send, the first included."""
+    """Requests that one call may send, the first included."""
     initial: float = 0.25
-    """Seconds: bound of the first delay."""
+    """Upper bound of the first delay, in seconds."""
     maximum: float = 8.0
-    """Seconds: bound of every delay."""
+    """Upper bound of every delay, in seconds."""
     throttled: float = 1.0
-    """Seconds: bound of the first delay after a refusal for frequency."""
+    """Upper bound of the first delay after a refusal for frequency, in seconds."""
     throttled_attempts: int = 10
-    """How many requests one call may send while the server refuses it for frequency."""
+    """Requests that one call may send while the server refuses them for their frequency."""
     longest_hint: float = 120.0
-    """Seconds: a `Retry-After` beyond this is not waited for; the error is raised instead."""
+    """Longest `Retry-After` to wait for, in seconds. A longer one raises the error at once."""
 
     def check(self) -> None:
-        """Refuse policies that never send, or wait a negative time."""
+        """Refuse a policy without attempts, or with a time that is negative or infinite."""
         if self.attempts < 1:
             raise self.refuse("attempts", "must be at least 1: the first request counts")
         for name in ("initial", "maximum", "throttled", "longest_hint"):
@@ -70,18 +71,21 @@ class Retry(Input):
                 raise self.refuse(name, "must be at least 0 seconds, and finite")
 
     def delay(self, error: AkoolError, attempt: int, *, repeatable: bool) -> float | None:
-        """Return the seconds to wait before sending again, or `None` to give up.
+        """Return the seconds to wait before the next attempt, or `None` to give up.
 
         Args:
-            error: What the request raised.
-            attempt: How many requests were sent for this call, this one included.
-            repeatable: Whether sending it twice does no more than sending it once.
+            error: The error of the failed request.
+            attempt: Number of requests sent for this call, this one included.
+            repeatable: Whether a request may be sent again although it may have reached the
+                server.
         """
-        fate = fate_of(error)
-        if fate is Fate.FINAL or (fate is Fate.UNCLEAR and not repeatable):
+        outcome = outcome_of(error)
+        if outcome is RequestOutcome.REFUSED:
+            return None
+        if outcome is RequestOutcome.UNKNOWN and not repeatable:
             return None
         most, first = self.attempts, self.initial
-        if fate is Fate.REFUSED:
+        if outcome is RequestOutcome.THROTTLED:
             most, first = self.throttled_attempts, self.throttled
         hint: float = getattr(error, "retry_after", None) or 0.0
         if attempt >= most or hint > self.longest_hint:
@@ -89,10 +93,10 @@ class Retry(Input):
         return hint + _jittered(first, attempt, self.maximum)
 
     def hold(self, error: RateLimited) -> float:
-        """Return the seconds for which a refusal asks everybody to wait, at most `longest_hint`."""
+        """Return the seconds that all requests wait after a refusal, at most `longest_hint`."""
         return min(error.retry_after or 0.0, self.longest_hint)
 
 
 def _jittered(first: float, attempt: int, most: float) -> float:
-    # The exponent is bounded: beyond it the maximum rules anyway.
+    # The exponent is bounded against overflow; `most` applies long before.
     return random.uniform(0, min(most, first * 2.0 ** min(attempt - 1, 32)))

@@ -1,26 +1,22 @@
-"""The one module that speaks HTTP for API calls, through aiohttp.
+"""HTTP for API calls, through aiohttp.
 
-It follows no redirect (aiohttp keeps `x-api-key` across origins, and posts again on
-307), bounds every body, and lets none of aiohttp's exceptions out: their repr shows
-request headers.
+The transport follows no redirect: aiohttp would send `x-api-key` to another origin, and
+repeat a POST on 307. It limits the size of every response body. It raises none of aiohttp's
+exceptions, because their repr shows request headers.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 import math
-import select
-import weakref
-from collections.abc import Awaitable, Callable, Mapping
-from contextvars import ContextVar
-from functools import partial
+from collections import deque
+from collections.abc import Awaitable, Mapping
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 import yarl
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
 
 from akool_async.errors import (
     ConnectFailed,
@@ -28,22 +24,57 @@ from akool_async.errors import (
     ReplyError,
     TransportError,
 )
+from akool_async.http.time_limit import TimeLimit
 from akool_async.protocol.value import Input
 from akool_async.protocol.wire import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from akool_async.http.proxy import Proxy
 
+# How "sent" and "not sent" are known, and why
+# ---------------------------------------------
+# A create that was not sent is sent again. A create that may have been sent is never sent again:
+# Akool has no idempotency key, so a second create is a second payment. `Delivery.sent` may
+# therefore be True where no byte left; it must never be False where a byte may have left.
+#
+# On a session of its own, the transport counts a request as sent as soon as it has a connection.
+# aiohttp signals that moment, before it writes a byte, by `on_connection_create_end` and
+# `on_connection_reuseconn` of `TraceConfig`. DNS, TCP, TLS and a proxy's CONNECT come before the
+# signal: a failure in them means "not sent", every later failure means "sent". On the user's
+# session the transport adds no signals. There a request counts as sent from the start, except
+# where aiohttp raises an error that it raises only while it connects.
+#
+# A cancelled task sends nothing more: between the cancellation and its effect the task does not
+# run. So the engine can hold back a request that is not sent yet by cancelling its task.
+#
+# An idle connection may have ended, or it may hold a reply that nobody asked for (some proxies
+# send a 408 before they close). aiohttp drops a connection when the event loop has read its end;
+# but a reply that was read goes to the next request on that connection. Three precautions:
+# - An idle connection is kept for 4 seconds. Common servers keep it for 5 seconds or longer.
+# - Before each request the event loop makes two passes and reads what has arrived. aiohttp then
+#   knows which connections have ended, and connects anew.
+# - A reply that is read before the event loop has made a pass since the request got its
+#   connection is older than the request. It is dropped, and the request fails as "sent". Its
+#   own reply may still arrive on that connection, which may be back in the pool: so no further
+#   request uses the connections of that session.
+# An end that is still on its way through the network escapes them all. A create that meets it
+# ends with an unknown outcome, and is not repeated.
+#
+# All of this uses only what aiohttp documents: https://docs.aiohttp.org, "Client Reference" and
+# "Tracing Reference".
+
 LARGEST_REPLY = 8 * 2**20
-"""Bytes of a reply after decompression; a larger one is not read on."""
+"""Largest response body in bytes, after decompression. Reading stops there."""
 
 _KEEP_ALIVE = 4.0
-"""Seconds that an idle connection is kept. A create on one that the server is just closing has
-an unknown outcome, and common servers close after 5 seconds."""
+"""Seconds for which an idle connection is kept. Common servers close theirs after 5 seconds."""
 
 _LONG = 500
-"""Characters of a query that yarl shall not keep: of the last 128 addresses that it is given
-whole it keeps three copies, which are megabytes where they list 300 ids."""
+"""Length of a query in characters from which on it bypasses yarl's cache. yarl keeps three copies
+of each of the last 128 addresses that it parsed: megabytes, where they list 300 ids."""
+
+_MOST_BYTES = 2**20
+"""Largest request body in bytes that aiohttp takes as bytes without a warning."""
 
 _NEVER_SENT = (
     aiohttp.ClientConnectorError,
@@ -51,67 +82,68 @@ _NEVER_SENT = (
     aiohttp.ClientProxyConnectionError,
     aiohttp.InvalidURL,
 )
+"""Errors that aiohttp raises only before a request has a connection."""
 
 
 class Timeout(Input):
-    """How long one HTTP request may take, in seconds."""
+    """Time limits for one HTTP request, in seconds."""
 
     total: float = 60.0
-    """From the first byte out to the last byte in, waiting for a connection included."""
+    """For the whole request, from waiting for a connection to the last byte of the response."""
     connect: float = 10.0
     """For the connection alone."""
 
     def check(self) -> None:
-        """Refuse times that are over before they begin."""
+        """Refuse limits that are not positive and finite."""
         for name in ("total", "connect"):
             if not 0 < getattr(self, name) < math.inf:
                 raise self.refuse(name, "must be more than 0 seconds, and finite")
 
 
 class Delivery:
-    """What is known of a request on its way."""
+    """State of one request on its way to the server."""
 
     __slots__ = ("held_for", "last", "sent", "sent_at")
 
     def __init__(self) -> None:
         self.sent = False
-        """Whether any of it may have reached the server."""
+        """Whether a byte of the request may have left."""
         self.sent_at = 0.0
-        """When it was last handed to the transport, in the clock's seconds."""
+        """When the request was last given to the transport, in seconds of the client's clock."""
         self.last = False
-        """Whether there shall be no other try after this one."""
+        """Whether this attempt is the last: a failure is not retried."""
         self.held_for: Exception | None = None
-        """Why it shall not leave any more, if so."""
+        """The reason for which the request must not be sent, if there is one."""
 
 
 class Transport(Protocol):
-    """What exchanges an HTTP request for a response."""
+    """Exchanges an HTTP request for a response."""
 
     async def send(
         self, base: str, request: HttpRequest, header: tuple[str, str] | None, delivery: Delivery
     ) -> HttpResponse:
-        """Send a request and read the response whole.
+        """Send a request and read the whole response.
 
         Raises:
-            ConnectFailed: nothing was sent.
-            TransportError: it was sent, and no whole response came.
+            ConnectFailed: Nothing was sent.
+            TransportError: The request may have been sent, and no whole response came.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
 
 
 class AiohttpTransport:
-    """A transport with a session of its own, or with the caller's, which it never closes.
+    """A transport on an aiohttp session: its own, or the user's, which it never closes.
 
     Args:
-        timeout: How long a request may take.
-        session: The caller's session, if it shall be that.
-        proxies: Through what a scheme and host is reached, where that is a proxy.
+        timeout: Time limits for one request.
+        session: The user's session; `None` for a session of its own.
+        proxies: The proxy for each base address that is reached through one.
 
     Raises:
-        InvalidInput: the caller's session brings a credential: Akool gets one, never two (T2).
+        InvalidInput: The user's session adds a credential: Akool gets one, never two (T2).
     """
 
     def __init__(
@@ -125,59 +157,76 @@ class AiohttpTransport:
         self._timeout = aiohttp.ClientTimeout(
             total=None, connect=timeout.connect, sock_connect=timeout.connect
         )
-        self._patience = _Patience(timeout.total)
+        self._limit = TimeLimit(timeout.total)
         self._owned = session is None
         if session is not None:
             _check_session(session)
         self._session = _own_session() if session is None else session
+        self._retired: deque[tuple[float, aiohttp.ClientSession]] = deque()
+        """Own sessions that send no further request, and since when, in seconds of the loop."""
         self._urls: dict[str, yarl.URL] = {}
 
     async def send(
         self, base: str, request: HttpRequest, header: tuple[str, str] | None, delivery: Delivery
     ) -> HttpResponse:
-        """Send a request and read the response whole."""
-        if self._session.closed:
-            raise ConnectFailed("the session is closed")
-        # Our own requests say when they leave; of the others, begun means sent.
-        delivery.sent = not self._owned
-        task = self._patience.begin()
-        marked = _ON_ITS_WAY.set(delivery)
+        """Send a request and read the whole response."""
+        attempt = _Attempt(delivery)
+        task = self._limit.start()
         try:
-            return await _read(await self._begun(base, request, header))
+            await _read_what_has_arrived()
+            if self._session.closed:
+                raise ConnectFailed("the session is closed")
+            if delivery.held_for is not None:
+                raise ConnectFailed("the request was held back")
+            delivery.sent = not self._owned
+            session = self._session
+            response = await self._begin(base, request, header, attempt)
+            if attempt.at_once:
+                response.close()
+                await self._retire(session)
+                raise TransportError("the connection held a reply that is older than the request")
+            return await _read(response)
         except _NEVER_SENT as error:
-            delivery.sent = False
+            # On an own session the signals know better: aiohttp repeats a GET whose connection
+            # ended, and may then fail to connect.
+            if not self._owned:
+                delivery.sent = False
             why = _described(error)
         except asyncio.CancelledError:
-            if not self._patience.ran_out(task):
+            if not self._limit.expired(task):
                 raise
-            why = f"no answer within {self._patience.seconds:g} seconds"
+            why = f"no answer within {self._limit.seconds:g} seconds"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             why = _described(error)
         finally:
-            _ON_ITS_WAY.reset(marked)
-            self._patience.end(task)
+            self._limit.stop(task)
         raise TransportError(why) if delivery.sent else ConnectFailed(why)
 
-    def _begun(
-        self, base: str, request: HttpRequest, header: tuple[str, str] | None
+    def _begin(
+        self,
+        base: str,
+        request: HttpRequest,
+        header: tuple[str, str] | None,
+        attempt: _Attempt,
     ) -> Awaitable[aiohttp.ClientResponse]:
-        """Begin a request; what is awaited is the head of its response."""
+        """Begin a request. Awaiting the return value gives the head of the response."""
         proxy = self._proxies.get(base)
         for_proxy: Mapping[str, str] = {} if proxy is None else proxy.headers
         return self._session.request(
             request.method,
             self._url(base, request),
-            data=request.body,
+            data=_data(request.body),
             headers=_headers(base, request, header, for_proxy),
             allow_redirects=False,
-            raise_for_status=False,  # the envelope decides, whatever the session says
+            raise_for_status=False,  # Akool's envelope decides, not the session's setting
             timeout=self._timeout,
             proxy=None if proxy is None else proxy.url,
             proxy_headers=for_proxy,
+            trace_request_ctx=attempt if self._owned else None,
         )
 
     def _url(self, base: str, request: HttpRequest) -> yarl.URL:
-        """Return a request's address; those without a query are few, and parsed once."""
+        """Return the address of a request. The addresses of POSTs are few: each is parsed once."""
         path, _, query = request.path.partition("?")
         if len(query) > _LONG and "%" not in query:
             return self._known(base + path).with_query(query)
@@ -191,193 +240,78 @@ class AiohttpTransport:
             known = self._urls[text] = yarl.URL(text, encoded=True)
         return known
 
+    async def _retire(self, session: aiohttp.ClientSession) -> None:
+        """Send no further request on an own session. The requests on their way may end."""
+        if session is not self._session or session.closed:
+            return
+        now = asyncio.get_running_loop().time()
+        self._session = _own_session()
+        self._retired.append((now, session))
+        while self._retired[0][0] < now - self._limit.seconds:  # the last request on it is over
+            await self._retired.popleft()[1].close()
+
     async def close(self) -> None:
-        """Close the session if it is ours."""
-        self._patience.close()
+        """Close the session, unless it is the user's."""
+        self._limit.close()
+        for _, session in self._retired:
+            await session.close()
         if self._owned:
             await self._session.close()
 
 
-class _Patience:
-    """Ends requests that take too long, by one timer for all of them.
+class _Attempt:
+    """One request between its connection and the head of its reply."""
 
-    A timer for each, as aiohttp has them, makes every request a tenth dearer.
+    __slots__ = ("at_once", "delivery")
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+        self.at_once = False
+        """Whether the event loop has made no pass since the request got its connection."""
+
+    def connected(self) -> None:
+        """Count the request as sent: aiohttp writes it next."""
+        self.delivery.sent = True
+        self.at_once = True
+        asyncio.get_running_loop().call_soon(self._passed)
+
+    def _passed(self) -> None:
+        self.at_once = False
+
+
+async def _connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+    """Handle aiohttp's signal that a request has a connection.
+
+    It must not await, and must not raise: aiohttp would lose the connection.
     """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        """How long one may take."""
-        self._loop = asyncio.get_running_loop()
-        self._begun: dict[asyncio.Task[Any], tuple[float, int]] = {}
-        """Who waits for a response since when, oldest first, and how often it was cancelled."""
-        self._overdue: dict[asyncio.Task[Any], int] = {}
-        self._timer: asyncio.TimerHandle | None = None
-
-    def begin(self) -> asyncio.Task[Any]:
-        """Let the current task wait for a response; return that task."""
-        task = asyncio.current_task(self._loop)
-        assert task is not None
-        self._begun[task] = self._loop.time(), task.cancelling()
-        if self._timer is None:
-            self._timer = self._loop.call_later(self.seconds, self._ring)
-        return task
-
-    def end(self, task: asyncio.Task[Any]) -> None:
-        """Let a task wait no more."""
-        if self._begun.pop(task, None) is None:
-            del self._overdue[task]
-
-    def ran_out(self, task: asyncio.Task[Any]) -> bool:
-        """Say whether it was for this that a task was cancelled, and for nothing else."""
-        return task in self._overdue and task.uncancel() <= self._overdue[task]
-
-    def _ring(self) -> None:
-        self._timer = None
-        late = self._loop.time() - self.seconds
-        for task, (since, cancelled) in list(self._begun.items()):
-            if since > late:
-                self._timer = self._loop.call_at(since + self.seconds, self._ring)
-                return
-            del self._begun[task]
-            self._overdue[task] = cancelled
-            task.cancel()
-
-    def close(self) -> None:
-        """Look no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-
-_ON_ITS_WAY: ContextVar[Delivery] = ContextVar("_ON_ITS_WAY")
-"""The delivery of the request that the current task is sending."""
-
-
-class _FreshConnector(aiohttp.TCPConnector):
-    """A connector that hands out no connection that has come to its end while it was idle."""
-
-    async def connect(self, *args: Any, **kwargs: Any) -> Connection:
-        """Find a connection for a request, of which nothing is sent as long as that takes."""
-        delivery = _ON_ITS_WAY.get()
-        delivery.sent = False
-        connection = await super().connect(*args, **kwargs)
-        while _is_stale(connection):
-            connection.close()
-            connection = await super().connect(*args, **kwargs)
-        delivery.sent = True  # for all that is known here; a `_Request` knows better
-        return connection
-
-
-class _Request(aiohttp.ClientRequest):
-    """A request that leaves in one piece, and tells when it does.
-
-    aiohttp's own trace of sent headers tells it too, but makes every request a sixth dearer. For
-    a body it takes a task besides, up to Python 3.11, which is as much.
-    """
-
-    _plain: bytes | None = None
-
-    def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
-        """Keep a body that is here whole; aiohttp has nothing to do with it any more."""
-        if isinstance(body, bytes):
-            self.headers["Content-Length"] = str(len(body))
-            self._plain = body
-        else:
-            super().update_body_from_data(body, _stacklevel + 1)
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Let head and body leave."""
-        delivery = _ON_ITS_WAY.get()
-        delivery.sent = False
-        if conn.protocol is None or conn.protocol.should_close:
-            # An answer that came first would be taken for this request's, which leaves after it.
-            raise aiohttp.ClientConnectionResetError("the server spoke first, or hung up")
-        departure = _Departure(conn.protocol, self._plain or b"", delivery)
-        return await super().send(cast("Connection", departure))
-
-
-class _Departure:
-    """A connection, its protocol and its transport in one, as far as writing a head needs them.
-
-    What is written leaves in the loop's next turn, back to back with all others of this turn:
-    sent one by one, each would wake the system, and the server, anew.
-    """
-
-    __slots__ = ("_body", "_delivery", "_protocol")
-
-    _connector = SimpleNamespace(force_close=False)
-    writing_paused = False
-
-    def __init__(self, protocol: ResponseHandler, body: bytes, delivery: Delivery) -> None:
-        self._protocol = protocol
-        self._body = body
-        self._delivery = delivery
-
-    @property
-    def protocol(self) -> _Departure:
-        """What aiohttp writes to: this."""
-        return self
-
-    transport = protocol
-
-    def is_closing(self) -> bool:
-        """Say whether it is too late."""
-        transport = self._protocol.transport
-        return transport is None or transport.is_closing()
-
-    def start_timeout(self) -> None:
-        """Begin to wait for an answer, as long as one may take."""
-        self._protocol.start_timeout()
-
-    def write(self, head: bytes) -> None:
-        """Let the body follow its head, soon."""
-        asyncio.get_running_loop().call_soon(self._leave, head + self._body)
-
-    def _leave(self, whole: bytes) -> None:
-        transport = self._protocol.transport
-        if transport is None or transport.is_closing() or self._delivery.held_for is not None:
-            return
-        self._delivery.sent = True
-        transport.write(whole)
-
-
-_Peek: TypeAlias = Callable[[], object]
-"""Says whether bytes, or the end, have arrived at a socket that the event loop has not read."""
-
-_PEEKS: weakref.WeakKeyDictionary[object, _Peek] = weakref.WeakKeyDictionary()
-"""By connection, of those that have served a request: a new one has nothing to hide yet."""
-
-
-def _is_stale(connection: Connection) -> bool:
-    """Say whether a connection that was idle has something to read, or still to write.
-
-    To read is its end, and a create on it would have an unknown outcome; or an answer that
-    nobody asked for, and the next request would take it for its own. To write is the rest of a
-    body that was answered before it was read, and the next request would have to wait for that.
-    """
-    protocol, transport = connection.protocol, connection.transport
-    if protocol is None or transport is None or transport.get_write_buffer_size():
-        return True
-    peek = _PEEKS.get(protocol)
-    if peek is not None:
-        return protocol.should_close or bool(peek())
-    _PEEKS[protocol] = _peek(transport.get_extra_info("socket").fileno())
-    return False
-
-
-def _peek(descriptor: int) -> _Peek:
-    if not hasattr(select, "poll"):  # Windows
-        return lambda: select.select([descriptor], [], [], 0)[0]
-    arrived = select.poll()
-    arrived.register(descriptor, select.POLLIN)
-    return partial(arrived.poll, 0)
+    attempt: _Attempt = context.trace_request_ctx
+    attempt.connected()
 
 
 def _own_session() -> aiohttp.ClientSession:
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(_connected)
+    trace.on_connection_reuseconn.append(_connected)
     return aiohttp.ClientSession(
-        connector=_FreshConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE),
         cookie_jar=aiohttp.DummyCookieJar(),
-        request_class=_Request,
+        trace_configs=[trace],
     )
+
+
+async def _read_what_has_arrived() -> None:
+    """Let the event loop read what has arrived at idle connections.
+
+    In one pass the loop runs this task before it reads; so the second pass is the one that
+    comes after the reading.
+    """
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+def _data(body: bytes | None) -> bytes | io.BytesIO | None:
+    """Return a body as aiohttp wants it: a large one, such as an image, as a file."""
+    return io.BytesIO(body) if body is not None and len(body) > _MOST_BYTES else body
 
 
 def _headers(
@@ -392,7 +326,8 @@ def _headers(
     if request.body is not None:
         headers["Content-Type"] = "application/json"
     if for_proxy and base.startswith("http:"):
-        headers |= for_proxy  # it reads the request itself; else it sees no more than CONNECT
+        # The proxy reads a plain request itself. Of one over TLS it sees the CONNECT only.
+        headers |= for_proxy
     return headers
 
 
@@ -406,7 +341,7 @@ def _check_session(session: aiohttp.ClientSession) -> None:
 
 
 async def _read(response: aiohttp.ClientResponse) -> HttpResponse:
-    """Read a response to its end, with which aiohttp lets go of its connection."""
+    """Read a response to its end, where aiohttp takes its connection back."""
     try:
         body = await _whole(response.content)
     except BaseException:
@@ -421,10 +356,10 @@ async def _read(response: aiohttp.ClientResponse) -> HttpResponse:
 
 
 async def _whole(content: aiohttp.StreamReader) -> bytes | None:
-    """Return a body; `None` as soon as it is too large."""
+    """Return a body, or `None` as soon as it is too large."""
     first = await content.readany()
     if content.at_eof() and len(first) <= LARGEST_REPLY:
-        return first  # most replies are here whole, and there at once
+        return first  # most replies arrive whole: no copy
     chunks, size = [first], len(first)
     while size <= LARGEST_REPLY and not content.at_eof():
         chunks.append(await content.readany())
@@ -433,6 +368,6 @@ async def _whole(content: aiohttp.StreamReader) -> bytes | None:
 
 
 def _described(error: BaseException) -> str:
-    # Only what names the fault: the repr of some of aiohttp's errors holds request headers.
+    # The class and the system's text only: the repr of some aiohttp errors shows request headers.
     detail = error.strerror if isinstance(error, OSError) and error.strerror else ""
     return f"{type(error).__name__}: {detail}" if detail else type(error).__name__

@@ -1,21 +1,32 @@
-"""The durable record of jobs: what was about to be created, what became of it."""
+"""The durable record of jobs: the creates that were about to be sent, and how each ended."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from akool_async.journal.entry import Entry, State, fingerprint
+from akool_async.journal.entry import UNFINISHED, Entry, State, fingerprint
+from akool_async.journal.job_store import Change, Claim, Intent, JobStore
 
 if TYPE_CHECKING:
-    from akool_async.journal.store import Journal
+    from akool_async.journal.journal import Journal
 
-__all__ = ["Entry", "Journal", "State", "fingerprint"]
+__all__ = [
+    "UNFINISHED",
+    "Change",
+    "Claim",
+    "Entry",
+    "Intent",
+    "JobStore",
+    "Journal",
+    "State",
+    "fingerprint",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name != "Journal":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # Not before it is needed: most clients have no journal, and need no SQLite.
-    from akool_async.journal.store import Journal
+    from akool_async.journal.journal import Journal
 
     return Journal

@@ -1,4 +1,4 @@
-"""Connections to the journal's file, opened and checked, and SQLite's errors in our words."""
+"""Connections to the journal's file, and SQLite's errors in plain words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from akool_async.journal import schema
 IN_MEMORY: Final = ":memory:"
 
 _BUSY_TIMEOUT = 10.0
-"""Seconds to wait for a program that reads or copies the file from outside."""
+"""Seconds to wait for another program's lock, such as a backup's."""
 
 _PROBLEMS = {
     sqlite3.SQLITE_BUSY: "is locked by another program",
@@ -28,40 +28,44 @@ _PROBLEMS = {
 
 
 class Database(NamedTuple):
-    """A connection, and the right to use it: one thread at a time."""
+    """A connection, and the lock that lets one thread at a time use it."""
 
     connection: sqlite3.Connection
     lock: threading.Lock
     path: str
     file: tuple[int, int] | None
-    """What tells the file that was opened from another of its name; `None` in memory."""
+    """The device and inode of the file that was opened; `None` in memory."""
 
     @classmethod
     def of(cls, connection: sqlite3.Connection, path: str) -> Database:
-        """Return the database that was opened under a path just now."""
+        """Return the database of a connection that was opened just now."""
         return cls(connection, threading.Lock(), path, _file_at(path))
 
     def in_place(self) -> bool:
-        """Say whether the file is still where it was: one that was deleted records nothing."""
+        """Return whether the path still leads to the file that was opened.
+
+        SQLite goes on writing to a file that was deleted or moved, and nobody would find what
+        it wrote.
+        """
         return _file_at(self.path) == self.file
 
 
-def in_words(error: BaseException) -> str:
-    """Say what went wrong, as the end of a sentence that begins with the journal's path."""
+def describe(error: BaseException) -> str:
+    """Return the problem, as the end of a sentence that begins with the journal's path."""
     if isinstance(error, OSError):
         return f"cannot be opened ({error.strerror or error})"
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         return f"cannot be used ({error})"
-    problem = _PROBLEMS.get(code & 0xFF)  # the rest of the code says where it was met
+    problem = _PROBLEMS.get(code & 0xFF)  # the upper bits are SQLite's detail of the code
     return f"{problem} ({error})" if problem else f"cannot be used ({error})"
 
 
 def open_writer(path: str, *, shown: str) -> Database:
-    """Make the file if need be, check it, bring it up to date, and connect to it.
+    """Make the file if it is missing, check it, migrate it, and connect to it.
 
     Raises:
-        JournalError: it cannot be used; the message says why.
+        JournalError: the file cannot be used; the message says why.
     """
     connection: sqlite3.Connection | None = None
     problem: str | None
@@ -70,7 +74,7 @@ def open_writer(path: str, *, shown: str) -> Database:
         connection = _connect(path)
         problem = schema.problem_with(connection) or _set_up(connection)
     except (sqlite3.Error, OSError, ValueError) as error:
-        problem = in_words(error)
+        problem = describe(error)
     if problem is None and connection is not None:
         return Database.of(connection, path)
     if connection is not None:
@@ -79,9 +83,9 @@ def open_writer(path: str, *, shown: str) -> Database:
 
 
 def open_reader(path: str, writer: Database, *, shown: str) -> Database:
-    """Connect to a file that is open already, for reading alone.
+    """Connect to a file that is open already, for reading only.
 
-    A database in memory has but one connection, so there the writer's is shared.
+    A database in memory exists in one connection only: then the writer's is shared.
     """
     if path == IN_MEMORY:
         return writer
@@ -90,20 +94,20 @@ def open_reader(path: str, writer: Database, *, shown: str) -> Database:
         connection.execute("PRAGMA query_only = ON")
         return Database.of(connection, path)
     except sqlite3.Error as error:
-        problem = in_words(error)
+        problem = describe(error)
     raise JournalError(f"journal {shown} {problem}")
 
 
 def _file_at(path: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(path)  # noqa: PTH116 - asked for with each commit
+        found = os.stat(path)  # noqa: PTH116 - called with each commit
     except OSError:
         return None
     return found.st_dev, found.st_ino
 
 
 def _make(path: str) -> None:
-    """Make the file so that others cannot read it; SQLite gives its side files the same mode."""
+    """Make the file readable by its owner only; SQLite gives its side files the same mode."""
     if path != IN_MEMORY:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
@@ -115,7 +119,7 @@ def _connect(path: str) -> sqlite3.Connection:
 
 
 def _set_up(connection: sqlite3.Connection) -> str | None:
-    """Make commits last, and the table; return what stands against it."""
+    """Make commits durable, and migrate the tables; return the problem, if there is one."""
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode not in {"wal", "memory"}:
         return "is on a file system that cannot hold it"

@@ -1,4 +1,4 @@
-"""What the journal knows of one job."""
+"""A row of the journal: one job, its state, and its fingerprint."""
 
 from __future__ import annotations
 
@@ -12,35 +12,42 @@ from akool_async.protocol.value import Value
 
 
 class State(StrEnum):
-    """How far a job has come."""
+    """The state of a job's row."""
 
+    QUEUED = "queued"
+    """Its key is claimed, and nothing was sent: it costs nothing, and may be sent."""
     INTENT = "intent"
-    """Its create is about to be sent, or was being sent when the process died."""
+    """Its create is about to be sent, or was being sent when the process died: nobody knows."""
     CREATED = "created"
     """Akool has accepted it."""
     REFUSED = "refused"
-    """It certainly was not created, so it may be sent again."""
+    """Akool certainly did not create it, so it may be sent again."""
     UNKNOWN = "unknown"
-    """Its create was sent and no readable answer came."""
+    """Its create was sent, and no readable answer came."""
     COMPLETED = "completed"
+    """It has a result."""
     FAILED = "failed"
+    """Akool ended it without a result, or refused it in a way that may have cost something."""
     EXPIRED = "expired"
-    """It completed, and Akool keeps its media no longer."""
+    """It completed, and Akool does not keep its media any more."""
     ABANDONED = "abandoned"
-    """Somebody decided that nobody looks for it any more."""
+    """A person gave it up."""
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more is to come of it."""
-        return self not in UNFINISHED
+        """Whether the row stays as it is, unless its key is submitted again."""
+        return self is not State.QUEUED and self not in UNFINISHED
 
 
 UNFINISHED = (State.INTENT, State.CREATED, State.UNKNOWN)
-"""The states that a restarted process has to look at."""
+"""The states in which Akool may have the job: a restarted process has to recover these rows.
+
+`queued` is not among them: nothing was sent, so nothing can be lost.
+"""
 
 
 class Entry(Value):
-    """One row of the journal: one job, with as many attempts as were made at it."""
+    """A row of the journal: one job, and the attempts to create it."""
 
     number: int
     """The row's own number, from 1; never used twice."""
@@ -51,37 +58,38 @@ class Entry(Value):
     request: bytes
     """JSON of the request under its wire names; empty once compacted."""
     fingerprint: str
-    """What tells two requests apart; see `fingerprint`."""
+    """The fingerprint of the request; see `fingerprint`."""
     state: State
     attempt: int
-    """How often a create was about to be sent, from 1."""
+    """How often a create was about to be sent, from 1; 0 while the row is queued."""
     id: str | None
     job_id: str | None
     created_at: int | None
     """When Akool accepted it, in seconds since 1970."""
     reason: str
-    """Why it was refused, failed, or is unknown; empty if there is nothing to say."""
+    """Why it was refused, failed, or is unknown; else empty."""
     result: bytes | None
     """JSON of the result; `None` before the end, and once compacted."""
     saved: str | None
-    """Where the result's media was saved."""
+    """The file to which the result's media was saved."""
     intended_at: float
-    """When this attempt's intent was written, in seconds since 1970."""
+    """When this attempt's intent was written, or a queued row was, in seconds since 1970."""
     updated_at: float
     """When the row last changed, in seconds since 1970."""
 
     @property
     def unsaved(self) -> bool:
-        """Whether it completed, and its media was saved nowhere."""
+        """Whether it completed and its media is not saved."""
         return self.state is State.COMPLETED and self.saved is None
 
 
 def fingerprint(name: str, request: Mapping[str, object]) -> str:
-    """Return what tells a request from others: SHA-256, in hex, of its name and fields.
+    """Return the fingerprint of a request: the SHA-256, in hex, of its name and fields.
 
     Args:
         name: The operation's dotted name.
-        request: The fields under their wire names; their order does not matter.
+        request: The fields under their wire names, in any order; without the webhook's
+            address, which may change between two processes.
     """
     canonical = msgspec.json.encode(dict(request), order="sorted")
     return hashlib.sha256(name.encode() + b"\n" + canonical).hexdigest()

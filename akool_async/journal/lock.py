@@ -1,4 +1,4 @@
-"""One process per journal: a lock that the kernel frees when its holder dies, even by kill -9."""
+"""The lock that keeps a journal to one process; the kernel frees it even after kill -9."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ else:
     import fcntl
 
     def _try_lock(descriptor: int) -> bool:
-        # Not a POSIX record lock: two openers in one process must exclude each other too.
+        # flock, not a POSIX record lock: it also excludes a second opener in the same process.
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -30,13 +30,13 @@ else:
 
 
 class FileLock:
-    """The sole right to a file, held from construction to `release`.
+    """An exclusive lock for a file, held from construction to `release`.
 
-    The lock is on a file of its own, `<path>.lock`, which stays behind: taking it away
-    would let two processes lock two files of one name.
+    The lock is on a file of its own, `<path>.lock`, which is never deleted: otherwise two
+    processes could lock two different files of that name.
 
     Raises:
-        JournalError: somebody holds it, or the lock file cannot be made.
+        JournalError: the lock is taken, or the lock file cannot be made.
     """
 
     def __init__(self, path: str, *, shown: str) -> None:
@@ -52,15 +52,16 @@ class FileLock:
         raise JournalError(f"journal {shown}: {problem}")
 
     def release(self) -> None:
-        """Free the lock; in a forked child, drop the child's share of its parent's lock."""
-        # Closing without unlocking: a child that unlocked would free its parent's lock.
+        """Free the lock; in a forked child, give up the child's share of the parent's lock."""
+        # Close only, without LOCK_UN: the lock belongs to the open file that parent and child
+        # share, so an unlock in the child would free the parent's lock.
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
 
 
 def _locked(path: str) -> int:
-    """Open and lock a file; raise `BlockingIOError` if somebody has locked it."""
+    """Open and lock a file; raise `BlockingIOError` if it is locked already."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     held = False
     try:

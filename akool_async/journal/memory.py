@@ -1,4 +1,4 @@
-"""What a client has learned, kept beside its jobs: values by name, of which none is worth money."""
+"""Statistics that a client has learned, kept by name; losing one costs no money."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import sqlite3
 
 
 def remember(connection: sqlite3.Connection, name: str, value: bytes) -> None:
-    """Keep a value in place of the one that the name had."""
+    """Keep a value under a name, in place of the one before."""
     connection.execute("INSERT OR REPLACE INTO memory (name, value) VALUES (?, ?)", (name, value))
 
 
 def recall(connection: sqlite3.Connection, name: str) -> bytes | None:
-    """Return the value of a name."""
+    """Return the value of a name, if there is one."""
     found = connection.execute("SELECT value FROM memory WHERE name = ?", (name,)).fetchone()
     return None if found is None else bytes(found[0])
 
 
 def recall_all(connection: sqlite3.Connection, prefix: str) -> dict[str, bytes]:
-    """Return all values whose names begin with a prefix."""
+    """Return the values whose names begin with a prefix, in the order of their names."""
     found = connection.execute(
         "SELECT name, value FROM memory WHERE substr(name, 1, length(?)) = ? ORDER BY name",
         (prefix, prefix),

@@ -1,7 +1,7 @@
-"""The journal's tables, and how older files are brought up to date.
+"""The journal's tables, and the migrations of older files.
 
-A new version is one more function at the end of `MIGRATIONS`. Functions that were
-released are never changed.
+A new version is one more function at the end of `MIGRATIONS`. A function that was released
+is never changed.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
 APPLICATION_ID: Final = 0x414B4F4C
-"""What SQLite's header says of our files: the letters AKOL."""
+"""The application id in SQLite's file header: the letters AKOL."""
 
 Migration: TypeAlias = Callable[[sqlite3.Connection], object]
-"""What brings a file from one version to the next, inside a transaction."""
+"""Brings a file from one version to the next, inside a transaction."""
 
 
 def _version_1(connection: sqlite3.Connection) -> None:
-    # The large columns come last: reading the others then never leaves a row's first page.
+    # The large columns come last: SQLite then reads the others from a row's first page alone.
     connection.execute("""
         CREATE TABLE job (
             number INTEGER PRIMARY KEY,
@@ -48,13 +48,17 @@ def _version_2(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (_version_1, _version_2)
+def _version_3(_connection: sqlite3.Connection) -> None:
+    """Change no table: the version keeps out packages that do not know the state `queued`."""
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (_version_1, _version_2, _version_3)
 
 
 def problem_with(
     connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS
 ) -> str | None:
-    """Say why a database is none of our journals, or `None`; changes nothing."""
+    """Return why a database cannot be used as a journal, or `None`; changes nothing."""
     application_id = _pragma(connection, "application_id")
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application_id != APPLICATION_ID and (application_id or objects):
@@ -67,7 +71,7 @@ def problem_with(
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Bring a database up to date: each version in a transaction of its own."""
+    """Run the migrations that a database lacks, each in a transaction of its own."""
     for version in range(_pragma(connection, "user_version"), len(migrations)):
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -1,11 +1,30 @@
-"""The one thread that writes: it commits together whatever waits together.
+"""The thread that writes the journal, and commits waiting writes together.
 
-A commit costs a flush of the disk, whether it holds one row or hundreds. So the writer
-takes all that has queued up while it was busy with the last commit, and gives it one.
+How it works. Callers put writes into a queue and wait for a future. The thread takes all writes
+that have queued up while it was busy (a group), runs them in one transaction, commits, and
+sets their futures. A commit flushes the disk, which costs the same for one row and for
+hundreds: so the more callers wait, the less each write costs.
 
-What nobody waits for is not lost with a commit that fails, as on a full disk: it is written
-again, before all that comes later, until it is on disk. Nothing is intended meanwhile that could
-not be written after it.
+Order. The queue is first in, first out, also inside a group. So a write sees every write that
+was put before it, whether or not that one is on disk yet.
+
+Failures. A write that refuses by itself (`JournalError`, `KeyConflict`) fails its caller alone;
+it has changed nothing, so its group is committed without it. Trouble with the file (a full disk,
+another program's lock) fails the group, and nothing of the group is written. What happens then
+depends on the write:
+
+* A write somebody waits for, such as an intent, ends with the error. Nothing was sent yet,
+  so nothing is lost.
+* A write that must succeed, such as the id of a job that was paid for, is kept. It becomes
+  the beginning of the next group, every `REPEAT_AFTER` seconds if nothing else is put. A
+  group is written whole or not at all: so no intent is committed while such a write is not.
+
+Cancellation. A write that is queued cannot be taken out: the thread may be running it. A
+caller that is cancelled while it waits therefore leaves the write in the queue, and may put a
+second one behind it that undoes the first, if the first took effect.
+
+Threads. The thread never touches an asyncio future: it hands all results for one event loop to
+`call_soon_threadsafe` at once. A `concurrent.futures.Future` is set in the thread itself.
 """
 
 from __future__ import annotations
@@ -23,58 +42,58 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from akool_async.errors import AkoolError, JournalError
-from akool_async.journal.database import Database, in_words
+from akool_async.journal.database import Database, describe
 
 logger = logging.getLogger("akool_async")
 
 T = TypeVar("T")
 
 Action: TypeAlias = Callable[[sqlite3.Connection], T]
-"""What is done inside a transaction; it checks first, then changes rows with one statement."""
+"""The part of a transaction that one write is: it checks first, then changes rows."""
 
 LARGEST_GROUP: Final = 512
-"""Writes in one transaction, those not counted that are repeated."""
+"""New writes in one transaction; those that are repeated come on top."""
 
-AGAIN: Final = 1.0
-"""Seconds after which what could not be written is tried again, if nothing else is."""
+REPEAT_AFTER: Final = 1.0
+"""Seconds after which failed writes are repeated if no other write comes."""
 
 
 @dataclass(slots=True, eq=False)
 class _Write(Generic[T]):
-    """Something to do in a transaction, what became of it, and whom to tell."""
+    """One write in the queue, and its outcome."""
 
     action: Action[T]
     future: asyncio.Future[T] | concurrent.futures.Future[T]
-    watched: bool = True
-    """Whether somebody waits, so that a failure need not be logged."""
-    lasting: bool = False
+    awaited: bool = True
+    """Whether somebody waits for the future; if nobody does, a failure is logged."""
+    must_succeed: bool = False
     """Whether it is repeated until it is on disk."""
     value: T | None = None
     error: Exception | None = None
-    """Set before the next group begins, so that a later write knows of this one."""
-    repeated: bool = False
-    """Whether it failed before, and that is in the log."""
+    """Set before the next group begins, so that a later write can ask for it."""
+    logged: bool = False
+    """Whether the log says already that it is being repeated."""
 
     def run(self, connection: sqlite3.Connection) -> None:
-        """Do it; a refusal is its caller's own, trouble with the file is everybody's.
+        """Run the action, and keep its value or the error that is its caller's own.
 
         Raises:
-            sqlite3.Error: the transaction cannot go on.
+            sqlite3.Error: the file is in trouble, so the transaction cannot go on.
         """
         self.error = None
         try:
             self.value = self.action(connection)
         except AkoolError as error:
-            self.error = error.with_traceback(None)  # this thread's frames would stay alive
+            self.error = error.with_traceback(None)  # a traceback keeps this thread's frames alive
         except sqlite3.OperationalError:
             raise
-        except Exception as error:  # one caller's odd value is not the end of the writer
-            if type(error) is sqlite3.DatabaseError:  # the file is damaged
+        except Exception as error:  # a value that SQLite does not take fails its caller alone
+            if type(error) is sqlite3.DatabaseError:  # SQLite raises the base class for damage
                 raise
             self.error = JournalError(f"a value cannot be written ({error})")
 
     def settle(self) -> None:
-        """Tell whoever waits; for an asyncio future, inside its loop."""
+        """Set the future; an asyncio future is set inside its loop."""
         if self.future.done():  # cancelled meanwhile
             return
         if self.error is not None:
@@ -84,25 +103,31 @@ class _Write(Generic[T]):
 
 
 class _Stop:
-    """The end of the queue."""
+    """The last item of the queue."""
 
 
 class Writer:
-    """Runs writes in the order in which they were put, from its making until `stop`."""
+    """Runs writes in the order in which they were put, until `stop`.
+
+    Args:
+        database: The connection to write through; the thread closes it at its end.
+        shown: The journal's path, as error messages show it.
+    """
 
     def __init__(self, database: Database, *, shown: str) -> None:
         self._database = database
         self._shown = shown
-        # Its put() may be entered again, by a finalizer that runs in the middle of it.
+        # A SimpleQueue, because its put() is reentrant: the garbage collector may run a finalizer
+        # that closes a journal, and so puts the stop, in the middle of a put().
         self._queue: queue.SimpleQueue[_Write[Any] | _Stop] = queue.SimpleQueue()
-        self._gate = threading.Lock()
+        self._put_lock = threading.Lock()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="akool-journal", daemon=True)
         self._thread.start()
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """What it writes through."""
+        """The connection that it writes through."""
         return self._database.connection
 
     async def write(
@@ -113,7 +138,8 @@ class Writer:
     ) -> T:
         """Queue a write, and wait until it is on disk.
 
-        Cancelled, it is written all the same, and then undone if there is a way.
+        A cancelled call does not stop the write; `undo`, if given, is then called with its
+        value in a later write.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         write = _Write(action, future)
@@ -126,29 +152,32 @@ class Writer:
             raise
 
     def write_soon(
-        self, action: Action[T], *, watched: bool = False, lasting: bool = False
+        self, action: Action[T], *, awaited: bool = False, must_succeed: bool = False
     ) -> concurrent.futures.Future[T]:
-        """Queue a write; its failure is logged unless somebody watches for it.
+        """Queue a write without waiting.
 
-        A lasting one is repeated while the file makes trouble, at the latest when the writer
-        stops; until then its future waits.
+        Args:
+            action: What to do in the transaction.
+            awaited: Whether the caller looks at the future; else a failure is logged.
+            must_succeed: Whether to repeat it while the file is in trouble, until the writer
+                stops at the latest; its future waits as long.
         """
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        future.set_running_or_notify_cancel()  # what is queued is written: no way back
-        self._put(_Write(action, future, watched, lasting))
+        future.set_running_or_notify_cancel()  # a queued write cannot be cancelled
+        self._put(_Write(action, future, awaited, must_succeed))
         return future
 
     def stop(self) -> None:
-        """Write all that is queued, refuse what comes later, and end the thread."""
-        with self._gate:
+        """Write all that is queued, refuse later writes, and end the thread."""
+        with self._put_lock:
             if not self._stopped:
                 self._stopped = True
                 self._queue.put(_Stop())
-        if threading.current_thread() is not self._thread:
+        if threading.current_thread() is not self._thread:  # a finalizer may run in the thread
             self._thread.join()
 
     def _put(self, write: _Write[Any]) -> None:
-        with self._gate:  # nothing may come behind the end of the queue
+        with self._put_lock:  # no write may stand behind the stop: nobody would run it
             if not self._stopped:
                 self._queue.put(write)
                 return
@@ -156,32 +185,33 @@ class Writer:
 
     def _undo(self, write: _Write[T], undo: Callable[[sqlite3.Connection, T], object]) -> None:
         def undo_if_done(connection: sqlite3.Connection) -> None:
+            # Asked in the thread, and behind the write: only there is its outcome known.
             if write.error is None and write.value is not None:
                 undo(connection, write.value)
 
         with contextlib.suppress(JournalError):  # closed meanwhile
-            self.write_soon(undo_if_done, lasting=True)
+            self.write_soon(undo_if_done, must_succeed=True)
 
     def _run(self) -> None:
         with contextlib.closing(self._database.connection):
-            owed: list[_Write[Any]] = []
+            unwritten: list[_Write[Any]] = []
             stopping = False
             while not stopping:
-                group, stopping = self._take(AGAIN if owed else None)
-                group = owed + group
+                group, stopping = self._next_group(REPEAT_AFTER if unwritten else None)
+                group = unwritten + group
                 if not group:
                     continue
-                written = self._commit(group)
-                owed = [] if written or stopping else [each for each in group if each.lasting]
-                self._tell([each for each in group if not (owed and each.lasting)])
-                self._put_off(owed)
-                del group  # an idle writer holds nobody's request
+                committed = self._commit(group)
+                unwritten = [] if committed or stopping else [w for w in group if w.must_succeed]
+                self._notify([w for w in group if not (unwritten and w.must_succeed)])
+                self._log_repeated(unwritten)
+                del group  # an idle writer keeps no request alive
 
-    def _take(self, patience: float | None) -> tuple[list[_Write[Any]], bool]:
-        """Wait for one write; return it with what else is there, and whether it is the end."""
+    def _next_group(self, timeout: float | None) -> tuple[list[_Write[Any]], bool]:
+        """Wait for a write; return it with all that are queued, and whether to stop after it."""
         group: list[_Write[Any]] = []
         with contextlib.suppress(queue.Empty):
-            item = self._queue.get(timeout=patience)
+            item = self._queue.get(timeout=timeout)
             while not isinstance(item, _Stop):
                 group.append(item)
                 if len(group) == LARGEST_GROUP:
@@ -191,16 +221,16 @@ class Writer:
         return group, False
 
     def _commit(self, group: list[_Write[Any]]) -> bool:
-        """Do all writes of a group in one transaction, or none; say whether that was done."""
+        """Run a group in one transaction; return whether it was committed."""
         with self._database.lock:
             problem = self._attempt(group)
         if problem is not None:
-            for write in group:  # an error for each: one raised in many places mixes tracebacks
+            for write in group:  # one error each: an error raised in many places mixes tracebacks
                 write.error = JournalError(f"journal {self._shown} {problem}")
         return problem is None
 
     def _attempt(self, group: list[_Write[Any]]) -> str | None:
-        """Do all writes of a group; return what stood against it, and then nothing was done."""
+        """Run a group in one transaction; return the problem, and then nothing was written."""
         connection = self._database.connection
         if not self._database.in_place():
             return "is no longer in its place: it was moved, or deleted"
@@ -210,15 +240,15 @@ class Writer:
                 write.run(connection)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            problem = in_words(error)
+            problem = describe(error)
         else:
             return None
         _roll_back(connection)
         return problem
 
-    def _tell(self, writes: list[_Write[Any]]) -> None:
-        """Tell everybody what became of their writes, each loop with one call."""
-        _log([write for write in writes if write.error and not write.watched], "that failed")
+    def _notify(self, writes: list[_Write[Any]]) -> None:
+        """Set the futures of writes, with one call for each event loop."""
+        _log([write for write in writes if write.error and not write.awaited], "that failed")
         by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Write[Any]]] = defaultdict(list)
         for write in writes:
             if isinstance(write.future, asyncio.Future):
@@ -226,14 +256,14 @@ class Writer:
             else:
                 write.settle()
         for loop, waiting in by_loop.items():
-            with contextlib.suppress(RuntimeError):  # a closed loop has nobody left to tell
+            with contextlib.suppress(RuntimeError):  # in a closed loop nobody waits
                 loop.call_soon_threadsafe(_settle, waiting)
 
-    def _put_off(self, owed: list[_Write[Any]]) -> None:
-        """Say of what is to be repeated, the first time, that it is."""
-        _log([write for write in owed if not write.repeated], "that are not done yet")
-        for write in owed:
-            write.repeated = True
+    def _log_repeated(self, unwritten: list[_Write[Any]]) -> None:
+        """Log each write that is going to be repeated, the first time."""
+        _log([write for write in unwritten if not write.logged], "that are not done yet")
+        for write in unwritten:
+            write.logged = True
 
 
 def _log(failed: list[_Write[Any]], how: str) -> None:
@@ -249,7 +279,7 @@ def _settle(writes: list[_Write[Any]]) -> None:
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
-    # Some failures roll back by themselves, and a second time would be an error.
+    # SQLite rolls back by itself after some errors; a second ROLLBACK would be an error.
     with contextlib.suppress(sqlite3.Error):
         if connection.in_transaction:
             connection.execute("ROLLBACK")

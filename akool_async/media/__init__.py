@@ -1,11 +1,11 @@
 """Downloads: streamed to a hidden file beside the target, checked, renamed into place.
 
-A download goes on where a connection broke off, as long as the server can tell that the
-file is still the same. It connects to public addresses only, on sessions that hold no
-secret, and in a lane of its own.
+A download resumes where a connection broke off, if the server can say that the file is
+still the same. It connects to public addresses only, on sessions that hold no secret, and
+under a limit of its own.
 
-While it runs, a file is called `.NAME.XXXXXXXX.part`. Whatever ends the download removes it;
-only a process that is killed leaves it behind, and then it may be deleted.
+While it runs, the file is called `.NAME.XXXXXXXX.part`. The end of the download removes it,
+for whichever reason it ends; only a killed process leaves it behind, and then it may be deleted.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from akool_async.media.download import Progress, Wanted
-    from akool_async.media.downloader import Downloader, OneDownload, SessionDownloader
-    from akool_async.media.guard import Guard, is_public
+    from akool_async.media.addresses import AddressGuard, is_public
+    from akool_async.media.download import Progress
+    from akool_async.media.downloader import Downloader, SessionDownloader, StandaloneDownloader
     from akool_async.media.names import extension_of, safe_name
     from akool_async.media.policy import Policy, own_addresses
+    from akool_async.media.source import Source
 
 __all__ = [
+    "AddressGuard",
     "Downloader",
-    "Guard",
-    "OneDownload",
     "Policy",
     "Progress",
     "SessionDownloader",
-    "Wanted",
+    "Source",
+    "StandaloneDownloader",
     "extension_of",
     "is_public",
     "own_addresses",
@@ -36,18 +37,18 @@ __all__ = [
 
 _HOMES = {
     "Downloader": "downloader",
-    "Guard": "guard",
-    "OneDownload": "downloader",
+    "AddressGuard": "addresses",
+    "StandaloneDownloader": "downloader",
     "Policy": "policy",
     "Progress": "download",
     "SessionDownloader": "downloader",
-    "Wanted": "download",
+    "Source": "source",
     "extension_of": "names",
-    "is_public": "guard",
+    "is_public": "addresses",
     "own_addresses": "policy",
     "safe_name": "names",
 }
-"""Where each name lives; touching it loads that, for a client that saves nothing needs little."""
+"""The module of each name; it is loaded on first use, because many clients save nothing."""
 
 
 def __getattr__(name: str) -> Any:

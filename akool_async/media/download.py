@@ -1,14 +1,28 @@
-"""One download: as many requests as it takes, each going on where the last one broke off."""
+"""One download: as many requests as it takes, each resuming where the last one broke off.
+
+How it works. `run` sends requests until one of them leaves the file whole (`_fetch`), then renames
+the file into place (`_commit`). A request either returns or ends with `AttemptFailed`, which
+`RetryBudget` turns into a delay or into giving up. Three things outlive a request: the bytes on
+disk (`PartFile`), what the server said about the file (`RemoteFile`), and the deadline.
+
+One reply goes through four steps, each of which may raise `AttemptFailed`:
+
+1. its headers begin the file (status 200), or continue it (206);
+2. its body is written, in a thread that reading does not wait for;
+3. the end of the body is compared with the length that was announced;
+4. the content is compared with the digest that was announced.
+
+If a reply contradicts an earlier one, nothing on disk can be trusted: `_start_over` forgets the
+`RemoteFile`, and without that the next request asks for the whole file.
+"""
 
 from __future__ import annotations
 
-import errno
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -16,342 +30,281 @@ from typing import Final, NamedTuple, TypeAlias
 import aiohttp
 
 from akool_async.clock import Clock, sleep
-from akool_async.errors import AkoolError, DownloadError, ResultExpired
+from akool_async.errors import DownloadError
 from akool_async.http.retry import Retry
-from akool_async.media.guard import parse, redirected
-from akool_async.media.names import Place, extension_for
-from akool_async.media.part import Part, TooLarge, Unsound
+from akool_async.media.addresses import parse, redirected
+from akool_async.media.failures import AttemptFailed, LocalError, disk_error, failure_of
+from akool_async.media.headers import Headers, digest_of, length_from_refusal
+from akool_async.media.names import Destination, extension_for
+from akool_async.media.part_file import CorruptContent, PartFile, TooLarge
 from akool_async.media.policy import Policy
-from akool_async.media.replies import (
-    digest_of,
-    etag_of,
-    length_of,
-    span_of,
-    total_beyond,
-    validator_of,
-)
-from akool_async.media.setback import PASSING, Foreign, Patience, Setback, setback_of
-from akool_async.media.threads import WriteBehind, to_its_end
-from akool_async.media.watch import Watch
+from akool_async.media.remote_file import RemoteFile
+from akool_async.media.retry_budget import PASSING, RetryBudget
+from akool_async.media.source import Source
+from akool_async.media.stall_guard import StallGuard
+from akool_async.media.threads import WriteBehind, run_to_completion
 from akool_async.protocol.wire import retry_after
 
 Progress: TypeAlias = Callable[[int, int | None], object]
-"""Called with the bytes received so far, and with how many there are, if the server said so.
-May be a coroutine function. The first figure falls where a download has to begin anew."""
+"""Called with the bytes received so far, and with the bytes of the whole file or `None`.
+May be a coroutine function. The first figure falls when a download starts over."""
 
-MOST_REDIRECTS: Final = 5
+MAX_REDIRECTS: Final = 5
 
 _HEADERS: Final = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "akool_async"}
-"""All that is sent, but for `Host`, and for a range."""
+"""All headers that are sent, besides `Host` and those that ask for a range."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _GONE: Final = frozenset({403, 404, 410})
-_WHOLE, _PARTIAL, _BEYOND = 200, 206, 416
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_WHOLE, _PARTIAL, _RANGE_NOT_SATISFIABLE = 200, 206, 416
 
 
-class Wanted(NamedTuple):
-    """What is to be fetched."""
-
-    url: str
-    name: str
-    """What the file is called in a folder, without an extension."""
-    operation: str = ""
-    token: str | None = None
-    """Of the job that it is the result of."""
-    expires_at: datetime | None = None
-
-
-class Kit(NamedTuple):
-    """What a download works with."""
+class Resources(NamedTuple):
+    """The settings and tools that the downloads of one client share."""
 
     policy: Policy
     retry: Retry
     clock: Clock
     executor: Executor
-    lend: Callable[[], AbstractAsyncContextManager[aiohttp.ClientSession]]
-    """Lends a session for one request, once there is room for that."""
-
-
-class _Known(NamedTuple):
-    """What the server has said of the file that is being fetched."""
-
-    validator: str | None
-    """What tells whether it is still the same; without one, no request can go on."""
-    etag: str | None
-    modified: str | None
-    total: int | None
+    borrow_session: Callable[[], AbstractAsyncContextManager[aiohttp.ClientSession]]
+    """Waits for a free place, and lends a session for one request."""
 
 
 class Download:
-    """One file on its way.
+    """The download of one file.
 
     Args:
-        wanted: What is to be fetched.
-        place: Where it goes.
-        kit: What to fetch it with.
-        overwrite: Whether a file that is there may be replaced.
+        source: The file to fetch.
+        destination: Where to write it.
+        resources: The settings and tools to fetch it with.
+        overwrite: Whether an existing file may be replaced.
         progress: Called as bytes come.
     """
 
     def __init__(
         self,
-        wanted: Wanted,
-        place: Place,
-        kit: Kit,
+        source: Source,
+        destination: Destination,
+        resources: Resources,
         *,
         overwrite: bool = True,
         progress: Progress | None = None,
     ) -> None:
-        self._wanted = wanted
-        self._place = place
-        self._kit = kit
+        self._source = source
+        self._destination = destination
+        self._resources = resources
         self._overwrite = overwrite
         self._progress = progress
-        self._part = Part(place, kit.policy.largest)
-        self._known: _Known | None = None
+        self._part = PartFile(destination, resources.policy.largest)
+        self._remote: RemoteFile | None = None
         self._content_type = ""
-        self._doubted: int | None = None
-        """Where the file seemed to end, though nothing said that this was all."""
+        self._unconfirmed_end: int | None = None
+        """Where a body ended without a sign that it was complete."""
         self._deadline = math.inf
 
     async def run(self) -> Path:
-        """Bring the file to its place, and return where that is.
+        """Fetch the file, and return its path.
 
         Raises:
-            DownloadError: it could not be fetched whole.
-            ResultExpired: it is kept no longer.
-            OSError: it cannot be written there.
+            DownloadError: the file could not be fetched whole.
+            ResultExpired: Akool does not keep the file any more.
+            OSError: the file cannot be written.
         """
         try:
             await self._fetch()
             return await self._commit()
-        except Foreign as foreign:
-            problem = foreign.error
+        except LocalError as local:
+            problem = local.error
         finally:
-            await to_its_end(self._kit.executor, self._part.discard)
+            await run_to_completion(self._resources.executor, self._part.discard)
         if isinstance(problem, DownloadError):
-            problem.token = self._wanted.token
+            problem.token = self._source.token
         raise problem
 
     async def _fetch(self) -> None:
         """Send requests until the file is whole."""
-        patience = Patience(self._kit.retry)
-        while (setback := await self._request()) is not None:
-            delay = patience.delay(setback, self._part.received)
-            if setback.status in _GONE and self._expired:
-                raise self._expiry(setback)
-            if delay is None or self._kit.clock.time() + delay >= self._deadline:
-                raise self._error(setback, patience.requests)
-            await sleep(self._kit.clock, delay)
+        clock = self._resources.clock
+        budget = RetryBudget(self._resources.retry)
+        while (failure := await self._request()) is not None:
+            delay = budget.delay(failure, self._part.received)
+            if failure.status in _GONE and self._source.expired(clock.now()):
+                raise self._source.gone(failure.reason)
+            if delay is None or clock.time() + delay >= self._deadline:
+                raise self._source.failed(failure.reason, budget.requests)
+            await sleep(clock, delay)
 
-    async def _request(self) -> Setback | None:
-        """Send one request; return what kept it from being the last."""
+    async def _request(self) -> AttemptFailed | None:
+        """Send one request; return its failure, or `None` if the file is whole."""
         try:
-            async with self._kit.lend() as session:
+            async with self._resources.borrow_session() as session:
                 await self._exchange(session)
-        except Setback as setback:
-            return setback
-        # A session that is closed meanwhile, or a connection, is a RuntimeError to aiohttp.
+        except AttemptFailed as failure:
+            return failure
+        # aiohttp raises RuntimeError if the session or the connection was closed meanwhile.
         except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError, ValueError) as error:
-            return setback_of(error)
+            return failure_of(error)
         return None
 
     async def _exchange(self, session: aiohttp.ClientSession) -> None:
-        policy, clock = self._kit.policy, self._kit.clock
+        """Send one request, follow its redirects, and take in the reply."""
+        policy, clock = self._resources.policy, self._resources.clock
+        # The time begins with the first request, not while the download waits for a place.
         self._deadline = min(self._deadline, clock.time() + policy.timeout)
         least = policy.slowest * policy.window
-        watch = Watch(clock, least=least, window=policy.window, deadline=self._deadline)
-        async with watch.kept():
-            url = parse(self._wanted.url)
-            for _ in range(MOST_REDIRECTS + 1):
+        guard = StallGuard(clock, least=least, window=policy.window, deadline=self._deadline)
+        asked = {} if self._remote is None else self._remote.range_from(self._part.received)
+        async with guard.guarding():
+            url = parse(self._source.url)
+            for _ in range(MAX_REDIRECTS + 1):
                 async with session.get(
-                    url, headers=_HEADERS | self._range(), allow_redirects=False
+                    url, headers=_HEADERS | asked, allow_redirects=False
                 ) as response:
                     location = response.headers.get("Location", "")
                     if response.status not in _REDIRECTS or not location:
-                        await self._take(response, watch)
+                        await self._take_reply(response, guard)
                         return
                 url = redirected(url, location)
-            raise Setback(f"there are more than {MOST_REDIRECTS} redirects", final=True)
+            raise AttemptFailed(f"there are more than {MAX_REDIRECTS} redirects", final=True)
 
-    def _range(self) -> dict[str, str]:
-        known, received = self._known, self._part.received
-        if known is None or known.validator is None or not received:
-            return {}
-        return {"Range": f"bytes={received}-", "If-Range": known.validator}
-
-    async def _take(self, response: aiohttp.ClientResponse, watch: Watch) -> None:
-        """Take in what a reply brings; returns once the file is whole."""
+    async def _take_reply(self, response: aiohttp.ClientResponse, guard: StallGuard) -> None:
+        """Take in a reply; return once the file is whole."""
         status, headers = response.status, response.headers
-        if status == _BEYOND and self._known is not None:
-            self._check_nothing_is_beyond(headers)
-        elif status in {_WHOLE, _PARTIAL}:
-            end = self._go_on(headers) if status == _PARTIAL else self._begin(headers)
-            await self._receive(response, watch)
-            self._check_end(end, vouched=end is not None or "Transfer-Encoding" in headers)
+        if status == _WHOLE:
+            end = self._begin(headers)
+            await self._receive(response, guard)
+            self._check_end(headers, end)
+        elif status == _PARTIAL:
+            end = self._resume(headers)
+            await self._receive(response, guard)
+            self._check_end(headers, end)
+        elif status == _RANGE_NOT_SATISFIABLE and self._remote is not None:
+            self._check_nothing_follows(headers)
         else:
-            named = {name.lower(): value for name, value in headers.items()}
-            reason = f"HTTP {status}"
-            raise Setback(
-                reason, status=status, wait=retry_after(named), final=status not in PASSING
-            )
+            raise _refused(status, headers)
         await self._check_content()
 
-    def _begin(self, headers: Mapping[str, str]) -> int | None:
-        """Begin the file, or begin it anew; return how many bytes shall come."""
+    def _begin(self, headers: Headers) -> int | None:
+        """Begin the file, or start it over; return where the body has to end, if that is known."""
         encoding = headers.get("Content-Encoding", "").strip().lower()
         if encoding not in {"", "identity", "gzip", "x-gzip"}:
-            raise Setback(f"it comes encoded as {encoding[:20]!r}, unasked", final=True)
+            raise AttemptFailed(f"it comes encoded as {encoding[:20]!r}, unasked", final=True)
         gzipped = "gzip" in encoding
-        total = length_of(headers)
-        self._check_size(total)
-        # Where a compressed body broke off, there is no place in the file to go on from.
-        validator = None if gzipped else validator_of(headers)
-        self._known = _Known(validator, etag_of(headers), _modified(headers), total)
+        # A range counts compressed bytes, the file on disk has decompressed ones: no resuming.
+        remote = RemoteFile.described_by(headers, resumable=not gzipped)
+        self._check_size(remote.total)
+        self._remote = remote
         self._content_type = headers.get("Content-Type", "")
         digest = None if gzipped else digest_of(headers)
         self._part.begin(gzipped=gzipped, digest=digest)
-        return total
+        return remote.total
 
-    def _go_on(self, headers: Mapping[str, str]) -> int:
-        """Check that a partial reply goes on where the file is; return where it shall end."""
-        known, span = self._known, span_of(headers)
-        if (
-            known is None
-            or span is None
-            or span.first != self._part.received
-            or (known.total and span.total and known.total != span.total)
-            or known.etag != etag_of(headers)
-            or _modified(headers) not in {None, known.modified}
-            or headers.get("Content-Encoding", "identity").lower() != "identity"
-        ):
-            raise self._anew("what came is not the rest of the file")
+    def _resume(self, headers: Headers) -> int:
+        """Check that a partial reply continues the file; return where its body has to end."""
+        remote = self._remote
+        span = None if remote is None else remote.continued_by(headers, self._part.received)
+        if remote is None or span is None:
+            raise self._start_over("what came is not the rest of the file")
         self._check_size(span.total)
-        self._known = known._replace(total=known.total or span.total)
+        self._remote = remote._replace(total=remote.total or span.total)
         return span.last + 1
 
-    def _check_nothing_is_beyond(self, headers: Mapping[str, str]) -> None:
-        """Check that the file is whole, since the server has no bytes after those here."""
-        total = total_beyond(headers)
-        if total != self._part.received:
-            raise self._anew("the server has no such range")
+    def _check_nothing_follows(self, headers: Headers) -> None:
+        """Check that the server refuses the range because the file is whole."""
+        if length_from_refusal(headers) != self._part.received:
+            raise self._start_over("the server has no such range")
 
-    async def _receive(self, response: aiohttp.ClientResponse, watch: Watch) -> None:
+    async def _receive(self, response: aiohttp.ClientResponse, guard: StallGuard) -> None:
+        """Write the body of a reply."""
         received = self._part.received
-        async with WriteBehind(self._kit.executor, self._write) as behind:
+        async with WriteBehind(self._resources.executor, self._write) as behind:
             async for data in response.content.iter_any():
-                watch.note(len(data))
+                guard.received(len(data))
                 received += len(data)
-                with watch.busy():
+                with guard.local_work():
                     await behind.put(data)
-                    await self._tell(received)
+                    await self._report(received)
 
     def _write(self, data: bytes) -> None:
+        """Write bytes; called in a thread."""
         try:
             self._part.write(data)
         except OSError as error:
-            problem: Exception = Foreign(_in_words(error, self._place))
+            problem: Exception = LocalError(disk_error(error, self._destination.folder))
         except TooLarge:
             problem = self._too_large()
-        except Unsound as error:
-            problem = self._anew(str(error))
+        except CorruptContent as error:
+            problem = self._start_over(str(error))
         else:
             return
         raise problem
 
-    async def _tell(self, received: int) -> None:
+    async def _report(self, received: int) -> None:
+        """Call the caller's progress callback."""
         if self._progress is None:
             return
         try:
-            told = self._progress(received, self._known.total if self._known else None)
-            if inspect.isawaitable(told):
-                await told
-        except Exception as error:  # noqa: BLE001 - it is the caller's, and goes back there
-            problem = Foreign(error)
+            returned = self._progress(received, self._remote.total if self._remote else None)
+            if inspect.isawaitable(returned):
+                await returned
+        except Exception as error:  # noqa: BLE001 - the caller's own error goes back to the caller
+            problem = LocalError(error)
         else:
             return
         raise problem
 
-    def _check_end(self, end: int | None, *, vouched: bool) -> None:
-        """Check that a body that came to its end is the end of the file."""
-        assert self._known is not None
-        known, received = self._known, self._part.received
-        if end not in {None, received} or received > (known.total or received):
-            raise self._anew("what came is not what was announced")
-        if received < (known.total or 0):
-            raise Setback(f"only {received} of {known.total} bytes came")
-        if not vouched and known.validator is not None and self._doubted != received:
-            # A connection that is cut looks like one that is done: so ask for what comes after.
-            self._doubted = received
-            raise Setback("nothing says whether that was all")
+    def _check_end(self, headers: Headers, end: int | None) -> None:
+        """Check that the end of a body is the end of the file."""
+        assert self._remote is not None
+        remote, received = self._remote, self._part.received
+        if end not in {None, received} or received > (remote.total or received):
+            raise self._start_over("what came is not what was announced")
+        if received < (remote.total or 0):
+            raise AttemptFailed(f"only {received} of {remote.total} bytes came")
+        announced = end is not None or "Transfer-Encoding" in headers
+        if not announced and remote.validator is not None and self._unconfirmed_end != received:
+            # Without a length, a body ends with its connection, also with one that was cut. So
+            # ask for the bytes that follow; a second end at the same place is the end.
+            self._unconfirmed_end = received
+            raise AttemptFailed("nothing says whether that was all")
 
     async def _check_content(self) -> None:
         try:
-            await to_its_end(self._kit.executor, self._part.check)
-        except Unsound as error:
-            problem = self._anew(str(error))
+            await run_to_completion(self._resources.executor, self._part.check)
+        except CorruptContent as error:
+            problem = self._start_over(str(error))
         else:
             return
         raise problem
 
     async def _commit(self) -> Path:
-        extension = extension_for(self._wanted.url, self._content_type, self._part.head)
-        target = self._place.target(extension)
+        """Rename the file into place; return its path."""
+        extension = extension_for(self._source.url, self._content_type, self._part.head)
+        target = self._destination.target(extension)
         commit = partial(self._part.commit, target, overwrite=self._overwrite)
         try:
-            await to_its_end(self._kit.executor, commit)
+            await run_to_completion(self._resources.executor, commit)
         except OSError as error:
-            problem = Foreign(_in_words(error, self._place))
+            problem = LocalError(disk_error(error, self._destination.folder))
         else:
             return target
         raise problem
 
     def _check_size(self, total: int | None) -> None:
-        if total is not None and total > self._kit.policy.largest:
+        if total is not None and total > self._resources.policy.largest:
             raise self._too_large()
 
-    def _too_large(self) -> Setback:
-        return Setback(f"it is larger than {self._kit.policy.largest} bytes", final=True)
-
-    def _anew(self, reason: str) -> Setback:
-        """Forget what is known of the file, so that the next request begins it anew."""
-        self._known = None
-        return Setback(reason, vain=True)
-
-    @property
-    def _expired(self) -> bool:
-        expires_at = self._wanted.expires_at
-        return expires_at is not None and self._kit.clock.now() >= expires_at
-
-    def _expiry(self, setback: Setback) -> ResultExpired:
-        wanted = self._wanted
-        message = f"its media was kept until {wanted.expires_at:%Y-%m-%d %H:%M} UTC, and is gone"
-        return ResultExpired(
-            f"{message} [{setback.reason}]", name=wanted.operation, token=wanted.token
+    def _too_large(self) -> AttemptFailed:
+        return AttemptFailed(
+            f"it is larger than {self._resources.policy.largest} bytes", final=True
         )
 
-    def _error(self, setback: Setback, requests: int) -> AkoolError:
-        tried = f", in {requests} requests" if requests > 1 else ""
-        shown = _without_query(self._wanted.url)
-        error = DownloadError(f"{shown} could not be fetched whole{tried}: {setback.reason}")
-        error.token = self._wanted.token
-        return error
+    def _start_over(self, reason: str) -> AttemptFailed:
+        """Forget the file, so that the next request asks for all of it; return the failure."""
+        self._remote = None
+        return AttemptFailed(reason, no_progress=True)
 
 
-def _modified(headers: Mapping[str, str]) -> str | None:
-    return headers.get("Last-Modified")
-
-
-def _in_words(error: OSError, place: Place) -> Exception:
-    """Return an error of the disk as one that stands alone, and says what to do."""
-    if error.errno in _FULL:
-        return DownloadError(
-            f"there is no room for the file in {place.folder} ({error.strerror}); nothing was"
-            " left there, and it can be fetched again"
-        )
-    return OSError(*(error.args if error.filename is None else (*error.args[:2], error.filename)))
-
-
-def _without_query(url: str) -> str:
-    """Signed links carry their permission in the query; an error need not show it."""
-    return url.partition("?")[0].partition("#")[0]
+def _refused(status: int, headers: Headers) -> AttemptFailed:
+    named = {name.lower(): value for name, value in headers.items()}
+    return AttemptFailed(
+        f"HTTP {status}", status=status, wait=retry_after(named), final=status not in PASSING
+    )

@@ -1,4 +1,4 @@
-"""Downloads of one client: so many at once, on a session that holds no secret."""
+"""The downloads of one client: limited in number, on a session that holds no secret."""
 
 from __future__ import annotations
 
@@ -19,48 +19,49 @@ from akool_async.http.retry import Retry
 from akool_async.media.policy import Policy
 
 if TYPE_CHECKING:
-    from akool_async.media.download import Progress, Wanted
-    from akool_async.media.names import Place
+    from akool_async.media.download import Progress
+    from akool_async.media.names import Destination
+    from akool_async.media.source import Source
 
 _READ_AHEAD = 2**18
-"""Bytes of one response that may lie in memory before they are asked for, about."""
+"""Bytes of one response that aiohttp may keep in memory before they are read, roughly."""
 
 
 class Downloader(Protocol):
-    """What fetches media to disk."""
+    """Fetches media to disk."""
 
     async def save(
         self,
-        wanted: Wanted,
+        source: Source,
         path: str | os.PathLike[str],
         *,
         overwrite: bool = True,
         progress: Progress | None = None,
     ) -> Path:
-        """Write what a URL holds to a file, whole or not at all, and return its path.
+        """Write the media at a URL to a file, whole or not at all, and return its path.
 
         Args:
-            wanted: What to fetch.
+            source: The media to fetch.
             path: A file; or a folder, in which the file gets a name of its own.
-            overwrite: Whether a file that is there may be replaced.
+            overwrite: Whether an existing file may be replaced.
             progress: Called as bytes come.
 
         Raises:
-            DownloadError: it could not be fetched whole.
-            ResultExpired: it is kept no longer.
-            OSError: it cannot be written there.
+            DownloadError: the media could not be fetched whole.
+            ResultExpired: Akool does not keep the media any more.
+            OSError: the file cannot be written.
         """
         ...
 
 
 class SessionDownloader:
-    """Downloads through one session, so many at once; once closed, through one for each.
+    """Downloads through one shared session; after `close`, through a new one per request.
 
     Args:
-        at_once: Requests under way at once.
-        policy: What may be fetched, and for how long.
-        retry: When a request that failed is followed by another.
-        clock: Where time comes from.
+        at_once: Requests at the same time.
+        policy: The media that may be fetched, and the time for it.
+        retry: When a failed request is followed by another.
+        clock: The clock that times are read from.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class SessionDownloader:
         self._retry = retry or Retry()
         self._clock = clock or LoopClock()
         self._at_once = at_once
-        self._places = asyncio.Semaphore(at_once)
+        self._free = asyncio.Semaphore(at_once)
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         with suppress(RuntimeError):
@@ -83,20 +84,24 @@ class SessionDownloader:
 
     async def save(
         self,
-        wanted: Wanted,
+        source: Source,
         path: str | os.PathLike[str],
         *,
         overwrite: bool = True,
         progress: Progress | None = None,
     ) -> Path:
-        """Write what a URL holds to a file, whole or not at all, and return its path."""
-        # Here, so that a client that saves nothing loads nothing for it.
-        from akool_async.media.download import Download, Kit
-        from akool_async.media.threads import to_its_end
+        """Write the media at a URL to a file, whole or not at all; see `Downloader.save`."""
+        # Imported here, so that a client that saves nothing does not load it.
+        from akool_async.media.download import Download, Resources
+        from akool_async.media.threads import run_to_completion
 
-        place = await to_its_end(self._executor, partial(_place, wanted, path, overwrite))
-        kit = Kit(self._policy, self._retry, self._clock, self._executor, self._lend)
-        return await Download(wanted, place, kit, overwrite=overwrite, progress=progress).run()
+        resources = Resources(
+            self._policy, self._retry, self._clock, self._executor, self._borrow_session
+        )
+        choose = partial(_destination, source, path, overwrite)
+        destination = await run_to_completion(self._executor, choose)
+        download = Download(source, destination, resources, overwrite=overwrite, progress=progress)
+        return await download.run()
 
     @cached_property
     def _executor(self) -> Executor:
@@ -105,54 +110,54 @@ class SessionDownloader:
         return ThreadPoolExecutor(self._at_once, thread_name_prefix="akool-download")
 
     @asynccontextmanager
-    async def _lend(self) -> AsyncGenerator[aiohttp.ClientSession, None]:
-        """Lend the session; where it is closed, or another loop's, one of their own."""
+    async def _borrow_session(self) -> AsyncGenerator[aiohttp.ClientSession, None]:
+        """Lend the shared session, or a new one if that is closed or of another loop."""
         loop = asyncio.get_running_loop()
         self._loop = self._loop or loop
         if self._loop is loop:
-            async with self._places:
+            async with self._free:
                 if not self._closed:
                     self._session = self._session or self._new_session()
                     yield self._session
                     return
-        # A result outlives its client, and maybe its loop.
+        # A result may be saved after its client was closed, and in another event loop.
         async with self._new_session() as session:
             yield session
 
     def _new_session(self) -> aiohttp.ClientSession:
-        from akool_async.media.guard import Guard
+        from akool_async.media.addresses import AddressGuard
 
-        guard = Guard(allow_private=self._policy.allow_private, own=self._policy.own)
+        guard = AddressGuard(allow_private=self._policy.allow_private, own=self._policy.own)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, socket_factory=guard.open_socket),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             read_bufsize=_READ_AHEAD,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
-            trust_env=False,  # it would bring a password along, from ~/.netrc
+            trust_env=False,  # else aiohttp would send a password from ~/.netrc
         )
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self._closed = True
         session, self._session = self._session, None
         if session is not None:
             await session.close()
 
 
-def _place(wanted: Wanted, path: str | os.PathLike[str], overwrite: bool) -> Place:  # noqa: FBT001
-    """Return where a file goes; raise before it is fetched in vain."""
-    from akool_async.media.names import extension_of, place_of
+def _destination(source: Source, path: str | os.PathLike[str], overwrite: bool) -> Destination:  # noqa: FBT001
+    """Return where a file goes; raise now if it may not be written there, before it is fetched."""
+    from akool_async.media.names import destination_of, extension_of
 
-    place = place_of(path, wanted.name)
-    target = place.target(extension_of(wanted.url))
+    destination = destination_of(path, source.name)
+    target = destination.target(extension_of(source.url))
     if not overwrite and target.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-    return place
+    return destination
 
 
-class OneDownload(SessionDownloader):
-    """A downloader for a result that belongs to no client (any more)."""
+class StandaloneDownloader(SessionDownloader):
+    """A downloader for a result without a client: every request has a session of its own."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a file of ours is called: a plain name in its folder, whatever the job's id says."""
+"""The names of downloaded files: plain, and inside their folder, whatever the job's id is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-"""What Windows takes for a device, with any extension."""
+"""Names that Windows takes for devices, with any extension."""
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 _BY_TYPE = {
@@ -50,63 +50,63 @@ _BY_CONTENT = (
     (re.compile(rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]"), ".mp3"),
 )
 HEAD = 16
-"""How many of a file's first bytes tell what it is."""
+"""The number of first bytes that show a file's type."""
 
 
-class Place(NamedTuple):
+class Destination(NamedTuple):
     """Where a file goes."""
 
     folder: Path
     name: str
-    whole: bool
-    """Whether the name is the caller's own; else an extension is put to it."""
+    has_extension: bool
+    """Whether the name is complete, as the caller gave it; else an extension is added."""
 
     @property
     def part(self) -> str:
-        """The middle of the name of the file that it is while it is not whole."""
+        """The middle of the name that the file has while it is not whole."""
         return safe_name(self.name)[:40]
 
     def target(self, extension: str) -> Path:
         """Return the file to write."""
-        return self.folder / (self.name if self.whole else self.name + extension)
+        return self.folder / (self.name if self.has_extension else self.name + extension)
 
 
-def place_of(path: str | os.PathLike[str], name: str) -> Place:
-    """Return where to write: the path itself, or, for a folder, a name of ours inside it.
+def destination_of(path: str | os.PathLike[str], name: str) -> Destination:
+    """Return where to write: the path itself, or, for a folder, a safe name inside it.
 
-    A path is a folder if it is one already, or ends in a separator. Blocks.
+    A path is a folder if it exists as one, or ends in a separator. Blocks.
     """
     text = os.fspath(path)
-    place = Path(text)
-    if text.endswith(("/", os.sep)) or place.is_dir():
-        return Place(place, safe_name(name), whole=False)
-    return Place(place.parent, place.name, whole=True)
+    given = Path(text)
+    if text.endswith(("/", os.sep)) or given.is_dir():
+        return Destination(given, safe_name(name), has_extension=False)
+    return Destination(given.parent, given.name, has_extension=True)
 
 
 def safe_name(name: str) -> str:
-    """Return a file name that stays in its folder, whatever the name says.
+    """Return a file name that stays in its folder, whatever the given name is.
 
-    Names that had to be changed get something of their own, so that two stay two.
+    A name that has to be changed gets a hash of the given one, so that two names stay different.
     """
     safe = _UNSAFE.sub("-", name).strip(".-")[:90].rstrip(".-")
     if _RESERVED.fullmatch(safe):
         safe = ""
     if safe and safe == name:
         return safe
-    own = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{safe or 'result'}-{own}"
+    suffix = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{safe or 'result'}-{suffix}"
 
 
 def extension_of(url: str) -> str:
-    """Return the extension of a URL's path, with its dot, or nothing."""
+    """Return the extension of a URL's path, with its dot, or an empty string."""
     try:
         suffix = Path(urlsplit(url).path).suffix
-    except ValueError:  # no URL at all: the download will say so
+    except ValueError:  # not a URL: the download reports that
         return ""
     return suffix.lower() if _EXTENSION.fullmatch(suffix) else ""
 
 
 def extension_for(url: str, content_type: str, head: bytes) -> str:
-    """Return the extension that a file gets: the URL's, else its type's, else its content's."""
+    """Return a file's extension: the URL's, else that of its type, else that of its content."""
     named = extension_of(url) or _BY_TYPE.get(content_type.partition(";")[0].strip().lower(), "")
     return named or next((ending for magic, ending in _BY_CONTENT if magic.match(head)), "")

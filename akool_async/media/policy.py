@@ -1,4 +1,4 @@
-"""What downloads may do, and for how long."""
+"""The limits of downloads: addresses, size, time and speed."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from akool_async.protocol.value import Input
 
 
 class Policy(Input):
-    """What a download may fetch, and when it is given up."""
+    """The media that a download may fetch, and the limits at which it gives up."""
 
     allow_private: bool = False
     """Whether media may come from addresses that are not on the public internet."""
     own: tuple[tuple[str, int], ...] = ()
-    """IP addresses and ports that it may come from all the same."""
+    """IP addresses and ports that are allowed even if they are not public."""
     largest: int = 4 * 2**30
     """Bytes of the largest file, decompressed."""
     timeout: float = 3600.0
-    """Seconds that one file may take, with all its requests."""
+    """Seconds for one file, with all its requests and the delays between them."""
     slowest: float = 1024.0
-    """Bytes per second that a request must bring, taken over `window`."""
+    """Bytes per second that a request must bring on average over `window`."""
     window: float = 30.0
-    """Seconds over which the speed of a request is taken."""
+    """Seconds over which the speed of a request is measured."""
 
     def check(self) -> None:
-        """Refuse policies under which nothing could be fetched."""
+        """Refuse limits under which no file could be fetched."""
         if self.largest < 1:
             raise self.refuse("largest", "must be at least 1 byte")
         for name in ("timeout", "window"):
@@ -36,7 +36,7 @@ class Policy(Input):
 
 
 def own_addresses(base_url: str) -> tuple[tuple[str, int], ...]:
-    """Return the addresses and ports of an API that runs on this machine; of others, none."""
+    """Return the addresses and ports of an API on this machine; none for any other API."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     port = parts.port or {"http": 80}.get(parts.scheme, 443)

@@ -1,4 +1,4 @@
-"""Work on files, in threads, so that no cancellation loses track of it."""
+"""Blocking work on files, in threads, which a cancellation never leaves running unobserved."""
 
 from __future__ import annotations
 
@@ -12,20 +12,26 @@ import anyio
 
 T = TypeVar("T")
 
-_ENOUGH = 2**20
-"""Bytes that may wait to be written; with more of them, who brings them waits."""
+_MAX_WAITING = 2**20
+"""Bytes that may wait to be written before `put` waits."""
 
 
-async def to_its_end(executor: Executor, call: Callable[[], T]) -> T:
-    """Run a call in a thread; cancelled meanwhile, wait until it has returned all the same."""
+async def run_to_completion(executor: Executor, call: Callable[[], T]) -> T:
+    """Run a call in a thread, and wait until it has returned, even if cancelled meanwhile.
+
+    A thread cannot be stopped. If the caller went on before the thread's end, both could work
+    on one file.
+    """
     running = asyncio.get_running_loop().run_in_executor(executor, call)
-    await _settled(running)
+    await _completed(running)
     return running.result()
 
 
-async def _settled(running: asyncio.Future[T]) -> None:
-    """Wait until a call in a thread is over, and only then let a cancellation through."""
+async def _completed(running: asyncio.Future[T]) -> None:
+    """Wait until a call in a thread is over; only then raise a cancellation that came."""
     cancellation: asyncio.CancelledError | None = None
+    # The scope holds back anyio's cancellation, the loop asyncio's: each call of `cancel()`
+    # interrupts the wait once.
     with anyio.CancelScope(shield=True):
         while not running.done():
             try:
@@ -34,16 +40,16 @@ async def _settled(running: asyncio.Future[T]) -> None:
                 cancellation = error
     if cancellation is not None:
         if not running.cancelled():
-            running.exception()  # looked at: that it was cancelled is the news now
+            running.exception()  # retrieved, so that asyncio does not log it
         raise cancellation
 
 
 class WriteBehind:
-    """Writes in a thread while more is being read, in as few calls as come of that.
+    """Writes in a thread while more is read, and joins what has come meanwhile to one write.
 
-    When a connection breaks, aiohttp forgets what it has received and not yet handed on; so
-    reading does not wait for the disk. Leaving the context waits until all is written, and
-    raises what writing raised, unless the download is being cancelled.
+    Reading does not wait for the disk: when a connection breaks, aiohttp drops the bytes that
+    it has received and that nobody has read. Leaving the context waits until all is written,
+    and raises the error of writing, unless the download is being cancelled.
     """
 
     def __init__(self, executor: Executor, write: Callable[[bytes], None]) -> None:
@@ -54,11 +60,11 @@ class WriteBehind:
         self._running: asyncio.Future[None] | None = None
 
     async def put(self, data: bytes) -> None:
-        """Take bytes; wait only where too many wait already. Raises what writing raised."""
+        """Take bytes; wait only if too many wait already. Raises the error of writing."""
         self._waiting.append(data)
         self._size += len(data)
-        if self._running is None or self._running.done() or self._size > _ENOUGH:
-            await self._turn()
+        if self._running is None or self._running.done() or self._size > _MAX_WAITING:
+            await self._write_next()
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,16 +77,16 @@ class WriteBehind:
     ) -> None:
         try:
             while self._running is not None or self._waiting:
-                await self._turn()
+                await self._write_next()
         except Exception:
             if not isinstance(exc, asyncio.CancelledError):
                 raise
 
-    async def _turn(self) -> None:
-        """Wait for the write under way, and begin the next."""
+    async def _write_next(self) -> None:
+        """Wait for the write that is running, and start the next."""
         running, self._running = self._running, None
         if running is not None:
-            await _settled(running)
+            await _completed(running)
             running.result()
         if self._waiting:
             data, self._waiting, self._size = b"".join(self._waiting), [], 0

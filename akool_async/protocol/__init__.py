@@ -1,1 +1,1 @@
-"""What Akool says, without I/O: values, endpoints, envelopes, job tokens."""
+"""Akool's protocol without I/O: values, endpoints, envelopes, job tokens."""

@@ -1,6 +1,6 @@
-"""What the classes say about themselves: the texts under their fields, read from the source.
+"""The texts under the fields of classes, read from the source.
 
-For the command line's help and for the reference page; nothing at run time depends on it.
+The command line's help and the reference page use them; requests and replies do not.
 """
 
 from __future__ import annotations

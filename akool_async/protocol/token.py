@@ -1,9 +1,9 @@
-"""Job tokens: enough to watch a job on in any process, and no secret.
+"""Job tokens: a token lets any process watch a job, and holds no secret.
 
 A token is `akj1.` and the URL-safe base64 text of a checksum and
 [operation, id, job_id, creation time]. The `1` is the version; readers refuse versions
 that they do not know. The checksum finds tokens that lost or changed a character; it
-proves nothing about who wrote them.
+does not prove their author.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from akool_async.protocol.value import Value
 
 _PREFIX = "akj1."
 _LONGEST = 1024
-_NAME = re.compile(r"[a-z_]{1,40}(\.[a-z_]{1,40}){1,2}")
+_NAME = re.compile(r"[a-z0-9_]{1,40}(\.[a-z0-9_]{1,40}){1,2}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-"""What an id may be made of: nothing that could reach beyond its place in a URL."""
+"""The characters of an id: none of them can change the meaning of a URL."""
 
 
 class JobReference(Value, array_like=True, forbid_unknown_fields=True):
-    """What a token says."""
+    """The contents of a token."""
 
     name: str
     id: str
@@ -42,10 +42,10 @@ class JobReference(Value, array_like=True, forbid_unknown_fields=True):
 
 
 def reference_to(name: str, id: str, job_id: str | None, created: float) -> JobReference:
-    """Return what a token says of a job that was accepted so many seconds after 1970."""
-    # A token is read strictly; without a strange job_id it still finds the result.
+    """Return the contents of a job's token; `created` is in seconds since 1970."""
+    # Reading is strict, so a malformed job_id is left out: the id alone finds the result.
     known = job_id if job_id and is_id(job_id) else None
-    # A second that is whole but for a rounding error shall stay the one that it is.
+    # A whole second with a rounding error below it must stay that second.
     whole = max(0, int(created + 0.0005))
     return JobReference(name=name, id=id, job_id=known, created=whole)
 
@@ -62,14 +62,14 @@ def write(reference: JobReference) -> str:
 
 
 def read(token: str) -> JobReference:
-    """Return what a token says.
+    """Return the contents of a token.
 
     Raises:
-        InvalidToken: it is no token of this package, or was altered.
+        InvalidToken: the text is no token of this package, or it was altered.
     """
     reference = _unpacked(token)
-    # Writing it again checks the checksum, and that of all the ways in which base64 spells
-    # one blob it is ours.
+    # Writing it again checks the checksum. It also refuses the other base64 spellings of the
+    # same bytes, so that one job has one token.
     if reference is None or not _sound(reference) or write(reference) != token:
         raise InvalidToken("this is no job token of akool_async")
     return reference

@@ -1,7 +1,9 @@
 """Akool's protocol without I/O: requests out of fields, replies into data.
 
-The head of an envelope is decoded before its data: under an error code `data`
-may be anything, and a decoder that wants both at once hides the error.
+The head of an envelope is decoded before its data: under an error code `data` may be anything,
+and a decoder of both at once would hide the error. A readable envelope decides, whatever the HTTP
+status is. Without one, only a few HTTP statuses say that nothing was started; every other reply is
+unreadable (`ReplyError`), which for a create means that its outcome is unknown.
 """
 
 from __future__ import annotations
@@ -28,10 +30,11 @@ from akool_async.errors import (
     ReplyError,
     api_error,
 )
-from akool_async.protocol.value import Value, plain_text
+from akool_async.protocol.fields import plain_text
+from akool_async.protocol.value import Value
 
 EXCERPT_LENGTH = 200
-"""How many characters of an unreadable body an error shows."""
+"""Characters of an unreadable body that an error shows."""
 
 
 class HttpRequest(Value):
@@ -40,7 +43,7 @@ class HttpRequest(Value):
     method: str
     path: str
     body: bytes | None = None
-    """JSON, or nothing."""
+    """JSON; `None` for a GET."""
 
     def __repr__(self) -> str:
         # The exchange of an id and secret carries the secret in its body.
@@ -56,12 +59,12 @@ class HttpResponse(Value):
     body: bytes
 
     def __repr__(self) -> str:
-        # The same exchange is answered with a token.
+        # The reply to the same exchange holds a token.
         return f"HttpResponse({self.status}, {len(self.body)} bytes)"
 
 
 class Opened(Value):
-    """An envelope, opened: the verdict, and data that nobody has looked at yet."""
+    """An opened envelope: code, message, and data that is not decoded yet."""
 
     code: int
     msg: str
@@ -69,23 +72,23 @@ class Opened(Value):
 
 
 class Envelope(Value):
-    """How a vendor wraps its replies: the fields of the wrapper, and the code of success."""
+    """A vendor's wrapper of replies: its field names, and the code of success."""
 
     success: int = 1000
     code: str = "code"
     msg: str = "msg"
     data: str | None = "data"
-    """Where the data is; `None` if it lies beside the code."""
+    """The field of the data; `None` if the data lies beside the code."""
     refusal: Callable[..., APIError] = api_error
-    """Makes the error of a code that is not success."""
+    """Makes the error for a code that is not success."""
     statuses: frozenset[int] = frozenset()
-    """HTTP statuses that are codes of the vendor's too, and say that nothing was started."""
+    """HTTP statuses that are also codes of the vendor, and say that nothing was started."""
 
     def open(self, body: bytes) -> Opened:
-        """Split a body into verdict and data.
+        """Split a body into code, message and data.
 
         Raises:
-            msgspec.DecodeError: it is not JSON, or not an envelope.
+            msgspec.DecodeError: the body is not JSON, or not an envelope.
         """
         head = _HEAD.decode(body)
         code = msgspec.convert(_value(head.get(self.code)), int, strict=False)
@@ -105,7 +108,10 @@ def _value(raw: Raw | None) -> Any:
 def _sentence(raw: Raw | None) -> str:
     try:
         return str(_value(raw) or "")
-    except (msgspec.MsgspecError, UnicodeDecodeError):  # a sick sentence leaves the verdict alone
+    except (
+        msgspec.MsgspecError,
+        UnicodeDecodeError,
+    ):  # an unreadable message does not change the code
         return ""
 
 
@@ -145,7 +151,7 @@ def _query(fields: Mapping[str, Any]) -> str:
 
 
 def _quoted(text: str) -> str:
-    # Ids need no quoting; to look for what does costs more than all else of a long list.
+    # Ids need no quoting, and quoting costs more than the rest of encoding a long list.
     plain = text.isascii() and text.encode().replace(b",", b"").isalnum()
     return text if plain else quote(text, safe=",")
 
@@ -159,11 +165,12 @@ def _text(value: Any) -> str:
 def decode(
     response: HttpResponse, envelope: Envelope, endpoint: str, pages: Sequence[str] = ()
 ) -> Raw:
-    """Return the data of a successful reply. A readable envelope decides, whatever HTTP says.
+    """Return the data of a successful reply. A readable envelope decides, not the HTTP status.
 
     Raises:
-        APIError: the envelope says no, or there is none and the HTTP status is a clear refusal.
-        ReplyError: there is no envelope to read.
+        APIError: the envelope holds an error code; or there is no envelope, and the HTTP status
+            is a clear refusal.
+        ReplyError: there is no readable envelope.
     """
     opened = _opened(response, envelope)
     if opened is None:
@@ -173,14 +180,14 @@ def decode(
     error = envelope.refusal(
         opened.code, opened.msg, endpoint=endpoint, http_status=response.status, pages=pages
     )
-    if type(error) is APIError and _asks_to_wait(response):  # in words that nobody knows
+    if type(error) is APIError and _asks_to_wait(response):  # an unknown code
         error = RateLimited(opened.code, opened.msg, endpoint=endpoint, http_status=response.status)
     error.retry_after = retry_after(response.headers)
     raise error
 
 
 def _opened(response: HttpResponse, envelope: Envelope) -> Opened | None:
-    # What stands before the endpoint, such as the check of credentials, answers in Akool's own.
+    # The check of credentials runs before every endpoint, and answers in Akool's usual envelope.
     for each in dict.fromkeys((envelope, AKOOL)):
         with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return each.open(response.body)
@@ -193,14 +200,14 @@ _REFUSALS: Mapping[int, type[APIError]] = {
     413: InvalidRequest,
     415: InvalidRequest,
 }
-"""HTTP statuses that say by themselves that nothing was started; 429 is another."""
+"""HTTP statuses that alone say that nothing was started; 429 is another."""
 
 
 def _asks_to_wait(response: HttpResponse) -> bool:
-    """Say whether HTTP itself says that nothing was started, and when to come again."""
-    unavailable = response.status == 503  # noqa: PLR2004 - but come again
-    come_again = unavailable and retry_after(response.headers) is not None
-    return response.status == 429 or come_again  # noqa: PLR2004 - Too Many Requests
+    """Say whether the HTTP status says that nothing was started, and asks for a later retry."""
+    unavailable = response.status == 503  # noqa: PLR2004 - Service Unavailable
+    with_delay = unavailable and retry_after(response.headers) is not None
+    return response.status == 429 or with_delay  # noqa: PLR2004 - Too Many Requests
 
 
 def _without_envelope(
@@ -210,7 +217,9 @@ def _without_envelope(
     refusal = RateLimited if _asks_to_wait(response) else _REFUSALS.get(status)
     if status in envelope.statuses:
         refusal = type(envelope.refusal(status, ""))
-    if f'"{envelope.code}"'.encode() in response.body:  # a damaged envelope, that may say success
+    if (
+        f'"{envelope.code}"'.encode() in response.body
+    ):  # a damaged envelope: its code may be success
         refusal = None
     excerpt = excerpt_of(response)
     if refusal is not None:
@@ -229,13 +238,13 @@ _TOKEN = rb'(?i)("[^"]*(?:token|secret|key)[^"]*"\s*:\s*")[^"]*'
 
 
 def excerpt_of(response: HttpResponse) -> str:
-    """Return the beginning of a reply's body for an error to show, without tokens and secrets."""
+    """Return the beginning of a reply's body, for errors, without tokens and secrets."""
     shown = re.sub(_TOKEN, rb"\1***", response.body[: 8 * EXCERPT_LENGTH])
     return shown[:EXCERPT_LENGTH].decode("utf-8", "replace")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read `Retry-After` in seconds: a number, or an HTTP date; `None` without a readable one."""
+    """Return `Retry-After` in seconds, from a number or an HTTP date; `None` if unreadable."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdecimal():
         return float(text)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from akool_async.schedule.backoff import Backoff
-    from akool_async.schedule.learner import GUESSES, Guess, Learner, Schedule
+    from akool_async.schedule.learner import Learner, Schedule
 
-__all__ = ["GUESSES", "Backoff", "Guess", "Learner", "Schedule"]
+__all__ = ["Backoff", "Learner", "Schedule"]
 
 _HOMES = {"Backoff": "backoff"}
 """The module of each name that is not in `learner`. A client with a fixed schedule never loads

@@ -7,10 +7,10 @@ and so kept from one process to the next.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from akool_async.errors import JournalError
-from akool_async.protocol.endpoint import Family
+from akool_async.protocol.endpoint import Family, Guess
 from akool_async.schedule.batch_size import BatchSize
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _STORE_EVERY: Final = 256
 """Completions of one operation after which its learned durations are stored again."""
 
 
+@runtime_checkable
 class Memory(Protocol):
     """A store of small named values that outlives the client; the journal is one."""
 
@@ -57,17 +58,19 @@ class Experience:
         self.memory: Memory | None = None
         """Where it is stored; `None` without a journal."""
 
-    def learner(self, name: str) -> Learner:
-        """Return the learner of an operation; restore it from memory on first use."""
+    def learner(self, name: str, guess: Guess | None) -> Learner:
+        """Return the learner of an operation; restore it from memory on first use.
+
+        Args:
+            name: The operation's dotted name.
+            guess: How long its jobs usually take, if that is known.
+        """
         known = self.learners.get(name)
         if known is None:
-            from akool_async.schedule.learner import (  # not before the first job
-                GUESSES,
-                Learner,
-                Schedule,
-            )
+            # Not before the first job: importing it takes long.
+            from akool_async.schedule.learner import Learner, Schedule
 
-            known = Learner(self._settings or Schedule(), GUESSES.get(name))
+            known = Learner(self._settings or Schedule(), guess)
             self.learners[name] = known
             remembered = self._recalled(self._schedule_of(name))
             if remembered is not None:

@@ -44,6 +44,8 @@ from itertools import accumulate, pairwise
 
 import msgspec
 
+from akool_async.protocol.endpoint import Guess
+
 PER_E = 10
 """Bins per factor e (2.718) of age: each bin's upper edge is 10.5 % above its lower edge."""
 BINS = 160
@@ -107,7 +109,7 @@ _MAX_UNREAD = 1024
 _CHECK_FROM = 16.0
 """Ends, counted or expected, from which on both numbers are compared."""
 _CHECK_UNTIL = 128.0
-"""Ends after which the comparison starts anew, so that it is about recent jobs."""
+"""Ends after which the comparison starts again, so that it is about recent jobs."""
 _CHECK_UNTIL_PER_RUNNING = 4.0
 """The same, for each running job, in addition."""
 _ODD = 12.0
@@ -122,19 +124,6 @@ _KEPT = 0.25
 """Part of all evidence that is kept after a contradiction."""
 _UNSURE_ENDS = 32
 """Number of ends after a contradiction that are spread evenly, without use of the estimate."""
-
-
-class Guess(msgspec.Struct, frozen=True):
-    """An assumption about an operation's durations, used until jobs have ended.
-
-    The logarithm of the duration is assumed to be normally distributed.
-    """
-
-    median: float
-    """Seconds within which half of the jobs end."""
-    spread: float = 0.7
-    """Standard deviation of ln(duration): with 0.7, two of three jobs take half to twice the
-    median."""
 
 
 class SavedDurations(msgspec.Struct, array_like=True):
@@ -488,6 +477,5 @@ __all__ = [
     "WIDTH",
     "YOUNGEST",
     "Durations",
-    "Guess",
     "bin_of",
 ]

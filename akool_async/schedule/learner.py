@@ -31,13 +31,13 @@ with a table of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from random import Random
-from types import MappingProxyType
 
 from msgspec import Struct
 
+from akool_async.protocol.endpoint import Guess
 from akool_async.protocol.value import Input
 from akool_async.schedule.hazard import (
     BINS,
@@ -48,7 +48,6 @@ from akool_async.schedule.hazard import (
     WIDTH,
     YOUNGEST,
     Durations,
-    Guess,
 )
 
 
@@ -90,28 +89,6 @@ class Schedule(Input):
         if not 0 <= self.jitter < 1:
             raise self.refuse("jitter", "must be at least 0 and less than 1")
 
-
-GUESSES: Mapping[str, Guess] = MappingProxyType(
-    {
-        "audio.clone": Guess(10.0),
-        "audio.tts": Guess(5.0),
-        "avatar.upload": Guess(120.0, 1.0),
-        "faceswap.image": Guess(10.0),
-        "faceswap.video": Guess(90.0, 1.0),
-        "image.generate": Guess(30.0),
-        "image.refine": Guess(30.0),
-        "image.replace_background": Guess(15.0),
-        "moderation.analyze": Guess(15.0),
-        "reage.image": Guess(10.0),
-        "reage.video": Guess(90.0, 1.0),
-        "streaming.session": Guess(5.0),
-        "video.lip_sync": Guess(120.0, 1.0),
-        "video.talking_avatar": Guess(120.0, 1.0),
-        "video.talking_photo": Guess(90.0, 1.0),
-        "video.translate": Guess(240.0, 1.0),
-    }
-)
-"""First guesses by the operation's name. They are not measured: a few completions overrule them."""
 
 _REBUILD_PAUSE = 0.25
 """Least seconds between two rebuilds: one takes milliseconds of CPU."""
@@ -196,7 +173,7 @@ class Learner:
     def rebuild(
         self, now: float, pending_ages: Sequence[float], pending: int | None = None
     ) -> None:
-        """Plan anew with everything that was recorded since the last rebuild.
+        """Plan again, with everything that was recorded since the last rebuild.
 
         Args:
             now: Any clock's time in seconds.
@@ -344,4 +321,4 @@ def _lowest(before: float, at: float, after: float) -> float:
     return (before - after) / (2 * bend) if bend > 0 else 0.0
 
 
-__all__ = ["GUESSES", "Guess", "Learner", "Schedule"]
+__all__ = ["Learner", "Schedule"]

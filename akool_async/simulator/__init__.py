@@ -1,6 +1,6 @@
 """An embedded Akool: the library's own endpoints, answered on loopback.
 
-It costs nothing, knows no customer, and behaves as Akool's pages say.
+It costs nothing, holds no customer's data, and behaves as Akool's pages say.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the simulated Akool has to choose from: avatars and languages."""
+"""The lists of the simulated Akool: avatars and languages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def avatars(address: str) -> tuple[ListedAvatar, ...]:
     """Return 25 talking avatars and 25 streaming ones; a fifth of each is the account's own.
 
     Args:
-        address: Where pictures of faces are served.
+        address: The address of the pictures of faces.
     """
     return tuple(_avatar(number, use, address) for use in AvatarType for number in range(25))
 
@@ -40,7 +40,7 @@ def _avatar(number: int, use: AvatarType, address: str) -> ListedAvatar:
 
 
 def languages(address: str) -> tuple[SpokenLanguage, ...]:
-    """Return the languages that videos are translated from and into."""
+    """Return the source and target languages of translations."""
     return tuple(
         SpokenLanguage(lang_code=code, lang_name=name, url=f"{address}/{code}.png")
         for code, name in _LANGUAGES.items()

@@ -1,8 +1,8 @@
 """An embedded CRUN: detection and image multi-face swap on loopback.
 
-Routes and checks are those of the endpoint classes; jobs, their durations and their ends
-are those of the simulated Akool's world. What the replies look like is written down here as
-CRUN's pages print it, and not as the library reads it. No callback is sent.
+Routes and checks are those of the endpoint classes; jobs, their durations and their outcomes are
+those of the simulated Akool's world. The replies are written here as CRUN's pages print them, not
+as the library reads them, so that the tests compare two sources. No callback is sent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from akool_async.clock import Clock, LoopClock
 from akool_async.crun import DetectFaces, GetDetection, GetTask, SwapFaces
 from akool_async.crun.results import DETECTION_LIFETIME, MEDIA_LIFETIME
 from akool_async.errors import InvalidInput
-from akool_async.protocol.endpoint import Endpoint, Operation, Status
+from akool_async.protocol.endpoint import Endpoint, Operation
+from akool_async.protocol.snapshot import Status
 from akool_async.simulator.server import Fault
 from akool_async.simulator.world import Behaviour, SimulatedJob, World
 
@@ -50,11 +51,11 @@ class CrunSimulator:
     """A simulated CRUN on loopback: `async with CrunSimulator() as sim`.
 
     Args:
-        behaviour: How it behaves; or give the fields of `Behaviour` as keywords.
-        port: Where it listens; 0 for any free port.
+        behaviour: Its behaviour; or give the fields of `Behaviour` as keywords.
+        port: The port to listen at; 0 for any free port.
         api_key: The one api key that it accepts.
-        faces: How many faces it finds in every picture.
-        clock: Where time comes from.
+        faces: Number of faces in every picture.
+        clock: The source of time.
     """
 
     def __init__(
@@ -72,12 +73,12 @@ class CrunSimulator:
         self.requests: Counter[str] = Counter()
         """Requests received, by endpoint; downloads are counted as `media`."""
         self.fault: Fault | None = None
-        """A hook that may answer in the place of any endpoint."""
+        """A hook that may answer instead of any endpoint."""
         self._faces = faces
         self._port = port
         self._runner: web.AppRunner | None = None
         self.url = ""
-        """Where it listens, once started."""
+        """Its address, once it is started."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -165,7 +166,7 @@ class CrunSimulator:
         return job
 
     def _check_swap(self, swap: SwapFaces) -> None:
-        """Refuse a swap whose detection is unknown, over, or of another picture."""
+        """Refuse a swap whose detection is unknown, expired, or of another picture."""
         now = self.world.clock.time()
         detection = self.world.jobs.get(swap.detect_id.removeprefix("detect-"))
         if detection is None or detection.status_at(now) is not Status.COMPLETED:
@@ -241,7 +242,7 @@ def _json(document: Mapping[str, Any]) -> web.Response:
 
 
 async def _wire_of(request: web.Request) -> Mapping[str, Any]:
-    """Return what was sent, under wire names."""
+    """Return the fields of a request, under wire names."""
     if request.method == "GET":
         return dict(request.query)
     if request.content_type == "application/json":

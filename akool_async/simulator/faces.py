@@ -1,4 +1,4 @@
-"""What the simulated face detection finds: so many faces, in a row, all alike."""
+"""The result of the simulated face detection: a row of faces, all alike."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _POINTS = ((30, 40), (70, 40), (50, 65), (35, 90))
 
 
 def frame(count: int) -> Mapping[str, Any]:
-    """Return where the faces in a picture are, as Akool's pages print it."""
+    """Return the positions of a picture's faces, as Akool's pages print them."""
     corners = [(_GAP + number * (_WIDTH + _GAP), _GAP) for number in range(count)]
     found = [[(x + left, y + down) for x, y in _POINTS] for left, down in corners]
     return {
@@ -24,7 +24,7 @@ def frame(count: int) -> Mapping[str, Any]:
 
 
 def crops(count: int, address: str) -> Mapping[str, Any]:
-    """Return a crop of each face, and where the face is in it."""
+    """Return a crop of each face, and the face's position in the crop."""
     return {
         "face_urls": [f"{address}-{number}.png" for number in range(count)],
         "crop_region": [(0, 0, _WIDTH, _HEIGHT)] * count,

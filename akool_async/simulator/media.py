@@ -1,10 +1,10 @@
 """Draw the small media files that the simulator serves as finished work.
 
-A simulated job has to end in something a person can open: a picture, a clip
-or a sound that is a valid file of its kind, differs from the file of a job with
-another name, and says which job it belongs to.  The three functions here make
-such files from a title and a caption with the standard library alone.  Equal
-arguments always give equal bytes, and a file takes about a millisecond.
+A simulated job ends in a file that a person can open: a picture, a clip or a
+sound. It is a valid file of its kind, names its job, and differs from the files
+of all other jobs. The three functions here make the files from a title and a
+caption with the standard library alone. Equal arguments give equal bytes, and a
+file takes about a millisecond.
 
 Pictures and clips show the text in an embedded bitmap font above a strip of 64
 cells that spells a digest of both texts, so that two jobs look different even

@@ -1,4 +1,4 @@
-"""What some simulated results hold beside their status and address."""
+"""The fields of simulated results that depend on the request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from akool_async.endpoints import (
     OpenSession,
     RefineImage,
 )
-from akool_async.protocol.endpoint import Operation, Status
+from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.snapshot import Status
 
 _REPEATED = ("input_text", "rate", "type", "source_language", "language", "lipsync")
 """Fields of requests that results repeat."""
@@ -28,12 +29,12 @@ _OFFENCES = ("gun", "hate", "violence", "weapon")
 def particulars(
     request: Operation[Any], serial: str, status: Status, *, receipt: bool
 ) -> Mapping[str, Any]:
-    """Return what a job's result holds because of what was asked for.
+    """Return the fields of a job's result that depend on its request.
 
     Args:
-        request: What was asked for.
+        request: The request.
         serial: The job's id.
-        status: Where the job stands.
+        status: The job's status.
         receipt: Whether this is the create reply.
     """
     names = _REPEATED_AT_ONCE if receipt else _REPEATED

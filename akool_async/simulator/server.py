@@ -1,8 +1,8 @@
 """The simulated Akool as a server: routes and checks are those of the endpoint classes.
 
 An endpoint that is added to the library exists here at once: operations and lookups are
-answered from their result family, other endpoints with an example of their reply unless
-`_ANSWERS` knows better.
+answered from the facts of their result family, other endpoints with an example of their reply
+unless `_ANSWERS` has a better answer. `World` decides what becomes of the jobs.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ from akool_async.endpoints import (
     Voice,
 )
 from akool_async.endpoints.paging import Page
-from akool_async.protocol.endpoint import Endpoint, Family, Operation, Status
-from akool_async.protocol.value import plan_of
+from akool_async.protocol.endpoint import Endpoint, Family, Operation
+from akool_async.protocol.fields import plan_of
+from akool_async.protocol.snapshot import Status
 from akool_async.simulator import catalogue, faces, media
 from akool_async.simulator.world import Behaviour, World
 
@@ -58,7 +59,7 @@ _OK = {"code": 1000, "msg": "OK"}
 
 
 class Refusal(Exception):
-    """An envelope that says no."""
+    """An error code, to be sent as an envelope."""
 
     def __init__(self, code: int, msg: str) -> None:
         super().__init__(msg)
@@ -70,11 +71,11 @@ class Simulator:
     """A simulated Akool on loopback: `async with Simulator() as sim`.
 
     Args:
-        behaviour: How it behaves; or give the fields of `Behaviour` as keywords.
-        port: Where it listens; 0 for any free port.
+        behaviour: Its behaviour; or give the fields of `Behaviour` as keywords.
+        port: The port to listen at; 0 for any free port.
         api_key: The one api key that it accepts; it is the client secret too.
         client_id: The one client id that it accepts.
-        clock: Where time comes from.
+        clock: The source of time.
     """
 
     def __init__(
@@ -93,15 +94,15 @@ class Simulator:
         self.requests: Counter[str] = Counter()
         """Requests received, by endpoint; downloads are counted as `media`."""
         self.fault: Fault | None = None
-        """A hook that may answer in the place of any endpoint."""
+        """A hook that may answer instead of any endpoint."""
         self.tokens: set[str] = set()
         """Bearer tokens that are valid now."""
-        self._serial_numbers = itertools.count(1)
+        self.serial_numbers = itertools.count(1)
         """For bearer tokens: none is ever issued twice."""
         self._port = port
         self._runner: web.AppRunner | None = None
         self.url = ""
-        """Where it listens, once started."""
+        """Its address, once it is started."""
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -126,7 +127,7 @@ class Simulator:
             )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        # The usual backlog of 128 makes the 129th of many new connections wait a second.
+        # With the usual backlog of 128, the 129th new connection waits a second.
         site = web.TCPSite(self._runner, "127.0.0.1", self._port, backlog=4096)
         await site.start()
         host, port = self._runner.addresses[0][:2]
@@ -140,7 +141,7 @@ class Simulator:
 
     @contextmanager
     def in_thread(self) -> Generator[Self]:
-        """Run in a thread with an event loop of its own; for callers of any kind."""
+        """Run in a thread with an event loop of its own, for synchronous callers too."""
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="akool-simulator", daemon=True)
         thread.start()
@@ -198,7 +199,7 @@ class Simulator:
         key = request.headers.get("x-api-key")
         if authorization is None and key is None:
             raise Refusal(1102, "Authorization cannot be empty")
-        # T2: where both are sent, the api key is dropped without a word.
+        # T2: if both are sent, Akool ignores the api key.
         valid = (
             authorization.removeprefix("Bearer ") in self.tokens
             if authorization is not None
@@ -247,7 +248,7 @@ def _json(document: Mapping[str, Any]) -> web.Response:
 
 
 async def _wire_of(endpoint: type[Endpoint[Any]], request: web.Request) -> Mapping[str, Any]:
-    """Return what was sent, under wire names."""
+    """Return the fields of a request, under wire names."""
     if request.method != "GET":
         try:
             return msgspec.json.decode(await request.read() or b"{}", type=dict[str, Any])
@@ -288,7 +289,7 @@ def _written(endpoint: Endpoint[Any], reply: Any) -> Any:
 
 
 def _known(document: Any) -> Any:
-    """Leave out what is `None`: Akool leaves out what it does not know."""
+    """Leave out fields that are `None`, as Akool does."""
     if isinstance(document, list | tuple):
         return [_known(each) for each in cast("Sequence[Any]", document)]
     if not isinstance(document, dict):
@@ -300,7 +301,7 @@ def _known(document: Any) -> Any:
 _LOOKUPS: Mapping[type[Endpoint[Any]], Family[Any]] = {
     type(operation.family.lookup(["0"])): operation.family for operation in OPERATIONS.values()
 }
-"""Which endpoint observes which family."""
+"""The family that each lookup observes."""
 
 Answer: TypeAlias = Callable[[Simulator, Any], Mapping[str, Any]]
 
@@ -325,7 +326,7 @@ def _example_of(kind: type[Any]) -> Any:
 def _token(simulator: Simulator, request: GetToken) -> Mapping[str, Any]:
     if (request.client_id, request.client_secret) != (simulator.client_id, simulator.api_key):
         raise Refusal(1101, "Invalid authorization or The request token has expired")
-    token = f"simulated-token-{next(simulator._serial_numbers)}"
+    token = f"simulated-token-{next(simulator.serial_numbers)}"
     simulator.tokens.add(token)
     return {"code": 1000, **msgspec.to_builtins(Token(token=token))}
 
@@ -375,7 +376,7 @@ def _fits(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
 def _paged(
     request: ListAvatars | ListStreamingAvatars | ListSessions, rows: Sequence[Any]
 ) -> Mapping[str, Any]:
-    """Answer with the page that was asked for."""
+    """Answer with the requested page."""
     start = (request.page - 1) * request.size
     shown = tuple(rows[start : start + request.size])
     return _OK | {"data": _written(request, Page(items=shown, count=len(rows)))}
@@ -405,7 +406,7 @@ def _detect(simulator: Simulator, request: DetectFaces | LegacyDetectFaces) -> M
 
 
 def _faces_at(address: str | None, otherwise: int) -> int:
-    """Return how many faces a picture shows: `?faces=3` in its address says so."""
+    """Return the number of a picture's faces; `?faces=3` in its address sets it."""
     said = parse_qs(urlsplit(address or "").query).get("faces", [""])[-1]
     return int(said) if said.isdecimal() and len(said) <= 2 else otherwise  # noqa: PLR2004
 
@@ -434,4 +435,4 @@ _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     ListStreamingAvatars: _streaming_avatars,
     ListVoices: _voices,
 }
-"""Endpoints whose answer is more than an example."""
+"""The endpoints with an answer of their own."""

@@ -1,4 +1,10 @@
-"""The simulated jobs, without any HTTP: when each is queued, runs, ends, and as what."""
+"""The simulated jobs, without HTTP: their durations, outcomes and media.
+
+A job is decided in full when it is created, by one generator of random numbers with a fixed seed.
+So the same seed gives the same durations and failures, however often a client polls. The family
+says the rest: the kind of media, which also sets the median duration; whether the address is named
+early; and the class of the result.
+"""
 
 from __future__ import annotations
 
@@ -8,48 +14,58 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from akool_async.clock import Clock, Timer
-from akool_async.protocol.endpoint import Operation, Status
+from akool_async.endpoints import Face
+from akool_async.protocol.endpoint import Media, Operation
+from akool_async.protocol.fields import plan_of
+from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
 from akool_async.result import LIFETIME
 from akool_async.simulator import media
 from akool_async.simulator.particulars import particulars
 
-MEDIANS: Mapping[str, float] = {"faceswap": 1.0, "audio": 0.5, "image": 1.0, "video": 2.0}
-"""Median seconds that a job takes, by result family; scaled by `Behaviour.pace`."""
+MEDIANS: Mapping[Media | None, float] = {"audio": 0.5, "image": 1.0, "video": 2.0, None: 1.0}
+"""Median seconds that a job takes, by the kind of its media; scaled by `Behaviour.pace`."""
+
+_MAKERS: Mapping[Media | None, Callable[[str, str], media.Media]] = {
+    "audio": media.sound,
+    "image": media.picture,
+    "video": media.clip,
+    None: media.picture,
+}
 
 MEDIA_REASONS = ("the media could not be downloaded", "the content was refused by moderation")
 FACE_REASONS = ("no face was found in the picture", "the face is too small or too blurred")
 REASONS = MEDIA_REASONS + FACE_REASONS
-"""Why simulated jobs fail; only those that look for faces fail for want of one."""
+"""Why simulated jobs fail; the last two are for operations that take faces."""
 
 
 class Behaviour(Input):
-    """How the simulated Akool behaves."""
+    """The behaviour of the simulated Akool."""
 
     seed: int = 0
     """The same seed draws the same durations and failures."""
     fail_rate: float = 0.0
-    """Part of the jobs that fail."""
+    """Share of the jobs that fail, from 0 to 1."""
     pace: float = 1.0
-    """All durations are multiplied by this."""
+    """Factor of all durations."""
     spread: float = 0.5
-    """Sigma of the lognormal distribution that durations are drawn from."""
+    """Sigma of the lognormal distribution of durations."""
     instant_audio_rate: float = 0.1
-    """Part of the speeches that are finished when they are created (T25)."""
+    """Share of the audio jobs that are COMPLETED at creation (T25), from 0 to 1."""
     omit_rate: float = 0.05
-    """Part of the rows that a list leaves out, each time anew (T9)."""
+    """Share of the rows that a list leaves out, drawn anew each time (T9), from 0 to 1."""
     credit: float = 10_000.0
-    """What the account begins with; a create costs 1."""
+    """The account's credit at the start; a create costs 1."""
     faces: int = 1
-    """Faces that detection finds in a picture, unless its address says: `?faces=3`."""
+    """Number of faces in a picture, unless its address sets it: `?faces=3`."""
 
     def check(self) -> None:
-        """Refuse rates that are no part of a whole."""
+        """Refuse rates that are not from 0 to 1."""
         for name in ("fail_rate", "instant_audio_rate", "omit_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise self.refuse(name, "must be from 0 to 1")
@@ -58,7 +74,7 @@ class Behaviour(Input):
 
 
 class SimulatedJob(Value):
-    """One job, decided in full when it is created."""
+    """One job, decided in full at its creation."""
 
     id: str
     job_id: str
@@ -75,35 +91,41 @@ class SimulatedJob(Value):
 
     @property
     def ends(self) -> float:
-        """Moment of its end, in the clock's seconds."""
+        """Moment of the end, in the clock's seconds."""
         return self.begun + self.duration
 
     def status_at(self, now: float) -> Status:
-        """Return the status at a moment: a fifth of the time in the queue, then in work."""
+        """Return the status at a moment: QUEUED for a fifth of the duration, then PROCESSING."""
         if now >= self.ends:
             return self.outcome
         return Status.QUEUED if now < self.begun + self.duration / 5 else Status.PROCESSING
 
     def media(self) -> media.Media:
-        """Return the result's file, which names the job."""
+        """Return the result's file, which shows the job's name."""
         return _maker_of(self)(f"{self.name} {self.id}", "made by the akool_async simulator")
 
 
+def _media_of(request: Operation[Any]) -> Media | None:
+    return request.family.media_of(request)
+
+
 def _maker_of(job: SimulatedJob) -> Callable[[str, str], media.Media]:
-    if job.request.family.name == "audio":
-        return media.sound
-    video = job.request.family.name == "video" or job.name.endswith(".video")
-    return media.clip if video else media.picture
+    return _MAKERS[_media_of(job.request)]
 
 
 @cache
 def _extension_of(maker: Callable[[str, str], media.Media]) -> str:
-    """Return the extension of all files of a kind; a file is made only when it is asked for."""
+    """Return the extension of a maker's files; files themselves are made on demand."""
     return maker("", "").extension
 
 
 def _reasons_for(request: Operation[Any]) -> tuple[str, ...]:
-    return REASONS if request.family.name == "faceswap" else MEDIA_REASONS
+    return REASONS if _takes_faces(type(request)) else MEDIA_REASONS
+
+
+@cache
+def _takes_faces(cls: type[Operation[Any]]) -> bool:
+    return any(Face in get_args(plan.type) for plan in plan_of(cls))
 
 
 class World:
@@ -119,7 +141,7 @@ class World:
         self.peak_in_flight = 0
         self._running: dict[str, Timer] = {}
         self._random = random.Random(behaviour.seed)
-        # Lists draw from a generator of their own: how often one looks must not change fates.
+        # Lists have a generator of their own: polling must not change the jobs' outcomes.
         self._omissions = random.Random(~behaviour.seed)
 
     @property
@@ -151,11 +173,10 @@ class World:
         return job
 
     def _draw_duration(self, request: Operation[Any]) -> float:
-        family = request.family.name
+        kind = _media_of(request)
         instant = self._random.random() < self.behaviour.instant_audio_rate
-        median = MEDIANS.get(family, 1.0) * (2 if request.label.endswith(".video") else 1)
-        drawn = self._random.lognormvariate(math.log(median), self.behaviour.spread)
-        return 0.0 if family == "audio" and instant else drawn * self.behaviour.pace
+        drawn = self._random.lognormvariate(math.log(MEDIANS[kind]), self.behaviour.spread)
+        return 0.0 if kind == "audio" and instant else drawn * self.behaviour.pace
 
     def _count_in_flight(self, job: SimulatedJob) -> None:
         if job.duration > 0:
@@ -168,7 +189,7 @@ class World:
             timer.cancel()
 
     def shown(self, ids: list[str]) -> list[SimulatedJob]:
-        """Return the jobs that a list shows: shuffled, and not always all of them."""
+        """Return the jobs that a list shows: shuffled, and sometimes not all of them."""
         known = [self.jobs[each] for each in ids if each in self.jobs]
         shown = [job for job in known if self._omissions.random() >= self.behaviour.omit_rate]
         self._omissions.shuffle(shown)
@@ -190,7 +211,7 @@ class World:
                 self._count_ended(job.id)
 
     def close(self, id: str) -> None:
-        """End a job now, as completed, unless it has ended."""
+        """End a job now as COMPLETED, unless it has ended."""
         job, now = self.jobs[id], self.clock.time()
         if not job.status_at(now).terminal:
             self.jobs[id] = msgspec.structs.replace(
@@ -203,11 +224,13 @@ class World:
         return self.clock.now() > job.created_at + LIFETIME
 
     def snapshot(self, job: SimulatedJob, base_url: str, *, receipt: bool = False) -> Any:
-        """Return what Akool would say about a job now, as its family's result."""
+        """Return a job's snapshot as its family's result; `receipt` for the create reply."""
         result = job.request.family.result
-        # However long this machine takes for a create: its reply tells of the job's beginning.
+        # A create reply shows the job's beginning, however long this machine took for it.
         status = job.status_at(job.begun if receipt else self.clock.time())
-        url = f"{base_url}/media/{job.id}{_extension_of(_maker_of(job))}"
+        # T25: most families name the address long before the file is there.
+        named = job.request.family.predicts_url or status is Status.COMPLETED
+        url = f"{base_url}/media/{job.id}{_extension_of(_maker_of(job))}" if named else None
         known = {
             "id": job.id,
             "job_id": job.job_id if receipt and job.request.family.cancel else None,
@@ -216,7 +239,6 @@ class World:
             "created_at": job.created_at,
             "create_time": int(job.created_at.timestamp() * 1000),
             **particulars(job.request, job.id, status, receipt=receipt),
-            # T25: the address is there long before the file.
             result.media_field: url,
         }
         names = {field.name for field in msgspec.structs.fields(result)}

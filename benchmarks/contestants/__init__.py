@@ -1,4 +1,4 @@
-"""Who takes part: each a coroutine that does the same work, in a process of its own.
+"""The contestants: coroutines that do the same work, each in a process of its own.
 
 python -m benchmarks.contestants NAME '{"url": "http://127.0.0.1:8080", "count": 100}'
 """

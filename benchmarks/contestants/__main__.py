@@ -14,7 +14,7 @@ from benchmarks.meter import Meter
 
 
 def main() -> None:
-    """Measure the contestant that the arguments name."""
+    """Measure the contestant named by the arguments."""
     name, options = sys.argv[1], json.loads(sys.argv[2])
     pin(0)
     module, _, function = CONTESTANTS[name].partition(":")
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def loop_factory(name: str) -> Any:
-    """Return what makes the event loop; `None` stands for asyncio's own."""
+    """Return the factory of the event loop; `None` for asyncio's own."""
     return importlib.import_module(name).new_event_loop if name != "asyncio" else None
 
 

@@ -1,4 +1,4 @@
-"""aiohttp by hand: creating alone, and the loop that one would write around it."""
+"""Bare aiohttp: only creating, and the naive loop that a user would write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.meter import KEY, Figures, Meter
 
 
 def new_session(url: str) -> aiohttp.ClientSession:
-    """Return a session with a connection for each request that may be under way."""
+    """Return a session with a connection for each concurrent request."""
     connector = aiohttp.TCPConnector(limit=AT_ONCE)
     return aiohttp.ClientSession(url, headers={KEY_HEADER: KEY}, connector=connector)
 
@@ -25,7 +25,7 @@ async def create(session: aiohttp.ClientSession, number: int, more: str = "") ->
 
 
 async def floor(meter: Meter, *, count: int) -> Figures:
-    """Create jobs, and nothing else: a hundred workers that share one stream of numbers."""
+    """Only create jobs: a hundred workers share one stream of numbers."""
     await _creates(meter.url, 3)
     with meter:
         await _creates(meter.url, count)
@@ -44,7 +44,7 @@ async def _creates(url: str, count: int) -> None:
 
 
 async def naive(meter: Meter, *, count: int, every: float = 0.5) -> Figures:
-    """Run jobs with `gather`, a semaphore round each request, and a look every half second."""
+    """Run jobs with `gather`, a semaphore around each request, and a poll every half second."""
     async with new_session(meter.url) as session:
         await NaiveLoop(session, Meter(meter.url), 0.02).jobs(3, "?seconds=0.01")
     with meter:
@@ -54,17 +54,17 @@ async def naive(meter: Meter, *, count: int, every: float = 0.5) -> Figures:
 
 
 class NaiveLoop:
-    """Runs jobs, each of which looks after itself."""
+    """Runs jobs, each of which polls for itself."""
 
     def __init__(self, session: aiohttp.ClientSession, meter: Meter, every: float) -> None:
         self._session = session
         self._meter = meter
         self._every = every
         self.places = asyncio.Semaphore(AT_ONCE)
-        """What all requests share."""
+        """The semaphore that all requests share."""
 
     async def jobs(self, count: int, more: str = "") -> None:
-        """Run so many jobs at once."""
+        """Run a number of jobs at once."""
         await asyncio.gather(*(self._job(number, more) for number in range(count)))
 
     async def _job(self, number: int, more: str) -> None:

@@ -1,4 +1,4 @@
-"""Requests that start no job: what an SDK adds to each of them."""
+"""Requests that start no job: the overhead of an SDK on each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Call = Callable[[], Awaitable[object]]
 
 
 async def bare(meter: Meter, *, count: int, kind: str) -> Figures:
-    """Call with aiohttp, and read the replies."""
+    """Call with bare aiohttp, and decode the replies."""
     async with new_session(meter.url) as session:
 
         async def read() -> float:

@@ -10,7 +10,7 @@ from statistics import median
 import msgspec
 
 from akool_async.endpoints import GetFaceswaps
-from akool_async.protocol.endpoint import Status
+from akool_async.protocol.snapshot import Status
 from akool_async.protocol.wire import HttpResponse
 from benchmarks.meter import Figures, Meter
 from benchmarks.server import COMPLETED, OK, REST
@@ -30,10 +30,10 @@ PLAIN = {
     "url": str,
     "createdAt": str,
 }
-"""The fields of a row, as JSON has them."""
+"""The fields of a row, with JSON types."""
 
 TYPED = {**PLAIN, "faceswap_status": Status, "createdAt": datetime}
-"""The same, with the types that the package's own rows have."""
+"""The same fields, with the types of the package's own rows."""
 
 
 def decoder_of(fields: dict[str, type]) -> Callable[[bytes], object]:
@@ -45,7 +45,7 @@ def decoder_of(fields: dict[str, type]) -> Callable[[bytes], object]:
 
 
 async def decode(_meter: Meter, *, rows: int, repeats: int) -> Figures:
-    """Decode a reply with so many rows in three ways, in turn; nanoseconds per row."""
+    """Decode a reply in three ways, in turn; return nanoseconds per row."""
     listed = b",".join(
         COMPLETED + b"%014x%010x" % (number, number) + REST for number in range(rows)
     )

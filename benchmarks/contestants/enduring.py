@@ -1,4 +1,4 @@
-"""akool_async under faults, for a while: what becomes of jobs, and of memory."""
+"""akool_async under faults: how its jobs end, and whether its memory grows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AT_ONCE = 500
 
 
 async def soak(meter: Meter, *, seconds: float) -> Figures:
-    """Run jobs for so long, and let those that are under way come to their ends."""
+    """Run jobs for some seconds, then wait for the unfinished ones."""
     until = time.monotonic() + seconds
     handed = 0
     ends: Counter[str] = Counter()
@@ -59,7 +59,7 @@ async def _sampled(sizes: list[int], every: float) -> None:
 
 
 def _growth(sizes: list[int]) -> Figures:
-    """Compare memory in the last quarter of the time with that in the second."""
+    """Compare the memory in the last quarter of the time with that in the second."""
     quarter = max(1, len(sizes) // 4)
     early, late = (
         statistics.fmean(each) for each in (sizes[quarter : 2 * quarter], sizes[-quarter:])

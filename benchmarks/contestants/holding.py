@@ -1,4 +1,4 @@
-"""Very many jobs that are under way for long: what holding them costs."""
+"""Very many unfinished jobs: the memory and CPU that holding them takes."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ FOR_LONG = "?seconds=9999"
 async def hold(
     meter: Meter, *, count: int, mode: str, every: float, window: float = 0.0, trace: bool = False
 ) -> Figures:
-    """Have so many jobs under way at once, and measure what that takes.
+    """Hold a number of unfinished jobs, and measure their memory and CPU.
 
-    The requests are made beforehand: what is measured is a job beyond its request.
+    The requests exist beforehand, so the figures do not include them.
 
     Args:
-        meter: What measures.
+        meter: The measuring instrument.
         count: Jobs at once.
         mode: How they are held: `map` or `gather`.
-        every: Seconds between two looks at a job.
-        window: Seconds for which they are watched, once all are under way.
-        trace: Whether Python's own count of memory is taken too, which slows all down.
+        every: Seconds between two polls of a job.
+        window: Seconds for which they are polled, once all are created.
+        trace: Whether `tracemalloc` runs, too, which slows everything down.
     """
     async with client(meter.url, 3, 0.02) as warm:
         await MODES[mode](warm, Meter(meter.url), requests(3, "?seconds=0.01"))
@@ -48,7 +48,7 @@ async def hold(
 
 
 async def naive(meter: Meter, *, count: int) -> Figures:
-    """Hold as many in the naive loop."""
+    """Hold a number of unfinished jobs in the naive loop."""
     async with new_session(meter.url) as session:
         await NaiveLoop(session, Meter(meter.url), 0.02).jobs(3, "?seconds=0.01")
         figures, before = baseline(trace=False)
@@ -58,7 +58,7 @@ async def naive(meter: Meter, *, count: int) -> Figures:
 
 
 def baseline(*, trace: bool) -> tuple[Figures, int]:
-    """Note how much there is before there are jobs."""
+    """Return the memory and the garbage collection time before there are jobs."""
     collecting()
     figures = {"gc_values": collecting()}
     if trace:
@@ -68,7 +68,7 @@ def baseline(*, trace: bool) -> tuple[Figures, int]:
 
 
 def added(before: int, count: int) -> Figures:
-    """Say how much more there is now."""
+    """Return the memory that jobs have added, and the garbage collection time."""
     most = peak() - before
     collecting()
     return {
@@ -83,14 +83,14 @@ def added(before: int, count: int) -> Figures:
 async def under_way(
     jobs: Coroutine[Any, Any, None], meter: Meter, count: int
 ) -> AsyncGenerator[int]:
-    """Start all jobs; once they are created, say how many tasks there were meanwhile, at most."""
+    """Start all jobs; once they are created, yield the largest number of tasks until then."""
     before = ask(meter.url)["created"]
     task = asyncio.create_task(jobs)
     busiest = 0
     counted = 0.0
     while not task.done() and ask(meter.url)["created"] - before < count:
         await asyncio.sleep(0.2)
-        if time.monotonic() > counted + 2:  # counting a hundred thousand takes its time
+        if time.monotonic() > counted + 2:  # counting a hundred thousand tasks is slow
             busiest, counted = max(busiest, tasks()), time.monotonic()
     await asyncio.sleep(0.2)
     yield busiest
@@ -99,7 +99,7 @@ async def under_way(
 
 
 async def probe_alone(window: float) -> Figures:
-    """Say what share of a core the probe of the loop's lag takes while nothing else runs."""
+    """Return the share of a core that the lag probe takes while nothing else runs."""
     probe = asyncio.create_task(lag(lambda _late: None))
     cpu, wall = time.process_time(), time.monotonic()
     await asyncio.sleep(window)
@@ -108,7 +108,7 @@ async def probe_alone(window: float) -> Figures:
 
 
 async def watched(meter: Meter, window: float) -> Figures:
-    """Let the jobs be looked at for a while, and say what that takes."""
+    """Let the jobs be polled for some seconds; return the CPU and the lag of the loop."""
     late: list[float] = []
     most = 0
     before, cpu, wall = ask(meter.url), time.process_time(), time.monotonic()
@@ -131,12 +131,12 @@ async def watched(meter: Meter, window: float) -> Figures:
 
 
 def tasks() -> int:
-    """Return how many tasks there are, apart from the one that asks."""
+    """Return the number of tasks, without the current one."""
     return len(asyncio.all_tasks()) - 1
 
 
 def collecting() -> float:
-    """Collect garbage; return the milliseconds of CPU for which all stood still."""
+    """Collect garbage; return the CPU time that it took, in milliseconds."""
     began = time.process_time()
     gc.collect()
     return 1000 * (time.process_time() - began)

@@ -1,8 +1,8 @@
-"""The same loop, written with what else people use: httpx, httpx2, openai's client, requests.
+"""The same loop, written with other clients: httpx, httpx2, openai's client, requests.
 
-Each is what a competent user would write with it: one client, a hundred requests at once, and
-a look at each job every half second. The modules are named at run time, because a user of
-this repository need not have them.
+Each is what a competent user would write: one client, a hundred requests at once, and a poll of
+each job every half second. The modules are imported at run time, because they need not be
+installed.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ WARM = "?seconds=0.01"
 
 
 class Way(NamedTuple):
-    """How one client creates a job, and looks at it."""
+    """How one client creates a job, and polls it."""
 
     create: Callable[[int, str], Awaitable[str]]
     look: Callable[[str], Awaitable[int]]
 
 
 async def jobs(meter: Meter, way: Way, count: int, every: float, more: str = "") -> None:
-    """Run jobs with `gather`, and a semaphore round each request."""
+    """Run jobs with `gather`, and a semaphore around each request."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def job(number: int) -> None:
@@ -72,9 +72,9 @@ async def httpx(meter: Meter, *, count: int, every: float = 0.5, package: str = 
 
 
 async def openai(meter: Meter, *, count: int, every: float = 0.5) -> Figures:
-    """Run jobs with the client that openai's SDK, and many others, are generated around."""
+    """Run jobs with the base client of openai's SDK, on which many other SDKs are generated."""
     library: Any = importlib.import_module("openai")
-    reply_type = library.BaseModel  # it keeps all fields, as the SDK's own models do
+    reply_type = library.BaseModel  # it keeps all fields, like the SDK's own models
 
     async def run(meter: Meter, count: int, every: float, more: str = "") -> None:
         async with library.AsyncOpenAI(
@@ -99,7 +99,7 @@ async def openai(meter: Meter, *, count: int, every: float = 0.5) -> Figures:
 
 
 async def requests(meter: Meter, *, count: int, every: float = 0.5) -> Figures:
-    """Run jobs with requests, a hundred threads, and a session that they share."""
+    """Run jobs with requests, in a hundred threads that share a session."""
     library: Any = importlib.import_module("requests")
 
     def run(meter: Meter, count: int, every: float, more: str = "") -> None:

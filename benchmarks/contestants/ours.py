@@ -1,4 +1,4 @@
-"""akool_async, by its public names alone."""
+"""akool_async, by its public names only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from akool_async.endpoints import TTS, ImageReage
 from benchmarks.meter import KEY, Figures, Meter
 
 AT_ONCE = 20
-"""Jobs under way at once, of those by which the client learns."""
+"""Concurrent jobs while the client learns durations."""
 
 
 def requests(count: int, more: str = "") -> Iterator[ImageReage]:
@@ -22,12 +22,12 @@ def requests(count: int, more: str = "") -> Iterator[ImageReage]:
 
 
 def client(url: str, count: int, every: float | None = None) -> Akool:
-    """Return a client that holds so many jobs at once.
+    """Return a client for a number of jobs at once.
 
     Args:
-        url: Where the server is.
+        url: The address of the server.
         count: Jobs at once.
-        every: Seconds between two looks at a job; by default the client's own schedule.
+        every: Seconds between two polls of a job; by default the client's own schedule.
     """
     fixed: dict[str, Any] = {}
     if every is not None:
@@ -53,7 +53,7 @@ async def run(
 
 
 async def speeches(meter: Meter, *, first: int, count: int, every: float | None = None) -> Figures:
-    """Run jobs that are asked about one by one, after some by which the client may learn."""
+    """Run jobs that are polled one by one, after some from which the client learns durations."""
 
     def stream(number: int) -> Iterator[TTS]:
         return (TTS(input_text=f"Number {each}.", voice_id="v") for each in range(number))
@@ -72,7 +72,7 @@ async def speeches(meter: Meter, *, first: int, count: int, every: float | None 
 
 
 async def mapped(akool: Akool, meter: Meter, stream: Iterable[Operation[Any]]) -> None:
-    """Hold no more than the handles of jobs."""
+    """Hold only the handles of jobs."""
     async for job in akool.map(stream):
         meter.woke(job.result().id)
 

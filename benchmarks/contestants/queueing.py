@@ -1,4 +1,4 @@
-"""Jobs that end while ten thousand creates queue: do their ends go unseen?"""
+"""Jobs that end while ten thousand creates are queued: how late are their awaiters notified?"""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from benchmarks.meter import Figures, Meter, ask, delays, ended
 
 
 class Timing(TypedDict):
-    """Seconds."""
+    """Times of a run, in seconds."""
 
     head: float
-    """By which the jobs that are watched are ahead of the others."""
+    """Between the start of the watched jobs and that of the others."""
     window: float
-    """For which ends of jobs count, from then on, if there are no others."""
+    """After that, in which ends of jobs count, if there are no others."""
 
 
 async def ours(
@@ -27,11 +27,11 @@ async def ours(
     """Watch jobs with akool_async while it creates others.
 
     Args:
-        meter: What measures.
-        count: Jobs that are watched.
+        meter: The measuring instrument.
+        count: Watched jobs.
         further: Jobs that are created meanwhile.
-        timing: When the others come, and what counts.
-        every: Seconds between looks; by default the client's own schedule.
+        timing: When the others start, and which ends count.
+        every: Seconds between two polls; by default the client's own schedule.
     """
     async with client(meter.url, count + further, every) as akool:
 
@@ -61,7 +61,7 @@ async def _queued(
     crowd: Coroutine[Any, Any, None] | None,
     timing: Timing,
 ) -> Figures:
-    """Sum up the jobs that ended while others queued."""
+    """Return the delays of the jobs that ended while others were queued."""
     watching = asyncio.create_task(watched)
     await asyncio.sleep(timing["head"])
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What those contestants send who speak Akool's protocol by hand."""
+"""The requests of the contestants that speak Akool's protocol by hand."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ CREDIT = "/api/open/v3/faceswap/quota/info"
 DELETE = "/api/open/v3/faceswap/result/delbyids"
 KEY_HEADER = "x-api-key"
 AT_ONCE = 100
-"""Requests under way at once."""
+"""Concurrent requests."""
 
 
 def body(number: int, more: str = "") -> dict[str, Any]:
-    """Return what a create sends."""
+    """Return the body of a create."""
     photo = f"https://photos.example/{number}.jpg{more}"
     return {"targetImage": [{"path": photo}], "face_reage": 10, "modifyImage": photo}

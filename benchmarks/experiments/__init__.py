@@ -1,4 +1,4 @@
-"""What is measured: one function per section of the page."""
+"""The experiments: one function per section of the page."""
 
 from __future__ import annotations
 
@@ -39,4 +39,4 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
 """By the name that `--only` takes, in the order of the page."""
 
 ON_REQUEST = frozenset({"rivals"})
-"""Those that run only where `--only` names them."""
+"""Experiments that run only if `--only` names them."""

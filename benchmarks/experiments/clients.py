@@ -10,10 +10,10 @@ from benchmarks.machine import version
 from benchmarks.report import Chart, Section, Table, shown
 
 TEXT = """\
-The naive loop, written with other clients: `gather`, a semaphore of 100, a look each half second;
-with requests, a hundred threads, each of which runs one job at a time. *openai* is `post` and
-`get` of `AsyncOpenAI`, the client that openai's SDK and many others are generated around. Where a
-client's core is full, it looks less often than it would, and wakes up later."""
+The naive loop, written with other clients: `gather`, a semaphore of 100, and a poll every half
+second. With requests, a hundred threads run one job each at a time. *openai* is `post` and `get` of
+`AsyncOpenAI`, the base client of openai's SDK and of many others. A client whose core is full polls
+less often than it should, and wakes up later."""
 
 
 def clients(bench: Bench) -> Section:

@@ -1,4 +1,4 @@
-"""What importing costs, in interpreters that have imported nothing yet."""
+"""The CPU time of imports, in fresh interpreters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.report import Goal, Section, Table, shown
 from benchmarks.station import ROOT
 
 TEXT = """\
-CPU time of a statement, in a fresh interpreter each time; the median of several, in turn. *Ready to
+CPU time of a statement, each time in a fresh interpreter; the median of several runs. *Ready to
 send* is importing the package, making a client, and entering it, so that its session exists."""
 
 READY = """\
@@ -45,7 +45,7 @@ def importing(bench: Bench) -> Section:
     section = Section("imports", "Importing", TEXT)
     found: dict[str, list[tuple[float, float]]] = {each: [] for each in STATEMENTS}
     for statement in STATEMENTS.values():
-        _timed(statement)  # so that all bytecode is on disk, as it is where a package is installed
+        _timed(statement)  # so that all bytecode is on disk, as for an installed package
     for number in range(3 * bench.size.repeats):
         for name, statement in STATEMENTS.items():
             if number < 3 or name in {BASE, OURS, SEND}:
@@ -70,7 +70,7 @@ def importing(bench: Bench) -> Section:
 
 
 def _timed(statement: str) -> list[tuple[float, float]]:
-    """Return milliseconds and the number of modules; nothing if the statement fails."""
+    """Return the milliseconds and the number of modules; an empty list if the statement fails."""
     code = TIMED.format(statement=statement)
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The schedule that learns, against the best that could be had; all of it simulated."""
+"""The learned schedule, compared with the best possible one; all of it is simulated."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from benchmarks.bench import Bench
 from benchmarks.report import Goal, Section, Table
 
 TEXT = """\
-When to look at jobs whose durations nobody told the client. The cost of a job is the delay until
-its end is noticed, and what its looks cost; *regret* is that cost over the cost of the best
-schedule there is for jobs of a known distribution, worked out by dynamic programming. No request is
-sent, and no time passes. The figures are for the first 20 jobs of a stream (cold), after 100 and
-1 000 completions, and for the 500 jobs after all have become three times as long (shifted); *plain*
-is the fixed or growing interval that is best in hindsight, and *looks* those of the schedule over
-those of the fixed interval with the same delay. `python -m benchmarks.schedule` repeats all of it
-four times as often, and takes as much longer."""
+When to poll jobs of unknown duration. The cost of a job is the delay from its end to the poll
+that finds it, plus the cost of its polls. *Regret* is that cost divided by the cost of the best
+schedule for jobs of a known distribution, computed by dynamic programming. No request is sent,
+and no time passes. The figures are for the first 20 jobs of a stream (cold), after 100 and 1 000
+completions, and for the 500 jobs after all durations have trebled (shifted). *plain* is the
+fixed or growing interval that is best in hindsight. *looks* is the number of polls, divided by
+that of the fixed interval with the same delay. `python -m benchmarks.schedule` repeats
+everything four times as often, and takes four times as long."""
 
 REPEAT = 2
-"""How often each stream of jobs is played."""
+"""How often each stream of jobs is simulated."""
 
 BOUNDS = {"cold": 2.0, "hundred": 1.10, "thousand": 1.05, "shifted": 1.2}
 """Goals, by the name of the figure."""
@@ -34,7 +34,7 @@ WORDS = {
 
 
 def learning(bench: Bench) -> Section:
-    """Show regrets, by the shape of durations."""
+    """Simulate regrets, by the shape of durations."""
     section = Section("schedule", "The schedule that learns", TEXT)
     if util.find_spec("benchmarks.schedule") is None:
         section.text = "`benchmarks/schedule.py` is not there."

@@ -1,4 +1,4 @@
-"""The journal: how many intents a second are on the disk before their creates leave."""
+"""The journal: how many intents per second it makes durable."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from benchmarks.bench import Bench
 from benchmarks.report import Section, Table, number
 
 TEXT = """\
-One intent is one row that is flushed to the disk before its caller goes on. The first line is what
-one gets without a writer thread: the same rows in the same file, a commit for each. The others are
-the journal with so many coroutines that wait at once. It is measured in the folder for temporary
-files; `benchmarks/journal.py --folder DIR` measures another disk."""
+One intent is one row that is flushed to the disk before its caller continues. The first line is
+SQLite without a writer thread: the same rows in the same file, with a commit for each. The other
+lines are the journal, with different numbers of coroutines that wait at the same time. The file is
+in the folder for temporary files; `benchmarks/journal.py --folder DIR` measures another disk."""
 
 
 def records(bench: Bench) -> Section:

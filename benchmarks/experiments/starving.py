@@ -1,4 +1,4 @@
-"""Ends of jobs while creates queue."""
+"""The ends of jobs while creates are queued."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from benchmarks.meter import Figures
 from benchmarks.report import Goal, Section, Table, number, shown
 
 TEXT = """\
-Some jobs are under way; a second later ten thousand others are to be created. Of the first ones,
-those count that are complete while the others queue. The same jobs without the others are beside
-them. Where creates and looks share one queue, no look leaves before every create has. Without
-a round trip, the client's core is full for as long as creates queue."""
+Some jobs run; a second later ten thousand others are submitted. The figures are for those of the
+first jobs that end while the others are queued, beside the same jobs without the others. If
+creates and polls share one queue, no poll is sent before the last create. Without a round trip,
+the client's core is full while creates are queued."""
 
 WAYS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "akool_async, its own schedule": ("queueing", {}),
@@ -32,7 +32,7 @@ def starving(bench: Bench) -> Section:
         )
         for label, (name, options) in WAYS.items():
             if not rtt and options:
-                continue  # a full core is a matter for our own schedule alone
+                continue  # with a full core, only our own schedule is of interest
             busy, alone = _both(bench, name, options, rtt)
             ratio = busy["p99"] / alone["p99"]
             waits = (alone["p50"], alone["p99"], busy["p50"], busy["p99"])
@@ -50,7 +50,7 @@ def starving(bench: Bench) -> Section:
 def _both(
     bench: Bench, name: str, options: Mapping[str, Any], rtt: float
 ) -> tuple[Figures, Figures]:
-    """Run the jobs among others, and then alone; only those count that ended in one window."""
+    """Run the jobs among others, and then alone. Only the ends in one window count."""
     size = bench.size
     run = {"count": size.few, **options}
     timing = {"head": size.median / 2, "window": 0.0}

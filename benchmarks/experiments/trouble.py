@@ -1,4 +1,4 @@
-"""Servers that are not as one would like."""
+"""Servers with limits and faults."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from benchmarks.report import Goal, Section, Table, number, shown
 FEW_IDS = 10
 
 CAP_TEXT = """\
-A server that answers about at most 10 ids at a time, and refuses longer lists: with HTTP 414, with
-Akool's own code 1003, with HTTP 400. The client does not know beforehand. No job may be lost or
-fail by it. With 10 ids in a request, looks cost a tenth of a request each instead of a
-three-hundredth. The last row is a server without such a limit."""
+A server that takes at most 10 ids in a request, and refuses longer lists with HTTP 414, with
+Akool's own code 1003, or with HTTP 400. The client does not know the limit beforehand. No job
+may fail or be lost because of it. With 10 ids in a request, a poll of a job costs a tenth of a
+request instead of a three-hundredth. The last row is a server without a limit."""
 
 
 def cap(bench: Bench) -> Section:
-    """Run jobs on a server that takes few ids."""
+    """Run jobs on a server that takes few ids in a request."""
     section = Section("cap", "A server that takes 10 ids at a time", CAP_TEXT)
     table = Table(["refusal", "jobs completed", "requests/job", "delay, mean (ms)", "p99"])
     lost = 0.0
@@ -38,14 +38,14 @@ def cap(bench: Bench) -> Section:
 
 SOAK_TEXT = """\
 500 jobs at a time, for {seconds:.0f} seconds, on a server that answers 2 % of all requests with a
-502, drops 1 % of the connections once it has done what was asked, and never answers 0.5 %. A create
-that meets one of these may have been paid for: it ends as `CreateOutcomeUnknown`, and is not sent
-again. Every other job has to complete. Memory is flat if it is in the last quarter of the time what
-it was in the second."""
+502, drops 1 % of the connections after it has carried out the request, and never answers 0.5 %. A
+create that meets one of these faults may have been paid for: it ends as `CreateOutcomeUnknown`, and
+is not sent again. Every other job must complete. The memory in the last quarter of the time should
+equal that in the second quarter."""
 
 
 def soak(bench: Bench) -> Section:
-    """Run jobs under faults for a while."""
+    """Run jobs under faults for some seconds."""
     seconds = bench.size.soak
     section = Section("soak", "A soak with faults", SOAK_TEXT.format(seconds=seconds))
     served = {"median": bench.size.median / 4, "faults": "bad=.02,reset=.01,hang=.005"}

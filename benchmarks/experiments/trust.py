@@ -1,4 +1,4 @@
-"""What becomes of paid work in other SDKs, when something goes wrong."""
+"""How other SDKs treat paid work when a request fails."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from benchmarks.report import Section, Table
 from benchmarks.rival_calls import SDKS
 
 TEXT = """\
-A loopback server does wrong to one request and is well otherwise. One call of a paid create that
-leads to several POSTs may be paid for several times. Every SDK is asked with its defaults, but a
-request timeout of one second. They are installed from the package registry, each into an
-environment of its own, so that this section is measured on request only."""
+A loopback server treats one request wrongly and answers all others well. One call of a paid
+create that sends several POSTs may be paid for several times. Each SDK runs with its defaults,
+except for a request timeout of one second. The SDKs are installed from the package registry,
+each into an environment of its own; so this section is measured on request only."""
 
 
 def trust(bench: Bench) -> Section:
-    """Ask every SDK that can be installed."""
+    """Run every SDK that can be installed."""
     section = Section("rivals", "Paid work in other SDKs", TEXT)
     with tempfile.TemporaryDirectory() as folder:
         places = {name: rivals.environment(name, folder) for name in SDKS}

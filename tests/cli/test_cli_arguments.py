@@ -15,11 +15,13 @@ import click
 import pytest
 from aiohttp import web
 
+from akool_async.cli.arguments import request_of
 from akool_async.cli.fields import options_of
 from akool_async.cli.forms import form_of
 from akool_async.cli.tree import run
 from akool_async.endpoints import Button, Scale
-from akool_async.protocol.value import CommaSeparated, Flag, Input, Url, plan_of
+from akool_async.protocol.fields import CommaSeparated, Flag, Url, plan_of
+from akool_async.protocol.value import Input
 from akool_async.simulator import Simulator
 
 PHOTO = "https://photos.example/ann.jpg"
@@ -214,6 +216,20 @@ def test_kinds_of_fields_that_no_endpoint_has_yet_have_forms() -> None:
     assert forms[0].read("0.5") == 0.5
     assert forms[1].read("7") == 7
     assert forms[2].read('{"a": 1}') == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sound"), [([], None), (["--sound"], True), (["--no-sound"], False)]
+)
+def test_a_switch_may_be_left_to_akool(arguments: list[str], sound: bool | None) -> None:  # noqa: FBT001
+    class Filmed(Input):
+        sound: bool | None = None
+        """Whether the film has sound."""
+
+    command = click.Command("film", params=[*options_of(Filmed), click.Option(["--request"])])
+    request = request_of(command.make_context("film", arguments), Filmed)
+    assert request == Filmed(sound=sound)
+    assert request.to_wire() == ({} if sound is None else {"sound": sound})
 
 
 # Pictures

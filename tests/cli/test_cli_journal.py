@@ -17,7 +17,7 @@ from akool_async import Akool
 from akool_async.cli.tree import run
 from akool_async.endpoints import TTS
 from akool_async.errors import CreateOutcomeUnknown
-from akool_async.journal import Journal, State, fingerprint
+from akool_async.journal import Intent, Journal, State, fingerprint
 from akool_async.simulator import Simulator
 
 SPEECH = TTS(input_text="hello", voice_id="v")
@@ -29,7 +29,10 @@ def journal(tmp_path: Path) -> Path:
     """A journal with a speech that was about to be sent when its process died."""
     path = tmp_path / "jobs.sqlite"
     opened = Journal(path)
-    asyncio.run(opened.intend("audio.tts", b"{}", PAYLOAD, key="row-1"))
+    intent = Intent(name="audio.tts", request=b"{}", fingerprint=PAYLOAD, key="row-1")
+    (row,) = asyncio.run(opened.claim([intent]))
+    assert isinstance(row, int)
+    asyncio.run(opened.intend(intent, row))
     opened.close_now()
     return path
 

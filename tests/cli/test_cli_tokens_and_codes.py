@@ -17,8 +17,9 @@ import pytest
 from aiohttp import web
 
 from akool_async import Status
-from akool_async.cli.tree import COMMANDS, NAMESPACES, run
+from akool_async.cli.tree import COMMANDS, run
 from akool_async.endpoints import ENDPOINTS, RECIPES
+from akool_async.endpoints.registry import NAMESPACES
 from akool_async.errors import CODES, PAGE_CODES
 from akool_async.protocol import token
 from akool_async.protocol.token import JobReference
@@ -338,7 +339,7 @@ def test_completing_a_namespace_loads_nothing() -> None:
         timeout=60,
         check=False,
     )
-    assert ended.stdout == f"plain\nstreaming\n{NAMESPACES['streaming']}\n[]\n"
+    assert ended.stdout == f"plain\nstreaming\n{NAMESPACES['streaming'].summary}\n[]\n"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -128,7 +128,8 @@ def test_without_waiting_only_the_token_is_printed_and_the_job_continues() -> No
         assert re.fullmatch(rf"{TOKEN}\n", out)
         assert token.read(out.strip()).id == job
         assert err == (
-            f"reage.image {job} goes on at Akool; to wait for it: akool job {out.strip()} --wait\n"
+            f"reage.image {job} continues at Akool;"
+            f" to wait for it: akool job {out.strip()} --wait\n"
         )
         assert simulator.world.in_flight == 1
         assert simulator.requests == {"reage.image": 1}
@@ -299,7 +300,7 @@ def test_a_timeout_ends_the_wait_and_not_the_job() -> None:
         assert simulator.world.in_flight == 1
     assert (status, out) == (1, "")
     assert re.fullmatch(
-        rf"akool: not ended after 0\.5 seconds; reage\.image {job} goes on at Akool;"
+        rf"akool: not ended after 0\.5 seconds; reage\.image {job} continues at Akool;"
         rf" to wait for it: akool job {TOKEN} --wait",
         err.splitlines()[-1],
     )
@@ -328,7 +329,7 @@ def test_ctrl_c_leaves_the_job_running_and_prints_its_token() -> None:
         assert simulator.world.in_flight == 1
     assert (status, out) == (130, "")
     told = re.fullmatch(
-        rf"Stopped; reage\.image {job} goes on at Akool;"
+        rf"Stopped; reage\.image {job} continues at Akool;"
         rf" to wait for it: akool job ({TOKEN}) --wait",
         err.splitlines()[-1],
     )
@@ -352,7 +353,7 @@ def test_ctrl_c_during_the_create_still_prints_the_token() -> None:
             status, out, err = ended(process)
         (job,) = jobs_of(simulator)
     assert (status, out) == (130, "")
-    assert f"Stopped; reage.image {job} goes on at Akool" in err
+    assert f"Stopped; reage.image {job} continues at Akool" in err
 
 
 def test_ctrl_c_twice_does_not_claim_that_nothing_was_started() -> None:

@@ -324,9 +324,9 @@ async def test_a_client_can_be_closed_early_twice_or_unused(
 
 
 async def test_a_client_works_without_a_block_and_is_closed_by_hand(
-    quick_simulator: Simulator, connect: Connect
+    quick: Simulator, connect: Connect
 ) -> None:
-    akool = connect(quick_simulator)
+    akool = connect(quick)
     assert (await akool.submit(reage())).status is Status.COMPLETED
     await akool.close()
 

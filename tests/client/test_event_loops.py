@@ -58,9 +58,9 @@ async def in_a_loop_of_its_own(work: Callable[[], Awaitable[Any]]) -> Any:
 
 
 async def test_a_client_works_in_one_loop_after_another_without_being_closed(
-    quick_simulator: Simulator, connect: Connect
+    quick: Simulator, connect: Connect
 ) -> None:
-    akool = connect(quick_simulator, max_concurrency=2)
+    akool = connect(quick, max_concurrency=2)
 
     async def some() -> list[Faceswap]:
         return await asyncio.gather(*[akool.submit(reage()) for _ in range(5)])
@@ -68,13 +68,13 @@ async def test_a_client_works_in_one_loop_after_another_without_being_closed(
     for _ in range(3):
         results = await in_a_loop_of_its_own(some)
         assert all(result.status is Status.COMPLETED for result in results)
-    assert quick_simulator.world.creates.total() == 15
+    assert quick.world.creates.total() == 15
 
 
 async def test_a_client_works_in_one_loop_after_another_and_is_closed_in_each(
-    quick_simulator: Simulator, connect: Connect
+    quick: Simulator, connect: Connect
 ) -> None:
-    akool = connect(quick_simulator)
+    akool = connect(quick)
 
     async def one() -> Faceswap:
         async with akool:

@@ -6,6 +6,7 @@ import json
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from akool_async import (
     ProcessingError,
     RateLimited,
 )
-from akool_async.endpoints import ENDPOINTS
+from akool_async.endpoints import ENDPOINTS, RECIPES
 from akool_async.errors import CODES, PAGE_CODES, api_error, meaning_of
 
 ROOT = Path(__file__).parents[2]
@@ -115,6 +116,12 @@ def squeezed(sentence: str) -> str:
     return re.sub(r"\s", "", sentence).casefold()
 
 
+def without_tables() -> set[str]:
+    """Return the pages that were looked at and print no table of codes."""
+    pages: list[str] = json.loads(COPY.read_text(encoding="utf-8"))["pages_without_a_table"]
+    return {*pages}
+
+
 ROWS = [(page, code) for page, rows in copied_tables().items() for code in rows if code != SUCCESS]
 
 
@@ -122,6 +129,18 @@ def test_the_copied_tables_are_the_printed_ones() -> None:
     pages = [path.read_text(encoding="utf-8") for path in sorted(PAGES.glob("002_*.txt"))]
     # Without the pages beside the checkout, the copy speaks for them.
     assert (printed_tables(pages[0]) if pages else copied_tables()) == copied_tables()
+
+
+@pytest.mark.parametrize("name", [*ENDPOINTS, *RECIPES])
+def test_each_page_of_an_endpoint_has_its_table_copied_or_is_known_to_print_none(name: str) -> None:
+    cls: Any = {**ENDPOINTS, **RECIPES}[name]
+    for page in (cls.docs, *getattr(cls, "also_in", ())):
+        assert (page in copied_tables()) != (page in without_tables()), page
+
+
+def test_no_page_that_prints_a_table_is_said_to_print_none() -> None:
+    for path in PAGES.glob("002_*.txt"):
+        assert not without_tables() & {*printed_tables(path.read_text(encoding="utf-8"))}
 
 
 def test_the_newer_page_of_reage_prints_the_same_table() -> None:

@@ -1,8 +1,8 @@
-"""The reference page, and what it takes to add an endpoint: a class, a binding, a fixture."""
+"""The reference pages, and what it takes to add an endpoint: a class, a binding, a fixture."""
 
 from __future__ import annotations
 
-import importlib.util
+import ast
 import inspect
 import json
 import re
@@ -10,7 +10,9 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -20,7 +22,7 @@ import pytest
 from click.testing import CliRunner
 from msgspec import Meta, field
 
-from akool_async import Akool, InvalidInput, Job, Status
+from akool_async import Akool, InvalidInput, Job, NotFound, Status
 from akool_async.cli.namespaces import commands_of
 from akool_async.endpoints import (
     ENDPOINTS,
@@ -47,38 +49,56 @@ from akool_async.endpoints import (
 )
 from akool_async.endpoints.image import IMAGES, ImageOperation
 from akool_async.endpoints.namespace import calls, submits
-from akool_async.errors import CODES, PAGE_CODES
+from akool_async.errors import CODES, PAGE_CODES, meaning_of
 from akool_async.protocol.documentation import field_docs, summary
-from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Reply, Steps
-from akool_async.protocol.value import Input, Url, Value, plan_of
+from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Steps
+from akool_async.protocol.fields import Url, plan_of
+from akool_async.protocol.reply import Reply
+from akool_async.protocol.value import Input, Value
 from akool_async.protocol.wire import HttpResponse
 from akool_async.simulator import Simulator
 
 ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "reference"
 SCRIPT = ROOT / "docs" / "build_reference.py"
 BOUND: dict[str, type[Endpoint[Any] | Recipe[Any]]] = {**ENDPOINTS, **RECIPES}
 
 
 @pytest.fixture(scope="module")
-def builder() -> ModuleType:
-    """Import the script that writes the page."""
-    spec = importlib.util.spec_from_file_location("build_reference", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def builder() -> Iterator[ModuleType]:
+    """Import the script that writes the pages, as it finds its own parts when it runs."""
+    sys.path.insert(0, str(FOLDER.parent))
+    yield import_module("build_reference")
+    sys.path.remove(str(FOLDER.parent))
 
 
-@pytest.fixture
-def page() -> str:
-    return (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+def page_of(name: str) -> str:
+    return (FOLDER / f"{name}.md").read_text(encoding="utf-8")
 
 
-# The page
+def section_of(page: str, heading: str) -> str:
+    """Return the one section with a heading, up to the next heading of its level."""
+    level = heading.partition(" ")[0]
+    (section,) = re.findall(
+        rf"^{re.escape(heading)}\n(.*?)(?=^#{{1,{len(level)}}} |\Z)", page, re.MULTILINE | re.DOTALL
+    )
+    return str(section)
 
 
-def test_the_reference_page_is_current() -> None:
+def section_about(name: str) -> str:
+    return section_of(page_of(name.partition(".")[0]), f"## akool.{name}")
+
+
+def row_of(text: str, name: str) -> list[str]:
+    """Return the cells of the one row that begins with a name."""
+    (line,) = (line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+# The pages
+
+
+def test_the_reference_pages_are_current() -> None:
     ended = subprocess.run(
         [sys.executable, SCRIPT, "--check"], capture_output=True, text=True, check=False, cwd=ROOT
     )
@@ -91,86 +111,152 @@ def test_a_page_that_is_not_current_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    stale = tmp_path / "reference.md"
-    stale.write_text(builder.page() + "\n", encoding="utf-8")
-    monkeypatch.setattr(builder, "PAGE", stale)
-    monkeypatch.setattr(sys, "argv", ["build_reference.py", "--check"])
-    assert builder.main() == 1
-    assert "is not current" in capsys.readouterr().err
-    monkeypatch.setattr(sys, "argv", ["build_reference.py"])
-    assert builder.main() == 0
-    assert stale.read_text(encoding="utf-8") == builder.page()
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["build_reference.py", *arguments])
+        status: int = builder.main()
+        return status
 
-
-def row_of(page: str, name: str) -> list[str]:
-    """Return the cells of the one row that is about a name."""
-    (line,) = (line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
-    return [cell.strip() for cell in line.strip("|").split(" | ")]
-
-
-@pytest.mark.parametrize("name", ENDPOINTS)
-def test_each_endpoint_has_its_row(name: str, page: str) -> None:
-    cls = ENDPOINTS[name]
-    cells = row_of(page, name)
-    assert cells[1] == f"`{cls.__name__}`"
-    path = (cls.root + cls.path).removeprefix("/api/open/")
-    assert cells[2] == f"{cls.method} `{path}`"
-    if issubclass(cls, Operation):
-        assert cells[3] == cls.family.name
-    pages = (cls.docs, *cls.also_in)
-    assert cells[-1] == ", ".join(f"[{page.rpartition('/')[2]}]({page})" for page in pages)
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_each_recipe_has_its_row(name: str, page: str) -> None:
-    cells = row_of(page, name)
-    assert cells[1:3] == [f"`{RECIPES[name].__name__}`", summary(RECIPES[name])]
+    monkeypatch.setattr(builder, "FOLDER", tmp_path)
+    assert run() == 0
+    assert run("--check") == 0
+    for spoil in ("audio.md", "of-old.md"):
+        (tmp_path / spoil).write_text("stale", encoding="utf-8")
+        assert run("--check") == 1
+        assert "is not current" in capsys.readouterr().err
+        assert run() == 0
+        assert run("--check") == 0
 
 
 @pytest.mark.parametrize("name", BOUND)
-def test_each_parameter_is_in_its_endpoint_s_row(name: str, page: str) -> None:
-    row = " ".join(row_of(page, name))
+def test_each_endpoint_and_recipe_has_its_section(name: str) -> None:
+    cls = BOUND[name]
+    section = section_about(name)
+    assert summary(cls) in section
+    assert f"`{name}`, class `{cls.__name__}`" in section
+    if issubclass(cls, Endpoint):
+        assert f"{cls.method} `{cls.root}{cls.path}`" in section
+    if issubclass(cls, Operation | Recipe):
+        assert f"result family `{cls.family.name}`" in section
+        assert f") -> Job[{cls.family.result.__name__}]" in section
+    for address in (cls.docs, *getattr(cls, "also_in", ())):
+        assert f"]({address})" in section
+
+
+@pytest.mark.parametrize("name", BOUND)
+def test_each_endpoint_and_recipe_is_in_the_index(name: str) -> None:
+    namespace = name.partition(".")[0]
+    anchor = f"akool{name}".replace(".", "")
+    assert f"| [`{name}`]({namespace}.md#{anchor}) | " in page_of("index")
+
+
+@pytest.mark.parametrize("name", BOUND)
+def test_each_parameter_has_its_line_and_its_row(name: str) -> None:
+    section = section_about(name)
+    signature = section.partition("```py\n")[2].partition("```")[0]
     for plan in plan_of(BOUND[name]):
-        shown = f"**`{plan.name}`**" if plan.required else f"`{plan.name}`"
-        assert shown in row
-        assert plan.wire_name == plan.name or f"(`{plan.wire_name}`)" in row
+        if name == "faceswap.detect" and plan.name == "return_face_url":
+            continue  # the method does not take it
+        cells = row_of(section, plan.name)
+        assert re.search(rf"^ {{4}}{plan.name}: .+,$", signature, re.MULTILINE)
+        assert cells[1] == ("" if plan.wire_name == plan.name else f"`{plan.wire_name}`")
+        assert (cells[3] == "required") is plan.required
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_each_recipe_says_what_it_raises(name: str) -> None:
+    raises = re.findall(r"^ +(\w+Error): ", inspect.getdoc(RECIPES[name]) or "", re.MULTILINE)
+    assert re.findall(r"^Raises `(\w+)`", section_about(name), re.MULTILINE) == raises
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_each_code_of_an_endpoint_s_pages_is_in_its_section(name: str) -> None:
+    cls = ENDPOINTS[name]
+    section = section_about(name)
+    for address in (cls.docs, *cls.also_in):
+        for code in PAGE_CODES.get(address, {}):
+            meaning = meaning_of((cls.docs, *cls.also_in), code)
+            assert re.search(rf"`{meaning.error.__name__}` [\d, ]*\b{code}\b", section)
+
+
+@pytest.mark.parametrize("name", BOUND)
+async def test_each_example_runs(name: str) -> None:
+    example = re.findall(r"^```py\n(.*?)^```$", section_about(name), re.MULTILINE | re.DOTALL)[1]
+    code = compile(example, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    async with Simulator(pace=0.001) as simulator:
+        client_id, secret = simulator.client_id, simulator.api_key
+        async with Akool(
+            client_id=client_id, client_secret=secret, base_url=simulator.url
+        ) as akool:
+            with suppress(NotFound):  # ids of the documented exchanges name no simulated job
+                await eval(code, {"akool": akool})  # noqa: S307 - our own pages
+        assert simulator.requests[BOUND[name].name] > 0 or name in RECIPES
+
+
+@pytest.mark.parametrize("page", sorted(FOLDER.glob("*.md")), ids=lambda page: page.stem)
+def test_each_block_of_code_is_python(page: Path) -> None:
+    for block in re.findall(r"^```py\n(.*?)^```$", page_of(page.stem), re.MULTILINE | re.DOTALL):
+        is_signature = re.search(r"\) -> [^\n]+\n\Z", block) is not None
+        code = (
+            re.sub(r"\A[\w.]+", "def method", block).rstrip() + ": ..." if is_signature else block
+        )
+        compile(code, page.stem, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_each_code_has_its_row(code: int, page: str) -> None:
-    assert f"\n| {code} | `{CODES[code].error.__name__}` | {CODES[code].sentence} |\n" in page
+def test_each_code_has_its_row(code: int) -> None:
+    row = f"| {code} | `{CODES[code].error.__name__}` | {CODES[code].sentence} |"
+    assert f"\n{row}\n" in page_of("codes")
 
 
 @pytest.mark.parametrize("address", PAGE_CODES)
-def test_each_page_s_own_sentences_have_their_rows(address: str, page: str) -> None:
+def test_each_page_s_own_sentences_have_their_rows(address: str) -> None:
     for code, meaning in PAGE_CODES[address].items():
         row = f"| {code} | `{meaning.error.__name__}` | {meaning.sentence} | "
-        (places,) = re.findall(rf"^{re.escape(row)}(.+) \|$", page, re.MULTILINE)
+        (places,) = re.findall(rf"^{re.escape(row)}(.+) \|$", page_of("codes"), re.MULTILINE)
         assert f"({address})" in places
 
 
 @pytest.mark.parametrize(
-    "cls",
+    ("namespace", "cls"),
     [
-        *dict.fromkeys(cls.family.result for cls in OPERATIONS.values()),
-        *(Detection, Box, Voice, ListedAvatar, SpokenLanguage, Credit, Token, AgoraCredentials),
-        *(Face, AvatarElement, ImageElement, AudioElement),
+        *{(n.partition(".")[0], cls.family.result): None for n, cls in OPERATIONS.items()},
+        *(("faceswap", Detection), ("faceswap", Box), ("audio", Voice), ("avatar", ListedAvatar)),
+        *(("video", SpokenLanguage), ("account", Credit), ("account", Token)),
+        *(("streaming", AgoraCredentials), ("faceswap", Face), ("reage", Face)),
+        *(("video", AvatarElement), ("video", ImageElement), ("video", AudioElement)),
     ],
-    ids=lambda cls: cls.__name__,
 )
-def test_what_requests_hold_and_replies_bring_has_its_fields(cls: type[Any], page: str) -> None:
-    section = page.partition(f"\n### {cls.__name__}\n")[2].partition("\n#")[0]
+def test_what_requests_hold_and_replies_bring_has_its_fields(
+    namespace: str, cls: type[Any]
+) -> None:
+    section = section_of(page_of(namespace), f"### {cls.__name__}")
     for part in msgspec.structs.fields(cls):
-        assert f"| `{part.name}` " in section or f"| **`{part.name}`** " in section
+        cells = row_of(section, part.name)
         wired = issubclass(cls, Input) or part.encode_name == part.name
-        assert wired or f"| `{part.encode_name}` |" in section
+        assert wired or cells[1] == f"`{part.encode_name}`"
 
 
-@pytest.mark.parametrize("cls", [Scale, Button, AvatarType, ContentType, Status])
-def test_each_value_that_is_taken_is_named(cls: type[Enum], page: str) -> None:
-    section = page.partition(f"\n### {cls.__name__}\n")[2].partition("\n#")[0]
+@pytest.mark.parametrize(
+    ("namespace", "cls"),
+    [
+        *(("image", Scale), ("image", Button), ("avatar", AvatarType)),
+        *(("moderation", ContentType), ("streaming", Status)),
+    ],
+)
+def test_each_value_that_is_taken_is_named(namespace: str, cls: type[Enum]) -> None:
+    section = section_of(page_of(namespace), f"### {cls.__name__}")
     for member in cls:
         assert f"`{member.name}` = `{member.value}`" in section
+
+
+@pytest.mark.parametrize("page", sorted(FOLDER.glob("*.md")), ids=lambda page: page.stem)
+def test_every_link_within_the_pages_leads_to_a_heading(page: Path) -> None:
+    for file, anchor in re.findall(r"\]\((\w+\.md)?#([^)]+)\)", page.read_text(encoding="utf-8")):
+        target = (page.parent / file if file else page).read_text(encoding="utf-8")
+        headings = re.findall(r"^#+ (.+)$", target, re.MULTILINE)
+        assert anchor in {
+            re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings
+        }
 
 
 # What the classes say
@@ -195,7 +281,7 @@ def test_each_endpoint_says_what_it_does_and_names_its_page(cls: type[Any]) -> N
 
 
 def test_a_field_s_text_is_the_nearest_one() -> None:
-    assert field_docs(PaintImage)["webhook_url"] == "Where Akool shall also post the outcome."
+    assert field_docs(PaintImage)["webhook_url"] == "Where Akool also posts the outcome."
     assert field_docs(PaintFace)["style"] == "Whose manner it is painted in, and how."
     assert field_docs(int) == {}
 
@@ -303,15 +389,19 @@ def test_a_new_endpoint_has_a_signature_and_checks_of_its_own(gallery: type[Any]
 
 
 def test_a_new_endpoint_is_in_the_reference(gallery: type[Any], builder: ModuleType) -> None:
-    page = builder.page()
-    cells = row_of(page, "image.paint")
-    assert cells[1:4] == ["`PaintImage`", "POST `v3/content/image/paint`", "image"]
-    assert cells[4].startswith("**`style`** `str`: Whose manner it is painted in.<br>")
-    assert "`source` (`sourceImage`) `str \\| None`: Picture to begin with." in cells[4]
-    assert "`strokes` `int` = `10`: How many strokes of the brush, at most 1000." in cells[4]
-    assert cells[5] == "`Image`"
-    assert row_of(page, "image.tally")[2] == "GET `v3/content/image/tally`"
-    assert row_of(page, "image.paint_face")[2] == "Count the pictures, and paint one more."
+    page = builder.pages()[builder.FOLDER / "image.md"]
+    section = section_of(page, "## akool.image.paint")
+    assert "operation `image.paint`, class `PaintImage`" in section
+    assert "POST `/api/open/v3/content/image/paint`" in section
+    assert "result family `image`" in section
+    assert ") -> Job[Image]" in section
+    assert "\n    strokes: int = 10,\n" in section
+    assert row_of(section, "style")[2:] == ["`str`", "required", "Whose manner it is painted in."]
+    assert row_of(section, "source")[1:3] == ["`sourceImage`", "`str \\| None`"]
+    assert row_of(section, "strokes")[3] == "`10`"
+    assert "GET `/api/open/v3/content/image/tally`" in section_of(page, "## akool.image.tally")
+    recipe = section_of(page, "## akool.image.paint_face")
+    assert "Count the pictures, and paint one more." in recipe
 
 
 def test_a_new_endpoint_is_a_command(gallery: type[Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,14 +22,14 @@ from akool_async import (
     Retry,
 )
 from akool_async.clock import ManualClock
-from akool_async.crun import CODES, Crun, GetTask
+from akool_async.crun import CODES, GetTask
 from akool_async.protocol.wire import HttpResponse
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Visit
+    from tests.clocks import Elapse
+    from tests.crun.conftest import Connect
+    from tests.servers import Serve, Visit
 
-Connect = Callable[..., Crun]
-Elapse = Callable[[Callable[[], object]], Awaitable[None]]
 
 ROOT = Path(__file__).parents[2]
 COPY = ROOT / "tests" / "fixtures_crun" / "codes.json"
@@ -154,12 +153,12 @@ async def test_a_create_is_sent_again_after_a_rate_limit_or_maintenance(
     server = await serve(refuse_twice)
     async with connect(server.url, clock=clock) as crun:
         job = crun.detect_faces(image_url=PHOTO)
-        await elapse(lambda: job.id == "d1")
-    assert sum(visit.method == "POST" for visit in server.visits) == 3
+        await elapse(clock, lambda: job.id == "d1", step=0.1)
+    assert sum(visit.is_create for visit in server.visits) == 3
 
 
 @pytest.mark.parametrize("code", PASSING)
-async def test_a_create_that_is_refused_for_too_long_fails(
+async def test_a_create_that_is_refused_at_every_attempt_fails(
     code: int, serve: Serve, connect: Connect, clock: ManualClock, elapse: Elapse
 ) -> None:
     async def refuse(visit: Visit) -> None:
@@ -169,7 +168,7 @@ async def test_a_create_that_is_refused_for_too_long_fails(
     patience = Retry(throttled=0.001, maximum=0.001, throttled_attempts=3)
     async with connect(server.url, retry=patience, clock=clock) as crun:
         job = crun.detect_faces(image_url=PHOTO)
-        await elapse(job.done)
+        await elapse(clock, job.done, step=0.1)
         with pytest.raises(RateLimited) as caught:
             await job
     assert caught.value.attempts == len(server.visits) == 3
@@ -210,17 +209,17 @@ async def test_a_wait_survives_errors_that_say_nothing_about_its_job(
 ) -> None:
     async def react(visit: Visit) -> None:
         reply: dict[str, object] = {"detect_task_id": "d1"}
-        if visit.method == "GET" and len(server.visits) < 12:
+        if not visit.is_create and len(server.visits) < 12:
             await visit.answer(envelope(code), status=code)
             return
-        if visit.method == "GET":
+        if not visit.is_create:
             reply |= {"status": "succeeded", "result": {"id": "f1", "faces": []}}
         await visit.answer(json.dumps({"code": 200, "data": reply}).encode())
 
     server = await serve(react)
     async with connect(server.url, clock=clock) as crun:
         job = crun.detect_faces(image_url=PHOTO)
-        await elapse(job.done)
+        await elapse(clock, job.done, step=0.1)
         assert (await job).detect_id == "f1"
     assert len(server.visits) == 12
 
@@ -231,7 +230,7 @@ async def test_a_wait_ends_with_a_permanent_error(
 ) -> None:
     async def react(visit: Visit) -> None:
         created = json.dumps({"code": 200, "data": {"detect_task_id": "d1"}}).encode()
-        await visit.answer(created if visit.method == "POST" else envelope(code))
+        await visit.answer(created if visit.is_create else envelope(code))
 
     server = await serve(react)
     async with connect(server.url) as crun:

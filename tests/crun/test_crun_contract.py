@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from akool_async import APIError, InvalidInput, Operation, ReplyError, Status
 from akool_async.crun import (
-    Crun,
     CrunFace,
     DetectFaces,
     FaceDetection,
@@ -31,9 +30,9 @@ from akool_async.protocol.endpoint import Endpoint
 from akool_async.protocol.wire import HttpResponse
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Visit
+    from tests.crun.conftest import Connect
+    from tests.servers import Serve, Visit
 
-Connect = Callable[..., Crun]
 
 FIXTURES = Path(__file__).parents[1] / "fixtures_crun"
 
@@ -459,11 +458,11 @@ async def test_a_job_runs_to_its_documented_result(
     assert not replies
     assert job.id == result.id == exchange.id
     assert result.status is Status.COMPLETED
-    create, *looks = server.visits
+    create, *lookups = server.visits
     assert create.target == exchange.value.encode().path
     assert create.body == exchange.value.encode().body
     assert create.headers["content-type"] == "application/json"
-    assert [look.target for look in looks] == 2 * [exchange.lookup.encode().path]
+    assert [lookup.target for lookup in lookups] == 2 * [exchange.lookup.encode().path]
     for visit in server.visits:
         signs = [name for name in visit.header_names if name in {"authorization", "x-api-key"}]
         assert signs == ["x-api-key"]

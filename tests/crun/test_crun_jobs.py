@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_type
@@ -37,11 +36,10 @@ from akool_async.crun import Crun, DetectFaces, FaceDetection, FaceTarget, SwapF
 from akool_async.simulator.crun import CrunSimulator
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Visit
+    from tests.clocks import Elapse, Until
+    from tests.crun.conftest import Connect
+    from tests.servers import Serve, Visit
 
-Connect = Callable[..., Crun]
-Until = Callable[[Callable[[], object]], Awaitable[None]]
-Elapse = Callable[[Callable[[], object]], Awaitable[None]]
 
 PHOTO = "https://photos.example/group.png"
 OTHER = "https://photos.example/other.png"
@@ -183,7 +181,7 @@ async def test_a_detect_id_expires_an_hour_after_the_request(
     async with connect(simulated_crun.url, clock=clock) as crun:
         asked_at = clock.now()
         job = crun.detect_faces(image_url=PHOTO)
-        await elapse(job.done)
+        await elapse(clock, job.done, step=0.1)
         found = await job
         assert found.expires_at is not None
         assert found.expires_at <= asked_at + timedelta(hours=1, seconds=1)
@@ -192,7 +190,7 @@ async def test_a_detect_id_expires_an_hour_after_the_request(
         await crun.submit(swap_of(found)).created()  # it is still good at that moment
         await clock.advance(60)
         late = crun.submit(swap_of(found))
-        await elapse(late.done)
+        await elapse(clock, late.done, step=0.1)
         with pytest.raises(NotFound, match="expired"):
             late.result()
 
@@ -335,23 +333,23 @@ async def test_a_create_that_was_never_sent_is_tried_again(
 
 
 async def test_a_wait_survives_broken_answers(quick_crun: CrunSimulator, connect: Connect) -> None:
-    looks = 0
+    lookups = 0
 
     async def break_down(name: str, _request: web.Request) -> web.StreamResponse | None:
-        nonlocal looks
+        nonlocal lookups
         if name != "crun.detection":
             return None
-        looks += 1
-        if looks == 1:
+        lookups += 1
+        if lookups == 1:
             raise ConnectionResetError
         answers = {2: (502, b"<h1>bad</h1>"), 3: (200, b"{"), 4: (404, b"not here")}
-        status, body = answers.get(looks, (0, b""))
+        status, body = answers.get(lookups, (0, b""))
         return web.Response(status=status, body=body) if status else None
 
     quick_crun.fault = break_down
     async with connect(quick_crun.url) as crun:
         assert (await crun.detect_faces(image_url=PHOTO)).faces
-    assert looks > 4
+    assert lookups > 4
 
 
 # Tokens
@@ -448,9 +446,9 @@ async def test_the_key_is_sent_to_no_redirect_and_no_media_host(
     elsewhere = await serve(give_media)
 
     async def react(visit: Visit) -> None:
-        if visit.method == "POST":
+        if visit.is_create:
             await visit.answer(b'{"code": 200, "data": {"task_id": "t1"}}')
-        elif sum(each.method == "GET" for each in server.visits) == 1:
+        elif sum(not each.is_create for each in server.visits) == 1:
             await visit.answer(status=307, location=f"{elsewhere.url}{visit.target}")
         else:
             result = {"code": 200, "media_urls": [f"{elsewhere.url}/0.png"]}

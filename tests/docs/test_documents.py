@@ -6,6 +6,8 @@ import doctest
 import inspect
 import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +17,8 @@ from sybil import Document, Example
 from sybil.parsers.markdown import CodeBlockParser
 
 import akool_async
-from akool_async import Akool, AkoolError
+from akool_async import AkoolError
+from akool_async.client.settings import DEFAULTS, AkoolSettings
 from akool_async.endpoints import ENDPOINTS, RECIPES
 from akool_async.simulator import Behaviour, Simulator
 
@@ -26,6 +29,7 @@ PAGES = sorted(
 )
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MOST_WORDS = 500
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
@@ -127,6 +131,12 @@ def test_the_first_block_of_the_readme_holds_the_two_commands() -> None:
     assert all(f"\n{target}:" in makefile for target in ("demo", "test"))
 
 
+def test_the_prose_of_the_readme_has_at_most_five_hundred_words() -> None:
+    """Count what stands between blanks, outside code blocks; tables and link targets count."""
+    prose = FENCED.sub("", text_of(README))
+    assert len(prose.split()) <= MOST_WORDS
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named(PAGES))
 def test_every_link_to_another_file_leads_somewhere(page: Path) -> None:
     broken = [link for link in LINK.findall(text_of(page)) if not (page.parent / link).exists()]
@@ -146,9 +156,17 @@ def table_in(page: Path) -> dict[str, str]:
     return {name.strip("`"): default for names, default in rows for name in names.split(", ")}
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    parameters = inspect.signature(Akool).parameters
-    assert table_in(README) == {name: str(each.default) for name, each in parameters.items()}
+def test_the_page_on_settings_lists_every_setting_with_its_default() -> None:
+    names = ["api_key", *AkoolSettings.__annotations__]
+    listed = table_in(ROOT / "docs/settings.md")
+    assert listed == {name: str(DEFAULTS.get(name)) for name in names}
+
+
+@pytest.mark.parametrize("script", ["build_settings.py", "build_states.py"])
+def test_a_table_that_is_made_from_the_code_is_current(script: str) -> None:
+    command = [sys.executable, f"docs/{script}", "--check"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
 def test_the_page_on_testing_lists_how_the_simulator_can_behave() -> None:
@@ -170,3 +188,9 @@ def test_the_page_on_architecture_has_a_row_for_every_part_of_the_package() -> N
     rows = re.findall(r"^\| `(\w+)(?:\.py|/)` \|", text, re.MULTILINE)
     parts = {part.name for part in pkgutil.iter_modules(akool_async.__path__)}
     assert sorted(rows) == sorted(parts)
+
+
+def test_the_glossary_explains_each_word_once() -> None:
+    words = re.findall(r"^\| \*\*(.+?)\*\* \| \S", text_of(ROOT / "docs/glossary.md"), re.MULTILINE)
+    assert len(words) == len(set(words)) > 0
+    assert set(words) >= {"endpoint", "operation", "job", "poll", "retry", "key", "token"}

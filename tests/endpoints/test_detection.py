@@ -26,7 +26,7 @@ from akool_async.protocol.wire import HttpResponse
 from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Visit
+    from tests.servers import Serve, Visit
 
 PICTURE = "https://media.example/group.png"
 CROPS = ("https://crops.example/0.png", "https://crops.example/1.png")

@@ -35,7 +35,7 @@ from akool_async.endpoints import (
     TranslateVideo,
     UploadAvatar,
 )
-from akool_async.protocol.value import plan_of
+from akool_async.protocol.fields import plan_of
 from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from akool_async.endpoints.paging import Page, Pages
 from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Visit
+    from tests.servers import Serve, Visit
 
 
 class Shelf:

@@ -191,16 +191,16 @@ async def test_a_step_that_ran_out_of_time_is_watched_on_and_not_paid_again(
 # Another request under the same key
 
 
-async def test_another_request_under_a_key_is_refused_at_once_in_this_process(
+async def test_another_request_under_a_key_is_refused_in_this_process(
     quick: Simulator, connect: Connect, journal: Path
 ) -> None:
     async with connect(quick, journal=journal) as akool:
         job = akool.submit(speaking(), key="K")
         for other in (speaking(text="something else"), speaking("https://media.example/b.png")):
             with pytest.raises(KeyConflict):
-                akool.submit(other, key="K")
+                await akool.submit(other, key="K")
         with pytest.raises(KeyConflict):
-            akool.submit(AgeFaces(PHOTO), key="K")
+            await akool.submit(AgeFaces(PHOTO), key="K")
         await job
     assert quick.world.creates == {"audio.tts": 1, "video.talking_photo": 1}
 

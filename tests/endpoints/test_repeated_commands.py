@@ -12,7 +12,7 @@ from akool_async import Akool, InvalidInput, NotFound, Retry
 from akool_async.endpoints import Video
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Visit
+    from tests.servers import Serve, Visit
 
 SOON = Retry(initial=0.002, maximum=0.005)
 

@@ -16,7 +16,7 @@ from akool_async.endpoints import AgoraCredentials, ListSessions, Session
 from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:
-    from tests.conftest import Serve, Visit
+    from tests.servers import Serve, Visit
 
 Until = Callable[[Callable[[], object]], Awaitable[None]]
 

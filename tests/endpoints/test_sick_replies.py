@@ -27,7 +27,8 @@ from akool_async.endpoints import (
     ListSessions,
 )
 from akool_async.endpoints.paging import Page
-from akool_async.protocol.endpoint import Endpoint, Operation, Query, Snapshot
+from akool_async.protocol.endpoint import Endpoint, Operation
+from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
 
@@ -89,7 +90,7 @@ def _replies_in(path: Path, cls: type[Endpoint[Any]]) -> Iterator[Reply]:
 
 def _request(cls: type[Endpoint[Any]], printed: Mapping[str, Any]) -> Endpoint[Any]:
     fields = printed.get("body", printed.get("query"))
-    if issubclass(cls, Query):
+    if cls.method == "GET":
         fields = {name: int(text) if text.isdecimal() else text for name, text in fields.items()}
     # Two pages print an empty text where the ids go.
     ids = {name: "65d3" for name in fields if name.endswith("ids") and not fields[name]}

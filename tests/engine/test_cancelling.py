@@ -112,6 +112,23 @@ async def test_a_create_that_is_refused_has_nothing_left_to_cancel(
         assert simulator.requests["faceswap.cancel"] == 0
 
 
+async def test_who_gives_up_waiting_for_a_cancel_has_cancelled_all_the_same(
+    simulator: Simulator, connect: Connect, until: Until, gate: asyncio.Event
+) -> None:
+    hold(simulator, "reage.image", gate)
+    simulator.world.credit = 0.0
+    async with connect(simulator, on_credit="pause") as akool:
+        job = akool.submit(reage())
+        await until(lambda: simulator.requests["reage.image"])
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await job.cancel()
+        gate.set()
+        with pytest.raises(JobCancelled):  # and not queued again, to be paid for later
+            await job.wait(timeout=20)
+        assert simulator.requests["reage.image"] == 1
+
+
 async def test_a_job_at_akool_is_cancelled_there_by_its_job_id(
     simulator: Simulator, connect: Connect
 ) -> None:
@@ -177,16 +194,14 @@ async def test_what_akool_cannot_cancel_goes_on_and_the_caller_learns_of_it(
         assert (await job).status is Status.COMPLETED
 
 
-async def test_an_end_that_came_before_the_cancel_wins(
-    quick_simulator: Simulator, connect: Connect
-) -> None:
-    async with connect(quick_simulator) as akool:
+async def test_an_end_that_came_before_the_cancel_wins(quick: Simulator, connect: Connect) -> None:
+    async with connect(quick) as akool:
         job = akool.submit(reage())
         result = await job
         assert not await job.cancel()
         assert not job.cancelled()
         assert job.result() is result
-        assert quick_simulator.requests["faceswap.cancel"] == 0
+        assert quick.requests["faceswap.cancel"] == 0
 
 
 async def test_an_end_that_comes_during_the_cancel_wins(

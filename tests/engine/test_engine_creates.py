@@ -125,16 +125,17 @@ async def test_a_create_in_doubt_is_never_sent_again(
 
 
 async def test_a_create_that_gets_no_answer_in_time_is_in_doubt(
-    simulator: Simulator, connect: Connect, gate: asyncio.Event
+    simulator: Simulator, connect: Connect, until: Until, gate: asyncio.Event
 ) -> None:
     async def never(_request: web.Request) -> web.StreamResponse:
         await gate.wait()
         return web.Response()
 
     answer_creates(simulator, never, started=True)
-    async with connect(simulator, timeout=0.05) as akool:
+    async with connect(simulator, timeout=0.3) as akool:
         with pytest.raises(CreateOutcomeUnknown, match="no answer"):
             await akool.submit(reage())
+        await until(lambda: simulator.requests["reage.image"])
         assert simulator.requests["reage.image"] == 1
 
 

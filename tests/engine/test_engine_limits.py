@@ -93,23 +93,23 @@ async def test_one_limit_holds_for_all_operations_together(
 
 
 async def test_jobs_are_created_in_the_order_in_which_they_were_submitted(
-    quick_simulator: Simulator, connect: Connect
+    quick: Simulator, connect: Connect
 ) -> None:
     settings: dict[str, Any] = {"max_concurrency": 7, "limits": Limits(creates=1)}
-    async with connect(quick_simulator, **settings) as akool:
+    async with connect(quick, **settings) as akool:
         await asyncio.gather(*[akool.submit(speech(n)) for n in range(40)])
-        assert texts_in_order(quick_simulator) == [str(n) for n in range(40)]
+        assert texts_in_order(quick) == [str(n) for n in range(40)]
 
 
 async def test_a_higher_priority_goes_first_and_an_equal_one_in_order(
-    quick_simulator: Simulator, connect: Connect
+    quick: Simulator, connect: Connect
 ) -> None:
-    async with connect(quick_simulator, max_concurrency=1) as akool:
+    async with connect(quick, max_concurrency=1) as akool:
         submitted = [("a", 0), ("b", 0), ("c", -1), ("d", 5), ("e", 5), ("f", 0)]
         jobs = [akool.submit(speech(text), priority=first) for text, first in submitted]
         await asyncio.gather(*jobs)
         # The first one found a free place, and had left the queue before the others came.
-        assert "".join(texts_in_order(quick_simulator)) == "adebfc"
+        assert "".join(texts_in_order(quick)) == "adebfc"
 
 
 async def test_a_job_that_waits_for_a_place_costs_no_task() -> None:
@@ -162,37 +162,35 @@ async def answer_with(request: web.Request, body: str, status: int = 200) -> web
     ],
 )
 async def test_a_create_that_ends_otherwise_frees_its_place(
-    quick_simulator: Simulator,
+    quick: Simulator,
     connect: Connect,
     body: str,
     status: int,
     expected: type[AkoolError],
 ) -> None:
     async def answer_the_first(name: str, request: web.Request) -> web.Response | None:
-        if name == "audio.tts" and quick_simulator.requests[name] == 1:
+        if name == "audio.tts" and quick.requests[name] == 1:
             return await answer_with(request, body, status)
         return None
 
-    quick_simulator.fault = answer_the_first
-    async with connect(quick_simulator, max_concurrency=1) as akool:
+    quick.fault = answer_the_first
+    async with connect(quick, max_concurrency=1) as akool:
         first, second = akool.submit(speech()), akool.submit(speech())
         with pytest.raises(expected):
             await first
         assert (await second).status is Status.COMPLETED
         assert akool.stats.in_flight == 0
-        assert quick_simulator.requests["audio.tts"] == 2
+        assert quick.requests["audio.tts"] == 2
 
 
-async def test_a_dropped_create_frees_its_place(
-    quick_simulator: Simulator, connect: Connect
-) -> None:
+async def test_a_dropped_create_frees_its_place(quick: Simulator, connect: Connect) -> None:
     async def drop_the_first(name: str, request: web.Request) -> None:
-        if name == "audio.tts" and quick_simulator.requests[name] == 1:
+        if name == "audio.tts" and quick.requests[name] == 1:
             await request.read()
             raise ConnectionResetError
 
-    quick_simulator.fault = drop_the_first
-    async with connect(quick_simulator, max_concurrency=1) as akool:
+    quick.fault = drop_the_first
+    async with connect(quick, max_concurrency=1) as akool:
         first, second = akool.submit(speech()), akool.submit(speech())
         with pytest.raises(CreateOutcomeUnknown):
             await first
@@ -210,10 +208,10 @@ async def test_a_create_that_found_no_server_frees_its_place(
         assert akool.stats.in_flight == 0
 
 
-async def test_a_failed_job_frees_its_place(quick_simulator: Simulator, connect: Connect) -> None:
-    world = quick_simulator.world
+async def test_a_failed_job_frees_its_place(quick: Simulator, connect: Connect) -> None:
+    world = quick.world
     world.behaviour = msgspec.structs.replace(world.behaviour, fail_rate=1.0)
-    async with connect(quick_simulator, max_concurrency=1) as akool:
+    async with connect(quick, max_concurrency=1) as akool:
         jobs = [akool.submit(reage()) for _ in range(5)]
         outcomes = await asyncio.gather(*jobs, return_exceptions=True)
         assert all(isinstance(outcome, JobFailed) for outcome in outcomes)

@@ -74,6 +74,12 @@ class Looks:
         return self.instead(self.asked[-1]) if self.instead else None
 
 
+@pytest.fixture
+def own() -> ManualClock:
+    """Return a client's own clock; the simulator's stands still meanwhile."""
+    return ManualClock()
+
+
 async def started(akool: Akool, count: int) -> list[Job[Any]]:
     """Start reages, and wait until all of them are accepted."""
     jobs = [akool.submit(reage(n % 30)) for n in range(count)]
@@ -92,10 +98,10 @@ def unknown_tokens(count: int) -> list[str]:
 
 
 async def test_face_swaps_and_reages_are_asked_about_together(
-    simulator: Simulator, clock: ManualClock, connect: Connect, until: Until
+    *, simulator: Simulator, clock: ManualClock, own: ManualClock, connect: Connect, elapse: Elapse
 ) -> None:
     looks = simulator.fault = Looks()
-    async with connect(simulator) as akool:
+    async with connect(simulator, clock=own) as akool:
         swap = ImageFaceswap(source_image=[FACE], target_image=[FACE], modify_image=PHOTO)
         film = VideoReage(
             target_image=[FACE], face_reage=1, modify_video="https://photos.example/film.mp4"
@@ -103,8 +109,9 @@ async def test_face_swaps_and_reages_are_asked_about_together(
         jobs = [akool.submit(swap), akool.submit(reage()), akool.submit(film)]
         await asyncio.gather(*[job.created() for job in jobs])
         ids = {job.id for job in jobs}
-        await until(lambda: any(set(asked) == ids for asked in looks.asked))
+        await elapse(own, lambda: any(set(asked) == ids for asked in looks.asked), step=0.01)
         await clock.advance(60)
+        await elapse(own, lambda: all(job.done() for job in jobs), step=0.01)
         results = await asyncio.gather(*jobs)
         assert {result.id for result in results} == ids
 
@@ -122,25 +129,27 @@ async def test_a_list_of_ids_is_cut_to_the_limit(
 
 
 async def test_due_jobs_fill_as_few_requests_as_their_number_needs(
-    simulator: Simulator, clock: ManualClock, connect: Connect
+    *, simulator: Simulator, clock: ManualClock, own: ManualClock, connect: Connect, elapse: Elapse
 ) -> None:
     async with connect(simulator) as akool:
         held = [job.token for job in await started(akool, 35)]
     await clock.advance(60)
     looks = simulator.fault = Looks()
-    async with connect(simulator, limits=Limits(batch=10)) as akool:
-        await asyncio.gather(*[akool.job(token) for token in held])
+    async with connect(simulator, clock=own, limits=Limits(batch=10)) as akool:
+        jobs = [akool.job(token) for token in held]
+        await elapse(own, lambda: all(job.done() for job in jobs), step=0.01)
+        await asyncio.gather(*jobs)
         assert sorted(map(len, looks.asked)) == [5, 10, 10, 10]
 
 
 async def test_no_limit_lifts_what_a_request_line_can_hold(
-    simulator: Simulator, connect: Connect, until: Until
+    simulator: Simulator, own: ManualClock, connect: Connect, elapse: Elapse
 ) -> None:
     looks = simulator.fault = Looks()
-    async with connect(simulator, limits=Limits(batch=100_000)) as akool:
+    async with connect(simulator, clock=own, limits=Limits(batch=100_000)) as akool:
         for token in unknown_tokens(301):
             akool.job(token)
-        await until(lambda: len(looks.asked) >= 2)
+        await elapse(own, lambda: len(looks.asked) >= 2, step=0.01)
         assert [len(asked) for asked in looks.asked[:2]] == [300, 1]
 
 
@@ -194,7 +203,9 @@ async def test_a_refused_list_is_split_until_only_the_sick_id_ends(
     *,
     simulator: Simulator,
     clock: ManualClock,
+    own: ManualClock,
     connect: Connect,
+    elapse: Elapse,
     code: int,
     expected: type[AkoolError],
     status: int,
@@ -203,10 +214,11 @@ async def test_a_refused_list_is_split_until_only_the_sick_id_ends(
     looks = simulator.fault = Looks(
         lambda asked: reply(code, status=status) if sick in asked else None
     )
-    async with connect(simulator) as akool:
+    async with connect(simulator, clock=own) as akool:
         jobs = await started(akool, 32)
         looks.asked.clear()
         sick = jobs[20].id or ""
+        await elapse(own, jobs[20].done, step=0.01)
         with pytest.raises(expected) as caught:
             await jobs[20]
         assert caught.value.token == jobs[20].token
@@ -217,6 +229,7 @@ async def test_a_refused_list_is_split_until_only_the_sick_id_ends(
         others = [job for job in jobs if job is not jobs[20]]
         assert not any(job.done() for job in others)
         await clock.advance(60)
+        await elapse(own, lambda: all(job.done() for job in others), step=0.01)
         await asyncio.gather(*others)
         # A refusal that has an envelope says nothing about lengths.
         assert max(len(asked) for asked in looks.asked[-3:]) > 1
@@ -224,7 +237,13 @@ async def test_a_refused_list_is_split_until_only_the_sick_id_ends(
 
 @pytest.mark.parametrize("status", [400, 413, 414, 431])
 async def test_a_list_too_long_for_the_server_is_halved_once_and_for_all(
-    simulator: Simulator, clock: ManualClock, connect: Connect, until: Until, status: int
+    *,
+    simulator: Simulator,
+    clock: ManualClock,
+    own: ManualClock,
+    connect: Connect,
+    elapse: Elapse,
+    status: int,
 ) -> None:
     def too_long(asked: list[str]) -> web.Response | None:
         return (
@@ -234,13 +253,14 @@ async def test_a_list_too_long_for_the_server_is_halved_once_and_for_all(
     async with connect(simulator) as akool:
         held = [job.token for job in await started(akool, 80)]
     looks = simulator.fault = Looks(too_long)
-    async with connect(simulator) as akool:
+    async with connect(simulator, clock=own) as akool:
         jobs = [akool.job(token) for token in held]
-        await until(lambda: all(job.snapshot for job in jobs))
+        await elapse(own, lambda: all(job.snapshot for job in jobs), step=0.01)
         assert [len(asked) for asked in looks.asked[:7]] == [80, 40, 40, 20, 20, 20, 20]
         learned = 7
-        await until(lambda: 25 in map(len, looks.asked))
+        await elapse(own, lambda: 25 in map(len, looks.asked), step=0.01)
         await clock.advance(60)
+        await elapse(own, lambda: all(job.done() for job in jobs), step=0.01)
         await asyncio.gather(*jobs)
         # It closes in on the largest that fits, by halves, and stays there for a hundred lookups.
         sizes = [len(asked) for asked in looks.asked[learned : learned + 100]]
@@ -249,17 +269,18 @@ async def test_a_list_too_long_for_the_server_is_halved_once_and_for_all(
 
 
 async def test_one_id_is_never_too_long_and_proves_that_length_was_not_the_trouble(
-    simulator: Simulator, clock: ManualClock, connect: Connect, until: Until
+    *, simulator: Simulator, clock: ManualClock, own: ManualClock, connect: Connect, elapse: Elapse
 ) -> None:
     looks = simulator.fault = Looks(lambda _: web.Response(status=400, text="<html>sick</html>"))
-    async with connect(simulator) as akool:
+    async with connect(simulator, clock=own) as akool:
         jobs = await started(akool, 16)
-        await until(lambda: sum(len(asked) == 1 for asked in looks.asked) >= 16)
+        await elapse(own, lambda: sum(len(asked) == 1 for asked in looks.asked) >= 16, step=0.01)
         assert not any(job.done() for job in jobs)
         looks.instead = None
         looks.asked.clear()
-        await until(lambda: max(map(len, looks.asked), default=0) > 8)
+        await elapse(own, lambda: max(map(len, looks.asked), default=0) > 8, step=0.01)
         await clock.advance(60)
+        await elapse(own, lambda: all(job.done() for job in jobs), step=0.01)
         await asyncio.gather(*jobs)
 
 
@@ -456,13 +477,14 @@ async def test_a_processing_error_ends_a_wait_at_the_third_look_in_a_row(
 
 
 async def test_a_refused_account_is_confirmed_by_one_id_and_then_ends_all(
-    simulator: Simulator, connect: Connect
+    simulator: Simulator, own: ManualClock, connect: Connect, elapse: Elapse
 ) -> None:
     looks = simulator.fault = Looks()
-    async with connect(simulator) as akool:
+    async with connect(simulator, clock=own) as akool:
         jobs = await started(akool, 20)
         looks.instead = lambda _: reply(1200)
         looks.asked.clear()
+        await elapse(own, lambda: all(job.done() for job in jobs), step=0.01)
         outcomes = await asyncio.gather(*jobs, return_exceptions=True)
         assert all(isinstance(outcome, AccountError) for outcome in outcomes)
         assert [getattr(outcome, "token", "") for outcome in outcomes] == [
@@ -488,10 +510,12 @@ async def test_a_refused_account_that_one_id_does_not_confirm_ends_nothing(
 
 
 async def test_a_family_whose_endpoint_hangs_does_not_hold_up_another(
+    *,
     simulator: Simulator,
     clock: ManualClock,
+    own: ManualClock,
     connect: Connect,
-    until: Until,
+    elapse: Elapse,
     gate: asyncio.Event,
 ) -> None:
     async def hang(name: str, _request: web.Request) -> None:
@@ -499,11 +523,14 @@ async def test_a_family_whose_endpoint_hangs_does_not_hold_up_another(
             await gate.wait()
 
     simulator.fault = hang
-    async with connect(simulator) as akool:
+    async with connect(simulator, clock=own) as akool:
         stuck = [akool.submit(speech(n)) for n in range(30)]
         jobs = await started(akool, 10)
-        await until(lambda: simulator.requests["audio.get"] == 14)  # two places are kept
+        await elapse(
+            own, lambda: simulator.requests["audio.get"] == 14, step=0.01
+        )  # two places are kept
         await clock.advance(60)
+        await elapse(own, lambda: all(job.done() for job in jobs), step=0.01)
         await asyncio.gather(*jobs)
         assert not any(job.done() for job in stuck)
 

@@ -89,15 +89,13 @@ async def test_many_awaiters_share_one_create_one_watch_and_one_result(
         assert simulator.requests["faceswap.results"] < seen + 10
 
 
-async def test_a_job_can_be_awaited_again_after_its_end(
-    quick_simulator: Simulator, connect: Connect
-) -> None:
-    async with connect(quick_simulator) as akool:
+async def test_a_job_can_be_awaited_again_after_its_end(quick: Simulator, connect: Connect) -> None:
+    async with connect(quick) as akool:
         job = akool.submit(reage())
         assert await job is await job
-        requests = quick_simulator.requests.total()
+        requests = quick.requests.total()
         assert await job.wait(timeout=0) is job.result()
-        assert quick_simulator.requests.total() == requests
+        assert quick.requests.total() == requests
 
 
 async def test_cancelling_an_awaiter_leaves_the_job_and_its_other_awaiters(
@@ -150,7 +148,7 @@ async def test_an_awaiter_that_is_cancelled_as_the_job_ends_is_cancelled(
 
 @pytest.mark.parametrize("task", [asyncio.Task, getattr(asyncio.tasks, "_PyTask")])  # noqa: B009
 async def test_tasks_of_either_make_wait_in_their_own_context(
-    quick_simulator: Simulator, connect: Connect, task: Any
+    quick: Simulator, connect: Connect, task: Any
 ) -> None:
     who: contextvars.ContextVar[int] = contextvars.ContextVar("who")
 
@@ -159,7 +157,7 @@ async def test_tasks_of_either_make_wait_in_their_own_context(
         result = await job
         return who.get(), result
 
-    async with connect(quick_simulator) as akool:
+    async with connect(quick) as akool:
         loop = asyncio.get_running_loop()
         job = akool.submit(reage())
         waits = [task(awaiter(number, job), loop=loop) for number in range(3)]
@@ -239,10 +237,10 @@ async def test_created_raises_what_kept_the_job_from_being_created(
 
 
 async def test_created_returns_a_job_that_failed_after_its_creation(
-    quick_simulator: Simulator, connect: Connect
+    quick: Simulator, connect: Connect
 ) -> None:
-    failing(quick_simulator)
-    async with connect(quick_simulator) as akool:
+    failing(quick)
+    async with connect(quick) as akool:
         job = akool.submit(reage())
         with pytest.raises(JobFailed):
             await job
@@ -272,16 +270,16 @@ async def test_a_failed_job_raises_an_error_that_knows_all_about_it(
 
 
 async def test_raising_one_error_again_and_again_does_not_make_it_grow(
-    quick_simulator: Simulator, connect: Connect, until: Until
+    quick: Simulator, connect: Connect, until: Until
 ) -> None:
-    failing(quick_simulator)
+    failing(quick)
 
     def frames_of(job: Job[Any]) -> int:
         with pytest.raises(JobFailed) as caught:
             job.result()
         return len(caught.traceback)
 
-    async with connect(quick_simulator) as akool:
+    async with connect(quick) as akool:
         job = akool.submit(reage())
         await until(job.done)
         assert frames_of(job) == frames_of(job) == frames_of(job)
@@ -325,19 +323,19 @@ async def test_iterating_begins_with_the_current_snapshot(
 
 
 async def test_iterating_over_an_ended_job_shows_its_end_once(
-    quick_simulator: Simulator, connect: Connect
+    quick: Simulator, connect: Connect
 ) -> None:
-    async with connect(quick_simulator) as akool:
+    async with connect(quick) as akool:
         job = akool.submit(reage())
         await job
         assert [snapshot.status async for snapshot in job] == [Status.COMPLETED]
 
 
 async def test_iterating_over_a_failing_job_does_not_raise(
-    quick_simulator: Simulator, connect: Connect
+    quick: Simulator, connect: Connect
 ) -> None:
-    failing(quick_simulator)
-    async with connect(quick_simulator) as akool:
+    failing(quick)
+    async with connect(quick) as akool:
         statuses = [snapshot.status async for snapshot in akool.submit(reage())]
         assert statuses[-1] is Status.FAILED
         assert statuses.count(Status.FAILED) == 1
@@ -378,10 +376,10 @@ async def test_a_done_callback_gets_the_job_once_it_has_ended(
 
 
 async def test_a_done_callback_added_after_the_end_is_called_soon_and_not_at_once(
-    quick_simulator: Simulator, connect: Connect, until: Until
+    quick: Simulator, connect: Connect, until: Until
 ) -> None:
     called: list[Job[Faceswap]] = []
-    async with connect(quick_simulator) as akool:
+    async with connect(quick) as akool:
         job = akool.submit(reage())
         await job
         job.add_done_callback(called.append)
@@ -390,13 +388,13 @@ async def test_a_done_callback_added_after_the_end_is_called_soon_and_not_at_onc
 
 
 async def test_a_done_callback_runs_in_the_context_it_came_with(
-    quick_simulator: Simulator, connect: Connect, until: Until
+    quick: Simulator, connect: Connect, until: Until
 ) -> None:
     asked = contextvars.ContextVar("asked", default="nobody")
     context = contextvars.copy_context()
     context.run(asked.set, "somebody")
     heard: list[str] = []
-    async with connect(quick_simulator) as akool:
+    async with connect(quick) as akool:
         job = akool.submit(reage())
         job.add_done_callback(lambda _: heard.append(asked.get()), context=context)
         await job
@@ -404,10 +402,10 @@ async def test_a_done_callback_runs_in_the_context_it_came_with(
 
 
 async def test_removed_done_callbacks_are_counted_and_not_called(
-    quick_simulator: Simulator, connect: Connect
+    quick: Simulator, connect: Connect
 ) -> None:
     called: list[Job[Faceswap]] = []
-    async with connect(quick_simulator) as akool:
+    async with connect(quick) as akool:
         job = akool.submit(reage())
         append = called.append
         job.add_done_callback(append)
@@ -447,14 +445,14 @@ async def test_an_error_that_nobody_looked_at_is_told_to_the_loop(
 
 @pytest.mark.parametrize("look", ["await", "give up", "exception", "iterate", "cancel"])
 async def test_an_error_that_somebody_looked_at_is_not_told_to_the_loop(
-    quick_simulator: Simulator,
+    quick: Simulator,
     connect: Connect,
     until: Until,
     complaints: list[dict[str, Any]],
     look: str,
 ) -> None:
-    failing(quick_simulator)
-    async with connect(quick_simulator) as akool:
+    failing(quick)
+    async with connect(quick) as akool:
         job = akool.submit(reage())
         if look == "await":
             with pytest.raises(JobFailed):
@@ -502,10 +500,10 @@ async def test_who_gave_up_waiting_is_let_go(simulator: Simulator, connect: Conn
 
 
 async def test_asking_whether_a_job_was_cancelled_is_no_look_at_its_error(
-    quick_simulator: Simulator, connect: Connect, until: Until, complaints: list[dict[str, Any]]
+    quick: Simulator, connect: Connect, until: Until, complaints: list[dict[str, Any]]
 ) -> None:
-    failing(quick_simulator)
-    async with connect(quick_simulator) as akool:
+    failing(quick)
+    async with connect(quick) as akool:
         job = akool.submit(reage())
         await until(job.done)
         assert not job.cancelled()
@@ -515,27 +513,23 @@ async def test_asking_whether_a_job_was_cancelled_is_no_look_at_its_error(
     complaints.clear()
 
 
-async def test_gather_takes_jobs_as_they_are(quick_simulator: Simulator, connect: Connect) -> None:
-    async with connect(quick_simulator) as akool:
+async def test_gather_takes_jobs_as_they_are(quick: Simulator, connect: Connect) -> None:
+    async with connect(quick) as akool:
         jobs = [akool.submit(reage(years)) for years in range(5)]
         results = await asyncio.gather(*jobs)
         assert [result.id for result in results] == [job.id for job in jobs]
 
 
-async def test_gather_returns_the_errors_of_failed_jobs(
-    quick_simulator: Simulator, connect: Connect
-) -> None:
-    failing(quick_simulator)
-    async with connect(quick_simulator) as akool:
+async def test_gather_returns_the_errors_of_failed_jobs(quick: Simulator, connect: Connect) -> None:
+    failing(quick)
+    async with connect(quick) as akool:
         jobs = [akool.submit(reage(years)) for years in range(5)]
         outcomes = await asyncio.gather(*jobs, return_exceptions=True)
         assert [outcome.job for outcome in outcomes if isinstance(outcome, JobFailed)] == jobs
 
 
-async def test_as_completed_takes_jobs_as_they_are(
-    quick_simulator: Simulator, connect: Connect
-) -> None:
-    async with connect(quick_simulator) as akool:
+async def test_as_completed_takes_jobs_as_they_are(quick: Simulator, connect: Connect) -> None:
+    async with connect(quick) as akool:
         jobs = [akool.submit(reage(years)) for years in range(5)]
         ids = {(await ended).id for ended in asyncio.as_completed(jobs)}
         assert ids == {job.id for job in jobs}
@@ -553,10 +547,8 @@ async def test_wait_for_gives_up_its_wait_and_not_the_job(
         assert await asyncio.wait_for(job, 30) is job.result()
 
 
-async def test_a_task_group_runs_waits_for_jobs(
-    quick_simulator: Simulator, connect: Connect
-) -> None:
-    async with connect(quick_simulator) as akool, asyncio.TaskGroup() as group:
+async def test_a_task_group_runs_waits_for_jobs(quick: Simulator, connect: Connect) -> None:
+    async with connect(quick) as akool, asyncio.TaskGroup() as group:
         waits = [group.create_task(akool.submit(reage(years)).wait()) for years in range(5)]
     assert all(wait.result().status is Status.COMPLETED for wait in waits)
 

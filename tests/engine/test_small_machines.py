@@ -1,4 +1,4 @@
-"""The small machines of the engine: what is due when, who goes next, and how many fit."""
+"""The parts of the engine alone: timer wheel, deadlines, queue, places, batch size, limiter."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,28 +15,39 @@ from hypothesis import strategies as st
 from akool_async import Backoff
 from akool_async.clock import ManualClock, Timer
 from akool_async.endpoints.faceswap import FACESWAPS, Faceswap
-from akool_async.engine.flight import Flight, Kind, Phase
-from akool_async.engine.lane import Lane
-from akool_async.engine.line import Line, Quotas
-from akool_async.engine.wheel import Deadlines, Wheel
+from akool_async.engine import JobRecord, OperationState
+from akool_async.engine.deadlines import Deadlines
+from akool_async.engine.fair_limiter import FairLimiter
+from akool_async.engine.places import JobPlaces
+from akool_async.engine.queue import PendingQueue
+from akool_async.engine.state import Trigger
+from akool_async.engine.timer_wheel import TimerWheel
 from akool_async.schedule.batch_size import BatchSize
 
 
-def kind(name: str = "reage.image", timeout: float | None = None) -> Kind[Faceswap]:
-    return Kind(name, FACESWAPS, schedule=Backoff(), timeout=timeout, epoch=0.0)
+def operation(name: str = "reage.image", timeout: float | None = None) -> OperationState[Faceswap]:
+    return OperationState(name, FACESWAPS, schedule=Backoff(), timeout=timeout, epoch=0.0)
+
+
+def queued(of: OperationState[Faceswap]) -> JobRecord[Faceswap]:
+    """Return a job that waits for a place."""
+    record = JobRecord(of)
+    record.change(Trigger.QUEUE)
+    return record
 
 
 def watched(
-    id: object, of: Kind[Faceswap] | None = None, accepted_at: float = 0.0
-) -> Flight[Faceswap]:
+    id: object, of: OperationState[Faceswap] | None = None, accepted_at: float = 0.0
+) -> JobRecord[Faceswap]:
     """Return a job that was accepted."""
-    flight = Flight(of or kind(), None)
-    flight.accept(Faceswap(id=str(id)), accepted_at)
-    return flight
+    record = queued(of or operation())
+    record.change(Trigger.CREATE)
+    record.accept(Faceswap(id=str(id)), accepted_at)
+    return record
 
 
-def ids(flights: list[Flight[Faceswap]]) -> list[str | None]:
-    return [flight.id for flight in flights]
+def ids(records: list[JobRecord[Faceswap]]) -> list[str | None]:
+    return [record.id for record in records]
 
 
 class CountingClock(ManualClock):
@@ -55,13 +67,13 @@ class Diary:
 
     def __init__(self) -> None:
         self.clock = CountingClock()
-        self.wheel: Wheel[Faceswap] = Wheel(self.clock, self.go)
+        self.wheel: TimerWheel[Faceswap] = TimerWheel(self.clock, self.go)
         self.came: list[tuple[float, str | None]] = []
 
-    def add(self, delay: float, id: object) -> Flight[Faceswap]:
-        flight = watched(id)
-        self.wheel.slot(self.clock.time(), delay).append(flight)
-        return flight
+    def add(self, delay: float, id: object) -> JobRecord[Faceswap]:
+        record = watched(id)
+        self.wheel.put(record, self.clock.time(), delay)
+        return record
 
     def go(self) -> None:
         while self.wheel.due():
@@ -118,9 +130,9 @@ async def test_many_jobs_need_one_timer() -> None:
 
 async def test_a_job_that_ended_does_not_come() -> None:
     diary = Diary()
-    flights = [diary.add(1.0, number) for number in range(4)]
-    for flight in (flights[0], flights[2]):
-        flight.succeed(Faceswap(id=flight.id or ""))
+    records = [diary.add(1.0, number) for number in range(4)]
+    for record in (records[0], records[2]):
+        record.finish(Faceswap(id=record.id or ""))
     await diary.clock.advance(2)
     assert [each for _, each in diary.came] == ["1", "3"]
 
@@ -146,27 +158,133 @@ async def test_a_disarmed_wheel_is_silent_until_it_is_armed() -> None:
     assert diary.came == [(5.0, "a")]
 
 
+async def test_a_job_stays_where_it_is_due_first() -> None:
+    diary = Diary()
+    record = diary.add(1.0, "a")
+    for delay in (0.0, 0.5, 1.0, 2.0):
+        diary.wheel.put(record, 0.0, delay)
+    assert len(diary.wheel) == 1
+    await diary.clock.advance(10)
+    assert diary.came == [(1.0, "a")]
+
+
+async def test_a_job_that_is_woken_comes_now_and_not_when_it_was_due() -> None:
+    diary = Diary()
+    record = diary.add(3.0, "a")
+    await diary.clock.advance(1)
+    for _ in range(3):
+        diary.wheel.wake(record, diary.clock.time())
+    assert len(diary.wheel) == 1
+    await diary.clock.advance(10)
+    assert diary.came == [(1.0, "a")]
+    assert len(diary.wheel) == 0
+
+
+async def test_a_job_that_is_woken_again_and_again_before_it_can_be_polled_comes_once() -> None:
+    diary = Diary()
+    record = diary.add(3.0, "a")
+    diary.wheel.disarm()  # as if no lookup could be sent
+    for _ in range(5):
+        diary.wheel.wake(record, diary.clock.time())
+        diary.wheel.disarm()
+        await diary.clock.advance(0.1)
+    assert len(diary.wheel) == 1
+    assert ids(diary.wheel.soonest(9)) == ["a"]
+    assert not diary.wheel.due()
+
+
+async def test_a_job_that_is_woken_while_it_is_polled_comes_once_more() -> None:
+    diary = Diary()
+    record = diary.add(3.0, "a")
+    assert ids(diary.wheel.soonest(1)) == ["a"]
+    diary.wheel.wake(record, 0.0)
+    diary.wheel.put(record, 0.0, 2.0)  # the lookup has returned
+    await diary.clock.advance(10)
+    assert diary.came == [(0.0, "a")]
+
+
+async def test_a_job_that_returns_to_a_slot_that_it_left_comes_once() -> None:
+    diary = Diary()
+    record, other = diary.add(5.0, "a"), diary.add(5.0, "b")
+    diary.wheel.wake(record, 0.0)
+    assert ids(diary.wheel.soonest(1)) == ["a"]
+    diary.wheel.put(record, 0.0, 5.0)
+    assert record.slot is other.slot
+    assert len(diary.wheel) == 2
+    await diary.clock.advance(10)
+    assert sorted(diary.came) == [(5.0, "a"), (5.0, "b")]
+
+
+async def test_a_slot_that_all_jobs_have_left_is_not_due() -> None:
+    diary = Diary()
+    record = diary.add(1.0, "a")
+    diary.wheel.wake(record, 0.0)
+    assert ids(diary.wheel.soonest(1)) == ["a"]
+    await diary.clock.advance(2)
+    assert not diary.wheel.due()
+    assert diary.came == []
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("put"), st.integers(0, 4), st.sampled_from([0.0, 0.1, 1.0, 5.0])),
+            st.tuples(st.just("wake"), st.integers(0, 4), st.just(0.0)),
+            st.tuples(st.just("take"), st.integers(1, 4), st.just(0.0)),
+            st.tuples(st.just("pass"), st.just(0), st.sampled_from([0.0, 0.03, 0.5, 5.0])),
+        ),
+        max_size=40,
+    )
+)
+def test_a_job_stands_in_at_most_one_slot_that_counts(steps: list[tuple[str, int, float]]) -> None:
+    async def run() -> None:
+        clock = ManualClock()
+        wheel: TimerWheel[Faceswap] = TimerWheel(clock, lambda: None)
+        records = [watched(number) for number in range(5)]
+        due: dict[str | None, float] = {}
+        for step, number, seconds in steps:
+            if step == "pass":
+                await clock.advance(seconds)
+            elif step == "take":
+                taken = ids(wheel.soonest(number))
+                assert len(taken) == len(set(taken)) == min(number, len(due))
+                times = [due.pop(each) for each in taken]
+                assert max(times, default=0.0) <= min(due.values(), default=1e9) + 0.05
+            elif step == "wake":
+                wheel.wake(records[number], clock.time())
+                due[records[number].id] = clock.time()
+            else:
+                wheel.put(records[number], clock.time(), seconds)
+                due.setdefault(records[number].id, clock.time() + seconds)
+            assert len(wheel) == len(due)
+        assert sorted(map(str, ids(wheel.soonest(9)))) == sorted(map(str, due))
+        assert len(wheel) == 0
+        wheel.disarm()
+
+    asyncio.run(run())
+
+
 class Overdue:
     """Deadlines, and who ran out of time when."""
 
     def __init__(self) -> None:
         self.clock = CountingClock()
-        self.flights: dict[str, Flight[Faceswap]] = {}
-        self.deadlines: Deadlines[Faceswap] = Deadlines(self.clock, self.flights, self.end)
+        self.records: dict[str, JobRecord[Faceswap]] = {}
+        self.deadlines: Deadlines[Faceswap] = Deadlines(self.clock, self.records, self.end)
         self.came: list[tuple[float, str | None]] = []
 
-    def add(self, id: object, timeout: float | None) -> Flight[Faceswap]:
-        flight = watched(id, kind(timeout=timeout), self.clock.time())
-        self.flights[str(id)] = flight
-        self.deadlines.add(flight)
-        return flight
+    def add(self, id: object, timeout: float | None) -> JobRecord[Faceswap]:
+        record = watched(id, operation(timeout=timeout), self.clock.time())
+        self.records[str(id)] = record
+        self.deadlines.add(record)
+        return record
 
-    def end(self, flight: Flight[Faceswap]) -> None:
-        self.came.append((self.clock.time(), flight.id))
-        self.forget(flight)
+    def end(self, record: JobRecord[Faceswap]) -> None:
+        self.came.append((self.clock.time(), record.id))
+        self.forget(record)
 
-    def forget(self, flight: Flight[Faceswap]) -> None:
-        del self.flights[flight.id or ""]
+    def forget(self, record: JobRecord[Faceswap]) -> None:
+        del self.records[record.id or ""]
 
 
 async def test_each_job_runs_out_of_its_own_time() -> None:
@@ -178,14 +296,14 @@ async def test_each_job_runs_out_of_its_own_time() -> None:
     overdue.add("as long", 100.0)
     await overdue.clock.advance(1000)
     assert overdue.came == [(5.0, "short"), (100.0, "long"), (103.0, "as long")]
-    assert list(overdue.flights) == ["never"]
+    assert list(overdue.records) == ["never"]
 
 
 async def test_who_ended_does_not_run_out_of_time() -> None:
     overdue = Overdue()
-    flights = [overdue.add(number, 10.0) for number in range(1000)]
-    for flight in flights[:990]:
-        overdue.forget(flight)
+    records = [overdue.add(number, 10.0) for number in range(1000)]
+    for record in records[:990]:
+        overdue.forget(record)
     await overdue.clock.advance(20)
     assert [each for _, each in overdue.came] == [str(number) for number in range(990, 1000)]
 
@@ -206,14 +324,14 @@ async def test_time_runs_on_for_those_who_come_after_all_others_have_ended() -> 
 async def test_who_came_out_of_order_has_no_more_time_than_others() -> None:
     overdue = Overdue()
     overdue.add("first", 100.0)
-    early = watched("early", kind(timeout=5.0), overdue.clock.time())
-    ended = watched("ended", kind(timeout=1.0), overdue.clock.time())
-    for flight in (early, ended):
-        overdue.deadlines.add(flight, in_order=False)
-    ended.phase = Phase.ENDED
+    early = watched("early", operation(timeout=5.0), overdue.clock.time())
+    ended = watched("ended", operation(timeout=1.0), overdue.clock.time())
+    for record in (early, ended):
+        overdue.deadlines.add(record, in_order=False)
+    ended.change(Trigger.FINISH)
     await overdue.clock.advance(3)
     overdue.add("third", 5.0)
-    overdue.flights["early"] = early
+    overdue.records["early"] = early
     overdue.deadlines.add(early)
     await overdue.clock.advance(200)
     assert overdue.came == [(5.0, "early"), (8.0, "third"), (100.0, "first")]
@@ -226,9 +344,9 @@ def test_nobody_has_more_time_than_is_theirs(jobs: list[tuple[int, float, bool]]
         expected: set[tuple[float, str]] = set()
         for number, (pause, timeout, ends) in enumerate(jobs):
             await overdue.clock.advance(pause)
-            flight = overdue.add(number, timeout)
+            record = overdue.add(number, timeout)
             if ends:
-                overdue.forget(flight)
+                overdue.forget(record)
             else:
                 expected.add((overdue.clock.time() + timeout, str(number)))
         await overdue.clock.advance(20)
@@ -247,26 +365,30 @@ async def test_a_thousand_deadlines_need_few_timers() -> None:
 
 
 class Queue:
-    """A line, and a shorthand for who is in it."""
+    """A pending queue, its places, and the jobs in it by name and number."""
 
-    def __init__(self, **limits: int) -> None:
-        patterns = {name.replace("_", "."): limit for name, limit in limits.items()}
-        self.quotas = Quotas({**patterns})
-        self.line = Line(self.quotas)
-        self.kinds: dict[str, Kind[Faceswap]] = {}
+    def __init__(self, **quotas: int) -> None:
+        self.places = JobPlaces(1000, quotas)
+        self.queue = PendingQueue()
+        self.operations: dict[str, OperationState[Faceswap]] = {}
 
-    def add(self, name: str, number: int, priority: int = 0) -> Flight[Faceswap]:
-        of = self.kinds.setdefault(name, kind(name))
-        flight = Flight(of, None)
-        flight.id = f"{name}{number}"
-        self.line.add(flight, priority)
-        return flight
+    def add(self, name: str, number: int, priority: int = 0) -> JobRecord[Faceswap]:
+        record = queued(self.operations.setdefault(name, operation(name)))
+        record.id = f"{name}{number}"
+        self.queue.add(record, priority)
+        return record
+
+    def take(self) -> JobRecord[Any] | None:
+        record = self.queue.take(self.places.try_take)
+        if record is not None:
+            record.change(Trigger.CREATE)
+            self.places.hold(record)
+        return record
 
     def taken(self) -> list[str | None]:
         taken: list[str | None] = []
-        while (flight := self.line.take()) is not None:
-            flight.phase = Phase.CREATING
-            taken.append(flight.id)
+        while (record := self.take()) is not None:
+            taken.append(record.id)
         return taken
 
 
@@ -275,7 +397,7 @@ async def test_one_operation_s_jobs_go_as_they_came() -> None:
     for number in range(5):
         queue.add("a", number)
     assert queue.taken() == ["a0", "a1", "a2", "a3", "a4"]
-    assert not queue.line.ranks
+    assert not queue.queue
 
 
 async def test_operations_take_turns_however_many_of_one_wait() -> None:
@@ -298,23 +420,22 @@ async def test_a_higher_priority_goes_before_all_others() -> None:
 
 async def test_who_ended_while_it_waited_is_passed_over() -> None:
     queue = Queue()
-    flights = [queue.add("a", number) for number in range(3)]
-    flights[1].phase = Phase.ENDED
-    assert ids(list(queue.line)) == ["a0", "a2"]
+    records = [queue.add("a", number) for number in range(3)]
+    records[1].change(Trigger.FINISH)
+    assert ids(list(queue.queue)) == ["a0", "a2"]
     assert queue.taken() == ["a0", "a2"]
 
 
-async def test_an_operation_without_room_lets_others_pass() -> None:
+async def test_an_operation_without_a_place_lets_others_pass() -> None:
     queue = Queue(a=1)
     for number in range(3):
         queue.add("a", number)
         queue.add("b", number)
-    first = queue.line.take()
+    first = queue.take()
     assert first is not None
-    queue.quotas.taken("a")
     assert queue.taken() == ["b0", "b1", "b2"]
-    queue.quotas.taken("a", -1)
-    again = queue.line.take()
+    queue.places.free(first)
+    again = queue.take()
     assert again is not None
     assert again.id == "a1"
 
@@ -323,12 +444,15 @@ async def test_an_operation_without_room_lets_others_pass() -> None:
     ("name", "is_open"),
     [("video.lip_sync", False), ("video.translate", False), ("audio.tts", True)],
 )
-def test_a_pattern_limits_all_operations_that_it_fits_together(name: str, is_open: bool) -> None:  # noqa: FBT001
-    quotas = Quotas({"video.*": 2})
-    quotas.taken("video.lip_sync")
-    assert quotas.open_to(name)
-    quotas.taken("video.talking_photo")
-    assert quotas.open_to(name) is is_open
+async def test_a_pattern_limits_all_operations_that_it_fits_together(
+    name: str,
+    is_open: bool,  # noqa: FBT001
+) -> None:
+    places = JobPlaces(1000, {"video.*": 2})
+    places.add(watched("a", operation("video.lip_sync")))
+    assert places.open_to(name)
+    places.add(watched("b", operation("video.talking_photo")))
+    assert places.open_to(name) is is_open
 
 
 def test_a_batch_size_grows_while_full_lookups_are_answered() -> None:
@@ -403,30 +527,30 @@ def test_junk_leaves_a_batch_size_unchanged(junk: bytes) -> None:
 
 
 class User:
-    """Who uses a lane, with so much work to do."""
+    """Who uses a limiter, with so much work to do."""
 
-    def __init__(self, lane: Lane, name: str, work: int) -> None:
-        self.lane = lane
+    def __init__(self, limiter: FairLimiter, name: str, work: int) -> None:
+        self.limiter = limiter
         self.name = name
         self.work = work
         self.under_way = 0
         self.entered: list[User] = []
-        lane.join(name)
+        limiter.join(name)
 
     def go(self) -> None:
-        while self.work and self.lane.enter(self.name, self.go):
+        while self.work and self.limiter.enter(self.name, self.go):
             self.work -= 1
             self.under_way += 1
             self.entered.append(self)
 
     def finish_one(self) -> None:
         self.under_way -= 1
-        self.lane.leave(self.name)
+        self.limiter.leave(self.name)
         self.go()
 
 
 def test_a_lane_holds_as_many_as_it_is_wide() -> None:
-    user = User(Lane(3), "a", work=10)
+    user = User(FairLimiter(3), "a", work=10)
     user.go()
     assert (user.under_way, user.work) == (3, 7)
     user.finish_one()
@@ -434,8 +558,8 @@ def test_a_lane_holds_as_many_as_it_is_wide() -> None:
 
 
 def test_whoever_waits_is_called_when_there_is_a_place() -> None:
-    lane = Lane(1)
-    first, second = User(lane, "first", work=1), User(lane, "second", work=1)
+    limiter = FairLimiter(1)
+    first, second = User(limiter, "first", work=1), User(limiter, "second", work=1)
     first.go()
     second.go()
     assert (first.under_way, second.under_way) == (1, 0)
@@ -444,8 +568,8 @@ def test_whoever_waits_is_called_when_there_is_a_place() -> None:
 
 
 def test_one_place_is_kept_for_each_user_with_nothing_under_way() -> None:
-    lane = Lane(4)
-    hanging, other, third = (User(lane, name, work=9) for name in ("hanging", "other", "third"))
+    limiter = FairLimiter(4)
+    hanging, other, third = (User(limiter, name, work=9) for name in ("hanging", "other", "third"))
     hanging.go()
     assert hanging.under_way == 2
     other.go()
@@ -454,8 +578,8 @@ def test_one_place_is_kept_for_each_user_with_nothing_under_way() -> None:
 
 
 def test_a_user_that_hangs_leaves_the_others_their_way() -> None:
-    lane = Lane(4)
-    hanging, other = User(lane, "hanging", work=100), User(lane, "other", work=100)
+    limiter = FairLimiter(4)
+    hanging, other = User(limiter, "hanging", work=100), User(limiter, "other", work=100)
     hanging.go()
     other.go()
     while other.work or other.under_way:
@@ -464,10 +588,10 @@ def test_a_user_that_hangs_leaves_the_others_their_way() -> None:
 
 
 def test_a_user_that_hangs_leaves_a_way_for_those_who_come_later() -> None:
-    lane = Lane(16)
-    hanging = User(lane, "hanging", work=100)
+    limiter = FairLimiter(16)
+    hanging = User(limiter, "hanging", work=100)
     hanging.go()
-    late, later = (User(lane, name, work=5) for name in ("late", "later"))
+    late, later = (User(limiter, name, work=5) for name in ("late", "later"))
     for user in (late, later):
         user.go()
     while late.work + late.under_way + later.work + later.under_way:
@@ -478,8 +602,8 @@ def test_a_user_that_hangs_leaves_a_way_for_those_who_come_later() -> None:
 
 
 def test_places_go_round() -> None:
-    lane = Lane(2)
-    users = [User(lane, name, work=20) for name in "abcd"]
+    limiter = FairLimiter(2)
+    users = [User(limiter, name, work=20) for name in "abcd"]
     entered: list[User] = []
     for user in users:
         user.entered = entered
@@ -492,8 +616,8 @@ def test_places_go_round() -> None:
 
 
 def test_a_place_that_who_was_called_needs_no_longer_goes_to_the_next() -> None:
-    lane = Lane(1)
-    first, idle, last = (User(lane, name, work=1) for name in ("first", "idle", "last"))
+    limiter = FairLimiter(1)
+    first, idle, last = (User(limiter, name, work=1) for name in ("first", "idle", "last"))
     for user in (first, idle, last):
         user.go()
     idle.work = 0  # its jobs have ended in the meantime, by a timeout or a webhook
@@ -505,8 +629,8 @@ def test_a_place_that_who_was_called_needs_no_longer_goes_to_the_next() -> None:
 def test_no_lane_is_overfull_and_nobody_waits_for_ever(seed: int) -> None:
     chance = random.Random(seed)
     width = chance.randint(1, 5)
-    lane = Lane(width)
-    users = [User(lane, str(n), chance.randint(0, 30)) for n in range(chance.randint(1, 6))]
+    limiter = FairLimiter(width)
+    users = [User(limiter, str(n), chance.randint(0, 30)) for n in range(chance.randint(1, 6))]
     for user in users:
         user.go()
     for _ in range(1000):

@@ -1,18 +1,10 @@
-"""A server on loopback that does to each connection what a test says, and counts.
-
-It speaks HTTP by hand: one request to a connection, so that the n-th fault meets the n-th
-request, and so that aiohttp's own second try on a used connection hides nothing.
-"""
+"""Servers with a script of faults, and operations with the replies that their pages print."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
-import gc
 import json
-import socket
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -20,80 +12,26 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import msgspec
 import pytest
 
-from akool_async import Akool, Backoff, Retry
-from akool_async.clock import ManualClock
 from akool_async.endpoints import OPERATIONS
 from akool_async.protocol.endpoint import Operation
+from tests.servers import RawServer, Reaction, Visit
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
-class Call:
-    """One connection, and the request on it as far as it was read."""
+class FaultVisit(Visit):
+    """A request on a connection that serves no other."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-        self.method = ""
-        self.target = ""
-        self.headers: dict[str, str] = {}
-        """Names in lower case."""
-        self.body = b""
-
-    async def read_head(self) -> None:
-        """Read the request line and the headers."""
-        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        line, *fields = head.strip().split("\r\n")
-        self.method, self.target, _ = line.split(" ")
-        pairs = (field.partition(":") for field in fields)
-        self.headers = {name.lower(): value.strip() for name, _, value in pairs}
-
-    async def read_body(self) -> None:
-        """Read what follows the headers."""
-        self.body = await self.reader.readexactly(int(self.headers.get("content-length", "0")))
-
-    async def send(self, data: bytes) -> None:
-        """Send bytes that may be no whole answer."""
-        self.writer.write(data)
-        await self.writer.drain()
-
-    async def answer(self, status: int, body: bytes, **fields: str) -> None:
-        """Answer in full; underscores in names of fields stand for hyphens."""
-        shown = {"content_length": str(len(body)), "connection": "close"} | fields
-        lines = [f"{name.replace('_', '-')}: {value}" for name, value in shown.items()]
-        head = "\r\n".join([f"HTTP/1.1 {status} Status", *lines, "", ""])
-        await self.send(head.encode("latin-1") + body)
-
-    async def say(self, document: object, status: int = 200, **fields: str) -> None:
-        """Answer with JSON."""
-        kind = {"content_type": "application/json"}
-        await self.answer(status, json.dumps(document).encode(), **(kind | fields))
-
-    async def drip(self, data: bytes, pause: float) -> None:
-        """Send one byte after the other."""
-        for byte in data:
-            await self.send(bytes([byte]))
-            await asyncio.sleep(pause)
-
-    async def hang(self) -> None:
-        """Never answer."""
-        await asyncio.Event().wait()
-
-    def reset(self) -> None:
-        """Drop the connection without a goodbye."""
-        connection = self.writer.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.writer.transport.abort()
-
-
-Act: TypeAlias = Callable[[Call], Awaitable[None]]
+    async def answer(self, body: bytes = b"", status: int = 200, **fields: str) -> None:
+        """Answer in full, and say that the connection ends."""
+        await super().answer(body, status, **({"connection": "close"} | fields))
 
 
 class Fault(Protocol):
     """What happens to one connection instead of an answer."""
 
     @property
-    def act(self) -> Act:
+    def act(self) -> Reaction:
         """What to do."""
         ...
 
@@ -103,56 +41,26 @@ class Fault(Protocol):
         ...
 
 
-class FaultServer:
-    """Runs a script, one entry per connection, then answers as its application does."""
+class FaultServer(RawServer):
+    """Runs a script, one entry per connection, then answers as its reaction does.
 
-    def __init__(self, application: Act, script: Sequence[Fault | None]) -> None:
-        self.application = application
-        self.script = list(script)
-        self.calls: list[Call] = []
-        """Requests whose head was read."""
-        self.connections = 0
-        self.url = ""
-        self.open: set[asyncio.Task[None]] = set()
-        """Connections that are being served."""
-        self._server: asyncio.Server | None = None
+    It reads one request of a connection and then closes it. So the n-th fault meets the n-th
+    request, and aiohttp's own second try on a used connection hides nothing.
+    """
 
-    async def start(self, port: int = 0) -> None:
-        """Listen; on a free port if need be."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port, backlog=1024)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+    def __init__(self, reaction: Reaction, script: Sequence[Fault | None]) -> None:
+        super().__init__(reaction)
+        self._script = iter(script)
 
-    async def stop(self) -> None:
-        """Stop listening, and drop who is still there."""
-        assert self._server is not None
-        self._server.close()
-        for task in self.open:
-            task.cancel()
-        await asyncio.gather(*self.open, return_exceptions=True)
-
-    def count(self, method: str) -> int:
-        """Return how many requests of a method arrived."""
-        return sum(call.method == method for call in self.calls)
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        fault = self.script.pop(0) if self.script else None
-        self.connections += 1
-        task = asyncio.get_running_loop().create_task(self._serve(Call(reader, writer), fault))
-        self.open.add(task)
-        task.add_done_callback(self.open.discard)
-
-    async def _serve(self, call: Call, fault: Fault | None) -> None:
-        stage = "BODY" if fault is None else fault.stage
-        try:
-            with contextlib.suppress(asyncio.IncompleteReadError, OSError):
-                if stage in {"HEAD", "BODY"}:
-                    await call.read_head()
-                    self.calls.append(call)
-                if stage == "BODY":
-                    await call.read_body()
-                await (self.application if fault is None else fault.act)(call)
-        finally:
-            call.writer.close()
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        fault = next(self._script, None)
+        visit = FaultVisit(reader, writer)
+        if fault is None or fault.stage in {"HEAD", "BODY"}:
+            await visit.read_head()
+            self.visits.append(visit)
+        if fault is None or fault.stage == "BODY":
+            await visit.read_body()
+        await (self.reaction if fault is None else fault.act)(visit)
 
 
 class Documented(NamedTuple):
@@ -174,9 +82,9 @@ class Documented(NamedTuple):
         row = data[0] if isinstance(data, list) else data
         return str(row["_id"])
 
-    async def answer(self, call: Call) -> None:
+    async def answer(self, visit: Visit) -> None:
         """Create the job, and report it as completed when asked for it."""
-        await call.say(self.created if call.method == "POST" else self.completed)
+        await visit.say(self.created if visit.is_create else self.completed)
 
 
 def _documented(name: str) -> Documented:
@@ -231,7 +139,7 @@ def speech() -> Documented:
 
 
 Scripted: TypeAlias = Callable[..., Awaitable[FaultServer]]
-"""Start a server: `await scripted(application, *faults)`."""
+"""Start a server: `await scripted(reaction, *faults)`."""
 
 
 @pytest.fixture
@@ -239,8 +147,8 @@ async def scripted() -> AsyncIterator[Scripted]:
     """Start scripted servers; they stop with the test."""
     servers: list[FaultServer] = []
 
-    async def start(application: Act, *script: Fault | None, port: int = 0) -> FaultServer:
-        server = FaultServer(application, script)
+    async def start(reaction: Reaction, *script: Fault | None, port: int = 0) -> FaultServer:
+        server = FaultServer(reaction, script)
         await server.start(port)
         servers.append(server)
         return server
@@ -248,56 +156,3 @@ async def scripted() -> AsyncIterator[Scripted]:
     yield start
     for server in servers:
         await server.stop()
-
-
-Connect: TypeAlias = Callable[..., Akool]
-"""Make a client: `connect(server.url, **settings)`."""
-
-
-@pytest.fixture
-def connect() -> Connect:
-    """Return a maker of clients that look and repeat within milliseconds."""
-
-    def connected(url: str, **settings: Any) -> Akool:
-        given = {"api_key", "client_id", "token"} & settings.keys()
-        credentials = () if given else ("the-key",)
-        soon: dict[str, Any] = {
-            "backoff": Backoff(initial=0.002, maximum=0.01),
-            "retry": Retry(initial=0.002, throttled=0.002, maximum=0.005),
-        }
-        return Akool(*credentials, base_url=url, **(soon | settings))
-
-    return connected
-
-
-Elapse: TypeAlias = Callable[..., Awaitable[None]]
-"""Let a manual clock run: `await elapse(clock, condition, step=1.0, most=1000)`."""
-
-
-@pytest.fixture
-def elapse() -> Elapse:
-    """Return what moves a manual clock step by step until a condition holds."""
-
-    async def elapsed(
-        clock: ManualClock, condition: Callable[[], object], *, step: float = 0.5, most: int = 2000
-    ) -> None:
-        for _ in range(most):
-            if condition():
-                return
-            await clock.advance(step)
-            await asyncio.sleep(0.001)  # real sockets need real turns of the loop
-        pytest.fail("time went by, and what was waited for did not happen")
-
-    return elapsed
-
-
-@pytest.fixture(autouse=True)
-async def _nothing_is_left() -> AsyncIterator[None]:
-    """Fail a test that leaves a task, or an error that nobody looked at."""
-    complaints: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _loop, about: complaints.append(about))
-    yield
-    gc.collect()
-    await asyncio.sleep(0)
-    assert not asyncio.all_tasks() - {asyncio.current_task()}
-    assert not complaints

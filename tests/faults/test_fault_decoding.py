@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from akool_async import AkoolError, APIError, CreateOutcomeUnknown, ReplyError, Retry, Status
 from akool_async.errors import CODES
-from akool_async.protocol.endpoint import Endpoint, Snapshot
+from akool_async.protocol.endpoint import Endpoint
+from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.wire import HttpResponse
 
 if TYPE_CHECKING:

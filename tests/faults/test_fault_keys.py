@@ -25,7 +25,9 @@ from akool_async.endpoints import TTS
 from akool_async.journal import Entry, Journal, State
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Call, Connect, Scripted
+    from tests.clients import Connect
+    from tests.faults.conftest import Scripted
+    from tests.servers import Visit
 
 KEYS = ("a", "b", "c", "d")
 STEPS = 40
@@ -40,27 +42,27 @@ class Shop:
         """By text, the ids of the jobs that were created, and "perhaps" for what may have been."""
         self.status: dict[str, int] = {}
 
-    async def __call__(self, call: Call) -> None:
+    async def __call__(self, visit: Visit) -> None:
         """Create a job, or say where one stands."""
-        if call.method == "GET":
-            job = call.target.rpartition("=")[2]
-            await call.say({"code": 1000, "data": {"_id": job, "status": self.status[job]}})
+        if not visit.is_create:
+            job = visit.target.rpartition("=")[2]
+            await visit.say({"code": 1000, "data": {"_id": job, "status": self.status[job]}})
             return
         codes = {"refuses": 1003, "asks for less": 1005, "errs": 1205}
-        sold = self.sold[json.loads(call.body)["input_text"]]
+        sold = self.sold[json.loads(visit.body)["input_text"]]
         if self.mood in codes:
             sold += ["perhaps"] * (self.mood == "errs")
-            await call.say({"code": codes[self.mood], "msg": "no"})
+            await visit.say({"code": codes[self.mood], "msg": "no"})
             return
         job = f"{len(self.status):024x}"
         sold.append(job)
         self.status[job] = 3 if self.mood == "is quick" else 2
         if self.mood == "drops":
-            call.reset()
+            visit.reset()
         elif self.mood == "hangs":
-            await call.hang()
+            await visit.hang()
         else:
-            await call.say({"code": 1000, "data": {"_id": job, "status": self.status[job]}})
+            await visit.say({"code": 1000, "data": {"_id": job, "status": self.status[job]}})
 
 
 class Walk:

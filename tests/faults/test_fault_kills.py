@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Call, Scripted
+    from tests.faults.conftest import Scripted
+    from tests.servers import Visit
 
 JOBS = 300
 RANDOM_KILLS = 20
@@ -72,15 +73,15 @@ class Shop:
         self.shoots_at = -1
         self._begun: dict[str, float] = {}
 
-    async def __call__(self, call: Call) -> None:
+    async def __call__(self, visit: Visit) -> None:
         """Create a job, or say where one stands."""
         self.visited.set()
-        if call.method == "GET":
-            job = call.target.rpartition("=")[2]
+        if not visit.is_create:
+            job = visit.target.rpartition("=")[2]
             ended = time.monotonic() - self._begun[job] > SECONDS
-            await call.say({"code": 1000, "data": {"_id": job, "status": 3 if ended else 2}})
+            await visit.say({"code": 1000, "data": {"_id": job, "status": 3 if ended else 2}})
             return
-        text = json.loads(call.body)["input_text"]
+        text = json.loads(visit.body)["input_text"]
         job = f"{len(self.sold):024x}"
         self.sold.append((text, job))
         self._begun[job] = time.monotonic()
@@ -88,8 +89,8 @@ class Shop:
             assert self.customer is not None
             self.customer.send_signal(signal.SIGKILL)
             self.shot.append(text)
-            await call.hang()
-        await call.say({"code": 1000, "data": {"_id": job, "status": 1}})
+            await visit.hang()
+        await visit.say({"code": 1000, "data": {"_id": job, "status": 1}})
 
 
 async def start(shop: Shop, url: str, path: Path) -> asyncio.subprocess.Process:

@@ -34,7 +34,9 @@ from akool_async.protocol.token import JobReference, write
 if TYPE_CHECKING:
     from akool_async import Akool, Job
     from akool_async.clock import ManualClock
-    from tests.faults.conftest import Act, Call, Connect, Documented, FaultServer, Scripted
+    from tests.clients import Connect
+    from tests.faults.conftest import Documented, FaultServer, Scripted
+    from tests.servers import Reaction, Visit
 
 ENVELOPE = b'{"code":1000,"msg":"OK","data":{"_id":"65f8017f56559aa67f0ecde7","status":1}}'
 PAGE = b"<html><body>Sorry</body></html>"
@@ -42,76 +44,76 @@ SOON = Timeout(total=1.0, connect=1.0)
 """Long enough for a busy machine to answer, and short enough to be waited for."""
 
 
-def reply(status: int, body: bytes = PAGE, **fields: str) -> Act:
+def reply(status: int, body: bytes = PAGE, **fields: str) -> Reaction:
     """Answer with a status and a body."""
-    return lambda call: call.answer(status, body, **fields)
+    return lambda visit: visit.answer(body, status, **fields)
 
 
-def says(document: object, status: int = 200, **fields: str) -> Act:
+def says(document: object, status: int = 200, **fields: str) -> Reaction:
     """Answer with JSON."""
-    return lambda call: call.say(document, status, **fields)
+    return lambda visit: visit.say(document, status, **fields)
 
 
-def code(number: int, status: int = 200) -> Act:
+def code(number: int, status: int = 200) -> Reaction:
     """Answer with an envelope that says no."""
     return says({"code": number, "msg": "no", "data": None}, status)
 
 
-def moved(status: int) -> Act:
+def moved(status: int) -> Reaction:
     """Redirect to another place on the same server."""
     return reply(status, b"", location="/elsewhere")
 
 
-async def reset(call: Call) -> None:
+async def reset(visit: Visit) -> None:
     """Drop the connection."""
-    call.reset()
+    visit.reset()
 
 
-async def close(_call: Call) -> None:
+async def close(_visit: Visit) -> None:
     """End the connection politely: who serves it closes it."""
 
 
-async def hang(call: Call) -> None:
+async def hang(visit: Visit) -> None:
     """Never answer."""
-    await call.hang()
+    await visit.hang()
 
 
-async def cut_head(call: Call) -> None:
+async def cut_head(visit: Visit) -> None:
     """End in the middle of the headers."""
-    await call.send(b"HTTP/1.1 200 OK\r\nContent-Le")
+    await visit.send(b"HTTP/1.1 200 OK\r\nContent-Le")
 
 
-async def cut_body(call: Call) -> None:
+async def cut_body(visit: Visit) -> None:
     """End in the middle of the body."""
-    await call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + ENVELOPE[:20])
+    await visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + ENVELOPE[:20])
 
 
-async def cut_chunks(call: Call) -> None:
+async def cut_chunks(visit: Visit) -> None:
     """End before the last chunk."""
-    await call.send(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"cod\r\n')
+    await visit.send(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"cod\r\n')
 
 
-async def reset_in_body(call: Call) -> None:
+async def reset_in_body(visit: Visit) -> None:
     """Drop the connection in the middle of the body."""
-    await cut_body(call)
+    await cut_body(visit)
     await asyncio.sleep(0.005)  # a reset takes back what has not been read
-    call.reset()
+    visit.reset()
 
 
-async def babble(call: Call) -> None:
+async def babble(visit: Visit) -> None:
     """Speak something else than HTTP."""
-    await call.send(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+    await visit.send(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
 
 
-async def drip_head(call: Call) -> None:
+async def drip_head(visit: Visit) -> None:
     """Send headers that never end, a byte at a time."""
-    await call.drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1000, 0.02)
+    await visit.drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1000, 0.02)
 
 
-async def drip_body(call: Call) -> None:
+async def drip_body(visit: Visit) -> None:
     """Send a body that never ends, a byte at a time."""
-    await call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    await call.drip(b" " * 1000, 0.02)
+    await visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    await visit.drip(b" " * 1000, 0.02)
 
 
 def _bomb(megabytes: int) -> bytes:
@@ -128,7 +130,7 @@ class Row(NamedTuple):
     """One row of a table: a fault, and how much is read before it."""
 
     name: str
-    act: Act
+    act: Reaction
     stage: str = "BODY"
 
 
@@ -227,7 +229,7 @@ async def unknown(documented: Documented, server: FaultServer, client: Akool) ->
     async with client as akool:
         with pytest.raises(CreateOutcomeUnknown) as caught:
             await akool.submit(documented.request)
-    assert (server.count("POST"), server.connections) == (1, 1)
+    assert (server.creates, server.connections) == (1, 1)
     error = caught.value
     assert (error.name, error.request) == (documented.operation.name, documented.request)
     assert before <= error.sent_at <= datetime.now(UTC)
@@ -241,7 +243,7 @@ async def test_a_create_dropped_before_it_was_read_makes_one_job_at_most(
         outcome = await asyncio.gather(akool.submit(documented.request), return_exceptions=True)
     # Some of it may have been on the way already, or nothing: only then is there a second try.
     unknown = isinstance(outcome[0], CreateOutcomeUnknown)
-    assert server.count("POST") == (0 if unknown else 1)
+    assert server.creates == (0 if unknown else 1)
 
 
 @rows(*FOR_NOW)
@@ -253,7 +255,7 @@ async def test_a_create_refused_for_now_is_sent_again_and_makes_one_job(
         job = akool.submit(documented.request)
         await hurry(clock, server, job)
         assert (await job).id == documented.id
-    assert server.count("POST") == 2
+    assert server.creates == 2
 
 
 async def hurry(clock: ManualClock, server: FaultServer, job: Job[Any]) -> None:
@@ -261,7 +263,7 @@ async def hurry(clock: ManualClock, server: FaultServer, job: Job[Any]) -> None:
     for _ in range(10_000):
         if job.done():
             return
-        if not server.open:
+        if not server.tasks:
             await clock.advance(0.25)
         await asyncio.sleep(0.001)  # real sockets need real turns of the loop
     pytest.fail("the job did not end")
@@ -270,25 +272,25 @@ async def hurry(clock: ManualClock, server: FaultServer, job: Job[Any]) -> None:
 async def test_a_create_with_a_refused_token_is_sent_again_once_with_a_new_one(
     documented: Documented, scripted: Scripted, connect: Connect
 ) -> None:
-    async def answer(call: Call) -> None:
-        if call.target.endswith("getToken"):
-            await call.say({"code": 1000, "token": f"token-{len(server.calls)}"})
-        elif call.headers["authorization"] == "Bearer token-1":
-            await code(1101)(call)
+    async def answer(visit: Visit) -> None:
+        if visit.target.endswith("getToken"):
+            await visit.say({"code": 1000, "token": f"token-{len(server.visits)}"})
+        elif visit.headers["authorization"] == "Bearer token-1":
+            await code(1101)(visit)
         else:
-            await documented.answer(call)
+            await documented.answer(visit)
 
     server = await scripted(answer)
     async with connect(server.url, client_id="id", client_secret="s") as akool:
         assert (await akool.submit(documented.request)).id == documented.id
-    creates = [call for call in server.calls if call.target.endswith(documented.operation.path)]
-    assert [call.headers["authorization"] for call in creates] == [
+    creates = [visit for visit in server.visits if visit.target.endswith(documented.operation.path)]
+    assert [visit.headers["authorization"] for visit in creates] == [
         "Bearer token-1",
         "Bearer token-3",
     ]
 
 
-REFUSALS: Sequence[tuple[str, Act, type[APIError]]] = (
+REFUSALS: Sequence[tuple[str, Reaction, type[APIError]]] = (
     ("1003", code(1003), InvalidRequest),
     ("1006", code(1006), InsufficientCredit),
     ("1009", code(1009), PermissionDenied),
@@ -311,14 +313,18 @@ REFUSALS: Sequence[tuple[str, Act, type[APIError]]] = (
     ("act", "kind"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
 )
 async def test_a_create_that_is_refused_ends_at_once(
-    act: Act, kind: type[APIError], documented: Documented, scripted: Scripted, connect: Connect
+    act: Reaction,
+    kind: type[APIError],
+    documented: Documented,
+    scripted: Scripted,
+    connect: Connect,
 ) -> None:
     server = await scripted(documented.answer, Row("refused", act))
     async with connect(server.url) as akool:
         with pytest.raises(kind) as caught:
             await akool.submit(documented.request)
     assert caught.value.endpoint == documented.operation.name
-    assert server.count("POST") == 1
+    assert server.creates == 1
 
 
 async def test_a_readable_success_counts_whatever_http_says(
@@ -332,7 +338,7 @@ async def test_a_readable_success_counts_whatever_http_says(
         server = await scripted(documented.answer, Row("accepted", act))
         async with connect(server.url) as akool:
             assert (await akool.submit(documented.request)).id == documented.id
-        assert server.count("POST") == 1
+        assert server.creates == 1
 
 
 # A poll
@@ -366,7 +372,7 @@ async def outlasted(documented: Documented, server: FaultServer, client: Akool) 
     async with client as akool:
         result = await akool.submit(documented.request)
     assert (result.id, result.status) == (documented.id, Status.COMPLETED)
-    assert (server.count("POST"), server.connections) == (1, 4)
+    assert (server.creates, server.connections) == (1, 4)
 
 
 UNCLEAR = (
@@ -390,7 +396,7 @@ async def test_a_wait_outlasts_an_answer_that_is_no_end(
         job = akool.submit(of_each_family.request)
         await hurry(clock, server, job)
         assert (await job).status is Status.COMPLETED
-    assert (server.count("POST"), server.count("GET")) == (1, 2)
+    assert (server.creates, server.polls) == (1, 2)
 
 
 async def test_a_wait_outlasts_what_is_not_the_job_s_end(
@@ -410,7 +416,7 @@ async def test_a_wait_outlasts_what_is_not_the_job_s_end(
     server = await scripted(job.answer, None, *script)
     async with connect(server.url) as akool:
         assert (await akool.submit(job.request)).status is Status.COMPLETED
-    assert server.count("GET") == len(odd) + 1
+    assert server.polls == len(odd) + 1
 
 
 DEFINITE: Sequence[tuple[int, type[APIError]]] = (
@@ -437,7 +443,7 @@ async def test_a_definite_refusal_ends_a_wait_at_once(
             await akool.submit(job.request)
         assert caught.value.token is not None
         assert (await akool.job(caught.value.token)).status is Status.COMPLETED
-    assert (server.count("POST"), server.connections) == (1, 3)
+    assert (server.creates, server.connections) == (1, 3)
 
 
 @pytest.mark.parametrize("number", [1111, 1217])
@@ -448,7 +454,7 @@ async def test_a_wait_outlasts_webhooks_that_cannot_be_delivered(
     server = await scripted(job.answer, None, *[Row("no callback", code(number))] * 5)
     async with connect(server.url) as akool:
         assert (await akool.submit(job.request)).status is Status.COMPLETED
-    assert (server.count("POST"), server.count("GET")) == (1, 6)
+    assert (server.creates, server.polls) == (1, 6)
 
 
 @pytest.mark.parametrize("number", [1008, 1014])
@@ -467,4 +473,4 @@ async def test_what_is_unknown_after_its_seven_days_has_expired(
                 await job
             assert type(caught.value) is kind
             assert caught.value.token == job.token
-    assert server.count("GET") == 2
+    assert server.polls == 2

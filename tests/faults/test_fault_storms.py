@@ -33,10 +33,13 @@ from akool_async.endpoints import TTS, GenerateImage, ImageReage
 from akool_async.http.breaker import Breaker
 from akool_async.http.pace import Budget, Pace
 from akool_async.simulator import Simulator
+from tests.clocks import turns
 
 if TYPE_CHECKING:
-    from tests.conftest import Until
-    from tests.faults.conftest import Call, Connect, Documented, Elapse, Scripted
+    from tests.clients import Connect
+    from tests.clocks import Elapse, LoopTime, Until
+    from tests.faults.conftest import Documented, Scripted
+    from tests.servers import Visit
 
 PHOTO = "https://photos.example/photo.png"
 
@@ -111,13 +114,11 @@ async def test_an_outage_gets_a_few_probes_and_its_end_no_stampede(
             requests = [speech(n) for n in range(100)], [reage() for _ in range(100)]
             jobs = [akool.submit(request) for each in requests for request in each]
             await asyncio.gather(*[job.created() for job in jobs])
-            engine = akool._runtime("looking").engine
 
             async def run(moment: float) -> None:
                 while clock.time() < moment:
                     await clock.advance(0.5)
-                    # Real sockets need real turns of the loop.
-                    await until(lambda: not engine._looks)
+                    await turns()
 
             await run(30.0)
             log.outage = True
@@ -131,11 +132,13 @@ async def test_an_outage_gets_a_few_probes_and_its_end_no_stampede(
         assert log.between(80, 90, name) >= log.between(20, 30, name) / 3  # it is back
 
 
+@pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("well", [lambda t: t < 1.0 or t > 121.0, lambda t: t > 120.0])
 async def test_an_outage_puts_few_of_a_long_line_of_creates_in_doubt(
     well: Callable[[float], bool],
     clock: ManualClock,
     *,
+    shared: bool,
     connect: Connect,
     elapse: Elapse,
     caplog: pytest.LogCaptureFixture,
@@ -150,7 +153,11 @@ async def test_an_outage_puts_few_of_a_long_line_of_creates_in_doubt(
     async with Simulator(clock=clock, omit_rate=0, instant_audio_rate=1.0) as simulator:
         simulator.fault = fault
         async with connect(
-            simulator.url, clock=clock, api_key=simulator.api_key, limits=Limits(creates=10)
+            simulator.url,
+            clock=clock,
+            api_key=simulator.api_key,
+            limits=Limits(creates=10),
+            semaphore=asyncio.Semaphore(600) if shared else None,
         ) as akool:
             jobs = [akool.submit(speech(n)) for n in range(600)]
             await elapse(clock, lambda: all(job.done() for job in jobs), step=0.25)
@@ -164,19 +171,19 @@ async def test_an_outage_puts_few_of_a_long_line_of_creates_in_doubt(
     after = [each for each in times if each >= 120.0]
     assert sum(each < after[0] + 5.0 for each in after[1:]) < 60  # they come back by and by
     assert [record.message for record in caplog.records] == [
-        "creates get no answer; those in line wait while the host is probed"
+        "creates get no answer; queued jobs wait while one create at a time probes the host"
     ]
 
 
 async def test_creates_that_hang_while_later_ones_are_answered_are_no_outage(
-    connect: Connect, caplog: pytest.LogCaptureFixture
+    connect: Connect, loop_time: LoopTime, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked, over = itertools.count(), asyncio.Event()
 
     async def fault(_name: str, _request: web.Request) -> None:
         if next(asked) < 5:
             await over.wait()
-        await asyncio.sleep(0.005)
+        await loop_time.advance(0.005)
 
     async with Simulator(omit_rate=0, instant_audio_rate=1.0) as simulator:
         simulator.fault = fault
@@ -218,7 +225,7 @@ async def test_a_look_that_is_answered_lets_creates_go_on(
 async def test_few_creates_that_fail_are_told_at_once(
     clock: ManualClock, speech: Documented, scripted: Scripted, connect: Connect
 ) -> None:
-    server = await scripted(lambda call: call.answer(502, b"<html>"))
+    server = await scripted(lambda visit: visit.answer(b"<html>", 502))
     async with connect(server.url, clock=clock) as akool:
         for _ in range(2):  # after the first, the host is known to be down
             jobs = [akool.submit(speech.request) for _ in range(90)]
@@ -230,7 +237,7 @@ async def test_few_creates_that_fail_are_told_at_once(
 async def test_creates_that_are_refused_hold_back_no_other(
     clock: ManualClock, speech: Documented, scripted: Scripted, connect: Connect
 ) -> None:
-    server = await scripted(lambda call: call.say({"code": 1003, "msg": "no"}))
+    server = await scripted(lambda visit: visit.say({"code": 1003, "msg": "no"}))
     async with connect(server.url, clock=clock, limits=Limits(creates=2)) as akool:
         jobs = [akool.submit(speech.request) for _ in range(100)]
         await asyncio.gather(*jobs, return_exceptions=True)
@@ -380,14 +387,14 @@ async def test_two_creates_that_are_answered_with_one_id_both_end(
         results = await asyncio.gather(*jobs)
         assert {result.id for result in results} == {speech.id}
         twins = [akool.submit(speech.request, timeout=seconds) for seconds in (0.05, 60)]
-        server.application = lambda call: call.say(
-            speech.created if call.method == "POST" else speech.pending
+        server.reaction = lambda visit: visit.say(
+            speech.created if visit.is_create else speech.pending
         )
         with pytest.raises(JobTimeout):
             await twins[0]
-        server.application = speech.answer
+        server.reaction = speech.answer
         await twins[1]
-        server.application = lambda call: call.say(speech.created)
+        server.reaction = lambda visit: visit.say(speech.created)
         for _ in range(2):
             await akool.submit(speech.request).created()  # these end with the client
 
@@ -554,15 +561,15 @@ async def test_who_gives_up_waiting_for_a_turn_holds_up_nobody(clock: ManualCloc
 async def test_a_budget_stops_a_storm_of_retries(
     clock: ManualClock, connect: Connect, scripted: Scripted, elapse: Elapse
 ) -> None:
-    async def sick(call: Call) -> None:
-        await call.answer(502, b"<html>")
+    async def sick(visit: Visit) -> None:
+        await visit.answer(b"<html>", 502)
 
     server = await scripted(sick)
     async with connect(server.url, clock=clock, retry=Retry(attempts=10)) as akool:
         calls = [asyncio.create_task(akool.account.credit()) for _ in range(200)]
         await elapse(clock, lambda: all(call.done() for call in calls))
         assert all(isinstance(call.exception(), ReplyError) for call in calls)
-    assert server.count("GET") == 200 + 500 // 14
+    assert server.polls == 200 + 500 // 14
 
 
 def test_a_budget_is_earned_back_by_what_succeeds() -> None:
@@ -626,10 +633,16 @@ def test_a_request_without_an_end_is_refused(value: Any) -> None:
         assert caught.value.field == field
 
 
-def test_no_default_is_without_an_end() -> None:
-    akool = Akool("k")
-    assert akool._timeout_of("audio.tts") == 4 * 3600
+async def test_no_default_is_without_an_end(
+    clock: ManualClock, speech: Documented, scripted: Scripted, connect: Connect, elapse: Elapse
+) -> None:
     assert Timeout() == Timeout(total=60.0, connect=10.0)
+    server = await scripted(lambda visit: visit.say(speech.created))
+    async with connect(server.url, clock=clock, backoff=None) as akool:
+        job = await akool.submit(speech.request).created()
+        await elapse(clock, job.done, step=60.0)
+        assert isinstance(job.exception(), JobTimeout)
+    assert 4 * 3600 <= clock.time() <= 4 * 3600 + 60
 
 
 @pytest.mark.parametrize("number", [1008, 1014])
@@ -642,11 +655,11 @@ async def test_a_young_job_may_be_unknown_for_a_while_and_an_older_one_not(
     connect: Connect,
     elapse: Elapse,
 ) -> None:
-    async def answer(call: Call) -> None:
-        if call.method == "POST":
-            await of_each_family.answer(call)
+    async def answer(visit: Visit) -> None:
+        if visit.is_create:
+            await of_each_family.answer(visit)
         else:
-            await call.say({"code": number, "msg": "no such thing"}, 404)
+            await visit.say({"code": number, "msg": "no such thing"}, 404)
 
     server = await scripted(answer)
     slowly = Backoff(initial=1.0, maximum=4.0)

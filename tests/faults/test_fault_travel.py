@@ -28,7 +28,9 @@ from akool_async import (
 )
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Act, Call, Connect, Documented, Scripted
+    from tests.clients import Connect
+    from tests.faults.conftest import Documented, Scripted
+    from tests.servers import Reaction, Visit
 
 PROGRAM = textwrap.dedent("""
     import asyncio, json, pickle, sys
@@ -48,14 +50,14 @@ PROGRAM = textwrap.dedent("""
 """)
 
 
-def code(number: int) -> Act:
+def code(number: int) -> Reaction:
     """Answer with an envelope that says no."""
-    return lambda call: call.say({"code": number, "msg": "no"})
+    return lambda visit: visit.say({"code": number, "msg": "no"})
 
 
-async def reset(call: Call) -> None:
+async def reset(visit: Visit) -> None:
     """Drop the connection."""
-    call.reset()
+    visit.reset()
 
 
 class Failing:
@@ -63,22 +65,22 @@ class Failing:
 
     def __init__(self, documented: Documented) -> None:
         self.documented = documented
-        self.create: Act | None = None
-        self.look: Act | None = None
+        self.create: Reaction | None = None
+        self.look: Reaction | None = None
 
-    async def __call__(self, call: Call) -> None:
+    async def __call__(self, visit: Visit) -> None:
         """Answer as told, or well."""
-        told = self.create if call.method == "POST" else self.look
-        await (told or self.documented.answer)(call)
+        told = self.create if visit.is_create else self.look
+        await (told or self.documented.answer)(visit)
 
 
 async def errors_of_all_kinds(connect: Connect, url: str, server: Failing) -> list[AkoolError]:
     """Let jobs end in every way in which they can."""
     request, errors = server.documented.request, []
     failed = {**server.documented.completed, "data": {"_id": server.documented.id, "status": 4}}
-    ways: list[tuple[Act | None, Act | None, dict[str, Any]]] = [
-        (None, lambda call: call.say(failed), {}),
-        (None, lambda call: call.say(server.documented.pending), {"timeout": 0.02}),
+    ways: list[tuple[Reaction | None, Reaction | None, dict[str, Any]]] = [
+        (None, lambda visit: visit.say(failed), {}),
+        (None, lambda visit: visit.say(server.documented.pending), {"timeout": 0.02}),
         (None, code(1009), {}),
         (None, code(1101), {}),
         (code(1003), None, {}),
@@ -90,7 +92,7 @@ async def errors_of_all_kinds(connect: Connect, url: str, server: Failing) -> li
             with pytest.raises(AkoolError) as caught:
                 await akool.submit(request, **settings)
             errors.append(caught.value)
-    server.create, server.look = None, lambda call: call.say(server.documented.pending)
+    server.create, server.look = None, lambda visit: visit.say(server.documented.pending)
     async with connect(url) as akool:
         job = await akool.submit(request).created()
         with pytest.raises(CancelNotSupported) as unsupported:

@@ -32,7 +32,8 @@ from akool_async.http.auth import Credentials, Secret, Signer, find_credentials,
 
 if TYPE_CHECKING:
     from akool_async.simulator import Simulator
-    from tests.conftest import Serve, Until, Visit
+    from tests.clocks import Until
+    from tests.servers import Serve, Visit
 
 NAMES = ("api_key", "token", "client_id", "client_secret")
 CREDIT = b'{"code":1000,"msg":"OK","data":{"credit":5}}'

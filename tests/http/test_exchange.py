@@ -27,7 +27,8 @@ from akool_async.clock import ManualClock
 if TYPE_CHECKING:
     from aioresponses import aioresponses
 
-    from tests.conftest import Reaction, Serve, Until, Visit
+    from tests.clocks import Until
+    from tests.servers import Reaction, Serve, Visit
 
 T = TypeVar("T")
 

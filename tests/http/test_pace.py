@@ -65,7 +65,7 @@ async def test_nobody_takes_the_turn_of_those_in_line(clock: ManualClock) -> Non
     pace.refused(await pace.turn())
     first = asyncio.create_task(pace.turn())
     await clock.settle()
-    clock._time = 500.0  # its timer has not run yet
+    clock._time = 500.0  # noqa: SLF001 - its timer has not run yet
     assert pace.limit == math.inf
     assert not pace.try_turn(500.0)
     await clock.advance(0.0)

@@ -22,7 +22,7 @@ from akool_async import (
     TransportError,
 )
 from akool_async.errors import CODES, api_error
-from akool_async.http.retry import Fate, fate_of
+from akool_async.http.retry import RequestOutcome, outcome_of
 from akool_async.protocol.wire import AKOOL, HttpResponse, decode
 
 NO_FIELDS: Mapping[str, str] = {}
@@ -53,7 +53,7 @@ def test_a_code_is_final_unless_it_asks_to_come_again(code: int, status: int) ->
 
 
 def test_an_unknown_code_is_final() -> None:
-    assert fate_of(api_error(4711, "new")) is Fate.FINAL
+    assert outcome_of(api_error(4711, "new")) is RequestOutcome.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -91,18 +91,18 @@ def test_without_an_envelope_the_http_status_decides(
 
 
 @pytest.mark.parametrize(
-    ("error", "fate"),
+    ("error", "outcome"),
     [
-        (ConnectFailed("refused"), Fate.NEVER_SENT),
-        (TransportError("reset"), Fate.UNCLEAR),
-        (ReplyError("cut", http_status=200), Fate.UNCLEAR),
-        (ReplyError("moved", http_status=302), Fate.FINAL),
-        (RateLimited(0, "slow down", http_status=429), Fate.REFUSED),
-        (MissingCredentials("none"), Fate.FINAL),
+        (ConnectFailed("refused"), RequestOutcome.NOT_SENT),
+        (TransportError("reset"), RequestOutcome.UNKNOWN),
+        (ReplyError("cut", http_status=200), RequestOutcome.UNKNOWN),
+        (ReplyError("moved", http_status=302), RequestOutcome.REFUSED),
+        (RateLimited(0, "slow down", http_status=429), RequestOutcome.THROTTLED),
+        (MissingCredentials("none"), RequestOutcome.REFUSED),
     ],
 )
-def test_what_is_known_of_a_failed_request(error: AkoolError, fate: Fate) -> None:
-    assert fate_of(error) is fate
+def test_what_is_known_of_a_failed_request(error: AkoolError, outcome: RequestOutcome) -> None:
+    assert outcome_of(error) is outcome
 
 
 def test_a_connection_never_made_is_tried_again_even_for_a_create() -> None:

@@ -20,12 +20,6 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Name a journal that is not there yet."""
-    return tmp_path / "jobs.sqlite"
-
-
-@pytest.fixture
 def journal(path: Path) -> Iterator[Journal]:
     """Open a journal."""
     opened = Journal(path)

@@ -13,8 +13,8 @@ import pytest
 
 from akool_async import JournalError
 from akool_async.journal import Journal, State, schema
-
-PRINT = "0" * 64
+from tests.journal.creates import PRINT, speech
+from tests.journals import file_of
 
 
 def reopened(journal: Journal, path: Path) -> Journal:
@@ -52,23 +52,23 @@ async def test_remembering_waits_for_nobody_and_is_written_in_order(
             journal.remember("cap", b"%d" % step)
         assert journal.recall("cap") is None
         other.execute("ROLLBACK")
-    await journal.intend("audio.tts", b"{}", PRINT)  # what was queued before is written by then
+    await journal.intend(speech())  # what was queued before is written by then
     assert journal.recall("cap") == b"99"
 
 
 async def test_what_cannot_be_remembered_is_logged_and_raises_nothing(
     journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    writing = journal._writer.connection
+    writing = file_of(journal).writer.connection
     (pages,) = writing.execute("PRAGMA page_count").fetchone()
     writing.execute(f"PRAGMA max_page_count = {pages}")
     journal.remember("schedule", b"x" * 20_000)
-    after = journal._writer.write_soon(lambda _connection: None, watched=True)
+    after = file_of(journal).writer.write_soon(lambda _connection: None, awaited=True)
     with suppress(JournalError):
         await asyncio.wrap_future(after)
     assert "no room left" in caplog.text
     writing.execute("PRAGMA max_page_count = 1000000")
-    number = await journal.intend("audio.tts", b"{}", PRINT)
+    number = await journal.intend(speech())
     assert journal.recall("schedule") is None
     assert [entry.number for entry in journal.entries(State.INTENT)] == [number]
 
@@ -102,7 +102,7 @@ def test_a_journal_of_the_first_version_learns_to_remember(path: Path) -> None:
     assert entry.state is State.CREATED
     journal.close_now()
     with closing(sqlite3.connect(path)) as plain:
-        assert plain.execute("PRAGMA user_version").fetchone() == (2,)
+        assert plain.execute("PRAGMA user_version").fetchone() == (len(schema.MIGRATIONS),)
 
 
 def test_remembering_works_from_any_thread(journal: Journal) -> None:
@@ -110,7 +110,7 @@ def test_remembering_works_from_any_thread(journal: Journal) -> None:
 
     async def main() -> None:
         await asyncio.gather(*(asyncio.to_thread(remember, f"n{n}", b"") for n in range(20)))
-        await journal.intend("audio.tts", b"{}", PRINT)
+        await journal.intend(speech())
 
     asyncio.run(main())
     assert len(journal.recall_all("n")) == 20

@@ -16,9 +16,8 @@ from pathlib import Path
 import pytest
 
 from akool_async import JournalError
-from akool_async.journal import Journal, State, schema
-
-PRINT = "0" * 64
+from akool_async.journal import UNFINISHED, Change, Journal, State, schema
+from tests.journal.creates import intend, speech
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -29,7 +28,7 @@ def write_rows(path: Path, count: int) -> None:
     async def main() -> None:
         journal = Journal(path)
         await asyncio.gather(
-            *(journal.intend("audio.tts", b"x" * 500, PRINT, key=f"k{n}") for n in range(count))
+            *(intend(journal, speech(f"k{n}", request=b"x" * 500)) for n in range(count))
         )
         await journal.close()
 
@@ -50,7 +49,7 @@ def test_only_its_owner_may_read_a_journal_whatever_the_umask(path: Path) -> Non
     before = os.umask(0)
     try:
         journal = Journal(path)
-        asyncio.run(journal.intend("audio.tts", b"{}", PRINT))
+        asyncio.run(journal.intend(speech()))
         files = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
         journal.close_now()
     finally:
@@ -62,7 +61,7 @@ def test_only_its_owner_may_read_a_journal_whatever_the_umask(path: Path) -> Non
 def test_what_was_written_is_there_when_opened_again(path: Path) -> None:
     write_rows(path, 3)
     journal = Journal(str(path))
-    assert [entry.key for entry in journal.unfinished()] == ["k0", "k1", "k2"]
+    assert [entry.key for entry in journal.entries(*UNFINISHED)] == ["k0", "k1", "k2"]
     journal.close_now()
 
 
@@ -71,7 +70,7 @@ def test_journals_in_memory_are_apart_and_leave_no_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     one, other = Journal(":memory:"), Journal(":memory:")
-    asyncio.run(one.intend("audio.tts", b"{}", PRINT, key="k"))
+    asyncio.run(intend(one, speech("k")))
     assert one.find("k")
     assert other.find("k") is None
     one.close_now()
@@ -81,7 +80,7 @@ def test_journals_in_memory_are_apart_and_leave_no_file(
 
 def test_a_second_journal_in_this_process_is_refused(journal: Journal, path: Path) -> None:
     assert "another client in this one" in refusal(path)
-    assert asyncio.run(journal.intend("audio.tts", b"{}", PRINT)) == 1
+    assert asyncio.run(journal.intend(speech())) == 1
 
 
 def test_a_link_to_an_open_journal_is_no_second_journal(journal: Journal, path: Path) -> None:
@@ -112,7 +111,7 @@ def test_a_second_process_is_refused_until_the_first_has_closed(
 
 _WRITE_FOR_EVER = """
 import asyncio, os, sys
-from akool_async.journal import Journal, State
+from akool_async.journal import Change, Intent, Journal, State
 
 def say(*words):
     os.write(1, " ".join(map(str, words)).encode() + b"\\n")
@@ -122,11 +121,13 @@ async def work(journal, prefix):
     while True:
         step += 1
         key = f"{prefix}/{step}"
-        number = await journal.intend("audio.tts", b"{}", "0" * 64, key=key)
+        intent = Intent(name="audio.tts", request=b"{}", fingerprint="0" * 64, key=key)
+        (row,) = await journal.claim([intent])
+        number = await journal.intend(intent, row)
         say("intent", number, key)
-        await journal.note(number, State.CREATED, id=f"id-{key}")
+        await journal.note(number, Change(State.CREATED, id=f"id-{key}"))
         say("created", number, key)
-        journal.note_soon(number, State.COMPLETED, result=b"{}")
+        journal.note_soon(number, Change(State.COMPLETED, result=b"{}"))
 
 async def main(path, prefix):
     journal = Journal(path)
@@ -171,18 +172,22 @@ def test_a_killed_process_leaves_an_open_lock_and_all_that_it_was_told_was_writt
 _FORK = """
 import asyncio, os, sys
 from akool_async import JournalError
-from akool_async.journal import Journal, State
+from akool_async.journal import Change, Intent, Journal, State
 
+intent = Intent(name="audio.tts", request=b"{}", fingerprint="0" * 64, key="k")
+unkeyed = Intent(name="audio.tts", request=b"{}", fingerprint="0" * 64)
 journal = Journal(sys.argv[1])
-number = asyncio.run(journal.intend("audio.tts", b"{}", "0" * 64, key="k"))
-journal.note_soon(number, State.CREATED, id="i1")
+(number,) = asyncio.run(journal.claim([intent]))
+assert asyncio.run(journal.intend(intent, number)) == number
+journal.note_soon(number, Change(State.CREATED, id="i1"))
 child = os.fork()
 if not child:
     for attempt in (
         lambda: journal.find("k"),
         lambda: next(journal.entries()),
-        lambda: journal.note_soon(number, State.FAILED),
-        lambda: asyncio.run(journal.intend("audio.tts", b"{}", "0" * 64)),
+        lambda: journal.note_soon(number, Change(State.FAILED)),
+        lambda: asyncio.run(journal.intend(unkeyed)),
+        lambda: asyncio.run(journal.claim([intent])),
         lambda: journal.resolve("k", abandon=True),
     ):
         try:
@@ -203,7 +208,7 @@ if not child:
     sys.exit(0)  # with all that the interpreter does at its end
 _, status = os.waitpid(child, 0)
 assert status == 0, status
-asyncio.run(journal.note(number, State.COMPLETED))
+asyncio.run(journal.note(number, Change(State.COMPLETED)))
 assert journal.find("k").id == "i1"
 journal.close_now()
 again = Journal(sys.argv[1])
@@ -356,9 +361,9 @@ def test_a_refused_opening_leaves_nothing_locked(path: Path) -> None:
 def test_a_queue_of_notes_survives_its_file_being_read_by_others(
     journal: Journal, path: Path
 ) -> None:
-    number = asyncio.run(journal.intend("audio.tts", b"{}", PRINT))
+    number = asyncio.run(journal.intend(speech()))
     with closing(sqlite3.connect(path)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM job").fetchone()
-        asyncio.run(journal.note(number, State.CREATED))
+        asyncio.run(journal.note(number, Change(State.CREATED)))
     assert [entry.state for entry in journal.entries()] == [State.CREATED]

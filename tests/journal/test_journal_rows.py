@@ -6,20 +6,19 @@ import asyncio
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from akool_async import JournalError, KeyConflict
-from akool_async.journal import Entry, Journal, State, fingerprint
+from akool_async.journal import UNFINISHED, Change, Entry, Journal, State
 from akool_async.journal.rows import PAGE
-
-REQUEST = b'{"input_text":"Good morning."}'
-PRINT = fingerprint("audio.tts", {"input_text": "Good morning."})
-OTHER_PRINT = fingerprint("audio.tts", {"input_text": "Good night."})
+from tests.journal import creates
+from tests.journal.creates import OTHER_PRINT, PRINT, REQUEST, speech
 
 
-async def intend(journal: Journal, key: str | None = None) -> int:
-    return await journal.intend("audio.tts", REQUEST, PRINT, key=key)
+async def intend(journal: Journal, key: str | None = None, **of: Any) -> int:
+    return await creates.intend(journal, speech(key, **of))
 
 
 def row(journal: Journal, number: int) -> Entry:
@@ -66,14 +65,16 @@ async def test_rows_without_a_key_are_each_their_own(journal: Journal) -> None:
 
 async def test_a_note_changes_what_it_names_and_leaves_the_rest(journal: Journal) -> None:
     number = await intend(journal)
-    await journal.note(number, State.CREATED, id="i1", job_id="j1", created_at=1_700_000_000)
+    await journal.note(
+        number, Change(State.CREATED, id="i1", job_id="j1", created_at=1_700_000_000)
+    )
     created = row(journal, number)
     assert created.state is State.CREATED
     assert (created.id, created.job_id, created.created_at) == ("i1", "j1", 1_700_000_000)
 
-    await journal.note(number, State.COMPLETED, result=b'{"_id":"i1"}')
-    await journal.note(number, State.COMPLETED, saved="out/i1.mp3")
-    await journal.note(number, State.COMPLETED)
+    await journal.note(number, Change(State.COMPLETED, result=b'{"_id":"i1"}'))
+    await journal.note(number, Change(State.COMPLETED, saved="out/i1.mp3"))
+    await journal.note(number, Change(State.COMPLETED))
     done = row(journal, number)
     assert (done.state, done.id, done.job_id) == (State.COMPLETED, "i1", "j1")
     assert (done.result, done.saved, done.reason) == (b'{"_id":"i1"}', "out/i1.mp3", "")
@@ -82,12 +83,12 @@ async def test_a_note_changes_what_it_names_and_leaves_the_rest(journal: Journal
 
 async def test_a_note_about_no_row_is_refused(journal: Journal) -> None:
     with pytest.raises(JournalError, match="no row 7"):
-        await journal.note(7, State.CREATED)
+        await journal.note(7, Change(State.CREATED))
 
 
 async def test_a_note_soon_is_seen_once_its_future_ends(journal: Journal) -> None:
     number = await intend(journal)
-    written = journal.note_soon(number, State.FAILED, reason="no face found")
+    written = journal.note_soon(number, Change(State.FAILED, reason="no face found"))
     assert not written.cancel()
     await asyncio.wrap_future(written)
     assert row(journal, number).reason == "no face found"
@@ -96,7 +97,7 @@ async def test_a_note_soon_is_seen_once_its_future_ends(journal: Journal) -> Non
 async def test_a_note_soon_that_fails_keeps_its_error_and_logs_it_once(
     journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    written = journal.note_soon(7, State.CREATED)
+    written = journal.note_soon(7, Change(State.CREATED))
     assert isinstance(written.exception(), JournalError)
     await intend(journal)
     assert [record.name for record in caplog.records if record.levelno == logging.ERROR] == [
@@ -109,19 +110,19 @@ async def test_a_key_may_be_sent_again_when_that_cannot_be_a_second_time(
     journal: Journal, state: State
 ) -> None:
     number = await intend(journal, "k")
-    await journal.note(number, State.CREATED, id="i1", job_id="j1", created_at=5)
-    await journal.note(number, state, reason="why", result=b"{}", saved="x")
-    assert await intend(journal, "k") == number
+    await journal.note(number, Change(State.CREATED, id="i1", job_id="j1", created_at=5))
+    await journal.note(number, Change(state, reason="why", result=b"{}", saved="x"))
+    assert await intend(journal, "k", retry_failed=True) == number
     again = row(journal, number)
     assert (again.state, again.attempt, again.request) == (State.INTENT, 2, REQUEST)
     assert (again.id, again.job_id, again.created_at) == (None, None, None)
     assert (again.reason, again.result, again.saved) == ("", None, None)
 
 
-@pytest.mark.parametrize("state", sorted(set(State) - {State.REFUSED, State.FAILED}))
+@pytest.mark.parametrize("state", sorted(set(State) - {State.QUEUED, State.REFUSED}))
 async def test_a_key_is_not_sent_again_in_any_other_state(journal: Journal, state: State) -> None:
     number = await intend(journal, "k")
-    await journal.note(number, state)
+    await journal.note(number, Change(state))
     before = row(journal, number)
     with pytest.raises(JournalError, match=state):
         await intend(journal, "k")
@@ -141,7 +142,7 @@ async def test_another_request_under_a_used_key_is_a_conflict_of_its_caller_alon
     journal: Journal,
 ) -> None:
     await intend(journal, "k")
-    conflict = journal.intend("audio.tts", b"{}", OTHER_PRINT, key="k")
+    conflict = intend(journal, "k", request=b"{}", fingerprint=OTHER_PRINT)
     one, error, other = await asyncio.gather(
         intend(journal, "a"), conflict, intend(journal, "b"), return_exceptions=True
     )
@@ -153,9 +154,9 @@ async def test_another_request_under_a_used_key_is_a_conflict_of_its_caller_alon
 
 
 async def test_a_refused_key_still_belongs_to_its_request(journal: Journal) -> None:
-    await journal.note(await intend(journal, "k"), State.REFUSED)
+    await journal.note(await intend(journal, "k"), Change(State.REFUSED))
     with pytest.raises(KeyConflict):
-        await journal.intend("audio.tts", b"{}", OTHER_PRINT, key="k")
+        await intend(journal, "k", request=b"{}", fingerprint=OTHER_PRINT)
 
 
 async def test_what_cannot_be_written_fails_its_caller_alone(journal: Journal) -> None:
@@ -173,25 +174,25 @@ async def test_the_unfinished_rows_are_those_of_which_something_is_to_come(
     journal: Journal,
 ) -> None:
     for state in State:
-        await journal.note(await intend(journal), state)
-    states = [entry.state for entry in journal.unfinished()]
+        await journal.note(await intend(journal), Change(state))
+    states = [entry.state async for entry in journal.unfinished()]
     assert states == [State.INTENT, State.CREATED, State.UNKNOWN]
     assert [entry.state for entry in journal.entries()] == list(State)
     assert [entry.state for entry in journal.entries(State.FAILED)] == [State.FAILED]
-    assert {state for state in State if state.finished} == set(State) - set(states)
+    assert {state for state in State if state.finished} == set(State) - {State.QUEUED, *states}
 
 
 async def test_rows_are_walked_while_they_are_written(journal: Journal) -> None:
     numbers = await asyncio.gather(*(intend(journal) for _ in range(3 * PAGE)))
     seen: list[int] = []
     late = 0
-    for entry in journal.unfinished():
+    async for entry in journal.unfinished():
         seen.append(entry.number)
         if len(seen) == 1:  # a row of a later page ends, and a new one comes
-            await journal.note(numbers[-1], State.COMPLETED)
+            await journal.note(numbers[-1], Change(State.COMPLETED))
             late = await intend(journal)
         if len(seen) % 100 == 0:  # a row that was seen already ends
-            await journal.note(entry.number, State.COMPLETED)
+            await journal.note(entry.number, Change(State.COMPLETED))
     assert seen == sorted([*numbers[:-1], late])
 
 
@@ -210,7 +211,7 @@ async def test_every_key_is_found_while_others_are_written(journal: Journal) -> 
 @pytest.mark.parametrize("state", [State.INTENT, State.UNKNOWN])
 async def test_an_unknown_outcome_is_resolved_by_an_id(journal: Journal, state: State) -> None:
     number = await intend(journal, "k")
-    await journal.note(number, state)
+    await journal.note(number, Change(state))
     resolved = journal.resolve("k", accept="i1", job_id="j1")
     assert resolved == row(journal, number)
     assert (resolved.state, resolved.id, resolved.job_id) == (State.CREATED, "i1", "j1")
@@ -227,12 +228,12 @@ async def test_an_unknown_outcome_is_resolved_to_be_sent_again(journal: Journal)
 async def test_an_unknown_outcome_is_abandoned(journal: Journal) -> None:
     number = await intend(journal)
     assert journal.resolve(number, abandon=True).state is State.ABANDONED
-    assert not list(journal.unfinished())
+    assert not list(journal.entries(*UNFINISHED))
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.INTENT, State.UNKNOWN}))
 async def test_a_known_outcome_is_not_resolved(journal: Journal, state: State) -> None:
-    await journal.note(await intend(journal, "k"), state)
+    await journal.note(await intend(journal, "k"), Change(state))
     before = journal.find("k")
     with pytest.raises(JournalError, match=state):
         journal.resolve("k", resend=True)
@@ -263,8 +264,8 @@ async def test_resolving_takes_exactly_one_decision(journal: Journal) -> None:
 
 async def test_compaction_keeps_what_says_that_a_key_was_used(journal: Journal) -> None:
     number = await intend(journal, "k")
-    await journal.note(number, State.CREATED, id="i1", job_id="j1", created_at=5)
-    await journal.note(number, State.COMPLETED, result=b"{}", saved="out/i1.mp3")
+    await journal.note(number, Change(State.CREATED, id="i1", job_id="j1", created_at=5))
+    await journal.note(number, Change(State.COMPLETED, result=b"{}", saved="out/i1.mp3"))
     full = row(journal, number)
     assert await journal.compact(full.updated_at + 1) == 1
     compacted = row(journal, number)
@@ -272,32 +273,32 @@ async def test_compaction_keeps_what_says_that_a_key_was_used(journal: Journal) 
     for kept in set(Entry.__struct_fields__) - {"request", "result"}:
         assert getattr(compacted, kept) == getattr(full, kept), kept
     with pytest.raises(KeyConflict):
-        await journal.intend("audio.tts", b"{}", OTHER_PRINT, key="k")
+        await intend(journal, "k", request=b"{}", fingerprint=OTHER_PRINT)
 
 
 async def test_compaction_leaves_young_and_unfinished_rows_alone(journal: Journal) -> None:
     numbers = [await intend(journal) for _ in State]
     for number, state in zip(numbers, State, strict=True):
-        await journal.note(number, state, result=b"{}")
+        await journal.note(number, Change(state, result=b"{}"))
     moment = row(journal, numbers[-1]).updated_at
     young = await intend(journal)
-    await journal.note(young, State.COMPLETED, result=b"{}")
+    await journal.note(young, Change(State.COMPLETED, result=b"{}"))
     assert await journal.compact(moment) == 4  # the last of five did not end before it
     untouched = {row(journal, number).state for number in numbers if row(journal, number).request}
-    assert untouched == {State.INTENT, State.CREATED, State.UNKNOWN, State.ABANDONED}
+    assert untouched == {State.QUEUED, State.INTENT, State.CREATED, State.UNKNOWN, State.ABANDONED}
     assert row(journal, young).result == b"{}"
 
 
 async def test_compaction_of_many_rows_counts_each_once(journal: Journal) -> None:
     numbers = await asyncio.gather(*(intend(journal) for _ in range(2 * PAGE + 1)))
-    await asyncio.gather(*(journal.note(number, State.REFUSED) for number in numbers))
+    await asyncio.gather(*(journal.note(number, Change(State.REFUSED)) for number in numbers))
     assert await journal.compact(time.time() + 1) == 2 * PAGE + 1
     assert await journal.compact(time.time() + 1) == 0
 
 
 async def test_a_compacted_key_that_was_refused_is_sent_again_in_full(journal: Journal) -> None:
     number = await intend(journal, "k")
-    await journal.note(number, State.REFUSED)
+    await journal.note(number, Change(State.REFUSED))
     await journal.compact(time.time() + 1)
     assert await intend(journal, "k") == number
     assert row(journal, number).request == REQUEST

@@ -15,15 +15,16 @@ from pathlib import Path
 import pytest
 
 from akool_async import JournalError
-from akool_async.journal import Journal, State, writer
-
-PRINT = "0" * 64
+from akool_async.journal import Change, Journal, State, writer
+from tests.journal import creates
+from tests.journal.creates import speech
+from tests.journals import file_of
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 async def intend(journal: Journal, key: str | None = None) -> int:
-    return await journal.intend("audio.tts", b"{}", PRINT, key=key)
+    return await creates.intend(journal, speech(key))
 
 
 def rows(path: Path) -> list[tuple[int, str, str]]:
@@ -57,7 +58,7 @@ async def test_another_reader_sees_the_row_when_intend_returns(
     for expected in range(1, 20):
         number = await intend(journal)
         assert rows(path)[-1] == (number, "intent", "")
-        await journal.note(number, State.CREATED, id="i1")
+        await journal.note(number, Change(State.CREATED, id="i1"))
         assert rows(path)[-1] == (number, "created", "i1")
         assert len(rows(path)) == expected
 
@@ -66,7 +67,7 @@ async def test_nothing_is_said_to_be_written_before_it_is(journal: Journal, path
     with held(path):
         written = asyncio.create_task(intend(journal))
         await asyncio.sleep(0)
-        soon = journal.note_soon(1, State.CREATED)
+        soon = journal.note_soon(1, Change(State.CREATED))
         done, _ = await asyncio.wait([written], timeout=0.05)
         assert not done
         assert not soon.done()
@@ -77,7 +78,7 @@ async def test_nothing_is_said_to_be_written_before_it_is(journal: Journal, path
 
 
 async def test_every_commit_is_flushed_to_the_disk(journal: Journal) -> None:
-    (full,) = journal._writer.connection.execute("PRAGMA synchronous").fetchone()
+    (full,) = file_of(journal).writer.connection.execute("PRAGMA synchronous").fetchone()
     assert full == 2
 
 
@@ -101,8 +102,8 @@ async def test_a_single_caller_gets_a_commit_for_each_write(journal: Journal, pa
 async def test_writes_happen_in_the_order_in_which_they_were_asked_for(journal: Journal) -> None:
     number = await intend(journal)
     for step in range(1000):
-        journal.note_soon(number, State.CREATED, id=f"i{step}")
-    await journal.note(number, State.COMPLETED)
+        journal.note_soon(number, Change(State.CREATED, id=f"i{step}"))
+    await journal.note(number, Change(State.COMPLETED))
     entry = journal.get(number)
     assert entry is not None
     assert (entry.state, entry.id) == (State.COMPLETED, "i999")
@@ -111,8 +112,10 @@ async def test_writes_happen_in_the_order_in_which_they_were_asked_for(journal: 
 async def test_an_intent_cancelled_before_its_commit_is_not_left_as_sent(
     journal: Journal, path: Path
 ) -> None:
+    (row,) = await journal.claim([speech("k")])
+    assert isinstance(row, int)
     with held(path):
-        waiting = asyncio.create_task(intend(journal, "k"))
+        waiting = asyncio.create_task(journal.intend(speech("k"), row))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -136,9 +139,11 @@ async def test_a_cancelled_intent_holds_up_none_of_those_it_was_written_with(
 
 
 async def test_an_intent_cancelled_after_its_commit_is_not_left_as_sent(journal: Journal) -> None:
-    waiting = asyncio.create_task(intend(journal, "k"))
+    (row,) = await journal.claim([speech("k")])
+    assert isinstance(row, int)
+    waiting = asyncio.create_task(journal.intend(speech("k"), row))
     await asyncio.sleep(0)
-    while journal.find("k") is None:  # on disk, and this loop has not been told yet
+    while not list(journal.entries(State.INTENT)):  # on disk, and this loop does not know yet
         pass
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -154,7 +159,7 @@ async def test_a_cancelled_intent_that_was_refused_takes_nothing_back(
 ) -> None:
     number = await intend(journal, "k")
     with held(path):
-        waiting = asyncio.create_task(intend(journal, "k"))
+        waiting = asyncio.create_task(journal.intend(speech("k"), number))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -190,14 +195,14 @@ async def test_a_cancelled_intent_whose_commit_failed_takes_nothing_else_back(
     journal: Journal,
 ) -> None:
     first, second = Stall(), Stall(sqlite3.OperationalError("disk I/O error"))
-    journal._writer.write_soon(first, watched=True)
+    file_of(journal).writer.write_soon(first, awaited=True)
     await first.begun()
-    lost = asyncio.create_task(intend(journal, "lost"))
+    lost = asyncio.create_task(journal.intend(speech(request=b"lost")))
     await asyncio.sleep(0)
-    journal._writer.write_soon(second, watched=True)
+    file_of(journal).writer.write_soon(second, awaited=True)
     first.end()
     await second.begun()  # in one transaction with the intent, which it will take down
-    other = asyncio.create_task(intend(journal, "other"))
+    other = asyncio.create_task(journal.intend(speech(request=b"other")))
     await asyncio.sleep(0)
     lost.cancel()
     await asyncio.wait([lost])
@@ -205,17 +210,17 @@ async def test_a_cancelled_intent_whose_commit_failed_takes_nothing_else_back(
     # The other has the row's number now, and the cancelled one's way back comes after it.
     number = await other
     await intend(journal)
-    assert journal.find("lost") is None
+    assert b"lost" not in [entry.request for entry in journal.entries()]
     entry = journal.get(number)
     assert entry is not None
-    assert (entry.key, entry.state) == ("other", State.INTENT)
+    assert (entry.request, entry.state) == (b"other", State.INTENT)
     assert number == 1
 
 
 async def test_a_cancelled_note_is_written_all_the_same(journal: Journal, path: Path) -> None:
     number = await intend(journal)
     with held(path):
-        waiting = asyncio.create_task(journal.note(number, State.CREATED, id="i1"))
+        waiting = asyncio.create_task(journal.note(number, Change(State.CREATED, id="i1")))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -227,7 +232,7 @@ async def test_a_cancelled_note_is_written_all_the_same(journal: Journal, path: 
 def test_loops_in_several_threads_write_to_one_journal(journal: Journal) -> None:
     async def work(worker: int) -> None:
         numbers = await asyncio.gather(*(intend(journal, f"{worker}/{n}") for n in range(200)))
-        await asyncio.gather(*(journal.note(number, State.CREATED) for number in numbers))
+        await asyncio.gather(*(journal.note(number, Change(State.CREATED)) for number in numbers))
 
     threads = [threading.Thread(target=asyncio.run, args=(work(n),)) for n in range(4)]
     for thread in threads:
@@ -242,8 +247,11 @@ def test_a_loop_that_ended_is_followed_by_another(journal: Journal) -> None:
 
 
 def test_a_loop_that_ends_before_its_writes_harms_nobody(journal: Journal, path: Path) -> None:
+    (row,) = asyncio.run(journal.claim([speech("k")]))
+
     async def leave() -> None:
-        tasks.append(asyncio.create_task(intend(journal, "k")))
+        assert isinstance(row, int)
+        tasks.append(asyncio.create_task(journal.intend(speech("k"), row)))
         await asyncio.sleep(0)
 
     tasks: list[asyncio.Task[int]] = []
@@ -258,12 +266,12 @@ def test_a_loop_that_ends_before_its_writes_harms_nobody(journal: Journal, path:
 
 async def test_a_full_disk_fails_its_writes_and_nothing_else(journal: Journal, path: Path) -> None:
     first = await intend(journal, "first")
-    writing = journal._writer.connection
+    writing = file_of(journal).writer.connection
     (pages,) = writing.execute("PRAGMA page_count").fetchone()
     writing.execute(f"PRAGMA max_page_count = {pages}")
     large = b"x" * 20_000
     outcomes = await asyncio.gather(
-        *(journal.intend("audio.tts", large, PRINT) for _ in range(5)), return_exceptions=True
+        *(journal.intend(speech(request=large)) for _ in range(5)), return_exceptions=True
     )
     assert all(isinstance(outcome, JournalError) for outcome in outcomes)
     assert "no room left" in str(outcomes[0])
@@ -271,7 +279,7 @@ async def test_a_full_disk_fails_its_writes_and_nothing_else(journal: Journal, p
     assert [entry.number for entry in journal.entries()] == [first]
 
     writing.execute("PRAGMA max_page_count = 1000000")
-    assert await journal.intend("audio.tts", large, PRINT) == first + 1
+    assert await journal.intend(speech(request=large)) == first + 1
     assert len(rows(path)) == 2
 
 
@@ -281,16 +289,18 @@ def test_a_file_that_may_not_grow_fails_its_writes_and_then_goes_on(run: Run, ro
         """
         import asyncio, pathlib, resource, sqlite3, sys
         from akool_async import JournalError
-        from akool_async.journal import Journal
+        from akool_async.journal import Intent, Journal
 
         async def main(path, room):
             journal = Journal(path)
-            known = {await journal.intend("audio.tts", b"{}", "0" * 64)}
+            large = Intent(name="audio.tts", request=b"x" * 3000, fingerprint="")
+            small = Intent(name="audio.tts", request=b"{}", fingerprint="")
+            known = {await journal.intend(small)}
             size = pathlib.Path(path + "-wal").stat().st_size
             resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, resource.RLIM_INFINITY))
             failures = 0
             while failures < 5:
-                wave = [journal.intend("audio.tts", b"x" * 3000, "0" * 64) for _ in range(4)]
+                wave = [journal.intend(large) for _ in range(4)]
                 for outcome in await asyncio.gather(*wave, return_exceptions=True):
                     if isinstance(outcome, int):
                         known.add(outcome)
@@ -299,7 +309,7 @@ def test_a_file_that_may_not_grow_fails_its_writes_and_then_goes_on(run: Run, ro
                         assert outcome.__context__ is outcome.__cause__ is None
                         failures += 1
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-            known.add(await journal.intend("audio.tts", b"{}", "0" * 64))
+            known.add(await journal.intend(small))
             assert {entry.number for entry in journal.entries()} == known
             await journal.close()
             plain = sqlite3.connect(path)
@@ -319,7 +329,7 @@ def test_a_file_that_may_not_grow_fails_its_writes_and_then_goes_on(run: Run, ro
 @contextmanager
 def full(journal: Journal) -> Generator[None]:
     """Let the journal's file grow no more."""
-    writing = journal._writer.connection
+    writing = file_of(journal).writer.connection
     (pages,) = writing.execute("PRAGMA page_count").fetchone()
     writing.execute(f"PRAGMA max_page_count = {pages}")
     yield
@@ -333,11 +343,11 @@ async def test_notes_wait_for_room_on_the_disk_and_no_intent_comes_before_them(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(writer, "AGAIN", 0.01)
+    monkeypatch.setattr(writer, "REPEAT_AFTER", 0.01)
     first = await intend(journal)
     with full(journal):
-        created = journal.note_soon(first, State.CREATED, id="i1")
-        large = journal.note_soon(first, State.COMPLETED, result=b"x" * 20_000)
+        created = journal.note_soon(first, Change(State.CREATED, id="i1"))
+        large = journal.note_soon(first, Change(State.COMPLETED, result=b"x" * 20_000))
         with pytest.raises(JournalError):
             await intend(journal)
         await asyncio.sleep(0.05)  # time in which it is tried again, and again
@@ -354,7 +364,7 @@ async def test_notes_that_found_no_room_are_written_with_the_next_intent(
 ) -> None:
     number = await intend(journal, "k")
     with full(journal):
-        journal.note_soon(number, State.REFUSED, reason="x" * 20_000)
+        journal.note_soon(number, Change(State.REFUSED, reason="x" * 20_000))
         with pytest.raises(JournalError):
             await intend(journal)
     assert await intend(journal, "k") == number  # it was refused, so it may be sent again
@@ -366,7 +376,7 @@ async def test_notes_that_never_find_room_are_told_when_the_journal_is_closed(
 ) -> None:
     number = await intend(journal)
     with full(journal):
-        late = journal.note_soon(number, State.COMPLETED, result=b"x" * 20_000)
+        late = journal.note_soon(number, Change(State.COMPLETED, result=b"x" * 20_000))
         with pytest.raises(JournalError):
             await intend(journal)
         assert not late.done()
@@ -393,18 +403,18 @@ def test_a_file_that_is_no_longer_in_its_place_records_nothing_and_says_so(
 
 
 async def test_errors_carry_nothing_of_what_caused_them(journal: Journal) -> None:
-    writing = journal._writer.connection
+    writing = file_of(journal).writer.connection
     (pages,) = writing.execute("PRAGMA page_count").fetchone()
     writing.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(JournalError) as caught:
-        await journal.intend("audio.tts", b"x" * 20_000, PRINT)
+        await journal.intend(speech(request=b"x" * 20_000))
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
 
 
 async def test_closing_writes_what_is_queued(journal: Journal, path: Path) -> None:
     number = await intend(journal)
-    soon = [journal.note_soon(number, State.CREATED, id=f"i{step}") for step in range(2000)]
+    soon = [journal.note_soon(number, Change(State.CREATED, id=f"i{step}")) for step in range(2000)]
     await journal.close()
     assert all(written.done() for written in soon)
     assert rows(path) == [(number, "created", "i1999")]
@@ -428,9 +438,9 @@ async def test_a_closed_journal_refuses_everything(journal: Journal) -> None:
     with pytest.raises(JournalError, match="is closed"):
         await intend(journal)
     with pytest.raises(JournalError, match="is closed"):
-        await journal.note(number, State.CREATED)
+        await journal.note(number, Change(State.CREATED))
     with pytest.raises(JournalError, match="is closed"):
-        journal.note_soon(number, State.CREATED)
+        journal.note_soon(number, Change(State.CREATED))
     with pytest.raises(JournalError, match="is closed"):
         journal.find("k")
     with pytest.raises(JournalError, match="is closed"):
@@ -444,7 +454,7 @@ async def test_a_closed_journal_refuses_everything(journal: Journal) -> None:
 def test_a_journal_that_nobody_holds_is_closed(path: Path) -> None:
     journal = Journal(path)
     number = asyncio.run(intend(journal))
-    journal.note_soon(number, State.CREATED, id="i1")
+    journal.note_soon(number, Change(State.CREATED, id="i1"))
     del journal
     gc.collect()
     reopened = Journal(path)
@@ -456,11 +466,12 @@ def test_a_program_that_ends_without_closing_has_written_everything(run: Run, pa
     done = run(
         """
         import asyncio, sys
-        from akool_async.journal import Journal, State
+        from akool_async.journal import Change, Intent, Journal, State
+        small = Intent(name="audio.tts", request=b"{}", fingerprint="")
         journal = Journal(sys.argv[1])
-        number = asyncio.run(journal.intend("audio.tts", b"{}", "0" * 64))
+        number = asyncio.run(journal.intend(small))
         for step in range(3000):
-            journal.note_soon(number, State.CREATED, id=f"i{step}")
+            journal.note_soon(number, Change(State.CREATED, id=f"i{step}"))
         """
     )
     assert done.returncode == 0, done.stderr

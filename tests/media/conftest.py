@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from akool_async import Retry, Status
 from akool_async.clock import ManualClock
 from akool_async.endpoints import Audio
-from akool_async.media import OneDownload, Policy
+from akool_async.media import Policy, StandaloneDownloader
 from akool_async.protocol.token import reference_to, write
 from akool_async.result import Link
+from tests.folders import files_in
+from tests.servers import head_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from akool_async.clock import Clock
-    from tests.conftest import Serve, Visit
+    from tests.servers import Serve, Visit
 
 ID = "65f8017f56559aa67f0ecde7"
 CONTENT = random.Random(7).randbytes(1_000_000)
-
-
-def head_of(status: int, fields: dict[str, str]) -> bytes:
-    """Return the beginning of an answer; underscores in field names stand for hyphens."""
-    lines = [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
-    return "\r\n".join([f"HTTP/1.1 {status} Status", *lines, "", ""]).encode("latin-1")
 
 
 class Media:
@@ -76,25 +70,6 @@ class Media:
         return int(visit.headers["range"].removeprefix("bytes=").removesuffix("-"))
 
 
-Elapse: TypeAlias = Callable[[ManualClock, Callable[[], object]], Awaitable[None]]
-"""Advance a manual clock, second by second, until a condition holds."""
-
-
-@pytest.fixture
-def elapse() -> Elapse:
-    """Let time go by, with real turns of the loop for what real sockets bring."""
-
-    async def elapsed(clock: ManualClock, condition: Callable[[], object]) -> None:
-        for _ in range(10_000):
-            if condition():
-                return
-            await clock.advance(1.0)
-            await asyncio.sleep(0.0005)
-        pytest.fail("time went by, and it never came to pass")
-
-    return elapsed
-
-
 class Bench:
     """A folder, and what it takes to have something saved in it.
 
@@ -127,11 +102,13 @@ class Bench:
         **policy: Any,
     ) -> Audio:
         """Return a completed result that may be fetched from this machine."""
-        downloader = OneDownload(Policy(**({"allow_private": True} | policy)), retry, clock)
+        downloader = StandaloneDownloader(
+            Policy(**({"allow_private": True} | policy)), retry, clock
+        )
         result = Audio(id=id, status=Status.COMPLETED, media=url)
         seconds = None if accepted_at is None else accepted_at.timestamp()
         link = Link(downloader, operation="audio.tts", accepted_at=seconds)
-        return result.linked(link)
+        return result.attach(link)
 
     @staticmethod
     def token() -> str:
@@ -146,9 +123,7 @@ class Bench:
 
     def left(self, folder: Path | None = None) -> list[str]:
         """Return the names of all files in the folder, hidden ones included."""
-        folder = self.folder if folder is None else folder
-        found = (path for path in folder.rglob("*") if not path.is_dir())
-        return sorted(str(path.relative_to(folder)) for path in found)
+        return files_in(self.folder if folder is None else folder)
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from akool_async import Akool, DownloadError
-from akool_async.media import Guard, is_public, own_addresses
-from akool_async.media.setback import ForbiddenAddress
+from akool_async.media import AddressGuard, is_public, own_addresses
+from akool_async.media.failures import ForbiddenAddress
 
 if TYPE_CHECKING:
-    from tests.conftest import Visit
     from tests.media.conftest import Bench
+    from tests.servers import Visit
 
 PUBLIC = [
     "8.8.8.8",
@@ -110,22 +110,22 @@ def info(address: str, port: int = 443) -> tuple[int, int, int, str, tuple[str, 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fe80::1"])
 def test_a_guard_makes_no_socket_for_an_address_that_is_not_public(address: str) -> None:
     with pytest.raises(ForbiddenAddress):
-        Guard().open_socket(info(address))
+        AddressGuard().open_socket(info(address))
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700:4700::1111"])
 def test_a_guard_makes_sockets_for_public_addresses(address: str) -> None:
-    with Guard().open_socket(info(address)) as made:  # and connects nothing
+    with AddressGuard().open_socket(info(address)) as made:  # and connects nothing
         assert made.type == socket.SOCK_STREAM
 
 
 def test_a_guard_that_was_told_so_makes_sockets_for_every_address() -> None:
-    with Guard(allow_private=True).open_socket(info("10.0.0.1")) as made:
+    with AddressGuard(allow_private=True).open_socket(info("10.0.0.1")) as made:
         assert made.family == socket.AF_INET
 
 
 def test_a_guard_lets_its_own_through_and_nothing_beside_it() -> None:
-    guard = Guard(own=own_addresses("http://127.0.0.1:8080"))
+    guard = AddressGuard(own=own_addresses("http://127.0.0.1:8080"))
     guard.open_socket(info("127.0.0.1", 8080)).close()
     for address, port in [("127.0.0.1", 8081), ("127.0.0.2", 8080), ("::1", 8080)]:
         with pytest.raises(ForbiddenAddress):

@@ -13,11 +13,12 @@ import anyio
 import pytest
 
 from akool_async import Retry
-from akool_async.media import Policy, SessionDownloader, Wanted
+from akool_async.media import Policy, SessionDownloader, Source
 
 if TYPE_CHECKING:
-    from tests.conftest import Until, Visit
+    from tests.clocks import Until
     from tests.media.conftest import Bench
+    from tests.servers import Visit
 
 SOON = Retry(initial=0.001, throttled=0.001, maximum=0.002)
 
@@ -68,13 +69,13 @@ async def test_a_download_cancelled_at_any_step_leaves_all_or_nothing(
         await visit.close()
 
     server = await bench.serve(cut_often)
-    wanted = Wanted(f"{server.url}/a", "a")
+    source = Source(f"{server.url}/a", "a")
     open_before = descriptors()
     done, k = False, 0
     while not done:
         k, folder = k + 1, bench.folder / str(k)
         downloader = SessionDownloader(1, Policy(allow_private=True), SOON)
-        saving = interrupted(downloader.save(wanted, folder / "a"), k, k + again)
+        saving = interrupted(downloader.save(source, folder / "a"), k, k + again)
         (outcome,) = await asyncio.gather(saving, return_exceptions=True)
         done = isinstance(outcome, Path)
         assert done or isinstance(outcome, asyncio.CancelledError)
@@ -82,7 +83,7 @@ async def test_a_download_cancelled_at_any_step_leaves_all_or_nothing(
         assert not (done and bench.left(folder) == [])
         # The one place that there is has become free, and whatever lies there is whole.
         if bench.left(folder) == []:
-            await downloader.save(wanted, folder / "a")
+            await downloader.save(source, folder / "a")
         assert (folder / "a").read_bytes() == bench.content
         await downloader.close()
     assert k > 20
@@ -150,8 +151,8 @@ async def test_a_client_that_is_closed_lets_a_save_of_its_result_go_on(bench: Be
 
     server = await bench.serve(hold_once)
     downloader = SessionDownloader(1, Policy(allow_private=True), SOON)
-    wanted = Wanted(f"{server.url}/a", "a")
-    saving = asyncio.create_task(downloader.save(wanted, bench.folder / "a"))
+    source = Source(f"{server.url}/a", "a")
+    saving = asyncio.create_task(downloader.save(source, bench.folder / "a"))
     await gate.wait()
     await downloader.close()
     assert (await saving).read_bytes() == bench.content
@@ -169,8 +170,8 @@ async def test_a_save_that_waits_for_its_turn_as_the_client_is_closed_gets_it_al
 
     server = await bench.serve(hold)
     downloader = SessionDownloader(1, Policy(allow_private=True), SOON)
-    wanted = Wanted(f"{server.url}/a", "a")
-    saves = [asyncio.create_task(downloader.save(wanted, bench.folder / name)) for name in "ab"]
+    source = Source(f"{server.url}/a", "a")
+    saves = [asyncio.create_task(downloader.save(source, bench.folder / name)) for name in "ab"]
     await arrived.wait()
     await downloader.close()
     gate.set()

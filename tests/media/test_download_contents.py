@@ -14,8 +14,8 @@ import pytest
 from akool_async import DownloadError
 
 if TYPE_CHECKING:
-    from tests.conftest import Visit
     from tests.media.conftest import Bench
+    from tests.servers import Visit
 
 
 def in_base64(value: bytes) -> str:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 SAVE = """
 import asyncio, json, resource, sys
 from akool_async import AkoolError
-from akool_async.media import OneDownload, Policy, Wanted
+from akool_async.media import StandaloneDownloader, Policy, Source
 
 url, folder, largest = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(largest), int(largest)))
 try:
-    downloader = OneDownload(Policy(allow_private=True))
-    asyncio.run(downloader.save(Wanted(url, "a", token="akj1.x"), folder + "/"))
+    downloader = StandaloneDownloader(Policy(allow_private=True))
+    asyncio.run(downloader.save(Source(url, "a", token="akj1.x"), folder + "/"))
 except AkoolError as error:
     print(json.dumps([type(error).__name__, str(error), error.token]))
 else:

@@ -14,8 +14,9 @@ from akool_async.media import safe_name
 from akool_async.media.names import extension_for
 
 if TYPE_CHECKING:
-    from tests.conftest import Until, Visit
+    from tests.clocks import Until
     from tests.media.conftest import Bench
+    from tests.servers import Visit
 
 HOSTILE = [
     "../../evil",

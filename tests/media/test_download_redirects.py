@@ -11,12 +11,12 @@ import pytest
 import yarl
 
 from akool_async import DownloadError
-from akool_async.media.guard import parse, redirected
-from akool_async.media.setback import Setback
+from akool_async.media.addresses import parse, redirected
+from akool_async.media.failures import AttemptFailed
 
 if TYPE_CHECKING:
-    from tests.conftest import Visit
     from tests.media.conftest import Bench
+    from tests.servers import Visit
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -159,7 +159,7 @@ def test_a_redirect_never_leads_from_https_to_http() -> None:
     assert str(redirected(start, "https://example.com/b")) == "https://example.com/b"
     assert str(redirected(start, "/b")) == "https://cdn.example.com/b"
     assert str(redirected(yarl.URL("http://example.com/a"), "https://example.com/b"))
-    with pytest.raises(Setback, match="from https to http"):
+    with pytest.raises(AttemptFailed, match="from https to http"):
         redirected(start, "http://cdn.example.com/a")
 
 
@@ -180,7 +180,7 @@ def test_an_address_that_needs_quoting_gets_it() -> None:
     "text", ["https://example.com/a\r\nX-Header: 1", "https://example.com/a\tb", "https://a\0b/"]
 )
 def test_an_address_with_control_characters_is_refused(text: str) -> None:
-    with pytest.raises(Setback):
+    with pytest.raises(AttemptFailed):
         parse(text)
-    with pytest.raises(Setback):
+    with pytest.raises(AttemptFailed):
         redirected(yarl.URL("https://example.com"), text)

@@ -10,8 +10,8 @@ import pytest
 from akool_async import DownloadError
 
 if TYPE_CHECKING:
-    from tests.conftest import Visit
     from tests.media.conftest import Bench
+    from tests.servers import Visit
 
 
 async def test_a_hundred_downloads_that_are_cut_are_identical_and_fetch_nothing_twice(

@@ -13,11 +13,13 @@ import pytest
 
 from akool_async import DownloadError, JobError, ResultExpired, Retry
 from akool_async.clock import ManualClock
-from akool_async.media.setback import MOST_REQUESTS, Patience, Setback
+from akool_async.media.failures import AttemptFailed
+from akool_async.media.retry_budget import MAX_REQUESTS, RetryBudget
 
 if TYPE_CHECKING:
-    from tests.conftest import Visit
-    from tests.media.conftest import Bench, Elapse
+    from tests.clocks import Elapse
+    from tests.media.conftest import Bench
+    from tests.servers import Visit
 
 
 @pytest.mark.parametrize("status", [403, 404, 408, 425, 429, 500, 502, 503, 504])
@@ -194,12 +196,12 @@ async def test_a_caller_who_takes_time_is_not_the_server_s_fault(
 
 
 def test_delays_grow_with_requests_in_vain_and_fall_back_after_progress() -> None:
-    patience = Patience(Retry(attempts=6, initial=1.0, maximum=8.0))
-    setback = Setback("")
+    budget = RetryBudget(Retry(attempts=6, initial=1.0, maximum=8.0))
+    failure = AttemptFailed("")
 
     def longest(reached: int) -> float:
-        delays = [copy.copy(patience).delay(setback, reached) or 0.0 for _ in range(300)]
-        patience.delay(setback, reached)
+        delays = [copy.copy(budget).delay(failure, reached) or 0.0 for _ in range(300)]
+        budget.delay(failure, reached)
         return max(delays)
 
     assert [round(longest(0)) for _ in range(4)] == [1, 2, 4, 8]
@@ -208,8 +210,8 @@ def test_delays_grow_with_requests_in_vain_and_fall_back_after_progress() -> Non
 
 
 def test_a_download_that_always_gets_a_little_further_has_an_end_all_the_same() -> None:
-    patience = Patience(Retry())
-    delays = [patience.delay(Setback(""), reached) for reached in range(1, MOST_REQUESTS + 1)]
+    budget = RetryBudget(Retry())
+    delays = [budget.delay(AttemptFailed(""), reached) for reached in range(1, MAX_REQUESTS + 1)]
     assert None not in delays[:-1]
     assert delays[-1] is None
 

@@ -19,10 +19,10 @@ from akool_async import Akool, DownloadError, Retry, Status
 from akool_async.clock import ManualClock
 from akool_async.endpoints import Audio, Faceswap
 from akool_async.media import (
-    OneDownload,
     Policy,
     SessionDownloader,
-    Wanted,
+    Source,
+    StandaloneDownloader,
     extension_of,
     safe_name,
 )
@@ -30,7 +30,8 @@ from akool_async.result import Link, from_milliseconds
 
 if TYPE_CHECKING:
     from akool_async.simulator import Simulator
-    from tests.conftest import Serve, Until, Visit
+    from tests.clocks import Until
+    from tests.servers import Serve, Visit
 
 CONTENT = bytes(range(256)) * 4096
 ID = "65f8017f56559aa67f0ecde7"
@@ -42,12 +43,12 @@ SOON = Retry(initial=0.001, throttled=0.001, maximum=0.002)
 
 def finished(url: str, id: str = ID) -> Audio:
     result = Audio(id=id, status=Status.COMPLETED, media=url)
-    return result.linked(Link(OneDownload(ANYWHERE, SOON)))
+    return result.attach(Link(StandaloneDownloader(ANYWHERE, SOON)))
 
 
 def accepted(at: datetime) -> Link:
     """Return the link of a job's result."""
-    return Link(OneDownload(), operation="reage.image", accepted_at=at.timestamp())
+    return Link(StandaloneDownloader(), operation="reage.image", accepted_at=at.timestamp())
 
 
 def files(folder: Path) -> list[str]:
@@ -282,7 +283,7 @@ async def test_a_path_that_cannot_be_written_is_told_as_it_is_and_leaves_nothing
     server = await serve(lambda visit: visit.answer(CONTENT))
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
-        await downloader.save(Wanted(f"{server.url}/a", "a"), tmp_path / "file" / "a")
+        await downloader.save(Source(f"{server.url}/a", "a"), tmp_path / "file" / "a")
     assert files(tmp_path) == ["file"]
 
 
@@ -335,7 +336,7 @@ async def test_a_shared_downloader_bounds_how_many_run_at_once(
     server = await serve(count)
     downloader = SessionDownloader(3, ANYWHERE)
     await asyncio.gather(
-        *(downloader.save(Wanted(f"{server.url}/{n}", ""), tmp_path / str(n)) for n in range(12))
+        *(downloader.save(Source(f"{server.url}/{n}", ""), tmp_path / str(n)) for n in range(12))
     )
     await downloader.close()
     assert len(files(tmp_path)) == 12
@@ -348,7 +349,7 @@ async def test_a_result_can_be_saved_after_its_client_was_closed(
 ) -> None:
     server = await serve(lambda visit: visit.answer(CONTENT))
     downloader = SessionDownloader(policy=ANYWHERE)
-    result = finished(f"{server.url}/a").linked(Link(downloader))
+    result = finished(f"{server.url}/a").attach(Link(downloader))
     await result.save(tmp_path / "before")
     await downloader.close()
     await result.save(tmp_path / "after")
@@ -366,9 +367,11 @@ async def test_one_download_leaves_no_session_open(
     serve: Serve, refused_url: str, tmp_path: Path
 ) -> None:
     server = await serve(lambda visit: visit.answer(CONTENT))
-    await OneDownload(ANYWHERE).save(Wanted(f"{server.url}/a", "a"), tmp_path / "a")
+    await StandaloneDownloader(ANYWHERE).save(Source(f"{server.url}/a", "a"), tmp_path / "a")
     with pytest.raises(DownloadError):
-        await OneDownload(ANYWHERE, SOON).save(Wanted(f"{refused_url}/a", "a"), tmp_path / "b")
+        await StandaloneDownloader(ANYWHERE, SOON).save(
+            Source(f"{refused_url}/a", "a"), tmp_path / "b"
+        )
     assert files(tmp_path) == ["a"]
 
 
@@ -384,13 +387,13 @@ def test_the_address_is_empty_until_the_job_is_completed() -> None:
 
 
 def test_media_expires_seven_days_after_akool_s_creation_time() -> None:
-    result = Faceswap(id=ID, created_at=CREATED).linked(accepted(CREATED + timedelta(hours=1)))
+    result = Faceswap(id=ID, created_at=CREATED).attach(accepted(CREATED + timedelta(hours=1)))
     assert result.expires_at == CREATED + timedelta(days=7)
 
 
 def test_without_akool_s_time_the_receipt_s_counts() -> None:
     assert Faceswap(id=ID).expires_at is None
-    assert Faceswap(id=ID).linked(accepted(CREATED)).expires_at == CREATED + timedelta(days=7)
+    assert Faceswap(id=ID).attach(accepted(CREATED)).expires_at == CREATED + timedelta(days=7)
 
 
 def test_media_of_another_lifetime_expires_after_that() -> None:
@@ -402,7 +405,7 @@ def test_media_of_another_lifetime_expires_after_that() -> None:
 
 def test_the_link_to_the_client_is_no_part_of_the_value() -> None:
     plain = finished("https://example.com/a")
-    linked = finished("https://example.com/a").linked(Link(SessionDownloader()))
+    linked = finished("https://example.com/a").attach(Link(SessionDownloader()))
     assert linked == plain
     assert repr(linked) == repr(plain)
     assert hash(linked) == hash(plain)
@@ -425,4 +428,4 @@ def test_any_number_of_milliseconds_is_a_time_or_nothing(value: int) -> None:
 def test_a_creation_near_the_end_of_all_dates_is_taken_for_none(value: int) -> None:
     result = Audio(id=ID, status=Status.COMPLETED, create_time=value)
     assert result.expires_at is None
-    assert result.linked(accepted(CREATED)).expires_at == CREATED + result.lifetime
+    assert result.attach(accepted(CREATED)).expires_at == CREATED + result.lifetime

@@ -150,12 +150,12 @@ def test_an_api_error_names_endpoint_sentence_meaning_and_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "message"),
     [(200, "faceswap.detect: no face"), (503, "faceswap.detect: no face [HTTP 503]")],
 )
-def test_an_error_without_a_code_shows_none(status: int, told: str) -> None:
+def test_an_error_without_a_code_shows_none(status: int, message: str) -> None:
     error = errors.DetectionError(0, "no face", endpoint="faceswap.detect", http_status=status)
-    assert str(error) == told
+    assert str(error) == message
 
 
 @pytest.mark.parametrize("msg", ["parameter error", "Parameter error", ""])

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from akool_async.errors import InvalidInput
-from akool_async.schedule.learner import GUESSES, Guess, Learner, Schedule
+from akool_async.protocol.endpoint import Guess
+from akool_async.schedule.learner import Learner, Schedule
 
 STEADY = Schedule(jitter=0.0)
 
 
-def looks(learner: Learner, until: float, sharing: int = 1) -> list[float]:
+def polls(learner: Learner, until: float, sharing: int = 1) -> list[float]:
     """Return the ages at which a job that does not end is polled."""
     ages = [0.0]
     while ages[-1] < until:
@@ -33,7 +34,7 @@ def taught(durations: list[float], settings: Schedule = STEADY) -> Learner:
 
 
 def test_the_very_first_job_is_polled_soon_and_then_less_and_less_often() -> None:
-    ages = looks(Learner(STEADY), 60)
+    ages = polls(Learner(STEADY), 60)
     gaps = [later - earlier for earlier, later in pairwise(ages)]
     assert 0.3 <= ages[0] <= 0.6
     assert gaps == sorted(gaps)
@@ -58,7 +59,7 @@ def test_a_delay_stays_within_its_bounds_after_any_evidence(
 
 def test_jobs_are_polled_around_the_ages_at_which_they_usually_end() -> None:
     durations = [random.Random(1).lognormvariate(math.log(20), 0.25) for _ in range(200)]
-    ages = looks(taught(durations), 60)
+    ages = polls(taught(durations), 60)
     assert ages[0] > 8
     assert sum(16 < age < 25 for age in ages) >= 4
 
@@ -69,7 +70,7 @@ def test_learned_durations_survive_a_dump() -> None:
     other.load(learner.dump())
     assert other.completions == 30
     assert other.median == pytest.approx(learner.median, rel=1e-4)
-    assert looks(other, 20) == pytest.approx(looks(learner, 20), rel=1e-4)
+    assert polls(other, 20) == pytest.approx(polls(learner, 20), rel=1e-4)
 
 
 @given(st.binary(max_size=64))
@@ -82,12 +83,6 @@ def test_a_corrupt_dump_is_ignored(blob: bytes) -> None:
 def test_without_a_guess_or_an_end_there_is_no_estimate() -> None:
     assert Learner(STEADY).eta(3.0) is None
     assert Learner(STEADY, Guess(8.0)).eta(0.0) == pytest.approx(8, rel=0.3)
-
-
-def test_guesses_name_operations() -> None:
-    from akool_async.endpoints import OPERATIONS
-
-    assert set(GUESSES) <= set(OPERATIONS)
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,11 @@ from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS, AgeFaces
 from akool_async.simulator import Simulator
 from akool_async.telemetry import OpenTelemetry
+from tests.clocks import turns
 
 if TYPE_CHECKING:
-    from tests.telemetry.conftest import Connect
-
-Until = Callable[[Callable[[], object]], Awaitable[None]]
+    from tests.clients import Connect
+    from tests.clocks import Until
 
 PHOTO = "https://photos.example/photo.png"
 
@@ -251,7 +251,7 @@ async def test_a_result_that_was_not_saved_is_a_span_with_the_status_error(
     await akool.submit(speech())
     await until(lambda: quick.requests["media"])
     closing = asyncio.create_task(akool.close())
-    await until(lambda: akool._closing)
+    await turns()
     closing.cancel()
     await asyncio.gather(closing, return_exceptions=True)
     save = traces.spans[-1]
@@ -272,11 +272,11 @@ async def test_a_recipe_is_one_span_with_its_steps_in_it_and_named_as_it_was_sub
 
 
 async def test_a_job_whose_end_a_journal_remembers_is_a_span_that_says_so(
-    quick: Simulator, connect: Connect, traces: Traces, journal: Path
+    quick: Simulator, connect: Connect, traces: Traces, path: Path
 ) -> None:
-    async with connect(quick, journal=journal) as akool:
+    async with connect(quick, journal=path) as akool:
         await akool.submit(speech(), key="K")
-    async with connect(quick, journal=journal, on_event=traces.hook) as akool:
+    async with connect(quick, journal=path, on_event=traces.hook) as akool:
         again = akool.submit(speech(), key="K")
         await again
     span = traces.only()

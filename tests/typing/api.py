@@ -5,9 +5,11 @@ unnecessary, and that is an error.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, assert_type
+
+import aiohttp
 
 from akool_async import (
     Akool,
@@ -15,6 +17,7 @@ from akool_async import (
     APIError,
     Backoff,
     CreateOutcomeUnknown,
+    Event,
     Face,
     InvalidInput,
     Job,
@@ -24,10 +27,14 @@ from akool_async import (
     Limits,
     Operation,
     Retry,
+    Schedule,
     Snapshot,
     Status,
+    Submission,
     Timeout,
 )
+from akool_async.clock import ManualClock
+from akool_async.crun import Crun
 from akool_async.endpoints import (
     OPERATIONS,
     TTS,
@@ -53,6 +60,7 @@ from akool_async.endpoints import (
 )
 from akool_async.endpoints.paging import Page
 from akool_async.errors import JobLike
+from akool_async.journal import JobStore
 
 PHOTO = "https://photos.example/ann.jpg"
 FACE = Face(PHOTO)
@@ -187,8 +195,45 @@ async def values_are_submitted_and_mapped(akool: Akool) -> None:
         assert_type(either, Job[Faceswap])
 
 
+async def submissions_are_submitted_and_mapped(akool: Akool) -> None:
+    speech = TTS(input_text="Hello", voice_id="v")
+    submission = Submission(speech, key="k", timeout=None, priority=3, tag=("row", 7))
+    assert_type(submission, Submission[Audio])
+    assert_type(submission.key, str | None)
+    assert_type(submission.priority, int)
+    assert_type(submission.tag, object)
+    assert_type(akool.submit(submission), Job[Audio])
+    assert_type(akool.submit(Submission(speech)), Job[Audio])
+    assert_type(await akool.submit(Submission(speech, timeout=5)), Audio)
+    assert_type(akool.submit(Submission(SwapFaces(source=PHOTO, target=PHOTO))), Job[Faceswap])
+    assert_type(akool.submit(speech, tag=submission), Job[Audio])
+
+    def stream() -> Iterator[Submission[Audio]]:
+        yield submission
+
+    async def live() -> AsyncIterator[Submission[Faceswap]]:
+        yield Submission(SwapFaces(source=PHOTO, target=PHOTO), tag=1)
+
+    async for job in akool.map(stream()):
+        assert_type(job, Job[Audio])
+    async for swap in akool.map(live(), ordered=True):
+        assert_type(swap, Job[Faceswap])
+    async for each in akool.map([submission, Submission(speech)]):
+        assert_type(each.result(), Audio)
+
+
+async def a_stream_mixes_requests_pairs_and_submissions(
+    akool: Akool, mixed: Sequence[TTS | tuple[str, TTS] | Submission[Audio]]
+) -> None:
+    async for job in akool.map(mixed):
+        assert_type(job, Job[Audio])
+
+
 async def members_of_a_job_have_types(job: Job[Faceswap]) -> None:
     assert_type(job.name, str)
+    assert_type(job.key, str | None)
+    assert_type(job.tag, object)
+    assert_type(job.extras, dict[object, Any])
     assert_type(job.id, str | None)
     assert_type(job.job_id, str | None)
     assert_type(job.token, str)
@@ -261,7 +306,9 @@ def an_invalid_input_is_also_a_value_error(wrong: InvalidInput) -> ValueError:
     return wrong
 
 
-def settings_are_values() -> Akool:
+def settings_are_values(
+    session: aiohttp.ClientSession, store: JobStore, hook: Callable[[Event], None]
+) -> Akool:
     return Akool(
         "key",
         base_url="https://openapi.akool.com",
@@ -269,8 +316,60 @@ def settings_are_values() -> Akool:
         timeout=Timeout(total=30, connect=5),
         job_timeout={"faceswap.video": None, "audio.tts": 60},
         retry=Retry(attempts=2),
+        schedule=Schedule(),
         backoff={"faceswap": Backoff(initial=1, maximum=30)},
         limits=Limits(creates=8),
+        semaphore=asyncio.Semaphore(9),
+        on_event=[hook, print],
+        session=session,
+        journal=store,
+        save_to=Path("results"),
+        max_download_bytes=2**30,
+        allow_private_downloads=True,
+        proxy="http://proxy.example:3128",
+        trust_env=True,
+        on_credit="pause",
+        clock=ManualClock(),
+        token="t",
+        client_id="i",
+        client_secret="s",
+        detect_url="https://detect.example",
+    )
+
+
+def settings_have_short_forms_and_crun_shares_them(hook: Callable[[Event], None]) -> Crun:
+    Akool(
+        api_key=None,
+        timeout=30,
+        job_timeout=None,
+        backoff=Backoff(),
+        limits={"video.*": 20},
+        on_event=hook,
+        journal="jobs.sqlite",
+        save_to="results/",
+        on_credit="raise",
+    )
+    return Crun(
+        "key",
+        base_url=None,
+        max_concurrency=50,
+        timeout=30,
+        job_timeout=60.5,
+        retry=None,
+        schedule=None,
+        backoff=None,
+        limits=None,
+        semaphore=None,
+        on_event=(),
+        session=None,
+        journal=Path("jobs.sqlite"),
+        save_to=None,
+        max_download_bytes=1,
+        allow_private_downloads=False,
+        proxy=None,
+        trust_env=False,
+        on_credit="raise",
+        clock=None,
     )
 
 
@@ -304,12 +403,24 @@ def mistakes_in_values(request: ImageReage) -> None:
     ImageReage(target_image=[FACE], face_reage=None, modify_image=PHOTO)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     TTS(input_text="Hello")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     request.face_reage = 3  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    Akool("key", max_concurency=50)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    Akool("key", on_credit="wait")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Akool("key", journal=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Akool("key", on_event="print")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Akool("key", limits=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Crun("key", max_concurrency=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Crun("key", on_credit="wait")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Crun("key", token="t")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Akool("key", max_concurrency="50")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Akool("key", timeout=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def mistakes_with_jobs(akool: Akool, job: Job[Faceswap], token: str) -> Audio:
     job.url  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]  # noqa: B018
+    akool.submit(Submission(Credit(credit=1)))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
+    akool.submit(TTS(input_text="Hello", voice_id="v"), key=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Submission(TTS(input_text="Hello", voice_id="v"), keys="k")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    Submission(TTS(input_text="Hello", voice_id="v"), key="k").key = "l"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     akool.submit(Credit(credit=1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     akool.job(token, Faceswap)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     job.add_done_callback(_takes_audio)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

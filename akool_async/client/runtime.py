@@ -1,0 +1,199 @@
+"""What one event loop has of a client: connections, engine, downloads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from akool_async.client.events import EventDispatcher
+from akool_async.client.shared import Records, Shared, Vendor
+from akool_async.client.stats import Stats, stats_of
+from akool_async.client.submission import Submitter
+from akool_async.clock import Clock, bound
+from akool_async.engine import CreditGuard, Engine, JobRecord, Policies
+from akool_async.http.auth import Signer
+from akool_async.http.exchange import Exchange
+from akool_async.http.transport import AiohttpTransport
+from akool_async.job import Job
+from akool_async.media import SessionDownloader
+from akool_async.protocol.endpoint import Operation, Startable
+from akool_async.result import Link, Result
+from akool_async.schedule.backoff import Backoff
+
+if TYPE_CHECKING:
+    from akool_async.client.keyed import KeyedJobs
+    from akool_async.client.saving import Saver
+    from akool_async.schedule.learner import Learner
+
+SAVING_TIME: Final = 600.0
+"""Seconds. Closing a client waits at most so long until completed results are saved."""
+
+
+class Runtime:
+    """The connections and jobs of a client on one event loop.
+
+    This is where all parts are put together.
+
+    Args:
+        shared: What all loops of the client share.
+        vendor: What the vendor's own client does.
+    """
+
+    def __init__(self, shared: Shared, vendor: Vendor) -> None:
+        configuration = shared.configuration
+        clock = bound(configuration.clock)
+        records = shared.records
+        self._shared = shared
+        self._vendor = vendor
+        self.downloader = SessionDownloader(
+            configuration.limits.downloads,
+            configuration.downloads,
+            configuration.retry,
+            configuration.clock,
+        )
+        self.exchange = Exchange(
+            AiohttpTransport(
+                configuration.timeout, configuration.session, proxies=configuration.proxies
+            ),
+            Signer(shared.credentials, vendor.exchange_token, clock),
+            hosts=configuration.hosts,
+            retry=configuration.retry,
+            clock=clock,
+            requests=shared.requests,
+        )
+        dispatcher = EventDispatcher(clock, self.job, shared.hooks)
+        self.saver = self._new_saver(dispatcher)
+        self.engine = self._new_engine(dispatcher, clock)
+        self.keyed = None if records is None else self._new_keyed(records)
+        self.submitter = Submitter(self.engine, vendor.call, self.keyed)
+        self.closed = False
+        # The loop finishes asynchronous generators before it ends. So a client that is never
+        # closed, in a script's `asyncio.run()`, still leaves nothing open.
+        self._guard = self._close_with_loop()
+        with_first_step(self._guard)
+
+    def _new_engine(self, dispatcher: EventDispatcher, clock: Clock) -> Engine:
+        shared, configuration = self._shared, self._shared.configuration
+        policies = Policies(
+            limit=configuration.max_concurrency,
+            limits=configuration.limits,
+            timeout=configuration.job_timeout,
+            schedule=self._schedule_of,
+            batch_size=shared.experience.batch_size,
+            finish_result=self._finish_result,
+            handle=self.job,
+            places=configuration.places,
+            listener=dispatcher,
+        )
+        return Engine(
+            self.exchange,
+            policies,
+            clock=clock,
+            recorder=None if shared.records is None else shared.records.recorder,
+            guard=CreditGuard(
+                clock, self._vendor.credit if configuration.waits_for_credit else None
+            ),
+        )
+
+    def _new_saver(self, dispatcher: EventDispatcher) -> Saver | None:
+        configuration, records = self._shared.configuration, self._shared.records
+        if configuration.save_to is None:
+            return None
+        from akool_async.client.saving import Saver
+
+        return Saver(
+            configuration.save_to,
+            at_once=configuration.limits.downloads,
+            clock=configuration.clock,
+            recorder=None if records is None else records.recorder,
+            report=dispatcher,
+        )
+
+    def _new_keyed(self, records: Records) -> KeyedJobs:
+        from akool_async.client.keyed import KeyedJobs
+
+        return KeyedJobs(
+            records.store, records.keys, records.recorder, self.engine, saves=self.saver is not None
+        )
+
+    def job(self, record: JobRecord[Any]) -> Job[Any]:
+        """Return the user's handle on a record."""
+        return Job(record, self.engine)
+
+    @property
+    def stats(self) -> Stats:
+        """This loop's part of the client's figures."""
+        return stats_of(self.engine)
+
+    def _schedule_of(
+        self, startable: Startable[Any] | type[Operation[Any]], name: str
+    ) -> Backoff | Learner:
+        """Return when an operation's jobs are polled: as the user says, else as is learned."""
+        fixed = self._shared.configuration.backoff(startable.family.name)
+        return fixed or self._shared.experience.learner(name, startable.family.usual_of(startable))
+
+    # Results
+
+    def _finish_result(self, record: JobRecord[Any], last: Any) -> Any:
+        """Make a completed job's last snapshot its result; begin to save it, if that is set."""
+        result = self._vendor.completed(last, record.request)
+        if self._shared.records is not None:
+            self._shared.experience.note_ended(record.name)
+        if isinstance(result, Result):
+            link = Link(
+                self.downloader,
+                self._vendor.client,
+                operation=record.name,
+                accepted_at=record.operation.epoch + record.accepted_at,
+                job_id=result.job_id,
+            )
+            result.attach(link)
+            if self.saver is not None:
+                self.saver.add(record, result)
+        return result
+
+    def attach(self, reply: Any) -> Any:
+        """Give looked up results what they need to be saved; return the reply."""
+        if isinstance(reply, Result):
+            reply.attach(Link(self.downloader, self._vendor.client))
+        elif isinstance(reply, tuple):
+            for row in cast("Any", reply):
+                self.attach(row)
+        return cast("Any", reply)
+
+    # The end
+
+    async def close(self, grace: float) -> None:
+        """End all jobs and close all connections."""
+        try:
+            await self._close(grace, SAVING_TIME)
+        finally:
+            await self._guard.aclose()
+
+    async def _close(self, grace: float, saving_time: float) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        async with AsyncExitStack() as rest:
+            rest.push_async_callback(self.exchange.close)
+            rest.push_async_callback(self.downloader.close)
+            if self.saver is not None:  # once more, in case of a cancel on the way there
+                rest.push_async_callback(self.saver.close, 0.0)
+            if self.keyed is not None:
+                rest.push_async_callback(self.keyed.close)
+            await self.engine.close(grace)
+            if self.saver is not None:
+                await self.saver.close(saving_time)
+
+    async def _close_with_loop(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await self._close(grace=0.0, saving_time=0.0)
+
+
+def with_first_step(generator: AsyncGenerator[None, None]) -> None:
+    """Run an asynchronous generator up to its first `yield`, which must not wait."""
+    with suppress(StopIteration):
+        generator.__anext__().send(None)

@@ -1,0 +1,272 @@
+"""The settings of a client: each name, type, default and text stands here, and nowhere else.
+
+`Akool(...)` and `Crun(...)` take them as keyword arguments by `Unpack`, so that editors complete
+each name and type checkers know each type. The page docs/settings.md is made from this module.
+A new setting is one field below, with its text; a line in `DEFAULTS` if its default is not
+`None`; and its use, in `Configuration` or in the runtime.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
+from urllib.parse import urlsplit
+
+from akool_async.clock import Clock, LoopClock
+from akool_async.engine import Limits, Places, Semaphore, SemaphorePlaces
+from akool_async.errors import InvalidInput
+from akool_async.http.auth import Secret
+from akool_async.http.retry import Retry
+from akool_async.http.transport import Timeout
+from akool_async.media import Policy, own_addresses
+from akool_async.protocol.endpoint import Operation
+from akool_async.schedule.backoff import Backoff
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from akool_async.client.events import Hook
+    from akool_async.http.proxy import Proxy
+    from akool_async.journal import JobStore
+    from akool_async.schedule.learner import Schedule
+
+JOB_TIMEOUT: Final = 4 * 3600.0
+"""Seconds. Akool's own message speaks of three hours."""
+
+LARGEST_DOWNLOAD: Final = 4 * 2**30
+"""Bytes."""
+
+
+class Settings(TypedDict, total=False):
+    """Settings of every client, of any vendor."""
+
+    base_url: str | None
+    """Scheme and host of the API: https, or http on loopback. Else the environment's
+    `AKOOL_BASE_URL` (`CRUN_BASE_URL`), else the vendor's own host."""
+    max_concurrency: int
+    """The most jobs at the vendor at once, from the create request to the end."""
+    timeout: float | Timeout
+    """Seconds for one HTTP request, body included, or a `Timeout`."""
+    job_timeout: float | Mapping[str, float | None] | None
+    """Seconds from acceptance to the end of a job, 4 hours by default; `None` for no end; or a
+    mapping by operation, such as `{"video.translate": 7200.0}`."""
+    retry: Retry | None
+    """Which failed requests are repeated, and when."""
+    schedule: Schedule | None
+    """What a poll of a job may cost. When to poll is learned from how long jobs take."""
+    backoff: Backoff | Mapping[str, Backoff] | None
+    """A fixed schedule of polls instead; or a mapping by result family."""
+    limits: Limits | Mapping[str, int] | None
+    """How many HTTP requests may be under way at once, as a `Limits`; or how many jobs of an
+    operation in flight, such as `{"video.*": 20}`."""
+    semaphore: Semaphore | None
+    """A limit of yours on jobs in flight, such as an `asyncio.Semaphore` that several clients
+    share; beside `max_concurrency`."""
+    on_event: Hook | Sequence[Hook]
+    """A function that is notified of each event of each job, at once; or several."""
+    session: aiohttp.ClientSession | None
+    """A session of yours for API calls. The client never closes it."""
+    journal: str | os.PathLike[str] | JobStore | None
+    """A file that records every job, so that a crash loses none and a key is one create; for one
+    process at a time."""
+    save_to: str | os.PathLike[str] | None
+    """A folder in which each result is saved in the background, as soon as its job completes.
+    `close()` waits for that."""
+    max_download_bytes: int
+    """Bytes of the largest result that is saved."""
+    allow_private_downloads: bool
+    """Whether results may come from addresses that are not on the public internet. The API's own
+    address is allowed without it where the API runs on this machine, as a simulator does."""
+    proxy: str | None
+    """A proxy for API calls, such as `http://user:password@proxy.example:3128`."""
+    trust_env: bool
+    """Whether `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, as they are now, name the proxy where
+    `proxy` does not."""
+    on_credit: Literal["raise", "pause"]
+    """What happens to jobs without credit: `raise` ends them with `InsufficientCredit`; `pause`
+    lets them wait until credit returns, or `akool.resume()` is called."""
+    clock: Clock | None
+    """Where time comes from; for tests."""
+
+
+class AkoolSettings(Settings, total=False):
+    """Settings of an `Akool`, beside the api key."""
+
+    token: str | None
+    """A bearer token. Else the environment's `AKOOL_TOKEN`."""
+    client_id: str | None
+    """With `client_secret`, exchanged for a token. Else the environment's `AKOOL_CLIENT_ID`."""
+    client_secret: str | None
+    """See `client_id`. Else the environment's `AKOOL_CLIENT_SECRET`."""
+    detect_url: str | None
+    """Scheme and host of face detection, if it is not at `base_url`."""
+
+
+DEFAULTS: Final[Settings] = {
+    "max_concurrency": 100,
+    "timeout": 60.0,
+    "job_timeout": JOB_TIMEOUT,
+    "on_event": (),
+    "max_download_bytes": LARGEST_DOWNLOAD,
+    "allow_private_downloads": False,
+    "trust_env": False,
+    "on_credit": "raise",
+}
+"""The defaults that are not `None`."""
+
+_SECRETS: Final = ("token", "client_secret", "proxy")
+_ADDRESSES: Final = ("base_url", "detect_url")
+"""They hold no secret, unless a user put a password into them."""
+
+
+def hide_secrets(settings: Mapping[str, Any]) -> None:
+    """Replace secrets, in place, by texts that no traceback shows.
+
+    A text under a name that is no setting may be a secret whose name was misspelt.
+    """
+    values = cast("dict[str, Any]", settings)
+    plain = AkoolSettings.__annotations__.keys() - _SECRETS
+    for name, value in values.items():
+        user = name in _ADDRESSES and "@" in str(value)
+        if isinstance(value, str) and (name not in plain or user):
+            values[name] = Secret(value)
+
+
+def check_names(owner: str, names: Sequence[str], known: type[Settings]) -> None:
+    """Refuse settings that do not exist.
+
+    Raises:
+        TypeError: there is no such setting; the message names the nearest one.
+    """
+    for name in names:
+        if name not in known.__annotations__:
+            from difflib import get_close_matches  # not before it is needed
+
+            near = get_close_matches(name, ["api_key", *known.__annotations__], 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}{hint}")
+
+
+class Configuration:
+    """The settings of one client, checked.
+
+    Args:
+        settings: What the user gave.
+        hosts: Scheme and host of each part of the API, by its name; `api` is one of them.
+        operations: Returns the operations that a `job_timeout` may name. Called only if it names
+            some: they load slowly.
+
+    Raises:
+        InvalidInput: a setting makes no sense.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        hosts: Mapping[str, str],
+        operations: Callable[[], Mapping[str, type[Operation[Any]]]],
+    ) -> None:
+        given: dict[str, Any] = {**DEFAULTS, **settings}
+
+        def value(name: str) -> Any:
+            return given.get(name)
+
+        self.hosts = hosts
+        self.max_concurrency = checked_count("max_concurrency", value("max_concurrency"))
+        timeout = value("timeout")
+        self.timeout = timeout if isinstance(timeout, Timeout) else Timeout(total=timeout)
+        self._job_timeout = _checked_job_timeout(value("job_timeout"), operations)
+        self.retry: Retry = value("retry") or Retry()
+        self.schedule: Schedule | None = value("schedule")
+        self._backoff: Backoff | Mapping[str, Backoff] | None = value("backoff")
+        limits = value("limits")
+        self.limits = limits if isinstance(limits, Limits) else Limits(operations=limits or {})
+        semaphore: Semaphore | None = value("semaphore")
+        self.places: Places | None = None if semaphore is None else SemaphorePlaces(semaphore)
+        self.session: aiohttp.ClientSession | None = value("session")
+        self.journal: str | os.PathLike[str] | JobStore | None = value("journal")
+        self.on_event: Hook | Sequence[Hook] = value("on_event")
+        self.clock: Clock = value("clock") or LoopClock()
+        self.save_to: str | os.PathLike[str] | None = value("save_to")
+        self.waits_for_credit = _checked_choice("on_credit", value("on_credit")) == "pause"
+        self.downloads = Policy(
+            allow_private=value("allow_private_downloads"),
+            own=own_addresses(hosts["api"]),
+            largest=checked_count("max_download_bytes", value("max_download_bytes")),
+        )
+        self.proxies = _proxies(hosts, value("proxy"), trust_env=value("trust_env"))
+
+    def job_timeout(self, operation: str) -> float | None:
+        """Return the seconds that an operation's jobs may take; `None` for no end."""
+        if isinstance(self._job_timeout, Mapping):
+            return self._job_timeout.get(operation, JOB_TIMEOUT)
+        return self._job_timeout
+
+    def backoff(self, family: str) -> Backoff | None:
+        """Return the fixed schedule of a family, if the user gave one."""
+        if isinstance(self._backoff, Mapping):
+            return self._backoff.get(family)
+        return self._backoff
+
+
+def _proxies(
+    hosts: Mapping[str, str], proxy: str | None, *, trust_env: bool
+) -> Mapping[str, Proxy]:
+    if proxy is None and not trust_env:
+        return {}
+    from akool_async.http.proxy import find_proxies  # few clients have a proxy
+
+    return find_proxies(hosts.values(), proxy, trust_env=trust_env)
+
+
+def _checked_choice(field: str, value: str) -> str:
+    if value not in {"raise", "pause"}:
+        raise InvalidInput(field, value, 'must be "raise" or "pause"')
+    return value
+
+
+def _checked_job_timeout(
+    value: object, operations: Callable[[], Mapping[str, type[Operation[Any]]]]
+) -> float | Mapping[str, float | None] | None:
+    if not isinstance(value, Mapping):
+        return checked_seconds("job_timeout", value)
+    by_name = cast("Mapping[str, object]", value)
+    known = operations()
+    for name in by_name:
+        if name not in known:
+            raise InvalidInput(f"job_timeout[{name!r}]", name, "is no operation")
+    return {name: checked_seconds(f"job_timeout[{name!r}]", each) for name, each in by_name.items()}
+
+
+def checked_count(field: str, value: object) -> int:
+    """Return a whole number of at least 1; raise `InvalidInput` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidInput(field, value, "must be a whole number of at least 1")
+    return value
+
+
+def checked_seconds(field: str, value: object) -> float | None:
+    """Return more than 0 seconds, or `None`; raise `InvalidInput` for anything else."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise InvalidInput(field, value, "must be more than 0 seconds, or None")
+    return float(value)
+
+
+def checked_url(field: str, url: str) -> str:
+    """Return a scheme and host that credentials may be sent to.
+
+    Raises:
+        InvalidInput: it is something else, or not safe.
+    """
+    if "@" in url:  # a user's name before it may come with a password
+        raise InvalidInput(field, "***", "must be a scheme and a host, without a user")
+    parts = urlsplit(url)
+    loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not parts.hostname or parts.scheme not in ({"https", "http"} if loopback else {"https"}):
+        raise InvalidInput(field, url, "must be https, or http on loopback")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise InvalidInput(field, url, "must be a scheme and a host, and nothing else")
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,105 @@
+"""What all event loops of a client share: settings, credentials, journal, what was learned."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from akool_async.client.events import Hook
+from akool_async.client.settings import Configuration
+from akool_async.http.auth import Credentials
+from akool_async.protocol.endpoint import Endpoint, Operation
+from akool_async.schedule.experience import Experience, Memory
+
+if TYPE_CHECKING:
+    from akool_async.client.stats import Stats
+    from akool_async.engine.keys import KeyRegistry
+    from akool_async.engine.recorder import Recorder
+    from akool_async.journal import JobStore
+
+
+class Records:
+    """A client's journal, and which of its rows and keys this process works on.
+
+    Args:
+        given: A store of the user's; or a path, whose journal the client opens and closes.
+
+    Raises:
+        JournalError: there is no usable journal at the path.
+    """
+
+    def __init__(self, given: str | os.PathLike[str] | JobStore) -> None:
+        # With SQLite, which few clients need.
+        from akool_async.engine.keys import KeyRegistry
+        from akool_async.engine.recorder import Recorder
+        from akool_async.journal import Journal
+
+        self.owned = isinstance(given, str | os.PathLike)
+        self.store: JobStore = Journal(given) if isinstance(given, str | os.PathLike) else given
+        self.recorder: Recorder = Recorder(self.store)
+        self.keys: KeyRegistry = KeyRegistry()
+
+    @property
+    def memory(self) -> Memory | None:
+        """Where durations and batch sizes are kept, if the store can do that."""
+        store: object = self.store
+        return store if isinstance(store, Memory) else None
+
+    async def close(self) -> None:
+        """Close the journal, if the client has opened it."""
+        if self.owned:
+            await self.store.close()
+
+
+class Vendor(NamedTuple):
+    """What a vendor's own client does for the jobs of an event loop.
+
+    Made with the first runtime, and not with the client: a client that was never used is freed at
+    once, and with it its journal.
+    """
+
+    client: object
+    """The client itself. Results hold it, so that they can start jobs."""
+    call: Callable[[Endpoint[Any]], Awaitable[Any]]
+    """Sends a query or command."""
+    completed: Callable[[Any, Operation[Any] | None], Any]
+    """Completes a job's result by what only its request says."""
+    credit: Callable[[], Awaitable[float]]
+    """Returns the account's credit."""
+    exchange_token: Callable[[], Awaitable[str]]
+    """Returns a fresh bearer token."""
+
+
+class Shared:
+    """What all event loops of a client share.
+
+    Args:
+        configuration: The client's settings, checked.
+        credentials: What signs requests.
+    """
+
+    def __init__(self, configuration: Configuration, credentials: Credentials) -> None:
+        self.configuration = configuration
+        self.credentials = credentials
+        self.experience = Experience(
+            configuration.hosts["api"], configuration.schedule, configuration.limits.batch
+        )
+        self.requests: Counter[str] = Counter()
+        """HTTP requests sent so far, by endpoint."""
+        self.hooks: tuple[Hook, ...] = ()
+        self.records: Records | None = None
+
+    def open_records(self) -> None:
+        """Open the journal, if there is to be one and it is not open."""
+        journal = self.configuration.journal
+        if journal is not None:
+            self.records = Records(journal)
+            self.experience.memory = self.records.memory
+
+    def stats(self) -> Stats:
+        """Return the figures that belong to no event loop."""
+        from akool_async.client.stats import Stats
+
+        return Stats(requests=dict(self.requests), places=self.configuration.max_concurrency)

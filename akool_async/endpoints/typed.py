@@ -1,0 +1,44 @@
+"""All names of this package, and the namespaces of a client, for type checkers and editors.
+
+`python -m akool_async.endpoints` makes this file from `registry.py`; change that table.
+It is never imported.
+"""
+
+# ruff: noqa: F403, F405 - each module says which names are public
+
+from __future__ import annotations
+
+from akool_async.endpoints.account import *
+from akool_async.endpoints.audio import *
+from akool_async.endpoints.avatar import *
+from akool_async.endpoints.detection import *
+from akool_async.endpoints.face import *
+from akool_async.endpoints.faceswap import *
+from akool_async.endpoints.image import *
+from akool_async.endpoints.moderation import *
+from akool_async.endpoints.reage import *
+from akool_async.endpoints.streaming import *
+from akool_async.endpoints.video import *
+
+
+class Namespaces:
+    """The namespaces of a client; each is loaded when it is first used."""
+
+    account: Account
+    """Credit and tokens."""
+    audio: AudioNamespace
+    """Text to speech and cloned voices."""
+    avatar: AvatarNamespace
+    """Avatars: Akool's, and the account's own."""
+    faceswap: FaceswapNamespace
+    """Face swap in images and videos."""
+    image: ImageNamespace
+    """Images generated, refined and put before other backgrounds."""
+    moderation: ModerationNamespace
+    """Moderation of pictures, videos, recordings and texts."""
+    reage: ReageNamespace
+    """Reage in images and videos."""
+    streaming: StreamingNamespace
+    """Live avatars and their sessions."""
+    video: VideoNamespace
+    """Lip sync, translation, talking photos and talking avatars."""

@@ -1,0 +1,251 @@
+"""Creates jobs: the only part of the engine that spends the user's money.
+
+How this works
+--------------
+A worker is a task that creates one job after the other, as long as there is a job whose turn it
+is and a place for it. There are at most `limits.creates` workers; fewer while they keep the
+event loop so busy that polls come late.
+
+The way of one job: `_next` takes it out of the queue, with its place; `_create` writes down the
+intent (with a journal), sends the create, and hands the receipt to the engine. A create is sent
+once. What its failure means is decided by one question: may any of it have reached the server
+(`delivery.sent`)? If so, and without a readable refusal, its outcome is unknown, and a person
+has to look at the account.
+
+A refusal that would meet all other jobs too, such as "no credit", stops the others before they
+leave: `_stop_all` holds back creates that have not left yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from akool_async.engine.credit_guard import CreditGuard, stops_all
+from akool_async.engine.event_names import EventName
+from akool_async.engine.outage_hold import OutageHold
+from akool_async.engine.places import JobPlaces
+from akool_async.engine.queue import PendingQueue
+from akool_async.engine.record import JobRecord
+from akool_async.engine.state import Trigger
+from akool_async.errors import AkoolError, APIError, CreateOutcomeUnknown, JobCancelled
+from akool_async.http.transport import Delivery
+
+if TYPE_CHECKING:
+    from akool_async.engine.interfaces import JobOwner
+    from akool_async.engine.recorder import Recorder
+
+logger = logging.getLogger("akool_async")
+
+_LATE: Final = 0.01
+"""Seconds by which polls may be late before there are fewer workers."""
+_FEWEST: Final = 6
+"""Workers that never give way to polls."""
+
+
+class Worker:
+    """A task's job of the moment, and how far its create has come."""
+
+    __slots__ = ("delivery", "record")
+
+    def __init__(self, record: JobRecord[Any]) -> None:
+        self.begin(record)
+
+    def begin(self, record: JobRecord[Any]) -> None:
+        """Turn to a job."""
+        self.record = record
+        self.delivery = Delivery()
+
+    def hold_back(self, task: asyncio.Task[None], why: Exception) -> None:
+        """Cancel the worker's task, unless its create may have left."""
+        if not self.delivery.sent and self.delivery.held_for is None:
+            self.delivery.held_for = why  # the create could still leave before the cancel arrives
+            task.cancel()
+
+
+class Creator:
+    """The workers, and the queue they take jobs from.
+
+    Args:
+        owner: The engine.
+        queue: The jobs that wait.
+        places: The limits on jobs in flight.
+        most: The most creates at once.
+        hold: Decides whether the host answers creates.
+        guard: Decides whether the account can pay.
+        recorder: Writes down intents, where there is a journal.
+        epoch: What turns the clock's monotonic seconds into seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        owner: JobOwner,
+        queue: PendingQueue,
+        places: JobPlaces,
+        *,
+        most: int,
+        hold: OutageHold,
+        guard: CreditGuard,
+        recorder: Recorder | None,
+        epoch: float,
+    ) -> None:
+        self._owner = owner
+        self._queue = queue
+        self._places = places
+        self._limit = most
+        self._most = most
+        """The most workers now."""
+        self._hold = hold
+        self._guard = guard
+        self._recorder = recorder
+        self._epoch = epoch
+        self.workers: dict[asyncio.Task[None], Worker] = {}
+
+    def records(self) -> Iterator[JobRecord[Any]]:
+        """Yield the jobs that are being created."""
+        yield from [worker.record for worker in self.workers.values()]
+
+    def pump(self) -> None:
+        """Start workers for the jobs whose turn it is, as far as places and limits allow."""
+        while self._queue and len(self.workers) < self._most:
+            record = self._next()
+            if record is None:
+                return
+            self._start(Worker(record))
+
+    def give_way(self, late: float) -> None:
+        """Allow fewer workers while they make polls late by `late` seconds, more later."""
+        if late > _LATE:
+            self._most = max(min(_FEWEST, self._most), self._most // 2)
+        elif self._most < self._limit:
+            self._most += 1
+            self.pump()
+
+    def _next(self) -> JobRecord[Any] | None:
+        """Take the job whose turn it is out of the queue, if it may be created now."""
+        if self._places.full or self._owner.closing or self._guard.empty:
+            return None
+        record = self._queue.take(self._try_take)
+        if record is not None:
+            record.change(Trigger.CREATE)
+            self._places.hold(record)
+        return record
+
+    def _try_take(self, name: str) -> bool:
+        """Take a place for a job of an operation, unless the hold forbids to send it."""
+        if self._hold.pauses(self._queue) or not self._places.try_take(name):
+            return False
+        # Asked last: the hold allows one create at a time, and that one has to leave.
+        if self._hold.open_to(self._queue):
+            return True
+        self._places.give_back(name)
+        return False
+
+    def _start(self, worker: Worker) -> None:
+        task = asyncio.get_running_loop().create_task(self._work(worker))
+        self.workers[task] = worker
+        task.add_done_callback(self._over)
+
+    async def _work(self, worker: Worker) -> None:
+        while True:
+            await self._create(worker.record, worker.delivery)
+            if len(self.workers) > self._most:
+                return
+            record = self._next()
+            if record is None:
+                return
+            worker.begin(record)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        worker = self.workers.pop(task)
+        record, delivery = worker.record, worker.delivery
+        if task.cancelled() and delivery.held_for is not None and not self._owner.closing:
+            self._stop_all(record, copy.copy(delivery.held_for))
+        elif task.cancelled():
+            self._owner.interrupted(record, delivery)
+        elif (defect := task.exception()) is not None:
+            logger.error("%s: creating failed", record.name, exc_info=defect)
+            self._owner.finish(record, defect)
+        self.pump()
+
+    async def _create(self, record: JobRecord[Any], delivery: Delivery) -> None:
+        assert record.request is not None
+        try:
+            if self._recorder is not None:
+                await self._recorder.intend(record)
+            self._owner.report(EventName.CREATING, record)
+            receipt = await self._owner.exchange.send(record.request, delivery)
+        except Exception as error:  # any error ends this job, and no other
+            if not isinstance(error, AkoolError):
+                logger.exception("%s: creating failed", record.name)
+            problem = error
+        else:
+            self._hold.answered(delivery.sent_at)
+            self._guard.accepted()
+            self._owner.accepted(record, receipt, delivery)
+            return
+        self._hold.failed(problem, delivery.sent_at)
+        if delivery.sent and not isinstance(problem, APIError):
+            problem = self.unknown(record, delivery, str(problem))
+        if stops_all(problem):
+            self._stop_all(record, problem)
+        else:
+            self._owner.finish(record, problem)
+
+    def unknown(self, record: JobRecord[Any], delivery: Delivery, reason: str) -> AkoolError:
+        """Build the error of a create whose outcome is not known."""
+        sent_at = datetime.fromtimestamp(self._epoch + delivery.sent_at, UTC)
+        return CreateOutcomeUnknown(record.name, record.request, sent_at, reason)
+
+    def _stop_all(self, record: JobRecord[Any], problem: Exception) -> None:
+        """Send nothing more that the account cannot pay for: end it, or let it wait."""
+        if self._guard.waits(problem) and not self._owner.closing:
+            self._queue_again(record, problem)
+            self._guard.run_out(self._owner.credit_returned)
+        else:
+            self._guard.refused(problem)
+            others = copy.copy(problem)  # before the error gets the tokens of its own job
+            self._owner.finish(record, problem)
+            problem = others
+            for waiting in (*self._queue.drain(), *self._owner.pending.claiming()):
+                self._owner.finish(waiting, copy.copy(problem))
+        for task, worker in self.workers.items():
+            if worker.record is not record and not task.done():
+                worker.hold_back(task, problem)
+
+    def _queue_again(self, record: JobRecord[Any], problem: Exception) -> None:
+        """Queue a refused job once more, before all others: it was first, and stays that."""
+        self._places.free(record)
+        record.change(Trigger.QUEUE)
+        if self._recorder is not None:
+            self._recorder.note_refused(record, problem)
+        if record in self._owner.cancelling:
+            message = "cancelled before it was sent again"
+            self._owner.finish(record, record.error(JobCancelled, message))
+            return
+        self._queue.add_first(record, sys.maxsize)
+        self._owner.report(EventName.QUEUED, record)
+
+    # The end of the client
+
+    def stop_sending(self) -> None:
+        """Hold back creates that wait for a connection; repeat none of the others."""
+        for task, worker in self.workers.items():
+            worker.delivery.last = True
+            worker.hold_back(task, RuntimeError("the client was closed"))
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for the answers to creates that were sent."""
+        if self.workers:
+            await asyncio.wait(self.workers, timeout=seconds)
+
+    def cancel(self) -> list[asyncio.Task[None]]:
+        """Cancel all workers; return their tasks."""
+        for task in self.workers:
+            task.cancel()
+        return list(self.workers)

@@ -1,0 +1,83 @@
+"""Jobs before the queue: the steps of their recipe run, or the store is asked about their key."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+from akool_async.engine.record import JobRecord
+from akool_async.engine.state import Trigger
+from akool_async.errors import AkoolError
+
+
+class PendingJobs:
+    """Jobs that are not in the queue yet. They hold no place.
+
+    Args:
+        finish: Ends a job with an error.
+        finish_closed: Ends a job because the client is closed.
+    """
+
+    def __init__(
+        self,
+        finish: Callable[[JobRecord[Any], BaseException], object],
+        finish_closed: Callable[[JobRecord[Any]], object],
+    ) -> None:
+        self._finish = finish
+        self._finish_closed = finish_closed
+        self._tasks: dict[JobRecord[Any], asyncio.Task[None] | None] = {}
+        """The task of a recipe's steps; `None` for a job whose key is claimed."""
+
+    def __contains__(self, record: JobRecord[Any]) -> bool:
+        return record in self._tasks
+
+    def __iter__(self) -> Iterator[JobRecord[Any]]:
+        return iter(tuple(self._tasks))
+
+    def claim(self, record: JobRecord[Any]) -> None:
+        """Let a job wait for the store's answer about its key."""
+        record.change(Trigger.CLAIM)
+        self._tasks[record] = None
+
+    def prepare(self, record: JobRecord[Any], steps: Coroutine[Any, Any, None]) -> None:
+        """Run a recipe's steps, the last of which submits the job."""
+        task = asyncio.get_running_loop().create_task(steps)
+        record.change(Trigger.PREPARE)
+        self._tasks[record] = task
+        task.add_done_callback(lambda task: self._over(record, task))
+
+    def _over(self, record: JobRecord[Any], task: asyncio.Task[None]) -> None:
+        going_on = self._tasks.get(record) is task
+        if going_on:
+            del self._tasks[record]
+        if task.cancelled():
+            if going_on:  # else `stop` was called, and its caller ends the job
+                self._finish_closed(record)
+        elif (problem := task.exception()) is not None:
+            # The error of a step is that of another job, and names it.
+            own = copy.copy(problem) if isinstance(problem, AkoolError) else problem
+            self._finish(record, own)
+
+    def claiming(self) -> list[JobRecord[Any]]:
+        """Return the jobs whose key the store is asked about."""
+        return [record for record, task in tuple(self._tasks.items()) if task is None]
+
+    def remove(self, record: JobRecord[Any]) -> None:
+        """Let a job go on."""
+        self._tasks.pop(record, None)
+
+    async def stop(self, record: JobRecord[Any]) -> None:
+        """Take no more of a recipe's steps; a step that is being sent is waited for."""
+        task = self._tasks.pop(record, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def close(self) -> list[asyncio.Task[None]]:
+        """End all jobs; return the tasks that end now."""
+        for record, task in tuple(self._tasks.items()):
+            if task is None or not task.cancel():
+                self._finish_closed(record)
+        return [task for task in self._tasks.values() if task is not None]

@@ -1,0 +1,221 @@
+"""Places under the limits on jobs in flight: the client's own limit, quotas, and shared places.
+
+A job takes a place just before its create leaves, and frees it when it ends. Places that are
+shared with other clients, or machines, stand behind the protocol `Places`. A shared place is
+waited for before a create has a worker, so that a job that waits for one never keeps a worker
+from others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Protocol
+
+from akool_async.engine.record import JobRecord
+from akool_async.engine.state import HOLDS_PLACE
+
+logger = logging.getLogger("akool_async")
+
+
+class Semaphore(Protocol):
+    """A limit of the user's own, such as an `asyncio.Semaphore` that several clients share."""
+
+    async def acquire(self) -> Any:
+        """Wait for a place, and take it."""
+        ...
+
+    def release(self) -> Any:
+        """Give a place back."""
+        ...
+
+
+class Places(Protocol):
+    """Places that a client shares with others. Each belongs to a job of some operation."""
+
+    def try_take(self, name: str) -> bool:
+        """Take a place for a job of an operation, if one is free at once."""
+        ...
+
+    async def take(self, name: str) -> None:
+        """Wait for a place for a job of an operation, and take it."""
+        ...
+
+    def release(self, name: str) -> None:
+        """Give a place back."""
+        ...
+
+
+class SemaphorePlaces:
+    """A user's semaphore as places."""
+
+    def __init__(self, semaphore: Semaphore) -> None:
+        self._semaphore = semaphore
+
+    def try_take(self, name: str) -> bool:  # noqa: ARG002 - the same places for all operations
+        """Take none: a semaphore does not say whether it would have to wait."""
+        return False
+
+    async def take(self, name: str) -> None:  # noqa: ARG002 - the same
+        """Wait for the semaphore."""
+        await self._semaphore.acquire()
+
+    def release(self, name: str) -> None:  # noqa: ARG002 - the same
+        """Release the semaphore."""
+        self._semaphore.release()
+
+
+class SharedPlaces:
+    """Waits for shared places, at most once for each operation at a time.
+
+    Args:
+        places: The shared places.
+        granted: Called when a place has been waited for; uses it by `try_take`, or leaves it.
+        failed: Called with an operation's name and the error that waiting ended with.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        granted: Callable[[], object],
+        failed: Callable[[str, Exception], object],
+    ) -> None:
+        self._places = places
+        self._granted = granted
+        self._failed = failed
+        self._waiting: dict[str, asyncio.Task[None]] = {}
+        self._in_hand: set[str] = set()
+        """The operations for which a place was taken that no job has yet."""
+
+    def try_take(self, name: str) -> bool:
+        """Take a place; without one, wait for it in the background, and call `granted` then."""
+        if name in self._in_hand:
+            self._in_hand.discard(name)
+            return True
+        if name in self._waiting:
+            return False
+        if self._is_free(name):
+            return True
+        self._waiting[name] = asyncio.get_running_loop().create_task(self._wait(name))
+        return False
+
+    def _is_free(self, name: str) -> bool:
+        try:
+            return self._places.try_take(name)
+        except Exception:  # `take` finds out whether the trouble lasts, and ends one job if so
+            logger.exception("%s: taking a place failed", name)
+            return False
+
+    async def _wait(self, name: str) -> None:
+        try:
+            await self._places.take(name)
+        except Exception as error:  # noqa: BLE001 - any error of a user's own ends one job
+            del self._waiting[name]
+            self._failed(name, error)
+            return
+        except BaseException:
+            self._waiting.pop(name, None)
+            raise
+        del self._waiting[name]
+        self._in_hand.add(name)
+        self._granted()
+        if name in self._in_hand:  # no job wants it any more
+            self._in_hand.discard(name)
+            self.release(name)
+
+    def release(self, name: str) -> None:
+        """Give a place back. An error of the user's own is logged: it must not lose a job's end."""
+        try:
+            self._places.release(name)
+        except Exception:
+            logger.exception("%s: giving a place back failed", name)
+
+    def close(self) -> list[asyncio.Task[None]]:
+        """Wait for no more places; return the tasks that end now."""
+        tasks = list(self._waiting.values())
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+
+class JobPlaces:
+    """The places of one client: its own limit and quotas, and shared places beside them.
+
+    Args:
+        limit: The most jobs in flight.
+        quotas: By a pattern of operation names, such as `video.*`, the most jobs in flight.
+        shared: Places that are shared with other clients.
+    """
+
+    def __init__(
+        self, limit: int, quotas: Mapping[str, int], shared: SharedPlaces | None = None
+    ) -> None:
+        self._limit = limit
+        self._quotas = quotas
+        self._shared = shared
+        self._sharing: set[JobRecord[Any]] = set()
+        """Jobs that hold a shared place. A job that was accepted earlier holds none."""
+        self._patterns: dict[str, tuple[str, ...]] = {}
+        self._taken: Counter[str] = Counter()
+        self.in_flight = 0
+        """Jobs that hold a place now."""
+        self.peak = 0
+        """The most that ever held one at once."""
+
+    @property
+    def full(self) -> bool:
+        """Whether no further job may be in flight, of whatever operation."""
+        return self.in_flight >= self._limit
+
+    def open_to(self, name: str) -> bool:
+        """Say whether the client's own limits allow one more job of an operation in flight."""
+        if self.full:
+            return False
+        return all(self._taken[each] < self._quotas[each] for each in self._patterns_of(name))
+
+    def _patterns_of(self, name: str) -> tuple[str, ...]:
+        if not self._quotas:
+            return ()
+        known = self._patterns.get(name)
+        if known is None:
+            known = tuple(each for each in self._quotas if fnmatchcase(name, each))
+            self._patterns[name] = known
+        return known
+
+    def try_take(self, name: str) -> bool:
+        """Say whether a job of an operation may be in flight; take its shared place, if any."""
+        return self.open_to(name) and (self._shared is None or self._shared.try_take(name))
+
+    def give_back(self, name: str) -> None:
+        """Give a shared place back that `try_take` has just taken, and that no job holds."""
+        if self._shared is not None:
+            self._shared.release(name)
+
+    def hold(self, record: JobRecord[Any]) -> None:
+        """Let a job hold the place that `try_take` has just allowed."""
+        if self._shared is not None:
+            self._sharing.add(record)
+        self.add(record)
+
+    def add(self, record: JobRecord[Any]) -> None:
+        """Count a job that was accepted earlier. It needs no permission, but counts."""
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        record.operation.in_flight += 1
+        for each in self._patterns_of(record.name):
+            self._taken[each] += 1
+
+    def free(self, record: JobRecord[Any]) -> None:
+        """Free a job's place, if it holds one."""
+        if record.state not in HOLDS_PLACE:
+            return
+        self.in_flight -= 1
+        record.operation.in_flight -= 1
+        for each in self._patterns_of(record.name):
+            self._taken[each] -= 1
+        if self._shared is not None and record in self._sharing:
+            self._sharing.discard(record)
+            self._shared.release(record.name)

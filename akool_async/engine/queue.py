@@ -1,0 +1,82 @@
+"""The order of creates: by priority, in turn between operations, then first come first served."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from akool_async.engine.record import JobRecord
+from akool_async.engine.state import QUEUED
+
+_Turns = dict[str, deque[JobRecord[Any]]]
+"""By operation, the jobs that wait. The operation whose turn it is stands first."""
+
+
+class PendingQueue:
+    """Jobs that wait for a place. Each costs an entry in a queue, and no task."""
+
+    def __init__(self) -> None:
+        self._by_priority: dict[int, _Turns] = {}
+        """Highest priority first."""
+
+    def __bool__(self) -> bool:
+        """Say whether there may be a job; cancelled ones count until they are passed over."""
+        return bool(self._by_priority)
+
+    def __iter__(self) -> Iterator[JobRecord[Any]]:
+        # Copied, since another thread may count waiting jobs while the loop goes on.
+        for turns in tuple(self._by_priority.values()):
+            for waiting in tuple(turns.values()):
+                yield from (record for record in tuple(waiting) if record.state is QUEUED)
+
+    def add(self, record: JobRecord[Any], priority: int = 0) -> None:
+        """Put a job at the end of its operation's queue."""
+        self._queue(record, priority).append(record)
+
+    def add_first(self, record: JobRecord[Any], priority: int = 0) -> None:
+        """Put a job before all others of its operation and priority."""
+        self._queue(record, priority).appendleft(record)
+
+    def _queue(self, record: JobRecord[Any], priority: int) -> deque[JobRecord[Any]]:
+        turns = self._by_priority.get(priority)
+        if turns is None:
+            self._by_priority[priority] = turns = {}
+            self._by_priority = dict(sorted(self._by_priority.items(), reverse=True))
+        name = record.operation.name
+        if name not in turns:
+            turns[name] = deque()
+        return turns[name]
+
+    def take(self, try_take: Callable[[str], bool]) -> JobRecord[Any] | None:
+        """Take out the job whose turn it is.
+
+        Args:
+            try_take: Takes a place for an operation; says whether there was one.
+        """
+        for priority, turns in tuple(self._by_priority.items()):
+            record = self._take_from(turns, try_take)
+            if not turns:
+                del self._by_priority[priority]
+            if record is not None:
+                return record
+        return None
+
+    def _take_from(self, turns: _Turns, try_take: Callable[[str], bool]) -> JobRecord[Any] | None:
+        for name in tuple(turns):
+            waiting = turns[name]
+            while waiting and waiting[0].state is not QUEUED:
+                waiting.popleft()  # cancelled while it waited
+            if not waiting:
+                del turns[name]
+            elif try_take(name):
+                if len(turns) > 1:
+                    turns[name] = turns.pop(name)  # the next operation's turn comes first
+                return waiting.popleft()
+        return None
+
+    def drain(self) -> list[JobRecord[Any]]:
+        """Take out all jobs."""
+        waiting = list(self)
+        self._by_priority.clear()
+        return waiting

@@ -1,0 +1,185 @@
+"""Writes down in the journal what becomes of jobs: the intent before the money, each outcome after.
+
+It also knows which rows this process works on, so that `recover()` leaves those alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
+from concurrent.futures import Future
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from akool_async.engine.keys import request_fingerprint
+from akool_async.engine.record import JobRecord, JournalRow
+from akool_async.engine.state import QUEUED
+from akool_async.errors import JournalError
+from akool_async.journal import Change, Entry, Intent, JobStore, State
+from akool_async.journal.outcomes import reason_of, state_after
+from akool_async.protocol.snapshot import Snapshot
+
+logger = logging.getLogger("akool_async")
+
+
+def row_of(record: JobRecord[Any]) -> JournalRow:
+    """Return what the journal holds of a record; made at the first use."""
+    if record.journal_row is None:
+        record.journal_row = JournalRow()
+    return record.journal_row
+
+
+def intent_of(record: JobRecord[Any]) -> Intent:
+    """Return what a create writes down before it leaves: the request holds no secret."""
+    request, key = record.request, record.options.row_key
+    assert request is not None
+    known = None if key is None else row_of(record).fingerprint(key)
+    return Intent(
+        name=record.name,
+        request=msgspec.json.encode(request.to_wire()),
+        fingerprint=known or request_fingerprint(request),
+        key=key,
+        retry_failed=record.options.retry_failed,
+    )
+
+
+class Recorder:
+    """The journal, as the engines of one client use it."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._working: weakref.WeakValueDictionary[int, JobRecord[Any]] = (
+            weakref.WeakValueDictionary()
+        )
+        """By the numbers of their rows, the jobs that this process works on."""
+        self._lock = threading.Lock()
+        self._arriving: Counter[tuple[str | None, str]] = Counter()
+        """Keys and fingerprints of intents that are on their way to the disk."""
+        self._changed: dict[object, set[int]] = {}
+        """For each reader of rows, the rows that this process has changed since it began."""
+
+    # Who works on what
+
+    def work_on(self, record: JobRecord[Any], number: int) -> None:
+        """Take note that this process works on a row."""
+        row_of(record).number = number
+        self._working[number] = record
+
+    def is_live(self, entry: Entry) -> bool:
+        """Say whether this process works on a row."""
+        # An intent may be on disk before its record has learned the row's number.
+        arriving = self._arriving[entry.key, entry.fingerprint] > 0
+        return entry.number in self._working or (entry.state is State.INTENT and arriving)
+
+    async def unfinished(self) -> AsyncIterator[Entry]:
+        """Yield the rows that no process has brought to an end, and none works on."""
+        async with aclosing(self._not_live(self._store.unfinished())) as entries:
+            async for entry in entries:
+                yield entry
+
+    async def unsaved(self) -> AsyncIterator[Entry]:
+        """Yield the rows whose results are complete, and whose media was saved nowhere."""
+        async with aclosing(self._not_live(self._store.unsaved())) as entries:
+            async for entry in entries:
+                if entry.result is not None:
+                    yield entry
+
+    async def _not_live(self, entries: AsyncIterator[Entry]) -> AsyncGenerator[Entry, None]:
+        """Yield the rows that no job of this process works on, or has changed meanwhile.
+
+        The store reads ahead: when a row is yielded, its job may have ended, and be gone.
+        """
+        reader, changed = object(), set[int]()
+        self._changed[reader] = changed
+        try:
+            async for entry in entries:
+                if entry.number not in changed and not self.is_live(entry):
+                    yield entry
+        finally:
+            del self._changed[reader]
+
+    # What is written down
+
+    async def intend(self, record: JobRecord[Any]) -> None:
+        """Write down that a create is about to leave; durable when this returns.
+
+        Raises:
+            JournalError: it cannot be written down, so nothing may be sent.
+        """
+        intent, row = intent_of(record), row_of(record)
+        arriving = intent.key, intent.fingerprint
+        with self._lock:  # loops of several threads may use one client
+            self._arriving[arriving] += 1
+        try:
+            number = await self._store.intend(intent, row.number)
+        finally:
+            with self._lock:
+                self._arriving[arriving] -= 1
+                if not self._arriving[arriving]:
+                    del self._arriving[arriving]
+        self.work_on(record, number)
+
+    def note_accepted(self, record: JobRecord[Any]) -> None:
+        """Write down that the vendor has accepted a job."""
+        created = record.created_at
+        if created is not None:
+            ids = Change(
+                State.CREATED,
+                id=record.id,
+                job_id=record.job_id,
+                created_at=int(created.timestamp()),
+            )
+            self._note(record, ids)
+
+    def note_refused(self, record: JobRecord[Any], problem: Exception) -> None:
+        """Write down that a create was refused, of a job that is going to be sent again."""
+        self._note(record, Change(State.REFUSED, reason=reason_of(problem, record.name)))
+
+    def note_finished(self, record: JobRecord[Any], outcome: Snapshot | BaseException) -> None:
+        """Write down how a job ended, if that is final; else its row stays unfinished."""
+        row = record.journal_row
+        if row is None or row.number is None:
+            return
+        # Of a job that was claimed and not sent, or whose intent the store refused, the row stays
+        # as it is: it says already whether its key may be sent, and may be another job's by now.
+        if record.state is QUEUED or isinstance(outcome, JournalError):
+            return
+        row.state = state = state_after(outcome, accepted=record.id is not None)
+        if state in {State.CREATED, State.INTENT}:
+            return
+        result = outcome if isinstance(outcome, Snapshot) and state is State.COMPLETED else None
+        change = Change(
+            state,
+            reason="" if result else reason_of(outcome, record.name),
+            result=msgspec.json.encode(result.without_secrets()) if result else None,
+        )
+        self._note(record, change)
+
+    def note_saved(self, record: JobRecord[Any], path: Path) -> None:
+        """Write down where a result was saved."""
+        self._note(record, Change(State.COMPLETED, saved=str(path)))
+
+    def note_expired(self, record: JobRecord[Any], reason: str) -> None:
+        """Write down that a result was deleted before it was saved."""
+        self._note(record, Change(State.EXPIRED, reason=reason))
+
+    def _note(self, record: JobRecord[Any], change: Change) -> Future[None] | None:
+        """Queue a note. That it cannot be written is no reason to lose the job itself."""
+        row = record.journal_row
+        if row is None or row.number is None:
+            return None
+        for changed in tuple(self._changed.values()):
+            changed.add(row.number)
+        try:
+            return self._store.note_soon(row.number, change)
+        except JournalError as error:
+            problem = str(error)
+        state = change.state
+        logger.error("row %d stays as it is, though its job is %s: %s", row.number, state, problem)
+        return None

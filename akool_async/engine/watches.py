@@ -1,0 +1,121 @@
+"""The watches of one event loop, one for each result family, and what they share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Final
+
+from akool_async.clock import Clock
+from akool_async.engine.fair_limiter import FairLimiter
+from akool_async.engine.record import JobRecord
+from akool_async.engine.settings import Policies
+from akool_async.engine.wakes import EarlyWakes
+from akool_async.engine.watch import Watch
+from akool_async.http.breaker import Breaker
+from akool_async.http.exchange import Exchange
+from akool_async.protocol.endpoint import Family
+
+_MOMENT: Final = 0.005
+"""Seconds in which accepted jobs share one time, and so one float and one delay."""
+
+
+class Watches(dict[str, Watch[Any]]):
+    """The watch of each family, by its name; made at the first use.
+
+    Args:
+        policies: What the client decides.
+        exchange: Sends the lookups.
+        clock: Where time comes from.
+        breaker: Knows whether the host is down.
+        finish: Ends a job.
+        report: Notified of changes of status.
+        on_ring: Called with the seconds by which polls were late.
+    """
+
+    def __init__(
+        self,
+        policies: Policies,
+        exchange: Exchange,
+        clock: Clock,
+        breaker: Breaker,
+        *,
+        finish: Callable[[JobRecord[Any], Any], None],
+        report: Callable[[str, JobRecord[Any], object], object],
+        on_ring: Callable[[float], object],
+    ) -> None:
+        super().__init__()
+        self._policies = policies
+        self._exchange = exchange
+        self._clock = clock
+        self._breaker = breaker
+        self._finish = finish
+        self._report = report
+        self._on_ring = on_ring
+        self._single_limiter = FairLimiter(policies.limits.polls)
+        self._batch_limiter = FairLimiter(policies.limits.batch_polls)
+        self._early_wakes = EarlyWakes(clock)
+        self._lookups: set[asyncio.Task[None]] = set()
+        self._last_moment = -1.0
+
+    def of(self, family: Family[Any]) -> Watch[Any]:
+        """Return the watch of a family."""
+        watch = self.get(family.name)
+        if watch is None:
+            watch = self[family.name] = Watch(
+                family,
+                exchange=self._exchange,
+                clock=self._clock,
+                limiter=self._batch_limiter if family.batch > 1 else self._single_limiter,
+                batch_size=self._policies.batch_size(family),
+                spawn=self._start_lookup,
+                finish=self._finish,
+                breaker=self._breaker,
+                report=self._report,
+                on_ring=self._on_ring,
+            )
+        return watch
+
+    def _start_lookup(self, lookup: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(lookup)
+        self._lookups.add(task)
+        task.add_done_callback(self._lookups.discard)
+
+    def moment(self) -> float:
+        """Return the time; the same one for all jobs that are accepted within 5 ms."""
+        now = self._clock.time()
+        if now - self._last_moment > _MOMENT:
+            self._last_moment = now
+        return self._last_moment
+
+    @property
+    def under_way(self) -> int:
+        """How many lookups are under way."""
+        return len(self._lookups)
+
+    def records(self) -> Iterator[JobRecord[Any]]:
+        """Yield all watched jobs."""
+        for watch in tuple(self.values()):
+            yield from tuple(watch.records.values())
+
+    def wake(self, id: str) -> bool:
+        """Poll a job now; return `False`, and keep its id for a minute, if it is not watched."""
+        if any(watch.wake(id) for watch in self.values()):
+            return True
+        self._early_wakes.add(id)
+        return False
+
+    def woken_early(self, id: str) -> bool:
+        """Say whether an accepted job was woken before its receipt came; forget that."""
+        return self._early_wakes.take(id)
+
+    def stop(self, finish_closed: Callable[[JobRecord[Any]], object]) -> list[asyncio.Task[None]]:
+        """End all watched jobs; return the lookups that end now."""
+        lookups = list(self._lookups)
+        for lookup in lookups:
+            lookup.cancel()
+        for watch in self.values():
+            while watch.records:  # a job that ends may bring in another with its id
+                finish_closed(watch.records.popitem()[1])
+            watch.stop()
+        return lookups

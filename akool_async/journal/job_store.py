@@ -1,0 +1,127 @@
+"""The interface between the engine and a job store, whichever database keeps the rows.
+
+How a keyed create goes through a store::
+
+    claim    the key becomes a row, in the state `queued`: nothing has been sent
+    intend   the row becomes `intent`: the create is about to be sent, and paid for
+    note     the row becomes `created`, `refused`, `unknown`, and later `completed` and so on
+
+A create without a key begins with `intend`. Every step is on disk before the next begins.
+So a process that dies leaves each row in a state that says whether money may be involved:
+a `queued` row is free to be sent, an `intent` row is not.
+
+Writes take effect in the order in which they were put: a `claim` or an `intend` that is put
+after a `note_soon` sees what it noted. So do `unfinished` and `unsaved`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future
+from typing import NamedTuple, Protocol, TypeAlias
+
+from akool_async.errors import KeyConflict
+from akool_async.journal.entry import Entry, State
+from akool_async.protocol.value import Value
+
+
+class Intent(Value):
+    """A create that a client wants to send."""
+
+    name: str
+    """The operation's dotted name."""
+    request: bytes
+    """JSON of the request under its wire names, without secrets."""
+    fingerprint: str
+    """The fingerprint of the request; see `fingerprint`."""
+    key: str | None = None
+    """The caller's name for the job; one key is one create."""
+    retry_failed: bool = False
+    """Whether a key whose job failed may be sent, and paid for, again."""
+
+
+class Change(NamedTuple):
+    """New values for a row; `None` leaves a column as it is."""
+
+    state: State
+    id: str | None = None
+    job_id: str | None = None
+    created_at: int | None = None
+    reason: str | None = None
+    result: bytes | None = None
+    saved: str | None = None
+
+
+Claim: TypeAlias = int | Entry | KeyConflict
+"""The answer to a claimed key: the number of a row that may be sent, the row of an earlier
+create, or the error that says that the key belongs to another request."""
+
+
+class JobStore(Protocol):
+    """The durable record of jobs, as the engine uses it."""
+
+    async def claim(self, intents: Sequence[Intent]) -> Sequence[Claim]:
+        """Ask for a row for each of many keys; return one answer for each intent, in order.
+
+        A row that is `queued`, `refused`, or `failed` with `retry_failed`, is answered by its
+        number: the create may be sent once `intend` has returned. A new key gets a `queued`
+        row. A key that an earlier create used is answered by that row. Of two intents with
+        one key, the second sees the row of the first.
+
+        All answers are on disk when this returns. Cancelled, it may leave `queued` rows, which
+        cost nothing.
+
+        Raises:
+            JournalError: an intent has no key, or nothing can be written.
+        """
+        ...
+
+    async def intend(self, intent: Intent, row: int | None = None) -> int:
+        """Write down that a create is about to be sent; return the number of its row.
+
+        It is on disk when this returns. Cancelled, it leaves a row that is refused, or none:
+        a caller that did not learn the number has sent nothing.
+
+        Args:
+            intent: What is about to be sent.
+            row: The row that `claim` gave for the intent's key; a create without a key gets
+                a new row.
+
+        Raises:
+            JournalError: the row may not be sent, or nothing can be written; then nothing may
+                be sent.
+        """
+        ...
+
+    def note_soon(self, row: int, change: Change) -> Future[None]:
+        """Queue a change of a row, without waiting; callable from any thread.
+
+        The future ends when the change is on disk, and cannot be cancelled. While the store
+        cannot write, for instance on a full disk, the change is kept and tried again, at the
+        latest when the store is closed; that is logged, and no intent is written before it.
+        Callbacks of the future run in a thread of the store: they must be short, and must not
+        wait for the store.
+
+        Raises:
+            JournalError: the store is closed.
+        """
+        ...
+
+    def unfinished(self) -> AsyncIterator[Entry]:
+        """Yield the rows whose create was sent, or may have been, and that did not end.
+
+        Oldest first. Rows may be written meanwhile; each is yielded at most once, as it then
+        is. A `queued` row is not among them: nothing was sent.
+        """
+        ...
+
+    def unsaved(self) -> AsyncIterator[Entry]:
+        """Yield the rows that completed and whose media was saved nowhere, oldest first.
+
+        A compacted row is not among them: it has lost its result.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Write everything that is queued, and refuse what comes later."""
+        ...

@@ -1,0 +1,260 @@
+"""The journal: the job store in one SQLite file.
+
+How it works. One thread, the writer, changes the file. Every write is a small function that is
+queued; the thread takes all that are queued, runs them in one transaction and flushes it to
+the disk once. So a thousand coroutines that wait for their intents share a flush, and no event
+loop waits for a disk. The queue is first in, first out: each write sees all that were put
+before it.
+
+Reading needs no queue. The methods for users and for the command line (`find`, `get`,
+`entries`) read at once on a second connection and block meanwhile, for about as long as the
+page cache takes. The engine's methods (`unfinished`, `unsaved`) do the same in a thread.
+
+What one row goes through::
+
+    queued -> intent -> created -> completed | failed | expired
+                     -> refused     (may be sent again)
+                     -> unknown     (a person, or a webhook, decides)
+
+`claims.py` writes the first two states, `rows.py` the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import os
+import sqlite3
+import weakref
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import TypeAlias
+
+from akool_async.errors import JournalError
+from akool_async.journal import claims, memory, rows
+from akool_async.journal.entry import UNFINISHED, Entry, State
+from akool_async.journal.file import JournalFile
+from akool_async.journal.job_store import Change, Claim, Intent, JobStore
+
+logger = logging.getLogger("akool_async")
+
+_Page: TypeAlias = Callable[[sqlite3.Connection, int], list[Entry]]
+"""Reads the rows that follow the one with a number."""
+
+
+class Journal(JobStore):
+    """A durable record of every job, in one SQLite file.
+
+    One process at a time uses the file, and one client in that process, on any number of
+    event loops and threads. The file belongs on a local disk: network file systems do not
+    keep the promises of locks and flushes. It holds requests and results, and no credential;
+    only its owner may read it. Beside the file are `-wal` and `-shm` while it is open, and
+    `.lock`.
+
+    Opening checks the whole file, and blocks meanwhile.
+
+    Args:
+        path: The file, made if it is missing; `":memory:"` for a journal without a file.
+
+    Raises:
+        JournalError: the file is no journal, damaged, not writable, of a newer version, or
+            in use.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._file = JournalFile(os.fsdecode(path))
+        # A journal that nobody closes is closed when it is collected, or at the program's end.
+        weakref.finalize(self, self._file.close)
+
+    def __repr__(self) -> str:
+        return f"Journal({self._file.path!r})"
+
+    # What the engine calls: nothing of it blocks an event loop
+
+    async def claim(self, intents: Sequence[Intent]) -> Sequence[Claim]:
+        """Ask for a row for each of many keys; see `JobStore.claim`.
+
+        Raises:
+            JournalError: an intent has no key, or nothing can be written.
+        """
+        if not intents:
+            return []
+        return await self._file.writer.write(functools.partial(claims.claim, intents=intents))
+
+    async def intend(self, intent: Intent, row: int | None = None) -> int:
+        """Write down that a create is about to be sent; see `JobStore.intend`.
+
+        Raises:
+            JournalError: the row may not be sent, or nothing can be written; then nothing may
+                be sent.
+        """
+        attempt = await self._file.writer.write(
+            functools.partial(claims.intend, intent=intent, row=row), undo=claims.withdraw
+        )
+        return attempt.number
+
+    def note_soon(self, row: int, change: Change) -> Future[None]:
+        """Queue a change of a row, without waiting; see `JobStore.note_soon`.
+
+        Raises:
+            JournalError: the journal is closed.
+        """
+        action = functools.partial(rows.note, number=row, change=change)
+        return self._file.writer.write_soon(action, must_succeed=True)
+
+    def unfinished(self) -> AsyncGenerator[Entry, None]:
+        """Yield the rows that a restarted process has to recover, oldest first.
+
+        Rows may be written meanwhile; each is yielded at most once, as it then is.
+        """
+        return self._pages_in_thread(functools.partial(rows.page, states=UNFINISHED))
+
+    def unsaved(self) -> AsyncGenerator[Entry, None]:
+        """Yield the rows that completed and whose media was saved nowhere, oldest first."""
+        return self._pages_in_thread(rows.unsaved)
+
+    async def close(self) -> None:
+        """Write everything that is queued, end the thread, and let others use the file."""
+        await asyncio.to_thread(self.close_now)
+
+    # What users and the command line call
+
+    def find(self, key: str) -> Entry | None:
+        """Return the row of a key; blocks while it reads.
+
+        It sees every write whose coroutine or future has returned.
+        """
+        return self._file.read(functools.partial(rows.find, key=key))
+
+    def get(self, number: int) -> Entry | None:
+        """Return a row by its number; blocks while it reads."""
+        return self._file.read(functools.partial(rows.get, number=number))
+
+    def entries(self, *states: State) -> Iterator[Entry]:
+        """Yield the rows in some states, or all if no state is given, oldest first.
+
+        Blocks while it reads. Rows may be written meanwhile; each is yielded at most once, as
+        it then is.
+        """
+        return self._pages(functools.partial(rows.page, states=states))
+
+    async def note(self, row: int, change: Change) -> None:
+        """Change a row; the change is on disk when this returns.
+
+        A cancelled call still writes.
+
+        Raises:
+            JournalError: there is no such row, or nothing can be written.
+        """
+        await self._file.writer.write(functools.partial(rows.note, number=row, change=change))
+
+    def resolve(
+        self,
+        key_or_number: str | int,
+        *,
+        accept: str | None = None,
+        job_id: str | None = None,
+        resend: bool = False,
+        abandon: bool = False,
+    ) -> Entry:
+        """Decide the outcome of a create whose outcome is unknown; return its row.
+
+        Blocks until the decision is on disk.
+
+        Args:
+            key_or_number: The row.
+            accept: The job was created, and this is its id.
+            job_id: With `accept`, the id by which the job can be cancelled, if there is one.
+            resend: The job was not created: it may be sent again under its key.
+            abandon: The job is given up.
+
+        Raises:
+            JournalError: not exactly one decision was given, there is no such row, or its
+                outcome is known.
+        """
+        writer = self._file.writer
+        change = _decision(accept=accept, job_id=job_id, resend=resend, abandon=abandon)
+        action = functools.partial(rows.resolve, row=key_or_number, change=change)
+        return writer.write_soon(action, awaited=True).result()
+
+    async def compact(self, finished_before: float) -> int:
+        """Empty the requests and results of old rows; return how many rows changed.
+
+        A row still says that its key was used, for which request, how the job ended, and where
+        its result was saved. The file gets no smaller, but new rows take the room.
+
+        Args:
+            finished_before: Seconds since 1970; rows that changed later are left alone.
+        """
+        total = 0
+        for after in range(0, self._file.read(rows.last_number), rows.PAGE):
+            action = functools.partial(rows.compact, after=after, finished_before=finished_before)
+            total += await self._file.writer.write(action)  # others write between two pages
+        return total
+
+    def remember(self, name: str, value: bytes) -> None:
+        """Queue a value to be kept under a name, in place of the one before; never waits.
+
+        For statistics, which a client can learn again: a value that cannot be kept is logged,
+        and raises nothing. Callable from any thread.
+        """
+        action = functools.partial(memory.remember, name=name, value=value)
+        try:
+            self._file.writer.write_soon(action)
+        except JournalError as error:
+            logger.warning("%r cannot be remembered: %s", name, error)
+
+    def recall(self, name: str) -> bytes | None:
+        """Return the value that is kept under a name; blocks while it reads.
+
+        It sees what was on disk when the journal was opened, and each later value once it
+        has been written.
+        """
+        return self._file.read(functools.partial(memory.recall, name=name))
+
+    def recall_all(self, prefix: str) -> dict[str, bytes]:
+        """Return all values whose names begin with a prefix, in the order of their names."""
+        return self._file.read(functools.partial(memory.recall_all, prefix=prefix))
+
+    def close_now(self) -> None:
+        """Do what `close` does, and block meanwhile.
+
+        A journal that nobody closes is closed when it is collected, or when the interpreter
+        ends. In a forked child it does nothing: the journal is its parent's.
+        """
+        self._file.close()
+
+    def _pages(self, page: _Page) -> Iterator[Entry]:
+        after = 0
+        while entries := self._page(page, after):
+            yield from entries
+            after = entries[-1].number
+
+    async def _pages_in_thread(self, page: _Page) -> AsyncGenerator[Entry, None]:
+        after = 0
+        while entries := await self._page_in_thread(page, after):
+            for entry in entries:
+                yield entry
+            after = entries[-1].number
+
+    async def _page_in_thread(self, page: _Page, after: int) -> list[Entry]:
+        # Changes that were noted before are written first. Else a row whose end is still on its
+        # way to the disk would be taken for one whose create nobody knows the outcome of.
+        await self._file.writer.write(lambda _connection: None)
+        return await asyncio.to_thread(self._page, page, after)
+
+    def _page(self, page: _Page, after: int) -> list[Entry]:
+        return self._file.read(lambda connection: page(connection, after))
+
+
+def _decision(*, accept: str | None, job_id: str | None, resend: bool, abandon: bool) -> Change:
+    if (accept is not None) + resend + abandon != 1 or (job_id is not None and accept is None):
+        raise JournalError(
+            "give one decision: accept= with an id (and a job_id=), resend=, or abandon="
+        )
+    if accept == "":
+        raise JournalError("accept= needs the id that Akool gave")
+    if accept is not None:
+        return Change(State.CREATED, accept, job_id)
+    return Change(State.REFUSED if resend else State.ABANDONED, reason="decided by hand")

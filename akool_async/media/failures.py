@@ -1,0 +1,99 @@
+"""The ways in which a request for media fails, and what each means for the download."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from akool_async.errors import DownloadError
+
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class AttemptFailed(Exception):
+    """A request ended, and the file is not whole.
+
+    Args:
+        reason: The cause, in words; no part of a URL's query.
+        status: The HTTP status, if that is the cause.
+        wait: Seconds that the server asked to wait.
+        final: Whether another request cannot help.
+        no_progress: Whether it counts as no progress, even if bytes came.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        status: int = 0,
+        wait: float | None = None,
+        final: bool = False,
+        no_progress: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.wait = wait or 0.0
+        self.final = final
+        self.no_progress = no_progress
+
+
+class LocalError(Exception):
+    """Carries an error that is not the server's past the handlers of network errors.
+
+    An `OSError` of the disk would otherwise look like an `OSError` of the connection, and an
+    error of the caller's progress callback like one of aiohttp.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+class ForbiddenAddress(OSError):
+    """A connection was about to go to an address that the policy forbids."""
+
+    def __init__(self) -> None:
+        # One text for all addresses: when aiohttp tries several and all fail alike, it raises
+        # the error itself; else it raises an OSError that joins their texts.
+        super().__init__("the address is not public")
+
+
+_MEANINGS: Final = (
+    (aiohttp.ClientConnectorCertificateError, "its host's certificate is not valid", True),
+    (aiohttp.InvalidURL, "that is no http or https address", True),
+    (aiohttp.ServerTimeoutError, "the server did not answer in time", False),
+)
+"""The reasons for some of aiohttp's errors, and whether they are final."""
+
+
+def failure_of(error: Exception) -> AttemptFailed:
+    """Return what an error of a connection means; aiohttp's own texts may show headers."""
+    for cls, reason, final in _MEANINGS:
+        if isinstance(error, cls):
+            return AttemptFailed(reason, final=final)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return _not_connected(error.os_error)
+    if isinstance(error, TimeoutError):
+        return AttemptFailed("it took too long", no_progress=True)
+    return AttemptFailed(f"the connection broke ({type(error).__name__})")
+
+
+def _not_connected(error: OSError) -> AttemptFailed:
+    if isinstance(error, ForbiddenAddress):
+        hint = "allow_private_downloads=True allows that"
+        return AttemptFailed(f"its host is not on the public internet; {hint}", final=True)
+    return AttemptFailed(f"no connection: {error.strerror or type(error).__name__}")
+
+
+def disk_error(error: OSError, folder: Path) -> Exception:
+    """Return an error of the disk as a new one, without traceback, that says what to do."""
+    if error.errno in _DISK_FULL:
+        return DownloadError(
+            f"there is no room for the file in {folder} ({error.strerror}); nothing was"
+            " left there, and it can be fetched again"
+        )
+    return OSError(*(error.args if error.filename is None else (*error.args[:2], error.filename)))

@@ -1,0 +1,248 @@
+"""A file that is not whole yet: hidden, beside its target, and deleted if it never gets whole.
+
+Everything here blocks, and runs in threads. A lock lets one call in at a time: a download that
+is cancelled discards the file while a thread may still be about to write to it. A call that
+comes after `discard` or `commit` does nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from akool_async.media.names import HEAD, Destination
+
+_FLAGS = (
+    os.O_WRONLY
+    | os.O_CREAT
+    | os.O_EXCL
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_BLOCK = 2**20
+"""Bytes that are decompressed at once, so that a decompression bomb cannot fill the memory."""
+
+
+class Digest(NamedTuple):
+    """The digest of the file's bytes, as the server says it."""
+
+    algorithm: str
+    value: bytes
+
+
+class CorruptContent(Exception):
+    """The bytes are not those that the server announced."""
+
+
+class TooLarge(Exception):
+    """The file would get larger than the policy allows."""
+
+
+class Gunzip:
+    """Decompresses gzip as it comes."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=31)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the end of the stream has come."""
+        return self._member.eof
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the decompressed bytes, in portions of bounded size.
+
+        Raises:
+            zlib.error: the data is not gzip.
+        """
+        more = False
+        while data or more:
+            if self._member.eof:  # a gzip file may be several streams, one after the other
+                self._member = zlib.decompressobj(wbits=31)
+            block = self._member.decompress(data, _BLOCK)
+            more = len(block) == _BLOCK and not self._member.eof
+            data = self._member.unconsumed_tail or self._member.unused_data
+            yield block
+
+
+class PartFile:
+    """The file to which a download is written until it is whole.
+
+    Args:
+        destination: Where the file goes in the end.
+        largest: Bytes of the largest file that is allowed.
+    """
+
+    def __init__(self, destination: Destination, largest: int) -> None:
+        self._destination = destination
+        self._largest = largest
+        self._path = destination.folder / f".{destination.part}.{secrets.token_hex(4)}.part"
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+        self._done = False
+        """Whether the file was committed or discarded."""
+        self._empty_first = True
+        """Whether the first bytes that come replace those on disk."""
+        self._failure: Exception | None = None
+        self._size = 0
+        self._gunzip: Gunzip | None = None
+        self._digest: Digest | None = None
+        self._hash = hashlib.sha256()
+        self.received = 0
+        """Bytes taken from the server, as they came: compressed ones, if they came so."""
+        self.head = b""
+        """The first bytes of the file."""
+
+    def begin(self, *, gzipped: bool, digest: Digest | None) -> None:
+        """Begin the file, or start it over; the disk is touched when the first bytes come.
+
+        Args:
+            gzipped: Whether to decompress the bytes.
+            digest: The digest of all bytes, if it is known.
+        """
+        with self._lock:
+            self._empty_first = True
+            self._failure = None
+            self._size, self.received, self.head = 0, 0, b""
+            self._gunzip = Gunzip() if gzipped else None
+            self._digest = digest
+            self._hash = hashlib.new(
+                digest.algorithm if digest else "sha256", usedforsecurity=False
+            )
+
+    def write(self, data: bytes) -> None:
+        """Add bytes as they came.
+
+        Raises:
+            OSError: the bytes cannot be written.
+            TooLarge: the file would get too large.
+            CorruptContent: the bytes cannot be decompressed.
+        """
+        with self._lock:
+            if self._done:
+                return
+            if self._failure is None:
+                self._failure = self._try_to_write(data)
+            if self._failure is not None:
+                # The failed bytes are a gap in the file, so no later ones may follow: every
+                # write fails until `begin`.
+                raise self._failure
+            self.received += len(data)
+
+    def _try_to_write(self, data: bytes) -> Exception | None:
+        """Write bytes; return the error, if there is one."""
+        try:
+            if self._empty_first:
+                self._open()
+            for block in [data] if self._gunzip is None else self._gunzip.feed(data):
+                self._add(block)
+        except zlib.error:
+            return CorruptContent("what the server sends as gzip is none")
+        except (OSError, TooLarge) as error:
+            return error
+        return None
+
+    def _open(self) -> None:
+        if self._descriptor is None:
+            self._destination.folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self._path, _FLAGS, 0o666)
+        os.ftruncate(self._descriptor, 0)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self._empty_first = False
+
+    def _add(self, data: bytes) -> None:
+        assert self._descriptor is not None
+        self._size += len(data)
+        if self._size > self._largest:
+            raise TooLarge
+        if len(self.head) < HEAD:
+            self.head += data[: HEAD - len(self.head)]
+        if self._digest is not None:
+            self._hash.update(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+
+    def check(self) -> None:
+        """Check the content of a file that has all its bytes.
+
+        Raises:
+            CorruptContent: the bytes are not those that the server announced.
+        """
+        if self._size == 0:
+            raise CorruptContent("the server sent nothing")
+        if self._gunzip is not None and not self._gunzip.whole:
+            raise CorruptContent("the server's gzip ends too early")
+        if self._digest is not None and self._hash.digest() != self._digest.value:
+            raise CorruptContent(
+                f"its {self._digest.algorithm} is not the one that the server names"
+            )
+
+    def commit(self, target: Path, *, overwrite: bool) -> None:
+        """Flush the file to the disk, and rename it to its target.
+
+        Raises:
+            FileExistsError: the target exists, and may not be overwritten.
+            OSError: the file cannot be written.
+        """
+        with self._lock:
+            if self._done:
+                return
+            assert self._descriptor is not None
+            os.fsync(self._descriptor)
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
+            if overwrite:
+                self._path.replace(target)
+            else:
+                _rename_to_new(self._path, target)
+            self._done = True
+            _sync_folder(self._destination.folder)
+
+    def discard(self) -> None:
+        """Delete the file, unless it was committed."""
+        with self._lock:
+            if self._done:
+                return
+            self._done = True
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+
+
+def _rename_to_new(path: Path, target: Path) -> None:
+    """Rename a file, and raise if the target exists; a link does both in one step."""
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        raise
+    except OSError:  # the file system has no hard links
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        path.replace(target)
+    else:
+        path.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in a folder durable, on systems that can do that."""
+    if os.name != "posix":
+        return
+    # Some file systems cannot flush a folder; the file itself is on disk by now.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

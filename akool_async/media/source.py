@@ -1,0 +1,38 @@
+"""The media that a download fetches."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from akool_async.errors import DownloadError, ResultExpired
+
+
+class Source(NamedTuple):
+    """One file at a URL, and the job that it is the result of."""
+
+    url: str
+    name: str
+    """The name of the file in a folder, without an extension."""
+    operation: str = ""
+    token: str | None = None
+    expires_at: datetime | None = None
+    """When Akool stops keeping the file, if that is known."""
+
+    def expired(self, now: datetime) -> bool:
+        """Return whether Akool may have deleted the file by now."""
+        return self.expires_at is not None and now >= self.expires_at
+
+    def failed(self, reason: str, requests: int) -> DownloadError:
+        """Return the error that says that the file could not be fetched."""
+        tried = f", in {requests} requests" if requests > 1 else ""
+        # A signed link carries its permission in the query, which an error need not show.
+        shown = self.url.partition("?")[0].partition("#")[0]
+        error = DownloadError(f"{shown} could not be fetched whole{tried}: {reason}")
+        error.token = self.token
+        return error
+
+    def gone(self, reason: str) -> ResultExpired:
+        """Return the error that says that Akool does not keep the file any more."""
+        message = f"its media was kept until {self.expires_at:%Y-%m-%d %H:%M} UTC, and is gone"
+        return ResultExpired(f"{message} [{reason}]", name=self.operation, token=self.token)

@@ -1,0 +1,185 @@
+"""How the fields of a request are checked when it is built.
+
+Most values are right as they are, and a request is built for each of a hundred thousand rows. So
+each field has a fast test of its own. A value that passes it needs nothing more. Any other value
+takes the full check: its wire spelling is decoded, msgspec converts it to the field's type, and
+then each rule is tested. A value that fails is refused with the name of its field, its rule in
+words, and the class.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import cache
+from typing import Any, Literal, TypeAlias, cast, get_args, get_origin
+
+import msgspec
+from msgspec import Meta, Struct
+
+from akool_async.errors import InvalidInput
+from akool_async.protocol.fields import FieldPlan, extras, plan_of
+
+Test: TypeAlias = Callable[[Any], bool]
+
+
+@cache
+def checks_of(cls: type[Struct]) -> tuple[tuple[str, bool, Test, FieldPlan], ...]:
+    """Return for each field: its name, whether it may be `None`, its fast test, and its plan."""
+    return tuple((plan.name, plan.optional, _fast_test(plan), plan) for plan in plan_of(cls))
+
+
+# The fast test
+
+
+def _fast_test(plan: FieldPlan) -> Test:
+    """Return a test that passes only valid values of the right type; it may reject valid ones."""
+    kind, limits = _type_and_limits(plan)
+    if plan.coding is not None or not isinstance(kind, type):
+        return _never
+    if kind is str and limits == Meta(min_length=limits.min_length):
+        return _text_test(limits.min_length or 0, [rule.holds for rule in plan.rules])
+    if plan.rules:
+        return _never
+    if kind is int and limits == Meta(ge=limits.ge, le=limits.le):
+        return _integer_test(limits)
+    if issubclass(kind, bool | float | Enum) and limits == Meta():
+        return lambda value: type(value) is kind
+    return _never
+
+
+def _never(_value: object) -> bool:
+    return False
+
+
+def _type_and_limits(plan: FieldPlan) -> tuple[Any, Meta]:
+    """Return a field's type, without `None` and without its limits, and those limits."""
+    arms = [arm for arm in get_args(plan.type) if arm is not type(None)]
+    hint = arms[0] if plan.optional and len(arms) == 1 else plan.type
+    found = [extra for extra in extras(hint) if isinstance(extra, Meta)]
+    return (hint.__origin__, found[0]) if len(found) == 1 else (hint, Meta())
+
+
+def _text_test(shortest: int, rules: Sequence[Test]) -> Test:
+    def keeps(text: str) -> bool:
+        return len(text) >= shortest and all(rule(text) for rule in rules)
+
+    holds = rules[0] if len(rules) == 1 and not shortest else keeps
+    # Texts that are not ASCII may hold a lone surrogate: the full check looks for one.
+    return lambda value: type(value) is str and value.isascii() and holds(value)
+
+
+def _integer_test(limits: Meta) -> Test:
+    least = -math.inf if limits.ge is None else limits.ge
+    most = math.inf if limits.le is None else limits.le
+    return lambda value: type(value) is int and least <= value <= most
+
+
+# The full check
+
+
+def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
+    """Return the value in its field's type.
+
+    Raises:
+        InvalidInput: the value has the wrong type or breaks a rule.
+    """
+    if plan.coding is not None:
+        value = plan.coding.from_wire(value)
+    if type(value) is not plan.type:  # for texts, numbers and enums, the type is all there is
+        value, refusal = _converted(value, plan.type)
+        if refusal is not None:
+            raise InvalidInput(plan.name + refusal.field, refusal.value, refusal.rule, owner=owner)
+    if not is_text(value):
+        raise InvalidInput(plan.name, value, "must not hold a lone surrogate", owner=owner)
+    if value is not None:
+        for rule in plan.rules:
+            if not rule.holds(value):
+                raise InvalidInput(plan.name, value, rule.text, owner=owner)
+    return value
+
+
+def is_text(value: Any) -> bool:
+    """Say whether UTF-8 can encode all texts of a value."""
+    if isinstance(value, tuple):
+        return _are_texts(cast("tuple[Any, ...]", value))  # type: ignore[redundant-cast]
+    if not isinstance(value, str) or value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _are_texts(values: tuple[Any, ...]) -> bool:
+    if values and isinstance(values[0], Struct):  # inputs: each was checked when it was built
+        return True
+    try:
+        return "".join(values).isascii() or all(map(is_text, values))
+    except TypeError:  # some of them are no texts
+        return all(map(is_text, values))
+
+
+def _plain_sequence(value: Any) -> Any:
+    """Return a sequence that msgspec does not know, such as a deque, as a tuple."""
+    known = (str, bytes, bytearray, list, tuple)
+    if not isinstance(value, known) and isinstance(value, Sequence):
+        return tuple(cast("list[Any]", value))
+    return cast("Any", value)
+
+
+class _Refusal(Struct, frozen=True):
+    field: str
+    value: Any
+    rule: str
+
+
+def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
+    """Convert a value with msgspec; return it, or the reason why that failed."""
+    value = _plain_sequence(value)
+    try:
+        return msgspec.convert(value, expected), None
+    except msgspec.ValidationError as error:
+        rule, _, path = str(error).partition(" - at `$")
+        cause = error.__cause__
+        inner = f".{cause.field}" if isinstance(cause, InvalidInput) else ""
+        if isinstance(cause, InvalidInput):
+            return None, _Refusal(path.rstrip("`") + inner, cause.value, cause.rule)
+        return None, _Refusal(path.rstrip("`"), value, _in_words(rule, expected))
+
+
+# Rules in words
+
+
+def _in_words(rule: str, expected: Any) -> str:
+    for kind in (expected, *get_args(expected)):
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            return _one_of([member.value for member in kind])
+        if get_origin(kind) is Literal:
+            return _one_of(get_args(kind))
+    sentence = rule[:1].lower() + rule[1:]
+    if sentence == "expected `str` of length >= 1":
+        return "must not be empty"
+    return (re.fullmatch(_OUT_OF_RANGE, sentence) and _range_in_words(expected)) or sentence
+
+
+def _one_of(values: Sequence[Any]) -> str:
+    return f"must be {'one of ' if len(values) > 1 else ''}{', '.join(map(str, values))}"
+
+
+_OUT_OF_RANGE = r"expected `\w+` [<>]= \S+"
+
+
+def _range_in_words(expected: Any) -> str:
+    for extra in extras(expected):
+        if isinstance(extra, Meta) and extra.ge is not None:
+            least = extra.ge
+            return (
+                f"must be at least {least}"
+                if extra.le is None
+                else f"must be from {least} to {extra.le}"
+            )
+    return ""

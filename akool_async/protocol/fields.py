@@ -1,0 +1,150 @@
+"""The fields of a request: types with rules, spellings on the wire, and plans.
+
+A field's type carries everything that the package knows of it: `Annotated[str, Rule(...)]` for a
+rule, `Annotated[bool, Coding(...)]` for another spelling on the wire. A `FieldPlan` is that
+knowledge, read once from the class; checks, wire, command line and reference page use the plan.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import cache
+from typing import Annotated, Any, Union, cast, get_args, get_origin
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+
+class Rule(Struct, frozen=True):
+    """A rule for a field's value, in words and as a test."""
+
+    text: str
+    holds: Callable[[Any], bool]
+
+
+class Coding(Struct, frozen=True):
+    """The wire form of a field's value, where that is not JSON's own."""
+
+    to_wire: Callable[[Any], Any]
+    from_wire: Callable[[Any], Any]
+
+
+class OneOf(Struct, frozen=True):
+    """A field that takes a member of an enum, or its plain value."""
+
+    enum: type[Enum]
+
+
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?:/[!-~]*)?")
+"""Most addresses match this; the others need a closer look."""
+
+
+def is_http_url(text: str) -> bool:
+    """Say whether a text is an http or https address with a host."""
+    if _PLAIN_URL.fullmatch(text):
+        return True
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # such as brackets without an IPv6 address in them
+        return False
+    complete = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    return complete and not any(map(str.isspace, text))
+
+
+def _to_flag(value: Any) -> Any:
+    return bool(value) if value in (0, 1) else value
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _split(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(part for part in value.split(",") if part)
+
+
+Url = Annotated[str, Rule("must be an http or https URL", is_http_url)]
+"""An http(s) address that Akool can reach."""
+
+Id = Annotated[str, Meta(min_length=1)]
+"""An id that Akool gave."""
+
+WebhookUrl = Annotated[
+    str, Coding(str, _none_if_empty), Rule("must be an http or https URL", is_http_url)
+]
+"""An http(s) address that Akool posts to; an empty text means no address (T42)."""
+
+Flag = Annotated[bool, Coding(int, _to_flag)]
+"""True or False here, 1 or 0 on the wire (T11)."""
+
+CommaSeparated = Annotated[Sequence[str], Coding(",".join, _split)]
+"""A sequence of strings here, one comma-separated string on the wire (T12)."""
+
+
+class FieldPlan(Struct, frozen=True, kw_only=True):
+    """One field of a request: its two names, its type, its rules."""
+
+    name: str
+    wire_name: str
+    type: Any
+    rules: tuple[Rule, ...]
+    coding: Coding | None
+    required: bool
+    optional: bool
+    """Whether it may be `None`."""
+
+
+@cache
+def plan_of(cls: type[Struct]) -> tuple[FieldPlan, ...]:
+    """Return the plan of each field of an input class, in order."""
+    return tuple(
+        FieldPlan(
+            name=field.name,
+            wire_name=field.encode_name,
+            type=_kept_as_tuples(field.type),
+            rules=tuple(extra for extra in extras(field.type) if isinstance(extra, Rule)),
+            coding=next((e for e in extras(field.type) if isinstance(e, Coding)), None),
+            required=field.required,
+            optional=type(None) in get_args(field.type),
+        )
+        for field in msgspec.structs.fields(cls)
+    )
+
+
+def extras(hint: Any) -> list[Any]:
+    """Return the annotations of a type, those of its optional form included."""
+    if get_origin(hint) is Annotated:
+        return [*hint.__metadata__, *extras(hint.__origin__)]
+    if get_origin(hint) in {Union, types.UnionType}:
+        return [extra for arm in get_args(hint) for extra in extras(arm)]
+    return []
+
+
+def _kept_as_tuples(hint: Any) -> Any:
+    """Rewrite `Sequence[X]` as `tuple[X, ...]`; drop the annotations that msgspec cannot read."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        for extra in hint.__metadata__:
+            if isinstance(extra, OneOf):
+                return extra.enum
+        kept = tuple(extra for extra in hint.__metadata__ if isinstance(extra, Meta))
+        bare = _kept_as_tuples(hint.__origin__)
+        return cast("Any", Annotated)[(bare, *kept)] if kept else bare
+    if origin is Sequence:
+        return types.GenericAlias(tuple, (_kept_as_tuples(args[0]), ...))
+    if origin in {Union, types.UnionType}:
+        return Union[tuple(map(_kept_as_tuples, args))]  # noqa: UP007 - built at run time
+    return hint
+
+
+def plain_text(value: Any) -> str:
+    """Return a text of a subclass of `str` as a plain one."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise NotImplementedError

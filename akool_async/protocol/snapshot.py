@@ -1,0 +1,72 @@
+"""What a vendor says about a job at one moment: a status and a snapshot."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, Self
+
+import msgspec
+from msgspec import field
+
+from akool_async.protocol.value import Value
+
+
+class Status(IntEnum):
+    """The state of a job; Akool uses these four numbers everywhere, under five field names.
+
+    An unknown number (T17) becomes a member of its own: readable, and not terminal.
+    """
+
+    QUEUED = 1
+    PROCESSING = 2
+    COMPLETED = 3
+    FAILED = 4
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended."""
+        return self is Status.COMPLETED or self is Status.FAILED
+
+    @classmethod
+    def _missing_(cls, value: object) -> Status | None:
+        if not isinstance(value, int):
+            return None
+        unknown = int.__new__(cls, value)
+        unknown._name_ = f"UNKNOWN_{value}"
+        unknown._value_ = value
+        return unknown
+
+
+ID: Any = field(name="_id", default="")
+"""The field of Akool's id, for classes that choose its position."""
+
+
+class Snapshot(Value, dict=True, abstract=True):
+    """What Akool says about a job at one moment.
+
+    `dict=True` leaves room for what is not data: a result's link to its client.
+    """
+
+    id: str = ID
+    """Akool's id of the job, 24 hex digits: the one that result endpoints take."""
+    job_id: str | None = None
+    """Akool's second id of the job, the one that cancelling takes; few families have it."""
+    status: Status = Status.QUEUED
+    """The state of the job."""
+    error_reason: str = ""
+    """Why the job failed, where Akool says so. A text here alone is no failure (T34)."""
+
+    @property
+    def reason(self) -> str:
+        """Why the job failed, in one line; may be empty."""
+        return self.error_reason
+
+    def following(self, receipt: Snapshot | None) -> Self:
+        """Return this snapshot with the data that only the create reply holds."""
+        if self.job_id is None and receipt is not None and receipt.job_id is not None:
+            return msgspec.structs.replace(self, job_id=receipt.job_id)
+        return self
+
+    def without_secrets(self) -> Self:
+        """Return this snapshot without credentials, as a journal may keep it."""
+        return self
