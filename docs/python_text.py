@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from inspect import Parameter
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -85,3 +87,23 @@ BAR = "\\|"
 def is_current(pages: Mapping[Any, str]) -> bool:
     """Say whether each file holds its page."""
     return all(path.exists() and path.read_text("utf-8") == text for path, text in pages.items())
+
+
+def keep_table(page: Path, script: Path, lines: Iterable[str]) -> int:
+    """Write a table between its two marks in a page; with `--check`, only compare it.
+
+    Returns:
+        The exit status: 1 if the table was compared and is not current.
+    """
+    begin = f"<!-- Written by `python docs/{script.name}`: change the code, not this table. -->\n"
+    end = "<!-- End of the table. -->\n"
+    old = page.read_text(encoding="utf-8")
+    pattern = rf"(?<={re.escape(begin)}).*?(?={re.escape(end)})"
+    body = "\n".join(lines)
+    new = re.sub(pattern, lambda _: f"\n{body}\n", old, count=1, flags=re.DOTALL)
+    if "--check" not in sys.argv:
+        page.write_text(new, encoding="utf-8")
+    elif new != old:
+        sys.stderr.write(f"docs/{page.name} is not current: run python docs/{script.name}\n")
+        return 1
+    return 0
