@@ -88,11 +88,6 @@ class Watches(dict[str, Watch[Any]]):
             self._last_moment = now
         return self._last_moment
 
-    @property
-    def under_way(self) -> int:
-        """How many lookups are under way."""
-        return len(self._lookups)
-
     def records(self) -> Iterator[JobRecord[Any]]:
         """Yield all watched jobs."""
         for watch in tuple(self.values()):
