@@ -14,7 +14,10 @@ TEXT = """\
 Some jobs run; a second later ten thousand others are submitted. The figures are for those of the
 first jobs that end while the others are queued, beside the same jobs without the others. If
 creates and polls share one queue, no poll is sent before the last create. Without a round trip,
-the client's core is full while creates are queued."""
+the client's core is full while creates are queued. A row of `akool_async` is the one of three runs
+whose ratio is the median: the 99th percentile of one run hangs on seven jobs."""
+
+ROUNDS = 3
 
 WAYS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "akool_async, its own schedule": ("queueing", {}),
@@ -33,8 +36,10 @@ def starving(bench: Bench) -> Section:
         for label, (name, options) in WAYS.items():
             if not rtt and options:
                 continue  # with a full core, only our own schedule is of interest
-            busy, alone = _both(bench, name, options, rtt)
-            ratio = busy["p99"] / alone["p99"]
+            rounds = ROUNDS if name == "queueing" else 1
+            runs = [_both(bench, name, options, rtt) for _ in range(rounds)]
+            busy, alone = sorted(runs, key=_ratio)[rounds // 2]
+            ratio = _ratio((busy, alone))
             waits = (alone["p50"], alone["p99"], busy["p50"], busy["p99"])
             cells = [shown("{:.0f}", each) for each in waits]
             jobs = shown("{:.0f}", busy["woken"])
@@ -45,6 +50,11 @@ def starving(bench: Bench) -> Section:
                 section.goals.append(Goal(f"{figure}; {table.title}", 1.2, ratio))
         section.tables.append(table)
     return section
+
+
+def _ratio(run: tuple[Figures, Figures]) -> float:
+    busy, alone = run
+    return busy["p99"] / alone["p99"]
 
 
 def _both(
