@@ -10,8 +10,9 @@ from typing import Any, Final, Unpack
 from akool_async.client.client import Client
 from akool_async.client.settings import AkoolSettings, check_names, checked_url, hide_secrets
 from akool_async.endpoints.registry import Namespaces
-from akool_async.http.auth import find_credentials, hidden
+from akool_async.http.auth import find_credentials
 from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.secret import hidden
 
 BASE_URL: Final = "https://openapi.akool.com"
 LEGACY_DETECT_URL: Final = "https://sg3.akool.com"

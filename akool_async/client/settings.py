@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 from akool_async.clock import Clock, LoopClock
 from akool_async.engine import Limits, Places, Semaphore, SemaphorePlaces
 from akool_async.errors import InvalidInput
-from akool_async.http.auth import Secret
 from akool_async.http.retry import Retry
 from akool_async.http.transport import Timeout
 from akool_async.media import Policy, own_addresses
 from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.secret import Secret
 from akool_async.schedule.backoff import Backoff
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from akool_async.client.settings import Settings, check_names, checked_url, hide
 from akool_async.crun.endpoints import DetectFaces, SwapFaces
 from akool_async.crun.results import FaceDetection
 from akool_async.errors import MissingCredentials
-from akool_async.http.auth import Credentials, find_credentials, hidden
+from akool_async.http.auth import Credentials, find_credentials
 from akool_async.job import Job
 from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.secret import hidden
 from akool_async.protocol.snapshot import Snapshot
 
 _OPERATIONS: Mapping[str, type[Operation[Any]]] = {

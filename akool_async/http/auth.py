@@ -12,12 +12,13 @@ import binascii
 import copy
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Never
+from typing import Any
 
 import msgspec
 
 from akool_async.clock import Clock
 from akool_async.errors import InvalidInput, MissingCredentials
+from akool_async.protocol.secret import Hidden, Secret, hidden
 from akool_async.protocol.wire import HttpResponse
 
 _SHORTEST = 8
@@ -26,37 +27,6 @@ of other text."""
 
 _LEEWAY = 60.0
 """Seconds before its expiry at which a token is exchanged for a new one."""
-
-
-class Secret(str):
-    """A string whose repr is `***`, so that no log and no traceback with locals shows it."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-    def __reduce__(self) -> Never:
-        raise TypeError("a secret stays in its process: pickle the settings, not the client")
-
-
-class Hidden(bytes):
-    """The same as bytes."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "b'***'"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> Never:
-        raise TypeError("a secret stays in its process: pickle the settings, not the client")
-
-
-def hidden(text: str | None) -> str | None:
-    """Return a text as a `Secret`. A value of another type is returned as it is, to be refused."""
-    return Secret(text) if isinstance(text, str) else text
 
 
 class Bearer:

@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
 from akool_async.errors import InvalidInput
-from akool_async.http.auth import Secret
+from akool_async.protocol.secret import Secret
 
 
 class Proxy(NamedTuple):

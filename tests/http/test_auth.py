@@ -28,7 +28,8 @@ from akool_async import (
 )
 from akool_async.clock import ManualClock
 from akool_async.endpoints import GetToken
-from akool_async.http.auth import Credentials, Secret, Signer, find_credentials, seconds_left
+from akool_async.http.auth import Credentials, Signer, find_credentials, seconds_left
+from akool_async.protocol.secret import Secret
 
 if TYPE_CHECKING:
     from akool_async.simulator import Simulator

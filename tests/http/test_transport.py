@@ -16,8 +16,8 @@ import aiohttp
 import pytest
 
 from akool_async import Akool, ConnectFailed, InvalidInput, ReplyError, Timeout, TransportError
-from akool_async.http.auth import Secret
 from akool_async.http.transport import LARGEST_REPLY, AiohttpTransport, Delivery
+from akool_async.protocol.secret import Secret
 from akool_async.protocol.wire import HttpRequest, HttpResponse
 from tests.clocks import turns
 
