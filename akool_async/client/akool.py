@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Final, Unpack
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 # isort: split
 from akool_async.client.client import Client
@@ -13,6 +14,9 @@ from akool_async.endpoints.registry import Namespaces
 from akool_async.http.auth import find_credentials
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.secret import hidden
+
+if TYPE_CHECKING:
+    from akool_async.client.webhooks import Webhooks
 
 BASE_URL: Final = "https://openapi.akool.com"
 LEGACY_DETECT_URL: Final = "https://sg3.akool.com"
@@ -61,6 +65,13 @@ class Akool(Client, Namespaces):
         from akool_async.endpoints import OPERATIONS
 
         return OPERATIONS
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Takes in Akool's webhooks, and wakes the jobs that they are about."""
+        from akool_async.client.webhooks import Webhooks
+
+        return Webhooks(self._shared, lambda: self._runtime("akool.webhooks"))
 
     async def _credit(self) -> float:
         return (await self.account.credit()).credit

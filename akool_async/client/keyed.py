@@ -14,11 +14,15 @@ from akool_async.engine import Engine, JobOptions, JobRecord
 from akool_async.engine.keys import KeyRegistry, request_fingerprint
 from akool_async.engine.recorder import Recorder, intent_of, row_of
 from akool_async.errors import JournalError, KeyConflict
-from akool_async.journal import Claim, Entry, JobStore
+from akool_async.journal import Claim, Entry, JobStore, State
 from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.webhook.address import Place
 
 logger = logging.getLogger("akool_async")
+
+_UNDECIDED: Final = frozenset({State.INTENT, State.UNKNOWN})
+"""The states of a row of which nobody knows whether its create was accepted."""
 
 _AT_ONCE: Final = 500
 """Keys in one question to the store: one transaction, and one flush of the disk."""
@@ -137,7 +141,8 @@ class KeyedJobs:
 
         A job that the vendor has accepted is watched. If it is watched already, that record is
         returned. A job that ended has ended. A job whose create was sent, and whose answer was
-        never written down, ends as `CreateOutcomeUnknown`.
+        never written down, waits for a webhook where it had an address for one; else it ends as
+        `CreateOutcomeUnknown`.
         """
         row = row_of(record)
         if not entry.state.finished or (entry.unsaved and self._saves):
@@ -152,6 +157,12 @@ class KeyedJobs:
             return watched
         if reference is not None:
             record.take_reference(reference, self._engine.clock.time())
+        elif entry.state in _UNDECIDED and self._engine.waits_for_webhook(record):
+            place = Place(entry.number, entry.attempt)
+            problem = outcome_of(entry, record)
+            assert isinstance(problem, BaseException)
+            self._engine.wait_again(record, place, entry.intended_at, problem)
+            return record
         row.state = entry.state  # nobody writes to a finished row, so nobody else sets it
         outcome = outcome_of(entry, record)
         if isinstance(outcome, Snapshot):

@@ -83,6 +83,7 @@ class Runtime:
             batch_size=shared.experience.batch_size,
             finish_result=self._finish_result,
             handle=self.job,
+            patience=configuration.webhook_patience,
             places=configuration.places,
             listener=dispatcher,
         )
@@ -91,6 +92,7 @@ class Runtime:
             policies,
             clock=clock,
             recorder=None if shared.records is None else shared.records.recorder,
+            addresses=shared.addresses,
             guard=CreditGuard(
                 clock, self._vendor.credit if configuration.waits_for_credit else None
             ),

@@ -8,6 +8,7 @@ A new setting is one field below, with its text; a line in `DEFAULTS` if its def
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from akool_async.http.proxy import Proxy
     from akool_async.journal import JobStore
     from akool_async.schedule.learner import Schedule
+    from akool_async.webhook.credentials import OneOrMore
 
 JOB_TIMEOUT: Final = 4 * 3600.0
 """Seconds. Akool's own message speaks of three hours."""
@@ -101,9 +103,19 @@ class AkoolSettings(Settings, total=False):
     """See `client_id`. Else the environment's `AKOOL_CLIENT_SECRET`."""
     detect_url: str | None
     """Scheme and host of face detection, if it is not at `base_url`."""
+    webhook_url: str | None
+    """The address of your receiver on the public internet, https. Each create then gets an address
+    of its own below it, so that a webhook wakes its job, and brings the id of a create whose
+    reply was lost."""
+    webhook_credentials: OneOrMore | None
+    """The account's client id and secret, which webhooks are encrypted with; several while the
+    secret is replaced. Else `client_id` and `client_secret`, else the environment's."""
+    webhook_patience: float
+    """Seconds for which a create whose reply was lost waits for a webhook, before it ends with
+    `CreateOutcomeUnknown`."""
 
 
-DEFAULTS: Final[Settings] = {
+DEFAULTS: Final[AkoolSettings] = {
     "max_concurrency": 100,
     "timeout": 60.0,
     "job_timeout": JOB_TIMEOUT,
@@ -112,6 +124,7 @@ DEFAULTS: Final[Settings] = {
     "allow_private_downloads": False,
     "trust_env": False,
     "on_credit": "raise",
+    "webhook_patience": 900.0,
 }
 """The defaults that are not `None`."""
 
@@ -195,6 +208,10 @@ class Configuration:
             own=own_addresses(hosts["api"]),
             largest=checked_count("max_download_bytes", value("max_download_bytes")),
         )
+        self.webhook_url = checked_webhook_url(value("webhook_url"), hosts["api"])
+        self.webhook_credentials: OneOrMore | None = value("webhook_credentials")
+        patience = checked_seconds("webhook_patience", value("webhook_patience"))
+        self.webhook_patience = math.inf if patience is None else patience
         self.proxies = _proxies(hosts, value("proxy"), trust_env=value("trust_env"))
 
     def job_timeout(self, operation: str) -> float | None:
@@ -253,6 +270,40 @@ def checked_seconds(field: str, value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise InvalidInput(field, value, "must be more than 0 seconds, or None")
     return float(value)
+
+
+def checked_webhook_url(url: str | None, api: str) -> str | None:
+    """Return an address that the API can send webhooks to.
+
+    Raises:
+        InvalidInput: it is something else, or no address on the public internet.
+    """
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+        rule = "must be an address without a user, a query or a fragment"
+        raise InvalidInput("webhook_url", url, rule)
+    if _is_loopback(urlsplit(api).hostname or ""):
+        return url  # a simulator reaches what this machine reaches
+    if parts.scheme != "https":
+        raise InvalidInput("webhook_url", url, "must be https")
+    if not _is_on_the_internet(parts.hostname):
+        raise InvalidInput("webhook_url", url, "must be on the public internet: Akool calls it")
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    return host in {"localhost", "127.0.0.1", "::1"}
+
+
+def _is_on_the_internet(host: str) -> bool:
+    if ":" in host or host.replace(".", "").isdigit():
+        from akool_async.media import is_public
+
+        return is_public(host)
+    name, _, domain = host.rstrip(".").rpartition(".")
+    return name != "" and domain not in {"localhost", "local", "internal", "lan", "home", "test"}
 
 
 def checked_url(field: str, url: str) -> str:

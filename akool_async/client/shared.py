@@ -14,10 +14,12 @@ from akool_async.protocol.endpoint import Endpoint, Operation
 from akool_async.schedule.experience import Experience, Memory
 
 if TYPE_CHECKING:
+    from akool_async.client.inbox import Inbox
     from akool_async.client.stats import Stats
     from akool_async.engine.keys import KeyRegistry
     from akool_async.engine.recorder import Recorder
     from akool_async.journal import JobStore
+    from akool_async.webhook.address import Addresses
 
 
 class Records:
@@ -90,13 +92,45 @@ class Shared:
         """HTTP requests sent so far, by endpoint."""
         self.hooks: tuple[Hook, ...] = ()
         self.records: Records | None = None
+        self._inbox: Inbox | None = None
 
     def open_records(self) -> None:
-        """Open the journal, if there is to be one and it is not open."""
+        """Open the journal, if there is to be one and it is not open.
+
+        Raises:
+            JournalError: there is no usable journal at the path.
+            MissingCredentials: creates are to be armed, and nothing can sign their addresses.
+        """
         journal = self.configuration.journal
         if journal is not None:
             self.records = Records(journal)
             self.experience.memory = self.records.memory
+        self._inbox = None
+        if self.configuration.webhook_url is not None:
+            self._inbox = self.inbox
+
+    @property
+    def inbox(self) -> Inbox:
+        """What the event loops share about webhooks; made at the first use.
+
+        Raises:
+            MissingCredentials: there is no client id and secret for webhooks.
+        """
+        if self._inbox is None:
+            from akool_async.client.inbox import Inbox, webhook_credentials
+
+            given = self.configuration.webhook_credentials
+            self._inbox = Inbox(
+                webhook_credentials(self.credentials) if given is None else given,
+                None if self.records is None else self.records.store,
+                self.configuration.webhook_url,
+            )
+        return self._inbox
+
+    @property
+    def addresses(self) -> Addresses | None:
+        """What makes the webhook addresses of creates; `None` without a `webhook_url`."""
+        return None if self.configuration.webhook_url is None else self.inbox.addresses
 
     def stats(self) -> Stats:
         """Return the figures that belong to no event loop."""

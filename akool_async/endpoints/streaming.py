@@ -130,6 +130,7 @@ class OpenSession(Webhook, Operation[Session]):
     docs = _PAGE
     family = SESSIONS
     parse = Reply(Session)
+    arms = False  # nobody has seen an event of a session
 
     avatar_id: Id
     """An `avatar_id` from `streaming.avatars`, such as `dvp_Tristan_cloth2_1080P`, or of an

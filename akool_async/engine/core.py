@@ -38,10 +38,13 @@ from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.http.transport import Delivery
 from akool_async.protocol import token
-from akool_async.protocol.snapshot import Snapshot
+from akool_async.protocol.snapshot import Snapshot, Status
 
 if TYPE_CHECKING:
+    from akool_async.engine.armed_creates import ArmedCreates
     from akool_async.engine.recorder import Recorder
+    from akool_async.webhook.address import Addresses, Place
+    from akool_async.webhook.outcome import Outcome
 
 logger = logging.getLogger("akool_async")
 
@@ -55,6 +58,7 @@ class Engine:
         clock: Where time comes from.
         recorder: Writes jobs down, where there is a journal.
         guard: Knows whether the account can pay.
+        addresses: Makes the webhook addresses of creates, where there are webhooks.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Engine:
         clock: Clock,
         recorder: Recorder | None = None,
         guard: CreditGuard | None = None,
+        addresses: Addresses | None = None,
     ) -> None:
         self.exchange = exchange
         self._policies = policies
@@ -82,6 +87,14 @@ class Engine:
         self._shared = None if shared is None else SharedPlaces(shared, self.pump, self._no_place)
         self.places = JobPlaces(policies.limit, limits.operations, self._shared)
         self._hold = OutageHold(breaker, clock, self.pump, short=limits.creates)
+        self.armed: ArmedCreates | None = None
+        if addresses is not None:
+            from akool_async.engine.armed_creates import ArmedCreates  # few clients have webhooks
+
+            self.armed = ArmedCreates(
+                addresses, clock, policies.patience, adopt=self._found, give_up=self.finish
+            )
+        self._epoch = epoch
         self._creator = Creator(
             self,
             self.queue,
@@ -112,6 +125,8 @@ class Engine:
         yield from self.queue
         yield from self.pending
         yield from self._creator.records()
+        if self.armed is not None:
+            yield from self.armed.waiting()
         yield from self.watches.records()
 
     def queued(self) -> Counter[str]:
@@ -176,8 +191,12 @@ class Engine:
         """Watch a job whose create was answered with success."""
         if not token.is_id(receipt.id):
             reason = "the reply said success, and named no job"
-            self.finish(record, self._creator.unknown(record, delivery, reason))
+            problem = self._creator.unknown(record, delivery, reason)
+            if not self.lost(record, delivery, problem):
+                self.finish(record, problem)
             return
+        if self.armed is not None:
+            self.armed.discard(record)
         watch, now = self.watches.of(record.family), self.watches.moment()
         watch.accept(record, receipt, now)
         self.report(EventName.CREATED, record)
@@ -190,6 +209,52 @@ class Engine:
         else:
             watch.add(record, now, at_once=self.watches.woken_early(receipt.id))
 
+    def lost(self, record: JobRecord[Any], delivery: Delivery, problem: BaseException) -> bool:
+        """Let a job wait for a webhook, after its create was sent and not answered.
+
+        Returns:
+            Whether it waits; an unarmed create does not.
+        """
+        if self.armed is None or self.closing or record not in self.armed:
+            return False
+        record.change(Trigger.LOSE)
+        self.report(EventName.UNANSWERED, record, problem)
+        return self.armed.wait(record, delivery.sent_at, problem)
+
+    def waits_for_webhook(self, record: JobRecord[Any]) -> bool:
+        """Say whether a create without a reply, sent by an earlier process, had an address."""
+        request = record.request
+        return self.armed is not None and request is not None and request.takes_address
+
+    def wait_again(
+        self, record: JobRecord[Any], place: Place, intended_at: float, problem: BaseException
+    ) -> None:
+        """Let a job wait for a webhook whose create was sent by an earlier process.
+
+        Args:
+            record: The job.
+            place: Its row and attempt.
+            intended_at: When its create was about to be sent, in seconds since 1970.
+            problem: The error that ends the job if no webhook comes.
+        """
+        assert self.armed is not None
+        self.reporter.ask()
+        self.pending.remove(record)
+        record.change(Trigger.LOSE)
+        self.places.add(record)
+        self.report(EventName.UNANSWERED, record, problem)
+        self.armed.wait_again(record, place, intended_at - self._epoch, problem)
+
+    def _found(self, record: JobRecord[Any], id: str, sent_at: float) -> None:
+        """Watch a job whose id a webhook brought."""
+        watch = self.watches.of(record.family)
+        reference = token.reference_to(record.name, id, None, self._epoch + sent_at)
+        record.adopt(reference, self.clock.time())
+        self.report(EventName.CREATED, record)
+        if self._recorder is not None:
+            self._recorder.note_accepted(record)
+        watch.add(record, self.clock.time(), at_once=True)
+
     def pump(self) -> None:
         """Create the jobs whose turn it is, as far as places and limits allow."""
         self._creator.pump()
@@ -200,6 +265,40 @@ class Engine:
         if record is not None:
             logger.error("%s: waiting for a place failed", name, exc_info=error)
             self.finish(record, error)
+
+    def told(
+        self, id: str, status: Status, place: Place | None = None, *, written: bool = False
+    ) -> Outcome:
+        """Take in what a webhook says about a job. Called in the loop's thread.
+
+        Args:
+            id: The vendor's `_id` of the job.
+            status: The status that the job is said to have reached.
+            place: The create that the webhook's address proves to be the job's.
+            written: Whether the journal had not known the id of that create.
+        """
+        from akool_async.webhook.outcome import Outcome
+
+        if self.armed is not None and place is not None:
+            adopted = self.armed.told(place, id)
+            if adopted is not None:
+                self.report(EventName.TOLD, adopted, status)
+                return Outcome.ADOPTED
+            if self.armed.is_under_way(place):
+                return Outcome.WOKEN  # once the reply is here, or lost
+            if written:
+                return Outcome.ADOPTED  # by its row: no job of this process has that yet
+        record = self.watches.find(id)
+        if record is None:
+            if status.terminal:
+                self.watches.wake(id)
+            return Outcome.UNKNOWN
+        self.report(EventName.TOLD, record, status)
+        if status.terminal:
+            self.watches.wake(id)
+            return Outcome.WOKEN
+        self.watches.move(record, status)
+        return Outcome.MOVED
 
     def wake(self, id: str) -> bool:
         """Poll a job now, because a webhook says that it has ended. Called in the loop's thread.
@@ -223,6 +322,8 @@ class Engine:
         self.pending.remove(record)
         self.cancelling.discard(record)
         self.places.free(record)
+        if self.armed is not None:
+            self.armed.discard(record)
         if self._recorder is not None:
             self._recorder.note_finished(record, outcome)
         watch = self.watches.get(record.family.name)
@@ -253,6 +354,8 @@ class Engine:
         finally:
             tasks = [*self._creator.cancel(), *self.pending.close(), *self._guard.close()]
             tasks += self.watches.stop(self.finish_closed)
+            for record in () if self.armed is None else self.armed.stop():
+                self._count_unseen(record)
             if self._shared is not None:
                 tasks += self._shared.close()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -176,10 +176,14 @@ class Creator:
     async def _create(self, record: JobRecord[Any], delivery: Delivery) -> None:
         assert record.request is not None
         try:
+            attempt = None
             if self._recorder is not None:
-                await self._recorder.intend(record)
+                attempt = await self._recorder.intend(record)
             self._owner.report(EventName.CREATING, record)
-            receipt = await self._owner.exchange.send(record.request, delivery)
+            request = record.request
+            if self._owner.armed is not None:
+                request = self._owner.armed.arm(record, attempt)
+            receipt = await self._owner.exchange.send(request, delivery)
         except Exception as error:  # any error ends this job, and no other
             if not isinstance(error, AkoolError):
                 logger.exception("%s: creating failed", record.name)
@@ -192,6 +196,8 @@ class Creator:
         self._hold.failed(problem, delivery.sent_at)
         if delivery.sent and not isinstance(problem, APIError):
             problem = self.unknown(record, delivery, str(problem))
+            if self._owner.lost(record, delivery, problem):
+                return
         if stops_all(problem):
             self._stop_all(record, problem)
         else:
@@ -221,6 +227,8 @@ class Creator:
     def _queue_again(self, record: JobRecord[Any], problem: Exception) -> None:
         """Queue a refused job once more, before all others: it was first, and stays that."""
         self._places.free(record)
+        if self._owner.armed is not None:
+            self._owner.armed.discard(record)  # it gets another address when it is sent again
         record.change(Trigger.QUEUE)
         if self._recorder is not None:
             self._recorder.note_refused(record, problem)

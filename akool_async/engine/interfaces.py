@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from akool_async.engine.pending import PendingJobs
 from akool_async.engine.record import JobRecord
 from akool_async.http.exchange import Exchange
 from akool_async.http.transport import Delivery
 from akool_async.protocol.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from akool_async.engine.armed_creates import ArmedCreates
 
 
 class JobOwner(Protocol):
@@ -32,6 +35,15 @@ class JobOwner(Protocol):
     @property
     def closing(self) -> bool:
         """Whether nothing may be sent any more."""
+        ...
+
+    @property
+    def armed(self) -> ArmedCreates | None:
+        """The creates whose outcome a webhook can tell; `None` without webhooks."""
+        ...
+
+    def lost(self, record: JobRecord[Any], delivery: Delivery, problem: BaseException) -> bool:
+        """Let a job wait for a webhook, after its create was sent and not answered."""
         ...
 
     def report(self, event: str, record: JobRecord[Any], about: object = None) -> None:

@@ -68,7 +68,9 @@ class KeyRegistry:
             return known
         if known.operation.loop is not asyncio.get_running_loop():
             return None  # it can be awaited no longer, but its row tells how it ended
-        again = {None, State.CREATED, *sendable(retry_failed=options.retry_failed)}
+        # A person may have decided meanwhile what became of an unknown create.
+        again = {None, State.CREATED, State.UNKNOWN, State.INTENT}
+        again |= sendable(retry_failed=options.retry_failed)
         return None if known.journal_row.state in again else known
 
 

@@ -21,7 +21,7 @@ from akool_async.engine.keys import request_fingerprint
 from akool_async.engine.record import JobRecord, JournalRow
 from akool_async.engine.state import QUEUED
 from akool_async.errors import JournalError
-from akool_async.journal import Change, Entry, Intent, JobStore, State
+from akool_async.journal import Attempt, Change, Entry, Intent, JobStore, State
 from akool_async.journal.outcomes import reason_of, state_after
 from akool_async.protocol.snapshot import Snapshot
 
@@ -75,7 +75,15 @@ class Recorder:
         """Say whether this process works on a row."""
         # An intent may be on disk before its record has learned the row's number.
         arriving = self._arriving[entry.key, entry.fingerprint] > 0
-        return entry.number in self._working or (entry.state is State.INTENT and arriving)
+        return self._is_working_on(entry.number) or (entry.state is State.INTENT and arriving)
+
+    def _is_working_on(self, number: int) -> bool:
+        """Say whether a job of this process may still change a row."""
+        record = self._working.get(number)
+        if record is None or record.journal_row is None:
+            return False
+        # What became of an unknown create is decided by others: by a person, or by a webhook.
+        return not (record.ended and record.journal_row.state is State.UNKNOWN)
 
     async def unfinished(self) -> AsyncIterator[Entry]:
         """Yield the rows that no process has brought to an end, and none works on."""
@@ -106,7 +114,7 @@ class Recorder:
 
     # What is written down
 
-    async def intend(self, record: JobRecord[Any]) -> None:
+    async def intend(self, record: JobRecord[Any]) -> Attempt:
         """Write down that a create is about to leave; durable when this returns.
 
         Raises:
@@ -117,13 +125,14 @@ class Recorder:
         with self._lock:  # loops of several threads may use one client
             self._arriving[arriving] += 1
         try:
-            number = await self._store.intend(intent, row.number)
+            attempt = await self._store.intend(intent, row.number)
         finally:
             with self._lock:
                 self._arriving[arriving] -= 1
                 if not self._arriving[arriving]:
                     del self._arriving[arriving]
-        self.work_on(record, number)
+        self.work_on(record, attempt.row)
+        return attempt
 
     def note_accepted(self, record: JobRecord[Any]) -> None:
         """Write down that the vendor has accepted a job."""

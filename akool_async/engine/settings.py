@@ -72,6 +72,8 @@ class Policies(Value):
     """Makes the last snapshot of a completed job its result."""
     handle: Callable[[JobRecord[Any]], object]
     """Makes the user's handle on a record."""
+    patience: float = 900.0
+    """Seconds for which a create without a reply waits for a webhook."""
     places: Places | None = None
     """Places that are shared with other clients, beside the client's own limit."""
     listener: EventListener | None = None

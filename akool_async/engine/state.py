@@ -19,9 +19,10 @@ class JobState(IntEnum):
     CLAIMING = 2
     QUEUED = 3
     CREATING = 4
-    WATCHED = 5
-    FOLLOWING = 6
-    ENDED = 7
+    UNANSWERED = 5
+    WATCHED = 6
+    FOLLOWING = 7
+    ENDED = 8
 
     @property
     def meaning(self) -> str:
@@ -35,6 +36,7 @@ _MEANINGS: Final[Mapping[JobState, str]] = {
     JobState.CLAIMING: "the journal is asked about its key",
     JobState.QUEUED: "waiting for a place under the limit",
     JobState.CREATING: "being created",
+    JobState.UNANSWERED: "sent, and the reply lost; a webhook may bring the id",
     JobState.WATCHED: "accepted, and watched",
     JobState.FOLLOWING: "mirrors another job of its key",
     JobState.ENDED: "ended",
@@ -60,6 +62,8 @@ class Trigger(IntEnum):
     """Another job of the same key runs already; this one mirrors it."""
     FINISH = 7
     """The job has its outcome."""
+    LOSE = 8
+    """The reply to the create is lost, and the job waits for a webhook."""
 
 
 _S, _T = JobState, Trigger
@@ -78,6 +82,10 @@ TRANSITIONS: Final[Mapping[tuple[JobState, Trigger], JobState]] = {
     (_S.QUEUED, _T.CREATE): _S.CREATING,
     (_S.CREATING, _T.QUEUE): _S.QUEUED,
     (_S.CREATING, _T.ACCEPT): _S.WATCHED,
+    (_S.CREATING, _T.LOSE): _S.UNANSWERED,
+    (_S.NEW, _T.LOSE): _S.UNANSWERED,
+    (_S.CLAIMING, _T.LOSE): _S.UNANSWERED,
+    (_S.UNANSWERED, _T.ADOPT): _S.WATCHED,
     **{(state, _T.FINISH): _S.ENDED for state in JobState if state is not _S.ENDED},
 }
 """(state, trigger) -> next state."""
@@ -85,8 +93,9 @@ TRANSITIONS: Final[Mapping[tuple[JobState, Trigger], JobState]] = {
 # Names of a module are found faster than members of a class, up to Python 3.11.
 NEW, PREPARING, CLAIMING, QUEUED = _S.NEW, _S.PREPARING, _S.CLAIMING, _S.QUEUED
 CREATING, WATCHED, FOLLOWING, ENDED = _S.CREATING, _S.WATCHED, _S.FOLLOWING, _S.ENDED
+UNANSWERED = _S.UNANSWERED
 
 UNSENT: Final = frozenset({NEW, PREPARING, CLAIMING, QUEUED})
 """States in which no create of the job itself has left."""
-HOLDS_PLACE: Final = frozenset({CREATING, WATCHED})
+HOLDS_PLACE: Final = frozenset({CREATING, UNANSWERED, WATCHED})
 """States in which the job holds a place under the limit."""

@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
+import msgspec
+
 from akool_async.clock import Clock
+from akool_async.engine.event_names import EventName
 from akool_async.engine.fair_limiter import FairLimiter
 from akool_async.engine.record import JobRecord
 from akool_async.engine.settings import Policies
@@ -15,6 +18,7 @@ from akool_async.engine.watch import Watch
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.protocol.endpoint import Family
+from akool_async.protocol.snapshot import Status
 
 _MOMENT: Final = 0.005
 """Seconds in which accepted jobs share one time, and so one float and one delay."""
@@ -99,6 +103,19 @@ class Watches(dict[str, Watch[Any]]):
             return True
         self._early_wakes.add(id)
         return False
+
+    def find(self, id: str) -> JobRecord[Any] | None:
+        """Return the watched job of an id."""
+        found = (watch.records.get(id) for watch in self.values())
+        return next((record for record in found if record is not None), None)
+
+    def move(self, record: JobRecord[Any], status: Status) -> None:
+        """Note that a job is being processed, as a webhook says; a lookup may say more."""
+        if record.status >= status:
+            return
+        last = record.snapshot or record.family.result(id=record.id or "")
+        record.observe(msgspec.structs.replace(last, status=status))
+        self._report(EventName.STATUS, record, status)
 
     def woken_early(self, id: str) -> bool:
         """Say whether an accepted job was woken before its receipt came; forget that."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from akool_async.journal.entry import UNFINISHED, Entry, State, fingerprint
-from akool_async.journal.job_store import Change, Claim, Intent, JobStore
+from akool_async.journal.job_store import Attempt, Change, Claim, Intent, JobStore
 
 if TYPE_CHECKING:
     from akool_async.journal.journal import Journal
 
 __all__ = [
     "UNFINISHED",
+    "Attempt",
     "Change",
     "Claim",
     "Entry",

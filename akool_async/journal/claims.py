@@ -10,24 +10,17 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from akool_async.errors import JournalError, KeyConflict
 from akool_async.journal import rows
 from akool_async.journal.entry import Entry, State
-from akool_async.journal.job_store import Claim, Intent
+from akool_async.journal.job_store import Attempt, Claim, Intent
 
 _INSERT: Final = """
     INSERT INTO job (number, key, name, fingerprint, state, attempt, reason, intended_at,
         updated_at, request)
     VALUES (?, ?, ?, ?, ?, ?, '', ?, ?, ?)"""
-
-
-class Attempt(NamedTuple):
-    """An intent on disk: a row, and which of the attempts recorded there it is."""
-
-    number: int
-    attempt: int
 
 
 def claim(connection: sqlite3.Connection, intents: Sequence[Intent]) -> list[Claim]:

@@ -52,6 +52,15 @@ class Change(NamedTuple):
     saved: str | None = None
 
 
+class Attempt(NamedTuple):
+    """An intent on disk. No other attempt of this store has the two numbers."""
+
+    row: int
+    """The number of the row."""
+    attempt: int
+    """Which of the row's attempts it is, from 1."""
+
+
 Claim: TypeAlias = int | Entry | KeyConflict
 """The answer to a claimed key: the number of a row that may be sent, the row of an earlier
 create, or the error that says that the key belongs to another request."""
@@ -76,8 +85,8 @@ class JobStore(Protocol):
         """
         ...
 
-    async def intend(self, intent: Intent, row: int | None = None) -> int:
-        """Write down that a create is about to be sent; return the number of its row.
+    async def intend(self, intent: Intent, row: int | None = None) -> Attempt:
+        """Write down that a create is about to be sent; return its row and attempt.
 
         It is on disk when this returns. Cancelled, it leaves a row that is refused, or none:
         a caller that did not learn the number has sent nothing.
@@ -90,6 +99,17 @@ class JobStore(Protocol):
         Raises:
             JournalError: the row may not be sent, or nothing can be written; then nothing may
                 be sent.
+        """
+        ...
+
+    async def adopt(self, attempt: Attempt, id: str) -> bool:
+        """Write down that a create was accepted, as a webhook says; return whether it was written.
+
+        It is written, and on disk when this returns, if nobody knows the outcome yet: the row is
+        `intent` or `unknown`, and this is its latest attempt.
+
+        Raises:
+            JournalError: nothing can be written.
         """
         ...
 

@@ -32,10 +32,10 @@ from concurrent.futures import Future
 from typing import TypeAlias
 
 from akool_async.errors import JournalError
-from akool_async.journal import claims, memory, rows
+from akool_async.journal import claims, events, memory, rows
 from akool_async.journal.entry import UNFINISHED, Entry, State
 from akool_async.journal.file import JournalFile
-from akool_async.journal.job_store import Change, Claim, Intent, JobStore
+from akool_async.journal.job_store import Attempt, Change, Claim, Intent, JobStore
 
 logger = logging.getLogger("akool_async")
 
@@ -82,17 +82,37 @@ class Journal(JobStore):
             return []
         return await self._file.writer.write(functools.partial(claims.claim, intents=intents))
 
-    async def intend(self, intent: Intent, row: int | None = None) -> int:
+    async def intend(self, intent: Intent, row: int | None = None) -> Attempt:
         """Write down that a create is about to be sent; see `JobStore.intend`.
 
         Raises:
             JournalError: the row may not be sent, or nothing can be written; then nothing may
                 be sent.
         """
-        attempt = await self._file.writer.write(
+        return await self._file.writer.write(
             functools.partial(claims.intend, intent=intent, row=row), undo=claims.withdraw
         )
-        return attempt.number
+
+    async def adopt(self, attempt: Attempt, id: str) -> bool:
+        """Write down that a create was accepted, as a webhook says; see `JobStore.adopt`.
+
+        Raises:
+            JournalError: nothing can be written.
+        """
+        action = functools.partial(events.adopt, attempt=attempt, id=id)
+        return await self._file.writer.write(action)
+
+    async def remember_event(self, digest: bytes) -> None:
+        """Remember that an event was taken in; it is on disk when this returns.
+
+        Raises:
+            JournalError: nothing can be written.
+        """
+        await self._file.writer.write(functools.partial(events.remember, digest=digest))
+
+    def recall_events(self) -> list[bytes]:
+        """Return the digests of the latest events, oldest first; blocks while it reads."""
+        return self._file.read(events.recall)
 
     def note_soon(self, row: int, change: Change) -> Future[None]:
         """Queue a change of a row, without waiting; see `JobStore.note_soon`.

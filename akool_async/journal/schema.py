@@ -52,7 +52,13 @@ def _version_3(_connection: sqlite3.Connection) -> None:
     """Change no table: the version keeps out packages that do not know the state `queued`."""
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (_version_1, _version_2, _version_3)
+def _version_4(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE event (number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE)"
+    )
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (_version_1, _version_2, _version_3, _version_4)
 
 
 def problem_with(

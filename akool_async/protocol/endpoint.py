@@ -165,6 +165,9 @@ class Webhook(Input, abstract="last"):
     `rename=LOWERCASE_WEBHOOK`; a recipe keeps the Python name.
     """
 
+    arms: ClassVar[bool] = True
+    """Whether the client gives it an address of its own: Akool is known to send its events."""
+
     webhook_url: WebhookUrl | None = None
     """Where Akool also posts the outcome."""
 
@@ -184,9 +187,17 @@ class _Starting(Input):
     """How long its jobs take, where that is not its family's `usual`."""
 
     def armed(self, url: str) -> Self:
-        """Return this request with a webhook address; unchanged if it has no such field."""
-        has_webhook = isinstance(self, Webhook)
-        return msgspec.structs.replace(self, webhook_url=url) if has_webhook else self
+        """Return this request with a webhook address.
+
+        It is unchanged, and the same object, if `takes_address` is False.
+        """
+        return msgspec.structs.replace(self, webhook_url=url) if self.takes_address else self
+
+    @property
+    def takes_address(self) -> bool:
+        """Whether the client may add a webhook address: the field for it is there, and empty."""
+        request: object = self
+        return isinstance(request, Webhook) and request.arms and request.webhook_url is None
 
     def unarmed_wire(self) -> dict[str, Any]:
         """Return what `to_wire` returns, without the webhook address.

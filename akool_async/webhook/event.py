@@ -43,8 +43,6 @@ class Event(Value):
     url: str = ""
     """Address of the result; may be empty. The result of a job comes from its lookup, never from
     here."""
-    key: str | None = None
-    """The job's key, where a client has found the job; `verify` does not know it."""
     extras: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Further fields of the event, as Akool spells them."""
 

@@ -60,6 +60,11 @@ class SignedBody(msgspec.Struct, frozen=True, gc=False):
         except (ValueError, OverflowError):
             return math.nan
 
+    @property
+    def digest(self) -> bytes:
+        """What tells one event from others: a repeated one has the same ciphertext."""
+        return hashlib.sha256(self.ciphertext.encode()).digest()
+
 
 _DECODER: Final = msgspec.json.Decoder(SignedBody)
 
@@ -82,6 +87,16 @@ def verify(body: bytes | str, credentials: OneOrMore, *, tolerance: float | None
         DecryptionFailed: The payload does not decrypt to an event.
         InvalidInput: The tolerance is negative or not a number, or there are no credentials.
     """
+    return opened(body, credentials, tolerance=tolerance)[0]
+
+
+def opened(
+    body: bytes | str, credentials: OneOrMore, *, tolerance: float | None
+) -> tuple[Event, bytes]:
+    """Do what `verify` does; return the event, and what tells it from others.
+
+    The second value is the SHA-256 of the ciphertext: a repeated event has the same.
+    """
     if not _is_tolerance(tolerance):
         raise InvalidInput("tolerance", tolerance, "must be 0 seconds or more")
     signed = parsed(body)
@@ -93,7 +108,7 @@ def verify(body: bytes | str, credentials: OneOrMore, *, tolerance: float | None
     for each in fitting:
         event = _decrypted(signed.ciphertext, each)
         if event is not None:
-            return event
+            return event, signed.digest
     raise DecryptionFailed("the payload does not decrypt to an event")
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from akool_async import Akool, Event, JobCancelled, JobFailed, JournalError
 from akool_async.endpoints import TTS
-from akool_async.journal import Change, Claim, Intent, Journal, State
+from akool_async.journal import Attempt, Change, Claim, Intent, Journal, State
 from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ async def test_an_intent_that_the_store_refuses_leaves_the_row_to_the_job_that_w
     quick: Simulator, connect: Connect, path: Path
 ) -> None:
     class Raced(Journal):
-        async def intend(self, intent: Intent, row: int | None = None) -> int:
+        async def intend(self, intent: Intent, row: int | None = None) -> Attempt:
             await super().intend(intent, row)  # as another event loop did just before
             return await super().intend(intent, row)
 

@@ -24,7 +24,7 @@ from akool_async import (
     Submission,
 )
 from akool_async.endpoints import TTS, AgeFaces, Audio
-from akool_async.journal import Change, Claim, Entry, Intent, JobStore, Journal, State
+from akool_async.journal import Attempt, Change, Claim, Entry, Intent, JobStore, Journal, State
 from akool_async.simulator import Simulator
 from tests.clocks import turns
 
@@ -63,9 +63,12 @@ class SlowStore(JobStore):
         claims = await self.rows.claim(intents)
         return claims[:-1] if self.short else claims
 
-    async def intend(self, intent: Intent, row: int | None = None) -> int:
+    async def intend(self, intent: Intent, row: int | None = None) -> Attempt:
         """Do what the journal does; so do all methods that follow."""
         return await self.rows.intend(intent, row)
+
+    async def adopt(self, attempt: Attempt, id: str) -> bool:
+        return await self.rows.adopt(attempt, id)
 
     def note_soon(self, row: int, change: Change) -> Future[None]:
         return self.rows.note_soon(row, change)

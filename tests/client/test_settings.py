@@ -126,7 +126,7 @@ def test_defaults_are_those_that_the_documents_name() -> None:
 
 
 def test_every_default_is_that_of_a_setting() -> None:
-    assert DEFAULTS.keys() <= Settings.__annotations__.keys()
+    assert DEFAULTS.keys() <= AkoolSettings.__annotations__.keys()
     assert None not in DEFAULTS.values()
 
 

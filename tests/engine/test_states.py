@@ -122,11 +122,12 @@ def test_the_table_says_which_changes_a_job_goes_through() -> None:
     """A change of the table is a decision: make it here, too."""
     ways = {state.name: {each.name for each in after(state)} for state in JobState}
     assert ways == {
-        "NEW": {"PREPARING", "CLAIMING", "QUEUED", "WATCHED", "FOLLOWING", "ENDED"},
+        "NEW": {"PREPARING", "CLAIMING", "QUEUED", "UNANSWERED", "WATCHED", "FOLLOWING", "ENDED"},
         "PREPARING": {"CLAIMING", "QUEUED", "FOLLOWING", "ENDED"},
-        "CLAIMING": {"QUEUED", "WATCHED", "FOLLOWING", "ENDED"},
+        "CLAIMING": {"QUEUED", "UNANSWERED", "WATCHED", "FOLLOWING", "ENDED"},
         "QUEUED": {"CREATING", "ENDED"},
-        "CREATING": {"QUEUED", "WATCHED", "ENDED"},
+        "CREATING": {"QUEUED", "UNANSWERED", "WATCHED", "ENDED"},
+        "UNANSWERED": {"WATCHED", "ENDED"},
         "WATCHED": {"ENDED"},
         "FOLLOWING": {"ENDED"},
         "ENDED": set(),
@@ -146,13 +147,13 @@ def test_every_state_is_reached_by_some_job() -> None:
     assert reachable(JobState.NEW) == set(JobState) - {JobState.NEW}
 
 
-def test_a_job_that_holds_a_place_has_come_through_the_queue_or_was_accepted_elsewhere() -> None:
+def test_a_job_that_holds_a_place_has_come_through_the_queue_or_was_sent_elsewhere() -> None:
     ways_in = {
         (before, trigger)
         for (before, trigger), following in TRANSITIONS.items()
         if following in HOLDS_PLACE and before not in HOLDS_PLACE
     }
-    assert {trigger for _, trigger in ways_in} == {Trigger.CREATE, Trigger.ADOPT}
+    assert {trigger for _, trigger in ways_in} == {Trigger.CREATE, Trigger.ADOPT, Trigger.LOSE}
     assert not HOLDS_PLACE & UNSENT
 
 

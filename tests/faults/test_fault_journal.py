@@ -494,7 +494,7 @@ def left_behind(path: Path) -> None:
             for key in (state.value, None):
                 row = (await journal.claim([intent(state, key)]))[0] if key else None
                 assert not isinstance(row, Entry | KeyConflict)
-                number = await journal.intend(intent(state, key), row)
+                number = (await journal.intend(intent(state, key), row)).row
                 sent = state not in {State.INTENT, State.UNKNOWN, State.REFUSED}
                 await journal.note(number, Change(state, id=f"id{number}" if sent else None))
         await journal.claim([intent(State.QUEUED, "queued")])

@@ -30,8 +30,8 @@ def speech(
 async def intend(store: JobStore, intent: Intent) -> int:
     """Claim an intent's key, if it has one, and write the intent whatever the row's state is."""
     if intent.key is None:
-        return await store.intend(intent)
+        return (await store.intend(intent)).row
     (claim,) = await store.claim([intent])
     if isinstance(claim, Exception):
         raise claim
-    return await store.intend(intent, claim.number if isinstance(claim, Entry) else claim)
+    return (await store.intend(intent, claim.number if isinstance(claim, Entry) else claim)).row

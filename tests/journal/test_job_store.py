@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from akool_async import JournalError, KeyConflict
-from akool_async.journal import Change, Entry, JobStore, Journal, State, schema
+from akool_async.journal import Attempt, Change, Entry, JobStore, Journal, State, schema
 from tests.journal.creates import OTHER_PRINT, PRINT, intend, speech
 from tests.journals import file_of
 
@@ -102,7 +102,7 @@ async def test_a_failed_row_is_sent_again_only_if_that_is_wanted(store: JobStore
     assert isinstance(refused, Entry)
     assert (refused.state, refused.reason) == (State.FAILED, "so it was")
     assert allowed == row
-    assert await store.intend(speech("k", retry_failed=True), row) == row
+    assert (await store.intend(speech("k", retry_failed=True), row)).row == row
 
 
 @pytest.mark.parametrize("state", NEVER_SENT_AGAIN)
@@ -154,13 +154,13 @@ async def test_a_cancelled_claim_leaves_rows_that_may_be_sent(store: JobStore) -
 
 async def test_an_attempt_is_counted_when_the_create_is_about_to_be_sent(store: JobStore) -> None:
     row = await row_in(store, State.REFUSED)
-    assert await store.intend(speech("k"), row) == row
+    assert (await store.intend(speech("k"), row)).row == row
     entry = await entry_of(store, "k")
     assert (entry.state, entry.attempt, entry.reason) == (State.INTENT, 2, "")
 
 
 async def test_creates_without_a_key_have_rows_of_their_own(store: JobStore) -> None:
-    numbers = [await store.intend(speech()) for _ in range(3)]
+    numbers = [(await store.intend(speech())).row for _ in range(3)]
     assert len(set(numbers)) == 3
     rows = [row async for row in store.unfinished()]
     assert [(row.number, row.key, row.attempt) for row in rows] == [(n, None, 1) for n in numbers]
@@ -186,7 +186,7 @@ async def test_the_row_of_another_request_is_not_intended(store: JobStore) -> No
     for wrong in (speech("k", fingerprint=OTHER_PRINT), speech("other"), speech()):
         with pytest.raises(JournalError, match="another request"):
             await store.intend(wrong, row)
-    assert await store.intend(speech("k"), row) == row
+    assert (await store.intend(speech("k"), row)).row == row
 
 
 async def test_a_row_is_intended_once_however_many_try(store: JobStore) -> None:
@@ -194,7 +194,7 @@ async def test_a_row_is_intended_once_however_many_try(store: JobStore) -> None:
     outcomes = await asyncio.gather(
         *(store.intend(speech("k"), row) for _ in range(20)), return_exceptions=True
     )
-    assert outcomes.count(row) == 1
+    assert outcomes.count(Attempt(row, 1)) == 1
     assert sum(isinstance(outcome, JournalError) for outcome in outcomes) == 19
 
 
@@ -218,7 +218,7 @@ async def test_a_claim_and_an_intent_see_every_change_noted_before_them(store: J
         store.note_soon(row, Change(State.REFUSED, reason=f"step {step}"))
         assert list(await store.claim([speech("k")])) == [row]
         store.note_soon(row, Change(State.REFUSED))
-        assert await store.intend(speech("k"), row) == row
+        assert (await store.intend(speech("k"), row)).row == row
         store.note_soon(row, Change(State.CREATED, id=f"i{step}"))
         assert (await entry_of(store, "k")).id == f"i{step}"
         store.note_soon(row, Change(State.UNKNOWN))
@@ -255,7 +255,7 @@ async def test_rows_that_akool_may_know_are_unfinished_and_queued_ones_are_not(
 
 
 async def test_unfinished_rows_are_read_after_every_change_noted_before(store: JobStore) -> None:
-    rows = [await store.intend(speech()) for _ in range(50)]
+    rows = [(await store.intend(speech())).row for _ in range(50)]
     for row in rows:
         store.note_soon(row, Change(State.REFUSED))
     assert [entry async for entry in store.unfinished()] == []
@@ -275,8 +275,9 @@ async def test_unsaved_rows_completed_and_have_their_result_and_no_file(store: J
 
 
 async def test_many_rows_are_walked_while_they_are_written(store: JobStore) -> None:
-    numbers = [await store.intend(speech()) for _ in range(5)]
-    numbers += await asyncio.gather(*(store.intend(speech()) for _ in range(600)))
+    numbers = [(await store.intend(speech())).row for _ in range(5)]
+    attempts = await asyncio.gather(*(store.intend(speech()) for _ in range(600)))
+    numbers += [attempt.row for attempt in attempts]
     seen: list[int] = []
     async for row in store.unfinished():
         seen.append(row.number)
@@ -446,7 +447,7 @@ async def test_a_file_from_before_keys_were_claimed_goes_on(path: Path) -> None:
     sent, again, new = await journal.claim([speech("sent"), speech("again"), speech("new")])
     assert isinstance(sent, Entry)
     assert (again, new) == (2, 3)
-    assert await journal.intend(speech("again"), 2) == 2
+    assert (await journal.intend(speech("again"), 2)).row == 2
     entry = journal.get(2)
     assert entry is not None
     assert (entry.state, entry.attempt) == (State.INTENT, 2)
@@ -458,4 +459,4 @@ async def test_a_package_that_knows_no_queued_rows_refuses_the_file(path: Path) 
     Journal(path).close_now()
     with closing(sqlite3.connect(path)) as connection:
         problem = schema.problem_with(connection, schema.MIGRATIONS[:2])
-    assert problem == "was written by a newer akool_async (version 3; known: 2)"
+    assert problem == "was written by a newer akool_async (version 4; known: 2)"

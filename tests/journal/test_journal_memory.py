@@ -68,7 +68,7 @@ async def test_what_cannot_be_remembered_is_logged_and_raises_nothing(
         await asyncio.wrap_future(after)
     assert "no room left" in caplog.text
     writing.execute("PRAGMA max_page_count = 1000000")
-    number = await journal.intend(speech())
+    number = (await journal.intend(speech())).row
     assert journal.recall("schedule") is None
     assert [entry.number for entry in journal.entries(State.INTENT)] == [number]
 

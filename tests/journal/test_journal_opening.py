@@ -80,7 +80,7 @@ def test_journals_in_memory_are_apart_and_leave_no_file(
 
 def test_a_second_journal_in_this_process_is_refused(journal: Journal, path: Path) -> None:
     assert "another client in this one" in refusal(path)
-    assert asyncio.run(journal.intend(speech())) == 1
+    assert asyncio.run(journal.intend(speech())).row == 1
 
 
 def test_a_link_to_an_open_journal_is_no_second_journal(journal: Journal, path: Path) -> None:
@@ -123,7 +123,7 @@ async def work(journal, prefix):
         key = f"{prefix}/{step}"
         intent = Intent(name="audio.tts", request=b"{}", fingerprint="0" * 64, key=key)
         (row,) = await journal.claim([intent])
-        number = await journal.intend(intent, row)
+        number = (await journal.intend(intent, row)).row
         say("intent", number, key)
         await journal.note(number, Change(State.CREATED, id=f"id-{key}"))
         say("created", number, key)
@@ -178,7 +178,7 @@ intent = Intent(name="audio.tts", request=b"{}", fingerprint="0" * 64, key="k")
 unkeyed = Intent(name="audio.tts", request=b"{}", fingerprint="0" * 64)
 journal = Journal(sys.argv[1])
 (number,) = asyncio.run(journal.claim([intent]))
-assert asyncio.run(journal.intend(intent, number)) == number
+assert asyncio.run(journal.intend(intent, number)).row == number
 journal.note_soon(number, Change(State.CREATED, id="i1"))
 child = os.fork()
 if not child:
@@ -361,7 +361,7 @@ def test_a_refused_opening_leaves_nothing_locked(path: Path) -> None:
 def test_a_queue_of_notes_survives_its_file_being_read_by_others(
     journal: Journal, path: Path
 ) -> None:
-    number = asyncio.run(journal.intend(speech()))
+    number = asyncio.run(journal.intend(speech())).row
     with closing(sqlite3.connect(path)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM job").fetchone()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from akool_async import JournalError
-from akool_async.journal import Change, Journal, State, writer
+from akool_async.journal import Attempt, Change, Journal, State, writer
 from tests.journal import creates
 from tests.journal.creates import speech
 from tests.journals import file_of
@@ -208,7 +208,7 @@ async def test_a_cancelled_intent_whose_commit_failed_takes_nothing_else_back(
     await asyncio.wait([lost])
     second.end()
     # The other has the row's number now, and the cancelled one's way back comes after it.
-    number = await other
+    number = (await other).row
     await intend(journal)
     assert b"lost" not in [entry.request for entry in journal.entries()]
     entry = journal.get(number)
@@ -254,7 +254,7 @@ def test_a_loop_that_ends_before_its_writes_harms_nobody(journal: Journal, path:
         tasks.append(asyncio.create_task(journal.intend(speech("k"), row)))
         await asyncio.sleep(0)
 
-    tasks: list[asyncio.Task[int]] = []
+    tasks: list[asyncio.Task[Attempt]] = []
     with held(path):
         asyncio.run(leave())
     assert tasks[0].cancelled()
@@ -279,7 +279,7 @@ async def test_a_full_disk_fails_its_writes_and_nothing_else(journal: Journal, p
     assert [entry.number for entry in journal.entries()] == [first]
 
     writing.execute("PRAGMA max_page_count = 1000000")
-    assert await journal.intend(speech(request=large)) == first + 1
+    assert (await journal.intend(speech(request=large))).row == first + 1
     assert len(rows(path)) == 2
 
 
@@ -295,21 +295,21 @@ def test_a_file_that_may_not_grow_fails_its_writes_and_then_goes_on(run: Run, ro
             journal = Journal(path)
             large = Intent(name="audio.tts", request=b"x" * 3000, fingerprint="")
             small = Intent(name="audio.tts", request=b"{}", fingerprint="")
-            known = {await journal.intend(small)}
+            known = {(await journal.intend(small)).row}
             size = pathlib.Path(path + "-wal").stat().st_size
             resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, resource.RLIM_INFINITY))
             failures = 0
             while failures < 5:
                 wave = [journal.intend(large) for _ in range(4)]
                 for outcome in await asyncio.gather(*wave, return_exceptions=True):
-                    if isinstance(outcome, int):
-                        known.add(outcome)
+                    if isinstance(outcome, tuple):
+                        known.add(outcome.row)
                     else:
                         assert isinstance(outcome, JournalError), outcome
                         assert outcome.__context__ is outcome.__cause__ is None
                         failures += 1
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-            known.add(await journal.intend(small))
+            known.add((await journal.intend(small)).row)
             assert {entry.number for entry in journal.entries()} == known
             await journal.close()
             plain = sqlite3.connect(path)
@@ -469,7 +469,7 @@ def test_a_program_that_ends_without_closing_has_written_everything(run: Run, pa
         from akool_async.journal import Change, Intent, Journal, State
         small = Intent(name="audio.tts", request=b"{}", fingerprint="")
         journal = Journal(sys.argv[1])
-        number = asyncio.run(journal.intend(small))
+        number = asyncio.run(journal.intend(small)).row
         for step in range(3000):
             journal.note_soon(number, Change(State.CREATED, id=f"i{step}"))
         """

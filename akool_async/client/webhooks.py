@@ -1,0 +1,134 @@
+"""`akool.webhooks`: takes in Akool's webhooks, and wakes the jobs that they are about.
+
+How this works
+--------------
+An event is a hint. `feed` verifies it, finds its job, and lets the engine ask Akool at once; what
+Akool answers decides. Two things are read from an event itself: that a job is being processed,
+and, where its address proves that it is about one of our creates, the id of that job.
+
+What an event changes is on disk before `feed` returns. Only then is the event remembered as taken
+in: if `feed` fails, Akool sends the event again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from akool_async.errors import ClientClosed, InvalidSignature
+from akool_async.journal.job_store import Attempt
+from akool_async.webhook.address import Owned
+from akool_async.webhook.event import Event
+from akool_async.webhook.outcome import Outcome
+from akool_async.webhook.signed import opened
+
+if TYPE_CHECKING:
+    from akool_async.client.inbox import Inbox
+    from akool_async.client.runtime import Runtime
+    from akool_async.client.shared import Shared
+
+logger = logging.getLogger("akool_async")
+
+
+OnForeign: TypeAlias = Callable[[bytes, str], object | Awaitable[object]]
+"""Called with the body and the token of an event for another worker; may be asynchronous."""
+
+
+class Webhooks:
+    """Takes in Akool's webhooks.
+
+    Args:
+        shared: What all event loops of the client share.
+        runtime: Returns the running loop's part of the client; raises where there is none.
+    """
+
+    def __init__(self, shared: Shared, runtime: Callable[[], Runtime]) -> None:
+        self._shared = shared
+        self._runtime = runtime
+
+    def is_ours(self, token: str) -> bool:
+        """Say whether a token was made with the client's credentials, by any of its workers."""
+        return self._shared.inbox.addresses.read(token) is not None
+
+    async def feed(
+        self,
+        body: bytes | str,
+        token: str | None = None,
+        *,
+        tolerance: float | None = 300.0,
+        on_foreign: OnForeign | None = None,
+    ) -> Outcome:
+        """Take in a webhook, and return what became of it.
+
+        Args:
+            body: The body of the request, as it arrived.
+            token: The last segment of the address that it was sent to, where the client made
+                that address: see `webhook_url`.
+            tolerance: Seconds by which the event's time may differ from now; `None` for no check.
+            on_foreign: Called with body and token of an event for another worker.
+
+        Raises:
+            WebhookError: It is no webhook for this account.
+            MissingCredentials: The client has no credentials for webhooks.
+            ClientClosed: The client is closed, or runs in another event loop.
+            JournalError: What it changes cannot be written down. It is to be sent again.
+        """
+        inbox = self._shared.inbox
+        try:
+            owned = _read(inbox, token)
+            event, digest = opened(body, inbox.credentials, tolerance=tolerance)
+        except Exception:
+            inbox.outcomes["refused"] += 1
+            raise
+        runtime = self._here()
+        async with inbox.taking_in(digest) as repeated:
+            outcome = Outcome.REPEATED
+            if not repeated:
+                outcome = await self._take_in(event, owned, runtime)
+            if outcome is Outcome.FOREIGN and on_foreign is not None:
+                await _offer(on_foreign, body, token)
+        inbox.outcomes[outcome] += 1
+        return outcome
+
+    def _here(self) -> Runtime:
+        try:
+            return self._runtime()
+        except RuntimeError as error:
+            problem = str(error)
+        raise ClientClosed(problem)
+
+    async def _take_in(self, event: Event, owned: Owned | None, runtime: Runtime) -> Outcome:
+        engine, place = runtime.engine, None
+        if owned is not None:
+            if owned.owner != self._shared.inbox.owner:
+                return Outcome.FOREIGN
+            place = owned.place
+        written = False
+        if place is not None and self._shared.records is not None:
+            written = await self._shared.records.store.adopt(Attempt(*place), event.id)
+        return engine.told(event.id, event.status, place, written=written)
+
+
+def _read(inbox: Inbox, token: str | None) -> Owned | None:
+    if token is None:
+        return None
+    owned = inbox.addresses.read(token)
+    if owned is None:
+        raise InvalidSignature("the address ends in no token of this account")
+    return owned
+
+
+async def _offer(on_foreign: OnForeign, body: bytes | str, token: str | None) -> None:
+    """Offer an event to the user's function; its errors are its own."""
+    text = body.encode() if isinstance(body, str) else body
+    try:
+        offered: Any = on_foreign(text, token or "")
+        if isawaitable(offered):
+            await offered
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        logger.exception("on_foreign failed; the event's owner polls the job")

@@ -1,0 +1,175 @@
+"""Creates whose outcome a webhook can tell: each has an address of its own.
+
+How this works
+--------------
+An armed create leaves with a webhook address that names its row and attempt (`Place`). Its reply
+may be lost: then nobody knows whether the job exists. If it does, Akool sends an event to that
+address, sooner or later, and the event brings the id. So an armed create without a readable
+reply does not end. It waits, keeps its place under the limit, and:
+
+* an event with its token gives it the id: the job is watched, as if the reply had come;
+* after `patience` seconds without one it ends, as `CreateOutcomeUnknown`.
+
+An event can overtake the reply. Its id is kept for as long as the create is under way, in case the
+reply is lost.
+
+A restarted process brings the rows of such creates back (`wait_again`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final
+
+from akool_async.clock import Clock, Timer
+from akool_async.engine.record import JobRecord
+from akool_async.journal.job_store import Attempt
+from akool_async.protocol.endpoint import Operation
+from akool_async.webhook.address import Addresses, Place
+
+_MOST: Final = 10_000
+"""Ids that are kept at once for jobs that do not wait yet."""
+
+
+class ArmedCreates:
+    """The armed creates of one event loop that have no answer yet.
+
+    Args:
+        addresses: Makes the address of each create.
+        clock: Where time comes from.
+        patience: Seconds for which a create without a reply waits for an event.
+        adopt: Called with a job, its id, and when its create was sent, in the clock's seconds.
+        give_up: Called with a job that no event came for, and the error that ends it.
+    """
+
+    def __init__(
+        self,
+        addresses: Addresses,
+        clock: Clock,
+        patience: float,
+        *,
+        adopt: Callable[[JobRecord[Any], str, float], object],
+        give_up: Callable[[JobRecord[Any], BaseException], object],
+    ) -> None:
+        self._addresses = addresses
+        self._clock = clock
+        self._patience = patience
+        self._adopt = adopt
+        self._give_up = give_up
+        self._numbers = itertools.count(1)
+        """Numbers for the jobs of a client without a journal."""
+        self._records: dict[Place, JobRecord[Any]] = {}
+        """The jobs by place, under way or waiting."""
+        self._places: dict[JobRecord[Any], Place] = {}
+        self._early: OrderedDict[Place, str] = OrderedDict()
+        """Ids that events brought before a job waited for them, oldest first."""
+        self._waiting: dict[JobRecord[Any], _Wait] = {}
+
+    def __contains__(self, record: JobRecord[Any]) -> bool:
+        return record in self._places
+
+    def waiting(self) -> list[JobRecord[Any]]:
+        """Return the jobs that wait for an event."""
+        return list(self._waiting)
+
+    def arm(self, record: JobRecord[Any], attempt: Attempt | None) -> Operation[Any]:
+        """Return the request to send for a job, with a webhook address where it takes one.
+
+        `record.request` stays as it is: so the journal's row and the key's fingerprint do, too.
+        """
+        assert record.request is not None
+        place = Place(next(self._numbers), 1) if attempt is None else Place(*attempt)
+        armed = record.request.armed(self._addresses.url(place))
+        if armed is not record.request:
+            self._add(record, place)
+        return armed
+
+    def _add(self, record: JobRecord[Any], place: Place) -> None:
+        self._records[place] = record
+        self._places[record] = place
+
+    def discard(self, record: JobRecord[Any]) -> None:
+        """Take note that a create's outcome is known, whatever it is."""
+        place = self._places.pop(record, None)
+        if place is None:
+            return
+        del self._records[place]
+        wait = self._waiting.pop(record, None)
+        if wait is not None:
+            wait.timer.cancel()
+
+    def wait(self, record: JobRecord[Any], sent_at: float, problem: BaseException) -> bool:
+        """Wait for an event about a create without a readable reply.
+
+        Args:
+            record: The job.
+            sent_at: When its create was sent, in the clock's seconds.
+            problem: The error that ends the job after `patience` seconds.
+
+        Returns:
+            Whether it waits; an unarmed create does not.
+        """
+        place = self._places.get(record)
+        if place is None:
+            return False
+        timer = self._clock.call_at(self._clock.time() + self._patience, lambda: self._end(record))
+        self._waiting[record] = _Wait(timer, sent_at, problem)
+        early = self._early.pop(place, None)
+        if early is not None:
+            self._found(record, early)
+        return True
+
+    def wait_again(
+        self, record: JobRecord[Any], place: Place, sent_at: float, problem: BaseException
+    ) -> None:
+        """Wait for an event about a create that an earlier process sent."""
+        self._add(record, place)
+        self.wait(record, sent_at, problem)
+
+    def told(self, place: Place, id: str) -> JobRecord[Any] | None:
+        """Take in that an event named the id of a create; return the job if it had waited for it.
+
+        The id is kept for a job whose create is under way, and for one that is restored later.
+        """
+        record = self._records.get(place)
+        if record is not None and record in self._waiting:
+            self._found(record, id)
+            return record
+        self._early[place] = id
+        while len(self._early) > _MOST:
+            self._early.popitem(last=False)
+        return None
+
+    def is_under_way(self, place: Place) -> bool:
+        """Say whether a create has been sent, or is about to be, and its reply may still come."""
+        return place in self._records
+
+    def _found(self, record: JobRecord[Any], id: str) -> None:
+        sent_at = self._waiting[record].sent_at
+        self.discard(record)
+        self._adopt(record, id, sent_at)
+
+    def _end(self, record: JobRecord[Any]) -> None:
+        problem = self._waiting[record].problem
+        self.discard(record)
+        self._give_up(record, problem)
+
+    def stop(self) -> list[JobRecord[Any]]:
+        """Wait no more: each job that waited ends with its error. Return those jobs."""
+        records = self.waiting()
+        for record in records:
+            self._end(record)
+        return records
+
+
+class _Wait:
+    """What is kept of a create that waits."""
+
+    __slots__ = ("problem", "sent_at", "timer")
+
+    def __init__(self, timer: Timer, sent_at: float, problem: BaseException) -> None:
+        self.timer = timer
+        self.sent_at = sent_at
+        self.problem = problem

@@ -1,0 +1,388 @@
+"""`akool.webhooks.feed`: events wake their jobs, and bring the ids of creates without a reply."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from akool_async import Akool, CreateOutcomeUnknown, InvalidInput, InvalidSignature
+from akool_async.clock import ManualClock
+from akool_async.endpoints import TTS
+from akool_async.errors import ClientClosed, JobFailed, MissingCredentials
+from akool_async.journal import Journal, State
+from akool_async.protocol.snapshot import Status
+from akool_async.webhook import Event, Outcome, WebhookCredentials, sign
+from tests.clocks import Until
+from tests.servers import Serve, Visit
+
+CREDENTIALS = WebhookCredentials(
+    client_id="my-client-id-AAAAAAAAA==", client_secret="canary-secret-0123456789-abcdefg"
+)
+HOOK = "https://hooks.example/akool"
+SPEECH = TTS(input_text="Hello.", voice_id="v")
+
+
+class Vendor:
+    """A vendor that says what is asked, and whose replies to creates may be lost."""
+
+    def __init__(self) -> None:
+        self.loses = False
+        self.ids: list[str] = []
+        self.hooks: dict[str, str | None] = {}
+        """The webhook address of each create, by the job's id."""
+        self.status: dict[str, int] = {}
+        self.asked: Counter[str] = Counter()
+        self.gate: asyncio.Event | None = None
+        """What a create's reply waits for."""
+
+    async def __call__(self, visit: Visit) -> None:
+        if visit.is_create:
+            await self._create(visit, json.loads(visit.body))
+        else:
+            await self._say(visit, visit.target.rpartition("=")[2])
+
+    async def _create(self, visit: Visit, body: dict[str, Any]) -> None:
+        job_id = f"{len(self.ids) + 1:024x}"
+        self.ids.append(job_id)
+        self.hooks[job_id] = body.get("webhookUrl")
+        self.status.setdefault(job_id, 1)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.loses:
+            visit.reset()
+        else:
+            await visit.say({"code": 1000, "msg": "OK", "data": {"_id": job_id, "status": 1}})
+
+    async def _say(self, visit: Visit, job_id: str) -> None:
+        self.asked[job_id] += 1
+        status = self.status[job_id]
+        data = {"_id": job_id, "status": status, "url": f"https://cdn.example/{job_id}.mp3"}
+        await visit.say({"code": 1000, "msg": "OK", "data": data})
+
+    def token(self, job_id: str) -> str:
+        """Return the last segment of the address that a create was sent with."""
+        hook = self.hooks[job_id]
+        assert hook is not None
+        assert hook.startswith(f"{HOOK}/")
+        return hook.rpartition("/")[2]
+
+    def ends(self, job_id: str, status: Status = Status.COMPLETED) -> bytes:
+        """End a job, and return the body of the webhook about it."""
+        self.status[job_id] = int(status)
+        return body(job_id, status)
+
+
+def body(job_id: str, status: Status = Status.COMPLETED) -> bytes:
+    return sign(
+        Event(id=job_id, status=status, type="audio", url="https://cdn.example/x"), CREDENTIALS
+    )
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    return Vendor()
+
+
+@pytest.fixture
+async def url(vendor: Vendor, serve: Serve) -> str:
+    return (await serve(vendor)).url
+
+
+def connect(url: str, clock: ManualClock | None = None, **given: Any) -> Akool:
+    settings: dict[str, Any] = {"webhook_url": HOOK, "webhook_credentials": CREDENTIALS, **given}
+    return Akool("key", base_url=url, clock=clock, **settings)
+
+
+async def test_an_event_wakes_its_job(vendor: Vendor, url: str) -> None:
+    async with connect(url) as akool:
+        job = akool.submit(SPEECH)
+        await job.created()
+        (job_id,) = vendor.ids
+        assert await akool.webhooks.feed(vendor.ends(job_id), vendor.token(job_id)) is Outcome.WOKEN
+        result = await job
+        assert result.url == f"https://cdn.example/{job_id}.mp3"
+        assert vendor.asked[job_id] == 1
+
+
+async def test_the_vendors_answer_decides_and_not_the_event(vendor: Vendor, url: str) -> None:
+    async with connect(url) as akool:
+        job = akool.submit(SPEECH)
+        await job.created()
+        (job_id,) = vendor.ids
+        vendor.status[job_id] = 4
+        await akool.webhooks.feed(body(job_id, Status.COMPLETED), vendor.token(job_id))
+        with pytest.raises(JobFailed):
+            await job
+
+
+async def test_an_event_of_a_running_job_moves_its_status_and_asks_nothing(
+    vendor: Vendor, url: str
+) -> None:
+    async with connect(url) as akool:
+        job = akool.submit(SPEECH)
+        await job.created()
+        (job_id,) = vendor.ids
+        running = body(job_id, Status.PROCESSING)
+        assert await akool.webhooks.feed(running, vendor.token(job_id)) is Outcome.MOVED
+        assert job.status is Status.PROCESSING
+        assert not vendor.asked
+
+
+async def test_a_repeated_event_asks_nothing(vendor: Vendor, url: str) -> None:
+    async with connect(url) as akool:
+        job = akool.submit(SPEECH)
+        await job.created()
+        (job_id,) = vendor.ids
+        event, token = vendor.ends(job_id), vendor.token(job_id)
+        await akool.webhooks.feed(event, token)
+        await job
+        assert await akool.webhooks.feed(event, token) is Outcome.REPEATED
+        # Signed anew, at another time: the ciphertext is the same.
+        assert await akool.webhooks.feed(vendor.ends(job_id), token) is Outcome.REPEATED
+        assert vendor.asked[job_id] == 1
+
+
+async def test_a_create_without_a_reply_is_found_by_its_event(
+    vendor: Vendor, url: str, until: Until
+) -> None:
+    vendor.loses = True
+    async with connect(url) as akool:
+        job = akool.submit(SPEECH)
+        await until(lambda: len(vendor.ids) == 1 and "lost" in repr(job))
+        (job_id,) = vendor.ids
+        assert akool.stats.in_flight == 1
+        assert (
+            await akool.webhooks.feed(vendor.ends(job_id), vendor.token(job_id)) is Outcome.ADOPTED
+        )
+        assert (await job).id == job_id
+        assert len(vendor.ids) == 1
+
+
+async def test_without_an_event_a_create_without_a_reply_ends_after_its_patience(
+    vendor: Vendor, url: str, clock: ManualClock, until: Until
+) -> None:
+    vendor.loses = True
+    async with connect(url, clock, webhook_patience=100.0) as akool:
+        job = akool.submit(SPEECH)
+        await until(lambda: "lost" in repr(job))
+        await clock.advance(99.0)
+        assert not job.done()
+        await clock.advance(2.0)
+        with pytest.raises(CreateOutcomeUnknown):
+            await job
+        assert akool.stats.in_flight == 0
+
+
+async def test_an_event_that_overtakes_a_reply_that_is_lost_brings_the_id(
+    vendor: Vendor, url: str, until: Until
+) -> None:
+    vendor.loses, vendor.gate = True, asyncio.Event()
+    async with connect(url) as akool:
+        job = akool.submit(SPEECH)
+        await until(lambda: len(vendor.ids) == 1)
+        (job_id,) = vendor.ids
+        assert await akool.webhooks.feed(vendor.ends(job_id), vendor.token(job_id)) is Outcome.WOKEN
+        vendor.gate.set()
+        assert (await job).id == job_id
+
+
+async def test_an_event_that_overtakes_the_reply_is_not_lost(
+    vendor: Vendor, url: str, until: Until
+) -> None:
+    vendor.gate = asyncio.Event()
+    async with connect(url) as akool:
+        job = akool.submit(SPEECH)
+        await until(lambda: len(vendor.ids) == 1)
+        (job_id,) = vendor.ids
+        await akool.webhooks.feed(vendor.ends(job_id), vendor.token(job_id))
+        vendor.gate.set()
+        assert (await job).id == job_id
+
+
+async def test_a_row_of_an_earlier_process_is_found_by_its_event(
+    vendor: Vendor, url: str, until: Until, tmp_path: Path
+) -> None:
+    path = tmp_path / "jobs.db"
+    vendor.loses = True
+    async with connect(url, journal=path) as akool:
+        job = akool.submit(SPEECH, key="k")
+        await until(lambda: "lost" in repr(job))
+    (job_id,) = vendor.ids
+    event = vendor.ends(job_id)
+    async with connect(url, journal=path) as akool:
+        again = akool.submit(SPEECH, key="k")
+        await until(lambda: "lost" in repr(again))
+        assert await akool.webhooks.feed(event, vendor.token(job_id)) is Outcome.ADOPTED
+        assert (await again).id == job_id
+    assert len(vendor.ids) == 1
+
+
+async def test_an_event_is_on_disk_before_anybody_asks_for_its_row(
+    vendor: Vendor, url: str, until: Until, tmp_path: Path
+) -> None:
+    path = tmp_path / "jobs.db"
+    vendor.loses = True
+    async with connect(url, journal=path) as akool:
+        job = akool.submit(SPEECH, key="k")
+        await until(lambda: "lost" in repr(job))
+    (job_id,) = vendor.ids
+    event, token = vendor.ends(job_id), vendor.token(job_id)
+    journal = Journal(path)
+    async with connect(url, journal=journal) as akool:
+        assert await akool.webhooks.feed(event, token) is Outcome.ADOPTED
+        (row,) = journal.entries()
+        assert (row.state, row.id) == (State.CREATED, job_id)
+    await journal.close()
+    async with connect(url, journal=path) as akool:
+        assert await akool.webhooks.feed(event, token) is Outcome.REPEATED
+        assert (await akool.submit(SPEECH, key="k")).id == job_id
+    assert len(vendor.ids) == 1
+
+
+async def test_recover_gives_a_job_that_waits_for_its_event(
+    vendor: Vendor, url: str, until: Until, tmp_path: Path
+) -> None:
+    path = tmp_path / "jobs.db"
+    vendor.loses = True
+    async with connect(url, journal=path) as akool:
+        job = akool.submit(SPEECH)
+        await until(lambda: "lost" in repr(job))
+    (job_id,) = vendor.ids
+    async with connect(url, journal=path) as akool:
+        (again,) = [job async for job in akool.recover()]
+        assert not again.done()
+        await akool.webhooks.feed(vendor.ends(job_id), vendor.token(job_id))
+        assert (await again).id == job_id
+
+
+async def test_a_late_event_of_a_first_attempt_does_not_touch_the_second(
+    vendor: Vendor, url: str, until: Until, tmp_path: Path
+) -> None:
+    path = tmp_path / "jobs.db"
+    vendor.loses = True
+    async with connect(url, journal=path) as akool:
+        job = akool.submit(SPEECH, key="k")
+        await until(lambda: "lost" in repr(job))
+    journal = Journal(path)
+    journal.resolve("k", resend=True)
+    journal.close_now()
+    async with connect(url, journal=path) as akool:
+        again = akool.submit(SPEECH, key="k")
+        await until(lambda: "lost" in repr(again))
+        first, second = vendor.ids
+        assert vendor.token(first) != vendor.token(second)
+        late = await akool.webhooks.feed(vendor.ends(first), vendor.token(first))
+        assert late is Outcome.UNKNOWN
+        assert not again.done()
+        await akool.webhooks.feed(vendor.ends(second), vendor.token(second))
+        assert (await again).id == second
+
+
+async def test_an_address_of_the_users_own_is_left_alone(vendor: Vendor, url: str) -> None:
+    own = "https://other.example/hook"
+    async with connect(url) as akool:
+        job = akool.submit(TTS(input_text="Hello.", voice_id="v", webhook_url=own))
+        await job.created()
+        assert list(vendor.hooks.values()) == [own]
+
+
+async def test_an_armed_request_is_the_users_own_everywhere_but_on_the_wire(
+    vendor: Vendor, url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "jobs.db"
+    journal = Journal(path)
+    async with connect(url, journal=journal) as akool:
+        job = akool.submit(SPEECH, key="k")
+        await job.created()
+        assert job.request is SPEECH
+        (row,) = journal.entries()
+        assert b"hooks.example" not in row.request
+    await journal.close()
+    async with connect(url, journal=path, webhook_url=None) as akool:
+        assert akool.submit(SPEECH, key="k").id is None
+        await akool.submit(SPEECH, key="k").created()
+    assert len(vendor.ids) == 1
+
+
+async def test_an_event_for_another_worker_is_offered(vendor: Vendor, url: str) -> None:
+    offered: list[tuple[bytes, str]] = []
+    async with connect(url) as akool, connect(url) as other:
+        job = akool.submit(SPEECH)
+        await job.created()
+        (job_id,) = vendor.ids
+        event, token = vendor.ends(job_id), vendor.token(job_id)
+
+        async def forward(body: bytes, token: str) -> None:
+            offered.append((body, token))
+            await akool.webhooks.feed(body, token)
+
+        assert await other.webhooks.feed(event, token, on_foreign=forward) is Outcome.FOREIGN
+        assert offered == [(event, token)]
+        assert (await job).id == job_id
+
+
+async def test_a_token_that_nobody_with_the_secret_made_is_refused(
+    vendor: Vendor, url: str
+) -> None:
+    async with connect(url) as akool:
+        job = akool.submit(SPEECH)
+        await job.created()
+        (job_id,) = vendor.ids
+        token = vendor.token(job_id)
+        for wrong in ("", "x", token[:-1], token + "A", token.swapcase(), token[::-1], "é" * 43):
+            with pytest.raises(InvalidSignature):
+                await akool.webhooks.feed(vendor.ends(job_id), wrong)
+        assert not vendor.asked
+        assert not job.done()
+
+
+async def test_an_event_without_a_token_wakes_by_its_id(vendor: Vendor, url: str) -> None:
+    async with connect(url, webhook_url=None) as akool:
+        job = akool.submit(SPEECH)
+        await job.created()
+        (job_id,) = vendor.ids
+        assert vendor.hooks[job_id] is None
+        assert await akool.webhooks.feed(vendor.ends(job_id)) is Outcome.WOKEN
+        assert (await job).id == job_id
+
+
+async def test_a_closed_client_takes_no_events(vendor: Vendor, url: str) -> None:
+    akool = connect(url)
+    async with akool:
+        pass
+    with pytest.raises(ClientClosed):
+        await akool.webhooks.feed(body("1"))
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "http://hooks.example/akool",
+        "https://localhost/akool",
+        "https://127.0.0.1/akool",
+        "https://10.0.0.1/akool",
+        "https://[::1]/akool",
+        "https://intranet/akool",
+        "https://me.local/akool",
+        "https://me@hooks.example/akool",
+        "https://hooks.example/akool?x=1",
+        "https://hooks.example/akool#x",
+        "hooks.example/akool",
+        "",
+    ],
+)
+def test_an_address_that_akool_cannot_call_is_refused(hook: str) -> None:
+    with pytest.raises(InvalidInput):
+        Akool("key", webhook_url=hook, webhook_credentials=CREDENTIALS)
+
+
+def test_webhooks_without_credentials_say_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AKOOL_CLIENT_ID", "AKOOL_CLIENT_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(MissingCredentials, match="AKOOL_CLIENT_ID"):
+        Akool("key", webhook_url=HOOK)
