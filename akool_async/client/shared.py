@@ -136,4 +136,8 @@ class Shared:
         """Return the figures that belong to no event loop."""
         from akool_async.client.stats import Stats
 
-        return Stats(requests=dict(self.requests), places=self.configuration.max_concurrency)
+        return Stats(
+            requests=dict(self.requests),
+            webhooks={} if self._inbox is None else dict(self._inbox.outcomes),
+            places=self.configuration.max_concurrency,
+        )

@@ -53,6 +53,9 @@ class Stats(Value):
 
     requests: Mapping[str, int] = {}
     """HTTP requests sent, by endpoint."""
+    webhooks: Mapping[str, int] = {}
+    """Webhooks that were taken in, by what became of them (`akool_async.webhook.Outcome`);
+    `refused` counts those that were none."""
     retries: int = 0
     """How many requests repeated one that had failed."""
     jobs: Mapping[str, JobCounts] = {}
@@ -132,6 +135,7 @@ def together(one: Stats, other: Stats) -> Stats:
         jobs[name] = _both(jobs[name], counts) if name in jobs else counts
     return Stats(
         requests=_sum(one.requests, other.requests),
+        webhooks=_sum(one.webhooks, other.webhooks),
         retries=one.retries + other.retries,
         jobs=jobs,
         looks=_sum(one.looks, other.looks),

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from akool_async.client.inbox import Inbox
     from akool_async.client.runtime import Runtime
     from akool_async.client.shared import Shared
+    from akool_async.receivers.aiohttp import Handler
+    from akool_async.receivers.answers import Feed
+    from akool_async.receivers.asgi import AsgiReceiver
 
 logger = logging.getLogger("akool_async")
 
@@ -48,6 +51,60 @@ class Webhooks:
     def __init__(self, shared: Shared, runtime: Callable[[], Runtime]) -> None:
         self._shared = shared
         self._runtime = runtime
+        self._offers: set[asyncio.Task[None]] = set()
+        """Events that are being offered to `on_foreign`; a task that nobody holds may vanish."""
+
+    def aiohttp_handler(self, *, on_foreign: OnForeign | None = None) -> Handler:
+        """Return a handler for `aiohttp.web`.
+
+        `app.router.add_post("/akool/{token}", akool.webhooks.aiohttp_handler())`
+
+        Args:
+            on_foreign: Called with body and token of an event for another worker, after the
+                answer.
+        """
+        from akool_async.receivers.aiohttp import handler_for
+
+        return handler_for(self, self._receiving(on_foreign))
+
+    def asgi_app(self, *, on_foreign: OnForeign | None = None) -> AsgiReceiver:
+        """Return a plain ASGI app, to be mounted in any framework, or served alone.
+
+        `app.mount("/akool", akool.webhooks.asgi_app())`
+
+        Args:
+            on_foreign: Called with body and token of an event for another worker, after the
+                answer.
+        """
+        from akool_async.receivers.asgi import AsgiReceiver
+
+        return AsgiReceiver(self, self._receiving(on_foreign))
+
+    def _receiving(self, on_foreign: OnForeign | None) -> Feed:
+        """Return what a receiver calls. It offers events to `on_foreign` in the background.
+
+        Raises:
+            MissingCredentials: nothing can verify a webhook.
+        """
+        _ = self._shared.inbox  # fails now, and not at the first webhook
+
+        def offer(body: bytes, token: str) -> None:
+            assert on_foreign is not None
+            task = asyncio.get_running_loop().create_task(_offer(on_foreign, body, token))
+            self._offers.add(task)
+            task.add_done_callback(self._offers.discard)
+
+        later = None if on_foreign is None else offer
+
+        async def receive(body: bytes, token: str | None) -> Outcome:
+            return await self.feed(body, token, on_foreign=later)
+
+        return receive
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether a receiver answers 404 where the address ends in no valid token."""
+        return self._shared.configuration.webhook_url is not None
 
     def is_ours(self, token: str) -> bool:
         """Say whether a token was made with the client's credentials, by any of its workers."""
@@ -90,7 +147,7 @@ class Webhooks:
                 outcome = await self._take_in(event, owned, runtime)
             if outcome is Outcome.FOREIGN and on_foreign is not None:
                 await _offer(on_foreign, body, token)
-        inbox.outcomes[outcome] += 1
+        inbox.outcomes[outcome.value] += 1
         return outcome
 
     def _here(self) -> Runtime:

@@ -1,0 +1,74 @@
+"""A webhook receiver as a handler for `aiohttp.web`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from aiohttp import web
+
+from akool_async.receivers.answers import (
+    LARGEST,
+    NOT_ALLOWED,
+    OK,
+    REFUSED,
+    SLOWEST,
+    Feed,
+    Feeding,
+    Refused,
+    check_head,
+    status_of,
+    token_of,
+)
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def handler_for(feeding: Feeding, feed: Feed) -> Handler:
+    """Return a handler that takes in webhooks.
+
+    Args:
+        feeding: Knows which tokens belong to the account.
+        feed: Takes in a body and a token.
+    """
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            head = {name.lower(): value for name, value in request.headers.items()}
+            check_head(request.method, head)
+            token = token_of(request.path, feeding)
+            status = await status_of(feed, await _body(request), token)
+        except Refused as refused:
+            status = refused.status
+        if status == OK:
+            return web.Response()
+        allow = {"Allow": "POST"} if status == NOT_ALLOWED else None
+        answer = web.Response(status=status, body=REFUSED, content_type="text/plain", headers=allow)
+        answer.force_close()  # the rest of the body is not read
+        return answer
+
+    return handle
+
+
+async def _body(request: web.Request) -> bytes:
+    """Read a body of limited size, in limited time.
+
+    Raises:
+        Refused: 408 or 413.
+    """
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(SLOWEST):
+            async for chunk in request.content.iter_any():
+                size += len(chunk)
+                if size > LARGEST:
+                    break
+                chunks.append(chunk)
+    except TimeoutError:
+        size = -1
+    if size < 0:
+        raise Refused(408)
+    if size > LARGEST:
+        raise Refused(413)
+    return b"".join(chunks)
