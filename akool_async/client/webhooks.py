@@ -102,6 +102,11 @@ class Webhooks:
         return receive
 
     @property
+    def address(self) -> str | None:
+        """The address of the receiver, as `webhook_url` says; `None` if there is none."""
+        return self._shared.configuration.webhook_url
+
+    @property
     def needs_token(self) -> bool:
         """Whether a receiver answers 404 where the address ends in no valid token."""
         return self._shared.configuration.webhook_url is not None

@@ -89,7 +89,8 @@ async def _body(receive: Receive) -> bytes:
 
 
 async def _whole(receive: Receive) -> bytes:
-    chunks, size = [], 0
+    chunks: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

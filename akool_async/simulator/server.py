@@ -15,8 +15,9 @@ import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from types import TracebackType
-from typing import Any, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -49,7 +50,11 @@ from akool_async.protocol.endpoint import Endpoint, Family, Operation
 from akool_async.protocol.fields import plan_of
 from akool_async.protocol.snapshot import Status
 from akool_async.simulator import catalogue, faces, media
+from akool_async.simulator.webhooks import SimulatedWebhooks
 from akool_async.simulator.world import Behaviour, World
+
+if TYPE_CHECKING:
+    from akool_async.webhook import WebhookCredentials
 
 Fault: TypeAlias = Callable[[str, web.Request], Awaitable[web.StreamResponse | None]]
 """Called with an endpoint's name and the request before it is answered; may answer instead,
@@ -75,6 +80,7 @@ class Simulator:
         port: The port to listen at; 0 for any free port.
         api_key: The one api key that it accepts; it is the client secret too.
         client_id: The one client id that it accepts.
+        client_secret: A second client secret that it accepts; webhooks are encrypted with it.
         clock: The source of time.
     """
 
@@ -85,12 +91,20 @@ class Simulator:
         port: int = 0,
         api_key: str = "simulated-api-key",
         client_id: str = "simulated-client-id",
+        client_secret: str = "simulated-client-secret-",  # noqa: S107 - it opens nothing
         clock: Clock | None = None,
         **fields: Any,
     ) -> None:
         self.api_key = api_key
         self.client_id = client_id
+        self.client_secret = client_secret
         self.world = World(behaviour or Behaviour(**fields), clock or LoopClock())
+        self.webhooks = SimulatedWebhooks(
+            self.world,
+            lambda: self.webhook_credentials,
+            lambda job: self.world.media_url(job, self.url),
+        )
+        """The webhooks that it sends: how many, and how they were answered."""
         self.requests: Counter[str] = Counter()
         """Requests received, by endpoint; downloads are counted as `media`."""
         self.fault: Fault | None = None
@@ -103,6 +117,13 @@ class Simulator:
         self._runner: web.AppRunner | None = None
         self.url = ""
         """Its address, once it is started."""
+
+    @cached_property
+    def webhook_credentials(self) -> WebhookCredentials:
+        """What it signs and encrypts webhooks with: `Akool(webhook_credentials=...)` takes them."""
+        from akool_async.webhook import WebhookCredentials
+
+        return WebhookCredentials(client_id=self.client_id, client_secret=self.client_secret)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -135,6 +156,7 @@ class Simulator:
 
     async def stop(self) -> None:
         """Stop listening."""
+        await self.webhooks.stop()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -165,6 +187,9 @@ class Simulator:
                     return instead
             try:
                 return _json(await self._answer(endpoint, request))
+            except ConnectionResetError:  # the job runs, and nobody is told
+                _drop(request)
+                return web.Response(status=500)
             except Refusal as refusal:
                 envelope = endpoint.envelope
                 return _json({envelope.code: refusal.code, envelope.msg: refusal.msg})
@@ -176,8 +201,7 @@ class Simulator:
         try:
             return await self.fault(name, request)
         except ConnectionResetError:
-            if request.transport is not None:
-                request.transport.abort()
+            _drop(request)
             return web.Response(status=500)
 
     async def _answer(
@@ -187,7 +211,7 @@ class Simulator:
             self._check_credentials(request)
         value = _read(endpoint, await _wire_of(endpoint, request))
         if isinstance(value, Operation):
-            return _OK | {"data": self._created(value)}
+            return _OK | {"data": await self._created(value)}
         family = _LOOKUPS.get(endpoint)
         if family is not None:
             return _OK | {"data": self._looked_up(family, value)}
@@ -208,10 +232,13 @@ class Simulator:
         if not valid:
             raise Refusal(1101, "Invalid authorization or The request token has expired")
 
-    def _created(self, request: Operation[Any]) -> Any:
+    async def _created(self, request: Operation[Any]) -> Any:
         if self.world.credit < 1:
             raise Refusal(1006, "Your quota is not enough")
         job = self.world.create(request)
+        await self.webhooks.created(job)
+        if self.world.loses_reply():
+            raise ConnectionResetError
         return _written(request, self.world.snapshot(job, self.url, receipt=True))
 
     def _looked_up(self, family: Family[Any], lookup: Endpoint[Any]) -> Any:
@@ -236,6 +263,11 @@ class Simulator:
             raise web.HTTPForbidden
         made = job.media()
         return web.Response(body=made.content, content_type=made.content_type)
+
+
+def _drop(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 async def _serve_face(request: web.Request) -> web.StreamResponse:
@@ -324,7 +356,8 @@ def _example_of(kind: type[Any]) -> Any:
 
 
 def _token(simulator: Simulator, request: GetToken) -> Mapping[str, Any]:
-    if (request.client_id, request.client_secret) != (simulator.client_id, simulator.api_key):
+    secrets = (simulator.api_key, simulator.client_secret)
+    if request.client_id != simulator.client_id or request.client_secret not in secrets:
         raise Refusal(1101, "Invalid authorization or The request token has expired")
     token = f"simulated-token-{next(simulator.serial_numbers)}"
     simulator.tokens.add(token)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, get_args
@@ -61,14 +61,33 @@ class Behaviour(Input):
     """Share of the rows that a list leaves out, drawn anew each time (T9), from 0 to 1."""
     credit: float = 10_000.0
     """The account's credit at the start; a create costs 1."""
+    drop_reply_rate: float = 0.0
+    """Share of the creates whose reply is lost, though the job runs, from 0 to 1."""
+    webhook_loss_rate: float = 0.0
+    """Share of the webhooks that are never sent, from 0 to 1."""
+    webhook_duplicate_rate: float = 0.0
+    """Share of the webhooks that are sent twice, from 0 to 1."""
+    webhook_late_rate: float = 0.0
+    """Share of the webhooks that come late, and so out of order, from 0 to 1."""
+    webhook_lateness: float = 1.0
+    """The most seconds by which a webhook comes late."""
+    webhook_early_rate: float = 0.0
+    """Share of the creates whose reply comes after the last webhook, from 0 to 1."""
+    webhook_retries: Sequence[float] = (0.5, 1.0, 2.0, 4.0)
+    """Seconds after which a webhook without an answer of 200 is sent again, each time."""
     faces: int = 1
     """Number of faces in a picture, unless its address sets it: `?faces=3`."""
 
     def check(self) -> None:
         """Refuse rates that are not from 0 to 1."""
-        for name in ("fail_rate", "instant_audio_rate", "omit_rate"):
+        rates = [name for name in self.__struct_fields__ if name.endswith("_rate")]
+        for name in rates:
             if not 0 <= getattr(self, name) <= 1:
                 raise self.refuse(name, "must be from 0 to 1")
+        if self.webhook_lateness < 0:
+            raise self.refuse("webhook_lateness", "must be at least 0 seconds")
+        if any(pause < 0 for pause in self.webhook_retries):
+            raise self.refuse("webhook_retries", "must be at least 0 seconds each")
         if self.faces < 0:
             raise self.refuse("faces", "must be at least 0")
 
@@ -143,6 +162,7 @@ class World:
         self._random = random.Random(behaviour.seed)
         # Lists have a generator of their own: polling must not change the jobs' outcomes.
         self._omissions = random.Random(~behaviour.seed)
+        self._losses = random.Random(behaviour.seed + 2)
 
     @property
     def in_flight(self) -> int:
@@ -219,6 +239,15 @@ class World:
             )
             self._count_ended(id)
 
+    def loses_reply(self) -> bool:
+        """Draw whether the reply to a create is lost."""
+        rate = self.behaviour.drop_reply_rate
+        return rate > 0 and self._losses.random() < rate
+
+    def media_url(self, job: SimulatedJob, base_url: str) -> str:
+        """Return the address of a job's media."""
+        return f"{base_url}/media/{job.id}{_extension_of(_maker_of(job))}"
+
     def expired(self, job: SimulatedJob) -> bool:
         """Say whether a job's media has been deleted."""
         return self.clock.now() > job.created_at + LIFETIME
@@ -230,7 +259,7 @@ class World:
         status = job.status_at(job.begun if receipt else self.clock.time())
         # T25: most families name the address long before the file is there.
         named = job.request.family.predicts_url or status is Status.COMPLETED
-        url = f"{base_url}/media/{job.id}{_extension_of(_maker_of(job))}" if named else None
+        url = self.media_url(job, base_url) if named else None
         known = {
             "id": job.id,
             "job_id": job.job_id if receipt and job.request.family.cancel else None,

@@ -75,3 +75,9 @@ def event_of(text: bytes) -> Event | None:
     if not job_id or type(status) is not int or status not in _STATUSES:
         return None
     return Event(id=job_id, status=Status(status), type=product, url=url, extras=fields)
+
+
+def type_of(operation: str) -> str | None:
+    """Return the type of the events about an operation's jobs, if Akool's page names it."""
+    known = (each for each, names in _OPERATIONS.items() if operation in names)
+    return next(known, None)

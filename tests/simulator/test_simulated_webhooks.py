@@ -1,0 +1,77 @@
+"""The webhooks of the simulated Akool, received by an armed client."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from akool_async import Akool
+from akool_async.endpoints import TTS
+from akool_async.simulator import Simulator
+from akool_async.testing import armed
+from tests.clocks import Until
+
+MANY = 60
+
+
+def speech(number: int) -> TTS:
+    return TTS(input_text=f"Number {number}.", voice_id="v")
+
+
+def quick(**behaviour: Any) -> Simulator:
+    return Simulator(pace=0.2, instant_audio_rate=0.0, **behaviour)
+
+
+async def run_many(akool: Akool) -> None:
+    jobs = [akool.submit(speech(number)) for number in range(MANY)]
+    results = await asyncio.gather(*jobs)
+    assert len({result.id for result in results}) == MANY
+
+
+async def test_each_job_is_told_of_and_asked_about_once(until: Until) -> None:
+    async with quick() as simulator, armed(simulator) as akool:
+        await run_many(akool)
+        await until(lambda: simulator.webhooks.answers[200] == 2 * MANY)
+        assert simulator.webhooks.sent == {2: MANY, 3: MANY}
+        assert set(simulator.webhooks.answers) == {200}
+        assert akool.stats.webhooks["woken"] >= MANY - 3
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        {"webhook_duplicate_rate": 1.0},
+        {"webhook_late_rate": 1.0, "webhook_lateness": 0.2},
+        {"webhook_early_rate": 1.0},
+        {"drop_reply_rate": 1.0},
+        {"drop_reply_rate": 0.5, "webhook_early_rate": 0.5, "webhook_duplicate_rate": 0.5},
+        {"webhook_loss_rate": 0.2},
+    ],
+    ids="+".join,
+)
+async def test_every_job_ends_however_its_webhooks_come(behaviour: dict[str, Any]) -> None:
+    async with quick(**behaviour) as simulator, armed(simulator) as akool:
+        await run_many(akool)
+        assert simulator.world.creates.total() == MANY
+
+
+async def test_a_webhook_that_is_not_answered_by_200_is_sent_again(until: Until) -> None:
+    async with quick(webhook_retries=(0.01,) * 3) as simulator:
+        async with armed(simulator) as akool:
+            address = akool.webhooks.address
+            assert address is not None
+        # The receiver is gone: nobody listens at the address any more.
+        async with Akool(simulator.api_key, base_url=simulator.url) as akool:
+            await akool.submit(TTS(input_text="Hello.", voice_id="v", webhook_url=address))
+        await until(lambda: simulator.webhooks.sent[3] == 4)
+        assert 200 not in simulator.webhooks.answers
+
+
+async def test_nothing_is_sent_to_another_machine() -> None:
+    async with quick() as simulator, Akool(simulator.api_key, base_url=simulator.url) as akool:
+        elsewhere = "https://hooks.example/akool"
+        await akool.submit(TTS(input_text="Hello.", voice_id="v", webhook_url=elsewhere))
+        assert simulator.webhooks.answers == {"not on loopback": 1}
+        assert not simulator.webhooks.sent
