@@ -83,6 +83,7 @@ class Runtime:
             batch_size=shared.experience.batch_size,
             finish_result=self._finish_result,
             handle=self.job,
+            arms=configuration.webhook_url is not None,
             patience=configuration.webhook_patience,
             places=configuration.places,
             listener=dispatcher,
