@@ -21,16 +21,19 @@ from msgspec import Raw
 
 from akool_async.errors import (
     CODES,
+    AccountError,
     APIError,
     AuthenticationError,
     DetectionError,
     InvalidRequest,
+    NotFound,
     PermissionDenied,
     RateLimited,
     ReplyError,
     api_error,
 )
 from akool_async.protocol.fields import plain_text
+from akool_async.protocol.lenient import repaired, unmarked
 from akool_async.protocol.value import Value
 
 EXCERPT_LENGTH = 200
@@ -61,6 +64,13 @@ class HttpResponse(Value):
     def __repr__(self) -> str:
         # The reply to the same exchange holds a token.
         return f"HttpResponse({self.status}, {len(self.body)} bytes)"
+
+
+def in_utf8(response: HttpResponse) -> HttpResponse:
+    """Return a response in UTF-8, and without the byte order mark that said otherwise."""
+    body = unmarked(response.body)
+    same = body is response.body
+    return response if same else msgspec.structs.replace(response, body=body)
 
 
 class Opened(Value):
@@ -172,7 +182,7 @@ def decode(
             is a clear refusal.
         ReplyError: there is no readable envelope.
     """
-    opened = _opened(response, envelope)
+    opened = _opened(response.body, envelope)
     if opened is None:
         raise _without_envelope(response, envelope, endpoint)
     if opened.code == envelope.success:
@@ -186,11 +196,11 @@ def decode(
     raise error
 
 
-def _opened(response: HttpResponse, envelope: Envelope) -> Opened | None:
+def _opened(body: bytes, envelope: Envelope) -> Opened | None:
     # The check of credentials runs before every endpoint, and answers in Akool's usual envelope.
     for each in dict.fromkeys((envelope, AKOOL)):
         with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return each.open(response.body)
+            return each.open(body)
     return None
 
 
@@ -201,6 +211,48 @@ _REFUSALS: Mapping[int, type[APIError]] = {
     415: InvalidRequest,
 }
 """HTTP statuses that alone say that nothing was started; 429 is another."""
+
+_REFUSALS_OF_CREATES: Mapping[int, type[APIError]] = {
+    # Not InsufficientCredit, which stops all creates: a page does not say whose bill is unpaid.
+    402: AccountError,
+    404: NotFound,
+    405: InvalidRequest,
+    407: PermissionDenied,
+    410: NotFound,
+    411: InvalidRequest,
+    414: InvalidRequest,
+    431: InvalidRequest,
+    451: PermissionDenied,
+    511: PermissionDenied,
+}
+"""Further ones, where the request was a create. To a read, a page with one of them says only that
+something on the way is out of order. A 400 is none: some servers send it after they have begun."""
+
+_UNCLEAR = frozenset({408, 425, 499})
+"""HTTP statuses from 400 to 499 under which a server may have done what it was asked."""
+
+
+def refuses(status: int) -> bool:
+    """Say whether an HTTP status, beside a code that nobody knows, says that nothing was started."""
+    named = status in _REFUSALS or status in _REFUSALS_OF_CREATES
+    return named or (400 <= status < 500 and status not in _UNCLEAR)  # noqa: PLR2004
+
+
+def refusal_of_create(
+    response: HttpResponse, envelope: Envelope, endpoint: str
+) -> APIError | None:
+    """Return the error of a page without envelope whose HTTP status alone refuses a create."""
+    refusal = _REFUSALS_OF_CREATES.get(response.status)
+    if refusal is None or _names_a_job(response, envelope):
+        return None
+    said = excerpt_of(response) or f"HTTP {response.status}"
+    return refusal(0, said, endpoint=endpoint, http_status=response.status)
+
+
+def _names_a_job(response: HttpResponse, envelope: Envelope) -> bool:
+    """Say whether an unreadable reply may be a damaged envelope of success."""
+    body = unmarked(response.body)
+    return f'"{envelope.code}"'.encode() in body or b'"_id"' in body
 
 
 def _asks_to_wait(response: HttpResponse) -> bool:
@@ -217,9 +269,7 @@ def _without_envelope(
     refusal = RateLimited if _asks_to_wait(response) else _REFUSALS.get(status)
     if status in envelope.statuses:
         refusal = type(envelope.refusal(status, ""))
-    if (
-        f'"{envelope.code}"'.encode() in response.body
-    ):  # a damaged envelope: its code may be success
+    if _names_a_job(response, envelope):
         refusal = None
     excerpt = excerpt_of(response)
     if refusal is not None:
@@ -232,6 +282,34 @@ def _without_envelope(
         )
     error.retry_after = retry_after(response.headers)
     return error
+
+
+def is_empty(response: HttpResponse, envelope: Envelope) -> bool:
+    """Say whether a reply is a success whose data holds nothing."""
+    for body in (response.body, repaired(response.body)):
+        opened = None if body is None else _opened(body, envelope)
+        if opened is not None and opened.code == envelope.success:
+            return b"".join(bytes(opened.data).split()) in _NOTHING
+    return False
+
+
+_NOTHING = frozenset({b"null", b"{}", b"[]", b"[{}]", b"[null]"})
+
+_ID = re.compile(
+    rb"""(?ix) "( [a-z_]*id )" \s* : \s* (?: \{ \s* "\$oid" \s* : \s* )?"""
+    rb"""(?: "( [!-~]{1,128}? )" | ( [0-9]{1,32} ) )"""
+)
+_MOST_IDS = 6
+
+
+def ids_named_in(response: HttpResponse) -> str:
+    """Return the ids in a reply, however damaged it is, as the end of an error's sentence.
+
+    They let a person find a job that may run.
+    """
+    found = [*_ID.finditer(unmarked(response.body))][:_MOST_IDS]
+    named = dict.fromkeys(f"{each[1].decode()} {(each[2] or each[3]).decode()}" for each in found)
+    return f"; ids in it: {', '.join(named)}" if named else ""
 
 
 _TOKEN = rb'(?i)("[^"]*(?:token|secret|key)[^"]*"\s*:\s*")[^"]*'
