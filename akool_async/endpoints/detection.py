@@ -6,7 +6,7 @@ import base64
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta, Raw, field
@@ -146,7 +146,8 @@ class _FrameReply(Reply[_Frame]):
 def _frames(documents: Any) -> list[Any]:
     """Return the frames by number. A list of them, or null, is what some servers make of that."""
     if documents is None or isinstance(documents, list):
-        return documents or []
+        rows: list[Any] = cast("Any", documents) or []
+        return rows
     frames = msgspec.convert(documents, dict[int, Any], strict=False)
     return [frames[number] for number in sorted(frames)]
 

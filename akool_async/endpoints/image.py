@@ -11,7 +11,7 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Executor, Namespace, calls, submits
 from akool_async.job import Job
-from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query, Webhook
+from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Webhook
 from akool_async.protocol.fields import Id, OneOf, Rule, Url
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import Status, telling

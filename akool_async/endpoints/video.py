@@ -16,7 +16,16 @@ from msgspec import Meta, field
 from akool_async.endpoints.audio import TTS, Rate, Text
 from akool_async.endpoints.namespace import Namespace, calls, submits
 from akool_async.errors import InvalidInput, meaning_of
-from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query, Recipe, Steps, Webhook
+from akool_async.protocol.endpoint import (
+    Family,
+    Guess,
+    Lookup,
+    Operation,
+    Query,
+    Recipe,
+    Steps,
+    Webhook,
+)
 from akool_async.protocol.fields import Id, Rule, Url, is_http_url
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import Status

@@ -18,6 +18,7 @@ from akool_async.errors import APIError, NotFound, ReplyError
 from akool_async.protocol import wire
 from akool_async.protocol.fields import WebhookUrl, plan_of
 from akool_async.protocol.lenient import repaired
+from akool_async.protocol.reasons import explained, says_enough
 from akool_async.protocol.reply import IN_ONE_STEP
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.value import Input, Value
@@ -141,9 +142,14 @@ class Lookup(Query[S]):
             ReplyError: the reply cannot be read.
         """
         found = super().decode(response)
-        if not found.id and wire.is_empty(response, self.envelope):
+        if found.id and says_enough(found):
+            return found
+        opened = wire.opened(response, self.envelope)
+        if opened is None:
+            return found
+        if opened.empty:
             raise NotFound(0, "nothing has this id", endpoint=self.label)
-        return found
+        return explained(found, {"msg": opened.msg})
 
 
 class Command(Endpoint[T]):
@@ -263,7 +269,7 @@ class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):
         except ReplyError as error:
             problem = error.problem
         except APIError as error:
-            if error.meaning or type(error) is not APIError or wire.refuses(response.status):
+            if error.meaning or type(error) is not APIError or wire.refuses(response):
                 raise
             said = f" ({error.msg})" if error.msg else ""
             problem = f"no page lists the code {error.code}{said}, so a job may run"

@@ -1,8 +1,8 @@
 """Why a job failed, under whatever name and in whatever shape a reply says it.
 
 Akool's pages document a reason for few families, under three names: `error_reason`,
-`error_reasons` and `faceswap_fail_reason`. Other replies say it elsewhere: in `msg`, in an object, in
-a list of objects. A failed job whose documented fields say nothing is searched for it.
+`error_reasons` and `faceswap_fail_reason`. Other replies say it elsewhere: in `msg`, in an
+object, in a list of objects. A failed job whose documented fields say nothing is searched for it.
 """
 
 from __future__ import annotations
@@ -56,15 +56,17 @@ def explained(value: T, document: object) -> T:
     return msgspec.structs.replace(cast("Any", value), error_reason=reason) if reason else value
 
 
-def reason_in(document: object, depth: int = 1) -> str:
+def reason_in(document: Any, depth: int = 1) -> str:
     """Return why a job failed, in one line; empty if its document does not say."""
     if depth > _DEEPEST:
         return ""
     if isinstance(document, list):
-        return _joined([reason_in(each, depth + 1) for each in cast("list[Any]", document)])
+        rows: list[Any] = cast("Any", document)
+        return _joined([reason_in(each, depth + 1) for each in rows])
     if not isinstance(document, Mapping):
         return ""
-    fields = [(_letters(name), value) for name, value in cast("Any", document).items()]
+    known: Mapping[str, Any] = cast("Any", document)
+    fields = [(_letters(name), value) for name, value in known.items()]
     for names in _NAMES:
         for name, value in fields:
             if names.search(name) and (said := _said(value, depth)):
@@ -78,16 +80,17 @@ def _letters(name: str) -> str:
     return re.sub(r"[^a-z]", "", name.rpartition(".")[2].lower())
 
 
-def _said(value: object, depth: int) -> str:
+def _said(value: Any, depth: int) -> str:
     """Return what a field says whose name promises a reason: a text, an object, or a list."""
     if isinstance(value, str):
         return telling(value)[:_LONGEST]
     if isinstance(value, list):
-        rows = cast("list[Any]", value) if depth <= _DEEPEST else []
+        rows: list[Any] = cast("Any", value) if depth <= _DEEPEST else []
         return _joined([_said(each, depth + 1) for each in rows])
     if isinstance(value, Mapping) and value:
-        written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        return reason_in(cast("Any", value), depth + 1) or written[:_LONGEST]
+        inner: Mapping[str, Any] = cast("Any", value)
+        written = json.dumps(inner, ensure_ascii=False, separators=(",", ":"))
+        return reason_in(inner, depth + 1) or written[:_LONGEST]
     return ""
 
 

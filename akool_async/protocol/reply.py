@@ -90,10 +90,11 @@ class Reply(Generic[T]):
     def _object_in(self, document: Any) -> Any:
         """Return the object in the data of a reply, whatever it is wrapped in."""
         found = _single(document)
-        if not isinstance(found, dict) or found.get("_id") or not issubclass(self.type, Snapshot):
+        if _names(found) or not issubclass(self.type, Snapshot):
             return found
-        inner = (_single(cast("dict[str, Any]", found).get(key)) for key in _WRAPPERS)
-        return next((each for each in inner if isinstance(each, dict) and each.get("_id")), found)
+        known = _fields_of(found)
+        inner = (_single(known.get(key)) for key in _WRAPPERS)
+        return next(filter(_names, inner), found)
 
     def encode(self, value: T) -> Any:
         """Return the data that decodes to a value, as Akool's page prints it."""
@@ -121,8 +122,18 @@ def _is_whole(value: object) -> bool:
 def _single(document: Any) -> Any:
     """Return the one object of a reply that may be an array of one; nothing is an empty object."""
     if isinstance(document, list):
-        document = document[0] if document else None
+        rows: list[Any] = cast("Any", document)
+        document = rows[0] if rows else None
     return {} if document is None else document  # PHP writes an empty object as []
+
+
+def _names(document: object) -> bool:
+    """Say whether a document is an object with an id."""
+    return bool(_fields_of(document).get("_id"))
+
+
+def _fields_of(document: object) -> dict[str, Any]:
+    return cast("Any", document) if isinstance(document, dict) else {}
 
 
 class Nothing(Reply[None]):
@@ -250,7 +261,7 @@ def tolerant(type: type[T], document: Any) -> T:
                     raise
         elif part.required:
             raise ValidationError(f"Object missing required field `{part.encode_name}`")
-    return explained(type(**known), document)
+    return explained(type(**known), cast("Any", document))
 
 
 def _nearest(part: FieldInfo, document: Any) -> Any:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -79,6 +80,15 @@ class Opened(Value):
     code: int
     msg: str
     data: Raw
+
+    @property
+    def empty(self) -> bool:
+        """Whether the data holds nothing."""
+        return b"".join(bytes(self.data).split()) in _NOTHING
+
+
+_NOTHING = frozenset({b"null", b"{}", b"[]", b"[{}]", b"[null]"})
+"""Data that holds nothing, without white space."""
 
 
 class Envelope(Value):
@@ -182,18 +192,25 @@ def decode(
             is a clear refusal.
         ReplyError: there is no readable envelope.
     """
-    opened = _opened(response.body, envelope)
-    if opened is None:
+    found = _opened(response.body, envelope)
+    if found is None:
         raise _without_envelope(response, envelope, endpoint)
-    if opened.code == envelope.success:
-        return opened.data
+    if found.code == envelope.success:
+        return found.data
     error = envelope.refusal(
-        opened.code, opened.msg, endpoint=endpoint, http_status=response.status, pages=pages
+        found.code, found.msg, endpoint=endpoint, http_status=response.status, pages=pages
     )
     if type(error) is APIError and _asks_to_wait(response):  # an unknown code
-        error = RateLimited(opened.code, opened.msg, endpoint=endpoint, http_status=response.status)
+        error = RateLimited(found.code, found.msg, endpoint=endpoint, http_status=response.status)
     error.retry_after = retry_after(response.headers)
     raise error
+
+
+def opened(response: HttpResponse, envelope: Envelope) -> Opened | None:
+    """Open the envelope of a reply, leniently if it must be; `None` if there is none."""
+    found = _opened(response.body, envelope)
+    body = repaired(response.body) if found is None else None
+    return found if body is None else _opened(body, envelope)
 
 
 def _opened(body: bytes, envelope: Envelope) -> Opened | None:
@@ -223,7 +240,6 @@ _REFUSALS_OF_CREATES: Mapping[int, type[APIError]] = {
     414: InvalidRequest,
     431: InvalidRequest,
     451: PermissionDenied,
-    511: PermissionDenied,
 }
 """Further ones, where the request was a create. To a read, a page with one of them says only that
 something on the way is out of order. A 400 is none: some servers send it after they have begun."""
@@ -232,27 +248,31 @@ _UNCLEAR = frozenset({408, 425, 499})
 """HTTP statuses from 400 to 499 under which a server may have done what it was asked."""
 
 
-def refuses(status: int) -> bool:
-    """Say whether an HTTP status, beside a code that nobody knows, says that nothing was started."""
-    named = status in _REFUSALS or status in _REFUSALS_OF_CREATES
-    return named or (400 <= status < 500 and status not in _UNCLEAR)  # noqa: PLR2004
+def refuses(response: HttpResponse) -> bool:
+    """Say whether, beside a code that nobody knows, the HTTP status says that nothing was started.
+
+    It does not if the reply names a job all the same.
+    """
+    refused = 400 <= response.status < 500 and response.status not in _UNCLEAR  # noqa: PLR2004
+    return refused and not _names_a_job(response)
 
 
-def refusal_of_create(
-    response: HttpResponse, envelope: Envelope, endpoint: str
-) -> APIError | None:
+def refusal_of_create(response: HttpResponse, envelope: Envelope, endpoint: str) -> APIError | None:
     """Return the error of a page without envelope whose HTTP status alone refuses a create."""
     refusal = _REFUSALS_OF_CREATES.get(response.status)
-    if refusal is None or _names_a_job(response, envelope):
+    if refusal is None or _may_be_success(response, envelope):
         return None
     said = excerpt_of(response) or f"HTTP {response.status}"
     return refusal(0, said, endpoint=endpoint, http_status=response.status)
 
 
-def _names_a_job(response: HttpResponse, envelope: Envelope) -> bool:
+def _names_a_job(response: HttpResponse) -> bool:
+    return b'"_id"' in response.body or b'task_id"' in response.body
+
+
+def _may_be_success(response: HttpResponse, envelope: Envelope) -> bool:
     """Say whether an unreadable reply may be a damaged envelope of success."""
-    body = unmarked(response.body)
-    return f'"{envelope.code}"'.encode() in body or b'"_id"' in body
+    return f'"{envelope.code}"'.encode() in response.body or _names_a_job(response)
 
 
 def _asks_to_wait(response: HttpResponse) -> bool:
@@ -269,7 +289,7 @@ def _without_envelope(
     refusal = RateLimited if _asks_to_wait(response) else _REFUSALS.get(status)
     if status in envelope.statuses:
         refusal = type(envelope.refusal(status, ""))
-    if _names_a_job(response, envelope):
+    if _may_be_success(response, envelope):
         refusal = None
     excerpt = excerpt_of(response)
     if refusal is not None:
@@ -284,17 +304,6 @@ def _without_envelope(
     return error
 
 
-def is_empty(response: HttpResponse, envelope: Envelope) -> bool:
-    """Say whether a reply is a success whose data holds nothing."""
-    for body in (response.body, repaired(response.body)):
-        opened = None if body is None else _opened(body, envelope)
-        if opened is not None and opened.code == envelope.success:
-            return b"".join(bytes(opened.data).split()) in _NOTHING
-    return False
-
-
-_NOTHING = frozenset({b"null", b"{}", b"[]", b"[{}]", b"[null]"})
-
 _ID = re.compile(
     rb"""(?ix) "( [a-z_]*id )" \s* : \s* (?: \{ \s* "\$oid" \s* : \s* )?"""
     rb"""(?: "( [!-~]{1,128}? )" | ( [0-9]{1,32} ) )"""
@@ -307,7 +316,7 @@ def ids_named_in(response: HttpResponse) -> str:
 
     They let a person find a job that may run.
     """
-    found = [*_ID.finditer(unmarked(response.body))][:_MOST_IDS]
+    found = islice(_ID.finditer(unmarked(response.body)), _MOST_IDS)
     named = dict.fromkeys(f"{each[1].decode()} {(each[2] or each[3]).decode()}" for each in found)
     return f"; ids in it: {', '.join(named)}" if named else ""
 
