@@ -191,7 +191,6 @@ async def test_a_create_refused_for_now_again_and_again_ends_as_rate_limited(
         (1104, InsufficientCredit),
         (1102, AuthenticationError),
         (1201, ProcessingError),
-        (4711, APIError),
     ],
 )
 @pytest.mark.parametrize("status", [200, 500])

@@ -340,9 +340,7 @@ async def test_a_job_whose_job_id_is_a_number_can_be_cancelled(
             cancelled.append(json.loads(visit.body))
             await visit.say({"code": 1000, "msg": "OK"})
         else:
-            await visit.say(
-                {"code": 1000, "data": {"result": [{"_id": ID, "faceswap_status": 1}]}}
-            )
+            await visit.say({"code": 1000, "data": {"result": [{"_id": ID, "faceswap_status": 1}]}})
 
     cancelled: list[dict[str, Any]] = []
     server = await serve(react)

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from akool_async import CreateOutcomeUnknown, InvalidRequest, NotFound, ReplyError, Status
-from akool_async.endpoints import GetAudio, GetFaceswaps, GetVideo, TTS, Voice, ListVoices
+from akool_async import InvalidRequest, ReplyError, Status
 from akool_async.crun import GetTask
+from akool_async.endpoints import TTS, GetAudio, GetFaceswaps, ListVoices, Voice
 from akool_async.errors import InsufficientCredit
 from akool_async.protocol.lenient import repaired
 from akool_async.protocol.wire import HttpResponse
 
 if TYPE_CHECKING:
-    from akool_async import Akool
     from tests.clients import Connect
     from tests.faults.conftest import Documented
     from tests.servers import Serve, Visit
@@ -185,9 +184,7 @@ async def test_a_job_whose_replies_are_all_sick_json_is_created_once_and_ends(
     assert (server.creates, server.polls) == (1, 1)
 
 
-async def test_a_refusal_in_sick_json_is_no_create_in_doubt(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_a_refusal_in_sick_json_is_no_create_in_doubt(serve: Serve, connect: Connect) -> None:
     server = await serve(
         lambda visit: visit.answer(b'{"code": 1003, "msg": "bad text: caf\xe9 \\ud83d\n"}')
     )
