@@ -1,8 +1,8 @@
 """An endpoint is a value: it knows its method, path, fields and reply.
 
-A `Query` reads and may be repeated. A `Command` writes and is sent at most once. An `Operation`
-is a command that starts a job. Jobs with the same result endpoint form a `Family`. A `Recipe`
-takes several steps; the last one is an operation.
+A `Query` reads and may be repeated; a `Lookup` reads one job by its id. A `Command` writes and is
+sent at most once. An `Operation` is a command that starts a job. Jobs with the same result endpoint
+form a `Family`. A `Recipe` takes several steps; the last one is an operation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from akool_async.errors import APIError, NotFound, ReplyError
-from akool_async.protocol import wire
+from akool_async.protocol import token, wire
 from akool_async.protocol.fields import WebhookUrl, plan_of
 from akool_async.protocol.lenient import repaired
 from akool_async.protocol.reasons import explained, says_enough
@@ -263,7 +263,7 @@ class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):
         """
         try:
             receipt = self.decode(response)
-            if receipt.id:
+            if token.is_id(receipt.id):
                 return receipt
             problem = "the reply said success, and named no job"
         except ReplyError as error:

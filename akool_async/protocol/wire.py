@@ -1,9 +1,9 @@
 """Akool's protocol without I/O: requests out of fields, replies into data.
 
 The head of an envelope is decoded before its data: under an error code `data` may be anything,
-and a decoder of both at once would hide the error. A readable envelope decides, whatever the HTTP
-status is. Without one, only a few HTTP statuses say that nothing was started; every other reply is
-unreadable (`ReplyError`), which for a create means that its outcome is unknown.
+and a decoder of both at once would hide the error. A readable envelope with a known code decides,
+whatever the HTTP status is. Without one, only a few HTTP statuses say that nothing was started;
+every other reply to a create means that its outcome is unknown (`ReplyError`).
 """
 
 from __future__ import annotations
@@ -113,11 +113,16 @@ class Envelope(Value):
         head = _HEAD.decode(body)
         code = msgspec.convert(_value(head.get(self.code)), int, strict=False)
         data = Raw(body) if self.data is None else head.get(self.data, _NULL)
-        return Opened(code=code, msg=_sentence(head.get(self.msg)), data=data)
+        msg = _sentence(head.get(self.msg))
+        if not msg and code != self.success:
+            msg = next(filter(None, (_sentence(head.get(name)) for name in _SENTENCES)), "")
+        return Opened(code=code, msg=msg, data=data)
 
 
 _JSON = msgspec.json.Encoder(enc_hook=plain_text)
 _NULL = Raw(b"null")
+_SENTENCES = ("msg", "message", "error_msg", "error", "detail", "reason")
+"""Fields that say why a request was refused, where the envelope's own field does not."""
 _HEAD = msgspec.json.Decoder(dict[str, Raw])
 
 

@@ -115,13 +115,13 @@ def seen(family: str, fields: Mapping[str, Any], msg: str = "OK") -> Snapshot:
     """Return a failed job of a family, with further fields in its reply."""
     look, status = LOOKS[family]
     if family.startswith("CRUN"):
-        row = {"task_id": ID, "detect_task_id": ID} | status | fields
+        row = {"task_id": ID, "detect_task_id": ID, **status, **fields}
         crun = {"code": 200, "message": "success", "data": row}
         return look.decode(reply(crun))  # type: ignore[no-any-return]
-    row = {"_id": ID} | status | fields
+    row = {"_id": ID, **status, **fields}
     others = [{"_id": "a" * 24, "faceswap_status": 3}, {"_id": "b" * 24, "faceswap_status": 1}]
     data = {"result": [*others, row]} if family == "faceswap" else row
-    found = look.decode(answer(data, msg=msg))
+    found: Snapshot | tuple[Snapshot, ...] = look.decode(answer(data, msg=msg))
     return found[-1] if isinstance(found, tuple) else found
 
 
@@ -261,7 +261,7 @@ async def test_an_iteration_over_null_yields_nothing(serve: Serve, connect: Conn
 def test_null_or_an_empty_list_in_place_of_frames_is_no_face(faces: object) -> None:
     document = {"error_code": 0, "error_msg": "SUCCESS", "faces_obj": faces}
     found = DetectFaces(image_url="https://a.example/a.png").decode(reply(document))
-    assert found.faces == found.boxes == found.landmarks == ()
+    assert (found.faces, found.boxes, found.landmarks) == ((), (), ())
 
 
 def test_frames_in_a_list_are_frames() -> None:
@@ -387,7 +387,8 @@ def test_a_row_one_level_deeper_is_recognised(data: object) -> None:
 
 
 def test_a_result_that_is_no_row_is_no_job() -> None:
-    for result in ({"status": 3}, [], "text", None):
+    results: list[Any] = [{"status": 3}, [], "text", None]
+    for result in results:
         with pytest.raises(ReplyError):
             TTS(input_text="Hello", voice_id="v").receive(answer({"result": result}))
     verdict = GetAnalysis(id=ID).decode(answer({"_id": ID, "status": 3, "result": "fine"}))
