@@ -12,6 +12,7 @@ import codecs
 import json
 import math
 import re
+from contextlib import suppress
 from typing import Any, Final
 
 _MARKS: Final = {
@@ -48,12 +49,17 @@ def repaired(body: bytes) -> bytes | None:
     """
     text = unmarked(body).decode("utf-8", "replace")
     try:
-        document = _LENIENT.decode(_PART.sub(_part, text).strip())
-        written = json.dumps(document, ensure_ascii=False)
+        written = json.dumps(_document(text.strip()), ensure_ascii=False)
     except (ValueError, RecursionError):
         return None
     # UTF-16 is the encoding in which halves of a surrogate pair that meet become one character.
     return written.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def _document(text: str) -> Any:
+    with suppress(ValueError):  # most sick replies need no more than this, which is fast
+        return _LENIENT.decode(text)
+    return _LENIENT.decode(_PART.sub(_part, text).strip())
 
 
 def _part(found: re.Match[str]) -> str:
@@ -75,4 +81,8 @@ def _finite(digits: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-_LENIENT: Any = json.JSONDecoder(strict=False, parse_float=_finite)
+def _no_number(_name: str) -> None:
+    """Read NaN and Infinity as null."""
+
+
+_LENIENT: Any = json.JSONDecoder(strict=False, parse_float=_finite, parse_constant=_no_number)
