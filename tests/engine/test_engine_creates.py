@@ -89,7 +89,7 @@ IN_DOUBT: dict[str, Answer] = {
     "HTTP 504": text("<html>Gateway Timeout</html>", 504),
     "HTTP 503 that does not say when": text("", 503),
     "HTTP 408": text("", 408),
-    "HTTP 404 without an envelope": text("<html>Not Found</html>", 404),
+    "HTTP 400 without an envelope": text("<html>Bad Request</html>", 400),
     "a redirect": text("", 307, Location="https://elsewhere.example/"),
     "a page of HTML that says success": text("<html>Welcome</html>"),
     "an empty body": text(""),
