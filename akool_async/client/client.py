@@ -255,7 +255,14 @@ class Client:
     # What a vendor's own client adds
 
     def _vendor(self) -> Vendor:
-        return Vendor(self, self.call, self._completed, self._credit, self._exchange_token)
+        return Vendor(
+            self,
+            self.call,
+            self._completed,
+            self._credit,
+            self._exchange_token,
+            lambda: self.operations,
+        )
 
     def _completed(self, result: Any, _request: Operation[Any] | None) -> Any:
         """Return a job's result, completed by what only its request says."""

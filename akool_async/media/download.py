@@ -56,6 +56,8 @@ _HEADERS: Final = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent":
 """All headers that are sent, besides `Host` and those that ask for a range."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _GONE: Final = frozenset({403, 404, 410})
+_STALE: Final = _GONE | {400, 401}
+"""Statuses with which stores refuse an address whose permission has run out."""
 _WHOLE, _PARTIAL, _RANGE_NOT_SATISFIABLE = 200, 206, 416
 
 
@@ -101,6 +103,8 @@ class Download:
         self._unconfirmed_end: int | None = None
         """Where a body ended without a sign that it was complete."""
         self._deadline = math.inf
+        self._looked_at = -1
+        """The bytes that were there when a fresh address was last asked for."""
 
     async def run(self) -> Path:
         """Fetch the file, and return its path.
@@ -129,9 +133,26 @@ class Download:
             delay = budget.delay(failure, self._part.received)
             if failure.status in _GONE and self._source.expired(clock.now()):
                 raise self._source.gone(failure.reason)
+            if failure.status in _STALE and await self._has_fresh_address():
+                continue
             if delay is None or clock.time() + delay >= self._deadline:
                 raise self._source.failed(failure.reason, budget.requests)
             await sleep(clock, delay)
+
+    async def _has_fresh_address(self) -> bool:
+        """Look for a fresh address, once where the download stands; return whether there is one.
+
+        Some addresses live for minutes, and the file for days.
+        """
+        fresh, received = self._source.fresh, self._part.received
+        if fresh is None or received <= self._looked_at:
+            return False
+        self._looked_at = received
+        url = await fresh()
+        if url in {"", self._source.url}:
+            return False
+        self._source = self._source._replace(url=url)
+        return True
 
     async def _request(self) -> AttemptFailed | None:
         """Send one request; return its failure, or `None` if the file is whole."""

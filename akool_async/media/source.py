@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ class Source(NamedTuple):
     token: str | None = None
     expires_at: datetime | None = None
     """When Akool stops keeping the file, if that is known."""
+    fresh: Callable[[], Awaitable[str]] | None = None
+    """Asks for the file's address once more; returns an empty text if nobody tells."""
 
     def expired(self, now: datetime) -> bool:
         """Return whether Akool may have deleted the file by now."""
