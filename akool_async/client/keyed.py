@@ -142,8 +142,8 @@ class KeyedJobs:
         row = row_of(record)
         if not entry.state.finished or (entry.unsaved and self._saves):
             self._work_on(record, entry)
-        else:
-            row.already_saved = True
+        elif entry.saved is not None:
+            row.saved = entry.number, entry.saved
         reference = reference_of(entry)
         if reference is not None and goes_on(entry):
             watched = self._engine.adopt(record, reference)
