@@ -177,7 +177,7 @@ class Saver:
             if self._recorder is not None and save.before is None:
                 self._recorder.note_expired(save.record, str(error))
             self._notify(EventName.UNSAVED, save, error)
-        elif save.tries >= TRIES or self._stopped:
+        elif save.tries >= TRIES or self._stopped or getattr(error, "final", False):
             self._give_up(save, error)
         else:
             pause = random.uniform(0, min(_LONGEST, _FIRST * 2.0**save.tries))

@@ -136,7 +136,9 @@ class Download:
             if failure.status in _STALE and await self._has_fresh_address():
                 continue
             if delay is None or clock.time() + delay >= self._deadline:
-                raise self._source.failed(failure.reason, budget.requests)
+                # A status says how it is now; it may be otherwise in some minutes.
+                final = failure.final and not failure.status
+                raise self._source.failed(failure.reason, budget.requests, final=final)
             await sleep(clock, delay)
 
     async def _has_fresh_address(self) -> bool:

@@ -26,13 +26,14 @@ class Source(NamedTuple):
         """Return whether Akool may have deleted the file by now."""
         return self.expires_at is not None and now >= self.expires_at
 
-    def failed(self, reason: str, requests: int) -> DownloadError:
+    def failed(self, reason: str, requests: int, *, final: bool) -> DownloadError:
         """Return the error that says that the file could not be fetched."""
         tried = f", in {requests} requests" if requests > 1 else ""
         # A signed link carries its permission in the query, which an error need not show.
         shown = self.url.partition("?")[0].partition("#")[0]
         error = DownloadError(f"{shown} could not be fetched whole{tried}: {reason}")
         error.token = self.token
+        error.final = final
         return error
 
     def gone(self, reason: str) -> ResultExpired:
