@@ -42,7 +42,9 @@ async def recover(
             _restored(runtime, entry, operations)
             await asyncio.sleep(0)  # there may be many, and others have work to do
         async for entry in _without_file(records, runtime, operations):
-            _restored(runtime, entry, operations)
+            record = _restored(runtime, entry, operations)
+            if record is not None:  # another `recover()` leaves it alone from now on
+                records.recorder.work_on(record, entry.number)
 
 
 async def _without_file(

@@ -116,7 +116,7 @@ class Runtime:
         from akool_async.client.keyed import KeyedJobs
 
         return KeyedJobs(
-            records.store, records.keys, records.recorder, self.engine, saves=self.saver is not None
+            records.store, records.keys, records.recorder, self.engine, saver=self.saver
         )
 
     def job(self, record: JobRecord[Any]) -> Job[Any]:

@@ -39,7 +39,7 @@ class SaveTask:
         self.result = result
         row = record.journal_row
         self.before = None if row is None else row.saved
-        """Where an earlier process has saved it: its row in the journal, and the file."""
+        """Where it was saved before: its row in the journal, and the file."""
         self.tries = 0
 
     def __str__(self) -> str:
@@ -52,10 +52,11 @@ class Saver:
     A result that cannot be saved is tried again later. In the end the client gives up, with an
     error in the log that names the job's token; a journal keeps the result as unsaved.
 
-    A result that an earlier process has saved is saved again only if its file is gone.
+    A result that was saved before, mostly by an earlier process, is saved again only if its file
+    is gone.
 
     Args:
-        folder: Where to; made if it is not there.
+        folder: Where to, from the root on; made if it is not there.
         at_once: How many may be under way.
         clock: Where time comes from.
         recorder: Writes the paths down, where there is a journal.
@@ -93,7 +94,7 @@ class Saver:
         return pending + len(self._running)
 
     def add(self, record: JobRecord[Any], result: Result) -> None:
-        """Save a result, if it has media, and no earlier process has left its file."""
+        """Save a result, if it has media, and its file is not there from before."""
         save = SaveTask(record, result)
         if not result.url:
             return
@@ -105,8 +106,14 @@ class Saver:
             if self._looking is None:
                 self._looking = asyncio.get_running_loop().create_task(self._look())
 
+    def look_for(self, record: JobRecord[Any]) -> None:
+        """Look for the file of a job whose key was submitted again."""
+        row, outcome = record.journal_row, record.outcome
+        if row is not None and row.saved is not None and isinstance(outcome, Result):
+            self.add(record, outcome)
+
     async def _look(self) -> None:
-        """Look for the files of an earlier process: all that have come, in one turn of a thread."""
+        """Look for the files of results that were saved: all that have come, in one thread."""
         try:
             while self._saved_before:
                 known = list(self._saved_before)
@@ -121,13 +128,21 @@ class Saver:
             self._pump()
 
     def _save_again(self, gone: Sequence[tuple[SaveTask, int, str]]) -> None:
-        if gone:
-            files = "saved files are gone: %d, such as %s; their results are saved again"
-            logger.warning(files, len(gone), gone[0][2])
-        for save, number, _path in gone:
+        pending = {each.record for each in (*self._waiting, *self._timers, *self._running.values())}
+        lost: list[str] = []
+        for save, number, path in gone:
+            row = save.record.journal_row
+            # Its key was submitted several times: it is being saved, or was while we looked.
+            if save.record in pending or row is None or row.saved is not save.before:
+                continue
+            pending.add(save.record)
+            lost.append(path)
             if self._recorder is not None:
                 self._recorder.work_on(save.record, number)
             self._queue(save)
+        if lost:
+            files = "saved files are gone: %d, such as %s; their results are saved again"
+            logger.warning(files, len(lost), lost[0])
 
     def _queue(self, save: SaveTask) -> None:
         if self._stopped:
@@ -161,7 +176,10 @@ class Saver:
             self._failed(save, error)
         else:
             if self._recorder is not None:
-                self._recorder.note_saved(save.record, path.absolute())
+                self._recorder.note_saved(save.record, path)
+            row = save.record.journal_row
+            if row is not None and row.number is not None:
+                row.saved = row.number, str(path)
             self._notify(EventName.SAVED, save, str(path))
 
     def _notify(self, event: str, save: SaveTask, about: object) -> None:

@@ -261,7 +261,7 @@ class JournalRow:
         self.state: State | None = None
         """The row's state after the end of the job."""
         self.saved: tuple[int, str] | None = None
-        """Where an earlier process has saved the result: the row's number, and the file."""
+        """Where the result was saved: the row's number, and the file."""
 
     def fingerprint(self, key: str) -> str | None:
         """Return the fingerprint of the request under a key."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from akool_async.clock import ManualClock
     from akool_async.simulator import Simulator
     from tests.clients import Connect
-    from tests.clocks import Elapse
+    from tests.clocks import Elapse, Until
 
 KEYS = [f"row {number}" for number in range(6)]
 
@@ -227,3 +227,19 @@ async def test_closing_waits_until_the_missing_files_were_looked_for_and_saved(
         await job
     await akool.close()
     assert len(files_in(tmp_path / "out")) == len(held) == len(KEYS)
+
+
+async def test_a_saved_file_that_is_gone_is_saved_again_by_the_same_client(
+    quick: Simulator, connect: Connect, until: Until, tmp_path: Path
+) -> None:
+    out, request = tmp_path / "out", TTS(input_text="Hello", voice_id="v")
+    async with connect(quick, journal=tmp_path / "jobs.sqlite", save_to=out) as akool:
+        job = akool.submit(request, key="one")
+        await until(lambda: akool.stats.jobs["audio.tts"].saved)
+        (out / f"{job.id}.wav").unlink()
+        results = {id(await akool.submit(request, key="one")) for _ in range(5)}
+        assert len(results) == 1
+        await until(lambda: akool.stats.jobs["audio.tts"].saved == 2)
+        await akool.submit(request, key="one")
+    assert files_in(out) == [f"{job.id}.wav"]
+    assert quick.requests["media"] == 2
