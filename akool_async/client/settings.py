@@ -216,7 +216,7 @@ def _place(given: Any) -> Any:
     if not isinstance(given, str | os.PathLike):
         return given
     path = os.fspath(cast("str | os.PathLike[str]", given))
-    return given if path in {"", ":memory:"} else absolute(path)
+    return path if path in {"", ":memory:"} else absolute(path)
 
 
 def _proxies(

@@ -101,7 +101,7 @@ class SwappedImage(_CrunResult):
     @property
     def media_url(self) -> str:
         """The first media address."""
-        return next(filter(None, map(trimmed, self.media_urls)), "")
+        return next((url for url in map(trimmed, self.media_urls) if url), "")
 
     @property
     def creation_time(self) -> datetime | None:
