@@ -377,7 +377,13 @@ class JournalError(AkoolError):
 
 
 class DownloadError(AkoolError):
-    """A result's media could not be downloaded completely."""
+    """A result's media could not be downloaded completely.
+
+    Attributes:
+        final: Whether trying again cannot help, such as with a certificate that is not valid.
+    """
+
+    final: bool = False
 
 
 class WebhookError(AkoolError):

@@ -30,7 +30,7 @@ from akool_async.protocol.fields import Id, Rule, Url, is_http_url
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result, from_milliseconds, trimmed
 
 _LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
 _TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"
@@ -92,7 +92,7 @@ class Video(Result):
     @property
     def media_url(self) -> str:
         """The lip-synced video if there is one, else the video."""
-        return self.lipsync_video_url or self.video
+        return trimmed(self.lipsync_video_url) or trimmed(self.video)
 
     @property
     def reason(self) -> str:
