@@ -16,6 +16,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from akool_async.client.rows import Item, Row
 from akool_async.engine import Engine, JobRecord, Waiter
 from akool_async.engine.cancelling import abandon
+from akool_async.engine.waiters import Failure
+from akool_async.errors import InvalidInput, KeyConflict
 from akool_async.job import Job
 from akool_async.protocol.snapshot import Snapshot
 
@@ -26,6 +28,9 @@ Items: TypeAlias = Iterable[Item[S]] | AsyncIterable[Item[S]]
 
 Rows: TypeAlias = Iterable[Item[Any] | Row] | AsyncIterable[Item[Any] | Row]
 """The same; some of them are data."""
+
+_UNSENT = (InvalidInput, KeyConflict)
+"""Errors of rows that cannot be sent."""
 
 _IN_A_ROW = 32
 """Requests that are taken from a stream before the loop gets a turn. A long stream must not
@@ -52,6 +57,7 @@ async def run_all(
         await feeder
     finally:
         feeder.cancel()
+        outbox.drop()
         await abandon(engine, outbox.noted)
         await asyncio.wait([feeder])
 
@@ -127,6 +133,13 @@ class _Outbox(Generic[S]):
         self._outstanding -= 1
         self._room.set()
         return self._ready.popleft()
+
+    def drop(self) -> None:
+        """Forget the rows that were refused here, and that nobody is going to see."""
+        for record in self._ready:
+            failure = record.outcome
+            if isinstance(failure, Failure) and isinstance(failure.error, _UNSENT):
+                failure.mark_retrieved()
 
     async def wait(self) -> JobRecord[S] | None:
         """Wait for the next job to yield; `None` if the stream is over and no job is left."""

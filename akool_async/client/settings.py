@@ -194,7 +194,9 @@ class Configuration:
         self.journal: str | os.PathLike[str] | JobStore | None = value("journal")
         _checked("journal", self.journal, _is_journal, "a path, or a JobStore")
         self.on_event: Hook | Sequence[Hook] = value("on_event")
-        clock: Clock | None = _checked("clock", value("clock"), _has("time", "now", "call_at"), "a Clock")
+        clock: Clock | None = _checked(
+            "clock", value("clock"), _has("time", "now", "call_at"), "a Clock"
+        )
         self.clock = LoopClock() if clock is None else clock
         self.save_to: str | os.PathLike[str] | None = value("save_to")
         _checked("save_to", self.save_to, _is_path, "a path")

@@ -152,9 +152,9 @@ def refused(make: Callable[[], object]) -> InvalidInput:
 def fields_of(example: Example) -> Iterator[tuple[type[Input], dict[str, Any], str]]:
     """Yield each field of each input, with fields that make a valid one."""
     shapes: dict[type[Input], Mapping[str, Any]] = dict(SHAPES)
-    for cls in set(ENDPOINTS.values()):
-        built = example(cls.name)
-        shapes[cls] = {each: getattr(built, each) for each in cls.__struct_fields__}
+    for endpoint in set(ENDPOINTS.values()):
+        built = example(endpoint.name)
+        shapes[endpoint] = {each: getattr(built, each) for each in endpoint.__struct_fields__}
     for cls, valid in shapes.items():
         for field in cls.__struct_fields__:
             yield cls, dict(valid), field
@@ -190,13 +190,9 @@ def test_a_cell_that_is_a_number_is_taken_by_every_field_that_takes_the_number(
 
 
 def test_cells_inside_of_lists_and_dicts_are_taken_too() -> None:
-    scene = TalkingAvatar(
-        avatar_from=np.int64(2),
-        elements=[
-            {"type": "avatar", "avatar_id": "a", "offset_x": np.float64(1.5)}
-            | {name: np.int64(1) for name in ("scale_x", "scale_y", "offset_y")}
-        ],  # type: ignore[arg-type]
-    )
+    avatar: Any = {"type": "avatar", "avatar_id": "a", "offset_x": np.float64(1.5)}
+    avatar |= {name: np.int64(1) for name in ("scale_x", "scale_y", "offset_y")}
+    scene = TalkingAvatar(avatar_from=np.int64(2), elements=[avatar])
     assert (scene.avatar_from, scene.elements[0].to_wire()["offset_x"]) == (2, 1.5)
     assert Limits(operations={"video.*": np.int64(20)}).operations == {"video.*": 20}
     error = refused(lambda: Limits(operations={"video.*": pd.NA}))
@@ -212,7 +208,8 @@ def test_truth_values_of_numpy_are_flags_and_no_numbers() -> None:
 
 def test_a_float_with_a_fraction_is_no_whole_number() -> None:
     faces = [Face(PICTURE)]
-    for cell in (np.float64(10.5), Decimal("10.5"), 10.5):
+    cells: list[Any] = [np.float64(10.5), Decimal("10.5"), 10.5]
+    for cell in cells:
         with pytest.raises(InvalidInput, match="face_reage"):
             ImageReage(target_image=faces, face_reage=cell, modify_image=PICTURE)
 
