@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 from urllib.parse import urlsplit
 
 from akool_async.clock import Clock, LoopClock
 from akool_async.engine import Limits, Places, Semaphore, SemaphorePlaces
-from akool_async.errors import InvalidInput
+from akool_async.errors import InvalidInput, JournalError
 from akool_async.http.auth import Secret
 from akool_async.http.retry import Retry
 from akool_async.http.transport import Timeout
@@ -163,6 +164,7 @@ class Configuration:
 
     Raises:
         InvalidInput: a setting makes no sense.
+        JournalError: the journal's path is relative, and the working folder is gone.
     """
 
     def __init__(
@@ -191,8 +193,8 @@ class Configuration:
         self.places: Places | None = None if semaphore is None else SemaphorePlaces(semaphore)
         self.session: aiohttp.ClientSession | None = value("session")
         _checked("session", self.session, _has("request"), "an aiohttp.ClientSession")
-        self.journal: str | os.PathLike[str] | JobStore | None = value("journal")
-        _checked("journal", self.journal, _is_journal, "a path, or a JobStore")
+        journal = _checked("journal", value("journal"), _is_journal, "a path, or a JobStore")
+        self.journal: str | os.PathLike[str] | JobStore | None = _in_place(journal)
         self.on_event: Hook | Sequence[Hook] = value("on_event")
         clock: Clock | None = _checked(
             "clock", value("clock"), _has("time", "now", "call_at"), "a Clock"
@@ -259,6 +261,21 @@ def _is_path(value: Any) -> bool:
 
 def _is_journal(value: Any) -> bool:
     return _is_path(value) or _has("claim", "intend", "note_soon")(value)
+
+
+def _in_place(journal: Any) -> Any:
+    """Return a relative path of a journal as it is now.
+
+    A client that is entered again after a change of the working folder would open another file,
+    and pay once more for the keys of the first.
+    """
+    if not _is_path(journal) or journal == ":memory:" or Path(journal).is_absolute():
+        return journal
+    try:
+        return Path.cwd() / journal if os.fspath(journal) else journal
+    except OSError as error:
+        problem = f"its folder cannot be found ({error.strerror or error})"
+    raise JournalError(f"journal {os.fspath(journal)!r}: {problem}")
 
 
 def _checked_schedule(value: Any) -> Any:

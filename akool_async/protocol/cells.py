@@ -51,13 +51,16 @@ def plain_cells(value: Any) -> Any:
     A whole number that came as a float is an `int`: a column of whole numbers with a gap in it
     holds floats. Fields that take floats take an `int`, too.
     """
-    kind: type = type(value)
-    if kind is dict:
+    if _is_dict(value):
         return {name: plain_cells(each) for name, each in value.items()}
     if is_sequence(value):
         return tuple(plain_cells(each) for each in value)
     number = plain_number(value)
     return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+def _is_dict(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def is_sequence(value: Any) -> bool:
