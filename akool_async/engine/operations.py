@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -11,6 +12,9 @@ from akool_async.engine.record import JobRecord
 from akool_async.engine.settings import Policies
 from akool_async.protocol.endpoint import Endpoint, Family, Operation, Startable
 from akool_async.protocol.snapshot import Snapshot
+
+_NAME: Final = re.compile(r"[a-z0-9_]{1,40}(\.[a-z0-9_]{1,40}){0,2}")
+"""What may be shown as the name of an operation that does not exist."""
 
 
 def _look_nowhere(_ids: Sequence[str]) -> Endpoint[Any]:
@@ -57,7 +61,7 @@ class Operations(dict[str, OperationState[Any]]):
     def unknown(self, name: str) -> OperationState[Any]:
         """Return what a job of no known operation has: it ends unsent, and is counted nowhere."""
         return OperationState(
-            name or "unknown",
+            name if _NAME.fullmatch(name) else "unknown",
             _NONE,
             schedule=HELD,
             timeout=None,

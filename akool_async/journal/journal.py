@@ -29,7 +29,7 @@ import sqlite3
 import weakref
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from akool_async.errors import InvalidInput, JournalError
 from akool_async.journal import claims, memory, rows
@@ -249,10 +249,12 @@ class Journal(JobStore):
         return self._file.read(lambda connection: page(connection, after))
 
 
-def _text_of(path: Any) -> str:
-    if not isinstance(path, str | bytes | os.PathLike):
-        raise InvalidInput("path", path, "must be a path", owner="Journal")
-    return os.fsdecode(path)
+def _text_of(path: str | os.PathLike[str]) -> str:
+    try:
+        return os.fsdecode(path)
+    except TypeError:  # it is no path
+        pass
+    raise InvalidInput("path", path, "must be a path", owner="Journal")
 
 
 def _decision(*, accept: str | None, job_id: str | None, resend: bool, abandon: bool) -> Change:

@@ -8,7 +8,6 @@ import pytest
 
 from akool_async import Status
 from akool_async.client.stats import Stats, together
-from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS, Analysis, Faceswap
 from akool_async.endpoints.detection import paired
 from akool_async.endpoints.face import Face
@@ -25,14 +24,9 @@ CREATED = datetime(2024, 1, 1, tzinfo=UTC)
 
 @pytest.mark.parametrize(("number", "words"), [(1, "1 job that"), (2, "2 jobs that")])
 async def test_one_job_that_nobody_awaited_is_one_job(
-    simulator: Simulator,
-    connect: Connect,
-    until: Until,
-    caplog: pytest.LogCaptureFixture,
-    number: int,
-    words: str,
+    connect: Connect, until: Until, caplog: pytest.LogCaptureFixture, number: int, words: str
 ) -> None:
-    async with connect(simulator) as akool:
+    async with Simulator(pace=1000.0) as simulator, connect(simulator) as akool:
         _jobs = [akool.submit(SPEECH) for _ in range(number)]
         await until(lambda: simulator.world.creates.total() == number)
     assert words in caplog.text
@@ -54,7 +48,7 @@ async def test_a_rate_that_is_not_limited_is_none(simulator: Simulator, connect:
     assert together(Stats(), Stats()).reads_per_second is None
 
 
-def test_a_result_without_media_has_no_expiry(clock: ManualClock) -> None:
+def test_a_result_without_media_has_no_expiry() -> None:
     verdict = Analysis(id="a", status=Status.COMPLETED, create_time=1_700_000_000_000)
     failed = Faceswap(id="a", status=Status.FAILED, created_at=CREATED)
     for result in (verdict, failed):
