@@ -37,7 +37,7 @@ from akool_async.endpoints import (
 from akool_async.media import Policy
 from akool_async.protocol.value import Input
 from akool_async.schedule.learner import Schedule
-from akool_async.simulator import Simulator
+from akool_async.simulator import Behaviour, Simulator
 from tests.clients import Connect
 from tests.conftest import Example
 
@@ -133,7 +133,7 @@ SHAPES: Mapping[type[Input], Mapping[str, Any]] = {
         "image_url": PICTURE,
         "faces": [{"face_id": 0, "target": PICTURE}],
     },
-    **{each: {} for each in (Backoff, Limits, Policy, Retry, Schedule, Timeout)},
+    **{each: {} for each in (Backoff, Behaviour, Limits, Policy, Retry, Schedule, Timeout)},
 }
 """Inputs that are no endpoints of Akool, or have no printed example."""
 
