@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 from urllib.parse import urlsplit
 
@@ -20,7 +19,7 @@ from akool_async.errors import InvalidInput, JournalError
 from akool_async.http.auth import Secret
 from akool_async.http.retry import Retry
 from akool_async.http.transport import Timeout
-from akool_async.media import Policy, own_addresses
+from akool_async.media import Policy, absolute, own_addresses
 from akool_async.protocol.cells import (
     checked_flag,
     checked_number,
@@ -75,10 +74,11 @@ class Settings(TypedDict, total=False):
     """A session of yours for API calls. The client never closes it."""
     journal: str | os.PathLike[str] | JobStore | None
     """A file that records every job, so that a crash loses none and a key is one create; for one
-    process at a time."""
+    process at a time. A relative path belongs to the directory in which the client was made."""
     save_to: str | os.PathLike[str] | None
     """A folder in which each result is saved in the background, as soon as its job completes.
-    `close()` waits for that."""
+    `close()` waits for that. A relative path belongs to the directory in which the client was
+    made."""
     max_download_bytes: int
     """Bytes of the largest result that is saved."""
     allow_private_downloads: bool
@@ -194,14 +194,15 @@ class Configuration:
         self.session: aiohttp.ClientSession | None = value("session")
         _checked("session", self.session, _has("request"), "an aiohttp.ClientSession")
         journal = _checked("journal", value("journal"), _is_journal, "a path, or a JobStore")
-        self.journal: str | os.PathLike[str] | JobStore | None = _in_place(journal)
+        self.journal: str | os.PathLike[str] | JobStore | None = _place_of_journal(journal)
         self.on_event: Hook | Sequence[Hook] = value("on_event")
         clock: Clock | None = _checked(
             "clock", value("clock"), _has("time", "now", "call_at"), "a Clock"
         )
         self.clock = LoopClock() if clock is None else clock
-        self.save_to: str | os.PathLike[str] | None = value("save_to")
-        _checked("save_to", self.save_to, _is_path, "a path")
+        self.save_to: str | None = _place_to_save(
+            _checked("save_to", value("save_to"), _is_path, "a path")
+        )
         self.waits_for_credit = _checked_choice("on_credit", value("on_credit")) == "pause"
         self.downloads = Policy(
             allow_private=value("allow_private_downloads"),
@@ -222,6 +223,36 @@ class Configuration:
         if isinstance(self._backoff, Mapping):
             return self._backoff.get(family)
         return self._backoff
+
+
+def _place_of_journal(given: Any) -> Any:
+    """Return a path as an absolute one: a client outlives the working directory it was made in.
+
+    Entered again in another one, it would open another file, and pay once more for its keys.
+    """
+    if not _is_path(given) or os.fspath(given) in {"", ":memory:"}:
+        return given
+    try:
+        return absolute(given)
+    except OSError as error:
+        problem = _lost(error)
+    raise JournalError(f"journal {os.fspath(given)!r}: {problem}")
+
+
+def _place_to_save(given: str | os.PathLike[str] | None) -> str | None:
+    """Return a folder as an absolute one, for the same reason."""
+    text = None if given is None else os.fspath(given)
+    if not text:
+        return text
+    try:
+        return absolute(text)
+    except OSError as error:
+        problem = _lost(error)
+    raise InvalidInput("save_to", given, problem)
+
+
+def _lost(error: OSError) -> str:
+    return f"its folder cannot be found ({error.strerror or error})"
 
 
 def _proxies(
@@ -261,21 +292,6 @@ def _is_path(value: Any) -> bool:
 
 def _is_journal(value: Any) -> bool:
     return _is_path(value) or _has("claim", "intend", "note_soon")(value)
-
-
-def _in_place(journal: Any) -> Any:
-    """Return a relative path of a journal as it is now.
-
-    A client that is entered again after a change of the working folder would open another file,
-    and pay once more for the keys of the first.
-    """
-    if not _is_path(journal) or journal == ":memory:" or Path(journal).is_absolute():
-        return journal
-    try:
-        return Path.cwd() / journal if os.fspath(journal) else journal
-    except OSError as error:
-        problem = f"its folder cannot be found ({error.strerror or error})"
-    raise JournalError(f"journal {os.fspath(journal)!r}: {problem}")
 
 
 def _checked_schedule(value: Any) -> Any:

@@ -39,6 +39,11 @@ def test_a_journal_in_a_working_folder_that_is_gone_is_refused(
             opened(name)
 
 
+def test_a_folder_to_save_in_whose_place_is_unknown_is_refused_by_name(gone: Path) -> None:
+    with pytest.raises(InvalidInput, match="save_to.*No such file"):
+        Akool("k", save_to="out")
+
+
 @pytest.mark.parametrize("opened", OPENERS)
 @pytest.mark.parametrize("name", ["", "a\0b", "\ud800", "x" * 5000])
 def test_a_path_that_no_journal_can_have_is_refused(
