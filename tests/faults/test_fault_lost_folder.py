@@ -40,7 +40,7 @@ def test_a_journal_in_a_working_folder_that_is_gone_is_refused(
 
 
 def test_a_folder_to_save_in_whose_place_is_unknown_is_refused_by_name(gone: Path) -> None:
-    with pytest.raises(InvalidInput, match="save_to.*No such file"):
+    with pytest.raises(InvalidInput, match=r"save_to.*No such file"):
         Akool("k", save_to="out")
 
 
