@@ -76,7 +76,10 @@ def _portable(value: object) -> object:
 
 
 def _shortened(value: object, limit: int = 80) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a foreign object may raise any error
+        text = f"a {type(value).__name__} without a repr"
     return text if len(text) <= limit else f"{text[:limit]}..."
 
 

@@ -89,7 +89,12 @@ class Result(Snapshot, abstract=True):
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the media is deleted: 7 days after creation at Akool; `None` if unknown."""
+        """When the media is deleted: 7 days after creation at Akool; `None` if unknown.
+
+        It is `None` for a job without media, too, such as one that failed.
+        """
+        if self.status is Status.FAILED:
+            return None
         created = self.creation_time
         if created is None and self.link is not None and self.link.accepted_at is not None:
             created = datetime.fromtimestamp(self.link.accepted_at, UTC)

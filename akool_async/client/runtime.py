@@ -18,7 +18,7 @@ from akool_async.http.exchange import Exchange
 from akool_async.http.transport import AiohttpTransport
 from akool_async.job import Job
 from akool_async.media import SessionDownloader
-from akool_async.protocol.endpoint import Operation, Startable
+from akool_async.protocol.endpoint import Startable
 from akool_async.result import Link, Result
 from akool_async.schedule.backoff import Backoff
 
@@ -129,7 +129,7 @@ class Runtime:
         return stats_of(self.engine)
 
     def _schedule_of(
-        self, startable: Startable[Any] | type[Operation[Any]], name: str
+        self, startable: Startable[Any] | type[Startable[Any]], name: str
     ) -> Backoff | Learner:
         """Return when an operation's jobs are polled: as the user says, else as is learned."""
         fixed = self._shared.configuration.backoff(startable.family.name)

@@ -16,6 +16,7 @@ from akool_async.clock import Clock, Timer
 from akool_async.engine import EventName, JobRecord
 from akool_async.engine.recorder import Recorder
 from akool_async.errors import ClientClosed, ResultExpired
+from akool_async.protocol.words import counted
 from akool_async.result import Result
 
 logger = logging.getLogger("akool_async")
@@ -213,7 +214,7 @@ class Saver:
     async def close(self, limit: float) -> None:
         """Wait until all results are saved, at most `limit` seconds; then give the others up."""
         if self.left and limit > 0:
-            logger.info("waiting until %d results are saved", self.left)
+            logger.info("waiting for %s to be saved", counted(self.left, "result"))
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(limit):

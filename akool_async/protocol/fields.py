@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from akool_async.protocol.cells import plain_number
+
 
 class Rule(Struct, frozen=True):
     """A rule for a field's value, in words and as a test."""
@@ -56,11 +58,13 @@ def is_http_url(text: str) -> bool:
 
 
 def _to_flag(value: Any) -> Any:
-    return bool(value) if value in (0, 1) else value
+    number = plain_number(value)
+    return bool(number) if isinstance(number, int | float) and number in (0, 1) else value
 
 
-def _none_if_empty(value: Any) -> Any:
-    return None if value == "" else value
+def none_if_empty(value: Any) -> Any:
+    """Return `None` for an empty text; any other value unchanged."""
+    return None if isinstance(value, str) and not value else value
 
 
 def _split(value: Any) -> Any:
@@ -76,7 +80,7 @@ Id = Annotated[str, Meta(min_length=1)]
 """An id that Akool gave."""
 
 WebhookUrl = Annotated[
-    str, Coding(str, _none_if_empty), Rule("must be an http or https URL", is_http_url)
+    str, Coding(str, none_if_empty), Rule("must be an http or https URL", is_http_url)
 ]
 """An http(s) address that Akool posts to; an empty text means no address (T42)."""
 
