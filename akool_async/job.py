@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from akool_async.engine import Engine, JobRecord
 from akool_async.engine.cancelling import cancel
 from akool_async.engine.state import WATCHED
 from akool_async.errors import JobError
+from akool_async.observers import check_plain
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Snapshot, Status
 
@@ -40,6 +41,13 @@ class Job(Generic[S]):
 
     def __hash__(self) -> int:
         return hash(self._record)
+
+    def __reduce__(self) -> NoReturn:
+        # Also asked for by `copy`. A copy would be one more job that nobody runs.
+        raise TypeError(
+            "a job lives in one process, and is neither pickled nor copied: pass on job.token,"
+            " and watch the job there by akool.job(token)"
+        )
 
     def __repr__(self) -> str:
         record = self._record
@@ -145,6 +153,8 @@ class Job(Generic[S]):
             raise RuntimeError(
                 f"{self!r} belongs to another event loop; here, use akool.job(token)"
             )
+        if self._engine.suspended:
+            self._engine.go_on()
         return self._asked()
 
     def __await__(self) -> Generator[Any, None, S]:
@@ -210,7 +220,14 @@ class Job(Generic[S]):
         *,
         context: contextvars.Context | None = None,
     ) -> None:
-        """Call back with this job, soon after it has ended."""
+        """Call back with this job, soon after it has ended.
+
+        What the callback raises goes to the event loop's exception handler, and to no other job.
+
+        Raises:
+            InvalidInput: it is no plain function. Nobody would await a coroutine function.
+        """
+        check_plain("callback", callback)
         record = self._asked()
         called = _Callback(self, callback, context or contextvars.copy_context())
         if record.ended:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import copy
-import logging
 from collections import deque
 from typing import Any, Final
 
@@ -15,10 +14,9 @@ from akool_async.engine.keys import KeyRegistry, request_fingerprint
 from akool_async.engine.recorder import Recorder, intent_of, row_of
 from akool_async.errors import JournalError, KeyConflict
 from akool_async.journal import Claim, Entry, JobStore
+from akool_async.observers import logger
 from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.snapshot import Snapshot
-
-logger = logging.getLogger("akool_async")
 
 _AT_ONCE: Final = 500
 """Keys in one question to the store: one transaction, and one flush of the disk."""

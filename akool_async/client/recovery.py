@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from akool_async.client.restoring import request_of
 from akool_async.engine import NO_OPTIONS, JobOptions
 from akool_async.job import Job
+from akool_async.observers import logger
 from akool_async.protocol.endpoint import Operation
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from akool_async.client.shared import Records
     from akool_async.engine import JobRecord
     from akool_async.journal import Entry
-
-logger = logging.getLogger("akool_async")
 
 
 async def recover(

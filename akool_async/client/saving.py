@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import random
 from collections import deque
@@ -15,9 +14,8 @@ from akool_async.clock import Clock, Timer
 from akool_async.engine import EventName, JobRecord
 from akool_async.engine.recorder import Recorder
 from akool_async.errors import ClientClosed, ResultExpired
+from akool_async.observers import logger
 from akool_async.result import Result
-
-logger = logging.getLogger("akool_async")
 
 TRIES: Final = 6
 """Failed attempts at one result after which the client gives up."""

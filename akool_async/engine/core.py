@@ -13,7 +13,6 @@ The life of a job (`state.py` has all changes of state):
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
@@ -31,19 +30,19 @@ from akool_async.engine.queue import PendingQueue
 from akool_async.engine.record import COMPLETED, JobRecord
 from akool_async.engine.reporter import Reporter
 from akool_async.engine.settings import Policies
-from akool_async.engine.state import Trigger
+from akool_async.engine.state import CREATING, WATCHED, Trigger
+from akool_async.engine.tasks import loop_goes_on
 from akool_async.engine.watches import Watches
-from akool_async.errors import ClientClosed, JobFailed
+from akool_async.errors import ClientClosed, JobCancelled, JobFailed
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.http.transport import Delivery
+from akool_async.observers import logger, shield
 from akool_async.protocol import token
 from akool_async.protocol.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from akool_async.engine.recorder import Recorder
-
-logger = logging.getLogger("akool_async")
 
 
 class Engine:
@@ -76,7 +75,7 @@ class Engine:
         limits, breaker = policies.limits, Breaker(clock)
         epoch = clock.now().timestamp() - clock.time()
         self.operations = Operations(policies, epoch)
-        self.pending = PendingJobs(self.finish, self.finish_closed)
+        self.pending = PendingJobs(self.finish, self._dropped)
         self.queue = PendingQueue()
         shared = policies.places
         self._shared = None if shared is None else SharedPlaces(shared, self.pump, self._no_place)
@@ -100,12 +99,15 @@ class Engine:
             finish=self.finish,
             report=self.report,
             on_ring=self._creator.give_way,
+            cut_off=self.cut_off,
         )
         self._unseen = 0
         self.cancelling: set[JobRecord[Any]] = set()
         """Jobs that are being created, and are to be cancelled: they are not sent again."""
         self.closing = False
         """Whether nothing may be sent any more."""
+        self.suspended = False
+        """Whether no create may leave for now, because the loop may be ending."""
 
     def records(self) -> Iterator[JobRecord[Any]]:
         """Yield every job that has not ended, but for those that mirror another one."""
@@ -180,15 +182,17 @@ class Engine:
             return
         watch, now = self.watches.of(record.family), self.watches.moment()
         watch.accept(record, receipt, now)
-        self.report(EventName.CREATED, record)
+        terminal = receipt.status.terminal  # T25: audio may be finished when it is created
+        if not terminal and not self.closing:
+            # Before all that follows: a job that has an id is watched, whatever fails then.
+            watch.add(record, now, at_once=self.watches.woken_early(receipt.id))
         if self._recorder is not None:
-            self._recorder.note_accepted(record)
-        if receipt.status.terminal:  # T25: audio may be finished when it is created
+            shield("the journal", self._recorder.note_accepted, record)
+        self.report(EventName.CREATED, record)
+        if terminal:
             self.finish(record, receipt)
         elif self.closing:
             self.finish_closed(record)
-        else:
-            watch.add(record, now, at_once=self.watches.woken_early(receipt.id))
 
     def pump(self) -> None:
         """Create the jobs whose turn it is, as far as places and limits allow."""
@@ -220,23 +224,31 @@ class Engine:
         """End a job, whatever the reason, and let the next one start."""
         if record.ended:
             return
-        self.pending.remove(record)
-        self.cancelling.discard(record)
-        self.places.free(record)
-        if self._recorder is not None:
-            self._recorder.note_finished(record, outcome)
-        watch = self.watches.get(record.family.name)
-        if watch is not None:
-            watch.drop(record)
-        ended = self._result(record, outcome) if isinstance(outcome, Snapshot) else outcome
-        record.finish(ended)
+        ended: Any = outcome
+        try:
+            self.pending.remove(record)
+            self.cancelling.discard(record)
+            self.places.free(record)
+            if self._recorder is not None:
+                shield("the journal", self._recorder.note_finished, record, outcome)
+            watch = self.watches.get(record.family.name)
+            if watch is not None:
+                watch.drop(record)
+            if isinstance(outcome, Snapshot):
+                ended = self._result(record, outcome)
+        finally:  # an interrupt is no reason to keep anybody waiting
+            record.finish(ended)
         self.report(event_of(ended), record, ended)
         self.pump()
 
     def _result(self, record: JobRecord[Any], last: Snapshot) -> Any:
         """Return the result, or the error, that a terminal snapshot means."""
         if last.status is COMPLETED:
-            return self._policies.finish_result(record, record.completed(last))
+            try:
+                return self._policies.finish_result(record, record.completed(last))
+            except Exception:
+                logger.exception("%s: the result is taken as it came", record.name)
+                return last
         why = f": {last.reason}" if last.reason else ""
         return record.error(JobFailed, f"{record.family.vendor} reports that the job failed{why}")
 
@@ -280,16 +292,44 @@ class Engine:
         self.finish(record, record.error(ClientClosed, f"the client was closed; {goes_on}"))
         self._count_unseen(record)
 
-    def interrupted(self, record: JobRecord[Any], delivery: Delivery) -> None:
-        """End a job whose create was cancelled: by closing, or because the loop is ending."""
-        if not self.closing:
-            self._stop_sending()
-        if not delivery.sent:
-            self.finish_closed(record)
+    def interrupted(self, record: JobRecord[Any], delivery: Delivery, why: str) -> None:
+        """End a job whose create was cut off: by closing, or by what is not ours.
+
+        A job that the vendor has accepted goes on, and so do all other jobs.
+        """
+        if record.state is WATCHED and not self.closing:
+            self.watches.of(record.family).add(record, self.clock.time(), at_once=True)
+        if record.state is not CREATING:
             return
-        self.finish(record, self._creator.unknown(record, delivery, "the client was closed"))
+        if not delivery.sent:
+            self._dropped(record, why)
+            return
+        why = "the client was closed" if self.closing else why
+        self.finish(record, self._creator.unknown(record, delivery, why))
         if not record.awaited:
             self._count_unseen(record)
+
+    def _dropped(self, record: JobRecord[Any], why: str) -> None:
+        """End a job that was not sent, because the client is closed, or its task was cancelled."""
+        if self.closing:
+            self.finish_closed(record)
+        elif not record.ended:
+            self.finish(record, record.error(JobCancelled, f"{why}; it was not sent"))
+            self._count_unseen(record)
+
+    def cut_off(self) -> None:
+        """Take note that a task of the engine was cancelled, or interrupted, by something else.
+
+        That may be the beginning of the loop's end. Then no further create may leave: nobody
+        would read its answer. So queued jobs wait, until the program shows that it goes on.
+        """
+        if not self.closing and not loop_goes_on():
+            self.suspended = True
+
+    def go_on(self) -> None:
+        """Create queued jobs again: the program asks for jobs, so its loop goes on."""
+        self.suspended = False
+        self.pump()
 
     def _count_unseen(self, record: JobRecord[Any]) -> None:
         # The closer knows; jobs that nobody awaited are counted in one warning.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import logging
 from collections.abc import Awaitable, Callable
 
 from akool_async.clock import Clock, sleep
@@ -14,8 +13,7 @@ from akool_async.errors import (
     AuthenticationError,
     InsufficientCredit,
 )
-
-logger = logging.getLogger("akool_async")
+from akool_async.observers import logger
 
 _INTERVAL = 60.0
 """Seconds between two questions for the credit, and between two probes of a refusal."""

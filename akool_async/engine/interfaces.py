@@ -50,8 +50,17 @@ class JobOwner(Protocol):
         """End a job because the client is closed."""
         ...
 
-    def interrupted(self, record: JobRecord[Any], delivery: Delivery) -> None:
-        """End a job whose create was cancelled from outside."""
+    @property
+    def suspended(self) -> bool:
+        """Whether no create may leave for now."""
+        ...
+
+    def interrupted(self, record: JobRecord[Any], delivery: Delivery, why: str) -> None:
+        """End a job whose create was cut off, or watch it on."""
+        ...
+
+    def cut_off(self) -> None:
+        """Take note that a task was cancelled, or interrupted, by something else."""
         ...
 
     def credit_returned(self) -> None:

@@ -9,7 +9,6 @@ from others.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
@@ -17,8 +16,7 @@ from typing import Any, Protocol
 
 from akool_async.engine.record import JobRecord
 from akool_async.engine.state import HOLDS_PLACE
-
-logger = logging.getLogger("akool_async")
+from akool_async.observers import logger
 
 
 class Semaphore(Protocol):
