@@ -78,7 +78,11 @@ class Engine:
         self.pending = PendingJobs(self.finish, self._dropped)
         self.queue = PendingQueue()
         shared = policies.places
-        self._shared = None if shared is None else SharedPlaces(shared, self.pump, self._no_place)
+        self._shared = (
+            None
+            if shared is None
+            else SharedPlaces(shared, self.pump, self._no_place, self.cut_off)
+        )
         self.places = JobPlaces(policies.limit, limits.operations, self._shared)
         self._hold = OutageHold(breaker, clock, self.pump, short=limits.creates)
         self._creator = Creator(
