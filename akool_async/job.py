@@ -153,8 +153,8 @@ class Job(Generic[S]):
             raise RuntimeError(
                 f"{self!r} belongs to another event loop; here, use akool.job(token)"
             )
-        if self._engine.suspended:
-            self._engine.go_on()
+        if self._engine.endings.suspended:
+            self._engine.endings.go_on()
         return self._asked()
 
     def __await__(self) -> Generator[Any, None, S]:

@@ -98,7 +98,7 @@ class KeyedJobs:
         else:
             self._waiting.extendleft(reversed(left))
             if defect is not None or task.cancelled():
-                self._engine.cut_off()
+                self._engine.endings.cut_off()
         if self._waiting and not self._engine.closing:
             self._start()
 

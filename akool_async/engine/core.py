@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from akool_async.clock import Clock
 from akool_async.engine.creator import Creator
 from akool_async.engine.credit_guard import CreditGuard
+from akool_async.engine.endings import Endings
 from akool_async.engine.event_names import EventName, event_of
 from akool_async.engine.follow import follow
 from akool_async.engine.operations import Operations
@@ -30,10 +31,9 @@ from akool_async.engine.queue import PendingQueue
 from akool_async.engine.record import COMPLETED, JobRecord
 from akool_async.engine.reporter import Reporter
 from akool_async.engine.settings import Policies
-from akool_async.engine.state import CREATING, WATCHED, Trigger
-from akool_async.engine.tasks import loop_goes_on
+from akool_async.engine.state import Trigger
 from akool_async.engine.watches import Watches
-from akool_async.errors import ClientClosed, JobCancelled, JobFailed
+from akool_async.errors import JobFailed
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.http.transport import Delivery
@@ -75,13 +75,15 @@ class Engine:
         limits, breaker = policies.limits, Breaker(clock)
         epoch = clock.now().timestamp() - clock.time()
         self.operations = Operations(policies, epoch)
-        self.pending = PendingJobs(self.finish, self._dropped)
+        self.endings = Endings(self)
+        self.finish_closed = self.endings.closed
+        self.pending = PendingJobs(self.finish, self.endings.dropped)
         self.queue = PendingQueue()
         shared = policies.places
         self._shared = (
             None
             if shared is None
-            else SharedPlaces(shared, self.pump, self._no_place, self.cut_off)
+            else SharedPlaces(shared, self.pump, self._no_place, self.endings.cut_off)
         )
         self.places = JobPlaces(policies.limit, limits.operations, self._shared)
         self._hold = OutageHold(breaker, clock, self.pump, short=limits.creates)
@@ -103,15 +105,12 @@ class Engine:
             finish=self.finish,
             report=self.report,
             on_ring=self._creator.give_way,
-            cut_off=self.cut_off,
+            cut_off=self.endings.cut_off,
         )
-        self._unseen = 0
         self.cancelling: set[JobRecord[Any]] = set()
         """Jobs that are being created, and are to be cancelled: they are not sent again."""
         self.closing = False
         """Whether nothing may be sent any more."""
-        self.suspended = False
-        """Whether no create may leave for now, because the loop may be ending."""
 
     def records(self) -> Iterator[JobRecord[Any]]:
         """Yield every job that has not ended, but for those that mirror another one."""
@@ -272,12 +271,7 @@ class Engine:
             if self._shared is not None:
                 tasks += self._shared.close()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._unseen:
-            logger.warning(
-                "%d jobs that nobody awaited ended with the client; accepted ones go on",
-                self._unseen,
-            )
-        self._unseen = 0
+        self.endings.tell()
 
     def _stop_sending(self) -> None:
         """End jobs that were not sent, and hold back creates that wait or connect."""
@@ -288,54 +282,6 @@ class Engine:
             self.finish_closed(record)
         self._creator.stop_sending()
 
-    def finish_closed(self, record: JobRecord[Any]) -> None:
-        """End a job because the client is closed."""
-        if record.ended:
-            return
-        goes_on = f"it goes on at {record.family.vendor}" if record.id else "it was not sent"
-        self.finish(record, record.error(ClientClosed, f"the client was closed; {goes_on}"))
-        self._count_unseen(record)
-
-    def interrupted(self, record: JobRecord[Any], delivery: Delivery, why: str) -> None:
-        """End a job whose create was cut off: by closing, or by what is not ours.
-
-        A job that the vendor has accepted goes on, and so do all other jobs.
-        """
-        if record.state is WATCHED and not self.closing:
-            self.watches.of(record.family).add(record, self.clock.time(), at_once=True)
-        if record.state is not CREATING:
-            return
-        if not delivery.sent:
-            self._dropped(record, why)
-            return
-        why = "the client was closed" if self.closing else why
-        self.finish(record, self._creator.unknown(record, delivery, why))
-        if not record.awaited:
-            self._count_unseen(record)
-
-    def _dropped(self, record: JobRecord[Any], why: str) -> None:
-        """End a job that was not sent, because the client is closed, or its task was cancelled."""
-        if self.closing:
-            self.finish_closed(record)
-        elif not record.ended:
-            self.finish(record, record.error(JobCancelled, f"{why}; it was not sent"))
-            self._count_unseen(record)
-
-    def cut_off(self) -> None:
-        """Take note that a task of the engine was cancelled, or interrupted, by something else.
-
-        That may be the beginning of the loop's end. Then no further create may leave: nobody
-        would read its answer. So queued jobs wait, until the program shows that it goes on.
-        """
-        if not self.closing and not loop_goes_on():
-            self.suspended = True
-
-    def go_on(self) -> None:
-        """Create queued jobs again: the program asks for jobs, so its loop goes on."""
-        self.suspended = False
-        self.pump()
-
-    def _count_unseen(self, record: JobRecord[Any]) -> None:
-        # The closer knows; jobs that nobody awaited are counted in one warning.
-        record.mark_retrieved()
-        self._unseen += not record.awaited
+    def watch_on(self, record: JobRecord[Any]) -> None:
+        """Watch an accepted job, whatever has happened since."""
+        self.watches.of(record.family).add(record, self.clock.time(), at_once=True)

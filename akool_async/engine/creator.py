@@ -132,7 +132,7 @@ class Creator:
     def _next(self) -> JobRecord[Any] | None:
         """Take the job whose turn it is out of the queue, if it may be created now."""
         owner = self._owner
-        if self._places.full or owner.closing or owner.suspended or self._guard.empty:
+        if self._places.full or owner.closing or owner.endings.suspended or self._guard.empty:
             return None
         record = self._queue.take(self._try_take)
         if record is not None:
@@ -171,8 +171,8 @@ class Creator:
         if task.cancelled() and delivery.held_for is not None and not self._owner.closing:
             self._stop_all(record, copy.copy(delivery.held_for))
         elif task.cancelled():
-            self._owner.cut_off()
-            self._owner.interrupted(record, delivery, "its task was cancelled from outside")
+            self._owner.endings.cut_off()
+            self._cut_off(record, delivery, "its task was cancelled from outside")
         elif (defect := task.exception()) is not None:
             self._broke_off(record, delivery, defect)
         self.pump()
@@ -180,13 +180,18 @@ class Creator:
     def _broke_off(self, record: JobRecord[Any], delivery: Delivery, defect: BaseException) -> None:
         """End the job of a worker that an interrupt or a defect has ended; or watch it on."""
         if not isinstance(defect, Exception):
-            self._owner.cut_off()
+            self._owner.endings.cut_off()
         else:
             logger.error("%s: creating failed", record.name, exc_info=defect)
             if record.state is CREATING and not delivery.sent:
                 self._owner.finish(record, defect)
                 return
-        self._owner.interrupted(record, delivery, f"interrupted by {type(defect).__name__}")
+        self._cut_off(record, delivery, f"interrupted by {type(defect).__name__}")
+
+    def _cut_off(self, record: JobRecord[Any], delivery: Delivery, why: str) -> None:
+        why = "the client was closed" if self._owner.closing else why
+        unknown = self.unknown(record, delivery, why) if delivery.sent else None
+        self._owner.endings.interrupted(record, unknown, why)
 
     async def _create(self, record: JobRecord[Any], delivery: Delivery) -> None:
         assert record.request is not None
@@ -212,7 +217,9 @@ class Creator:
         else:
             self._owner.finish(record, problem)
 
-    def unknown(self, record: JobRecord[Any], delivery: Delivery, reason: str) -> AkoolError:
+    def unknown(
+        self, record: JobRecord[Any], delivery: Delivery, reason: str
+    ) -> CreateOutcomeUnknown:
         """Build the error of a create whose outcome is not known."""
         sent_at = datetime.fromtimestamp(self._epoch + delivery.sent_at, UTC)
         return CreateOutcomeUnknown(record.name, record.request, sent_at, reason)

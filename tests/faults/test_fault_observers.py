@@ -51,11 +51,11 @@ async def all_complete(akool: Akool, simulator: Simulator) -> None:
 # The log
 
 
-class _Raises(logging.Handler, logging.Filter):
+class _Raises(logging.Handler):
     """A handler, or a filter, that raises whatever comes."""
 
     def __init__(self, error: BaseException) -> None:
-        logging.Handler.__init__(self)
+        super().__init__()
         self.error = error
 
     def handle(self, record: logging.LogRecord) -> bool:  # noqa: ARG002
@@ -81,7 +81,7 @@ class Logs:
         self.logger.addHandler(self.broken)
 
     def filter(self) -> None:
-        self.logger.addFilter(self.broken)
+        self.logger.addFilter(self.broken.filter)
 
     def factory(self) -> None:
         plain = logging.getLogRecordFactory()
@@ -106,7 +106,7 @@ class Logs:
 
     def restore(self) -> None:
         self.logger.removeHandler(self.broken)
-        self.logger.removeFilter(self.broken)
+        self.logger.removeFilter(self.broken.filter)
 
 
 @pytest.fixture

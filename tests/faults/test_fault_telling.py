@@ -6,11 +6,12 @@ import copy
 import logging
 import pickle
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from aiohttp import web
 
-from akool_async import Akool, Face, JobTimeout, Status
+from akool_async import Akool, ClientClosed, Face, Job, JobTimeout, Status
 from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS, ImageReage
 from akool_async.simulator import Simulator
@@ -64,7 +65,7 @@ async def test_what_is_told_of_a_timeout_is_the_last_problem_and_how_often(
 ) -> None:
     simulator.fault = failing(*LOOKUPS)
     async with connect(simulator, clock=clock, job_timeout=60) as akool:
-        job = akool.submit(request_)
+        job: Job[Any] = akool.submit(request_)
         await job.created()
         await elapse(clock, job.done)
         error = job.exception()
@@ -146,6 +147,6 @@ async def test_what_is_told_by_a_copied_error_is_the_token(
     await job.created()
     await akool.close()
     error = job.exception()
-    assert error is not None
+    assert isinstance(error, ClientClosed)
     for copied in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
         assert copied.token == job.token
