@@ -21,6 +21,12 @@ from akool_async.protocol.snapshot import Snapshot, Status
 S = TypeVar("S", bound=Snapshot)
 
 
+_NO_COPY = (
+    "a job lives in one process, and is neither pickled nor copied: pass on job.token, and watch"
+    " the job there by akool.job(token)"
+)
+
+
 class Job(Generic[S]):
     """One job: awaitable, observable, and resumable by its token.
 
@@ -43,11 +49,7 @@ class Job(Generic[S]):
         return hash(self._record)
 
     def __reduce__(self) -> NoReturn:
-        # Also asked for by `copy`. A copy would be one more job that nobody runs.
-        raise TypeError(
-            "a job lives in one process, and is neither pickled nor copied: pass on job.token,"
-            " and watch the job there by akool.job(token)"
-        )
+        raise TypeError(_NO_COPY)  # `copy` asks for this, too: nobody would run the copy
 
     def __repr__(self) -> str:
         record = self._record
@@ -222,10 +224,8 @@ class Job(Generic[S]):
     ) -> None:
         """Call back with this job, soon after it has ended.
 
-        What the callback raises goes to the event loop's exception handler, and to no other job.
-
         Raises:
-            InvalidInput: it is no plain function. Nobody would await a coroutine function.
+            InvalidInput: nobody would await the callback, or it cannot be called.
         """
         check_plain("callback", callback)
         record = self._asked()

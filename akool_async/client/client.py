@@ -81,7 +81,7 @@ class Client:
             await self.close()
 
     async def close(self, grace: float = 5.0) -> None:
-        """End all jobs of this event loop, and close its connections; then enter it again, or not.
+        """End this event loop's jobs, close its connections; the client may be entered again.
 
         Other event loops that use the client go on. `async with` closes the client when the last
         of the blocks that were entered in this loop is left.

@@ -32,6 +32,7 @@ from akool_async.clock import Clock, Timer
 from akool_async.engine.deadlines import Deadlines
 from akool_async.engine.event_names import EventName
 from akool_async.engine.fair_limiter import FairLimiter
+from akool_async.engine.look import Look
 from akool_async.engine.lookup_errors import (
     Action,
     action_on,
@@ -57,18 +58,6 @@ a job keeps what it needs to go on: 100 000 of them have to fit into memory."""
 
 _SUSPICIOUS: Final = 16
 """Single ids in a row that are "too long": then the host is suspected, and not the ids."""
-
-
-class _Look(Generic[S]):
-    """One lookup under way: what has to be given back, whatever ends it."""
-
-    __slots__ = ("chunk", "entered")
-
-    def __init__(self) -> None:
-        self.chunk: list[JobRecord[S]] = []
-        """The jobs that it is about, and that nobody else polls meanwhile."""
-        self.entered = True
-        """Whether it holds a place of the limiter."""
 
 
 class Watch(Generic[S]):
@@ -218,30 +207,21 @@ class Watch(Generic[S]):
 
     def _start(self) -> None:
         """Start one lookup, which holds a place of the limiter already."""
-        look: _Look[S] = _Look()
+        look: Look[S] = Look(self._leave, self._again)
         try:
             chunk = self._split.popleft() if self._split else None
             look.chunk = chunk or self._times.wheel.soonest(self.batch_size.size)
             self._spawn(self._look_up(look), functools.partial(self._over, look))
         except BaseException:
-            self._give_back(look)
+            look.give_back()
             raise
 
-    def _over(self, look: _Look[S]) -> None:
-        """Go on after a lookup's task. A cancel may have ended it before its first step."""
-        if look.entered or look.chunk:
-            self._give_back(look)
+    def _over(self, look: Look[S]) -> None:
+        if look.give_back():
             self._go()
 
-    def _give_back(self, look: _Look[S]) -> None:
-        """Give back the place of a lookup that was broken off, and poll its jobs again."""
-        chunk, look.chunk = look.chunk, []
-        try:
-            self._again(chunk)
-        finally:
-            if look.entered:
-                look.entered = False
-                self._limiter.leave(self._family.name)
+    def _leave(self) -> None:
+        self._limiter.leave(self._family.name)
 
     def _hold(self, pause: float) -> None:
         """Come back when the breaker may let a lookup pass."""
@@ -249,7 +229,7 @@ class Watch(Generic[S]):
             self._held.cancel()
         self._held = self._clock.call_at(self._clock.time() + pause, self._go)
 
-    async def _look_up(self, look: _Look[S]) -> None:
+    async def _look_up(self, look: Look[S]) -> None:
         chunk = look.chunk
         ids = [record.id for record in chunk if record.id is not None]
         asked_at = self._clock.time()
@@ -262,8 +242,7 @@ class Watch(Generic[S]):
             if not isinstance(error, AkoolError) and self._troubles.is_new(error):
                 logger.exception("%s: a lookup failed", self._family.name)
             problem = error.with_traceback(None)  # or this frame and the error hold each other
-        look.entered = False
-        self._limiter.leave(self._family.name)
+        look.leave()
         if problem is None:
             self._answered(len(ids))
             self._seen(chunk, snapshots, asked_at)
