@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import field
 
+from akool_async.protocol.snapshot import telling
 from akool_async.protocol.value import Value
 from akool_async.result import Result
 
@@ -64,9 +65,9 @@ class FaceDetection(_CrunResult):
     """When CRUN finished, without a time zone."""
 
     @property
-    def reason(self) -> str:
-        """Why the detection failed, in one line; may be empty."""
-        return self.error_reason or self.result_error
+    def told(self) -> str:
+        """Why the detection failed in CRUN's words; empty if these give no reason."""
+        return super().told or telling(self.result_error)
 
 
 class SwappedImage(_CrunResult):
