@@ -26,6 +26,15 @@ def speech(text: str = "Hello.") -> TTS:
     return TTS(input_text=text, voice_id="v")
 
 
+@pytest.fixture(autouse=True)
+def _loops_that_were_dropped() -> Iterator[None]:
+    """Free the loops that a test has dropped, without the warnings that the next one would hear."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
+
+
 @pytest.fixture
 def elsewhere() -> Iterator[Simulator]:
     with simulated_elsewhere() as simulator:
@@ -172,10 +181,6 @@ def test_a_lifetime_of_a_loop_that_is_over_keeps_no_files_open(
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 8
     assert akool.stats.jobs["audio.tts"].completed == 13
     asyncio.run(akool.close())
-    with warnings.catch_warnings():  # of the last loop, which is dropped only now
-        warnings.simplefilter("ignore")
-        del akool
-        gc.collect()
 
 
 def test_a_lifetime_goes_on_in_a_loop_that_runs_again(
