@@ -8,17 +8,24 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from akool_async.engine import Engine, JobRecord
 from akool_async.engine.cancelling import cancel
 from akool_async.engine.state import WATCHED
 from akool_async.errors import JobError
+from akool_async.observers import check_plain
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Snapshot, Status
 
 S = TypeVar("S", bound=Snapshot)
+
+
+_NO_COPY = (
+    "a job lives in one process, and is neither pickled nor copied: pass on job.token, and watch"
+    " the job there by akool.job(token)"
+)
 
 
 class Job(Generic[S]):
@@ -41,6 +48,9 @@ class Job(Generic[S]):
 
     def __hash__(self) -> int:
         return hash(self._record)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_NO_COPY)  # `copy` asks for this, too: nobody would run the copy
 
     def __repr__(self) -> str:
         record = self._record
@@ -146,6 +156,8 @@ class Job(Generic[S]):
             raise RuntimeError(
                 f"{self!r} belongs to another event loop; here, use akool.job(token)"
             )
+        if self._engine.endings.suspended:
+            self._engine.endings.go_on()
         return self._asked()
 
     def __await__(self) -> Generator[Any, None, S]:
@@ -214,7 +226,12 @@ class Job(Generic[S]):
         *,
         context: contextvars.Context | None = None,
     ) -> None:
-        """Call back with this job, soon after it has ended."""
+        """Call back with this job, soon after it has ended.
+
+        Raises:
+            InvalidInput: nobody would await the callback, or it cannot be called.
+        """
+        check_plain("callback", callback)
         record = self._asked()
         called = _Callback(self, callback, context or contextvars.copy_context())
         if record.ended:

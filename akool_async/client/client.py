@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, overload
 
 from akool_async.client.events import hooks_of
+from akool_async.client.runtime import running_loop
 from akool_async.client.runtimes import Runtimes
 from akool_async.client.settings import Configuration, Settings
 from akool_async.client.shared import Shared, Vendor
@@ -70,8 +71,10 @@ class Client:
     # Opened and closed
 
     async def __aenter__(self) -> Self:
-        self._runtimes.open()
+        loop = asyncio.get_running_loop()
+        self._runtimes.enter(loop)
         self._runtime("async with")
+        self._runtimes.entered(loop)
         return self
 
     async def __aexit__(
@@ -80,10 +83,14 @@ class Client:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.close()
+        if self._runtimes.left(asyncio.get_running_loop()):
+            await self.close()
 
     async def close(self, grace: float = 5.0) -> None:
-        """End all jobs and close all connections; the client may be entered again.
+        """End this event loop's jobs, close its connections; the client may be entered again.
+
+        Other event loops that use the client go on. `async with` closes the client when the last
+        of the blocks that were entered in this loop is left.
 
         Jobs end with `ClientClosed`. A job that Akool has accepted goes on there, and its token
         still works. Creates already sent are awaited first. With `save_to`, completed results
@@ -288,11 +295,7 @@ class Client:
 
         Where no loop runs, such as in another thread, those of the moment are of all loops.
         """
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return self.figures()
-        return self._runtimes.stats(loop)
+        return self._runtimes.stats(running_loop())
 
     def figures(self) -> Stats:
         """Return the figures of all event loops, those of the moment included."""

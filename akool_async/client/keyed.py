@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import copy
-import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,15 +12,15 @@ from akool_async.client.restoring import goes_on, outcome_of, reference_of
 from akool_async.engine import Engine, JobOptions, JobRecord
 from akool_async.engine.keys import KeyRegistry, request_fingerprint
 from akool_async.engine.recorder import Recorder, intent_of, row_of
+from akool_async.engine.tasks import start
 from akool_async.errors import JournalError, KeyConflict
 from akool_async.journal import Claim, Entry, JobStore
+from akool_async.observers import logger
 from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from akool_async.client.saving import Saver
-
-logger = logging.getLogger("akool_async")
 
 _AT_ONCE: Final = 500
 """Keys in one question to the store: one transaction, and one flush of the disk."""
@@ -57,6 +56,8 @@ class KeyedJobs:
         self._saver = saver
         self._waiting: deque[tuple[JobRecord[Any], contextvars.Context]] = deque()
         """With the context that each job was submitted in: its hooks and its task run there."""
+        self._asked: list[tuple[JobRecord[Any], contextvars.Context]] = []
+        """Those about which the store is being asked."""
         self._task: asyncio.Task[None] | None = None
 
     @staticmethod
@@ -84,24 +85,40 @@ class KeyedJobs:
         """Ask the store about a job's key, soon and together with others."""
         self._waiting.append((record, contextvars.copy_context()))
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._ask())
+            self._start()
+
+    def _start(self) -> None:
+        task = self._task = start(self._ask())
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Ask about what came meanwhile, and about what a cancel from outside has left unasked."""
+        if self._task is not task:
+            return
+        self._task = None
+        asked, self._asked = self._asked, []
+        left = [each for each in asked if each[0] in self._engine.pending]
+        defect = None if task.cancelled() else task.exception()
+        if isinstance(defect, Exception):
+            logger.error("asking the journal failed", exc_info=defect)
+            for record, _context in left:
+                self._engine.restore(record, JournalError(f"asking the journal failed: {defect!r}"))
+        else:
+            self._waiting.extendleft(reversed(left))
+            if defect is not None or task.cancelled():
+                self._engine.endings.cut_off()
+        if self._waiting and not self._engine.closing:
+            self._start()
 
     async def _ask(self) -> None:
-        pending: list[tuple[JobRecord[Any], contextvars.Context]] = []
-        try:
-            while self._waiting:
-                number = min(_AT_ONCE, len(self._waiting))
-                some = [self._waiting.popleft() for _ in range(number)]
-                pending = [(record, context) for record, context in some if not record.ended]
-                answers = await self._answers([record for record, _ in pending])
-                for (record, context), answer in zip(pending, answers, strict=True):
-                    context.run(self._answered, record, answer)
-        except asyncio.CancelledError:  # by closing, or because the loop is ending
-            for record, _context in (*pending, *self._waiting):
-                self._engine.finish_closed(record)
-            raise
-        finally:
-            self._task = None
+        while self._waiting:
+            number = min(_AT_ONCE, len(self._waiting))
+            some = [self._waiting.popleft() for _ in range(number)]
+            pending = self._asked = [each for each in some if not each[0].ended]
+            answers = await self._answers([record for record, _ in pending])
+            for (record, context), answer in zip(pending, answers, strict=True):
+                context.run(self._answered, record, answer)
+            self._asked = []
 
     async def _answers(self, records: list[JobRecord[Any]]) -> list[Claim | Exception]:
         """Ask the store; a failure is the answer to these keys, and to no other."""
@@ -182,3 +199,5 @@ class KeyedJobs:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+        for record, _context in (*self._asked, *self._waiting):
+            self._engine.finish_closed(record)

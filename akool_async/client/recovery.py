@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from akool_async.client.restoring import request_of
 from akool_async.engine import NO_OPTIONS, JobOptions
 from akool_async.job import Job
+from akool_async.observers import logger
 from akool_async.protocol.endpoint import Operation
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from akool_async.client.shared import Records
     from akool_async.engine import JobRecord
     from akool_async.journal import Entry
-
-logger = logging.getLogger("akool_async")
 
 _AT_ONCE: Final = 256
 """Files that one turn of a thread looks for."""

@@ -107,6 +107,8 @@ class Submitter:
 
     def start(self, request: Startable[S], options: JobOptions) -> JobRecord[S]:
         """Start a job with given options, or return the one that has its key."""
+        if self._engine.endings.suspended:
+            self._engine.endings.go_on()
         if options.key is None and isinstance(request, Operation):
             record = self._record(request, request, options)
             self._engine.submit(record)

@@ -13,7 +13,6 @@ The life of a job (`state.py` has all changes of state):
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from akool_async.clock import Clock
 from akool_async.engine.creator import Creator
 from akool_async.engine.credit_guard import CreditGuard
+from akool_async.engine.endings import Endings
 from akool_async.engine.event_names import EventName, event_of
 from akool_async.engine.follow import follow
 from akool_async.engine.operations import Operations
@@ -33,18 +33,16 @@ from akool_async.engine.reporter import Reporter
 from akool_async.engine.settings import Policies
 from akool_async.engine.state import Trigger
 from akool_async.engine.watches import Watches
-from akool_async.errors import ClientClosed, JobFailed
+from akool_async.errors import JobFailed
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.http.transport import Delivery
+from akool_async.observers import logger, shield
 from akool_async.protocol import token
 from akool_async.protocol.snapshot import Snapshot
-from akool_async.protocol.words import counted
 
 if TYPE_CHECKING:
     from akool_async.engine.recorder import Recorder
-
-logger = logging.getLogger("akool_async")
 
 
 class Engine:
@@ -77,10 +75,16 @@ class Engine:
         limits, breaker = policies.limits, Breaker(clock)
         epoch = clock.now().timestamp() - clock.time()
         self.operations = Operations(policies, epoch)
-        self.pending = PendingJobs(self.finish, self.finish_closed)
+        self.endings = Endings(self)
+        self.finish_closed = self.endings.closed
+        self.pending = PendingJobs(self.finish, self.endings.dropped)
         self.queue = PendingQueue()
         shared = policies.places
-        self._shared = None if shared is None else SharedPlaces(shared, self.pump, self._no_place)
+        self._shared = (
+            None
+            if shared is None
+            else SharedPlaces(shared, self.pump, self._no_place, self.endings.cut_off)
+        )
         self.places = JobPlaces(policies.limit, limits.operations, self._shared)
         self._hold = OutageHold(breaker, clock, self.pump, short=limits.creates)
         self._creator = Creator(
@@ -101,8 +105,8 @@ class Engine:
             finish=self.finish,
             report=self.report,
             on_ring=self._creator.give_way,
+            cut_off=self.endings.cut_off,
         )
-        self._unseen = 0
         self.cancelling: set[JobRecord[Any]] = set()
         """Jobs that are being created, and are to be cancelled: they are not sent again."""
         self.closing = False
@@ -181,15 +185,17 @@ class Engine:
             return
         watch, now = self.watches.of(record.family), self.watches.moment()
         watch.accept(record, receipt, now)
-        self.report(EventName.CREATED, record)
+        terminal = receipt.status.terminal  # T25: audio may be finished when it is created
+        if not terminal and not self.closing:
+            # Before all that follows: a job that has an id is watched, whatever fails then.
+            watch.add(record, now, at_once=self.watches.woken_early(receipt.id))
         if self._recorder is not None:
-            self._recorder.note_accepted(record)
-        if receipt.status.terminal:  # T25: audio may be finished when it is created
+            shield("the journal", self._recorder.note_accepted, record)
+        self.report(EventName.CREATED, record)
+        if terminal:
             self.finish(record, receipt)
         elif self.closing:
             self.finish_closed(record)
-        else:
-            watch.add(record, now, at_once=self.watches.woken_early(receipt.id))
 
     def pump(self) -> None:
         """Create the jobs whose turn it is, as far as places and limits allow."""
@@ -221,23 +227,31 @@ class Engine:
         """End a job, whatever the reason, and let the next one start."""
         if record.ended:
             return
-        self.pending.remove(record)
-        self.cancelling.discard(record)
-        self.places.free(record)
-        if self._recorder is not None:
-            self._recorder.note_finished(record, outcome)
-        watch = self.watches.get(record.family.name)
-        if watch is not None:
-            watch.drop(record)
-        ended = self._result(record, outcome) if isinstance(outcome, Snapshot) else outcome
-        record.finish(ended)
+        ended: Any = outcome
+        try:
+            self.pending.remove(record)
+            self.cancelling.discard(record)
+            self.places.free(record)
+            if self._recorder is not None:
+                shield("the journal", self._recorder.note_finished, record, outcome)
+            watch = self.watches.get(record.family.name)
+            if watch is not None:
+                watch.drop(record)
+            if isinstance(outcome, Snapshot):
+                ended = self._result(record, outcome)
+        finally:  # an interrupt is no reason to keep anybody waiting
+            record.finish(ended)
         self.report(event_of(ended), record, ended)
         self.pump()
 
     def _result(self, record: JobRecord[Any], last: Snapshot) -> Any:
         """Return the result, or the error, that a terminal snapshot means."""
         if last.status is COMPLETED:
-            return self._policies.finish_result(record, record.completed(last))
+            try:
+                return self._policies.finish_result(record, record.completed(last))
+            except Exception:
+                logger.exception("%s: the result is taken as it came", record.name)
+                return last
         why = f": {last.reason}" if last.reason else ""
         return record.error(JobFailed, f"{record.family.vendor} reports that the job failed{why}")
 
@@ -257,12 +271,7 @@ class Engine:
             if self._shared is not None:
                 tasks += self._shared.close()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._unseen:
-            logger.warning(
-                "%s that nobody awaited ended with the client; accepted ones go on",
-                counted(self._unseen, "job"),
-            )
-        self._unseen = 0
+        self.endings.tell()
 
     def _stop_sending(self) -> None:
         """End jobs that were not sent, and hold back creates that wait or connect."""
@@ -273,26 +282,6 @@ class Engine:
             self.finish_closed(record)
         self._creator.stop_sending()
 
-    def finish_closed(self, record: JobRecord[Any]) -> None:
-        """End a job because the client is closed."""
-        if record.ended:
-            return
-        goes_on = f"it goes on at {record.family.vendor}" if record.id else "it was not sent"
-        self.finish(record, record.error(ClientClosed, f"the client was closed; {goes_on}"))
-        self._count_unseen(record)
-
-    def interrupted(self, record: JobRecord[Any], delivery: Delivery) -> None:
-        """End a job whose create was cancelled: by closing, or because the loop is ending."""
-        if not self.closing:
-            self._stop_sending()
-        if not delivery.sent:
-            self.finish_closed(record)
-            return
-        self.finish(record, self._creator.unknown(record, delivery, "the client was closed"))
-        if not record.awaited:
-            self._count_unseen(record)
-
-    def _count_unseen(self, record: JobRecord[Any]) -> None:
-        # The closer knows; jobs that nobody awaited are counted in one warning.
-        record.mark_retrieved()
-        self._unseen += not record.awaited
+    def watch_on(self, record: JobRecord[Any]) -> None:
+        """Watch an accepted job, whatever has happened since."""
+        self.watches.of(record.family).add(record, self.clock.time(), at_once=True)

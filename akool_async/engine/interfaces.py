@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from akool_async.engine.endings import Endings
 from akool_async.engine.pending import PendingJobs
 from akool_async.engine.record import JobRecord
 from akool_async.http.exchange import Exchange
@@ -46,12 +47,9 @@ class JobOwner(Protocol):
         """End a job, whatever the reason."""
         ...
 
-    def finish_closed(self, record: JobRecord[Any]) -> None:
-        """End a job because the client is closed."""
-        ...
-
-    def interrupted(self, record: JobRecord[Any], delivery: Delivery) -> None:
-        """End a job whose create was cancelled from outside."""
+    @property
+    def endings(self) -> Endings:
+        """The ends of jobs that nobody asked to end."""
         ...
 
     def credit_returned(self) -> None:

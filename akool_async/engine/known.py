@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 
 from akool_async.engine.operation import OperationState
+from akool_async.observers import shield
 from akool_async.protocol.endpoint import Family
 from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.token import JobReference, reference_to, write
@@ -16,7 +17,7 @@ from akool_async.protocol.token import JobReference, reference_to, write
 S = TypeVar("S", bound=Snapshot)
 
 # A name of a module is found faster than a member of a class, up to Python 3.11.
-COMPLETED = Status.COMPLETED
+COMPLETED, FAILED = Status.COMPLETED, Status.FAILED
 
 Listener: TypeAlias = Callable[[Any, Any], object]
 """Called with a record and each new snapshot of another status; with `None` at the end."""
@@ -151,7 +152,7 @@ class KnownJob(Generic[S]):
         """
         seen, status = self._seen, snapshot.status
         before = seen if seen is None or isinstance(seen, Status) else seen.status
-        if status is not before or status is COMPLETED:
+        if status is not before or status is COMPLETED or status is FAILED:
             return False
         self.seen_at = asked_at
         return True
@@ -174,7 +175,7 @@ class KnownJob(Generic[S]):
     def notify(self, snapshot: S | None) -> None:
         """Call all listeners."""
         for listener in self.listeners:
-            listener(self, snapshot)
+            shield("a listener", listener, self, snapshot)
 
 
 def _packed(job_id: str | None) -> str | bytes | None:

@@ -19,10 +19,9 @@ deadline, a cancel, or the end of the client.
 
 from __future__ import annotations
 
-import asyncio
 import copy
+import functools
 import itertools
-import logging
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Generic, TypeVar
@@ -33,6 +32,7 @@ from akool_async.clock import Clock, Timer
 from akool_async.engine.deadlines import Deadlines
 from akool_async.engine.event_names import EventName
 from akool_async.engine.fair_limiter import FairLimiter
+from akool_async.engine.look import Look
 from akool_async.engine.lookup_errors import (
     Action,
     action_on,
@@ -41,9 +41,11 @@ from akool_async.engine.lookup_errors import (
 from akool_async.engine.poll_times import PollTimes
 from akool_async.engine.record import COMPLETED, FAILED, JobRecord
 from akool_async.engine.state import WATCHED
+from akool_async.engine.troubles import Troubles
 from akool_async.errors import AkoolError, APIError, JobTimeout, NotFound, ResultExpired
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
+from akool_async.observers import logger, shield
 from akool_async.protocol.endpoint import Family
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.schedule.batch_size import BatchSize
@@ -57,8 +59,6 @@ a job keeps what it needs to go on: 100 000 of them have to fit into memory."""
 _SUSPICIOUS: Final = 16
 """Single ids in a row that are "too long": then the host is suspected, and not the ids."""
 
-logger = logging.getLogger("akool_async")
-
 
 class Watch(Generic[S]):
     """The accepted jobs of one family.
@@ -69,7 +69,7 @@ class Watch(Generic[S]):
         clock: Where time comes from.
         limiter: Limits the lookups under way.
         batch_size: How many ids one lookup may hold.
-        spawn: Runs a lookup in a task.
+        spawn: Runs a lookup in a task; calls the function that it gets when the task is over.
         finish: Ends a job.
         breaker: Knows whether the host is down.
         report: Notified of changes of status.
@@ -84,7 +84,7 @@ class Watch(Generic[S]):
         clock: Clock,
         limiter: FairLimiter,
         batch_size: BatchSize,
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        spawn: Callable[[Coroutine[Any, Any, None], Callable[[], object]], object],
         finish: Callable[[JobRecord[Any], Any], None],
         breaker: Breaker,
         report: Callable[[str, JobRecord[Any], object], object],
@@ -111,6 +111,7 @@ class Watch(Generic[S]):
         self.asked = 0
         """How many ids were asked about so far, each time counted."""
         self._times: PollTimes[S] = PollTimes(clock, self.records, self._go, on_ring)
+        self._troubles = Troubles(family.name, self.records, clock)
         self._deadlines: Deadlines[S] = Deadlines(clock, self.records, self._end_overdue)
         limiter.join(family.name)
         breaker.join(family.name, self._go)
@@ -147,7 +148,7 @@ class Watch(Generic[S]):
         if record.ended:  # on its own, such as by a cancel
             return
         if snapshot is not None:
-            self._observed(record, snapshot, self._clock.time(), whole=True)
+            self._observed(record, snapshot, self._clock.time(), True)
         elif record.id is not None:
             # The other job ended first, such as by its deadline. This one is watched now.
             self.add(record, self._clock.time(), at_once=True)
@@ -165,6 +166,7 @@ class Watch(Generic[S]):
         if record.id is not None and self.records.get(record.id) is record:
             del self.records[record.id]
         del self._doubts[record]
+        self._troubles.alone.pop(record, None)
         record.slot = None  # else it would hold the other records of its slot as long as it lives
 
     def stop(self) -> None:
@@ -177,6 +179,7 @@ class Watch(Generic[S]):
 
     def _end_overdue(self, record: JobRecord[S]) -> None:
         message = f"not ended after {record.timeout:g} seconds; it goes on"
+        message += self._troubles.of(record)
         self._finish(record, record.error(JobTimeout, message))
 
     def _sharing(self) -> int:
@@ -185,6 +188,13 @@ class Watch(Generic[S]):
 
     def _go(self) -> None:
         """Send each lookup that is due, as far as breaker and limiter allow."""
+        try:
+            self._send_due()
+        except BaseException:  # such as an interrupt: the jobs that are due are not forgotten
+            self._hold(0.0)
+            raise
+
+    def _send_due(self) -> None:
         while self._split or self._times.wheel.due():
             pause = self._breaker.wait(self._family.name)
             if pause > 0:
@@ -192,9 +202,26 @@ class Watch(Generic[S]):
                 return
             if not self._limiter.enter(self._family.name, self._go):
                 return
-            chunk = self._split.popleft() if self._split else None
-            self._spawn(self._look_up(chunk or self._times.wheel.soonest(self.batch_size.size)))
+            self._start()
         self._times.wheel.arm()
+
+    def _start(self) -> None:
+        """Start one lookup, which holds a place of the limiter already."""
+        look: Look[S] = Look(self._leave, self._again)
+        try:
+            chunk = self._split.popleft() if self._split else None
+            look.chunk = chunk or self._times.wheel.soonest(self.batch_size.size)
+            self._spawn(self._look_up(look), functools.partial(self._over, look))
+        except BaseException:
+            look.give_back()
+            raise
+
+    def _over(self, look: Look[S]) -> None:
+        if look.give_back():
+            self._go()
+
+    def _leave(self) -> None:
+        self._limiter.leave(self._family.name)
 
     def _hold(self, pause: float) -> None:
         """Come back when the breaker may let a lookup pass."""
@@ -202,32 +229,32 @@ class Watch(Generic[S]):
             self._held.cancel()
         self._held = self._clock.call_at(self._clock.time() + pause, self._go)
 
-    async def _look_up(self, chunk: list[JobRecord[S]]) -> None:
+    async def _look_up(self, look: Look[S]) -> None:
+        chunk = look.chunk
         ids = [record.id for record in chunk if record.id is not None]
         asked_at = self._clock.time()
         self.asked += len(ids)
-        reply, problem = None, None
+        snapshots: Sequence[S] = ()
+        problem = None
         try:
-            reply = await self._exchange.once(self._family.lookup(ids))
-        except asyncio.CancelledError:
-            self._again(chunk)  # the lookup is over, the jobs are not
-            raise
+            snapshots = self._family.observed(await self._exchange.once(self._family.lookup(ids)))
         except Exception as error:  # whatever happens, the jobs stay watched
-            if not isinstance(error, AkoolError):
+            if not isinstance(error, AkoolError) and self._troubles.is_new(error):
                 logger.exception("%s: a lookup failed", self._family.name)
             problem = error.with_traceback(None)  # or this frame and the error hold each other
-        finally:
-            self._limiter.leave(self._family.name)
+        look.leave()
         if problem is None:
             self._answered(len(ids))
-            self._seen(chunk, self._family.observed(reply), asked_at)
+            self._seen(chunk, snapshots, asked_at)
             self._times.relearn()
         else:
             self._failed(chunk, problem)
+        look.chunk = []  # each of its jobs has ended, or has its next turn
         self._go()
 
     def _answered(self, number: int) -> None:
         self._times.failures = self._too_long = 0
+        self._troubles.answered()
         self.batch_size.note_answered(number)
         self._breaker.answered(self._family.name)
 
@@ -248,13 +275,15 @@ class Watch(Generic[S]):
                 continue
             if self._doubts:
                 del self._doubts[record]
+            if self._troubles.alone:
+                self._troubles.alone.pop(record, None)
             if not record.unchanged(snapshot, asked_at):
-                self._observed(record, snapshot, asked_at, whole=whole)
+                shield("taking in a snapshot", self._observed, record, snapshot, asked_at, whole)
             elif whole:
                 record.observe(snapshot)
         self._again(chunk)
 
-    def _observed(self, record: JobRecord[S], snapshot: S, asked_at: float, *, whole: bool) -> None:
+    def _observed(self, record: JobRecord[S], snapshot: S, asked_at: float, whole: bool) -> None:  # noqa: FBT001
         if not snapshot.id:
             snapshot = msgspec.structs.replace(snapshot, id=record.id)
         status = snapshot.status
@@ -274,6 +303,7 @@ class Watch(Generic[S]):
         age = first.age(self._clock.time())
         doubts = self._doubts[first] + 1
         action = action_on(error, len(chunk), age=age, doubts=doubts)
+        self._troubles.failed(chunk, error, passing=action is Action.WAIT)
         if action is Action.WAIT:
             logger.debug("%s: %s; polling again", self._family.name, type(error).__name__)
             self._wait(chunk, host_failed=not isinstance(error, APIError))

@@ -203,6 +203,7 @@ class Signer:
         """The header of an api key; `None` if requests are signed by a token."""
         self._lasting = _removable(api_key, credentials.client_secret)
         self._running: asyncio.Task[None] | None = None
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"Signer({self._credentials.kind})"
@@ -254,17 +255,24 @@ class Signer:
         return self._bearer.expires_at is not None and self._clock.time() > self._bearer.expires_at
 
     async def _refreshed(self) -> None:
-        if self._running is None:
+        error = await self._exchanged()
+        while _is_foreign(error) and not self._closed:  # somebody else's cancel, or an interrupt
+            error = await self._exchanged()
+        if error is not None:
+            raise copy.copy(error)  # each caller raises a copy of its own
+
+    async def _exchanged(self) -> BaseException | None:
+        """Wait for the running exchange, or for a new one; return its error."""
+        if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._fetch())
             self._running.add_done_callback(_failure)
         running = self._running
         await asyncio.wait({running})
-        error = _failure(running)
-        if error is not None:
-            raise copy.copy(error)  # each caller raises a copy of its own
+        return _failure(running)
 
     async def close(self) -> None:
         """Cancel a running exchange; the requests that wait for it fail."""
+        self._closed = True
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait({self._running})
@@ -292,8 +300,17 @@ def _failure(exchange: asyncio.Task[None]) -> BaseException | None:
     As a callback of the task it also marks the error as retrieved: every caller may be cancelled.
     """
     if exchange.cancelled():
-        return RuntimeError("the client was closed before it had a token")
+        return _Cancelled("the client was closed before it had a token")
     return exchange.exception()
+
+
+class _Cancelled(RuntimeError):
+    """The exchange of a token was cancelled."""
+
+
+def _is_foreign(error: BaseException | None) -> bool:
+    """Say whether an exchange was ended by what says nothing about the token."""
+    return error is not None and (isinstance(error, _Cancelled) or not isinstance(error, Exception))
 
 
 def seconds_left(token: str, now: float) -> float | None:

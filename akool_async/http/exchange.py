@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Mapping
 from typing import TypeVar
@@ -19,14 +18,13 @@ from akool_async.http.auth import Signer
 from akool_async.http.pace import Budget, Pace
 from akool_async.http.retry import Retry
 from akool_async.http.transport import Delivery, Transport
+from akool_async.observers import logger
 from akool_async.protocol.endpoint import Endpoint
 from akool_async.protocol.wire import in_utf8
 
 T = TypeVar("T")
 
 _TOKEN_REJECTED = 1101
-
-logger = logging.getLogger("akool_async")
 
 
 class Exchange:

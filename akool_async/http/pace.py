@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 
 from akool_async.clock import Clock, sleep
+from akool_async.observers import logger
 
 # The rules, similar to botocore's adaptive mode:
 # - Without a refusal there is no limit, and a request costs next to nothing (`try_turn`).
@@ -16,8 +16,6 @@ from akool_async.clock import Clock, sleep
 # - A burst of requests gets a burst of refusals. Only requests sent a second or more after the
 #   last change say something about the new rate; the others are the same refusal.
 # - `Retry-After` stops all requests of the kind until its time is over.
-
-logger = logging.getLogger("akool_async")
 
 _SLOWER = 0.7
 """Factor by which a refusal lowers the rate."""

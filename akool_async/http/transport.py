@@ -250,6 +250,12 @@ class AiohttpTransport:
         while self._retired[0][0] < now - self._limit.seconds:  # the last request on it is over
             await self._retired.popleft()[1].close()
 
+    @property
+    def own_sessions(self) -> list[aiohttp.ClientSession]:
+        """The sessions that the transport has to close: none of them is the user's."""
+        retired = [session for _, session in self._retired]
+        return [*retired, self._session] if self._owned else retired
+
     async def close(self) -> None:
         """Close the session, unless it is the user's."""
         self._limit.close()

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import os
 import sqlite3
 import weakref
@@ -36,8 +35,7 @@ from akool_async.journal import claims, memory, rows
 from akool_async.journal.entry import UNFINISHED, Entry, State
 from akool_async.journal.file import JournalFile
 from akool_async.journal.job_store import Change, Claim, Intent, JobStore
-
-logger = logging.getLogger("akool_async")
+from akool_async.observers import logger
 
 _Page: TypeAlias = Callable[[sqlite3.Connection, int], list[Entry]]
 """Reads the rows that follow the one with a number."""

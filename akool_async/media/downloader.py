@@ -141,6 +141,11 @@ class SessionDownloader:
             trust_env=False,  # else aiohttp would send a password from ~/.netrc
         )
 
+    @property
+    def own_sessions(self) -> list[aiohttp.ClientSession]:
+        """The sessions that the downloader has to close."""
+        return [] if self._session is None else [self._session]
+
     async def close(self) -> None:
         """Close all connections."""
         self._closed = True
