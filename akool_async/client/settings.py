@@ -20,6 +20,7 @@ from akool_async.http.auth import Secret
 from akool_async.http.retry import Retry
 from akool_async.http.transport import Timeout
 from akool_async.media import Policy, own_addresses
+from akool_async.protocol.addresses import trouble_with
 from akool_async.protocol.endpoint import Operation
 from akool_async.schedule.backoff import Backoff
 
@@ -255,18 +256,24 @@ def checked_seconds(field: str, value: object) -> float | None:
     return float(value)
 
 
-def checked_url(field: str, url: str) -> str:
+def checked_url(field: str, url: object) -> str:
     """Return a scheme and host that credentials may be sent to.
 
     Raises:
-        InvalidInput: it is something else, or not safe.
+        InvalidInput: it is something else, or not safe, or no server can have it.
     """
+    if not isinstance(url, str):
+        raise InvalidInput(field, url, "must be a text: a scheme and a host")
     if "@" in url:  # a user's name before it may come with a password
         raise InvalidInput(field, "***", "must be a scheme and a host, without a user")
+    trouble = trouble_with(url)
+    if trouble:
+        raise InvalidInput(field, url, f"must be an address that a server can have; {trouble}")
     parts = urlsplit(url)
     loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
     if not parts.hostname or parts.scheme not in ({"https", "http"} if loopback else {"https"}):
         raise InvalidInput(field, url, "must be https, or http on loopback")
-    if parts.path.strip("/") or parts.query or parts.fragment:
+    nothing_else = not (parts.path.strip("/") or parts.query or parts.fragment)
+    if not nothing_else or parts.netloc.endswith(":"):
         raise InvalidInput(field, url, "must be a scheme and a host, and nothing else")
     return f"{parts.scheme}://{parts.netloc}"

@@ -97,7 +97,7 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     if value is not None:
         for rule in plan.rules:
             if not rule.holds(value):
-                raise InvalidInput(plan.name, value, rule.text, owner=owner)
+                raise InvalidInput(plan.name, value, rule.broken_by(value), owner=owner)
     return value
 
 
