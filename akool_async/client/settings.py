@@ -18,7 +18,7 @@ from akool_async.engine import Limits, Places, Semaphore, SemaphorePlaces
 from akool_async.errors import InvalidInput
 from akool_async.http.auth import Secret
 from akool_async.http.retry import Retry
-from akool_async.http.transport import Timeout
+from akool_async.http.transport import Timeout, check_session
 from akool_async.media import Policy, own_addresses
 from akool_async.protocol.addresses import trouble_with
 from akool_async.protocol.endpoint import Operation
@@ -186,6 +186,8 @@ class Configuration:
         semaphore: Semaphore | None = value("semaphore")
         self.places: Places | None = None if semaphore is None else SemaphorePlaces(semaphore)
         self.session: aiohttp.ClientSession | None = value("session")
+        if self.session is not None:
+            check_session(self.session)
         self.journal: str | os.PathLike[str] | JobStore | None = value("journal")
         self.on_event: Hook | Sequence[Hook] = value("on_event")
         self.clock: Clock = value("clock") or LoopClock()

@@ -10,14 +10,16 @@ import asyncio
 import base64
 import binascii
 import copy
+import operator
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Never
+from contextvars import ContextVar
+from typing import Any, Never, Self, SupportsIndex
 
 import msgspec
 
 from akool_async.clock import Clock
-from akool_async.errors import InvalidInput, MissingCredentials
+from akool_async.errors import ConnectFailed, InvalidInput, MissingCredentials
 from akool_async.protocol.wire import HttpResponse
 
 _SHORTEST = 8
@@ -26,6 +28,16 @@ of other text."""
 
 _LEEWAY = 60.0
 """Seconds before its expiry at which a token is exchanged for a new one."""
+
+_STAYS = "a secret stays in its process: pickle the settings, not the client"
+
+_YAML = 2
+"""The protocol by which PyYAML takes an object apart. So a cassette of vcrpy is written, with `***`
+for the credential; `pickle` refuses, by its usual protocols."""
+
+
+_fetching: ContextVar[frozenset[Signer]] = ContextVar("_fetching", default=frozenset())
+"""Whose token the code that runs helps to fetch, such as a middleware of the user's session."""
 
 
 class Secret(str):
@@ -36,8 +48,17 @@ class Secret(str):
     def __repr__(self) -> str:
         return "'***'"
 
-    def __reduce__(self) -> Never:
-        raise TypeError("a secret stays in its process: pickle the settings, not the client")
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        # What records a session, such as vcrpy, copies the headers of each request.
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[type[str], tuple[str]]:
+        if operator.index(protocol) == _YAML:
+            return str, ("***",)
+        raise TypeError(_STAYS)
 
 
 class Hidden(bytes):
@@ -50,8 +71,14 @@ class Hidden(bytes):
 
     __str__ = __repr__
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
     def __reduce__(self) -> Never:
-        raise TypeError("a secret stays in its process: pickle the settings, not the client")
+        raise TypeError(_STAYS)
 
 
 def hidden(text: str | None) -> str | None:
@@ -94,6 +121,9 @@ class Credentials:
 
     def __repr__(self) -> str:
         return f"Credentials({self.kind})"
+
+    def __reduce__(self) -> Never:
+        raise TypeError(_STAYS)
 
     @property
     def kind(self) -> str:
@@ -246,6 +276,8 @@ class Signer:
         return self._bearer.expires_at is not None and self._clock.time() > self._bearer.expires_at
 
     async def _refreshed(self) -> None:
+        if self in _fetching.get():
+            raise ConnectFailed("the request for a token would wait for itself")
         if self._running is None:
             self._running = asyncio.create_task(self._fetch())
             self._running.add_done_callback(_failure)
@@ -262,6 +294,7 @@ class Signer:
             await asyncio.wait({self._running})
 
     async def _fetch(self) -> None:
+        _fetching.set(_fetching.get() | {self})
         try:
             token = await self._exchange()
         finally:
@@ -284,7 +317,9 @@ def _failure(exchange: asyncio.Task[None]) -> BaseException | None:
     As a callback of the task it also marks the error as retrieved: every caller may be cancelled.
     """
     if exchange.cancelled():
-        return RuntimeError("the client was closed before it had a token")
+        closed = ConnectFailed("the client was closed before it had a token")
+        closed.cause = "client"
+        return closed
     return exchange.exception()
 
 
