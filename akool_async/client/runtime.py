@@ -51,6 +51,7 @@ class Runtime:
             configuration.downloads,
             configuration.retry,
             configuration.clock,
+            configuration.all_proxies,
         )
         self.exchange = Exchange(
             AiohttpTransport(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from akool_async.client.events import Hook
-    from akool_async.http.proxy import Proxy
+    from akool_async.http.proxy import Proxies, Proxy
     from akool_async.journal import JobStore
     from akool_async.schedule.learner import Schedule
 
@@ -80,10 +80,10 @@ class Settings(TypedDict, total=False):
     """Whether results may come from addresses that are not on the public internet. The API's own
     address is allowed without it where the API runs on this machine, as a simulator does."""
     proxy: str | None
-    """A proxy for API calls, such as `http://user:password@proxy.example:3128`."""
+    """A proxy for API calls and downloads, such as `http://user:password@proxy.example:3128`."""
     trust_env: bool
     """Whether `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, as they are now, name the proxy where
-    `proxy` does not."""
+    `proxy` does not. `NO_PROXY` may hold names, addresses and networks, such as `10.0.0.0/8`."""
     on_credit: Literal["raise", "pause"]
     """What happens to jobs without credit: `raise` ends them with `InsufficientCredit`; `pause`
     lets them wait until credit returns, or `akool.resume()` is called."""
@@ -198,7 +198,9 @@ class Configuration:
             own=own_addresses(hosts["api"]),
             largest=checked_count("max_download_bytes", value("max_download_bytes")),
         )
-        self.proxies = _proxies(hosts, value("proxy"), trust_env=value("trust_env"))
+        self.all_proxies = _proxies(value("proxy"), trust_env=value("trust_env"))
+        """What says which proxy an address has; `None` where none has one."""
+        self.proxies = _proxies_of(hosts, self.all_proxies)
 
     def job_timeout(self, operation: str) -> float | None:
         """Return the seconds that an operation's jobs may take; `None` for no end."""
@@ -213,14 +215,20 @@ class Configuration:
         return self._backoff
 
 
-def _proxies(
-    hosts: Mapping[str, str], proxy: str | None, *, trust_env: bool
-) -> Mapping[str, Proxy]:
+def _proxies(proxy: str | None, *, trust_env: bool) -> Proxies | None:
     if proxy is None and not trust_env:
-        return {}
-    from akool_async.http.proxy import find_proxies  # few clients have a proxy
+        return None
+    from akool_async.http.proxy import Proxies  # few clients have a proxy
 
-    return find_proxies(hosts.values(), proxy, trust_env=trust_env)
+    return Proxies(proxy, trust_env=trust_env)
+
+
+def _proxies_of(hosts: Mapping[str, str], proxies: Proxies | None) -> Mapping[str, Proxy]:
+    """Return the proxy of each base address that has one."""
+    if proxies is None:
+        return {}
+    found = {host: proxies.of(host) for host in hosts.values()}
+    return {host: proxy for host, proxy in found.items() if proxy is not None}
 
 
 def _checked_choice(field: str, value: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -22,9 +23,24 @@ async def run_to_completion(executor: Executor, call: Callable[[], T]) -> T:
     A thread cannot be stopped. If the caller went on before the thread's end, both could work
     on one file.
     """
-    running = asyncio.get_running_loop().run_in_executor(executor, call)
+    running = _started(executor, call)
     await _completed(running)
     return running.result()
+
+
+def _started(executor: Executor, call: Callable[[], T]) -> asyncio.Future[T]:
+    """Start a call in a thread; return its future."""
+    loop = asyncio.get_running_loop()
+    try:
+        return loop.run_in_executor(executor, call)
+    except RuntimeError:
+        pass  # no thread starts any more, such as at the end of the program: do it here
+    future: asyncio.Future[T] = loop.create_future()
+    try:
+        future.set_result(call())
+    except Exception as error:  # noqa: BLE001 - as in a thread
+        future.set_exception(error)
+    return future
 
 
 async def _completed(running: asyncio.Future[T]) -> None:
@@ -90,5 +106,4 @@ class WriteBehind:
             running.result()
         if self._waiting:
             data, self._waiting, self._size = b"".join(self._waiting), [], 0
-            loop = asyncio.get_running_loop()
-            self._running = loop.run_in_executor(self._executor, self._write, data)
+            self._running = _started(self._executor, partial(self._write, data))
