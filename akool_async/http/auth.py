@@ -10,11 +10,10 @@ import asyncio
 import base64
 import binascii
 import copy
-import operator
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Never, Self, SupportsIndex
+from typing import Any, Never, Self
 
 import msgspec
 
@@ -29,12 +28,10 @@ of other text."""
 _LEEWAY = 60.0
 """Seconds before its expiry at which a token is exchanged for a new one."""
 
-_STAYS = "a secret stays in its process: pickle the settings, not the client"
-
-_YAML = 2
-"""The protocol by which PyYAML takes an object apart. So a cassette of vcrpy is written, with `***`
-for the credential; `pickle` refuses, by its usual protocols."""
-
+_STAYS = (
+    "a secret stays in its process: pickle the settings, not the client; and let what records"
+    " requests leave x-api-key and Authorization out"
+)
 
 _fetching: ContextVar[frozenset[Signer]] = ContextVar("_fetching", default=frozenset())
 """Whose token the code that runs helps to fetch, such as a middleware of the user's session."""
@@ -55,9 +52,7 @@ class Secret(str):
         # What records a session, such as vcrpy, copies the headers of each request.
         return self
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[type[str], tuple[str]]:
-        if operator.index(protocol) == _YAML:
-            return str, ("***",)
+    def __reduce__(self) -> Never:
         raise TypeError(_STAYS)
 
 

@@ -253,11 +253,12 @@ class AiohttpTransport:
         """Begin a request. Awaiting the return value gives the head of the response."""
         proxy = self._proxies.get(base)
         for_proxy: Mapping[str, str] = {} if proxy is None else proxy.headers
+        headers = _headers(base, request, header, for_proxy)
         return self._session.request(
             request.method,
             self._url(base, request),
             data=_data(request.body),
-            headers=_headers(base, request, header, for_proxy),
+            headers=headers if self._owned else _plain(headers),
             allow_redirects=False,
             raise_for_status=False,  # Akool's envelope decides, not the session's setting
             auto_decompress=False,  # see `decoding`
@@ -372,6 +373,14 @@ def _headers(
         # The proxy reads a plain request itself. Of one over TLS it sees the CONNECT only.
         headers |= for_proxy
     return headers
+
+
+def _plain(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return headers without a type of ours, for a session of the user's.
+
+    What is put between it and the network may keep them, as vcrpy does, and knows texts only.
+    """
+    return {name: str.__str__(value) for name, value in headers.items()}
 
 
 def check_session(session: object) -> None:

@@ -105,8 +105,12 @@ class SessionDownloader:
 
     @cached_property
     def _executor(self) -> Executor:
-        from concurrent.futures import ThreadPoolExecutor
+        try:
+            from concurrent.futures import ThreadPoolExecutor
+        except RuntimeError:  # at the end of the program it cannot be loaded any more
+            from akool_async.media.threads import Here
 
+            return Here()
         return ThreadPoolExecutor(self._at_once, thread_name_prefix="akool-download")
 
     @asynccontextmanager

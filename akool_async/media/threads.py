@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from functools import partial
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import anyio
 
@@ -28,19 +28,26 @@ async def run_to_completion(executor: Executor, call: Callable[[], T]) -> T:
     return running.result()
 
 
+class Here(Executor):
+    """Runs each call at once, at the end of a program, when no thread starts any more."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Run a call, and return its future."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - as in a thread
+            future.set_exception(error)
+        return future
+
+
 def _started(executor: Executor, call: Callable[[], T]) -> asyncio.Future[T]:
     """Start a call in a thread; return its future."""
     loop = asyncio.get_running_loop()
     try:
         return loop.run_in_executor(executor, call)
-    except RuntimeError:
-        pass  # no thread starts any more, such as at the end of the program: do it here
-    future: asyncio.Future[T] = loop.create_future()
-    try:
-        future.set_result(call())
-    except Exception as error:  # noqa: BLE001 - as in a thread
-        future.set_exception(error)
-    return future
+    except RuntimeError:  # there are no threads any more
+        return loop.run_in_executor(Here(), call)
 
 
 async def _completed(running: asyncio.Future[T]) -> None:

@@ -116,7 +116,7 @@ async def relay(visit: Visit, base: str) -> None:
     """Do what a proxy does: ask the host, and hand its answer back."""
     import aiohttp
 
-    headers = {
+    headers: dict[str, str] = {
         name: visit.headers[name]
         for name in ("x-api-key", "content-type", "accept")
         if name in visit.headers
