@@ -207,7 +207,11 @@ async def test_a_sound_reply_is_read_whatever_its_label_says(
     assert server.visits[0].headers["accept-encoding"] == "gzip, deflate"
 
 
-@pytest.mark.parametrize("body", [PACKED[:-9], PACKED[:12], PACKED[:10] + b"?" * 20])
+@pytest.mark.parametrize(
+    "body",
+    [PACKED[:-9], PACKED[:12], PACKED[:10] + b"?" * 20],
+    ids=["cut", "cut early", "damaged"],
+)
 async def test_a_compressed_reply_that_is_damaged_leaves_a_create_in_doubt(
     body: bytes, serve: Serve, connect: Connect
 ) -> None:
