@@ -67,8 +67,8 @@ class Settings(TypedDict, total=False):
     on_event: Hook | Sequence[Hook]
     """A function that is notified of each event of each job, at once; or several."""
     session: aiohttp.ClientSession | None
-    """A session of yours for API calls, made in the event loop that uses it. The client never closes
-    it. What you put into it, such as a recorder, sees the credential in each request's headers."""
+    """A session of yours for API calls, made in the event loop that uses it. The client never
+    closes it. What you put into it, such as a recorder, sees the credential in the headers."""
     journal: str | os.PathLike[str] | JobStore | None
     """A file that records every job, so that a crash loses none and a key is one create; for one
     process at a time."""

@@ -64,7 +64,7 @@ class MediaSession:
             return self._session().get(url, headers=headers, allow_redirects=False)
         self._check(url)
         # A proxy reads a plain request itself. Of one over TLS it sees the CONNECT only.
-        own = proxy.headers if url.scheme == "http" else {}
+        own: Mapping[str, str] = proxy.headers if url.scheme == "http" else {}
         return self._session(proxied=True).get(
             url,
             headers={**headers, **own},
