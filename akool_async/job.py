@@ -14,6 +14,7 @@ from akool_async.engine import Engine, JobRecord
 from akool_async.engine.cancelling import cancel
 from akool_async.engine.state import WATCHED
 from akool_async.errors import JobError
+from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Snapshot, Status
 
@@ -158,11 +159,14 @@ class Job(Generic[S]):
             timeout: Seconds after which this wait ends; the job goes on.
 
         Raises:
+            InvalidInput: `timeout` is no number.
             TimeoutError: `timeout` seconds have passed.
             JobFailed: Akool reports that the job failed.
             JobTimeout: the job itself ran out of time.
             AkoolError: another error ended the job.
         """
+        if timeout is not None:
+            timeout = checked_number("timeout", timeout, "must be a number of seconds, or None")
         async with asyncio.timeout(timeout):
             return await self
 

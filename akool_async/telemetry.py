@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from akool_async.client.events import Event
 from akool_async.client.stats import JobCounts, Stats, together
 from akool_async.engine import ENDS, EventName
-from akool_async.errors import APIError, JournalError, KeyConflict
+from akool_async.errors import APIError, InvalidInput, JournalError, KeyConflict
 
 try:
     from opentelemetry import metrics, trace
@@ -132,8 +132,8 @@ class OpenTelemetry:
         attributes: _Attributes = {"akool.operation": event.operation}
         if event.name == EventName.PREPARING:
             attributes["akool.recipe"] = event.operation
-        # A key that the journal refuses ends its job before it begins.
-        refused = isinstance(event.error, KeyConflict | JournalError)
+        # A key that the journal refuses ends its job before it begins; so does a row of `map`.
+        refused = isinstance(event.error, InvalidInput | KeyConflict | JournalError)
         restored = event.name not in _BEGINNINGS and not refused
         if restored:
             attributes["akool.job.restored"] = True

@@ -12,6 +12,7 @@ import gc
 import inspect
 import json
 import os
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,6 +52,11 @@ def _repair_aioresponses() -> None:
 
 
 _repair_aioresponses()
+
+# A shell starts background processes with Ctrl-C ignored, and so do their children, which the
+# tests of Ctrl-C start: give them the usual signal.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,10 +8,16 @@ from typing import Any, Final, Unpack
 
 # isort: split
 from akool_async.client.client import Client
-from akool_async.client.settings import AkoolSettings, check_names, checked_url, hide_secrets
+from akool_async.client.settings import (
+    AkoolSettings,
+    check_names,
+    checked_text,
+    checked_url,
+    hide_secrets,
+)
 from akool_async.endpoints.registry import Namespaces
 from akool_async.http.auth import find_credentials, hidden
-from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.endpoint import Operation, Startable
 
 BASE_URL: Final = "https://openapi.akool.com"
 LEGACY_DETECT_URL: Final = "https://sg3.akool.com"
@@ -50,8 +56,9 @@ class Akool(Client, Namespaces):
             "client_id": settings.get("client_id"),
             "client_secret": settings.get("client_secret"),
         }
-        base_url = settings.get("base_url") or os.environ.get("AKOOL_BASE_URL") or BASE_URL
-        hosts = _hosts(base_url, settings.get("detect_url"))
+        base_url = checked_text("base_url", settings.get("base_url"))
+        detect_url = checked_text("detect_url", settings.get("detect_url"))
+        hosts = _hosts(base_url or os.environ.get("AKOOL_BASE_URL") or BASE_URL, detect_url)
         super().__init__(find_credentials(given), hosts, settings)
 
     @property
@@ -60,6 +67,11 @@ class Akool(Client, Namespaces):
         from akool_async.endpoints import OPERATIONS
 
         return OPERATIONS
+
+    def _startables(self) -> Mapping[str, type[Startable[Any]]]:
+        from akool_async.endpoints import OPERATIONS, RECIPES
+
+        return {**OPERATIONS, **RECIPES}
 
     async def _credit(self) -> float:
         return (await self.account.credit()).credit

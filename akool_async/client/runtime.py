@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from akool_async.client.events import EventDispatcher
+from akool_async.client.fresh import FreshAddress
 from akool_async.client.shared import Records, Shared, Vendor
 from akool_async.client.stats import Stats, stats_of
 from akool_async.client.submission import Submitter
@@ -17,7 +18,7 @@ from akool_async.http.exchange import Exchange
 from akool_async.http.transport import AiohttpTransport
 from akool_async.job import Job
 from akool_async.media import SessionDownloader
-from akool_async.protocol.endpoint import Operation, Startable
+from akool_async.protocol.endpoint import Startable
 from akool_async.result import Link, Result
 from akool_async.schedule.backoff import Backoff
 
@@ -63,6 +64,7 @@ class Runtime:
             clock=clock,
             requests=shared.requests,
         )
+        self._fresh = FreshAddress(vendor.call, self.exchange, vendor.operations)
         dispatcher = EventDispatcher(clock, self.job, shared.hooks)
         self.saver = self._new_saver(dispatcher)
         self.engine = self._new_engine(dispatcher, clock)
@@ -115,7 +117,7 @@ class Runtime:
         from akool_async.client.keyed import KeyedJobs
 
         return KeyedJobs(
-            records.store, records.keys, records.recorder, self.engine, saves=self.saver is not None
+            records.store, records.keys, records.recorder, self.engine, saver=self.saver
         )
 
     def job(self, record: JobRecord[Any]) -> Job[Any]:
@@ -128,7 +130,7 @@ class Runtime:
         return stats_of(self.engine)
 
     def _schedule_of(
-        self, startable: Startable[Any] | type[Operation[Any]], name: str
+        self, startable: Startable[Any] | type[Startable[Any]], name: str
     ) -> Backoff | Learner:
         """Return when an operation's jobs are polled: as the user says, else as is learned."""
         fixed = self._shared.configuration.backoff(startable.family.name)
@@ -148,6 +150,7 @@ class Runtime:
                 operation=record.name,
                 accepted_at=record.operation.epoch + record.accepted_at,
                 job_id=result.job_id,
+                fresh=self._fresh,
             )
             result.attach(link)
             if self.saver is not None:
@@ -157,7 +160,7 @@ class Runtime:
     def attach(self, reply: Any) -> Any:
         """Give looked up results what they need to be saved; return the reply."""
         if isinstance(reply, Result):
-            reply.attach(Link(self.downloader, self._vendor.client))
+            reply.attach(Link(self.downloader, self._vendor.client, fresh=self._fresh))
         elif isinstance(reply, tuple):
             for row in cast("Any", reply):
                 self.attach(row)

@@ -39,6 +39,7 @@ from akool_async.http.exchange import Exchange
 from akool_async.http.transport import Delivery
 from akool_async.protocol import token
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.protocol.words import counted
 
 if TYPE_CHECKING:
     from akool_async.engine.recorder import Recorder
@@ -258,8 +259,8 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._unseen:
             logger.warning(
-                "%d jobs that nobody awaited ended with the client; accepted ones go on",
-                self._unseen,
+                "%s that nobody awaited ended with the client; accepted ones go on",
+                counted(self._unseen, "job"),
             )
         self._unseen = 0
 

@@ -157,6 +157,8 @@ def find_credentials(
         MissingCredentials: Neither has a complete credential.
         InvalidInput: A header cannot carry a credential.
     """
+    for name, value in given.items():
+        _check_type(name, value)
     if any(given.values()):
         found = _chosen(given)
         if found is None:
@@ -183,6 +185,12 @@ def _chosen(values: Mapping[str, str | None]) -> Credentials | None:
     if values.get("token"):
         return Credentials(token=values["token"], **pair)
     return Credentials(**pair) if all(pair.values()) else None
+
+
+def _check_type(name: str, value: object) -> None:
+    """Refuse what is no text, before anybody asks for its truth: `pandas.NA` has none."""
+    if value is not None and not isinstance(value, str):
+        raise InvalidInput(name, "***", "must be a text")
 
 
 def _check(name: str, value: object) -> None:

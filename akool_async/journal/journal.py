@@ -31,7 +31,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import TypeAlias
 
-from akool_async.errors import JournalError
+from akool_async.errors import InvalidInput, JournalError
 from akool_async.journal import claims, memory, rows
 from akool_async.journal.entry import UNFINISHED, Entry, State
 from akool_async.journal.file import JournalFile
@@ -59,11 +59,12 @@ class Journal(JobStore):
 
     Raises:
         JournalError: the file is no journal, damaged, not writable, of a newer version, or
-            in use.
+            in use; or its folder is gone.
+        InvalidInput: it is no path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = JournalFile(os.fsdecode(path))
+        self._file = JournalFile(_text_of(path))
         # A journal that nobody closes is closed when it is collected, or at the program's end.
         weakref.finalize(self, self._file.close)
 
@@ -113,6 +114,10 @@ class Journal(JobStore):
     def unsaved(self) -> AsyncGenerator[Entry, None]:
         """Yield the rows that completed and whose media was saved nowhere, oldest first."""
         return self._pages_in_thread(rows.unsaved)
+
+    def saved(self) -> AsyncGenerator[Entry, None]:
+        """Yield the rows that completed and whose media was saved, oldest first."""
+        return self._pages_in_thread(rows.saved)
 
     async def close(self) -> None:
         """Write everything that is queued, end the thread, and let others use the file."""
@@ -246,6 +251,14 @@ class Journal(JobStore):
 
     def _page(self, page: _Page, after: int) -> list[Entry]:
         return self._file.read(lambda connection: page(connection, after))
+
+
+def _text_of(path: str | os.PathLike[str]) -> str:
+    try:
+        return os.fsdecode(path)
+    except TypeError:  # it is no path
+        pass
+    raise InvalidInput("path", path, "must be a path", owner="Journal")
 
 
 def _decision(*, accept: str | None, job_id: str | None, resend: bool, abandon: bool) -> Change:

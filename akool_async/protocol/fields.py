@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from akool_async.protocol.addresses import trouble_with
+from akool_async.protocol.cells import plain_number
 
 
 class Rule(Struct, frozen=True):
@@ -69,11 +70,13 @@ def _has_host(text: str) -> bool:
 
 
 def _to_flag(value: Any) -> Any:
-    return bool(value) if value in (0, 1) else value
+    number = plain_number(value)
+    return bool(number) if isinstance(number, int | float) and number in (0, 1) else value
 
 
-def _none_if_empty(value: Any) -> Any:
-    return None if value == "" else value
+def none_if_empty(value: Any) -> Any:
+    """Return `None` for an empty text; any other value unchanged."""
+    return None if isinstance(value, str) and not value else value
 
 
 def _split(value: Any) -> Any:
@@ -90,7 +93,7 @@ Url = Annotated[str, _IS_URL]
 Id = Annotated[str, Meta(min_length=1)]
 """An id that Akool gave."""
 
-WebhookUrl = Annotated[str, Coding(str, _none_if_empty), _IS_URL]
+WebhookUrl = Annotated[str, Coding(str, none_if_empty), _IS_URL]
 """An http(s) address that Akool posts to; an empty text means no address (T42)."""
 
 Flag = Annotated[bool, Coding(int, _to_flag)]

@@ -65,7 +65,10 @@ class Behaviour(Input):
     """Number of faces in a picture, unless its address sets it: `?faces=3`."""
 
     def check(self) -> None:
-        """Refuse rates that are not from 0 to 1."""
+        """Refuse rates that are not from 0 to 1, and NaN."""
+        for name in ("pace", "spread", "credit"):
+            if math.isnan(getattr(self, name)):
+                raise self.refuse(name, "must be a number")
         for name in ("fail_rate", "instant_audio_rate", "omit_rate"):
             if not 0 <= getattr(self, name) <= 1:
                 raise self.refuse(name, "must be from 0 to 1")
