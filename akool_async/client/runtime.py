@@ -62,6 +62,7 @@ class Runtime:
             configuration.downloads,
             configuration.retry,
             configuration.clock,
+            configuration.all_proxies,
         )
         self._transport = AiohttpTransport(
             configuration.timeout, configuration.session, proxies=configuration.proxies

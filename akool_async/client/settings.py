@@ -18,8 +18,9 @@ from akool_async.engine import Limits, Places, Semaphore, SemaphorePlaces
 from akool_async.errors import InvalidInput, JournalError
 from akool_async.http.auth import Secret
 from akool_async.http.retry import Retry
-from akool_async.http.transport import Timeout
+from akool_async.http.transport import Timeout, check_session
 from akool_async.media import Policy, absolute, own_addresses
+from akool_async.protocol.addresses import trouble_with
 from akool_async.protocol.cells import (
     checked_flag,
     checked_number,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from akool_async.client.events import Hook
-    from akool_async.http.proxy import Proxy
+    from akool_async.http.proxy import Proxies, Proxy
     from akool_async.journal import JobStore
     from akool_async.schedule.learner import Schedule
 
@@ -71,7 +72,8 @@ class Settings(TypedDict, total=False):
     on_event: Hook | Sequence[Hook]
     """A function that is notified of each event of each job, at once; or several."""
     session: aiohttp.ClientSession | None
-    """A session of yours for API calls. The client never closes it."""
+    """A session of yours for API calls, made in the event loop that uses it. The client never
+    closes it. What you put into it, such as a recorder, sees the credential in the headers."""
     journal: str | os.PathLike[str] | JobStore | None
     """A file that records every job, so that a crash loses none and a key is one create; for one
     process at a time. A relative path belongs to the directory in which the client was made."""
@@ -85,10 +87,10 @@ class Settings(TypedDict, total=False):
     """Whether results may come from addresses that are not on the public internet. The API's own
     address is allowed without it where the API runs on this machine, as a simulator does."""
     proxy: str | None
-    """A proxy for API calls, such as `http://user:password@proxy.example:3128`."""
+    """A proxy for API calls and downloads, such as `http://user:password@proxy.example:3128`."""
     trust_env: bool
     """Whether `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, as they are now, name the proxy where
-    `proxy` does not."""
+    `proxy` does not. `NO_PROXY` may hold names, addresses and networks, such as `10.0.0.0/8`."""
     on_credit: Literal["raise", "pause"]
     """What happens to jobs without credit: `raise` ends them with `InsufficientCredit`; `pause`
     lets them wait until credit returns, or `akool.resume()` is called."""
@@ -192,7 +194,8 @@ class Configuration:
         _checked("semaphore", semaphore, _has("acquire", "release"), "a semaphore")
         self.places: Places | None = None if semaphore is None else SemaphorePlaces(semaphore)
         self.session: aiohttp.ClientSession | None = value("session")
-        _checked("session", self.session, _has("request"), "an aiohttp.ClientSession")
+        if self.session is not None:
+            check_session(self.session)
         journal = _checked("journal", value("journal"), _is_journal, "a path, or a JobStore")
         self.journal: str | os.PathLike[str] | JobStore | None = _place_of_journal(journal)
         self.on_event: Hook | Sequence[Hook] = value("on_event")
@@ -210,7 +213,9 @@ class Configuration:
             largest=checked_count("max_download_bytes", value("max_download_bytes")),
         )
         trust_env = checked_flag("trust_env", value("trust_env"))
-        self.proxies = _proxies(hosts, checked_text("proxy", value("proxy")), trust_env=trust_env)
+        self.all_proxies = _proxies(checked_text("proxy", value("proxy")), trust_env=trust_env)
+        """What says which proxy an address has; `None` where none has one."""
+        self.proxies = _proxies_of(hosts, self.all_proxies)
 
     def job_timeout(self, operation: str) -> float | None:
         """Return the seconds that an operation's jobs may take; `None` for no end."""
@@ -255,14 +260,20 @@ def _lost(error: OSError) -> str:
     return f"its folder cannot be found ({error.strerror or error})"
 
 
-def _proxies(
-    hosts: Mapping[str, str], proxy: str | None, *, trust_env: bool
-) -> Mapping[str, Proxy]:
+def _proxies(proxy: str | None, *, trust_env: bool) -> Proxies | None:
     if proxy is None and not trust_env:
-        return {}
-    from akool_async.http.proxy import find_proxies  # few clients have a proxy
+        return None
+    from akool_async.http.proxy import Proxies  # few clients have a proxy
 
-    return find_proxies(hosts.values(), proxy, trust_env=trust_env)
+    return Proxies(proxy, trust_env=trust_env)
+
+
+def _proxies_of(hosts: Mapping[str, str], proxies: Proxies | None) -> Mapping[str, Proxy]:
+    """Return the proxy of each base address that has one."""
+    if proxies is None:
+        return {}
+    found = {host: proxies.of(host) for host in hosts.values()}
+    return {host: proxy for host, proxy in found.items() if proxy is not None}
 
 
 def _checked_choice(field: str, value: object) -> str:
@@ -360,18 +371,24 @@ def checked_text(field: str, value: object) -> str | None:
     return value
 
 
-def checked_url(field: str, url: str) -> str:
+def checked_url(field: str, url: object) -> str:
     """Return a scheme and host that credentials may be sent to.
 
     Raises:
-        InvalidInput: it is something else, or not safe.
+        InvalidInput: it is something else, or not safe, or no server can have it.
     """
+    if not isinstance(url, str):
+        raise InvalidInput(field, url, "must be a text: a scheme and a host")
     if "@" in url:  # a user's name before it may come with a password
         raise InvalidInput(field, "***", "must be a scheme and a host, without a user")
+    trouble = trouble_with(url)
+    if trouble:
+        raise InvalidInput(field, url, f"must be an address that a server can have; {trouble}")
     parts = urlsplit(url)
     loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
     if not parts.hostname or parts.scheme not in ({"https", "http"} if loopback else {"https"}):
         raise InvalidInput(field, url, "must be https, or http on loopback")
-    if parts.path.strip("/") or parts.query or parts.fragment:
+    nothing_else = not (parts.path.strip("/") or parts.query or parts.fragment)
+    if not nothing_else or parts.netloc.endswith(":"):
         raise InvalidInput(field, url, "must be a scheme and a host, and nothing else")
     return f"{parts.scheme}://{parts.netloc}"

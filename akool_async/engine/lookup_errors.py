@@ -15,6 +15,7 @@ from akool_async.errors import (
     PermissionDenied,
     ProcessingError,
     ReplyError,
+    TransportError,
 )
 
 GRACE: Final = 30.0
@@ -42,7 +43,7 @@ class Action(Enum):
     SUSPECT_HOST = "one id alone is too long: the number of ids is not the reason"
     DOUBT = "one id is refused, and may be accepted soon: poll it again"
     END = "one id is refused: end its job"
-    END_ALL = "the account is refused: end all jobs of the family"
+    END_ALL = "the account is refused, or nothing can be sent: end all jobs of the family"
 
 
 def action_on(error: Exception, ids: int, *, age: float = 0.0, doubts: int = 0) -> Action:
@@ -54,6 +55,8 @@ def action_on(error: Exception, ids: int, *, age: float = 0.0, doubts: int = 0) 
         age: Seconds since the vendor accepted the job, where the lookup held one id.
         doubts: How many lookups of that id in a row were refused, this one included.
     """
+    if isinstance(error, TransportError) and error.cause == "client":
+        return Action.END_ALL  # no later request can be sent either; the jobs go on at the vendor
     if not _refuses_the_request(error):
         return Action.WAIT
     account = isinstance(error, _ACCOUNT_LEVEL)
@@ -64,6 +67,13 @@ def action_on(error: Exception, ids: int, *, age: float = 0.0, doubts: int = 0) 
     if _may_pass(error, age, doubts):
         return Action.DOUBT
     return Action.END_ALL if account else Action.END
+
+
+def blames_host(error: Exception) -> bool:
+    """Say whether a failed lookup may mean that the host is down."""
+    if isinstance(error, TransportError) and error.cause == "machine":
+        return False  # this machine has no room for a connection: the host was not asked
+    return not isinstance(error, APIError)
 
 
 def may_be_about_number(error: Exception) -> bool:

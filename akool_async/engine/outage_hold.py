@@ -74,7 +74,7 @@ class OutageHold:
         """Record that a create failed. A readable refusal is an answer."""
         if isinstance(problem, APIError):
             self.answered(sent_at)
-        if not isinstance(problem, TransportError):
+        if not isinstance(problem, TransportError) or problem.cause in {"machine", "client"}:
             return
         # A create that was sent later has been answered, so this is no outage.
         if sent_at < self._answered_sent_at:

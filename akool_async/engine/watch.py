@@ -36,13 +36,14 @@ from akool_async.engine.look import Look
 from akool_async.engine.lookup_errors import (
     Action,
     action_on,
+    blames_host,
     may_be_about_number,
 )
 from akool_async.engine.poll_times import PollTimes
 from akool_async.engine.record import COMPLETED, FAILED, JobRecord
 from akool_async.engine.state import WATCHED
 from akool_async.engine.troubles import Troubles
-from akool_async.errors import AkoolError, APIError, JobTimeout, NotFound, ResultExpired
+from akool_async.errors import AkoolError, JobTimeout, NotFound, ResultExpired
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.observers import logger, shield
@@ -306,7 +307,7 @@ class Watch(Generic[S]):
         self._troubles.failed(chunk, error, passing=action is Action.WAIT)
         if action is Action.WAIT:
             logger.debug("%s: %s; polling again", self._family.name, type(error).__name__)
-            self._wait(chunk, host_failed=not isinstance(error, APIError))
+            self._wait(chunk, host_failed=blames_host(error))
         elif action is Action.CONFIRM:
             self._split.append(chunk[:1])
             self._again(chunk[1:])

@@ -12,12 +12,13 @@ import binascii
 import copy
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Never
+from contextvars import ContextVar
+from typing import Any, Never, Self
 
 import msgspec
 
 from akool_async.clock import Clock
-from akool_async.errors import InvalidInput, MissingCredentials
+from akool_async.errors import ConnectFailed, InvalidInput, MissingCredentials
 from akool_async.protocol.wire import HttpResponse
 
 _SHORTEST = 8
@@ -26,6 +27,14 @@ of other text."""
 
 _LEEWAY = 60.0
 """Seconds before its expiry at which a token is exchanged for a new one."""
+
+_STAYS = (
+    "a secret stays in its process: pickle the settings, not the client; and let what records"
+    " requests leave x-api-key and Authorization out"
+)
+
+_fetching: ContextVar[frozenset[Signer]] = ContextVar("_fetching", default=frozenset())
+"""Whose token the code that runs helps to fetch, such as a middleware of the user's session."""
 
 
 class Secret(str):
@@ -36,8 +45,15 @@ class Secret(str):
     def __repr__(self) -> str:
         return "'***'"
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        # What records a session, such as vcrpy, copies the headers of each request.
+        return self
+
     def __reduce__(self) -> Never:
-        raise TypeError("a secret stays in its process: pickle the settings, not the client")
+        raise TypeError(_STAYS)
 
 
 class Hidden(bytes):
@@ -50,8 +66,14 @@ class Hidden(bytes):
 
     __str__ = __repr__
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
     def __reduce__(self) -> Never:
-        raise TypeError("a secret stays in its process: pickle the settings, not the client")
+        raise TypeError(_STAYS)
 
 
 def hidden(text: str | None) -> str | None:
@@ -94,6 +116,9 @@ class Credentials:
 
     def __repr__(self) -> str:
         return f"Credentials({self.kind})"
+
+    def __reduce__(self) -> Never:
+        raise TypeError(_STAYS)
 
     @property
     def kind(self) -> str:
@@ -255,6 +280,8 @@ class Signer:
         return self._bearer.expires_at is not None and self._clock.time() > self._bearer.expires_at
 
     async def _refreshed(self) -> None:
+        if self in _fetching.get():
+            raise ConnectFailed("the request for a token would wait for itself")
         error = await self._exchanged()
         while _is_foreign(error) and not self._closed:  # somebody else's cancel, or an interrupt
             error = await self._exchanged()
@@ -278,6 +305,7 @@ class Signer:
             await asyncio.wait({self._running})
 
     async def _fetch(self) -> None:
+        _fetching.set(_fetching.get() | {self})
         try:
             token = await self._exchange()
         finally:
@@ -300,11 +328,13 @@ def _failure(exchange: asyncio.Task[None]) -> BaseException | None:
     As a callback of the task it also marks the error as retrieved: every caller may be cancelled.
     """
     if exchange.cancelled():
-        return _Cancelled("the client was closed before it had a token")
+        closed = _Cancelled("the client was closed before it had a token")
+        closed.cause = "client"
+        return closed
     return exchange.exception()
 
 
-class _Cancelled(RuntimeError):
+class _Cancelled(ConnectFailed):
     """The exchange of a token was cancelled."""
 
 

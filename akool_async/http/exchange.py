@@ -98,6 +98,8 @@ class Exchange:
 
     def _may_retry(self, error: AkoolError) -> bool:
         """Take the cost of a retry. A rate-limited request costs nothing: `Pace` slows it down."""
+        if isinstance(error, TransportError) and error.cause == "machine":
+            return True  # the host was not asked
         return isinstance(error, RateLimited) or self._budget.spend()
 
     async def once(self, endpoint: Endpoint[T], delivery: Delivery | None = None) -> T:

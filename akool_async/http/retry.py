@@ -80,12 +80,15 @@ class Retry(Input):
                 server.
         """
         outcome = outcome_of(error)
-        if outcome is RequestOutcome.REFUSED:
+        cause = error.cause if isinstance(error, TransportError) else "host"
+        if outcome is RequestOutcome.REFUSED or cause in {"certificate", "client"}:
             return None
         if outcome is RequestOutcome.UNKNOWN and not repeatable:
             return None
         most, first = self.attempts, self.initial
-        if outcome is RequestOutcome.THROTTLED:
+        # A shortage of this machine's own passes when other connections end. The host is not asked.
+        own = outcome is RequestOutcome.NOT_SENT and cause == "machine"
+        if outcome is RequestOutcome.THROTTLED or own:
             most, first = self.throttled_attempts, self.throttled
         hint: float = getattr(error, "retry_after", None) or 0.0
         if attempt >= most or hint > self.longest_hint:

@@ -41,6 +41,7 @@ from akool_async.media.part_file import CorruptContent, PartFile, TooLarge, Unde
 from akool_async.media.policy import Policy
 from akool_async.media.remote_file import RemoteFile
 from akool_async.media.retry_budget import PASSING, RetryBudget
+from akool_async.media.session import MediaSession
 from akool_async.media.source import Source
 from akool_async.media.stall_guard import StallGuard
 from akool_async.media.threads import WriteBehind, run_to_completion
@@ -68,7 +69,7 @@ class Resources(NamedTuple):
     retry: Retry
     clock: Clock
     executor: Executor
-    borrow_session: Callable[[], AbstractAsyncContextManager[aiohttp.ClientSession]]
+    borrow_session: Callable[[], AbstractAsyncContextManager[MediaSession]]
     """Waits for a free place, and lends a session for one request."""
 
 
@@ -168,7 +169,7 @@ class Download:
             return failure_of(error)
         return None
 
-    async def _exchange(self, session: aiohttp.ClientSession) -> None:
+    async def _exchange(self, session: MediaSession) -> None:
         """Send one request, follow its redirects, and take in the reply."""
         policy, clock = self._resources.policy, self._resources.clock
         # The time begins with the first request, not while the download waits for a place.
@@ -179,9 +180,7 @@ class Download:
         async with guard.guarding():
             url = parse(self._source.url)
             for _ in range(MAX_REDIRECTS + 1):
-                async with session.get(
-                    url, headers=_HEADERS | asked, allow_redirects=False
-                ) as response:
+                async with session.get(url, headers=_HEADERS | asked) as response:
                     location = response.headers.get("Location", "")
                     if response.status not in _REDIRECTS or not location:
                         await self._take_reply(response, guard)

@@ -103,7 +103,7 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     if value is not None:
         for rule in plan.rules:
             if not rule.holds(value):
-                raise InvalidInput(plan.name, value, rule.text, owner=owner)
+                raise InvalidInput(plan.name, value, rule.broken_by(value), owner=owner)
     if isinstance(value, int) and not _LEAST <= value <= _MOST:
         raise InvalidInput(plan.name, value, _TOO_LARGE, owner=owner)
     return value

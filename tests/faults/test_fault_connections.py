@@ -223,7 +223,7 @@ async def test_the_origin_never_sees_what_is_for_the_proxy(responses: aiorespons
         await akool.account.credit()
     ((call,),) = responses.requests.values()
     assert str(call.kwargs["proxy"]) == "http://proxy.example:3128"
-    assert set(call.kwargs["headers"]) == {"Accept", "x-api-key"}
+    assert set(call.kwargs["headers"]) == {"Accept", "Accept-Encoding", "x-api-key"}
     assert set(call.kwargs["proxy_headers"]) == {"Proxy-Authorization"}
     assert "secret" not in repr(call.kwargs)
 
