@@ -35,7 +35,9 @@ async def recover(
             yield Job(record, runtime.engine)
     if runtime.saver is not None:
         async for entry in records.recorder.unsaved():
-            _restored(runtime, entry, operations)
+            record = _restored(runtime, entry, operations)
+            if record is not None and not record.ended:  # its result lacked an address
+                yield Job(record, runtime.engine)
             await asyncio.sleep(0)  # there may be many, and others have work to do
 
 

@@ -183,7 +183,7 @@ class Engine:
         self.report(EventName.CREATED, record)
         if self._recorder is not None:
             self._recorder.note_accepted(record)
-        if receipt.status.terminal:  # T25: audio may be finished when it is created
+        if record.status.terminal:  # T25: audio may be finished when it is created
             self.finish(record, receipt)
         elif self.closing:
             self.finish_closed(record)

@@ -121,7 +121,7 @@ class KnownJob(Generic[S]):
         self.id = receipt.id
         self.accepted_at = self.seen_at = now
         self._receipt = receipt if whole else _packed(receipt.job_id)
-        self.observe(receipt, whole=whole)
+        self.observe(self.family.without_end(receipt), whole=whole)
 
     def take_reference(self, reference: JobReference, now: float) -> None:
         """Keep the ids and the creation time of a job that was accepted earlier."""
