@@ -72,6 +72,11 @@ class KnownJob(Generic[S]):
         return seen if isinstance(seen, Status) else seen.status
 
     @property
+    def seen(self) -> bool:
+        """Whether the vendor has shown the job, by a create reply or a lookup."""
+        return self._seen is not None
+
+    @property
     def snapshot(self) -> S | None:
         """The last snapshot; ids and status only, where no more was kept."""
         seen = self._seen

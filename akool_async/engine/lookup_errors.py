@@ -55,7 +55,9 @@ class Action(Enum):
     END_ALL = "the account is refused again and again: end all jobs of the family"
 
 
-def action_on(error: Exception, ids: int, *, age: float = 0.0, doubts: int = 0) -> Action:
+def action_on(
+    error: Exception, ids: int, *, age: float = 0.0, doubts: int = 0, at_once: bool = False
+) -> Action:
     """Return what to do after a lookup failed.
 
     Args:
@@ -65,16 +67,16 @@ def action_on(error: Exception, ids: int, *, age: float = 0.0, doubts: int = 0) 
         doubts: How many lookups in a row failed like this one, which is included: lookups of
             that id alone; of the family, if the error is about the account; or, if the answer
             is unreadable, all lookups of an id of this one.
+        at_once: Whether one definite refusal is believed.
     """
     if is_unreadable(error) and ids > 1:
         return Action.SPLIT if doubts >= _UNREADABLE else Action.WAIT
     if not _refuses_the_request(error):
         return _where_nothing_is_refused(error)
     if is_about_account(error):
-        return Action.END_ALL if ids == 1 and doubts >= TRIES else Action.HOLD
-    if ids > 1:
-        return Action.SPLIT
-    return _about_one_id(error, age, doubts)
+        enough = at_once or doubts >= TRIES
+        return Action.END_ALL if ids == 1 and enough else Action.HOLD
+    return Action.SPLIT if ids > 1 else _about_one_id(error, age, doubts, at_once=at_once)
 
 
 def _where_nothing_is_refused(error: Exception) -> Action:
@@ -85,14 +87,14 @@ def _where_nothing_is_refused(error: Exception) -> Action:
     return Action.ABSENT if _names_no_job(error) else Action.WAIT
 
 
-def _about_one_id(error: Exception, age: float, doubts: int) -> Action:
+def _about_one_id(error: Exception, age: float, doubts: int, *, at_once: bool) -> Action:
     if is_about_length(error):
         return Action.SUSPECT_HOST
     if isinstance(error, NotFound) and age < GRACE:
         return Action.DOUBT  # results appear with a delay after the create
     if isinstance(error, ProcessingError) and (doubts < TRIES or error.code in _CALLBACK_FAILED):
         return Action.DOUBT
-    return Action.CONFIRM if doubts < TRIES else Action.END
+    return Action.END if at_once or doubts >= TRIES else Action.CONFIRM
 
 
 def is_unreadable(error: Exception) -> bool:

@@ -98,7 +98,13 @@ class LookupTrouble(Generic[S]):
 
     def failed(self, chunk: list[JobRecord[S]], error: Exception, asked_at: float) -> None:
         """Do what the error of a lookup that was sent at `asked_at` asks for."""
-        action = self._setbacks.judge(error, chunk, asked_at, self._clock.time())
+        action = self._setbacks.judge(
+            error,
+            chunk,
+            asked_at=asked_at,
+            now=self._clock.time(),
+            watched=len(self._records),
+        )
         if len(chunk) == 1 and may_be_about_number(error):
             self._batch_size.note_refused_alone()
         if action is Action.REPEAT and isinstance(error, RateLimited):

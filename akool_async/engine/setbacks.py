@@ -19,7 +19,7 @@ from akool_async.engine.lookup_errors import (
     is_unreadable,
 )
 from akool_async.engine.record import JobRecord
-from akool_async.errors import RateLimited
+from akool_async.errors import NotFound, RateLimited
 from akool_async.http.retry import Retry
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.schedule.backoff import Backoff
@@ -134,10 +134,26 @@ class Setbacks(Generic[S]):
         return self._of.setdefault(record, _Setback())
 
     def judge(
-        self, error: Exception, chunk: Sequence[JobRecord[S]], asked_at: float, now: float
+        self,
+        error: Exception,
+        chunk: Sequence[JobRecord[S]],
+        *,
+        asked_at: float,
+        now: float,
+        watched: int,
     ) -> Action:
-        """Count a failed lookup, and return what to do about its jobs."""
+        """Count a failed lookup, and return what to do about its jobs.
+
+        Args:
+            error: What the lookup raised.
+            chunk: The jobs that it was about.
+            asked_at: When it was sent.
+            now: The clock's time.
+            watched: How many jobs of the family are watched.
+        """
         first = chunk[0]
+        # A token may be of a job that never was; and one job has no others to be held for.
+        at_once = not first.seen if isinstance(error, NotFound) else watched == 1
         if is_unreadable(error):
             doubts = self._count_unreadable(chunk)
         elif is_about_account(error):
@@ -145,7 +161,7 @@ class Setbacks(Generic[S]):
         else:
             known = self._of.get(first)
             doubts = 1 if known is None else known.refusals + 1
-        action = action_on(error, len(chunk), age=first.age(now), doubts=doubts)
+        action = action_on(error, len(chunk), age=first.age(now), doubts=doubts, at_once=at_once)
         if action in {Action.DOUBT, Action.CONFIRM}:
             self._at(first).refusals = doubts
         return action

@@ -120,6 +120,15 @@ def test_several_ids_of_which_one_is_refused_are_split_however_young_they_are(co
             assert action_on(said(code), 2, age=age, doubts=doubts) is SPLIT
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"), [(1003, END), (1008, END), (1009, END), (1101, END_ALL), (1015, DOUBT)]
+)
+def test_one_definite_refusal_is_enough_where_it_is_believed_at_once(
+    code: int, expected: Action
+) -> None:
+    assert action_on(said(code), 1, age=GRACE, doubts=1, at_once=True) is expected
+
+
 @pytest.mark.parametrize(("doubts", "expected"), [(1, WAIT), (2, SPLIT)])
 def test_a_list_that_is_unreadable_twice_is_split(doubts: int, expected: Action) -> None:
     assert action_on(unreadable(200), 9, doubts=doubts) is expected

@@ -187,12 +187,16 @@ async def test_a_job_that_was_seen_ends_only_after_three_refusals_in_a_row(
 async def test_one_refused_look_at_crun_ends_no_job(
     code: int, serve: Serve, clock: ManualClock, elapse: Elapse
 ) -> None:
-    looks = 0
+    created = looks = 0
 
     async def answer(visit: Visit) -> None:
-        nonlocal looks
-        row: dict[str, Any] = {"task_id": "1" * 24}
-        if not visit.is_create:
+        nonlocal created, looks
+        row: dict[str, Any] = {}
+        if visit.is_create:
+            created += 1
+            row = {"task_id": f"{created:024x}"}
+        else:
+            row = {"task_id": visit.target.rpartition("=")[2]}
             looks += 1
             if looks == 20:
                 await visit.say({"code": code, "message": "no", "data": None})
@@ -207,9 +211,9 @@ async def test_one_refused_look_at_crun_ends_no_job(
     swap = SwapFaces(detect_id="1", image_url=PHOTO, faces=faces)
     often = Backoff(initial=2.0, multiplier=1.0, maximum=2.0)
     async with Crun("key", base_url=server.url, clock=clock, backoff=often) as crun:
-        job = crun.submit(swap)
-        await elapse(clock, job.done, step=0.5)
-        assert job.result().url
+        jobs = [crun.submit(swap) for _ in range(2)]
+        await elapse(clock, lambda: all(job.done() for job in jobs), step=0.5)
+        assert all(job.result().url for job in jobs)
 
 
 async def test_a_refused_account_holds_back_the_looks_of_the_others_meanwhile(
