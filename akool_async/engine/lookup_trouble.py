@@ -163,6 +163,7 @@ class LookupTrouble(Generic[S]):
             self.absent([record])
             self._times.again([record])
         elif action is Action.END_ALL:
+            self._setbacks.account.over()  # a job that is accepted later is in no doubt
             for each in list(self._records.values()):
                 self._finish(each, copy.copy(error))
         else:

@@ -19,6 +19,7 @@ from akool_async.engine.lookup_errors import (
     is_unreadable,
 )
 from akool_async.engine.record import JobRecord
+from akool_async.engine.state import WATCHED
 from akool_async.errors import NotFound, RateLimited
 from akool_async.http.retry import Retry
 from akool_async.protocol.snapshot import Snapshot
@@ -131,7 +132,12 @@ class Setbacks(Generic[S]):
         return bool(self._of)
 
     def _at(self, record: JobRecord[S]) -> _Setback:
-        return self._of.setdefault(record, _Setback())
+        if record.state is not WATCHED:  # it ended during its lookup: nobody would forget it
+            return _Setback()
+        known = self._of.get(record)
+        if known is None:
+            known = self._of[record] = _Setback()
+        return known
 
     def judge(
         self,
@@ -167,23 +173,25 @@ class Setbacks(Generic[S]):
         return action
 
     def _count_unreadable(self, chunk: Sequence[JobRecord[S]]) -> int:
-        for record in chunk:
-            self._at(record).unreadable += 1
-        return max(self._at(record).unreadable for record in chunk)
+        known = [self._at(record) for record in chunk]
+        for each in known:
+            each.unreadable += 1
+        return max(each.unreadable for each in known)
 
     def before_repeating(self, error: RateLimited, chunk: Sequence[JobRecord[S]]) -> float | None:
         """Count a refusal as too frequent; return the seconds until the lookup is repeated.
 
         `None` if it was repeated as often as the retry policy allows.
         """
-        for record in chunk:
-            self._at(record).throttled += 1
-        attempt = max(self._at(record).throttled for record in chunk)
+        known = [self._at(record) for record in chunk]
+        for each in known:
+            each.throttled += 1
+        attempt = max(each.throttled for each in known)
         return self._retry.delay(error, attempt, repeatable=True)
 
     def before_confirming(self, record: JobRecord[S]) -> float:
         """Return the seconds until the next question about an id that was refused."""
-        return self._retry.pause(self._at(record).refusals)
+        return self._retry.pause(max(1, self._at(record).refusals))
 
     def answered(self, chunk: Sequence[JobRecord[S]]) -> None:
         """Take note of a readable answer to a lookup."""

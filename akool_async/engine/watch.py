@@ -229,7 +229,7 @@ class Watch(Generic[S]):
         self._go()
 
     def _seen(self, chunk: Sequence[JobRecord[S]], snapshots: Sequence[S], asked_at: float) -> None:
-        whole = self._keeps_whole
+        whole, troubled = self._keeps_whole, bool(self._setbacks)
         # Matched by id, never by position. Only the reply to a single id may leave the id out.
         only = chunk[0].id if len(chunk) == 1 else None
         if only is not None:
@@ -244,7 +244,7 @@ class Watch(Generic[S]):
                 record = self.records.get(snapshot.id or only or "")
             if record is None:
                 continue
-            if self._setbacks:
+            if troubled:
                 self._setbacks.seen(record)
             if not record.unchanged(snapshot, asked_at):
                 self._observed(record, snapshot, asked_at, whole=whole)

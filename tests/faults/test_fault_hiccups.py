@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from akool_async import (
     Backoff,
     Face,
     Job,
+    JobTimeout,
     NotFound,
     Operation,
     Retry,
@@ -28,7 +31,7 @@ from akool_async.simulator import Simulator
 
 if TYPE_CHECKING:
     from tests.clients import Connect
-    from tests.clocks import Elapse
+    from tests.clocks import Elapse, Until
     from tests.servers import Serve, Visit
 
 PHOTO = "https://photos.example/photo.png"
@@ -232,3 +235,34 @@ async def test_a_refused_account_holds_back_the_looks_of_the_others_meanwhile(
         await elapse(own, lambda: own.time() > refused_at + 20, step=0.1)
         assert not any(isinstance(job.done() and job.exception(), AkoolError) for job in jobs)
         assert len(looks.asked) > 30
+
+
+@pytest.mark.parametrize("code", [1003, 1005, 1008])
+async def test_a_job_that_ends_while_its_look_is_refused_is_let_go(
+    code: int, simulator: Simulator, connect: Connect, until: Until
+) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def refuse(name: str, _request: web.Request) -> web.Response | None:
+        if name != "audio.get":
+            return None
+        asked.set()
+        await answer.wait()
+        return web.json_response({"code": code, "msg": "no"})
+
+    simulator.fault = refuse
+    request = speech(1)
+    async with connect(simulator) as akool:
+        held = sys.getrefcount(request)
+        job = akool.submit(request, timeout=0.05)
+        await asked.wait()
+        await until(job.done)
+        assert isinstance(job.exception(), JobTimeout)
+        del job
+        answer.set()
+
+        def let_go() -> bool:
+            gc.collect()
+            return sys.getrefcount(request) == held
+
+        await until(let_go)
