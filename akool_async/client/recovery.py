@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from akool_async.client.restoring import request_of
+from akool_async.client.restoring import request_of, result_of
 from akool_async.engine import NO_OPTIONS, JobOptions
 from akool_async.job import Job
 from akool_async.protocol.endpoint import Operation
@@ -33,12 +33,14 @@ async def recover(
             logger.warning("the journal's row %d is of no known operation", entry.number)
         else:
             yield Job(record, runtime.engine)
-    if runtime.saver is not None:
-        async for entry in records.recorder.unsaved():
+    async for entry in records.recorder.unsaved():
+        operation = operations.get(entry.name)
+        unnamed = operation is not None and result_of(entry, operation.family) is None
+        if unnamed or runtime.saver is not None:
             record = _restored(runtime, entry, operations)
-            if record is not None and not record.ended:  # its result lacked an address
+            if unnamed and record is not None:  # its result says not where its media is
                 yield Job(record, runtime.engine)
-            await asyncio.sleep(0)  # there may be many, and others have work to do
+        await asyncio.sleep(0)  # there may be many, and others have work to do
 
 
 def _restored(

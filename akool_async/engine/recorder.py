@@ -150,9 +150,6 @@ class Recorder:
         # as it is: it says already whether its key may be sent, and may be another job's by now.
         if record.state is QUEUED or isinstance(outcome, JournalError):
             return
-        if isinstance(outcome, Snapshot) and record.family.lacks_address(outcome):
-            row.state = State.CREATED  # so its key, and `recover()`, look for the address again
-            return
         row.state = state = state_after(outcome, accepted=record.id is not None)
         if state in {State.CREATED, State.INTENT}:
             return

@@ -29,6 +29,9 @@ S = TypeVar("S", bound=Snapshot)
 
 ADDRESS_WAIT: Final = 60.0
 """Seconds for which a job that is COMPLETED, and whose media has no address, is looked at again."""
+FIRST_ADDRESS_WAIT: Final = 4.0
+"""The same, while no job of the family was seen with an address. Where the first such wait was in
+vain, no other job waits until an address was seen: each would hold a place."""
 _ADDRESS_LOOKS: Final = Backoff(jitter=0.0)
 """How soon: the "age" is the time since the address was first missing."""
 
@@ -126,6 +129,8 @@ class Setbacks(Generic[S]):
         self._retry = retry
         self._of: dict[JobRecord[S], _Setback] = {}
         self.account = AccountDoubt(retry)
+        self._address_wait = FIRST_ADDRESS_WAIT
+        """How long the family's jobs are looked at for an address."""
 
     def __bool__(self) -> bool:
         """Say whether anything is known of any job."""
@@ -236,7 +241,15 @@ class Setbacks(Generic[S]):
         if known.unnamed_since is None:
             known.unnamed_since = now
         waited = now - known.unnamed_since
-        return None if waited >= ADDRESS_WAIT else _ADDRESS_LOOKS.delay(waited)
+        if waited < self._address_wait:
+            return _ADDRESS_LOOKS.delay(waited)
+        if self._address_wait < ADDRESS_WAIT:
+            self._address_wait = 0.0
+        return None
+
+    def address_came(self) -> None:
+        """Take note that a job was seen with an address: it is worth while to wait for others."""
+        self._address_wait = ADDRESS_WAIT
 
     def forget(self, record: JobRecord[S]) -> None:
         """Forget a job that has ended."""

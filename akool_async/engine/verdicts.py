@@ -11,7 +11,6 @@ from typing import Any
 
 from akool_async.engine.lookup_errors import TRIES
 from akool_async.engine.record import JobRecord
-from akool_async.engine.setbacks import ADDRESS_WAIT
 from akool_async.errors import DownloadError, NotFound, ResultExpired
 
 logger = logging.getLogger("akool_async")
@@ -19,7 +18,7 @@ logger = logging.getLogger("akool_async")
 
 def address_is_missing(record: JobRecord[Any]) -> DownloadError:
     """Warn that a job ends COMPLETED without the address of its media; return the error."""
-    why = f"no answer said where its media is, in {ADDRESS_WAIT:g} seconds after it was completed"
+    why = "completed, but no answer said where its media is"
     logger.warning("%s: %s; akool.job(%r) asks again", record.name, why, record.token)
     error = DownloadError(f"{record.name}: {why}")
     error.token = record.token

@@ -274,6 +274,8 @@ class Watch(Generic[S]):
             record.seen_at = asked_at
             return
         self._times.learn(record, asked_at)
+        if status is COMPLETED and not unnamed:
+            self._setbacks.address_came()
         self._finish(record, snapshot)
         if unnamed:
             self._report(EventName.UNSAVED, record, address_is_missing(record))
