@@ -8,7 +8,7 @@ import copy
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from akool_async.client.restoring import goes_on, outcome_of, reference_of
+from akool_async.client.restoring import goes_on, outcome_of, reference_of, result_of
 from akool_async.engine import Engine, JobOptions, JobRecord
 from akool_async.engine.keys import KeyRegistry, request_fingerprint
 from akool_async.engine.recorder import Recorder, intent_of, row_of
@@ -164,14 +164,15 @@ class KeyedJobs:
         returned. A job that ended has ended. A job whose create was sent, and whose answer was
         never written down, ends as `CreateOutcomeUnknown`.
         """
-        row = row_of(record)
-        if not entry.state.finished or (entry.unsaved and self._saver is not None):
+        row, result = row_of(record), result_of(entry, record.family)
+        asked_for = goes_on(entry, result) and entry.result is not None  # it lacks an address
+        if not entry.state.finished or asked_for or (entry.unsaved and self._saver is not None):
             self._work_on(record, entry)
         elif entry.saved is not None:
             row.saved = entry.number, entry.saved
             self._register(record, entry)
         reference = reference_of(entry)
-        if reference is not None and goes_on(entry):
+        if reference is not None and goes_on(entry, result):
             watched = self._engine.adopt(record, reference)
             if watched is not record:
                 self._work_on(watched, entry)
@@ -179,7 +180,7 @@ class KeyedJobs:
         if reference is not None:
             record.take_reference(reference, self._engine.clock.time())
         row.state = entry.state  # nobody writes to a finished row, so nobody else sets it
-        outcome = outcome_of(entry, record)
+        outcome = outcome_of(entry, result, record)
         if isinstance(outcome, Snapshot):
             record.observe(outcome)
         self._engine.restore(record, outcome)

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from akool_async.client.restoring import request_of
+from akool_async.client.restoring import request_of, result_of
 from akool_async.engine import NO_OPTIONS, JobOptions
 from akool_async.job import Job
 from akool_async.observers import logger
@@ -35,10 +35,15 @@ async def recover(
             logger.warning("the journal's row %d is of no known operation", entry.number)
         else:
             yield Job(record, runtime.engine)
+    async for entry in records.recorder.unsaved():
+        operation = operations.get(entry.name)
+        unnamed = operation is not None and result_of(entry, operation.family) is None
+        if unnamed or runtime.saver is not None:
+            record = _restored(runtime, entry, operations)
+            if unnamed and record is not None:  # its result says not where its media is
+                yield Job(record, runtime.engine)
+        await asyncio.sleep(0)  # there may be many, and others have work to do
     if runtime.saver is not None:
-        async for entry in records.recorder.unsaved():
-            _restored(runtime, entry, operations)
-            await asyncio.sleep(0)  # there may be many, and others have work to do
         async for entry in _without_file(records, runtime, operations):
             record = _restored(runtime, entry, operations)
             if record is not None:  # another `recover()` leaves it alone from now on

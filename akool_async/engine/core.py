@@ -185,7 +185,7 @@ class Engine:
             return
         watch, now = self.watches.of(record.family), self.watches.moment()
         watch.accept(record, receipt, now)
-        terminal = receipt.status.terminal  # T25: audio may be finished when it is created
+        terminal = record.status.terminal  # T25: audio may be finished when it is created
         if not terminal and not self.closing:
             # Before all that follows: a job that has an id is watched, whatever fails then.
             watch.add(record, now, at_once=self.watches.woken_early(receipt.id))

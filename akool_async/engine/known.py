@@ -73,6 +73,11 @@ class KnownJob(Generic[S]):
         return seen if isinstance(seen, Status) else seen.status
 
     @property
+    def seen(self) -> bool:
+        """Whether the vendor has shown the job, by a create reply or a lookup."""
+        return self._seen is not None
+
+    @property
     def snapshot(self) -> S | None:
         """The last snapshot; ids and status only, where no more was kept."""
         seen = self._seen
@@ -122,7 +127,7 @@ class KnownJob(Generic[S]):
         self.id = receipt.id
         self.accepted_at = self.seen_at = now
         self._receipt = receipt if whole else _packed(receipt.job_id)
-        self.observe(receipt, whole=whole)
+        self.observe(self.family.without_end(receipt), whole=whole)
 
     def take_reference(self, reference: JobReference, now: float) -> None:
         """Keep the ids and the creation time of a job that was accepted earlier."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from akool_async.clock import Clock
 from akool_async.engine.record import JobRecord
+from akool_async.engine.state import WATCHED
 from akool_async.errors import AkoolError, RateLimited
 from akool_async.observers import logger
 
@@ -67,7 +68,7 @@ class Troubles:
             passing: Whether the host is in trouble, rather than one of the jobs.
         """
         now = self._clock.time()
-        if len(chunk) == 1:
+        if len(chunk) == 1 and chunk[0].state is WATCHED:  # else nobody would forget it
             self.alone.setdefault(chunk[0], _Trouble(now)).add(error)
         if passing:
             self._whole = self._whole or _Trouble(now)

@@ -55,7 +55,8 @@ class Exchange:
         self._transport = transport
         self._signer = signer
         self._hosts = hosts
-        self._retry = retry
+        self.retry = retry
+        """Which failed requests are repeated, and when."""
         self._clock = clock
         self._requests = requests
         self._budget = Budget()
@@ -80,7 +81,7 @@ class Exchange:
             try:
                 reply = await self.once(endpoint, delivery)
             except AkoolError as error:
-                delay = self._retry.delay(error, attempt, repeatable=endpoint.repeatable)
+                delay = self.retry.delay(error, attempt, repeatable=endpoint.repeatable)
                 if delay is None or delivery.last or not self._may_retry(error):
                     failure = error
                     break
@@ -141,7 +142,7 @@ class Exchange:
         try:
             return endpoint.receive(self._signer.censored(response, signed=endpoint.signed))
         except RateLimited as error:
-            pace.refused(turn, self._retry.hold(error))
+            pace.refused(turn, self.retry.hold(error))
             raise
 
     async def close(self) -> None:

@@ -95,6 +95,10 @@ class Retry(Input):
             return None
         return hint + _jittered(first, attempt, self.maximum)
 
+    def pause(self, attempt: int) -> float:
+        """Return the longest delay, in seconds, after so many refusals in a row."""
+        return min(self.maximum, self.throttled * 2.0 ** min(attempt - 1, 32))
+
     def hold(self, error: RateLimited) -> float:
         """Return the seconds that all requests wait after a refusal, at most `longest_hint`."""
         return min(error.retry_after or 0.0, self.longest_hint)
