@@ -10,8 +10,10 @@ import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, Generic, TypeVar, cast
 
+from akool_async.clock import LATE
 from akool_async.engine import Engine, JobRecord
 from akool_async.engine.cancelling import cancel
+from akool_async.engine.one_look import wait_for_a_look
 from akool_async.engine.state import WATCHED
 from akool_async.errors import JobError
 from akool_async.protocol.endpoint import Operation
@@ -155,7 +157,8 @@ class Job(Generic[S]):
         """Return the result; the same as `await job`, as a coroutine.
 
         Args:
-            timeout: Seconds after which this wait ends; the job goes on.
+            timeout: Seconds after which this wait ends; the job goes on. Where the process was
+                stopped meanwhile, or its event loop blocked, one more look at the job decides.
 
         Raises:
             TimeoutError: `timeout` seconds have passed.
@@ -163,8 +166,20 @@ class Job(Generic[S]):
             JobTimeout: the job itself ran out of time.
             AkoolError: another error ended the job.
         """
-        async with asyncio.timeout(timeout):
-            return await self
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                return await self
+        except TimeoutError:
+            if not limit.expired():  # the job itself ran out of time
+                raise
+        record, due = self._record, limit.when()
+        assert due is not None
+        if asyncio.get_running_loop().time() - due > LATE:
+            await wait_for_a_look(self._engine, record)
+        if record.ended:  # perhaps in the very moment when the time was over
+            return record.result()
+        raise TimeoutError
 
     async def created(self) -> Job[S]:
         """Return this job once Akool has accepted it, so that it has an `id` and a `token`.
@@ -247,7 +262,8 @@ class Job(Generic[S]):
 
         A queued job is never sent. One that is being created is waited for first. One that
         Akool has accepted is cancelled there, where Akool offers it. A terminal status
-        that came first wins.
+        that came first wins, even if only Akool knows of it: a look before and one after
+        decide, and a result that is there is kept.
 
         Raises:
             CancelNotSupported: Akool cannot cancel this operation; the job goes on.

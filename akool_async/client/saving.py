@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import random
@@ -11,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from akool_async.clock import Clock, Timer
+from akool_async.clock import Clock, Timer, wait_for_all
 from akool_async.engine import EventName, JobRecord
 from akool_async.engine.recorder import Recorder
 from akool_async.errors import ClientClosed, ResultExpired
@@ -154,12 +153,12 @@ class Saver:
         """Wait until all results are saved, at most `limit` seconds; then give the others up."""
         if self.left and limit > 0:
             logger.info("waiting until %d results are saved", self.left)
+        idle = asyncio.ensure_future(self._idle.wait())
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(limit):
-                    await self._idle.wait()
+            await wait_for_all([idle], limit)
         finally:
-            tasks = list(self._running)
+            idle.cancel()
+            tasks = [idle, *self._running]
             self._stop()
         await asyncio.gather(*tasks, return_exceptions=True)
 

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-from akool_async.clock import Clock
+from akool_async.clock import Clock, moment
 from akool_async.engine.creator import Creator
 from akool_async.engine.credit_guard import CreditGuard
 from akool_async.engine.event_names import EventName, event_of
@@ -33,12 +33,12 @@ from akool_async.engine.reporter import Reporter
 from akool_async.engine.settings import Policies
 from akool_async.engine.state import Trigger
 from akool_async.engine.watches import Watches
-from akool_async.errors import ClientClosed, JobFailed
+from akool_async.errors import ClientClosed, JobCancelled, JobFailed
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.http.transport import Delivery
 from akool_async.protocol import token
-from akool_async.protocol.snapshot import Snapshot
+from akool_async.protocol.snapshot import Snapshot, Status
 
 if TYPE_CHECKING:
     from akool_async.engine.recorder import Recorder
@@ -74,8 +74,7 @@ class Engine:
         self.reporter = Reporter(policies.listener)
         self.report = self.reporter.report
         limits, breaker = policies.limits, Breaker(clock)
-        epoch = clock.now().timestamp() - clock.time()
-        self.operations = Operations(policies, epoch)
+        self.operations = Operations(policies)
         self.pending = PendingJobs(self.finish, self.finish_closed)
         self.queue = PendingQueue()
         shared = policies.places
@@ -90,7 +89,7 @@ class Engine:
             hold=self._hold,
             guard=self._guard,
             recorder=recorder,
-            epoch=epoch,
+            clock=clock,
         )
         self.watches = Watches(
             policies,
@@ -103,7 +102,7 @@ class Engine:
         )
         self._unseen = 0
         self.cancelling: set[JobRecord[Any]] = set()
-        """Jobs that are being created, and are to be cancelled: they are not sent again."""
+        """Jobs that are to be cancelled: none is sent again, and a failure is the cancel."""
         self.closing = False
         """Whether nothing may be sent any more."""
 
@@ -159,10 +158,10 @@ class Engine:
             return known
         self.reporter.ask()
         self.pending.remove(record)
-        now = self.clock.time()
+        now = moment(self.clock)
         record.adopt(reference, now)
         self.places.add(record)
-        watch.add(record, now, at_once=True)
+        watch.add(record, now.time, at_once=True)
         self.report(EventName.RESUMED, record)
         return record
 
@@ -188,7 +187,7 @@ class Engine:
         elif self.closing:
             self.finish_closed(record)
         else:
-            watch.add(record, now, at_once=self.watches.woken_early(receipt.id))
+            watch.add(record, now.time, at_once=self.watches.woken_early(receipt.id))
 
     def pump(self) -> None:
         """Create the jobs whose turn it is, as far as places and limits allow."""
@@ -220,6 +219,9 @@ class Engine:
         """End a job, whatever the reason, and let the next one start."""
         if record.ended:
             return
+        failed = isinstance(outcome, Snapshot) and outcome.status is Status.FAILED
+        if failed and record in self.cancelling:
+            outcome = record.error(JobCancelled, "cancelled, as asked")
         self.pending.remove(record)
         self.cancelling.discard(record)
         self.places.free(record)

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from akool_async.clock import Moment
 from akool_async.engine.operation import OperationState
 from akool_async.protocol.endpoint import Family
 from akool_async.protocol.snapshot import Snapshot, Status
@@ -33,6 +34,7 @@ class KnownJob(Generic[S]):
         "_receipt",
         "_seen",
         "accepted_at",
+        "created",
         "id",
         "listeners",
         "operation",
@@ -45,6 +47,8 @@ class KnownJob(Generic[S]):
         self.id: str | None = None
         self.accepted_at = 0.0
         """When the vendor accepted the job, in the clock's monotonic seconds."""
+        self.created = 0.0
+        """The same as a date, in seconds since 1970."""
         self.seen_at = 0.0
         """When a lookup last showed that the job had not ended."""
         self.watched_since: float | None = None
@@ -102,37 +106,48 @@ class KnownJob(Generic[S]):
         """When the vendor accepted the job, in UTC."""
         if self.id is None:
             return None
-        return datetime.fromtimestamp(self.operation.epoch + self.accepted_at, UTC)
+        return datetime.fromtimestamp(self.created, UTC)
 
     @property
     def token(self) -> str | None:
         """The job's token, once the vendor has accepted the job."""
         if self.id is None:
             return None
-        created = self.operation.epoch + self.accepted_at
-        return write(reference_to(self.name, self.id, self.job_id, created))
+        return write(reference_to(self.name, self.id, self.job_id, self.created))
 
     def age(self, now: float) -> float:
         """Return the seconds since the vendor accepted the job."""
         return max(0.0, now - self.accepted_at)
 
-    def take_receipt(self, receipt: S, now: float, *, whole: bool) -> None:
+    def watched_for(self, now: float) -> float:
+        """Return the seconds since this client learned of the job.
+
+        The age of a resumed job comes from its token. The clock of the machine that wrote the
+        token, or the one here, may have been wrong by hours.
+        """
+        return now - (self.accepted_at if self.watched_since is None else self.watched_since)
+
+    def take_receipt(self, receipt: S, now: Moment, *, whole: bool) -> None:
         """Keep a create reply, or only its ids."""
         self.id = receipt.id
-        self.accepted_at = self.seen_at = now
+        self.accepted_at = self.seen_at = now.time
+        self.created = now.date
         self._receipt = receipt if whole else _packed(receipt.job_id)
         self.observe(receipt, whole=whole)
 
-    def take_reference(self, reference: JobReference, now: float) -> None:
+    def take_reference(self, reference: JobReference, now: Moment) -> None:
         """Keep the ids and the creation time of a job that was accepted earlier."""
         self.id, self._receipt = reference.id, reference.job_id
-        self.accepted_at = self.seen_at = reference.created - self.operation.epoch
-        self.watched_since = now
+        self.created = float(reference.created)
+        # A token from the future shows that the clocks differ: the job is not younger than 0.
+        self.accepted_at = self.seen_at = now.time - max(0.0, now.date - self.created)
+        self.watched_since = now.time
 
     def take_ids(self, other: KnownJob[S]) -> None:
         """Keep what another record knows of the same job."""
         self.id, self._receipt = other.id, other._receipt
         self.accepted_at, self.watched_since = other.accepted_at, other.watched_since
+        self.created = other.created
 
     def observe(self, snapshot: S, *, whole: bool = True) -> None:
         """Keep a snapshot, or only its status; notify listeners if the status is new."""

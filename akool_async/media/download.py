@@ -29,7 +29,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import aiohttp
 
-from akool_async.clock import Clock, sleep
+from akool_async.clock import LATE, Clock, sleep
 from akool_async.errors import DownloadError
 from akool_async.http.retry import Retry
 from akool_async.media.addresses import parse, redirected
@@ -130,7 +130,10 @@ class Download:
                 raise self._source.gone(failure.reason)
             if delay is None or clock.time() + delay >= self._deadline:
                 raise self._source.failed(failure.reason, budget.requests)
+            until = clock.time() + delay
             await sleep(clock, delay)
+            if clock.time() > until + LATE:  # the process was stopped: that is no server's fault
+                self._deadline += clock.time() - until
 
     async def _request(self) -> AttemptFailed | None:
         """Send one request; return its failure, or `None` if the file is whole."""
@@ -145,13 +148,22 @@ class Download:
         return None
 
     async def _exchange(self, session: aiohttp.ClientSession) -> None:
-        """Send one request, follow its redirects, and take in the reply."""
+        """Send one request, guarded against a server that stalls, and take in the reply."""
         policy, clock = self._resources.policy, self._resources.clock
         # The time begins with the first request, not while the download waits for a place.
         self._deadline = min(self._deadline, clock.time() + policy.timeout)
         least = policy.slowest * policy.window
         guard = StallGuard(clock, least=least, window=policy.window, deadline=self._deadline)
         asked = {} if self._remote is None else self._remote.range_from(self._part.received)
+        try:
+            await self._follow(session, asked, guard)
+        finally:
+            self._deadline = guard.deadline
+
+    async def _follow(
+        self, session: aiohttp.ClientSession, asked: dict[str, str], guard: StallGuard
+    ) -> None:
+        """Send one request, and follow its redirects."""
         async with guard.guarding():
             url = parse(self._source.url)
             for _ in range(MAX_REDIRECTS + 1):
