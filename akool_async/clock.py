@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -88,6 +89,44 @@ async def wait_for_all(futures: Iterable[asyncio.Future[Any]], seconds: float) -
         _, waiting = await asyncio.wait(waiting, timeout=seconds / _SLICES)
         left -= loop.time() - end <= LATE
     return not waiting
+
+
+_ONE_LOOK: Final = 2.0
+"""Seconds for one more look at what a late timer was to decide."""
+
+
+@asynccontextmanager
+async def within(
+    seconds: float | None, when_late: Callable[[], object] = lambda: None
+) -> AsyncGenerator[None, None]:
+    """Limit the time of the block, as `asyncio.timeout` does; `None` for no limit.
+
+    A timer that rings late gives two seconds more, once: what has come meanwhile has to be read.
+
+    Args:
+        seconds: The limit.
+        when_late: Called then, to have a look at once.
+
+    Raises:
+        TimeoutError: the time is over.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+        if seconds is None:
+            yield
+            return
+
+        def ring() -> None:
+            late = loop.time() - timer.when() > LATE
+            if late:
+                when_late()
+            limit.reschedule(loop.time() + (_ONE_LOOK if late else 0.0))
+
+        timer = loop.call_later(seconds, ring)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 class LoopClock:

@@ -10,10 +10,9 @@ import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, Generic, TypeVar, cast
 
-from akool_async.clock import LATE
+from akool_async.clock import within
 from akool_async.engine import Engine, JobRecord
 from akool_async.engine.cancelling import cancel
-from akool_async.engine.one_look import wait_for_a_look
 from akool_async.engine.state import WATCHED
 from akool_async.errors import JobError
 from akool_async.protocol.endpoint import Operation
@@ -158,7 +157,8 @@ class Job(Generic[S]):
 
         Args:
             timeout: Seconds after which this wait ends; the job goes on. Where the process was
-                stopped meanwhile, or its event loop blocked, one more look at the job decides.
+                stopped meanwhile, or its event loop blocked, it ends up to 2 seconds later: one
+                more look at the job decides.
 
         Raises:
             TimeoutError: `timeout` seconds have passed.
@@ -166,20 +166,12 @@ class Job(Generic[S]):
             JobTimeout: the job itself ran out of time.
             AkoolError: another error ended the job.
         """
-        limit = asyncio.timeout(timeout)
-        try:
-            async with limit:
-                return await self
-        except TimeoutError:
-            if not limit.expired():  # the job itself ran out of time
-                raise
-        record, due = self._record, limit.when()
-        assert due is not None
-        if asyncio.get_running_loop().time() - due > LATE:
-            await wait_for_a_look(self._engine, record)
-        if record.ended:  # perhaps in the very moment when the time was over
-            return record.result()
-        raise TimeoutError
+        async with within(timeout, self._look_now):
+            return await self
+
+    def _look_now(self) -> None:
+        if self._record.state is WATCHED and self._record.id is not None:
+            self._engine.wake(self._record.id)
 
     async def created(self) -> Job[S]:
         """Return this job once Akool has accepted it, so that it has an `id` and a `token`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -24,10 +24,7 @@ from akool_async.cli.messages import INTERRUPTED, told
 from akool_async.cli.options import SECONDS
 from akool_async.cli.places import place_of
 from akool_async.cli.status import showing_status
-from akool_async.clock import LATE
-
-_ONE_LOOK: Final = 2.0
-"""Seconds for one more look, where the time was over while the command was stopped."""
+from akool_async.clock import within
 
 
 class Aims(NamedTuple):
@@ -151,10 +148,9 @@ async def _ended(job: Job[Any], aims: Aims) -> Any:
         TimeoutError: `--timeout` ran out.
         AkoolError: the job ended without a result.
     """
-    limit = asyncio.timeout(aims.timeout)
     try:
         with showing_status(f"{job.name}: not accepted yet") as display:
-            async with limit:
+            async with within(aims.timeout):
                 if job.id is None:
                     await job.created()
                     display.line(f"{job.name} {job.id} is accepted; its token is {job.token}")
@@ -166,11 +162,6 @@ async def _ended(job: Job[Any], aims: Aims) -> Any:
         if aims.as_json and job.id is not None:
             show_json(_heading(job) | (fields_of(job.snapshot) if job.snapshot else {}))
         raise
-    except TimeoutError:
-        due = limit.when()
-        if due is None or not limit.expired() or asyncio.get_running_loop().time() <= due + LATE:
-            raise
-    return await job.wait(_ONE_LOOK)  # the command was stopped (Ctrl-Z), not Akool slow
 
 
 async def _saved(job: Job[Any], result: Any, place: str | None) -> tuple[Path | None, str]:

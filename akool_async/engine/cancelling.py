@@ -9,14 +9,15 @@ result to lose; the vendor may show a closed session as completed.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
+from akool_async.clock import sleep
 from akool_async.engine.core import Engine
-from akool_async.engine.one_look import look
 from akool_async.engine.record import JobRecord
 from akool_async.engine.state import FOLLOWING, UNSENT
 from akool_async.engine.waiters import Waiter
-from akool_async.errors import AkoolError, CancelNotSupported, JobCancelled
+from akool_async.errors import AkoolError, CancelNotSupported, JobCancelled, NotFound
 from akool_async.protocol.endpoint import Command
 from akool_async.protocol.snapshot import Status
 
@@ -84,7 +85,7 @@ async def _had_ended(engine: Engine, record: JobRecord[Any]) -> bool:
         return False
     asked_at = engine.clock.time()
     try:
-        seen = await look(engine, record, _BEFORE)
+        seen = await _look(engine, record, _BEFORE)
     except AkoolError as error:  # the look afterwards is the one that counts
         logger.debug("%s: no look before a cancel: %s", record.name, type(error).__name__)
         seen = None
@@ -100,11 +101,32 @@ async def _has_completed(engine: Engine, record: JobRecord[Any]) -> bool:
     if not _has_media(record):
         return False
     asked_at = engine.clock.time()
-    seen = await look(engine, record, _AFTER)
+    seen = await _look(engine, record, _AFTER)
     if seen is None or seen.status is not Status.COMPLETED:
         return False
     engine.watches.of(record.family).take_in(record, seen, asked_at)
     return True
+
+
+async def _look(engine: Engine, record: JobRecord[Any], pauses: Sequence[float]) -> Any:
+    """Ask for an accepted job; return its snapshot, or `None` if the vendor shows none.
+
+    The job does not end by it: `Watch.take_in` is for that. `pauses` are the seconds before each
+    lookup; a list may lack a job now and then, so that one lookup may not be enough.
+    """
+    for pause in pauses:
+        if pause:
+            await sleep(engine.clock, pause)
+        if record.ended or record.id is None:
+            break
+        try:
+            reply = await engine.exchange.send(record.family.lookup([record.id]))
+        except NotFound:
+            continue
+        for snapshot in record.family.observed(reply):
+            if snapshot.id in {record.id, ""}:
+                return snapshot
+    return None
 
 
 def _has_media(record: JobRecord[Any]) -> bool:
