@@ -87,7 +87,11 @@ _NEVER_SENT = (
 
 
 class Timeout(Input):
-    """Time limits for one HTTP request, in seconds."""
+    """Time limits for one HTTP request, in seconds.
+
+    `total` counts the time in which the event loop ran: not the time for which the process was
+    stopped or the loop blocked, when no answer could be read.
+    """
 
     total: float = 60.0
     """For the whole request, from waiting for a connection to the last byte of the response."""
