@@ -153,12 +153,12 @@ class Saver:
         """Wait until all results are saved, at most `limit` seconds; then give the others up."""
         if self.left and limit > 0:
             logger.info("waiting until %d results are saved", self.left)
-        idle = asyncio.ensure_future(self._idle.wait())
+        idle: asyncio.Task[Any] = asyncio.create_task(self._idle.wait())
         try:
             await wait_for_all([idle], limit)
         finally:
             idle.cancel()
-            tasks = [idle, *self._running]
+            tasks: list[asyncio.Task[Any]] = [idle, *self._running]
             self._stop()
         await asyncio.gather(*tasks, return_exceptions=True)
 
