@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,6 +18,12 @@ S = TypeVar("S", bound=Snapshot)
 
 # A name of a module is found faster than a member of a class, up to Python 3.11.
 COMPLETED = Status.COMPLETED
+
+_DAY: Final = 24 * 3600.0
+_BELIEVED: Final = (_DAY, 9 * _DAY)
+"""Ages of a resumed job, in seconds, that are believed. They come from its token. Clocks are wrong
+by hours (a time zone), or by weeks and years (never set, as before NTP after boot). A token of less
+than a day may be a second old; one of much more than the lifetime of results is hardly resumed."""
 
 Listener: TypeAlias = Callable[[Any, Any], object]
 """Called with a record and each new snapshot of another status; with `None` at the end."""
@@ -119,13 +125,16 @@ class KnownJob(Generic[S]):
         """Return the seconds since the vendor accepted the job."""
         return max(0.0, now - self.accepted_at)
 
-    def watched_for(self, now: float) -> float:
-        """Return the seconds since this client learned of the job.
+    def age_for_grace(self, now: float) -> float:
+        """Return the age by which it is judged whether a job "does not exist" yet, or any more.
 
-        The age of a resumed job comes from its token. The clock of the machine that wrote the
-        token, or the one here, may have been wrong by hours.
+        A resumed job has its own grace, from its resumption on, unless its token has an age that
+        is easily believed.
         """
-        return now - (self.accepted_at if self.watched_since is None else self.watched_since)
+        age = self.age(now)
+        if self.watched_since is None or _BELIEVED[0] < age < _BELIEVED[1]:
+            return age
+        return min(age, now - self.watched_since)
 
     def take_receipt(self, receipt: S, now: Moment, *, whole: bool) -> None:
         """Keep a create reply, or only its ids."""

@@ -277,7 +277,7 @@ class Watch(Generic[S]):
 
     def _failed(self, chunk: list[JobRecord[S]], error: Exception) -> None:
         first = chunk[0]
-        age = first.watched_for(self._clock.time())
+        age = first.age_for_grace(self._clock.time())
         doubts = self._doubts[first] + 1
         action = action_on(error, len(chunk), age=age, doubts=doubts)
         if action is Action.WAIT:

@@ -102,7 +102,9 @@ async def gone(name: str, _request: web.Request) -> web.Response | None:
     return web.json_response({"code": 1008, "msg": "The content you get does not exist"})
 
 
-@pytest.mark.parametrize("age", [timedelta(days=9), timedelta(days=20_000), timedelta(hours=-5)])
+@pytest.mark.parametrize(
+    "age", [timedelta(days=10), timedelta(days=20_000), timedelta(hours=9), timedelta(hours=-5)]
+)
 async def test_a_resumed_job_has_its_own_grace_whatever_the_date_in_its_token(
     akool: Akool, simulator: Simulator, clock: WallClock, elapse: Elapse, age: timedelta
 ) -> None:
@@ -124,7 +126,7 @@ async def test_a_resumed_job_has_its_own_grace_whatever_the_date_in_its_token(
 async def test_a_resumed_job_that_is_gone_ends_after_its_own_grace(
     akool: Akool, simulator: Simulator, clock: WallClock, elapse: Elapse
 ) -> None:
-    created = int((clock.now() - timedelta(days=9)).timestamp())
+    created = int((clock.now() - timedelta(days=10)).timestamp())
     text = token.write(JobReference(name="audio.tts", id="a" * 24, job_id=None, created=created))
     simulator.fault = gone
     job = akool.job(text)
