@@ -10,6 +10,7 @@ import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, Generic, NoReturn, TypeVar, cast
 
+from akool_async.clock import within
 from akool_async.engine import Engine, JobRecord
 from akool_async.engine.cancelling import cancel
 from akool_async.engine.state import WATCHED
@@ -168,7 +169,9 @@ class Job(Generic[S]):
         """Return the result; the same as `await job`, as a coroutine.
 
         Args:
-            timeout: Seconds after which this wait ends; the job goes on.
+            timeout: Seconds after which this wait ends; the job goes on. Where the process was
+                stopped meanwhile, or its event loop blocked, it ends up to 2 seconds later: one
+                more look at the job decides.
 
         Raises:
             InvalidInput: `timeout` is no number.
@@ -179,8 +182,12 @@ class Job(Generic[S]):
         """
         if timeout is not None:
             timeout = checked_number("timeout", timeout, "must be a number of seconds, or None")
-        async with asyncio.timeout(timeout):
+        async with within(timeout, self._look_now):
             return await self
+
+    def _look_now(self) -> None:
+        if self._record.state is WATCHED and self._record.id is not None:
+            self._engine.wake(self._record.id)
 
     async def created(self) -> Job[S]:
         """Return this job once Akool has accepted it, so that it has an `id` and a `token`.
@@ -268,7 +275,8 @@ class Job(Generic[S]):
 
         A queued job is never sent. One that is being created is waited for first. One that
         Akool has accepted is cancelled there, where Akool offers it. A terminal status
-        that came first wins.
+        that came first wins, even if only Akool knows of it: a look before and one after
+        decide, and a result that is there is kept.
 
         Raises:
             CancelNotSupported: Akool cannot cancel this operation; the job goes on.

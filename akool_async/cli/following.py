@@ -28,6 +28,7 @@ from akool_async.cli.options import SECONDS
 from akool_async.cli.places import place_of
 from akool_async.cli.problems import show_problem
 from akool_async.cli.status import showing_status
+from akool_async.clock import within
 from akool_async.protocol.words import counted
 
 STANDARD_OUTPUT: Final = "-"
@@ -172,7 +173,7 @@ async def _ended(job: Job[Any], aims: Aims) -> Any:
         AkoolError: the job ended without a result.
     """
     with showing_status(f"{job.name}: not accepted yet") as display:
-        async with asyncio.timeout(aims.timeout):
+        async with within(aims.timeout):
             if job.id is None:
                 await job.created()
                 display.line(f"{job.name} {job.id} is accepted; its token is {job.token}")

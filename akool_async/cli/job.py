@@ -76,6 +76,11 @@ async def _cancel(akool: Akool, token: str, *, as_json: bool) -> None:
             show_json(heading | known)
         elif cancelled:
             click.echo(f"{job.name} {job.id} is cancelled.")
+        elif job.status is Status.COMPLETED:
+            click.echo(
+                f"{job.name} {job.id} was completed before, and its result is kept;"
+                f" to get it: akool job {token} --wait"
+            )
         else:
             click.echo(f"{job.name} {job.id} had ended before: {text_of(job.status)}.")
 

@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.client.restoring import goes_on, outcome_of, reference_of, result_of
+from akool_async.clock import moment
 from akool_async.engine import Engine, JobOptions, JobRecord
 from akool_async.engine.keys import KeyRegistry, request_fingerprint
 from akool_async.engine.recorder import Recorder, intent_of, row_of
@@ -178,7 +179,7 @@ class KeyedJobs:
                 self._work_on(watched, entry)
             return watched
         if reference is not None:
-            record.take_reference(reference, self._engine.clock.time())
+            record.take_reference(reference, moment(self._engine.clock))
         row.state = entry.state  # nobody writes to a finished row, so nobody else sets it
         outcome = outcome_of(entry, result, record)
         if isinstance(outcome, Snapshot):

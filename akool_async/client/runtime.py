@@ -160,7 +160,7 @@ class Runtime:
                 self.downloader,
                 self._vendor.client,
                 operation=record.name,
-                accepted_at=record.operation.epoch + record.accepted_at,
+                accepted_at=record.created,
                 job_id=result.job_id,
                 fresh=self._fresh,
             )

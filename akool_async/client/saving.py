@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
 import stat
@@ -11,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from akool_async.clock import Clock, Timer
+from akool_async.clock import Clock, Timer, wait_for_all
 from akool_async.engine import EventName, JobRecord
 from akool_async.engine.recorder import Recorder
 from akool_async.engine.tasks import start
@@ -219,12 +218,16 @@ class Saver:
         """Wait until all results are saved, at most `limit` seconds; then give the others up."""
         if self.left and limit > 0:
             logger.info("waiting for %s to be saved", counted(self.left, "result"))
+        idle: asyncio.Task[Any] = asyncio.create_task(self._idle.wait())
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(limit):
-                    await self._idle.wait()
+            await wait_for_all([idle], limit)
         finally:
-            tasks = [*self._running, *filter(None, [self._looking])]
+            idle.cancel()
+            tasks: list[asyncio.Task[Any]] = [
+                idle,
+                *self._running,
+                *filter(None, [self._looking]),
+            ]
             self._stop()
         await asyncio.gather(*tasks, return_exceptions=True)
 

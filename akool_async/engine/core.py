@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-from akool_async.clock import Clock
+from akool_async.clock import Clock, moment
 from akool_async.engine.creator import Creator
 from akool_async.engine.credit_guard import CreditGuard
 from akool_async.engine.endings import Endings
@@ -33,13 +33,13 @@ from akool_async.engine.reporter import Reporter
 from akool_async.engine.settings import Policies
 from akool_async.engine.state import Trigger
 from akool_async.engine.watches import Watches
-from akool_async.errors import JobFailed
+from akool_async.errors import JobCancelled, JobFailed
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.http.transport import Delivery
 from akool_async.observers import logger, shield
 from akool_async.protocol import token
-from akool_async.protocol.snapshot import Snapshot
+from akool_async.protocol.snapshot import Snapshot, Status
 
 if TYPE_CHECKING:
     from akool_async.engine.recorder import Recorder
@@ -73,8 +73,7 @@ class Engine:
         self.reporter = Reporter(policies.listener)
         self.report = self.reporter.report
         limits, breaker = policies.limits, Breaker(clock)
-        epoch = clock.now().timestamp() - clock.time()
-        self.operations = Operations(policies, epoch)
+        self.operations = Operations(policies)
         self.endings = Endings(self)
         self.finish_closed = self.endings.closed
         self.pending = PendingJobs(self.finish, self.endings.dropped)
@@ -95,7 +94,7 @@ class Engine:
             hold=self._hold,
             guard=self._guard,
             recorder=recorder,
-            epoch=epoch,
+            clock=clock,
         )
         self.watches = Watches(
             policies,
@@ -108,7 +107,7 @@ class Engine:
             cut_off=self.endings.cut_off,
         )
         self.cancelling: set[JobRecord[Any]] = set()
-        """Jobs that are being created, and are to be cancelled: they are not sent again."""
+        """Jobs that are to be cancelled: none is sent again, and a failure is the cancel."""
         self.closing = False
         """Whether nothing may be sent any more."""
 
@@ -164,10 +163,10 @@ class Engine:
             return known
         self.reporter.ask()
         self.pending.remove(record)
-        now = self.clock.time()
+        now = moment(self.clock)
         record.adopt(reference, now)
         self.places.add(record)
-        watch.add(record, now, at_once=True)
+        watch.add(record, now.time, at_once=True)
         self.report(EventName.RESUMED, record)
         return record
 
@@ -188,7 +187,7 @@ class Engine:
         terminal = record.status.terminal  # T25: audio may be finished when it is created
         if not terminal and not self.closing:
             # Before all that follows: a job that has an id is watched, whatever fails then.
-            watch.add(record, now, at_once=self.watches.woken_early(receipt.id))
+            watch.add(record, now.time, at_once=self.watches.woken_early(receipt.id))
         if self._recorder is not None:
             shield("the journal", self._recorder.note_accepted, record)
         self.report(EventName.CREATED, record)
@@ -227,6 +226,9 @@ class Engine:
         """End a job, whatever the reason, and let the next one start."""
         if record.ended:
             return
+        failed = isinstance(outcome, Snapshot) and outcome.status is Status.FAILED
+        if failed and record in self.cancelling:
+            outcome = record.error(JobCancelled, "cancelled, as asked")
         ended: Any = outcome
         try:
             self.pending.remove(record)

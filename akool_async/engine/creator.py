@@ -22,9 +22,9 @@ import asyncio
 import copy
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from akool_async.clock import Clock, wait_for_all
 from akool_async.engine.credit_guard import CreditGuard, stops_all
 from akool_async.engine.event_names import EventName
 from akool_async.engine.outage_hold import OutageHold
@@ -78,7 +78,7 @@ class Creator:
         hold: Decides whether the host answers creates.
         guard: Decides whether the account can pay.
         recorder: Writes down intents, where there is a journal.
-        epoch: What turns the clock's monotonic seconds into seconds since 1970.
+        clock: Where time comes from.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Creator:
         hold: OutageHold,
         guard: CreditGuard,
         recorder: Recorder | None,
-        epoch: float,
+        clock: Clock,
     ) -> None:
         self._owner = owner
         self._queue = queue
@@ -102,7 +102,7 @@ class Creator:
         self._hold = hold
         self._guard = guard
         self._recorder = recorder
-        self._epoch = epoch
+        self._clock = clock
         self.workers: dict[asyncio.Task[None], Worker] = {}
 
     def records(self) -> Iterator[JobRecord[Any]]:
@@ -221,7 +221,7 @@ class Creator:
         self, record: JobRecord[Any], delivery: Delivery, reason: str
     ) -> CreateOutcomeUnknown:
         """Build the error of a create whose outcome is not known."""
-        sent_at = datetime.fromtimestamp(self._epoch + delivery.sent_at, UTC)
+        sent_at = delivery.sent_on or self._clock.now()
         return CreateOutcomeUnknown(record.name, record.request, sent_at, reason)
 
     def _stop_all(self, record: JobRecord[Any], problem: Exception) -> None:
@@ -269,8 +269,7 @@ class Creator:
 
     async def wait(self, seconds: float) -> None:
         """Wait for the answers to creates that were sent."""
-        if self.workers:
-            await asyncio.wait(self.workers, timeout=seconds)
+        await wait_for_all(self.workers, seconds)
 
     def cancel(self) -> list[asyncio.Task[None]]:
         """Cancel all workers; return their tasks."""

@@ -28,12 +28,10 @@ class OperationState(Generic[S]):
         family: The result family.
         schedule: When its jobs are polled.
         timeout: Seconds from acceptance to the terminal status; `None` for no end.
-        epoch: What turns the clock's monotonic seconds into seconds since 1970.
         handle: Makes the user's handle on a record, for errors to hold.
     """
 
     __slots__ = (
-        "epoch",
         "events",
         "family",
         "handle",
@@ -53,7 +51,6 @@ class OperationState(Generic[S]):
         *,
         schedule: Backoff | Learner,
         timeout: float | None,
-        epoch: float,
         handle: Callable[[Any], Any] = lambda _record: None,
     ) -> None:
         self.name = name
@@ -65,7 +62,6 @@ class OperationState(Generic[S]):
         self.longest = bounds.maximum
         """The most seconds between two polls of a job, jitter aside."""
         self.timeout = timeout
-        self.epoch = epoch
         self.handle = handle
         self.loop = asyncio.get_running_loop()
         self.in_flight = 0

@@ -30,13 +30,11 @@ class Operations(dict[str, OperationState[Any]]):
 
     Args:
         policies: What the client decides.
-        epoch: What turns the clock's monotonic seconds into seconds since 1970.
     """
 
-    def __init__(self, policies: Policies, epoch: float) -> None:
+    def __init__(self, policies: Policies) -> None:
         super().__init__()
         self._policies = policies
-        self._epoch = epoch
 
     def of(
         self, startable: Startable[Any] | type[Startable[Any]], name: str
@@ -53,7 +51,6 @@ class Operations(dict[str, OperationState[Any]]):
                 family,
                 schedule=HELD if held else self._policies.schedule(startable, name),
                 timeout=None if held else self._policies.timeout(name),
-                epoch=self._epoch,
                 handle=self._policies.handle,
             )
         return known
@@ -65,7 +62,6 @@ class Operations(dict[str, OperationState[Any]]):
             _NONE,
             schedule=HELD,
             timeout=None,
-            epoch=self._epoch,
             handle=self._policies.handle,
         )
 

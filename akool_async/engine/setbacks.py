@@ -172,7 +172,9 @@ class Setbacks(Generic[S]):
         else:
             known = self._of.get(first)
             doubts = 1 if known is None else known.refusals + 1
-        action = action_on(error, len(chunk), age=first.age(now), doubts=doubts, at_once=at_once)
+        action = action_on(
+            error, len(chunk), age=first.age_for_grace(now), doubts=doubts, at_once=at_once
+        )
         if action in {Action.DOUBT, Action.CONFIRM}:
             self._at(first).refusals = doubts
         return action

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from akool_async.engine.lookup_errors import TRIES
+from akool_async.engine.lookup_errors import GRACE, TRIES
 from akool_async.engine.record import JobRecord
 from akool_async.errors import DownloadError, NotFound, ResultExpired
 from akool_async.observers import logger
@@ -36,7 +36,7 @@ def gone_for_good(record: JobRecord[Any], absences: int, now: float) -> ResultEx
         absences: How many readable answers in a row left it out.
         now: The clock's time.
     """
-    if absences < TRIES:
+    if absences < TRIES or record.age_for_grace(now) < GRACE:
         return None
     return _expired(record, f"{absences} answers in a row leave it out", now)
 

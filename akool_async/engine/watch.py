@@ -28,7 +28,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from akool_async.clock import Clock, Timer
+from akool_async.clock import Clock, Moment, Timer
 from akool_async.engine.deadlines import Deadlines
 from akool_async.engine.event_names import EventName
 from akool_async.engine.fair_limiter import FairLimiter
@@ -113,7 +113,9 @@ class Watch(Generic[S]):
             breaker=breaker,
             finish=finish,
         )
-        self._deadlines: Deadlines[S] = Deadlines(clock, self.records, self._end_overdue)
+        self._deadlines: Deadlines[S] = Deadlines(
+            clock, self.records, self._end_overdue, lambda record: self.wake(record.id or "")
+        )
         limiter.join(family.name)
         breaker.join(family.name, self._go)
 
@@ -121,7 +123,7 @@ class Watch(Generic[S]):
     def _keeps_whole(self) -> bool:
         return len(self.records) < WHOLE or self._family.batch == 1
 
-    def accept(self, record: JobRecord[S], receipt: S, now: float) -> None:
+    def accept(self, record: JobRecord[S], receipt: S, now: Moment) -> None:
         """Let a record take in its receipt: whole, or its ids where very many jobs wait."""
         record.accept(receipt, now, whole=self._keeps_whole)
 
@@ -161,6 +163,10 @@ class Watch(Generic[S]):
             return False
         self._times.wake(record)
         return True
+
+    def take_in(self, record: JobRecord[S], snapshot: S, asked_at: float) -> None:
+        """Take in a snapshot that was asked for out of turn, as if it had come in turn."""
+        self._seen([record], [snapshot], asked_at)
 
     def drop(self, record: JobRecord[S]) -> None:
         """Stop watching a job that has ended."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
-from akool_async.clock import Clock
+from akool_async.clock import Clock, Moment
 from akool_async.engine.fair_limiter import FairLimiter
 from akool_async.engine.record import JobRecord
 from akool_async.engine.settings import Policies
@@ -62,7 +62,7 @@ class Watches(dict[str, Watch[Any]]):
         self._batch_limiter = FairLimiter(policies.limits.batch_polls)
         self._early_wakes = EarlyWakes(clock)
         self._lookups: set[asyncio.Task[None]] = set()
-        self._last_moment = -1.0
+        self._last_moment = Moment(-1.0, 0.0)
 
     def of(self, family: Family[Any]) -> Watch[Any]:
         """Return the watch of a family."""
@@ -100,11 +100,11 @@ class Watches(dict[str, Watch[Any]]):
 
         task.add_done_callback(ended)
 
-    def moment(self) -> float:
-        """Return the time; the same one for all jobs that are accepted within 5 ms."""
+    def moment(self) -> Moment:
+        """Return this moment; the same one for all jobs that are accepted within 5 ms."""
         now = self._clock.time()
-        if now - self._last_moment > _MOMENT:
-            self._last_moment = now
+        if now - self._last_moment.time > _MOMENT:
+            self._last_moment = Moment(now, self._clock.now().timestamp())
         return self._last_moment
 
     def records(self) -> Iterator[JobRecord[Any]]:

@@ -131,6 +131,8 @@ class Exchange:
             turn = await pace.turn()
         self._requests[label] += 1
         delivery.sent_at = turn
+        if endpoint.starts_job:
+            delivery.sent_on = self._clock.now()
         try:
             response = await self._transport.send(
                 self._hosts[endpoint.host], endpoint.encode(), header, delivery

@@ -13,6 +13,7 @@ import math
 import warnings
 from collections import deque
 from collections.abc import Awaitable, Mapping
+from datetime import datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -90,7 +91,11 @@ would be in doubt."""
 
 
 class Timeout(Input):
-    """Time limits for one HTTP request, in seconds."""
+    """Time limits for one HTTP request, in seconds.
+
+    `total` counts the time in which the event loop ran: not the time for which the process was
+    stopped or the loop blocked, when no answer could be read.
+    """
 
     total: float = 60.0
     """For the whole request, from waiting for a connection to the last byte of the response."""
@@ -107,13 +112,15 @@ class Timeout(Input):
 class Delivery:
     """State of one request on its way to the server."""
 
-    __slots__ = ("held_for", "last", "sent", "sent_at")
+    __slots__ = ("held_for", "last", "sent", "sent_at", "sent_on")
 
     def __init__(self) -> None:
         self.sent = False
         """Whether a byte of the request may have left."""
         self.sent_at = 0.0
         """When the request was last given to the transport, in seconds of the client's clock."""
+        self.sent_on: datetime | None = None
+        """The same as a date in UTC, of requests that start a job."""
         self.last = False
         """Whether this attempt is the last: a failure is not retried."""
         self.held_for: Exception | None = None
@@ -171,7 +178,7 @@ class AiohttpTransport:
         """Tasks in which the user's session sends a request."""
         self._session = _own_session() if session is None else session
         self._retired: deque[tuple[float, aiohttp.ClientSession]] = deque()
-        """Own sessions that send no further request, and since when, in seconds of the loop."""
+        """Own sessions that send no further request, and since when, in seconds of the limit."""
         self._urls: dict[str, yarl.URL] = {}
 
     async def send(
@@ -288,10 +295,9 @@ class AiohttpTransport:
         """Send no further request on an own session. The requests on their way may end."""
         if session is not self._session or session.closed:
             return
-        now = asyncio.get_running_loop().time()
         self._session = _own_session()
-        self._retired.append((now, session))
-        while self._retired[0][0] < now - self._limit.seconds:  # the last request on it is over
+        self._retired.append((self._limit.time(), session))
+        while self._retired[0][0] < self._limit.oldest():  # the last request on it is over
             await self._retired.popleft()[1].close()
 
     @property

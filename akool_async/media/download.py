@@ -29,7 +29,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import aiohttp
 
-from akool_async.clock import Clock, sleep
+from akool_async.clock import LATE, Clock, sleep
 from akool_async.errors import DownloadError
 from akool_async.http.retry import Retry
 from akool_async.media.addresses import parse, redirected
@@ -140,7 +140,10 @@ class Download:
                 # A status says how it is now; it may be otherwise in some minutes.
                 final = failure.final and not failure.status
                 raise self._source.failed(failure.reason, budget.requests, final=final)
+            until = clock.time() + delay
             await sleep(clock, delay)
+            if clock.time() > until + LATE:  # the process was stopped: that is no server's fault
+                self._deadline += clock.time() - until
 
     async def _has_fresh_address(self) -> bool:
         """Look for a fresh address, once where the download stands; return whether there is one.
@@ -170,13 +173,22 @@ class Download:
         return None
 
     async def _exchange(self, session: MediaSession) -> None:
-        """Send one request, follow its redirects, and take in the reply."""
+        """Send one request, guarded against a server that stalls, and take in the reply."""
         policy, clock = self._resources.policy, self._resources.clock
         # The time begins with the first request, not while the download waits for a place.
         self._deadline = min(self._deadline, clock.time() + policy.timeout)
         least = policy.slowest * policy.window
         guard = StallGuard(clock, least=least, window=policy.window, deadline=self._deadline)
         asked = {} if self._remote is None else self._remote.range_from(self._part.received)
+        try:
+            await self._follow(session, asked, guard)
+        finally:
+            self._deadline = guard.deadline
+
+    async def _follow(
+        self, session: MediaSession, asked: dict[str, str], guard: StallGuard
+    ) -> None:
+        """Send one request, and follow its redirects."""
         async with guard.guarding():
             url = parse(self._source.url)
             for _ in range(MAX_REDIRECTS + 1):
