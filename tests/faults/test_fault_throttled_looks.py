@@ -72,8 +72,8 @@ async def test_three_looks_that_are_too_frequent_delay_a_result_by_some_seconds(
         await elapse(own, lambda: refused.total() > 0, step=0.1)
         first_look = own.time() - begun
         await elapse(own, lambda: all(job.done() for job in running), step=0.1)
-        # One look waits 1 + 2 + 4 seconds at most, and as long as the server itself asks for. Several
-        # in one moment may be so many that the rate falls, too.
+        # One look waits 1 + 2 + 4 seconds at most, and as long as the server itself asks for.
+        # Several in one moment may be so many that the rate falls, too.
         most = 10.5 if jobs == 1 else 25
         assert own.time() - begun - first_look < most
 
