@@ -108,7 +108,9 @@ class LookupTrouble(Generic[S]):
             now=self._clock.time(),
             watched=len(self._records),
         )
-        self._troubles.failed(chunk, error, passing=action is Action.WAIT)
+        unreadable_alone = action is Action.ALONE and self._family.batch == 1
+        passing = action in {Action.WAIT, Action.REPEAT} or unreadable_alone
+        self._troubles.failed(chunk, error, passing=passing)
         if len(chunk) == 1 and may_be_about_number(error):
             self._batch_size.note_refused_alone()
         if action is Action.REPEAT and isinstance(error, RateLimited):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -52,15 +53,15 @@ async def test_three_looks_that_are_too_frequent_delay_a_result_by_some_seconds(
     connect: Connect,
     elapse: Elapse,
 ) -> None:
-    own, refused = ManualClock(), 0
-    number = 3 * jobs if make is speech else 3  # one look is about all reages
+    own, refused = ManualClock(), Counter[str]()
 
-    async def refuse_three(name: str, _request: web.Request) -> web.Response | None:
-        nonlocal refused
-        if name not in {"audio.get", "faceswap.results"} or refused == number:
+    async def refuse_three(name: str, request: web.Request) -> web.Response | None:
+        if name not in {"audio.get", "faceswap.results"}:
             return None
-        refused += 1
-        return refuse()
+        # One look is about all reages.
+        which = request.query.get("audio_model_id", "")
+        refused[which] += 1
+        return refuse() if refused[which] <= 3 else None
 
     simulator.fault = refuse_three
     async with connect(simulator, clock=own, backoff=None, retry=Retry()) as akool:
@@ -68,11 +69,13 @@ async def test_three_looks_that_are_too_frequent_delay_a_result_by_some_seconds(
         await asyncio.gather(*(job.created() for job in running))
         await clock.advance(60)
         begun = own.time()
-        await elapse(own, lambda: refused > 0, step=0.1)
+        await elapse(own, lambda: refused.total() > 0, step=0.1)
         first_look = own.time() - begun
         await elapse(own, lambda: all(job.done() for job in running), step=0.1)
-        # At most 1 + 2 + 4 seconds, and what the server itself asked for.
-        assert own.time() - begun - first_look < 12
+        # One look waits 1 + 2 + 4 seconds at most, and as long as the server itself asks for.
+        # Several in one moment may be so many that the rate falls, too.
+        most = 10.5 if jobs == 1 else 25
+        assert own.time() - begun - first_look < most
 
 
 async def test_an_old_job_is_looked_at_again_soon_after_a_look_that_was_too_frequent(
