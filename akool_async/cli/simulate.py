@@ -11,6 +11,7 @@ from types import FrameType
 import click
 
 from akool_async.cli.options import PACE, RATE
+from akool_async.protocol.words import counted
 from akool_async.simulator import Behaviour, Simulator
 
 
@@ -87,6 +88,6 @@ def _print_address(simulator: Simulator) -> None:
 
 
 def _print_counts(simulator: Simulator) -> None:
-    click.echo(f"\n{simulator.requests.total()} requests answered")
+    click.echo(f"\n{counted(simulator.requests.total(), 'request')} answered")
     for name, count in sorted(simulator.requests.items()):
         click.echo(f"  {name:<20}{count:>8}")
