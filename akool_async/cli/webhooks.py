@@ -41,7 +41,7 @@ _to = click.option(
 
 @click.group("webhooks")
 def command() -> None:
-    """See webhooks as they arrive, make one, and send saved ones again.
+    """Show webhooks that arrive; make one; send saved ones again.
 
     The account's client id and secret come from AKOOL_CLIENT_ID and AKOOL_CLIENT_SECRET, and
     are never printed. An api key does not replace them.

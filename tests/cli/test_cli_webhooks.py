@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import re
+import shlex
 import signal
 import socket
 import stat
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import click
 import pytest
 from aiohttp import web
 
 from akool_async import Akool
+from akool_async.cli import webhooks as commands
 from akool_async.cli.tree import run
 from akool_async.endpoints import TTS
 from akool_async.protocol.snapshot import Status
@@ -439,3 +442,31 @@ def test_a_secret_of_another_length_is_told_at_once(
     assert said in ended.err
     assert secret not in ended.err
     assert SECRET[:-1] not in ended.err
+
+
+# The page
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
+SHOWN = re.findall(r"^akool (webhooks .+)$", PAGE.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", SHOWN)
+def test_a_command_that_the_page_shows_can_be_given(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hooks.jsonl").touch()
+    group, name, *arguments = shlex.split(line)
+    chosen = commands.command.get_command(click.Context(commands.command), name)
+    assert group == "webhooks"
+    assert chosen is not None
+    with chosen.make_context(name, arguments) as ctx:
+        assert ctx.params
+
+
+def test_the_page_lists_every_option_of_listen() -> None:
+    listen = commands.command.commands["listen"]
+    options = {option for each in listen.params for option in each.opts} - {"--port"}
+    assert set(re.findall(r"^\| `(--[\w-]+)", PAGE.read_text(), re.MULTILINE)) == options
+    assert len(SHOWN) == 4
