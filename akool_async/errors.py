@@ -94,6 +94,7 @@ class APIError(AkoolError):
     Attributes:
         code: Akool's business code; 0 if the reply holds none.
         msg: Akool's message, meant for people.
+        meaning: What Akool's page says about the code; empty for a code that no page lists.
         endpoint: Dotted name of the endpoint, or its path.
         http_status: HTTP status of the reply; usually 200, even for an error.
         retry_after: Seconds to wait, as the server asked; `None` if it did not.
@@ -116,6 +117,7 @@ class APIError(AkoolError):
         super().__init__(f"{endpoint or 'reply'}: {reason}{_numbers(code, http_status)}")
         self.code = code
         self.msg = msg
+        self.meaning = meaning
         self.endpoint = endpoint
         self.http_status = http_status
 
@@ -195,6 +197,7 @@ class ReplyError(TransportError):
     """A reply arrived, but cannot be read.
 
     Attributes:
+        problem: Why the reply cannot be read.
         http_status: HTTP status of the reply.
         excerpt: The beginning of its body.
         retry_after: Seconds to wait, as the server asked; `None` if it did not.
@@ -207,6 +210,7 @@ class ReplyError(TransportError):
     ) -> None:
         shown = f": {excerpt!r}" if excerpt else ""
         super().__init__(f"{message} [HTTP {http_status}]{shown}", endpoint=endpoint)
+        self.problem = message
         self.http_status = http_status
         self.excerpt = excerpt
 
@@ -373,7 +377,13 @@ class JournalError(AkoolError):
 
 
 class DownloadError(AkoolError):
-    """A result's media could not be downloaded completely."""
+    """A result's media could not be downloaded completely.
+
+    Attributes:
+        final: Whether trying again cannot help, such as with a certificate that is not valid.
+    """
+
+    final: bool = False
 
 
 class WebhookError(AkoolError):

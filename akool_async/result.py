@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
@@ -30,9 +32,10 @@ class Link:
         operation: The operation's name, where this result is a job's.
         accepted_at: When the job was accepted, in seconds since 1970.
         job_id: The vendor's second id of the job.
+        fresh: Asks the vendor for the address of a result's media once more.
     """
 
-    __slots__ = ("accepted_at", "downloader", "executor", "job_id", "operation")
+    __slots__ = ("accepted_at", "downloader", "executor", "fresh", "job_id", "operation")
 
     def __init__(
         self,
@@ -42,12 +45,14 @@ class Link:
         operation: str = "",
         accepted_at: float | None = None,
         job_id: str | None = None,
+        fresh: Callable[[Result], Awaitable[str]] | None = None,
     ) -> None:
         self.downloader = downloader
         self.executor = executor
         self.operation = operation
         self.accepted_at = accepted_at
         self.job_id = job_id
+        self.fresh = fresh
 
     def token(self, id: str) -> str | None:
         """Return the job's token."""
@@ -66,8 +71,8 @@ class Result(Snapshot, abstract=True):
 
     @property
     def media_url(self) -> str:
-        """The primary media address as Akool sent it, whatever the status is."""
-        return getattr(self, self.media_field) if self.media_field else ""
+        """The primary media address, whatever the status is."""
+        return trimmed(getattr(self, self.media_field)) if self.media_field else ""
 
     @property
     def url(self) -> str:
@@ -110,7 +115,8 @@ class Result(Snapshot, abstract=True):
         """Download the media to a file, whole or not at all, and return its path.
 
         Failures that pass are tried again, from where they broke off if the server can tell
-        that the media is still the same. Cancelled, or given up, it leaves no file.
+        that the media is still the same. If the address is refused, the job is looked up once
+        more, for a fresh address. Cancelled, or given up, it leaves no file.
 
         Args:
             path: A file; or a folder (it exists, or the path ends in `/`), in which the
@@ -130,7 +136,8 @@ class Result(Snapshot, abstract=True):
 
         link = self.link or Link(StandaloneDownloader())
         token = link.token(self.id) if self.id else None
-        source = Source(self.url, self.id, link.operation, token, self.expires_at)
+        fresh = None if link.fresh is None else partial(link.fresh, self)
+        source = Source(self.url, self.id, link.operation, token, self.expires_at, fresh)
         try:
             return await link.downloader.save(source, path, overwrite=overwrite, progress=progress)
         except ResultExpired as error:
@@ -141,3 +148,17 @@ class Result(Snapshot, abstract=True):
 def from_milliseconds(value: int) -> datetime | None:
     """Read Akool's time in milliseconds (T14); `None` for 0, and for numbers that are no time."""
     return datetime.fromtimestamp(value / 1000, UTC) if 0 < value < _END_OF_TIME else None
+
+
+def trimmed(address: str) -> str:
+    """Return an address without what nobody sees round it: white space, U+200B, and their like."""
+    start, end = 0, len(address)
+    while start < end and _unseen(address[start]):
+        start += 1
+    while start < end and _unseen(address[end - 1]):
+        end -= 1
+    return address[start:end]
+
+
+def _unseen(character: str) -> bool:
+    return character.isspace() or not character.isprintable()

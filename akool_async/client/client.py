@@ -218,7 +218,8 @@ class Client:
         Jobs whose create was sent, but whose answer was never written down, have ended already,
         as `CreateOutcomeUnknown`: they are not sent again. `akool journal resolve` decides about
         them. Jobs that were queued and never sent are not among them: submit their keys again.
-        With `save_to`, results that were complete but not saved are saved too.
+        With `save_to`, results that were complete but not saved are saved too, and those whose
+        saved files are gone.
 
         Raises:
             ValueError: the client has no journal.
@@ -255,7 +256,14 @@ class Client:
     # What a vendor's own client adds
 
     def _vendor(self) -> Vendor:
-        return Vendor(self, self.call, self._completed, self._credit, self._exchange_token)
+        return Vendor(
+            self,
+            self.call,
+            self._completed,
+            self._credit,
+            self._exchange_token,
+            lambda: self.operations,
+        )
 
     def _completed(self, result: Any, _request: Operation[Any] | None) -> Any:
         """Return a job's result, completed by what only its request says."""

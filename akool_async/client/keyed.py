@@ -7,7 +7,7 @@ import contextvars
 import copy
 import logging
 from collections import deque
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.client.restoring import goes_on, outcome_of, reference_of
 from akool_async.engine import Engine, JobOptions, JobRecord
@@ -18,6 +18,9 @@ from akool_async.journal import Claim, Entry, JobStore, State
 from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.webhook.address import Place
+
+if TYPE_CHECKING:
+    from akool_async.client.saving import Saver
 
 logger = logging.getLogger("akool_async")
 
@@ -39,7 +42,7 @@ class KeyedJobs:
         registry: The jobs of this process by key; shared by all loops of a client.
         recorder: Knows which rows this process works on; shared likewise.
         engine: Runs the jobs of this loop.
-        saves: Whether results are saved as jobs complete.
+        saver: Saves results as jobs complete, if that is set.
     """
 
     def __init__(
@@ -49,13 +52,13 @@ class KeyedJobs:
         recorder: Recorder,
         engine: Engine,
         *,
-        saves: bool,
+        saver: Saver | None,
     ) -> None:
         self._store = store
         self._registry = registry
         self._recorder = recorder
         self._engine = engine
-        self._saves = saves
+        self._saver = saver
         self._waiting: deque[tuple[JobRecord[Any], contextvars.Context]] = deque()
         """With the context that each job was submitted in: its hooks and its task run there."""
         self._task: asyncio.Task[None] | None = None
@@ -72,7 +75,12 @@ class KeyedJobs:
 
         If there is none, the key is the record's from now on.
         """
-        return None if options.row_key is None else self._registry.find_or_add(record, options)
+        if options.row_key is None:
+            return None
+        known = self._registry.find_or_add(record, options)
+        if self._saver is not None and isinstance(known, JobRecord):
+            self._saver.look_for(known)
+        return known
 
     # The store is asked
 
@@ -145,10 +153,11 @@ class KeyedJobs:
         `CreateOutcomeUnknown`.
         """
         row = row_of(record)
-        if not entry.state.finished or (entry.unsaved and self._saves):
+        if not entry.state.finished or (entry.unsaved and self._saver is not None):
             self._work_on(record, entry)
-        else:
-            row.already_saved = True
+        elif entry.saved is not None:
+            row.saved = entry.number, entry.saved
+            self._register(record, entry)
         reference = reference_of(entry)
         if reference is not None and goes_on(entry):
             watched = self._engine.adopt(record, reference)
@@ -172,6 +181,9 @@ class KeyedJobs:
 
     def _work_on(self, record: JobRecord[Any], entry: Entry) -> None:
         self._recorder.work_on(record, entry.number)
+        self._register(record, entry)
+
+    def _register(self, record: JobRecord[Any], entry: Entry) -> None:
         if entry.key is not None and row_of(record).fingerprint(entry.key) is None:
             self._registry.add(record, entry.key, entry.fingerprint)
 

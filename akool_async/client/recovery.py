@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.client.restoring import request_of
 from akool_async.engine import NO_OPTIONS, JobOptions
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from akool_async.journal import Entry
 
 logger = logging.getLogger("akool_async")
+
+_AT_ONCE: Final = 256
+"""Files that one turn of a thread looks for."""
 
 
 async def recover(
@@ -37,6 +41,44 @@ async def recover(
         async for entry in records.recorder.unsaved():
             _restored(runtime, entry, operations)
             await asyncio.sleep(0)  # there may be many, and others have work to do
+        async for entry in _without_file(records, runtime, operations):
+            record = _restored(runtime, entry, operations)
+            if record is not None:  # another `recover()` leaves it alone from now on
+                records.recorder.work_on(record, entry.number)
+
+
+async def _without_file(
+    records: Records, runtime: Runtime, operations: Mapping[str, type[Operation[Any]]]
+) -> AsyncGenerator[Entry, None]:
+    """Yield the rows whose media was saved, is not there any more, and may still be at the vendor.
+
+    Media that has expired is left out: else a file that was moved away would be missed for ever.
+    """
+    now = runtime.engine.clock.now().timestamp()
+    living: list[Entry] = []
+    async for entry in records.recorder.saved():
+        operation = operations.get(entry.name)
+        lifetime: timedelta = getattr(
+            operation and operation.family.result, "lifetime", timedelta()
+        )
+        if (entry.created_at or entry.intended_at) + lifetime.total_seconds() > now:
+            living.append(entry)
+        if len(living) == _AT_ONCE:
+            for each in await _gone(living):
+                yield each
+            living.clear()
+    for each in await _gone(living):
+        yield each
+
+
+async def _gone(entries: list[Entry]) -> list[Entry]:
+    """Return the rows whose saved files are gone."""
+    from akool_async.client.saving import is_gone
+
+    def look() -> list[Entry]:
+        return [entry for entry in entries if entry.saved is not None and is_gone(entry.saved)]
+
+    return await asyncio.to_thread(look) if entries else []
 
 
 def _restored(

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from akool_async.client.events import EventDispatcher
+from akool_async.client.fresh import FreshAddress
 from akool_async.client.shared import Records, Shared, Vendor
 from akool_async.client.stats import Stats, stats_of
 from akool_async.client.submission import Submitter
@@ -62,6 +63,7 @@ class Runtime:
             clock=clock,
             requests=shared.requests,
         )
+        self._fresh = FreshAddress(vendor.call, self.exchange, vendor.operations)
         dispatcher = EventDispatcher(clock, self.job, shared.hooks)
         self.saver = self._new_saver(dispatcher)
         self.engine = self._new_engine(dispatcher, clock)
@@ -83,6 +85,7 @@ class Runtime:
             batch_size=shared.experience.batch_size,
             finish_result=self._finish_result,
             handle=self.job,
+            arms=configuration.webhook_url is not None,
             patience=configuration.webhook_patience,
             places=configuration.places,
             listener=dispatcher,
@@ -116,7 +119,7 @@ class Runtime:
         from akool_async.client.keyed import KeyedJobs
 
         return KeyedJobs(
-            records.store, records.keys, records.recorder, self.engine, saves=self.saver is not None
+            records.store, records.keys, records.recorder, self.engine, saver=self.saver
         )
 
     def job(self, record: JobRecord[Any]) -> Job[Any]:
@@ -149,6 +152,7 @@ class Runtime:
                 operation=record.name,
                 accepted_at=record.operation.epoch + record.accepted_at,
                 job_id=result.job_id,
+                fresh=self._fresh,
             )
             result.attach(link)
             if self.saver is not None:
@@ -158,7 +162,7 @@ class Runtime:
     def attach(self, reply: Any) -> Any:
         """Give looked up results what they need to be saved; return the reply."""
         if isinstance(reply, Result):
-            reply.attach(Link(self.downloader, self._vendor.client))
+            reply.attach(Link(self.downloader, self._vendor.client, fresh=self._fresh))
         elif isinstance(reply, tuple):
             for row in cast("Any", reply):
                 self.attach(row)

@@ -7,8 +7,9 @@ import contextlib
 import logging
 import os
 import random
+import stat
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from akool_async.clock import Clock, Timer
@@ -31,11 +32,14 @@ _CLOSED: Final = "the client was closed first"
 class SaveTask:
     """A result to be saved."""
 
-    __slots__ = ("record", "result", "tries")
+    __slots__ = ("before", "record", "result", "tries")
 
     def __init__(self, record: JobRecord[Any], result: Result) -> None:
         self.record = record
         self.result = result
+        row = record.journal_row
+        self.before = None if row is None else row.saved
+        """Where it was saved before: its row in the journal, and the file."""
         self.tries = 0
 
     def __str__(self) -> str:
@@ -48,8 +52,11 @@ class Saver:
     A result that cannot be saved is tried again later. In the end the client gives up, with an
     error in the log that names the job's token; a journal keeps the result as unsaved.
 
+    A result that was saved before, mostly by an earlier process, is saved again only if its file
+    is gone.
+
     Args:
-        folder: Where to; made if it is not there.
+        folder: Where to, from the root on; made if it is not there.
         at_once: How many may be under way.
         clock: Where time comes from.
         recorder: Writes the paths down, where there is a journal.
@@ -73,6 +80,9 @@ class Saver:
         self._waiting: deque[SaveTask] = deque()
         self._running: dict[asyncio.Task[None], SaveTask] = {}
         self._timers: dict[SaveTask, Timer] = {}
+        self._saved_before: list[SaveTask] = []
+        """Results whose files are still to be looked for."""
+        self._looking: asyncio.Task[None] | None = None
         self._stopped = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -80,13 +90,59 @@ class Saver:
     @property
     def left(self) -> int:
         """How many results are not saved yet."""
-        return len(self._waiting) + len(self._running) + len(self._timers)
+        pending = len(self._waiting) + len(self._timers) + len(self._saved_before)
+        return pending + len(self._running)
 
     def add(self, record: JobRecord[Any], result: Result) -> None:
-        """Save a result, if it has media that no earlier process has saved."""
-        row = record.journal_row
-        if result.url and not (row is not None and row.already_saved):
-            self._queue(SaveTask(record, result))
+        """Save a result, if it has media, and its file is not there from before."""
+        save = SaveTask(record, result)
+        if not result.url:
+            return
+        if save.before is None:
+            self._queue(save)
+        elif not self._stopped:
+            self._idle.clear()
+            self._saved_before.append(save)
+            if self._looking is None:
+                self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    def look_for(self, record: JobRecord[Any]) -> None:
+        """Look for the file of a job whose key was submitted again."""
+        row, outcome = record.journal_row, record.outcome
+        if row is not None and row.saved is not None and isinstance(outcome, Result):
+            self.add(record, outcome)
+
+    async def _look(self) -> None:
+        """Look for the files of results that were saved: all that have come, in one thread."""
+        try:
+            while self._saved_before:
+                known = list(self._saved_before)
+                gone = await asyncio.to_thread(_gone, known)
+                del self._saved_before[: len(known)]
+                self._save_again(gone)
+        except RuntimeError as error:  # the interpreter ends, and starts no thread any more
+            logger.warning("%d saved files were not looked for: %s", len(self._saved_before), error)
+            self._saved_before.clear()
+        finally:
+            self._looking = None
+            self._pump()
+
+    def _save_again(self, gone: Sequence[tuple[SaveTask, int, str]]) -> None:
+        pending = {each.record for each in (*self._waiting, *self._timers, *self._running.values())}
+        lost: list[str] = []
+        for save, number, path in gone:
+            row = save.record.journal_row
+            # Its key was submitted several times: it is being saved, or was while we looked.
+            if save.record in pending or row is None or row.saved is not save.before:
+                continue
+            pending.add(save.record)
+            lost.append(path)
+            if self._recorder is not None:
+                self._recorder.work_on(save.record, number)
+            self._queue(save)
+        if lost:
+            files = "saved files are gone: %d, such as %s; their results are saved again"
+            logger.warning(files, len(lost), lost[0])
 
     def _queue(self, save: SaveTask) -> None:
         if self._stopped:
@@ -120,7 +176,10 @@ class Saver:
             self._failed(save, error)
         else:
             if self._recorder is not None:
-                self._recorder.note_saved(save.record, path.absolute())
+                self._recorder.note_saved(save.record, path)
+            row = save.record.journal_row
+            if row is not None and row.number is not None:
+                row.saved = row.number, str(path)
             self._notify(EventName.SAVED, save, str(path))
 
     def _notify(self, event: str, save: SaveTask, about: object) -> None:
@@ -132,10 +191,11 @@ class Saver:
         save.tries += 1
         if isinstance(error, ResultExpired):
             logger.error("%s is lost: %s", save, error)
-            if self._recorder is not None:
+            # One that was saved before has not expired unsaved: its file may have been moved.
+            if self._recorder is not None and save.before is None:
                 self._recorder.note_expired(save.record, str(error))
             self._notify(EventName.UNSAVED, save, error)
-        elif save.tries >= TRIES or self._stopped:
+        elif save.tries >= TRIES or self._stopped or getattr(error, "final", False):
             self._give_up(save, error)
         else:
             pause = random.uniform(0, min(_LONGEST, _FIRST * 2.0**save.tries))
@@ -159,7 +219,7 @@ class Saver:
                 async with asyncio.timeout(limit):
                     await self._idle.wait()
         finally:
-            tasks = list(self._running)
+            tasks = [*self._running, *filter(None, [self._looking])]
             self._stop()
         await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -171,7 +231,27 @@ class Saver:
         given_up = [*self._timers, *self._waiting]
         self._timers.clear()
         self._waiting.clear()
+        self._saved_before.clear()
+        if self._looking is not None:
+            self._looking.cancel()
         for save in given_up:
             self._give_up(save)
         for task in self._running:
             task.cancel()
+
+
+def _gone(saves: Sequence[SaveTask]) -> list[tuple[SaveTask, int, str]]:
+    """Return the results whose files are gone, with their rows and those files. Blocks."""
+    known = [(save, *save.before) for save in saves if save.before is not None]
+    return [each for each in known if is_gone(each[2])]
+
+
+def is_gone(path: str) -> bool:
+    """Say whether there is no file, or an empty one, where one was saved. Blocks."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - called with each row
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return True
+    except OSError:  # such as a folder that may not be entered: nobody can tell
+        return False
+    return not (stat.S_ISREG(found.st_mode) and found.st_size)

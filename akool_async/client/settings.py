@@ -19,7 +19,7 @@ from akool_async.engine import Limits, Places, Semaphore, SemaphorePlaces
 from akool_async.errors import InvalidInput
 from akool_async.http.retry import Retry
 from akool_async.http.transport import Timeout
-from akool_async.media import Policy, own_addresses
+from akool_async.media import Policy, absolute, own_addresses
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.secret import Secret
 from akool_async.schedule.backoff import Backoff
@@ -71,10 +71,11 @@ class Settings(TypedDict, total=False):
     """A session of yours for API calls. The client never closes it."""
     journal: str | os.PathLike[str] | JobStore | None
     """A file that records every job, so that a crash loses none and a key is one create; for one
-    process at a time."""
+    process at a time. A relative path belongs to the directory in which the client was made."""
     save_to: str | os.PathLike[str] | None
     """A folder in which each result is saved in the background, as soon as its job completes.
-    `close()` waits for that."""
+    `close()` waits for that. A relative path belongs to the directory in which the client was
+    made."""
     max_download_bytes: int
     """Bytes of the largest result that is saved."""
     allow_private_downloads: bool
@@ -198,10 +199,10 @@ class Configuration:
         semaphore: Semaphore | None = value("semaphore")
         self.places: Places | None = None if semaphore is None else SemaphorePlaces(semaphore)
         self.session: aiohttp.ClientSession | None = value("session")
-        self.journal: str | os.PathLike[str] | JobStore | None = value("journal")
+        self.journal: str | os.PathLike[str] | JobStore | None = _place(value("journal"))
         self.on_event: Hook | Sequence[Hook] = value("on_event")
         self.clock: Clock = value("clock") or LoopClock()
-        self.save_to: str | os.PathLike[str] | None = value("save_to")
+        self.save_to: str | None = _place(value("save_to"))
         self.waits_for_credit = _checked_choice("on_credit", value("on_credit")) == "pause"
         self.downloads = Policy(
             allow_private=value("allow_private_downloads"),
@@ -225,6 +226,14 @@ class Configuration:
         if isinstance(self._backoff, Mapping):
             return self._backoff.get(family)
         return self._backoff
+
+
+def _place(given: Any) -> Any:
+    """Return a path as an absolute one: a client outlives the working directory it was made in."""
+    if not isinstance(given, str | os.PathLike):
+        return given
+    path = os.fspath(cast("str | os.PathLike[str]", given))
+    return path if path in {"", ":memory:"} else absolute(path)
 
 
 def _proxies(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from akool_async.client.events import Hook
@@ -72,6 +72,8 @@ class Vendor(NamedTuple):
     """Returns the account's credit."""
     exchange_token: Callable[[], Awaitable[str]]
     """Returns a fresh bearer token."""
+    operations: Callable[[], Mapping[str, type[Operation[Any]]]]
+    """Returns the client's operations, by dotted name; they load slowly."""
 
 
 class Shared:

@@ -10,7 +10,7 @@ from msgspec import Meta, field
 from akool_async.crun.protocol import CRUN, Reading, lifted
 from akool_async.crun.results import CrunFace, FaceDetection, SwappedImage
 from akool_async.errors import InvalidInput
-from akool_async.protocol.endpoint import Family, Operation, Query
+from akool_async.protocol.endpoint import Family, Lookup, Operation
 from akool_async.protocol.fields import Id, Rule, Url, WebhookUrl
 from akool_async.protocol.value import Input
 
@@ -18,7 +18,7 @@ _ROOT: Final = "/api/v1/client/job/"
 _PAGES: Final = "https://docs.crun.ai/ai-tools/face-swap"
 
 
-class GetDetection(Query[FaceDetection]):
+class GetDetection(Lookup[FaceDetection]):
     """Look up a face detection; from docs.crun.ai."""
 
     name = "crun.detection"
@@ -32,7 +32,7 @@ class GetDetection(Query[FaceDetection]):
     """The job's `id`."""
 
 
-class GetTask(Query[SwappedImage]):
+class GetTask(Lookup[SwappedImage]):
     """Look up a face swap; from docs.crun.ai."""
 
     name = "crun.task"

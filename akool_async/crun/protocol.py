@@ -114,7 +114,6 @@ class Reading(Generic[T]):
         fields = lifted(msgspec.json.decode(data, type=dict[str, Any]), "result")
         for name, row in self._rows.items():
             fields[name] = readable(row, _listed(fields.get(name)))
-        fields |= {name: _as_text(value) for name, value in fields.items() if _is_text(name)}
         if "status" in fields:
             fields |= {"state": fields["status"], "status": _status(fields["status"])}
         return tolerant(self._type, fields)
@@ -132,17 +131,6 @@ def lifted(document: Mapping[str, Any], group: str) -> dict[str, Any]:
 
 def _listed(rows: object) -> list[Any]:
     return cast("Any", rows) if isinstance(rows, list) else []
-
-
-def _is_text(name: str) -> bool:
-    last = name.rpartition(".")[2]
-    return last in {"id", "error", "message"} or last.endswith("_id")
-
-
-def _as_text(value: object) -> object:
-    """Return an id that came as a number, or an error that came as an object, as text."""
-    plain = value is None or isinstance(value, str | bool | float)
-    return value if plain else msgspec.json.encode(value).decode()
 
 
 def _status(word: object) -> int:

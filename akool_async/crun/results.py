@@ -7,8 +7,9 @@ from typing import Final
 
 from msgspec import field
 
+from akool_async.protocol.snapshot import telling
 from akool_async.protocol.value import Value
-from akool_async.result import Result
+from akool_async.result import Result, trimmed
 
 DETECTION_LIFETIME: Final = timedelta(hours=1)
 """Lifetime of a `detect_id`, from docs.crun.ai."""
@@ -64,9 +65,9 @@ class FaceDetection(_CrunResult):
     """When CRUN finished, without a time zone."""
 
     @property
-    def reason(self) -> str:
-        """Why the detection failed, in one line; may be empty."""
-        return self.error_reason or self.result_error
+    def told(self) -> str:
+        """Why the detection failed in CRUN's words; empty if these give no reason."""
+        return super().told or telling(self.result_error)
 
 
 class SwappedImage(_CrunResult):
@@ -101,7 +102,7 @@ class SwappedImage(_CrunResult):
     @property
     def media_url(self) -> str:
         """The first media address."""
-        return self.media_urls[0] if self.media_urls else ""
+        return next((url for url in map(trimmed, self.media_urls) if url), "")
 
     @property
     def creation_time(self) -> datetime | None:

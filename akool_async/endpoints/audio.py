@@ -10,7 +10,7 @@ from msgspec import field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
-from akool_async.protocol.endpoint import Family, Guess, Operation, Query, Webhook
+from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query, Webhook
 from akool_async.protocol.fields import Id, Rule, Url
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import ID
@@ -62,7 +62,7 @@ class Audio(Result):
         return from_milliseconds(self.create_time)
 
 
-class GetAudio(Query[Audio]):
+class GetAudio(Lookup[Audio]):
     """Look up a speech by its id."""
 
     path = "v3/audio/infobymodelid"

@@ -11,7 +11,7 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
-from akool_async.protocol.endpoint import Family, Guess, Operation, Query
+from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query
 from akool_async.protocol.fields import Id, OneOf, Rule, Url
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import ID, Snapshot
@@ -65,7 +65,7 @@ class Avatar(Result):
         return msgspec.structs.replace(known, avatar_id=receipt.avatar_id)
 
 
-class GetAvatar(Query[Avatar]):
+class GetAvatar(Lookup[Avatar]):
     """Look up an avatar that was uploaded."""
 
     path = "v3/avatar/detail"

@@ -6,7 +6,7 @@ import base64
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from msgspec import Meta, Raw, field
@@ -138,10 +138,18 @@ class _FrameReply(Reply[_Frame]):
         document: Mapping[str, Any] = msgspec.json.decode(data, type=dict[str, Any])
         if "faces_obj" not in document:
             return super().__call__(data)
-        frames = msgspec.convert(document["faces_obj"], dict[int, Any], strict=False)
-        in_order = (tolerant(_Frame, frames[number]) for number in sorted(frames))
+        in_order = (tolerant(_Frame, frame) for frame in _frames(document["faces_obj"]))
         # The frames of a video show the same faces, but some frames miss some of them.
         return max(in_order, key=_Frame.number, default=_Frame())
+
+
+def _frames(documents: Any) -> list[Any]:
+    """Return the frames by number. A list of them, or null, is what some servers make of that."""
+    if documents is None or isinstance(documents, list):
+        rows: list[Any] = cast("Any", documents) or []
+        return rows
+    frames = msgspec.convert(documents, dict[int, Any], strict=False)
+    return [frames[number] for number in sorted(frames)]
 
 
 _FRAME: Any = _FrameReply(_Frame)

@@ -11,10 +11,10 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Executor, Namespace, calls, submits
 from akool_async.job import Job
-from akool_async.protocol.endpoint import Family, Guess, Operation, Query, Webhook
+from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Webhook
 from akool_async.protocol.fields import Id, OneOf, Rule, Url
 from akool_async.protocol.reply import Reply
-from akool_async.protocol.snapshot import Status
+from akool_async.protocol.snapshot import Status, telling
 from akool_async.result import Result, from_milliseconds
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/image-generate"
@@ -103,9 +103,9 @@ class Image(Result):
     uid: int | None = None
 
     @property
-    def reason(self) -> str:
-        """Why the job failed, in one line; may be empty."""
-        return "; ".join(self.error_reasons) or self.error_reason
+    def told(self) -> str:
+        """Why the job failed in Akool's words; empty if these give no reason."""
+        return "; ".join(filter(None, map(telling, self.error_reasons))) or super().told
 
     @property
     def creation_time(self) -> datetime | None:
@@ -145,7 +145,7 @@ class Image(Result):
         return executor.submit(RefineImage(id=self.id, button=button))
 
 
-class GetImage(Query[Image]):
+class GetImage(Lookup[Image]):
     """Look up an image by its id."""
 
     path = "v3/content/image/infobymodelid"

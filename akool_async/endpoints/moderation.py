@@ -10,7 +10,7 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, submits
-from akool_async.protocol.endpoint import Family, Guess, Operation, Query, Webhook
+from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Webhook
 from akool_async.protocol.fields import Id, OneOf, Rule, is_http_url
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import Status
@@ -59,7 +59,7 @@ class Analysis(Result):
         return from_milliseconds(self.create_time)
 
 
-class GetAnalysis(Query[Analysis]):
+class GetAnalysis(Lookup[Analysis]):
     """Look up a verdict by its id."""
 
     path = "v3/content/analysis/infobyid"

@@ -11,7 +11,7 @@ from akool_async.endpoints.avatar import ListedAvatar
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
 from akool_async.errors import NotFound
-from akool_async.protocol.endpoint import Command, Family, Guess, Operation, Query, Webhook
+from akool_async.protocol.endpoint import Command, Family, Guess, Lookup, Operation, Query, Webhook
 from akool_async.protocol.fields import Id, OneOf, Url
 from akool_async.protocol.reply import Nothing, Reply
 from akool_async.protocol.snapshot import Snapshot, Status
@@ -76,7 +76,7 @@ def _merged(first: AgoraCredentials, later: AgoraCredentials) -> AgoraCredential
     return AgoraCredentials(**known)
 
 
-class GetSession(Query[Session]):
+class GetSession(Lookup[Session]):
     """Look up a session."""
 
     path = "v4/liveAvatar/session/detail"

@@ -16,12 +16,21 @@ from msgspec import Meta, field
 from akool_async.endpoints.audio import TTS, Rate, Text
 from akool_async.endpoints.namespace import Namespace, calls, submits
 from akool_async.errors import InvalidInput, meaning_of
-from akool_async.protocol.endpoint import Family, Guess, Operation, Query, Recipe, Steps, Webhook
+from akool_async.protocol.endpoint import (
+    Family,
+    Guess,
+    Lookup,
+    Operation,
+    Query,
+    Recipe,
+    Steps,
+    Webhook,
+)
 from akool_async.protocol.fields import Id, Rule, Url, is_http_url
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result, from_milliseconds, trimmed
 
 _LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
 _TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"
@@ -83,13 +92,13 @@ class Video(Result):
     @property
     def media_url(self) -> str:
         """The lip-synced video if there is one, else the video."""
-        return self.lipsync_video_url or self.video
+        return trimmed(self.lipsync_video_url) or trimmed(self.video)
 
     @property
     def reason(self) -> str:
         """Why the job failed, in one line; may be empty."""
-        if self.error_reason or not self.error_code:
-            return self.error_reason
+        if self.told or not self.error_code:
+            return self.told
         return f"{meaning_of((), self.error_code).sentence} [code {self.error_code}]".lstrip()
 
     @property
@@ -98,7 +107,7 @@ class Video(Result):
         return from_milliseconds(self.create_time)
 
 
-class GetVideo(Query[Video]):
+class GetVideo(Lookup[Video]):
     """Look up a video by its id."""
 
     path = "v3/content/video/infobymodelid"

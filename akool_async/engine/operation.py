@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from akool_async.engine.arrivals import Arrivals
 from akool_async.protocol.endpoint import Family
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.schedule.backoff import Backoff
@@ -30,9 +31,11 @@ class OperationState(Generic[S]):
         timeout: Seconds from acceptance to the terminal status; `None` for no end.
         epoch: What turns the clock's monotonic seconds into seconds since 1970.
         handle: Makes the user's handle on a record, for errors to hold.
+        arrivals: Whether its webhooks arrive; `None` where creates are not armed.
     """
 
     __slots__ = (
+        "arrivals",
         "epoch",
         "events",
         "family",
@@ -55,8 +58,10 @@ class OperationState(Generic[S]):
         timeout: float | None,
         epoch: float,
         handle: Callable[[Any], Any] = lambda _record: None,
+        arrivals: Arrivals | None = None,
     ) -> None:
         self.name = name
+        self.arrivals = arrivals
         self.family = family
         self.schedule = schedule
         self.learner = None if isinstance(schedule, Backoff) else schedule

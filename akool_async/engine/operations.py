@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from akool_async.engine.arrivals import Arrivals
 from akool_async.engine.operation import HELD, OperationState
 from akool_async.engine.options import NO_OPTIONS, JobOptions
 from akool_async.engine.record import JobRecord
@@ -41,6 +42,7 @@ class Operations(dict[str, OperationState[Any]]):
                 timeout=None if held else self._policies.timeout(name),
                 epoch=self._epoch,
                 handle=self._policies.handle,
+                arrivals=Arrivals() if self._policies.arms else None,
             )
         return known
 

@@ -251,7 +251,7 @@ class JobRecord(KnownJob[S], Generic[S]):
 class JournalRow:
     """What the journal holds of a record."""
 
-    __slots__ = ("already_saved", "keys", "number", "state")
+    __slots__ = ("keys", "number", "saved", "state")
 
     def __init__(self) -> None:
         self.keys: tuple[tuple[str, str], ...] = ()
@@ -260,8 +260,8 @@ class JournalRow:
         """The row's number; `None` while nothing is written down."""
         self.state: State | None = None
         """The row's state after the end of the job."""
-        self.already_saved = False
-        """Whether an earlier process has saved the result."""
+        self.saved: tuple[int, str] | None = None
+        """Where the result was saved: the row's number, and the file."""
 
     def fingerprint(self, key: str) -> str | None:
         """Return the fingerprint of the request under a key."""

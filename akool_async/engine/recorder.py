@@ -21,7 +21,7 @@ from akool_async.engine.keys import request_fingerprint
 from akool_async.engine.record import JobRecord, JournalRow
 from akool_async.engine.state import QUEUED
 from akool_async.errors import JournalError
-from akool_async.journal import Attempt, Change, Entry, Intent, JobStore, State
+from akool_async.journal import Attempt, Change, Entry, Intent, JobStore, State, TellsSaved
 from akool_async.journal.outcomes import reason_of, state_after
 from akool_async.protocol.snapshot import Snapshot
 
@@ -96,6 +96,14 @@ class Recorder:
         async with aclosing(self._not_live(self._store.unsaved())) as entries:
             async for entry in entries:
                 if entry.result is not None:
+                    yield entry
+
+    async def saved(self) -> AsyncIterator[Entry]:
+        """Yield the rows whose media was saved, if the store tells that."""
+        store: object = self._store
+        if isinstance(store, TellsSaved):
+            async with aclosing(self._not_live(store.saved())) as entries:
+                async for entry in entries:
                     yield entry
 
     async def _not_live(self, entries: AsyncIterator[Entry]) -> AsyncGenerator[Entry, None]:

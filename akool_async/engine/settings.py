@@ -72,6 +72,8 @@ class Policies(Value):
     """Makes the last snapshot of a completed job its result."""
     handle: Callable[[JobRecord[Any]], object]
     """Makes the user's handle on a record."""
+    arms: bool = False
+    """Whether creates get webhook addresses of their own."""
     patience: float = 900.0
     """Seconds for which a create without a reply waits for a webhook."""
     places: Places | None = None

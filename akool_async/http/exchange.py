@@ -20,6 +20,7 @@ from akool_async.http.pace import Budget, Pace
 from akool_async.http.retry import Retry
 from akool_async.http.transport import Delivery, Transport
 from akool_async.protocol.endpoint import Endpoint
+from akool_async.protocol.wire import in_utf8
 
 T = TypeVar("T")
 
@@ -136,8 +137,9 @@ class Exchange:
         except TransportError as error:
             error.endpoint = label
             raise
+        response = in_utf8(response)  # credentials are searched for in UTF-8
         try:
-            return endpoint.decode(self._signer.censored(response, signed=endpoint.signed))
+            return endpoint.receive(self._signer.censored(response, signed=endpoint.signed))
         except RateLimited as error:
             pace.refused(turn, self._retry.hold(error))
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from akool_async.journal.entry import UNFINISHED, Entry, State, fingerprint
-from akool_async.journal.job_store import Attempt, Change, Claim, Intent, JobStore
+from akool_async.journal.job_store import Attempt, Change, Claim, Intent, JobStore, TellsSaved
 
 if TYPE_CHECKING:
     from akool_async.journal.journal import Journal
@@ -20,6 +20,7 @@ __all__ = [
     "JobStore",
     "Journal",
     "State",
+    "TellsSaved",
     "fingerprint",
 ]
 

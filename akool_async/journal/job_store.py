@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from akool_async.errors import KeyConflict
 from akool_async.journal.entry import Entry, State
@@ -144,4 +144,16 @@ class JobStore(Protocol):
 
     async def close(self) -> None:
         """Write everything that is queued, and refuse what comes later."""
+        ...
+
+
+@runtime_checkable
+class TellsSaved(Protocol):
+    """A store that can tell where media was saved. Then files that are gone are found missing."""
+
+    def saved(self) -> AsyncIterator[Entry]:
+        """Yield the rows that completed and whose media was saved, oldest first.
+
+        A compacted row is not among them: it has lost its result.
+        """
         ...

@@ -134,6 +134,10 @@ class Journal(JobStore):
         """Yield the rows that completed and whose media was saved nowhere, oldest first."""
         return self._pages_in_thread(rows.unsaved)
 
+    def saved(self) -> AsyncGenerator[Entry, None]:
+        """Yield the rows that completed and whose media was saved, oldest first."""
+        return self._pages_in_thread(rows.saved)
+
     async def close(self) -> None:
         """Write everything that is queued, end the thread, and let others use the file."""
         await asyncio.to_thread(self.close_now)

@@ -70,6 +70,12 @@ def unsaved(connection: sqlite3.Connection, after: int) -> list[Entry]:
     return _fetch(connection, f"{where} AND number > ? ORDER BY number LIMIT ?", after, PAGE)
 
 
+def saved(connection: sqlite3.Connection, after: int) -> list[Entry]:
+    """Return the next page of rows whose result is there and whose media was saved."""
+    where = f"WHERE {_in([State.COMPLETED])} AND saved IS NOT NULL AND result IS NOT NULL"
+    return _fetch(connection, f"{where} AND number > ? ORDER BY number LIMIT ?", after, PAGE)
+
+
 def note(connection: sqlite3.Connection, number: int, change: Change) -> None:
     """Change a row.
 

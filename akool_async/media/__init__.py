@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from akool_async.media.addresses import AddressGuard, is_public
     from akool_async.media.download import Progress
     from akool_async.media.downloader import Downloader, SessionDownloader, StandaloneDownloader
-    from akool_async.media.names import extension_of, safe_name
+    from akool_async.media.names import absolute, extension_of, safe_name
     from akool_async.media.policy import Policy, own_addresses
     from akool_async.media.source import Source
 
@@ -29,6 +29,7 @@ __all__ = [
     "SessionDownloader",
     "Source",
     "StandaloneDownloader",
+    "absolute",
     "extension_of",
     "is_public",
     "own_addresses",
@@ -43,6 +44,7 @@ _HOMES = {
     "Progress": "download",
     "SessionDownloader": "downloader",
     "Source": "source",
+    "absolute": "names",
     "extension_of": "names",
     "is_public": "addresses",
     "own_addresses": "policy",

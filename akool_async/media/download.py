@@ -10,7 +10,7 @@ One reply goes through four steps, each of which may raise `AttemptFailed`:
 1. its headers begin the file (status 200), or continue it (206);
 2. its body is written, in a thread that reading does not wait for;
 3. the end of the body is compared with the length that was announced;
-4. the content is compared with the digest that was announced.
+4. the content is compared with the digest that was announced, and must be no error page.
 
 If a reply contradicts an earlier one, nothing on disk can be trusted: `_start_over` forgets the
 `RemoteFile`, and without that the next request asks for the whole file.
@@ -34,9 +34,10 @@ from akool_async.errors import DownloadError
 from akool_async.http.retry import Retry
 from akool_async.media.addresses import parse, redirected
 from akool_async.media.failures import AttemptFailed, LocalError, disk_error, failure_of
-from akool_async.media.headers import Headers, digest_of, length_from_refusal
+from akool_async.media.headers import Headers, coding_of, digest_of, length_from_refusal
 from akool_async.media.names import Destination, extension_for
-from akool_async.media.part_file import CorruptContent, PartFile, TooLarge
+from akool_async.media.pages import page_in
+from akool_async.media.part_file import CorruptContent, PartFile, TooLarge, Undecodable
 from akool_async.media.policy import Policy
 from akool_async.media.remote_file import RemoteFile
 from akool_async.media.retry_budget import PASSING, RetryBudget
@@ -55,6 +56,8 @@ _HEADERS: Final = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent":
 """All headers that are sent, besides `Host` and those that ask for a range."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _GONE: Final = frozenset({403, 404, 410})
+_STALE: Final = _GONE | {400, 401}
+"""Statuses with which stores refuse an address whose permission has run out."""
 _WHOLE, _PARTIAL, _RANGE_NOT_SATISFIABLE = 200, 206, 416
 
 
@@ -100,6 +103,8 @@ class Download:
         self._unconfirmed_end: int | None = None
         """Where a body ended without a sign that it was complete."""
         self._deadline = math.inf
+        self._looked_at = -1
+        """The bytes that were there when a fresh address was last asked for."""
 
     async def run(self) -> Path:
         """Fetch the file, and return its path.
@@ -128,9 +133,28 @@ class Download:
             delay = budget.delay(failure, self._part.received)
             if failure.status in _GONE and self._source.expired(clock.now()):
                 raise self._source.gone(failure.reason)
+            if failure.status in _STALE and await self._has_fresh_address():
+                continue
             if delay is None or clock.time() + delay >= self._deadline:
-                raise self._source.failed(failure.reason, budget.requests)
+                # A status says how it is now; it may be otherwise in some minutes.
+                final = failure.final and not failure.status
+                raise self._source.failed(failure.reason, budget.requests, final=final)
             await sleep(clock, delay)
+
+    async def _has_fresh_address(self) -> bool:
+        """Look for a fresh address, once where the download stands; return whether there is one.
+
+        Some addresses live for minutes, and the file for days.
+        """
+        fresh, received = self._source.fresh, self._part.received
+        if fresh is None or received <= self._looked_at:
+            return False
+        self._looked_at = received
+        url = await fresh()
+        if url in {"", self._source.url}:
+            return False
+        self._source = self._source._replace(url=url)
+        return True
 
     async def _request(self) -> AttemptFailed | None:
         """Send one request; return its failure, or `None` if the file is whole."""
@@ -184,17 +208,14 @@ class Download:
 
     def _begin(self, headers: Headers) -> int | None:
         """Begin the file, or start it over; return where the body has to end, if that is known."""
-        encoding = headers.get("Content-Encoding", "").strip().lower()
-        if encoding not in {"", "identity", "gzip", "x-gzip"}:
-            raise AttemptFailed(f"it comes encoded as {encoding[:20]!r}, unasked", final=True)
-        gzipped = "gzip" in encoding
+        coding = coding_of(headers)
         # A range counts compressed bytes, the file on disk has decompressed ones: no resuming.
-        remote = RemoteFile.described_by(headers, resumable=not gzipped)
+        remote = RemoteFile.described_by(headers, resumable=not coding)
         self._check_size(remote.total)
         self._remote = remote
         self._content_type = headers.get("Content-Type", "")
-        digest = None if gzipped else digest_of(headers)
-        self._part.begin(gzipped=gzipped, digest=digest)
+        digest = None if coding else digest_of(headers)
+        self._part.begin(coding=coding, digest=digest)
         return remote.total
 
     def _resume(self, headers: Headers) -> int:
@@ -231,6 +252,8 @@ class Download:
             problem: Exception = LocalError(disk_error(error, self._destination.folder))
         except TooLarge:
             problem = self._too_large()
+        except Undecodable as error:
+            problem = AttemptFailed(str(error), final=True)
         except CorruptContent as error:
             problem = self._start_over(str(error))
         else:
@@ -272,7 +295,11 @@ class Download:
         except CorruptContent as error:
             problem = self._start_over(str(error))
         else:
-            return
+            page = page_in(self._part.head, self._content_type)
+            if page is None:
+                return
+            # An error page under status 200, which often passes.
+            problem = self._start_over(f"what came is a page and no media: {page!r}")
         raise problem
 
     async def _commit(self) -> Path:

@@ -93,15 +93,19 @@ class SessionDownloader:
         """Write the media at a URL to a file, whole or not at all; see `Downloader.save`."""
         # Imported here, so that a client that saves nothing does not load it.
         from akool_async.media.download import Download, Resources
+        from akool_async.media.names import absolute
         from akool_async.media.threads import run_to_completion
 
         resources = Resources(
             self._policy, self._retry, self._clock, self._executor, self._borrow_session
         )
-        choose = partial(_destination, source, path, overwrite)
+        # A relative path belongs to the working directory of now: it may change meanwhile.
+        given = os.fspath(path)
+        choose = partial(_destination, source, absolute(given), overwrite)
         destination = await run_to_completion(self._executor, choose)
         download = Download(source, destination, resources, overwrite=overwrite, progress=progress)
-        return await download.run()
+        saved = await download.run()
+        return Path(given) if destination.has_extension else Path(given, saved.name)
 
     @cached_property
     def _executor(self) -> Executor:
@@ -145,13 +149,15 @@ class SessionDownloader:
             await session.close()
 
 
-def _destination(source: Source, path: str | os.PathLike[str], overwrite: bool) -> Destination:  # noqa: FBT001
+def _destination(source: Source, path: str, overwrite: bool) -> Destination:  # noqa: FBT001
     """Return where a file goes; raise now if it may not be written there, before it is fetched."""
     from akool_async.media.names import destination_of, extension_of
 
     destination = destination_of(path, source.name)
-    target = destination.target(extension_of(source.url))
-    if not overwrite and target.exists():
+    extension = extension_of(source.url)
+    target = destination.target(extension)
+    named = destination.has_extension or extension  # else only the file itself tells its name
+    if not overwrite and named and target.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     return destination
 

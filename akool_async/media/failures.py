@@ -10,6 +10,10 @@ import aiohttp
 
 from akool_async.errors import DownloadError
 
+_SHORT_HERE: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
+)
+"""Errors that say what this machine is short of, such as files that may be open."""
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -21,6 +25,7 @@ class AttemptFailed(Exception):
         status: The HTTP status, if that is the cause.
         wait: Seconds that the server asked to wait.
         final: Whether another request cannot help.
+        here: Whether this machine failed, and not the host.
         no_progress: Whether it counts as no progress, even if bytes came.
     """
 
@@ -31,6 +36,7 @@ class AttemptFailed(Exception):
         status: int = 0,
         wait: float | None = None,
         final: bool = False,
+        here: bool = False,
         no_progress: bool = False,
     ) -> None:
         super().__init__(reason)
@@ -38,6 +44,7 @@ class AttemptFailed(Exception):
         self.status = status
         self.wait = wait or 0.0
         self.final = final
+        self.here = here
         self.no_progress = no_progress
 
 
@@ -86,6 +93,9 @@ def _not_connected(error: OSError) -> AttemptFailed:
     if isinstance(error, ForbiddenAddress):
         hint = "allow_private_downloads=True allows that"
         return AttemptFailed(f"its host is not on the public internet; {hint}", final=True)
+    if error.errno in _SHORT_HERE:
+        why = f"this machine has no room for a connection: {error.strerror}"
+        return AttemptFailed(why, here=True)
     return AttemptFailed(f"no connection: {error.strerror or type(error).__name__}")
 
 

@@ -16,6 +16,12 @@ Headers = Mapping[str, str]
 
 _SPAN = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(?:(\d{1,18})|\*)")
 _UNSATISFIED = re.compile(r"bytes \*/(\d{1,18})")
+_GZIP = {"gzip": "gzip", "x-gzip": "gzip"}
+_UNREADABLE = frozenset(
+    {"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "pack200-gzip", "x-compress"}
+    | {"zstd"}
+)
+"""The registered content codings that no download decodes."""
 _STRONG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
 
@@ -51,6 +57,19 @@ def length_of(headers: Headers) -> int | None:
     text = headers.get("Content-Length", "").strip()
     chunked = "Transfer-Encoding" in headers
     return int(text) if text.isascii() and text.isdecimal() and not chunked else None
+
+
+def coding_of(headers: Headers) -> str:
+    """Return the content coding: `gzip`, one that cannot be decoded, or an empty text.
+
+    Object stores replay whatever label an upload carried, such as `aws-chunked` or `UTF-8`. What
+    is no registered coding says nothing about the bytes.
+    """
+    # `items` of aiohttp's headers brings each line of a header that comes several times.
+    lines = [value for name, value in headers.items() if name.lower() == "content-encoding"]
+    labels = [label.strip() for label in ",".join(lines).lower().split(",")]
+    known = [_GZIP.get(label, label) for label in labels]
+    return ", ".join(label for label in known if label == "gzip" or label in _UNREADABLE)
 
 
 def etag_of(headers: Headers) -> str | None:

@@ -12,51 +12,95 @@ from urllib.parse import urlsplit
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """Names that Windows takes for devices, with any extension."""
-_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 _BY_TYPE = {
+    "application/mp4": ".mp4",
+    "application/ogg": ".ogg",
     "audio/aac": ".aac",
+    "audio/aiff": ".aiff",
     "audio/flac": ".flac",
+    "audio/mp3": ".mp3",
     "audio/mp4": ".m4a",
     "audio/mpeg": ".mp3",
     "audio/ogg": ".ogg",
+    "audio/opus": ".opus",
     "audio/vnd.wave": ".wav",
     "audio/wav": ".wav",
     "audio/wave": ".wav",
+    "audio/webm": ".weba",
+    "audio/x-aiff": ".aiff",
+    "audio/x-flac": ".flac",
     "audio/x-m4a": ".m4a",
     "audio/x-wav": ".wav",
+    "image/apng": ".apng",
+    "image/avif": ".avif",
+    "image/bmp": ".bmp",
     "image/gif": ".gif",
+    "image/heic": ".heic",
     "image/jpeg": ".jpg",
+    "image/jpg": ".jpg",
     "image/png": ".png",
+    "image/svg+xml": ".svg",
+    "image/tiff": ".tiff",
     "image/webp": ".webp",
+    "video/3gpp": ".3gp",
+    "video/matroska": ".mkv",
+    "video/mp2t": ".ts",
     "video/mp4": ".mp4",
+    "video/mpeg": ".mpg",
+    "video/ogg": ".ogv",
     "video/quicktime": ".mov",
     "video/webm": ".webm",
+    "video/x-m4v": ".m4v",
+    "video/x-matroska": ".mkv",
+    "video/x-msvideo": ".avi",
 }
 
-_BY_CONTENT = (
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), ".png"),
-    (re.compile(rb"\xff\xd8\xff"), ".jpg"),
-    (re.compile(rb"GIF8[79]a"), ".gif"),
-    (re.compile(rb"RIFF....WEBP", re.DOTALL), ".webp"),
-    (re.compile(rb"RIFF....WAVE", re.DOTALL), ".wav"),
-    (re.compile(rb"....ftypqt", re.DOTALL), ".mov"),
-    (re.compile(rb"....ftypM4A", re.DOTALL), ".m4a"),
-    (re.compile(rb"....ftyp", re.DOTALL), ".mp4"),
-    (re.compile(rb"\x1aE\xdf\xa3"), ".webm"),
-    (re.compile(rb"OggS"), ".ogg"),
-    (re.compile(rb"fLaC"), ".flac"),
-    (re.compile(rb"\xff[\xf0\xf1\xf8\xf9]"), ".aac"),
-    (re.compile(rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]"), ".mp3"),
+_ALSO = {".aif", ".flv", ".heif", ".jpeg", ".m4b", ".mka", ".mpeg", ".oga", ".tif", ".wma", ".wmv"}
+_KNOWN = frozenset(_BY_TYPE.values()) | _ALSO
+"""The extensions of media. What an address ends in may be anything else, such as `.php`, or the
+`.5` of a version."""
+
+_BY_CONTENT = tuple(
+    (re.compile(magic, re.DOTALL), extension)
+    for magic, extension in (
+        (rb"\x89PNG\r\n\x1a\n", ".png"),
+        (rb"\xff\xd8\xff", ".jpg"),
+        (rb"GIF8[79]a", ".gif"),
+        (rb"RIFF....WEBP", ".webp"),
+        (rb"RIFF....WAVE", ".wav"),
+        (rb"RIFF....AVI ", ".avi"),
+        (rb"FORM....AIF[FC]", ".aiff"),
+        (rb"....ftypqt", ".mov"),
+        (rb"....ftypM4A", ".m4a"),
+        (rb"....ftypM4V", ".m4v"),
+        (rb"....ftypavi[fs]", ".avif"),
+        (rb"....ftyp(hei[cx]|mif1)", ".heic"),
+        (rb"....ftyp3g", ".3gp"),
+        (rb"....ftyp", ".mp4"),
+        (rb"\0...(moov|mdat|free|wide)", ".mov"),
+        (rb"\x1aE\xdf\xa3.*?matroska", ".mkv"),
+        (rb"\x1aE\xdf\xa3", ".webm"),
+        (rb"OggS", ".ogg"),
+        (rb"fLaC", ".flac"),
+        (rb"FLV\x01", ".flv"),
+        (rb"II\*\0|MM\0\*", ".tiff"),
+        (rb"BM....\0\0\0\0", ".bmp"),
+        (rb"\0\0\x01[\xb3\xba]", ".mpg"),
+        (rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", ".svg"),
+        (rb"\xff[\xf0\xf1\xf8\xf9]", ".aac"),
+        (rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]", ".mp3"),
+    )
 )
-HEAD = 16
-"""The number of first bytes that show a file's type."""
+HEAD = 512
+"""The number of first bytes that show a file's type, or that it is a page."""
 
 
 class Destination(NamedTuple):
     """Where a file goes."""
 
     folder: Path
+    """Absolute: the working directory may change while the file comes."""
     name: str
     has_extension: bool
     """Whether the name is complete, as the caller gave it; else an extension is added."""
@@ -71,12 +115,25 @@ class Destination(NamedTuple):
         return self.folder / (self.name if self.has_extension else self.name + extension)
 
 
-def destination_of(path: str | os.PathLike[str], name: str) -> Destination:
+def absolute(path: str | os.PathLike[str]) -> str:
+    """Return a path from the root on, in the working directory of now; keep a separator at its end.
+
+    Raises:
+        OSError: the path is relative, and the working directory is gone.
+    """
+    text = os.fspath(path)
+    return text if os.path.isabs(text) else os.path.join(os.getcwd(), text)  # noqa: PTH109, PTH117, PTH118
+
+
+def destination_of(text: str, name: str) -> Destination:
     """Return where to write: the path itself, or, for a folder, a safe name inside it.
 
     A path is a folder if it exists as one, or ends in a separator. Blocks.
+
+    Args:
+        text: An absolute path.
+        name: What the file is named after in a folder.
     """
-    text = os.fspath(path)
     given = Path(text)
     if text.endswith(("/", os.sep)) or given.is_dir():
         return Destination(given, safe_name(name), has_extension=False)
@@ -98,15 +155,24 @@ def safe_name(name: str) -> str:
 
 
 def extension_of(url: str) -> str:
-    """Return the extension of a URL's path, with its dot, or an empty string."""
+    """Return the extension of a URL's path, with its dot; an empty string if it is no medium's."""
     try:
-        suffix = Path(urlsplit(url).path).suffix
+        suffix = Path(urlsplit(url).path).suffix.lower()
     except ValueError:  # not a URL: the download reports that
         return ""
-    return suffix.lower() if _EXTENSION.fullmatch(suffix) else ""
+    return suffix if suffix in _KNOWN else ""
+
+
+def extension_in(head: bytes) -> str:
+    """Return the extension that a file's first bytes show; an empty string if they show none."""
+    return next((extension for magic, extension in _BY_CONTENT if magic.match(head)), "")
 
 
 def extension_for(url: str, content_type: str, head: bytes) -> str:
     """Return a file's extension: the URL's, else that of its type, else that of its content."""
-    named = extension_of(url) or _BY_TYPE.get(content_type.partition(";")[0].strip().lower(), "")
-    return named or next((ending for magic, ending in _BY_CONTENT if magic.match(head)), "")
+    return extension_of(url) or _BY_TYPE.get(main_type(content_type)) or extension_in(head)
+
+
+def main_type(content_type: str) -> str:
+    """Return a media type without its parameters, in lower case."""
+    return content_type.partition(";")[0].strip().lower()

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from akool_async.media.names import HEAD, Destination
+from akool_async.media.names import HEAD, Destination, extension_in
 
 _FLAGS = (
     os.O_WRONLY
@@ -41,6 +41,10 @@ class Digest(NamedTuple):
 
 class CorruptContent(Exception):
     """The bytes are not those that the server announced."""
+
+
+class Undecodable(Exception):
+    """The bytes are encoded in a way that nobody here can decode."""
 
 
 class TooLarge(Exception):
@@ -94,6 +98,7 @@ class PartFile:
         """Whether the first bytes that come replace those on disk."""
         self._failure: Exception | None = None
         self._size = 0
+        self._coding = ""
         self._gunzip: Gunzip | None = None
         self._digest: Digest | None = None
         self._hash = hashlib.sha256()
@@ -102,18 +107,19 @@ class PartFile:
         self.head = b""
         """The first bytes of the file."""
 
-    def begin(self, *, gzipped: bool, digest: Digest | None) -> None:
+    def begin(self, *, coding: str, digest: Digest | None) -> None:
         """Begin the file, or start it over; the disk is touched when the first bytes come.
 
         Args:
-            gzipped: Whether to decompress the bytes.
+            coding: How the bytes are said to be encoded; empty for not at all.
             digest: The digest of all bytes, if it is known.
         """
         with self._lock:
             self._empty_first = True
             self._failure = None
             self._size, self.received, self.head = 0, 0, b""
-            self._gunzip = Gunzip() if gzipped else None
+            self._coding = coding
+            self._gunzip = Gunzip() if coding == "gzip" else None
             self._digest = digest
             self._hash = hashlib.new(
                 digest.algorithm if digest else "sha256", usedforsecurity=False
@@ -126,6 +132,7 @@ class PartFile:
             OSError: the bytes cannot be written.
             TooLarge: the file would get too large.
             CorruptContent: the bytes cannot be decompressed.
+            Undecodable: the bytes are encoded otherwise than by gzip.
         """
         with self._lock:
             if self._done:
@@ -142,14 +149,22 @@ class PartFile:
         """Write bytes; return the error, if there is one."""
         try:
             if self._empty_first:
+                self._check_coding(data)
                 self._open()
             for block in [data] if self._gunzip is None else self._gunzip.feed(data):
                 self._add(block)
         except zlib.error:
             return CorruptContent("what the server sends as gzip is none")
-        except (OSError, TooLarge) as error:
+        except (OSError, TooLarge, Undecodable) as error:
             return error
         return None
+
+    def _check_coding(self, data: bytes) -> None:
+        """Believe the first bytes more than the label: media that shows itself is not encoded."""
+        if self._coding and extension_in(data):
+            self._coding, self._gunzip = "", None
+        if self._coding not in {"", "gzip"}:
+            raise Undecodable(f"it comes encoded as {self._coding[:20]!r}, unasked")
 
     def _open(self) -> None:
         if self._descriptor is None:

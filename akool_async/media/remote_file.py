@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 from akool_async.media.headers import (
     Headers,
     Span,
+    coding_of,
     etag_of,
     length_of,
     span_of,
@@ -56,5 +57,5 @@ class RemoteFile(NamedTuple):
         same_length = not (self.total and span.total) or self.total == span.total
         same_date = headers.get("Last-Modified") in {None, self.modified}
         same_version = self.etag == etag_of(headers) and same_date
-        as_is = headers.get("Content-Encoding", "identity").lower() == "identity"
+        as_is = not coding_of(headers)
         return span if same_length and same_version and as_is else None

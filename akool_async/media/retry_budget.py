@@ -25,7 +25,8 @@ class RetryBudget:
     """Decides when a download sends another request, and when it gives up.
 
     `Retry.attempts` limits the requests in a row without progress. So a download that is cut
-    a hundred times, each time a little later, still gets to its end.
+    a hundred times, each time a little later, still gets to its end. A host that asks for less, and
+    a shortage of our own such as too many open files, is no outage: `Retry.throttled_attempts`.
     """
 
     def __init__(self, retry: Retry) -> None:
@@ -48,11 +49,13 @@ class RetryBudget:
         self._furthest = max(self._furthest, received)
         self._without_progress = 0 if progress else self._without_progress + 1
         retry = self._retry
-        most = retry.throttled_attempts if failure.status == TOO_MANY else retry.attempts
+        no_outage = failure.here or failure.status == TOO_MANY
+        most = retry.throttled_attempts if no_outage else retry.attempts
         spent = self._without_progress >= most or self.requests >= MAX_REQUESTS
         if failure.final or spent or failure.wait > retry.longest_hint:
             return None
-        first = retry.throttled if failure.status in THROTTLED else retry.initial
+        slow = failure.here or failure.status in THROTTLED
+        first = retry.throttled if slow else retry.initial
         # The exponent is bounded, because a float overflows; the maximum is far below anyway.
         grown = first * 2.0 ** min(max(0, self._without_progress - 1), 32)
         return failure.wait + random.uniform(0, min(retry.maximum, grown))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -18,18 +19,21 @@ class Source(NamedTuple):
     token: str | None = None
     expires_at: datetime | None = None
     """When Akool stops keeping the file, if that is known."""
+    fresh: Callable[[], Awaitable[str]] | None = None
+    """Asks for the file's address once more; returns an empty text if nobody tells."""
 
     def expired(self, now: datetime) -> bool:
         """Return whether Akool may have deleted the file by now."""
         return self.expires_at is not None and now >= self.expires_at
 
-    def failed(self, reason: str, requests: int) -> DownloadError:
+    def failed(self, reason: str, requests: int, *, final: bool) -> DownloadError:
         """Return the error that says that the file could not be fetched."""
         tried = f", in {requests} requests" if requests > 1 else ""
         # A signed link carries its permission in the query, which an error need not show.
         shown = self.url.partition("?")[0].partition("#")[0]
         error = DownloadError(f"{shown} could not be fetched whole{tried}: {reason}")
         error.token = self.token
+        error.final = final
         return error
 
     def gone(self, reason: str) -> ResultExpired:

@@ -1,21 +1,24 @@
 """An endpoint is a value: it knows its method, path, fields and reply.
 
-A `Query` reads and may be repeated. A `Command` writes and is sent at most once. An `Operation`
-is a command that starts a job. Jobs with the same result endpoint form a `Family`. A `Recipe`
-takes several steps; the last one is an operation.
+A `Query` reads and may be repeated; a `Lookup` reads one job by its id. A `Command` writes and is
+sent at most once. An `Operation` is a command that starts a job. Jobs with the same result endpoint
+form a `Family`. A `Recipe` takes several steps; the last one is an operation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Final, Generic, Literal, Protocol, Self, TypeAlias, TypeVar, cast
 
 import msgspec
 from msgspec import Raw
 
-from akool_async.errors import ReplyError
-from akool_async.protocol import wire
+from akool_async.errors import APIError, NotFound, ReplyError
+from akool_async.protocol import token, wire
 from akool_async.protocol.fields import WebhookUrl, plan_of
+from akool_async.protocol.lenient import repaired
+from akool_async.protocol.reasons import explained, says_enough
 from akool_async.protocol.reply import IN_ONE_STEP
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.value import Input, Value
@@ -82,17 +85,37 @@ class Endpoint(Input, Generic[T]):
             reply: T | None = parse.at_once(response.body, self.envelope)
             if reply is not None:
                 return reply
+        try:
+            return self._read(response)
+        except ReplyError:
+            body = repaired(response.body)
+        if body is not None:
+            with suppress(ReplyError):
+                return self._read(msgspec.structs.replace(response, body=body))
+        return self._read(response)  # raises the error of the reply as it came
+
+    def receive(self, response: HttpResponse) -> T:
+        """Return the value of the reply to this request as it was sent; raise what `decode` raises.
+
+        Where a reply decides about money, it is held to more than `decode` asks.
+        """
+        return self.decode(response)
+
+    def _read(self, response: HttpResponse) -> T:
+        """Open the envelope, then read the data."""
         data = wire.decode(response, self.envelope, self.label, (self.docs, *self.also_in))
         try:
             return self.parse(data)
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
             problem = str(error)
-        excerpt = wire.excerpt_of(response)
-        raise ReplyError(
-            f"the data cannot be read: {problem}",
+        raise self._unreadable(f"the data cannot be read: {problem}", response)
+
+    def _unreadable(self, problem: str, response: HttpResponse) -> ReplyError:
+        return ReplyError(
+            problem,
             endpoint=self.label,
             http_status=response.status,
-            excerpt=excerpt,
+            excerpt=wire.excerpt_of(response),
         )
 
 
@@ -101,6 +124,32 @@ class Query(Endpoint[T]):
 
     method = "GET"
     repeatable = True
+
+
+class Lookup(Query[S]):
+    """A look at one job, by its id.
+
+    Its `decode` also raises `NotFound`, with code 0, for a success whose data is empty: nothing
+    has that id, or not yet.
+    """
+
+    def decode(self, response: HttpResponse) -> S:
+        """Return the job's snapshot.
+
+        Raises:
+            NotFound: the reply is a success, and holds nothing.
+            APIError: Akool refused the request.
+            ReplyError: the reply cannot be read.
+        """
+        found = super().decode(response)
+        if found.id and says_enough(found):
+            return found
+        opened = wire.opened(response, self.envelope)
+        if opened is None:
+            return found
+        if opened.empty:
+            raise NotFound(0, "nothing has this id", endpoint=self.label)
+        return explained(found, {"msg": opened.msg})
 
 
 class Command(Endpoint[T]):
@@ -215,6 +264,30 @@ class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):
     """A command that starts a job; its reply, the receipt, is the job's first snapshot."""
 
     starts_job = True
+
+    def receive(self, response: HttpResponse) -> S:
+        """Return the receipt, which names the job.
+
+        Raises:
+            APIError: Akool refused the request: no job runs.
+            ReplyError: the reply does not say whether a job runs. The error names the ids in it.
+        """
+        try:
+            receipt = self.decode(response)
+            if token.is_id(receipt.id):
+                return receipt
+            problem = "the reply said success, and named no job"
+        except ReplyError as error:
+            problem = error.problem
+        except APIError as error:
+            if error.meaning or type(error) is not APIError or wire.refuses(response):
+                raise
+            said = f" ({error.msg})" if error.msg else ""
+            problem = f"no page lists the code {error.code}{said}, so a job may run"
+        refusal = wire.refusal_of_create(response, self.envelope, self.label)
+        if refusal is not None:
+            raise refusal
+        raise self._unreadable(problem + wire.ids_named_in(response), response)
 
 
 class Steps(Protocol):

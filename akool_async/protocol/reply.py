@@ -8,13 +8,18 @@ field if it must, so that one sick field or row does not cost the others.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from inspect import isclass
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct, ValidationError, field
+from msgspec.structs import FieldInfo
 
+from akool_async.protocol.reasons import explained, says_enough
+from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.wire import Envelope
 
 T = TypeVar("T")
@@ -56,7 +61,8 @@ class OneStep(Generic[T]):
 class Reply(Generic[T]):
     """Decodes the data of a reply; the simulator encodes it with the same knowledge.
 
-    Akool's pages print some objects as an array of one (T10): both forms are read.
+    Akool's pages print some objects as an array of one, or inside `result` (T10): all forms are
+    read.
     """
 
     def __init__(self, type: type[T], *, in_array: bool = False) -> None:
@@ -75,13 +81,20 @@ class Reply(Generic[T]):
         Raises:
             msgspec.ValidationError: a required field is missing or has another type.
         """
-        try:
-            return self._decoder.decode(data)
-        except ValidationError:
-            document = msgspec.json.decode(data)
-        return tolerant(
-            self.type, document[0] if isinstance(document, list) and document else document
-        )
+        with suppress(ValidationError):
+            value = self._decoder.decode(data)
+            if _is_whole(value):
+                return value
+        return tolerant(self.type, self._object_in(msgspec.json.decode(data)))
+
+    def _object_in(self, document: Any) -> Any:
+        """Return the object in the data of a reply, whatever it is wrapped in."""
+        found = _single(document)
+        if _names(found) or not issubclass(self.type, Snapshot):
+            return found
+        known = _fields_of(found)
+        inner = (_single(known.get(key)) for key in _WRAPPERS)
+        return next(filter(_names, inner), found)
 
     def encode(self, value: T) -> Any:
         """Return the data that decodes to a value, as Akool's page prints it."""
@@ -90,7 +103,37 @@ class Reply(Generic[T]):
 
     def at_once(self, body: bytes, envelope: Envelope) -> T | None:
         """Decode a sound reply, envelope included, in one step; else return `None`."""
-        return self._at_once.data(body, envelope)
+        value = self._at_once.data(body, envelope)
+        return value if _is_whole(value) else None
+
+
+_WRAPPERS: Final = ("result", "data")
+"""Names of the fields that an object may lie in, one level deeper than its page prints it."""
+
+
+def _is_whole(value: object) -> bool:
+    """Say whether a value is no job, or a job with its id and, if it failed, with a reason.
+
+    What is missing may stand elsewhere in the reply.
+    """
+    return not isinstance(value, Snapshot) or (value.id != "" and says_enough(value))
+
+
+def _single(document: Any) -> Any:
+    """Return the one object of a reply that may be an array of one; nothing is an empty object."""
+    if isinstance(document, list):
+        rows: list[Any] = cast("Any", document)
+        document = rows[0] if rows else None
+    return {} if document is None else document  # PHP writes an empty object as []
+
+
+def _names(document: object) -> bool:
+    """Say whether a document is an object with an id."""
+    return bool(_fields_of(document).get("_id"))
+
+
+def _fields_of(document: object) -> dict[str, Any]:
+    return cast("Any", document) if isinstance(document, dict) else {}
 
 
 class Nothing(Reply[None]):
@@ -110,6 +153,7 @@ class Rows(Reply[tuple[T, ...]]):
         self.row = row
         self._key = key
         self._bare = bare
+        self._are_jobs = issubclass(row, Snapshot)
 
     @cached_property
     def _container(self) -> Any:
@@ -130,11 +174,15 @@ class Rows(Reply[tuple[T, ...]]):
         Raises:
             msgspec.ValidationError: there are no rows at all.
         """
-        try:
-            return self._rows(self._whole.decode(data))
-        except ValidationError:
-            document = msgspec.json.decode(data)
-        return tuple(readable(self.row, self._rows_of(document)))
+        whole = None
+        with suppress(ValidationError):
+            whole = self._rows(self._whole.decode(data))
+            if not self._asks_why(whole):
+                return whole
+        documents = self._rows_of(msgspec.json.decode(data))
+        if whole is None:
+            return tuple(readable(self.row, documents))
+        return tuple(map(explained, whole, documents))
 
     def _rows(self, whole: Any) -> tuple[T, ...]:
         rows: tuple[T, ...] = whole if self._bare else getattr(whole, self._key)
@@ -143,13 +191,27 @@ class Rows(Reply[tuple[T, ...]]):
     def at_once(self, body: bytes, envelope: Envelope) -> tuple[T, ...] | None:
         """Decode a sound reply, envelope included, in one step; else return `None`."""
         whole = self._whole_at_once.data(body, envelope)
-        return None if whole is None else self._rows(whole)
+        if whole is None:
+            return None
+        rows = self._rows(whole)
+        return None if self._asks_why(rows) else rows
+
+    def _asks_why(self, rows: tuple[T, ...]) -> bool:
+        """Say whether a row is a failed job without a documented reason."""
+        if not self._are_jobs or Status.FAILED not in map(_STATUS, rows):
+            return False
+        return not all(map(says_enough, rows))
 
     def _rows_of(self, document: Any) -> list[Any]:
         rows: Any = document
         if isinstance(document, dict):
             known = cast("dict[str, Any]", document)
-            rows = known.get(self._key, known.get("data"))  # T10: the key in the sessions' table
+            # T10: `data` is the key in the sessions' table
+            rows = known[self._key] if self._key in known else known.get("data", _ABSENT)
+        if rows is None and (self._bare or rows is not document):
+            return []  # some servers write an empty list as null
+        if isinstance(rows, dict) and rows:  # and a list of one as its row
+            return [rows]
         return msgspec.convert(rows, list[Any])
 
     def number_in(self, data: Raw) -> int:
@@ -161,6 +223,10 @@ class Rows(Reply[tuple[T, ...]]):
         rows = [msgspec.to_builtins(row) for row in value]
         return rows if self._bare else {self._key: rows}
 
+
+_STATUS: Final = attrgetter("status")
+_ABSENT: Final = ""
+"""Stands for rows that are not in the reply: no list."""
 
 IN_ONE_STEP: Final = frozenset((Reply, Rows))
 """The classes that decode a whole reply in one step; a subclass of them may decode otherwise."""
@@ -189,16 +255,22 @@ def tolerant(type: type[T], document: Any) -> T:
     for part in msgspec.structs.fields(cast("Any", type)):
         if part.encode_name in document:
             try:
-                known[part.name] = _nearest(part.type, document[part.encode_name])
+                known[part.name] = _nearest(part, document[part.encode_name])
             except ValidationError:
                 if part.required:
                     raise
         elif part.required:
             raise ValidationError(f"Object missing required field `{part.encode_name}`")
-    return type(**known)
+    return explained(type(**known), cast("Any", document))
 
 
-def _nearest(type: Any, document: Any) -> Any:
-    if isclass(type) and issubclass(type, Struct):
-        return tolerant(type, document)
-    return msgspec.convert(document, type, strict=False)
+def _nearest(part: FieldInfo, document: Any) -> Any:
+    if isclass(part.type) and issubclass(part.type, Struct):
+        return tolerant(part.type, document)
+    try:
+        return msgspec.convert(document, part.type, strict=False)
+    except ValidationError:
+        is_number = isinstance(document, int) and not isinstance(document, bool)
+        if not is_number or not part.encode_name.lower().endswith("id"):
+            raise
+    return msgspec.convert(str(document), part.type)  # an id is a text, even one of digits

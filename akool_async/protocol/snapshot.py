@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 from msgspec import field
@@ -37,6 +37,22 @@ class Status(IntEnum):
         return unknown
 
 
+_SAYS_NOTHING: Final = frozenset(
+    {
+        *("", "-", "n/a", "none", "null", "nil", "undefined", "true", "false", "0", "200", "1000"),
+        *("ok", "success", "succeed", "succeeded", "successful", "successfully"),
+        *("error", "fail", "failed", "failure"),
+    }
+)
+"""Texts that stand where a reason does, and give none."""
+
+
+def telling(text: str) -> str:
+    """Return a reason in one line; empty if it gives none, such as `success` (T34)."""
+    line = " ".join(text.split())
+    return "" if line.strip(" .!").lower() in _SAYS_NOTHING else line
+
+
 ID: Any = field(name="_id", default="")
 """The field of Akool's id, for classes that choose its position."""
 
@@ -54,12 +70,18 @@ class Snapshot(Value, dict=True, abstract=True):
     status: Status = Status.QUEUED
     """The state of the job."""
     error_reason: str = ""
-    """Why the job failed, where Akool says so. A text here alone is no failure (T34)."""
+    """Why the job failed, where Akool says so, under this name or another. A text here alone is
+    no failure (T34)."""
+
+    @property
+    def told(self) -> str:
+        """Why the job failed in the vendor's words; empty if these give no reason."""
+        return telling(self.error_reason)
 
     @property
     def reason(self) -> str:
         """Why the job failed, in one line; may be empty."""
-        return self.error_reason
+        return self.told
 
     def following(self, receipt: Snapshot | None) -> Self:
         """Return this snapshot with the data that only the create reply holds."""

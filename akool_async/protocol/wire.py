@@ -1,9 +1,9 @@
 """Akool's protocol without I/O: requests out of fields, replies into data.
 
 The head of an envelope is decoded before its data: under an error code `data` may be anything,
-and a decoder of both at once would hide the error. A readable envelope decides, whatever the HTTP
-status is. Without one, only a few HTTP statuses say that nothing was started; every other reply is
-unreadable (`ReplyError`), which for a create means that its outcome is unknown.
+and a decoder of both at once would hide the error. A readable envelope with a known code decides,
+whatever the HTTP status is. Without one, only a few HTTP statuses say that nothing was started;
+every other reply to a create means that its outcome is unknown (`ReplyError`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -21,16 +22,19 @@ from msgspec import Raw
 
 from akool_async.errors import (
     CODES,
+    AccountError,
     APIError,
     AuthenticationError,
     DetectionError,
     InvalidRequest,
+    NotFound,
     PermissionDenied,
     RateLimited,
     ReplyError,
     api_error,
 )
 from akool_async.protocol.fields import plain_text
+from akool_async.protocol.lenient import repaired, unmarked
 from akool_async.protocol.value import Value
 
 EXCERPT_LENGTH = 200
@@ -63,12 +67,28 @@ class HttpResponse(Value):
         return f"HttpResponse({self.status}, {len(self.body)} bytes)"
 
 
+def in_utf8(response: HttpResponse) -> HttpResponse:
+    """Return a response in UTF-8, and without the byte order mark that said otherwise."""
+    body = unmarked(response.body)
+    same = body is response.body
+    return response if same else msgspec.structs.replace(response, body=body)
+
+
 class Opened(Value):
     """An opened envelope: code, message, and data that is not decoded yet."""
 
     code: int
     msg: str
     data: Raw
+
+    @property
+    def empty(self) -> bool:
+        """Whether the data holds nothing."""
+        return b"".join(bytes(self.data).split()) in _NOTHING
+
+
+_NOTHING = frozenset({b"null", b"{}", b"[]", b"[{}]", b"[null]"})
+"""Data that holds nothing, without white space."""
 
 
 class Envelope(Value):
@@ -93,11 +113,16 @@ class Envelope(Value):
         head = _HEAD.decode(body)
         code = msgspec.convert(_value(head.get(self.code)), int, strict=False)
         data = Raw(body) if self.data is None else head.get(self.data, _NULL)
-        return Opened(code=code, msg=_sentence(head.get(self.msg)), data=data)
+        msg = _sentence(head.get(self.msg))
+        if not msg and code != self.success:
+            msg = next(filter(None, (_sentence(head.get(name)) for name in _SENTENCES)), "")
+        return Opened(code=code, msg=msg, data=data)
 
 
 _JSON = msgspec.json.Encoder(enc_hook=plain_text)
 _NULL = Raw(b"null")
+_SENTENCES = ("msg", "message", "error_msg", "error", "detail", "reason")
+"""Fields that say why a request was refused, where the envelope's own field does not."""
 _HEAD = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -172,25 +197,32 @@ def decode(
             is a clear refusal.
         ReplyError: there is no readable envelope.
     """
-    opened = _opened(response, envelope)
-    if opened is None:
+    found = _opened(response.body, envelope)
+    if found is None:
         raise _without_envelope(response, envelope, endpoint)
-    if opened.code == envelope.success:
-        return opened.data
+    if found.code == envelope.success:
+        return found.data
     error = envelope.refusal(
-        opened.code, opened.msg, endpoint=endpoint, http_status=response.status, pages=pages
+        found.code, found.msg, endpoint=endpoint, http_status=response.status, pages=pages
     )
     if type(error) is APIError and _asks_to_wait(response):  # an unknown code
-        error = RateLimited(opened.code, opened.msg, endpoint=endpoint, http_status=response.status)
+        error = RateLimited(found.code, found.msg, endpoint=endpoint, http_status=response.status)
     error.retry_after = retry_after(response.headers)
     raise error
 
 
-def _opened(response: HttpResponse, envelope: Envelope) -> Opened | None:
+def opened(response: HttpResponse, envelope: Envelope) -> Opened | None:
+    """Open the envelope of a reply, leniently if it must be; `None` if there is none."""
+    found = _opened(response.body, envelope)
+    body = repaired(response.body) if found is None else None
+    return found if body is None else _opened(body, envelope)
+
+
+def _opened(body: bytes, envelope: Envelope) -> Opened | None:
     # The check of credentials runs before every endpoint, and answers in Akool's usual envelope.
     for each in dict.fromkeys((envelope, AKOOL)):
         with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return each.open(response.body)
+            return each.open(body)
     return None
 
 
@@ -201,6 +233,51 @@ _REFUSALS: Mapping[int, type[APIError]] = {
     415: InvalidRequest,
 }
 """HTTP statuses that alone say that nothing was started; 429 is another."""
+
+_REFUSALS_OF_CREATES: Mapping[int, type[APIError]] = {
+    # Not InsufficientCredit, which stops all creates: a page does not say whose bill is unpaid.
+    402: AccountError,
+    404: NotFound,
+    405: InvalidRequest,
+    407: PermissionDenied,
+    410: NotFound,
+    411: InvalidRequest,
+    414: InvalidRequest,
+    431: InvalidRequest,
+    451: PermissionDenied,
+}
+"""Further ones, where the request was a create. To a read, a page with one of them says only that
+something on the way is out of order. A 400 is none: some servers send it after they have begun."""
+
+_UNCLEAR = frozenset({408, 425, 499})
+"""HTTP statuses from 400 to 499 under which a server may have done what it was asked."""
+
+
+def refuses(response: HttpResponse) -> bool:
+    """Say whether, beside a code that nobody knows, the HTTP status says that nothing was started.
+
+    It does not if the reply names a job all the same.
+    """
+    refused = 400 <= response.status < 500 and response.status not in _UNCLEAR  # noqa: PLR2004
+    return refused and not _names_a_job(response)
+
+
+def refusal_of_create(response: HttpResponse, envelope: Envelope, endpoint: str) -> APIError | None:
+    """Return the error of a page without envelope whose HTTP status alone refuses a create."""
+    refusal = _REFUSALS_OF_CREATES.get(response.status)
+    if refusal is None or _may_be_success(response, envelope):
+        return None
+    said = excerpt_of(response) or f"HTTP {response.status}"
+    return refusal(0, said, endpoint=endpoint, http_status=response.status)
+
+
+def _names_a_job(response: HttpResponse) -> bool:
+    return b'"_id"' in response.body or b'task_id"' in response.body
+
+
+def _may_be_success(response: HttpResponse, envelope: Envelope) -> bool:
+    """Say whether an unreadable reply may be a damaged envelope of success."""
+    return f'"{envelope.code}"'.encode() in response.body or _names_a_job(response)
 
 
 def _asks_to_wait(response: HttpResponse) -> bool:
@@ -217,9 +294,7 @@ def _without_envelope(
     refusal = RateLimited if _asks_to_wait(response) else _REFUSALS.get(status)
     if status in envelope.statuses:
         refusal = type(envelope.refusal(status, ""))
-    if (
-        f'"{envelope.code}"'.encode() in response.body
-    ):  # a damaged envelope: its code may be success
+    if _may_be_success(response, envelope):
         refusal = None
     excerpt = excerpt_of(response)
     if refusal is not None:
@@ -232,6 +307,23 @@ def _without_envelope(
         )
     error.retry_after = retry_after(response.headers)
     return error
+
+
+_ID = re.compile(
+    rb"""(?ix) "( [a-z_]*id )" \s* : \s* (?: \{ \s* "\$oid" \s* : \s* )?"""
+    rb"""(?: "( [!-~]{1,128}? )" | ( [0-9]{1,32} ) )"""
+)
+_MOST_IDS = 6
+
+
+def ids_named_in(response: HttpResponse) -> str:
+    """Return the ids in a reply, however damaged it is, as the end of an error's sentence.
+
+    They let a person find a job that may run.
+    """
+    found = islice(_ID.finditer(unmarked(response.body)), _MOST_IDS)
+    named = dict.fromkeys(f"{each[1].decode()} {(each[2] or each[3]).decode()}" for each in found)
+    return f"; ids in it: {', '.join(named)}" if named else ""
 
 
 _TOKEN = rb'(?i)("[^"]*(?:token|secret|key)[^"]*"\s*:\s*")[^"]*'

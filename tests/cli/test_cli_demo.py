@@ -331,7 +331,7 @@ def test_a_live_job_that_fails_is_a_problem(tmp_path: Path) -> None:
 def test_a_file_with_other_content_is_a_problem(tmp_path: Path, akool_simulator: Simulator) -> None:
     async def damage(name: str, request: web.Request) -> web.StreamResponse | None:
         wrong = name == "media" and request.path.endswith(".png")
-        return web.Response(body=b"<html>moved</html>") if wrong else None
+        return web.Response(body=b"no picture") if wrong else None
 
     akool_simulator.fault = damage
     ended = demo(tmp_path, "--live", "--yes", simulator=akool_simulator)

@@ -371,3 +371,26 @@ async def test_what_expired_before_it_was_saved_is_written_down_as_that(
     (entry,) = entries(journal)
     assert entry.state is State.EXPIRED
     assert f"the result of audio.tts {job.token} is lost" in caplog.text
+
+
+# Relative paths
+
+
+async def test_a_relative_save_to_belongs_to_where_the_client_was_made(
+    quick: Simulator, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    akool = connect(quick, save_to="out", journal="jobs.sqlite")
+    monkeypatch.chdir(tmp_path / "there")
+    for text in ("one", "two"):  # entered again, the client opens its journal again
+        async with akool:
+            await akool.submit(TTS(input_text=text, voice_id="v"), key=text)
+    assert files_in(tmp_path / "there") == []
+    rows = entries(tmp_path / "here" / "jobs.sqlite")
+    assert [row.saved for row in rows] == [
+        str(tmp_path / "here" / "out" / f"{row.id}.wav") for row in rows
+    ]
+    assert len(rows) == 2
+    assert len(files_in(tmp_path / "here" / "out")) == 2

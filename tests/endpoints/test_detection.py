@@ -177,9 +177,7 @@ def test_a_frame_is_read_as_far_as_it_can_be() -> None:
     assert [face.path for face in found.faces] == [*CROPS]
 
 
-@pytest.mark.parametrize(
-    "faces", [None, [], "0", 5, {"first": {}}, {"0": []}, {"0": None}, {"0": 5}]
-)
+@pytest.mark.parametrize("faces", [[5], "0", 5, {"first": {}}, {"0": []}, {"0": None}, {"0": 5}])
 def test_frames_that_are_none_are_an_unreadable_reply(faces: Any) -> None:
     with pytest.raises(ReplyError):
         detected({**FOUND, "faces_obj": faces})

@@ -89,7 +89,7 @@ IN_DOUBT: dict[str, Answer] = {
     "HTTP 504": text("<html>Gateway Timeout</html>", 504),
     "HTTP 503 that does not say when": text("", 503),
     "HTTP 408": text("", 408),
-    "HTTP 404 without an envelope": text("<html>Not Found</html>", 404),
+    "HTTP 400 without an envelope": text("<html>Bad Request</html>", 400),
     "a redirect": text("", 307, Location="https://elsewhere.example/"),
     "a page of HTML that says success": text("<html>Welcome</html>"),
     "an empty body": text(""),
@@ -191,7 +191,6 @@ async def test_a_create_refused_for_now_again_and_again_ends_as_rate_limited(
         (1104, InsufficientCredit),
         (1102, AuthenticationError),
         (1201, ProcessingError),
-        (4711, APIError),
     ],
 )
 @pytest.mark.parametrize("status", [200, 500])

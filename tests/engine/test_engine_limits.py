@@ -154,7 +154,7 @@ async def answer_with(request: web.Request, body: str, status: int = 200) -> web
     [
         ('{"code": 1003, "msg": "Parameter error: rate"}', 200, InvalidRequest),
         ('{"code": 1003, "msg": "Parameter error: rate"}', 500, InvalidRequest),
-        ('{"code": 4711, "msg": "something new"}', 200, AkoolError),
+        ('{"code": 4711, "msg": "something new"}', 200, CreateOutcomeUnknown),
         ('{"code": 1000, "msg": "OK", "data": null}', 200, CreateOutcomeUnknown),
         ('{"code": 1000, "msg": "OK", "data": {"_id": ""}}', 200, CreateOutcomeUnknown),
         ("<html>Bad Gateway</html>", 502, CreateOutcomeUnknown),

@@ -112,7 +112,7 @@ async def test_an_account_that_is_refused_ends_all_that_waits_unsent(
     assert server.creates == 4
 
 
-@pytest.mark.parametrize("code", [1003, 1009, 1205, 1213, 1221, 4711])
+@pytest.mark.parametrize("code", [1003, 1009, 1205, 1213, 1221])
 async def test_a_refusal_of_one_job_is_no_other_s(
     code: int, scripted: Scripted, connect: Connect
 ) -> None:

@@ -330,7 +330,7 @@ async def test_a_failure_is_told_in_the_same_words_after_a_restart(
         (code(1005), RateLimited, True),
         (code(1205), ProcessingError, False),
         (code(1011), APIError, False),
-        (code(4711), APIError, False),
+        (code(4711), CreateOutcomeUnknown, False),
         (Plan(reset), CreateOutcomeUnknown, False),
     ],
     ids=["1003", "1006", "1005", "1205", "1011", "4711", "reset"],

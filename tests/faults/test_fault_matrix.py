@@ -168,7 +168,6 @@ UNREADABLE = (
     Row("empty", reply(200, b"")),
     Row("HTML with 200", reply(200)),
     Row("HTML with 400", reply(400)),
-    Row("HTML with 404", reply(404)),
     Row("cut JSON", reply(200, ENVELOPE[:30])),
     Row("malformed JSON", reply(200, b"{'code': 1000}")),
     Row("JSON, but no envelope", reply(200, b"[1000]")),
@@ -183,6 +182,16 @@ UNREADABLE = (
     Row("503 and a damaged success", reply(503, ENVELOPE[:-1], retry_after="0")),
 )
 """A whole HTTP answer that does not say what became of the request."""
+
+NOT_FOUND = Row("HTML with 404", reply(404))
+"""A page that refuses a create, and says nothing of a job to a look."""
+
+NEW_CODES = (
+    Row("a code that nobody knows", code(4711)),
+    Row("500 and a code 500", code(500, 500)),
+    Row("a code 200 and a job", says({"code": 200, "data": {"_id": "65f8017f56559aa67f0ecde7"}})),
+)
+"""Codes of no table: a job may run."""
 
 AMISS = (
     Row("1000 and no id", says({"code": 1000, "data": {"status": 1, "faceswap_status": 1}})),
@@ -206,7 +215,7 @@ FOR_NOW = (
 # A create
 
 
-@rows(*BROKEN, *UNREADABLE, *AMISS)
+@rows(*BROKEN, *UNREADABLE, *AMISS, *NEW_CODES)
 async def test_a_create_without_a_readable_answer_is_sent_once_and_told_unknown(
     row: Row, documented: Documented, scripted: Scripted, connect: Connect
 ) -> None:
@@ -299,12 +308,16 @@ REFUSALS: Sequence[tuple[str, Reaction, type[APIError]]] = (
     ("1104", code(1104), InsufficientCredit),
     ("1200", code(1200), AccountError),
     ("1205", code(1205), APIError),
-    ("4711", code(4711), APIError),
     ("1009 with HTTP 502", code(1009, 502), PermissionDenied),
     ("HTTP 401", reply(401), AuthenticationError),
+    ("HTTP 402", reply(402), AccountError),
     ("HTTP 403", reply(403), PermissionDenied),
+    ("HTTP 404", NOT_FOUND.act, NotFound),
+    ("HTTP 405", reply(405), InvalidRequest),
+    ("HTTP 410", reply(410), NotFound),
     ("HTTP 413", reply(413), InvalidRequest),
     ("HTTP 415", reply(415), InvalidRequest),
+    ("HTTP 451", reply(451), PermissionDenied),
 )
 """Refused for good."""
 
@@ -350,7 +363,7 @@ def later(document: dict[str, Any], status: int) -> dict[str, Any]:
     return dict(json.loads(re.sub(r'(status"): 3\b', rf"\1: {status}", text)))
 
 
-@rows(*BROKEN, *UNREADABLE, Row("reset at once", reset, "CONNECTED"))
+@rows(*BROKEN, *UNREADABLE, NOT_FOUND, Row("reset at once", reset, "CONNECTED"))
 async def test_a_wait_outlasts_an_answer_that_nobody_can_read(
     row: Row, of_each_family: Documented, scripted: Scripted, connect: Connect
 ) -> None:

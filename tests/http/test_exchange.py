@@ -248,8 +248,11 @@ async def test_a_create_refused_for_frequency_is_sent_again_until_it_is_taken(
 
 @pytest.mark.parametrize(
     "trouble",
-    [reset, b"<html>", b"", status(408), status(500), status(502), status(503), status(504)],
-    ids=["reset", "html", "empty", "408", "500", "502", "503", "504"],
+    [
+        *(reset, b"<html>", b"", b'{"code":4711,"msg":"new"}'),
+        *map(status, (408, 500, 502, 503, 504)),
+    ],
+    ids=["reset", "html", "empty", "unknown code", "408", "500", "502", "503", "504"],
 )
 async def test_a_create_without_a_readable_answer_is_sent_once(
     trouble: Any, serve: Serve, clock: ManualClock
@@ -263,7 +266,7 @@ async def test_a_create_without_a_readable_answer_is_sent_once(
     assert caught.value.request == job.request
 
 
-@pytest.mark.parametrize("code", [1003, 1006, 1101, 1200, 4711])
+@pytest.mark.parametrize("code", [1003, 1006, 1101, 1200])
 async def test_a_create_that_is_refused_is_sent_once(
     code: int, serve: Serve, clock: ManualClock
 ) -> None:

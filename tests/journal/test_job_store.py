@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from akool_async import JournalError, KeyConflict
-from akool_async.journal import Attempt, Change, Entry, JobStore, Journal, State, schema
+from akool_async.journal import Attempt, Change, Entry, JobStore, Journal, State, TellsSaved, schema
 from tests.journal.creates import OTHER_PRINT, PRINT, intend, speech
 from tests.journals import file_of
 
@@ -272,6 +272,16 @@ async def test_unsaved_rows_completed_and_have_their_result_and_no_file(store: J
         await noted(store, row, Change(State.COMPLETED, saved="a.png" if key == "saved" else None))
     await row_in(store, State.FAILED, "failed")
     assert [row.key async for row in store.unsaved()] == ["unsaved"]
+
+
+async def test_a_journal_tells_which_rows_were_saved(journal: Journal) -> None:
+    for key in ("unsaved", "saved", "without result"):
+        row = await row_in(journal, State.COMPLETED, key)
+        result = None if key == "without result" else b"{}"
+        path = None if key == "unsaved" else "a.png"
+        await noted(journal, row, Change(State.COMPLETED, result=result, saved=path))
+    assert isinstance(journal, TellsSaved)
+    assert [(row.key, row.saved) async for row in journal.saved()] == [("saved", "a.png")]
 
 
 async def test_many_rows_are_walked_while_they_are_written(store: JobStore) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from akool_async import DownloadError
 from akool_async.media import safe_name
 from akool_async.media.names import extension_for
+from tests.media.conftest import ID
 
 if TYPE_CHECKING:
     from tests.clocks import Until
@@ -49,6 +51,10 @@ HOSTILE = [
     "\ud800",
     "a.part",
 ]
+
+NO_MEDIA = [".5", ".php", ".aspx", ".com", ".tmp", ".exe", ".0", ".bin", ".part", ".html", ".json"]
+"""What addresses end in that is no extension of media."""
+MEDIA = [".mp4", ".MOV", ".jpeg", ".webm", ".wav", ".tif", ".m4v", ".mkv", ".opus", ".avif"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -104,6 +110,9 @@ async def test_whatever_an_address_says_the_file_lies_in_the_folder(
         ("https://a.b/c", "", b"fLaC", ".flac"),
         ("https://a.b/c", "text/html", b"<html>", ""),
         ("https://a.b/c.not-an-extension", "", b"", ""),
+        *((f"https://a.b/c{ending}", "", b"\0\0\0\x18ftypisom", ".mp4") for ending in NO_MEDIA),
+        *((f"https://a.b/c{ending}", "video/mp4", b"", ".mp4") for ending in NO_MEDIA),
+        *((f"https://a.b/c{ending}?v=1", "", b"", ending.lower()) for ending in MEDIA),
     ],
 )
 def test_the_extension_is_the_address_s_or_the_type_s_or_the_content_s(
@@ -116,6 +125,41 @@ async def test_a_file_without_a_named_type_is_looked_into(bench: Bench) -> None:
     png = b"\x89PNG\r\n\x1a\n" + bytes(100)
     server = await bench.serve(bench.media(png))
     assert (await bench.result(f"{server.url}/a").save(bench.folder)).suffix == ".png"
+
+
+async def test_a_file_is_found_again_under_the_name_of_its_content_and_not_overwritten(
+    bench: Bench,
+) -> None:
+    png = b"\x89PNG\r\n\x1a\n" + bytes(100)
+    server = await bench.serve(bench.media(png))
+    (bench.folder / ID).write_bytes(b"another")  # the name without an extension
+    path = await bench.result(f"{server.url}/a.5").save(bench.folder, overwrite=False)
+    assert path == bench.folder / f"{ID}.png"
+    with pytest.raises(FileExistsError):
+        await bench.result(f"{server.url}/a.5").save(bench.folder, overwrite=False)
+
+
+# Relative paths
+
+
+@pytest.mark.parametrize("given", ["out/", "out/a.png", "a.png", "."])
+async def test_a_relative_path_belongs_to_where_the_save_began(
+    given: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = bench.media(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    (bench.folder / "here").mkdir()
+    (bench.folder / "there").mkdir()
+
+    async def leave(visit: Visit) -> None:
+        monkeypatch.chdir(bench.folder / "there")
+        await media(visit)
+
+    server = await bench.serve(leave)
+    monkeypatch.chdir(bench.folder / "here")
+    path = await bench.result(f"{server.url}/a.png").save(given)
+    name = f"{ID}.png" if given in {"out/", "."} else ""
+    assert path == Path(given) / name
+    assert bench.left() == [str(Path("here", given, name))]
 
 
 # Links in the way

@@ -151,7 +151,7 @@ def test_an_extension_is_short_and_plain_or_left_out(path: str) -> None:
         ("https://example.com/a.PNG?x=b.exe#c.d", ".png"),
         ("https://example.com/a", ""),
         ("https://example.com/a.b/c", ""),
-        ("https://example.com/a.tar.gz", ".gz"),
+        ("https://example.com/a.tar.gz", ""),
         ("https://example.com/a.%2e%2e%2f", ""),
         ("https://example.com", ""),
     ],
