@@ -54,8 +54,8 @@ class Reporter:
             address: Where we listen.
             public: Where the tunnel listens, if there is one.
         """
-        begins = str(self._credentials.client_id)[:4]
-        lines = [f"Listening at {address} for webhooks of the client id {begins}..."]
+        # Not even the start of the client id is shown: it may be the secret, in the wrong place.
+        lines = [f"Listening for webhooks at {address}"]
         if public is None:
             lines += [
                 "Akool has to reach it from the internet. A tunnel leads here, for example with",

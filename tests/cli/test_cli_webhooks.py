@@ -97,7 +97,6 @@ def post(url: str, body: bytes, *, method: str = "POST", **headers: str) -> int:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_events_are_told_until_a_signal_and_then_counted(number: signal.Signals) -> None:
     with listening() as running:
-        assert "my-c..." in running.greeting
         assert "--tunnel" in running.greeting
         body = webhook("id-1")
         assert post(running.url, webhook("id-2", Status.PROCESSING)) == 200
@@ -232,6 +231,27 @@ def test_a_redirect_is_told_and_not_followed(receiver: Receiver) -> None:
         running.line()
         assert "redirects to /elsewhere" in running.line()
     assert len(receiver.got) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="it needs a disk that is full")
+def test_what_cannot_be_saved_is_told_and_the_webhook_is_taken_in_all_the_same() -> None:
+    with listening("--save", "/dev/full") as running:
+        assert post(running.url, webhook("id-1")) == 200
+        assert running.line().endswith("id-1")
+        assert running.line().endswith("it could not be saved: No space left on device")
+
+
+def test_credentials_in_each_others_place_are_told_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AKOOL_CLIENT_ID", SECRET)
+    monkeypatch.setenv("AKOOL_CLIENT_SECRET", "my-client-id-AAAAAAAAA==")
+    with listening() as running:
+        assert post(running.url, webhook("id-1")) == 400
+        line = running.line()
+        _, written, complaints = running.stop()
+    assert "swap the two" in line
+    assert SECRET[:4] not in running.greeting + line + written + complaints
 
 
 def test_a_port_in_use_is_reported_in_one_line() -> None:

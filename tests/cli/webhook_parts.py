@@ -31,7 +31,7 @@ class Listening:
     def __init__(self, process: subprocess.Popen[str], greeting: str) -> None:
         self.process = process
         self.greeting = greeting
-        found = re.search(r"Listening at (\S+)", greeting)
+        found = re.search(r"Listening for webhooks at (\S+)", greeting)
         assert found is not None
         self.url = found[1]
 
