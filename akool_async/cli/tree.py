@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "job": "Show a job by its token, wait for it, or cancel it.",
     "journal": "Look into a journal; decide about creates of unknown outcome.",
     "simulate": "Serve a simulated Akool on this machine, until Ctrl-C.",
+    "webhooks": "Show webhooks that arrive; make one; send saved ones again.",
 }
 """Each command's summary by name; its module has the same name."""
 
