@@ -6,6 +6,7 @@ import argparse
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -112,7 +113,8 @@ def main() -> None:
             server_header=False,
             timeout_graceful_shutdown=2,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        with suppress(KeyboardInterrupt):  # Ctrl-C, after all has been closed
+            uvicorn.Server(config).run(sockets=[listening])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -50,10 +51,7 @@ class Photos:
             if len(content) > LARGEST:
                 raise Refused(413, f"The photo is larger than {LARGEST // 2**20} MB.")
         name = secrets.token_urlsafe(32) + _extension_of(content)
-        path = self._folder / name
-        part = path.with_suffix(".part")
-        part.write_bytes(content)
-        part.replace(path)  # a name that exists is a whole photo
+        await asyncio.to_thread(_write, self._folder / name, content)
         return name
 
     def find(self, name: str) -> Path | None:
@@ -62,6 +60,12 @@ class Photos:
             return None
         path = self._folder / name
         return path if path.is_file() else None
+
+
+def _write(path: Path, content: bytearray) -> None:
+    part = path.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(path)  # a name that exists is a whole photo
 
 
 def _extension_of(content: bytes | bytearray) -> str:

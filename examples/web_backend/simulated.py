@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,8 +24,15 @@ from akool_async.simulator import Behaviour, Simulator
 LINGER = 60.0
 """Seconds for which it goes on without a server."""
 
-BEHAVIOUR = Behaviour(pace=4.0, spread=0.4, fail_rate=0.15, seed=7)
-"""Pictures take about four seconds, and some jobs fail: the page has something to show."""
+BEHAVIOUR = Behaviour(
+    pace=4.0,
+    spread=0.4,
+    fail_rate=0.15,
+    seed=7,
+    webhook_retries=(0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0),
+)
+"""Pictures take about four seconds, and some jobs fail: the page has something to show. Webhooks
+are sent again for a minute, so that a person has time to start a killed server."""
 
 _PATIENCE = 20.0
 """Seconds in which a new process must have begun to answer."""
@@ -129,7 +137,8 @@ async def simulate(folder: Path) -> None:
     }
     ending = asyncio.current_task()
     assert ending is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.cancel)
+    with suppress(NotImplementedError):  # Windows has none
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.cancel)
     async with simulator, await asyncio.start_server(leases.hold, "127.0.0.1", 0) as listening:
         known |= {"url": simulator.url, "lease": listening.sockets[0].getsockname()[1]}
         part = folder / f"simulator.{os.getpid()}.part"

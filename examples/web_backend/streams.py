@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 
 
@@ -49,7 +49,7 @@ class Streams:
         return sum(map(len, self._by_browser.values()))
 
     @contextmanager
-    def open(self, browser: str, stream: Stream) -> Iterator[None]:
+    def open(self, browser: str, stream: Stream) -> Generator[None]:
         """Tell a stream of a browser's orders until the end of the block."""
         self._by_browser[browser].add(stream)
         try:

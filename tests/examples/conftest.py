@@ -20,9 +20,6 @@ import pytest
 
 from akool_async.simulator import Behaviour, Simulator
 
-pytest.importorskip("fastapi")
-pytest.importorskip("sse_starlette")
-
 ROOT = Path(__file__).parents[2]
 SECRET = "canary-secret-0123456789-abcdefg"
 PATIENCE = 60.0

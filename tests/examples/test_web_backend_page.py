@@ -5,25 +5,15 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Callable, Iterator
-from typing import TypeAlias, cast
+from functools import partial
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect, sync_playwright
 
 from akool_async.simulator import Behaviour, Simulator
 from tests.examples.conftest import Serve, Server, chromium, eventually
-
-pytest.importorskip("playwright")
-
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    FilePayload,
-    Page,
-    Playwright,
-    expect,
-    sync_playwright,
-)
 
 expect.set_options(timeout=60_000)
 
@@ -48,9 +38,7 @@ def photos(count: int) -> list[FilePayload]:
 def browser() -> Iterator[Browser]:
     path = chromium()
     with sync_playwright() as playwright:
-        running = cast("Playwright", playwright).chromium.launch(
-            executable_path=path, args=["--no-sandbox"]
-        )
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield running
         running.close()
 
@@ -115,7 +103,7 @@ def test_a_photo_goes_from_queued_to_done_live(
     before, after = page.locator("img.before"), page.locator("img.after")
     for picture in (before, after):
         expect(picture).to_be_visible()
-        eventually(lambda shown=picture: shown.evaluate("each => each.naturalWidth > 0"))
+        eventually(partial(picture.evaluate, "each => each.naturalWidth > 0"))
     left, right = before.bounding_box(), after.bounding_box()
     assert left is not None
     assert right is not None
@@ -196,6 +184,8 @@ def test_a_server_that_is_told_to_end_does_so_with_streams_open(
 def test_the_keyboard_alone_suffices(open_page: Open, server: Server) -> None:
     page = open_page(server)
     keys = page.keyboard
+    chosen = [photo("ann.png"), photo("bob.png")]
+    page.on("filechooser", lambda chooser: chooser.set_files(chosen))
 
     def tab_to(selector: str) -> None:
         for _ in range(20):
@@ -207,9 +197,8 @@ def test_the_keyboard_alone_suffices(open_page: Open, server: Server) -> None:
     keys.press("Tab")
     expect(page.get_by_role("link", name="Skip to your pictures")).to_be_focused()
     tab_to("#photos")
-    with page.expect_file_chooser() as chooser:
-        keys.press("Enter")
-    chooser.value.set_files([photo("ann.png"), photo("bob.png")])
+    keys.press("Enter")
+    expect(page.locator("#chosen li")).to_have_count(2)
     tab_to("#chosen li:nth-child(2) button")
     keys.press("Enter")
     expect(page.locator("#chosen li")).to_have_count(1)
@@ -310,3 +299,15 @@ def test_the_page_fits_its_window_and_its_scheme(
         box = button.bounding_box()
         assert box is not None
         assert box["height"] >= 40
+
+
+@pytest.mark.parametrize(
+    ("required", "outcome"), [("required", pytest.fail.Exception), ("", pytest.skip.Exception)]
+)
+def test_without_chromium_these_tests_are_skipped_and_the_gate_fails(
+    required: str, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROWSER_TESTS", required)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(outcome, match="apt-get install chromium fonts-dejavu-core"):
+        chromium()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -16,8 +17,11 @@ from typing import Any
 
 import pytest
 
+from akool_async.endpoints import ImageReage
 from akool_async.simulator import Behaviour, Simulator
 from examples.web_backend.__main__ import main
+from examples.web_backend.orders import OrderBook, Wish
+from examples.web_backend.simulated import Leases
 from tests.examples.conftest import SECRET, Serve, Server, eventually
 
 PHOTO = b"\xff\xd8\xff\xe0 a photo"
@@ -171,6 +175,16 @@ def test_a_webhook_brings_an_order_whose_create_had_no_answer(
     assert akool.world.creates == {"reage.image": 1}
 
 
+def test_akool_is_given_the_public_address_of_a_photo(serve: Serve, akool: Simulator) -> None:
+    server = serve("--site", "https://me.example/", "--no-webhooks")
+    visitor = Visitor(server)
+    photo = visitor.upload()
+    visitor.until(visitor.order(photo)["id"], "done")
+    (request,) = [job.request for job in list(akool.world.jobs.values())[-1:]]
+    assert isinstance(request, ImageReage)
+    assert request.modify_image == f"https://me.example/photos/{photo}"
+
+
 # Who may do what
 
 
@@ -188,8 +202,8 @@ def test_the_world_reaches_photos_and_webhooks_and_nothing_else(visitor: Visitor
     photo = visitor.upload()
     for elsewhere in ({"Host": "me.example"}, {"X_Forwarded_For": "192.0.2.7"}):
         for path in ("/", "/health", "/api/orders", "/static/page.js"):
-            assert visitor.ask("GET", path, **elsewhere)[0] == 404
-        assert visitor.ask("GET", f"/photos/{photo}", **elsewhere)[:2] == (200, PHOTO)
+            assert visitor.ask("GET", path, None, **elsewhere)[0] == 404
+        assert visitor.ask("GET", f"/photos/{photo}", None, **elsewhere)[:2] == (200, PHOTO)
         assert visitor.ask("POST", "/akool/x", {}, **elsewhere)[0] == 404  # no valid token
     assert visitor.ask("POST", "/api/photos", PHOTO, Origin="https://evil.example")[0] == 403
 
@@ -263,6 +277,32 @@ def test_the_simulated_akool_goes_on_when_the_server_is_killed(
     alone.start()
     assert where.read_bytes() == before
     eventually(lambda: all(visitor.orders()[each]["state"] in {"done", "failed"} for each in ids))
+
+
+async def test_the_simulated_akool_ends_when_no_server_needs_it() -> None:
+    leases = Leases("its name")
+    async with await asyncio.start_server(leases.hold, "127.0.0.1", 0) as listening:
+        server, lease = await asyncio.open_connection(*listening.sockets[0].getsockname()[:2])
+        assert await server.read(8) == b"its name"
+        ending = asyncio.create_task(leases.none(0.0))
+        await asyncio.sleep(0.1)
+        assert not ending.done()
+        lease.close()
+        await ending
+
+
+def test_what_an_ended_simulated_akool_had_not_finished_can_be_tried_again(tmp_path: Path) -> None:
+    book = OrderBook(tmp_path / "orders.sqlite")
+    book.open_account("first")
+    book.add("1", "browser", "site", Wish("a.jpg", "ann.jpg", "age", 10, None))
+    book.open_account("first")
+    assert [order.state for order in book.unfinished()] == ["queued"]
+    book.open_account("second")
+    assert book.unfinished() == []
+    order = book.find("1")
+    assert order is not None
+    assert (order.state, order.again) == ("failed", "try")
+    book.close()
 
 
 def told_at_the_start(
