@@ -67,8 +67,9 @@ def open_page(context: BrowserContext) -> Iterator[Open]:
         return page
 
     yield opened
-    # The server is killed in some tests, and the browser says that it could not connect.
-    assert [each for each in complaints if "net::ERR_" not in each] == []
+    # A server that is killed, and one that refuses, is an error to the browser's console too.
+    theirs = ("net::ERR_", "the server responded with a status of")
+    assert [each for each in complaints if not any(text in each for text in theirs)] == []
     assert {host.partition(":")[0] for host in hosts} <= {"127.0.0.1", ""}
 
 
@@ -248,6 +249,18 @@ def test_a_photo_can_be_pasted_or_dropped(open_page: Open, server: Server) -> No
     expect(page.locator("#chosen span")).to_have_text(["paste.png", "drop.png"])
 
 
+def test_a_file_that_is_no_photo_is_refused_with_a_reason_and_can_be_removed(
+    open_page: Open, server: Server, akool: Simulator
+) -> None:
+    page = open_page(server)
+    order(page, [{"name": "ann.png", "mimeType": "image/png", "buffer": b"<html>"}])
+    all_are(page, "failed", 1)
+    expect(page.locator(".note")).to_have_text("The file is no photo in JPEG, PNG or WebP.")
+    page.get_by_role("button", name="Remove: ann.png").click()
+    expect(page.locator("#empty")).to_be_visible()
+    assert akool.world.creates == {}
+
+
 def test_a_hostile_file_name_shows_as_text(open_page: Open, server: Server) -> None:
     page = open_page(server)
     order(page, [photo(HOSTILE)])
@@ -282,8 +295,7 @@ def test_the_page_runs_no_script_that_is_not_the_server_s_own(
     assert any("Content Security Policy" in text for text in refused)
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_the_page_fits_its_window_and_its_scheme(
     open_page: Open, server: Server, width: int, scheme: str
 ) -> None:

@@ -22,7 +22,7 @@ from akool_async.simulator import Behaviour, Simulator
 from examples.web_backend.__main__ import main
 from examples.web_backend.orders import OrderBook, Wish
 from examples.web_backend.simulated import Leases
-from tests.examples.conftest import SECRET, Serve, Server, eventually
+from tests.examples.conftest import SECRET, Serve, Server, environment_of, eventually
 
 PHOTO = b"\xff\xd8\xff\xe0 a photo"
 AGE = {"kind": "age", "years": 10}
@@ -106,11 +106,26 @@ def test_a_face_is_put_into_a_photo(visitor: Visitor, akool: Simulator) -> None:
     assert akool.world.creates == {"faceswap.image": 1}
 
 
-def test_without_webhooks_jobs_are_polled(serve: Serve, akool: Simulator) -> None:
-    server = serve("--no-webhooks")
-    visitor = Visitor(server)
+@pytest.fixture(scope="module")
+def one_polled(one_akool: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("polled") / "data"
+    options = ("--no-webhooks", "--site", "https://me.example/")
+    server = Server(folder, environment_of(one_akool), *options)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def polled(one_polled: Server, akool: Simulator) -> Server:
+    """Return a backend without webhooks, of which Akool knows a public address."""
+    return one_polled
+
+
+def test_without_webhooks_jobs_are_polled(polled: Server, akool: Simulator) -> None:
+    visitor = Visitor(polled)
     visitor.until(visitor.order(visitor.upload())["id"], "done")
-    assert (server.health()["webhooks"], akool.webhooks.sent) == ({}, {})
+    assert (polled.health()["webhooks"], akool.webhooks.sent) == ({}, {})
     assert visitor.ask("POST", "/akool/x", {})[0] == 404
 
 
@@ -155,10 +170,9 @@ def test_a_restart_pays_for_nothing_that_failed(
 
 
 def test_a_create_without_an_answer_is_in_doubt_and_not_sent_again(
-    serve: Serve, akool: Simulator
+    polled: Server, akool: Simulator
 ) -> None:
-    server = serve("--no-webhooks")
-    visitor = Visitor(server)
+    visitor = Visitor(polled)
     akool.world.behaviour = Behaviour(drop_reply_rate=1.0, pace=0.1)
     number = visitor.order(visitor.upload())["id"]
     assert visitor.until(number, "unsure")["again"] == "look"
@@ -175,9 +189,8 @@ def test_a_webhook_brings_an_order_whose_create_had_no_answer(
     assert akool.world.creates == {"reage.image": 1}
 
 
-def test_akool_is_given_the_public_address_of_a_photo(serve: Serve, akool: Simulator) -> None:
-    server = serve("--site", "https://me.example/", "--no-webhooks")
-    visitor = Visitor(server)
+def test_akool_is_given_the_public_address_of_a_photo(polled: Server, akool: Simulator) -> None:
+    visitor = Visitor(polled)
     photo = visitor.upload()
     visitor.until(visitor.order(photo)["id"], "done")
     (request,) = [job.request for job in list(akool.world.jobs.values())[-1:]]

@@ -9,7 +9,7 @@ const STATES = {
   uploading: "Uploading", queued: "Queued", processing: "Processing", done: "Done",
   failed: "Failed", unsure: "In doubt",
 };
-const BUTTONS = { try: "Try again", fetch: "Fetch it again", look: "Look again", send: "Send again" };
+const BUTTONS = { try: "Try again", fetch: "Fetch it again", look: "Look again", remove: "Remove" };
 const NEVER_MIND = [408, 425, 429, 500, 502, 503, 504]; // answers of a server that is not well
 
 // Requests
@@ -77,6 +77,7 @@ function fill(element, order) {
   const find = (selector) => element.querySelector(selector);
   const busy = ["uploading", "queued", "processing"].includes(order.state);
   find("h3").textContent = order.photo_name; // text, whatever the file is called
+  find("h3").title = order.photo_name; // a long name is cut in the heading
   find(".what").textContent = words(order);
   find(".state").textContent = STATES[order.state];
   find(".state").dataset.state = order.state;
@@ -104,14 +105,18 @@ function fill(element, order) {
 // Show a picture; ask for it again where the server did not answer.
 function load(picture, address) {
   if (picture.getAttribute("src") === address) return;
-  picture.onerror = () => setTimeout(() => { picture.src = address; }, 2000);
+  let pause = 1000;
+  picture.onerror = () => {
+    pause = Math.min(2 * pause, 60_000); // it may also be no picture at all
+    if (!address.startsWith("blob:")) setTimeout(() => { picture.src = address; }, pause);
+  };
   picture.src = address;
 }
 
 async function again(id) {
   const { order, element } = cards.get(id);
+  if (order.again === "remove") return remove(id);
   element.querySelector("h3").focus(); // the button goes, and the focus would go with it
-  if (order.retry) return order.retry();
   element.querySelector(".again").hidden = true;
   try {
     const body = JSON.stringify({ failed: order.attempt });
@@ -119,6 +124,14 @@ async function again(id) {
   } catch (error) {
     show({ ...order, note: error.message });
   }
+}
+
+// Remove the card of an order that the server never took.
+function remove(id) {
+  cards.get(id).element.remove();
+  cards.delete(id);
+  $("empty").hidden = cards.size > 0;
+  $("orders").focus();
 }
 
 // What has changed is said once for all changes of a second, not ten times in a row.
@@ -149,7 +162,7 @@ function tell(message) {
 }
 
 function take({ all, order, lost }) {
-  if (lost !== undefined) $("link").hidden = !lost;
+  if (lost !== undefined) $("link").textContent = lost ? "Connection lost. Trying again…" : "";
   if (all) {
     $("mode").hidden = false;
     $("mode").textContent = all.simulated
@@ -272,7 +285,7 @@ $("form").addEventListener("submit", (event) => {
   if (kind === "age" && years === 0) return refuse("Choose a number of years.", "years");
   if (kind === "face" && !face) return refuse("Choose a photo with the new face.", "new-face");
   problem("");
-  const uploaded = kind === "face" ? once(() => upload(face)) : null; // one upload for all orders
+  const uploaded = kind === "face" ? upload(face) : null; // one upload for all orders
   for (const each of chosen) order(each, kind === "age" ? { kind, years } : { kind }, uploaded);
   chosen = [];
   showChosen();
@@ -284,33 +297,23 @@ function refuse(text, field) {
   $(field).focus();
 }
 
-// Return a function that starts something once, and again only after it has failed.
-function once(start) {
-  let promise = null;
-  return () => (promise ??= start().catch((error) => { promise = null; throw error; }));
-}
-
 async function order({ file, preview }, change, uploadedFace) {
   const id = newId();
-  const photoOf = once(() => upload(file));
   const draft = {
     id, version: 0, attempt: 0, photo_name: file.name, preview, kind: change.kind,
     years: change.years ?? null, created: Date.now() / 1000, has_result: false,
   };
-  const send = async () => {
-    show({ ...draft, state: "uploading", note: "", again: "" });
-    try {
-      const photo = await photoOf();
-      const wish = uploadedFace ? { ...change, face: await uploadedFace() } : change;
-      const body = JSON.stringify({ photo, photo_name: file.name, change: wish });
-      tell({ order: await ask("PUT", `/api/orders/${id}`, body) });
-      URL.revokeObjectURL(preview);
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      show({ ...draft, state: "failed", note: error.message, again: "send", retry: send });
-    }
-  };
-  await send();
+  show({ ...draft, state: "uploading", note: "", again: "" });
+  try {
+    const photo = await upload(file);
+    const wish = uploadedFace ? { ...change, face: await uploadedFace } : change;
+    const body = JSON.stringify({ photo, photo_name: file.name, change: wish });
+    tell({ order: await ask("PUT", `/api/orders/${id}`, body) });
+    URL.revokeObjectURL(preview);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    show({ ...draft, state: "failed", note: error.message, again: "remove" });
+  }
 }
 
 function newId() {
