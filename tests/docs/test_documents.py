@@ -26,7 +26,9 @@ from akool_async.simulator import Behaviour, Simulator
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = sorted(
-    page for place in ("*.md", "docs/**/*.md", "benchmarks/*.md") for page in ROOT.glob(place)
+    page
+    for place in ("*.md", "docs/**/*.md", "benchmarks/*.md", "examples/**/*.md")
+    for page in ROOT.glob(place)
 )
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
