@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         ResultExpired,
         StaleEvent,
         TransportError,
+        UnknownKey,
         WebhookError,
     )
     from akool_async.http.retry import Retry
@@ -140,6 +141,7 @@ __all__ = [
     "Submission",
     "Timeout",
     "TransportError",
+    "UnknownKey",
     "WebhookError",
     "crun",
     "endpoints",

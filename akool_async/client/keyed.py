@@ -6,18 +6,26 @@ import asyncio
 import contextvars
 import copy
 from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from akool_async.client.restoring import goes_on, outcome_of, reference_of, result_of
+from akool_async.client.restoring import (
+    goes_on,
+    outcome_of,
+    reference_of,
+    request_of,
+    result_of,
+)
 from akool_async.clock import moment
-from akool_async.engine import Engine, JobOptions, JobRecord
+from akool_async.engine import NO_OPTIONS, Engine, JobOptions, JobRecord
 from akool_async.engine.keys import KeyRegistry, request_fingerprint
 from akool_async.engine.recorder import Recorder, intent_of, row_of
 from akool_async.engine.tasks import start
-from akool_async.errors import JournalError, KeyConflict
-from akool_async.journal import Claim, Entry, JobStore, State
+from akool_async.engine.waiters import Failure
+from akool_async.errors import JournalError, KeyConflict, UnknownKey
+from akool_async.journal import Claim, Entry, FindsJobs, JobStore, State
 from akool_async.observers import logger
-from akool_async.protocol.endpoint import Startable
+from akool_async.protocol.endpoint import Operation, Startable
 from akool_async.protocol.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -63,6 +71,8 @@ class KeyedJobs:
         self._asked: list[tuple[JobRecord[Any], contextvars.Context]] = []
         """Those about which the store is being asked."""
         self._task: asyncio.Task[None] | None = None
+        self._lookups: dict[asyncio.Task[None], JobRecord[Any]] = {}
+        """Jobs that were asked for by their key alone."""
 
     @staticmethod
     def fingerprint(request: Startable[Any]) -> str:
@@ -82,6 +92,57 @@ class KeyedJobs:
         if self._saver is not None and isinstance(known, JobRecord):
             self._saver.look_for(known)
         return known
+
+    # A job is found by its key
+
+    def find(self, key: str, operations: Mapping[str, type[Operation[Any]]]) -> JobRecord[Any]:
+        """Return the job that was submitted under a key, in this process or in an earlier one.
+
+        Raises:
+            UnknownKey: there is none.
+            JournalError: the journal cannot find it, or cannot be read.
+        """
+        known = self._registry.get(key)
+        if known is not None and (not known.ended or _is_final(known)):
+            return known
+        store: object = self._store
+        if not isinstance(store, FindsJobs):
+            raise JournalError("this job store finds no jobs by key")
+        entry = store.find(key)
+        if entry is None:
+            raise UnknownKey(f"no job was submitted under the key {key!r}")
+        operation = operations.get(entry.name)
+        if operation is None:
+            raise JournalError(f"the journal's row {entry.number} is of no known operation")
+        record = record_of(self._engine, entry, operation)
+        faster = self._registry.find_or_add(record, record.options)
+        if isinstance(faster, JobRecord):  # another thread was
+            return faster
+        self._registry.add(record, key, entry.fingerprint)
+        if entry.state.finished:
+            return self.restore(record, entry)
+        # What this process has put, and the disk does not have yet, decides: so it is asked once
+        # more, behind that.
+        self._engine.reporter.ask()
+        self._engine.pending.claim(record)
+        task = start(self._look_up(record, key, store))
+        self._lookups[task] = record
+        task.add_done_callback(self._looked_up)
+        return record
+
+    async def _look_up(self, record: JobRecord[Any], key: str, store: FindsJobs) -> None:
+        answer: Claim | Exception
+        try:
+            entry = await store.look_up(key)
+            answer = entry or JournalError(f"the row of the key {key!r} is gone")
+        except Exception as error:  # noqa: BLE001 - whatever it is ends this job, and no other
+            answer = error
+        self._answered(record, answer)
+
+    def _looked_up(self, task: asyncio.Task[None]) -> None:
+        record = self._lookups.pop(task)
+        if not record.ended and record in self._engine.pending:
+            self._engine.endings.dropped(record, "its task was cancelled from outside")
 
     # The store is asked
 
@@ -142,6 +203,7 @@ class KeyedJobs:
 
     def _answered(self, record: JobRecord[Any], answer: Claim | Exception) -> None:
         if record.ended:  # cancelled, or closed, while the store was asked
+            self._came_late(record, answer)
             return
         try:
             if isinstance(answer, int):
@@ -159,16 +221,26 @@ class KeyedJobs:
         row_of(record).number = None  # the row stays as it is
         self._engine.restore(record, problem)
 
+    def _came_late(self, record: JobRecord[Any], answer: Claim | Exception) -> None:
+        """Keep the row of a job that has ended meanwhile from being sent by a later process."""
+        if isinstance(answer, int) and isinstance(record.outcome, Failure):
+            known = self._registry.get(record.options.row_key or "")
+            if known is None or known is record or known.ended:  # else it is that one's row
+                self._recorder.drop(record, answer, record.outcome.error)
+
     # A row becomes a job again
 
     def restore(self, record: JobRecord[Any], entry: Entry) -> JobRecord[Any]:
         """Bring a record to where a row says that its job is; return the record to use.
 
-        A job that the vendor has accepted is watched. If it is watched already, that record is
-        returned. A job that ended has ended. A job whose create was sent, and whose answer was
-        never written down, waits for a webhook where it had an address for one; else it ends as
-        `CreateOutcomeUnknown`.
+        A job that was not sent is queued. A job that the vendor has accepted is watched. If it is
+        watched already, that record is returned. A job that ended has ended. A job
+        whose create was sent, and whose answer was never written down, waits for a webhook where
+        it had an address for one; else it ends as `CreateOutcomeUnknown`.
         """
+        if entry.state is State.QUEUED:
+            self._take_up(record, entry)
+            return record
         row, result = row_of(record), result_of(entry, record.family)
         asked_for = goes_on(entry, result) and entry.result is not None  # it lacks an address
         if not entry.state.finished or asked_for or (entry.unsaved and self._saver is not None):
@@ -198,6 +270,20 @@ class KeyedJobs:
         self._engine.restore(record, outcome)
         return record
 
+    def _take_up(self, record: JobRecord[Any], entry: Entry) -> None:
+        """Queue a job that an earlier process did not send; it costs nothing yet."""
+        if record.request is None:
+            problem = f"the request of row {entry.number} cannot be read: submit its key again"
+            self._engine.restore(record, JournalError(problem))
+            return
+        self._work_on(record, entry)
+        self._engine.submit(record)
+
+    def is_live(self, key: str | None) -> bool:
+        """Say whether a job of this process has a key, and has not ended."""
+        known = None if key is None else self._registry.get(key)
+        return known is not None and not known.ended
+
     def _work_on(self, record: JobRecord[Any], entry: Entry) -> None:
         self._recorder.work_on(record, entry.number)
         self._register(record, entry)
@@ -209,8 +295,26 @@ class KeyedJobs:
     async def close(self) -> None:
         """Ask no more."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        tasks = [*self._lookups, *([] if task is None else [task])]
+        for each in tasks:
+            each.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         for record, _context in (*self._asked, *self._waiting):
             self._engine.finish_closed(record)
+
+
+def _is_final(record: JobRecord[Any]) -> bool:
+    """Say whether an ended job is known to have ended for good, and may be asked for here."""
+    if record.operation.loop is not asyncio.get_running_loop() or record.journal_row is None:
+        return False
+    return record.journal_row.state not in {None, State.CREATED, *_UNDECIDED}
+
+
+def record_of(engine: Engine, entry: Entry, operation: type[Operation[Any]]) -> JobRecord[Any]:
+    """Return a new record for the job of a row."""
+    options = NO_OPTIONS
+    if entry.key is not None:
+        options = JobOptions(key=entry.key, row_key=entry.key, fingerprint=entry.fingerprint)
+    request = request_of(entry, operation)
+    return engine.operations.record(operation, entry.name, request, options)

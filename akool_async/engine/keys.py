@@ -47,6 +47,10 @@ class KeyRegistry:
                 self.add(record, options.row_key, options.fingerprint)
         return known
 
+    def get(self, key: str) -> JobRecord[Any] | None:
+        """Return the job of this process that a key was last submitted for."""
+        return self._records.get(key)
+
     def add(self, record: JobRecord[Any], key: str, fingerprint: str) -> None:
         """Take note that a job has one more key."""
         if record.journal_row is None:

@@ -10,7 +10,7 @@ import weakref
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import Future
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,17 @@ import msgspec
 from akool_async.engine.keys import request_fingerprint
 from akool_async.engine.record import JobRecord, JournalRow
 from akool_async.engine.state import QUEUED
-from akool_async.errors import JournalError
-from akool_async.journal import Attempt, Change, Entry, Intent, JobStore, State, TellsSaved
+from akool_async.errors import ClientClosed, JournalError
+from akool_async.journal import (
+    Attempt,
+    Change,
+    Entry,
+    FindsJobs,
+    Intent,
+    JobStore,
+    State,
+    TellsSaved,
+)
 from akool_async.journal.outcomes import reason_of, state_after
 from akool_async.observers import logger
 from akool_async.protocol.snapshot import Snapshot
@@ -66,7 +75,9 @@ class Recorder:
 
     def work_on(self, record: JobRecord[Any], number: int) -> None:
         """Take note that this process works on a row."""
-        row_of(record).number = number
+        row = row_of(record)
+        row.number = number
+        row.report_written()
         self._working[number] = record
 
     def is_live(self, entry: Entry) -> bool:
@@ -88,6 +99,14 @@ class Recorder:
         async with aclosing(self._not_live(self._store.unfinished())) as entries:
             async for entry in entries:
                 yield entry
+
+    async def queued(self) -> AsyncIterator[Entry]:
+        """Yield the rows that were submitted and not sent, if the store tells that."""
+        store: object = self._store
+        if isinstance(store, FindsJobs):
+            async with aclosing(self._not_live(store.queued())) as entries:
+                async for entry in entries:
+                    yield entry
 
     async def unsaved(self) -> AsyncIterator[Entry]:
         """Yield the rows whose results are complete, and whose media was saved nowhere."""
@@ -161,9 +180,12 @@ class Recorder:
         row = record.journal_row
         if row is None or row.number is None:
             return
-        # Of a job that was claimed and not sent, or whose intent the store refused, the row stays
-        # as it is: it says already whether its key may be sent, and may be another job's by now.
-        if record.state is QUEUED or isinstance(outcome, JournalError):
+        # Where the store refused the intent, the row stays as it is: it says already whether its
+        # key may be sent, and may be another job's by now.
+        if isinstance(outcome, JournalError):
+            return
+        if record.state is QUEUED:  # it was not sent
+            self.drop(record, row.number, outcome)
             return
         row.state = state = state_after(outcome, accepted=record.id is not None)
         if state in {State.CREATED, State.INTENT}:
@@ -175,6 +197,19 @@ class Recorder:
             result=msgspec.json.encode(result.without_secrets()) if result else None,
         )
         self._note(record, change)
+
+    def drop(self, record: JobRecord[Any], number: int, outcome: Snapshot | BaseException) -> None:
+        """Write down that a job ended before it was sent, so that no later process sends it.
+
+        A job that ended with its client stays queued: it waits for the next process.
+        """
+        store: object = self._store
+        if isinstance(outcome, ClientClosed) or not isinstance(store, FindsJobs):
+            return
+        row, reason = row_of(record), reason_of(outcome, record.name)
+        row.state = State.REFUSED
+        with suppress(JournalError):  # closed: then the next process sends the job
+            store.drop_soon(number, reason, row.owed)
 
     def note_saved(self, record: JobRecord[Any], path: Path) -> None:
         """Write down where a result was saved."""
