@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.client.restoring import (
     goes_on,
+    is_step,
     outcome_of,
     reference_of,
     request_of,
@@ -227,6 +228,8 @@ class KeyedJobs:
             known = self._registry.get(record.options.row_key or "")
             if known is None or known is record or known.ended:  # else it is that one's row
                 self._recorder.drop(record, answer, record.outcome.error)
+                row_of(record).number = answer
+                self._engine.deliver(record)
 
     # A row becomes a job again
 
@@ -315,6 +318,8 @@ def record_of(engine: Engine, entry: Entry, operation: type[Operation[Any]]) -> 
     """Return a new record for the job of a row."""
     options = NO_OPTIONS
     if entry.key is not None:
-        options = JobOptions(key=entry.key, row_key=entry.key, fingerprint=entry.fingerprint)
+        # The key of a step of a recipe is the user's key, and a number.
+        key = entry.key.rpartition("/")[0] if is_step(entry) else entry.key
+        options = JobOptions(key=key, row_key=entry.key, fingerprint=entry.fingerprint)
     request = request_of(entry, operation)
     return engine.operations.record(operation, entry.name, request, options)

@@ -162,6 +162,8 @@ class Submitter:
         record.operation = self._engine.operations.of(operation, operation.label)
         record.request, record.options = operation, options
         if known is not None:  # such as a job that `recover()` gave back before
+            if record.journal_row is not None:
+                record.journal_row.owed = 0  # told, though its row is not its own
             self._engine.follow(record, known)
             return
         self._queue(record)

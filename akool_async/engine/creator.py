@@ -134,6 +134,8 @@ class Creator:
         owner = self._owner
         if self._places.full or owner.closing or owner.endings.suspended or self._guard.empty:
             return None
+        if owner.calls.held:
+            return None
         record = self._queue.take(self._try_take)
         if record is not None:
             record.change(Trigger.CREATE)

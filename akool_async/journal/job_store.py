@@ -16,7 +16,7 @@ after a `note_soon` sees what it noted. So do `unfinished` and `unsaved`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -204,7 +204,7 @@ class Outbox(Protocol):
     one takes the place of the one before.
     """
 
-    def owed(self) -> AsyncIterator[tuple[int, Entry]]:
+    def owed(self) -> AsyncGenerator[tuple[int, Entry], None]:
         """Yield the number of each end, and the row of its job, the oldest end first."""
         ...
 

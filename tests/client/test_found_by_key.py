@@ -334,7 +334,7 @@ async def test_recover_leaves_a_step_of_a_recipe_to_its_recipe(
     akool = connect(quick, journal=path, max_concurrency=1, on_event=note)
     one = akool.submit(speech(1), key="1")
     akool.submit(AgeFaces(url="https://media.example/photo.png", years=5), key="older")
-    await until(lambda: "older" in queued)
+    await until(lambda: "older" in queued and quick.requests["audio.tts"])
     await akool.close(0.0)
     assert isinstance(one.exception(), CreateOutcomeUnknown)
     gate.set()
