@@ -143,7 +143,7 @@ class Job(Generic[S]):
         """The job's place in line, from 1 for the next one; `None` if it does not stand in line.
 
         A higher priority goes first, and operations take turns. It is counted when it is asked
-        for: about 2 milliseconds where 100 000 jobs wait.
+        for, in less than a millisecond where 1000 jobs stand before it, and 25 where 100 000 do.
         """
         record = self._record
         return self._engine.queue.position(record) if record.state is QUEUED else None

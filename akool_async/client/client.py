@@ -295,8 +295,7 @@ class Client:
         runtime = self._runtime("akool.job(key=...)")
         runtime.submitter.check_journal()
         check_key(key)
-        assert runtime.keyed is not None
-        record = runtime.keyed.find(key, self.operations)
+        record = runtime.finder.find(key, self.operations)
         if operation is not None and self.operations.get(record.name) is not operation:
             problem = f"the job of the key is of {record.name}, not {operation.__name__}"
             raise InvalidInput("key", key, problem)

@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import copy
 from collections import deque
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.client.restoring import (
@@ -23,8 +22,8 @@ from akool_async.engine.keys import KeyRegistry, request_fingerprint
 from akool_async.engine.recorder import Recorder, intent_of, row_of
 from akool_async.engine.tasks import start
 from akool_async.engine.waiters import Failure
-from akool_async.errors import JournalError, KeyConflict, UnknownKey
-from akool_async.journal import Claim, Entry, FindsJobs, JobStore, State
+from akool_async.errors import JournalError, KeyConflict
+from akool_async.journal import Claim, Entry, JobStore, State
 from akool_async.observers import logger
 from akool_async.protocol.endpoint import Operation, Startable
 from akool_async.protocol.snapshot import Snapshot
@@ -72,8 +71,6 @@ class KeyedJobs:
         self._asked: list[tuple[JobRecord[Any], contextvars.Context]] = []
         """Those about which the store is being asked."""
         self._task: asyncio.Task[None] | None = None
-        self._lookups: dict[asyncio.Task[None], JobRecord[Any]] = {}
-        """Jobs that were asked for by their key alone."""
 
     @staticmethod
     def fingerprint(request: Startable[Any]) -> str:
@@ -93,57 +90,6 @@ class KeyedJobs:
         if self._saver is not None and isinstance(known, JobRecord):
             self._saver.look_for(known)
         return known
-
-    # A job is found by its key
-
-    def find(self, key: str, operations: Mapping[str, type[Operation[Any]]]) -> JobRecord[Any]:
-        """Return the job that was submitted under a key, in this process or in an earlier one.
-
-        Raises:
-            UnknownKey: there is none.
-            JournalError: the journal cannot find it, or cannot be read.
-        """
-        known = self._registry.get(key)
-        if known is not None and (not known.ended or _is_final(known)):
-            return known
-        store: object = self._store
-        if not isinstance(store, FindsJobs):
-            raise JournalError("this job store finds no jobs by key")
-        entry = store.find(key)
-        if entry is None:
-            raise UnknownKey(f"no job was submitted under the key {key!r}")
-        operation = operations.get(entry.name)
-        if operation is None:
-            raise JournalError(f"the journal's row {entry.number} is of no known operation")
-        record = record_of(self._engine, entry, operation)
-        faster = self._registry.find_or_add(record, record.options)
-        if isinstance(faster, JobRecord):  # another thread was
-            return faster
-        self._registry.add(record, key, entry.fingerprint)
-        if entry.state.finished:
-            return self.restore(record, entry)
-        # What this process has put, and the disk does not have yet, decides: so it is asked once
-        # more, behind that.
-        self._engine.reporter.ask()
-        self._engine.pending.claim(record)
-        task = start(self._look_up(record, key, store))
-        self._lookups[task] = record
-        task.add_done_callback(self._looked_up)
-        return record
-
-    async def _look_up(self, record: JobRecord[Any], key: str, store: FindsJobs) -> None:
-        answer: Claim | Exception
-        try:
-            entry = await store.look_up(key)
-            answer = entry or JournalError(f"the row of the key {key!r} is gone")
-        except Exception as error:  # noqa: BLE001 - whatever it is ends this job, and no other
-            answer = error
-        self._answered(record, answer)
-
-    def _looked_up(self, task: asyncio.Task[None]) -> None:
-        record = self._lookups.pop(task)
-        if not record.ended and record in self._engine.pending:
-            self._engine.endings.dropped(record, "its task was cancelled from outside")
 
     # The store is asked
 
@@ -183,7 +129,7 @@ class KeyedJobs:
             pending = self._asked = [each for each in some if not each[0].ended]
             answers = await self._answers([record for record, _ in pending])
             for (record, context), answer in zip(pending, answers, strict=True):
-                context.run(self._answered, record, answer)
+                context.run(self.answered, record, answer)
             self._asked = []
 
     async def _answers(self, records: list[JobRecord[Any]]) -> list[Claim | Exception]:
@@ -202,7 +148,8 @@ class KeyedJobs:
             problem = JournalError(f"the journal gave {given}")
         return [copy.copy(problem) for _ in records]
 
-    def _answered(self, record: JobRecord[Any], answer: Claim | Exception) -> None:
+    def answered(self, record: JobRecord[Any], answer: Claim | Exception) -> None:
+        """Act on the store's answer about a job: send it, watch it, or end it."""
         if record.ended:  # cancelled, or closed, while the store was asked
             self._came_late(record, answer)
             return
@@ -298,20 +245,11 @@ class KeyedJobs:
     async def close(self) -> None:
         """Ask no more."""
         task, self._task = self._task, None
-        tasks = [*self._lookups, *([] if task is None else [task])]
-        for each in tasks:
-            each.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
         for record, _context in (*self._asked, *self._waiting):
             self._engine.finish_closed(record)
-
-
-def _is_final(record: JobRecord[Any]) -> bool:
-    """Say whether an ended job is known to have ended for good, and may be asked for here."""
-    if record.operation.loop is not asyncio.get_running_loop() or record.journal_row is None:
-        return False
-    return record.journal_row.state not in {None, State.CREATED, *_UNDECIDED}
 
 
 def record_of(engine: Engine, entry: Entry, operation: type[Operation[Any]]) -> JobRecord[Any]:

@@ -31,6 +31,7 @@ from akool_async.schedule.backoff import Backoff
 
 if TYPE_CHECKING:
     from akool_async.client.delivery import Delivery
+    from akool_async.client.finding import JobFinder
     from akool_async.client.keyed import KeyedJobs
     from akool_async.client.saving import Saver
     from akool_async.schedule.learner import Learner
@@ -86,6 +87,7 @@ class Runtime:
         self.saver = self._new_saver(dispatcher)
         self.engine = self._new_engine(dispatcher, clock)
         self.keyed = None if records is None else self._new_keyed(records)
+        self._finder: JobFinder | None = None
         self.submitter = Submitter(self.engine, vendor.call, self.keyed)
         self.closed = self.retired = False
         if self.delivery is not None and self.keyed is not None:
@@ -145,6 +147,18 @@ class Runtime:
         from akool_async.client.delivery import Delivery
 
         return Delivery(on_end, self.calls, records.recorder, self.job)
+
+    @property
+    def finder(self) -> JobFinder:
+        """What finds jobs by key; made at the first use, and only where there is a journal."""
+        if self._finder is None:
+            from akool_async.client.finding import JobFinder
+
+            records, keyed = self._shared.records, self.keyed
+            assert records is not None
+            assert keyed is not None
+            self._finder = JobFinder(records.store, records.keys, self.engine, keyed)
+        return self._finder
 
     def _new_keyed(self, records: Records) -> KeyedJobs:
         from akool_async.client.keyed import KeyedJobs
@@ -221,6 +235,8 @@ class Runtime:
                 rest.push_async_callback(self.saver.close, 0.0)
             if self.keyed is not None:
                 rest.push_async_callback(self.keyed.close)
+            if self._finder is not None:
+                rest.push_async_callback(self._finder.close)
             await self.engine.close(grace)
             if self.saver is not None:
                 await self.saver.close(saving_time)

@@ -53,7 +53,7 @@ class PendingQueue:
         """Return a job's place in line, from 1; `None` if it does not stand there.
 
         It is exact as long as a place is free for each operation in turn, and no job of a higher
-        priority comes. It costs some 20 ns for each job that stands before it.
+        priority comes. It costs less than 0.3 µs for each job before it.
         """
         before = 0
         for turns in self._by_priority.values():
