@@ -158,6 +158,8 @@ class KeyedJobs:
                 self._recorder.work_on(record, answer)
                 self._engine.submit(record)
             elif isinstance(answer, Exception):
+                if isinstance(answer, KeyConflict):
+                    self._registry.discard(record)
                 self._engine.restore(record, answer)
             else:
                 self.restore(record, answer)

@@ -58,6 +58,13 @@ class KeyRegistry:
         record.journal_row.keys += ((key, fingerprint),)
         self._records[key] = record
 
+    def discard(self, record: JobRecord[Any]) -> None:
+        """Take note that a job's key belongs to another request: the job does not answer it."""
+        key = record.options.row_key
+        with self._lock:
+            if key is not None and self._records.get(key) is record:
+                del self._records[key]
+
     def find(self, options: JobOptions) -> JobRecord[Any] | KeyConflict | None:
         """Return the job that answers a key; `None` if the store has to be asked.
 

@@ -28,6 +28,7 @@ from akool_async import (
 from akool_async.endpoints import TTS, AgeFaces, ImageReage
 from akool_async.journal import Change, Intent, Journal, State
 from akool_async.simulator import Simulator
+from tests.client.test_keys import SlowStore
 
 if TYPE_CHECKING:
     from tests.clients import Connect
@@ -141,6 +142,39 @@ async def test_recording_a_job_of_a_conflicting_key_raises(
             await akool.submit(speech("another"), key="a").recorded()
         with pytest.raises(ValueError, match="key"):
             await akool.submit(speech("plain")).recorded()
+
+
+async def test_a_conflicting_job_that_is_held_does_not_keep_its_key_from_the_right_request(
+    quick: Simulator, connect: Connect, path: Path
+) -> None:
+    async with connect(quick, journal=path) as akool:
+        await akool.submit(speech("right"), key="k")
+    async with connect(quick, journal=path) as akool:
+        wrong = akool.submit(speech("wrong"), key="k")
+        with pytest.raises(KeyConflict):
+            await wrong
+        assert akool.job(key="k").request == speech("right")
+        assert (await akool.submit(speech("right"), key="k")).url
+        with pytest.raises(KeyConflict):
+            await akool.submit(speech("wrong"), key="k")
+
+
+async def test_a_store_that_finds_nothing_by_key_says_so(
+    quick: Simulator, connect: Connect, path: Path
+) -> None:
+    class Plain(SlowStore):
+        """A job store and nothing else, which answers at once."""
+
+    store = Plain(path)
+    store.answers.set()
+    async with connect(quick, journal=store) as akool:
+        job = akool.submit(speech(1), key="1")
+        assert akool.job(key="1") == job
+        await job
+        with pytest.raises(JournalError, match="finds no jobs by key"):
+            akool.job(key="2")
+        assert [each async for each in akool.recover()] == []
+    await store.close()
 
 
 # In a later process
