@@ -68,6 +68,7 @@ class Result(Snapshot, abstract=True):
     """The field that holds the primary media address."""
     lifetime: ClassVar[timedelta] = LIFETIME
     """How long the media is kept."""
+    shown_properties = ("url", "expires_at", "reason")
 
     @property
     def media_url(self) -> str:

@@ -37,6 +37,8 @@ class ContentType(IntEnum):
 class Analysis(Result):
     """A verdict. It has no media: `.url` stays empty."""
 
+    shown_properties = (*Result.shown_properties, "compliant")
+
     result: str = ""
     """The findings, in words."""
     final_conclusion: str = ""

@@ -33,11 +33,12 @@ from akool_async.clock import Clock, sleep
 from akool_async.errors import DownloadError
 from akool_async.http.retry import Retry
 from akool_async.media.addresses import parse, redirected
+from akool_async.media.content import CorruptContent, TooLarge, Undecodable
 from akool_async.media.failures import AttemptFailed, LocalError, disk_error, failure_of
 from akool_async.media.headers import Headers, coding_of, digest_of, length_from_refusal
 from akool_async.media.names import Destination, extension_for
 from akool_async.media.pages import page_in
-from akool_async.media.part_file import CorruptContent, PartFile, TooLarge, Undecodable
+from akool_async.media.part_file import PartFile
 from akool_async.media.policy import Policy
 from akool_async.media.remote_file import RemoteFile
 from akool_async.media.retry_budget import PASSING, RetryBudget

@@ -1,0 +1,102 @@
+"""The JSON schema of a value's plain data, with the texts that stand under its fields."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import types
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from akool_async.protocol.documentation import field_docs, summary
+from akool_async.protocol.fields import plan_of
+from akool_async.protocol.value import Input, Value
+
+Schema = dict[str, Any]
+
+_UNIONS: Final = (Union, types.UnionType)
+
+
+def json_schema_of(kind: Any, *, written: bool) -> Schema:
+    """Return the schema of a class of values, with all that it is made of inside.
+
+    Args:
+        kind: The class, or a generic one with its parameters.
+        written: Whether for data that is written, by `to_dict`; else for data that is read.
+    """
+    cls: type[Value] = get_origin(kind) or kind
+    try:
+        fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    except NameError:  # a field of a type that only type checkers know
+        return {"type": "object", "description": summary(cls)}
+    shown = [each for each in fields if not (written and each in cls.hidden_fields)]
+    tag = _tag_schema(cls)
+    properties = tag | {name: _field_schema(cls, fields[name], written=written) for name in shown}
+    if written:
+        properties |= {name: _property_schema(cls, name) for name in cls.shown_properties}
+    # What is written has all its fields.
+    required = [name for name in properties if written or name in tag or fields[name].required]
+    schema: Schema = {"type": "object", "title": cls.__name__, "description": summary(cls)}
+    schema |= {"properties": properties}
+    return schema | ({"required": required} if required else {})
+
+
+def _tag_schema(cls: type[Struct]) -> Schema:
+    config = cls.__struct_config__
+    return {config.tag_field: {"const": config.tag}} if config.tag_field else {}
+
+
+def _field_schema(cls: type[Value], field: Any, *, written: bool) -> Schema:
+    hint, rules = field.type, []
+    if issubclass(cls, Input):
+        plan = {each.name: each for each in plan_of(cls)}[field.name]
+        hint, rules = plan.type, [rule.text for rule in plan.rules]
+    schema = _schema_of(hint, written=written)
+    if field.default == math.inf:
+        schema = {"anyOf": [schema, {"type": "null"}]}
+    text = field_docs(cls).get(field.name, "")
+    known = schema.get("description", "") if isinstance(hint, type) else ""
+    told = " ".join(filter(None, [text, *(f"It {rule}." for rule in rules), known]))
+    return schema | ({"description": told} if told else {})
+
+
+def _property_schema(cls: type[Value], name: str) -> Schema:
+    getter = inspect.getattr_static(cls, name).fget
+    text = (inspect.getdoc(getter) or "").partition("\n\n")[0].replace("\n", " ")
+    hint = get_type_hints(getter)["return"]
+    return _schema_of(hint, written=True) | {"description": text, "readOnly": True}
+
+
+def _schema_of(hint: Any, *, written: bool) -> Schema:
+    origin, args = get_origin(hint), get_args(hint)
+    kind = origin or hint
+    if origin in _UNIONS:
+        return {"anyOf": [_schema_of(arm, written=written) for arm in args]}
+    if origin in {tuple, list, Sequence}:
+        return {"type": "array", "items": _schema_of(args[0], written=written)}
+    if origin in {dict, Mapping}:
+        return {"type": "object", "additionalProperties": _schema_of(args[1], written=written)}
+    if isinstance(kind, type) and issubclass(kind, Value):
+        return json_schema_of(hint, written=written)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return _enum_schema(kind)
+    if origin is Annotated and get_origin(hint.__origin__) is not None:  # limits of a container
+        return _schema_of(hint.__origin__, written=written)
+    try:
+        return msgspec.json.schema(hint)
+    except TypeError:  # anything, as far as msgspec knows
+        return {}
+
+
+def _enum_schema(kind: type[Enum]) -> Schema:
+    members = ", ".join(f"{member.value} is {member.name}" for member in kind)
+    values = [member.value for member in kind]
+    schema: Schema = {"type": "integer" if all(isinstance(v, int) for v in values) else "string"}
+    if issubclass(kind, str) or all(isinstance(v, str) for v in values):
+        return schema | {"enum": values}
+    # Akool may send numbers that no page lists, so the known ones are no limit.
+    return schema | {"description": f"{members}."}
