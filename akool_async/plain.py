@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, timedelta
 from enum import Enum
 from functools import singledispatch
@@ -55,7 +56,7 @@ def _(value: float) -> float | None:
 @plain.register
 def _(value: str) -> str:
     if isinstance(value, Enum):
-        return value.value
+        return str(value.value)
     if type(value).__repr__ is not str.__repr__:  # it hides itself in logs; here, too
         return HIDDEN
     text = str.__str__(value)
@@ -91,7 +92,7 @@ def _(value: timedelta) -> float:
 
 @plain.register
 def _(value: PurePath) -> str:
-    return plain(str(value))
+    return str(value)
 
 
 @plain.register
@@ -100,7 +101,7 @@ def _(value: Mapping) -> dict[str, Any]:  # type: ignore[type-arg]
 
 
 @plain.register(Sequence)
-@plain.register(Set)
+@plain.register(AbstractSet)
 def _(value: Any) -> Any:
     # A sequence with fields of its own, such as a page of a list, says itself what it is.
     to_dict = getattr(value, "to_dict", None)

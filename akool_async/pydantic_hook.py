@@ -18,7 +18,8 @@ def core_schema_of(
     Args:
         cls: The class. Its instances are accepted as they are.
         title: The name in an OpenAPI page.
-        build: Makes an instance of other data, or raises `InvalidInput`, which this layer may not name.
+        build: Makes an instance of other data, or raises `InvalidInput`; that is a `ValueError`
+            here, as this layer lies below the errors.
         source: The class as it was asked for: a generic one with its parameters.
     """
     from pydantic_core import core_schema

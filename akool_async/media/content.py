@@ -87,6 +87,11 @@ class Content:
         self._digest = digest
         self._hash = hashlib.new(digest.algorithm if digest else "sha256", usedforsecurity=False)
 
+    @property
+    def decoded(self) -> bool:
+        """Whether the bytes come otherwise than the file has them."""
+        return self._gunzip is not None
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take bytes as they came; yield them as the file has them, in portions of bounded size.
 

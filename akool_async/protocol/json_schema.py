@@ -72,24 +72,29 @@ def _property_schema(cls: type[Value], name: str) -> Schema:
 
 
 def _schema_of(hint: Any, *, written: bool) -> Schema:
-    origin, args = get_origin(hint), get_args(hint)
+    origin = get_origin(hint)
     kind = origin or hint
-    if origin in _UNIONS:
-        return {"anyOf": [_schema_of(arm, written=written) for arm in args]}
-    if origin in {tuple, list, Sequence}:
-        return {"type": "array", "items": _schema_of(args[0], written=written)}
-    if origin in {dict, Mapping}:
-        return {"type": "object", "additionalProperties": _schema_of(args[1], written=written)}
+    if origin is Annotated and get_origin(hint.__origin__) is not None:  # limits of a container
+        return _schema_of(hint.__origin__, written=written)
     if isinstance(kind, type) and issubclass(kind, Value):
         return json_schema_of(hint, written=written)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _enum_schema(kind)
-    if origin is Annotated and get_origin(hint.__origin__) is not None:  # limits of a container
-        return _schema_of(hint.__origin__, written=written)
+    if origin in {*_UNIONS, tuple, list, Sequence, dict, Mapping}:
+        parts = [_schema_of(arg, written=written) for arg in get_args(hint) if arg is not ...]
+        return _container_schema(origin, parts)
     try:
         return msgspec.json.schema(hint)
     except TypeError:  # anything, as far as msgspec knows
         return {}
+
+
+def _container_schema(origin: Any, parts: list[Schema]) -> Schema:
+    if origin in _UNIONS:
+        return {"anyOf": parts}
+    if origin in {dict, Mapping}:
+        return {"type": "object", "additionalProperties": parts[1]}
+    return {"type": "array", "items": parts[0]}
 
 
 def _enum_schema(kind: type[Enum]) -> Schema:
