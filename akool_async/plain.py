@@ -95,8 +95,8 @@ def _(value: PurePath) -> str:
     return str(value)
 
 
-@plain.register
-def _(value: Mapping) -> dict[str, Any]:  # type: ignore[type-arg]
+@plain.register(Mapping)
+def _(value: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(plain(key)): plain(each) for key, each in value.items()}
 
 

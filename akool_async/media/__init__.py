@@ -4,7 +4,7 @@ A download resumes where a connection broke off, if the server can say that the 
 still the same. It connects to public addresses only, on sessions that hold no secret, and
 under a limit of its own.
 
-While a download to a file runs, that is called `.NAME.XXXXXXXX.part`. The end of the download removes it,
+A file that is not whole yet is called `.NAME.XXXXXXXX.part`. The end of the download removes it,
 for whichever reason it ends; only a killed process leaves it behind, and then it may be deleted.
 """
 

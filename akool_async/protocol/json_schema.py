@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import inspect
-import math
 import types
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
 from akool_async.protocol.documentation import field_docs, summary
-from akool_async.protocol.fields import plan_of
-from akool_async.protocol.value import Input, Value
+from akool_async.protocol.fields import FieldPlan, plan_of
 
-Schema = dict[str, Any]
+Schema: TypeAlias = dict[str, Any]
 
 _UNIONS: Final = (Union, types.UnionType)
 
@@ -28,18 +27,18 @@ def json_schema_of(kind: Any, *, written: bool) -> Schema:
         kind: The class, or a generic one with its parameters.
         written: Whether for data that is written, by `to_dict`; else for data that is read.
     """
-    cls: type[Value] = get_origin(kind) or kind
+    cls: Any = get_origin(kind) or kind
     try:
-        fields = {field.name: field for field in msgspec.structs.fields(kind)}
+        plans = {plan.name: plan for plan in plan_of(kind)}
     except NameError:  # a field of a type that only type checkers know
-        return {"type": "object", "description": summary(cls)}
-    shown = [each for each in fields if not (written and each in cls.hidden_fields)]
+        return {"type": "object", "title": cls.__name__, "description": summary(cls)}
+    shown = [each for each in plans if not (written and each in cls.hidden_fields)]
     tag = _tag_schema(cls)
-    properties = tag | {name: _field_schema(cls, fields[name], written=written) for name in shown}
+    properties = tag | {name: _field_schema(cls, plans[name], written=written) for name in shown}
     if written:
         properties |= {name: _property_schema(cls, name) for name in cls.shown_properties}
     # What is written has all its fields.
-    required = [name for name in properties if written or name in tag or fields[name].required]
+    required = [name for name in properties if written or name in tag or plans[name].required]
     schema: Schema = {"type": "object", "title": cls.__name__, "description": summary(cls)}
     schema |= {"properties": properties}
     return schema | ({"required": required} if required else {})
@@ -50,21 +49,17 @@ def _tag_schema(cls: type[Struct]) -> Schema:
     return {config.tag_field: {"const": config.tag}} if config.tag_field else {}
 
 
-def _field_schema(cls: type[Value], field: Any, *, written: bool) -> Schema:
-    hint, rules = field.type, []
-    if issubclass(cls, Input):
-        plan = {each.name: each for each in plan_of(cls)}[field.name]
-        hint, rules = plan.type, [rule.text for rule in plan.rules]
-    schema = _schema_of(hint, written=written)
-    if field.default == math.inf:
+def _field_schema(cls: type[Struct], plan: FieldPlan, *, written: bool) -> Schema:
+    schema = _schema_of(plan.type, written=written)
+    known = schema.get("description", "") if isinstance(plan.type, type) else ""
+    if written and plan.type is float:  # an infinite one is written as null
         schema = {"anyOf": [schema, {"type": "null"}]}
-    text = field_docs(cls).get(field.name, "")
-    known = schema.get("description", "") if isinstance(hint, type) else ""
-    told = " ".join(filter(None, [text, *(f"It {rule}." for rule in rules), known]))
+    texts = [field_docs(cls).get(plan.name, ""), *(f"It {rule.text}." for rule in plan.rules)]
+    told = " ".join(filter(None, [*texts, known]))
     return schema | ({"description": told} if told else {})
 
 
-def _property_schema(cls: type[Value], name: str) -> Schema:
+def _property_schema(cls: type[Struct], name: str) -> Schema:
     getter = inspect.getattr_static(cls, name).fget
     text = (inspect.getdoc(getter) or "").partition("\n\n")[0].replace("\n", " ")
     hint = get_type_hints(getter)["return"]
@@ -76,7 +71,7 @@ def _schema_of(hint: Any, *, written: bool) -> Schema:
     kind = origin or hint
     if origin is Annotated and get_origin(hint.__origin__) is not None:  # limits of a container
         return _schema_of(hint.__origin__, written=written)
-    if isinstance(kind, type) and issubclass(kind, Value):
+    if isinstance(kind, type) and issubclass(kind, Struct):
         return json_schema_of(hint, written=written)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _enum_schema(kind)
@@ -84,7 +79,9 @@ def _schema_of(hint: Any, *, written: bool) -> Schema:
         parts = [_schema_of(arg, written=written) for arg in get_args(hint) if arg is not ...]
         return _container_schema(origin, parts)
     try:
-        return msgspec.json.schema(hint)
+        # msgspec names this format only for times that are known to have a time zone.
+        time = {"format": "date-time"} if hint is datetime else {}
+        return msgspec.json.schema(hint) | time
     except TypeError:  # anything, as far as msgspec knows
         return {}
 

@@ -23,12 +23,15 @@ def rebuilt(kind: Any, data: object) -> Any:
     name = getattr(kind, "__name__", str(kind))
     if not isinstance(data, Mapping):
         raise InvalidInput("data", data, "must be an object", owner=name)
+    given: object = cast("Any", data)
     try:
-        return msgspec.convert(_with_wire_names(kind, data), kind)
+        return msgspec.convert(_with_wire_names(kind, given), kind)
     except msgspec.ValidationError as error:
         rule, _, path = str(error).partition(" - at `$")
-    where = path.strip("`.") or "data"
-    raise InvalidInput(where, data, rule[:1].lower() + rule[1:], owner=name)
+    first, dot, rest = path.strip("`.").partition(".")
+    names = {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
+    where = f"{names.get(first, first)}{dot}{rest}" or "data"
+    raise InvalidInput(where, given, rule[:1].lower() + rule[1:], owner=name)
 
 
 def _with_wire_names(hint: Any, data: Any) -> Any:

@@ -127,7 +127,7 @@ class Value(Struct, metaclass=_ValueMeta, frozen=True, kw_only=True):
         from akool_async.protocol.rebuilding import rebuilt
         from akool_async.pydantic_hook import core_schema_of
 
-        parameters = [each.__name__ for each in get_args(source)]
+        parameters = [getattr(each, "__name__", "Any") for each in get_args(source)]
         whole = partial(rebuilt, source) if parameters else cls.from_dict
         return core_schema_of(cls, "_".join([cls.__name__, *parameters]), whole, source)
 
@@ -211,7 +211,7 @@ class Input(Value, forbid_unknown_fields=True, gc=False):
         Raises:
             InvalidInput: a field is unknown, missing, of the wrong type, or breaks a rule.
         """
-        if not isinstance(data, Mapping):  # it may come from another program
+        if not isinstance(data, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - a body
             raise InvalidInput("data", data, "must be an object", owner=cls.__name__)
         given = {key: value for key, value in data.items() if key not in _tag_of(cls)}
         _complete(cls, {plan.name: plan for plan in plan_of(cls)}, given)
