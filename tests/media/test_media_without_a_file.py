@@ -393,8 +393,31 @@ async def test_a_stream_takes_one_of_the_places_for_downloads(bench: Bench) -> N
     result.attach(Link(downloader))
     async with result.stream():
         second = asyncio.create_task(result.read())
-        await asyncio.sleep(0.05)
+        await turns()
         assert len(server.visits) == 1
     assert await second == PNG * 500
     assert len(server.visits) == 2
     await downloader.close()
+
+
+async def test_a_stream_goes_on_when_its_client_is_closed(bench: Bench) -> None:
+    server = await bench.serve(bench.media(content=PNG * 500))
+    downloader = SessionDownloader(1, Policy(allow_private=True), bench.retry)
+    result = Audio(id="a", status=Status.COMPLETED, media=f"{server.url}/a")
+    result.attach(Link(downloader))
+    async with result.stream() as chunks:
+        first = await anext(chunks)
+        await downloader.close()
+        rest = [chunk async for chunk in chunks]
+    assert first + b"".join(rest) == PNG * 500
+
+
+async def test_a_stream_whose_task_is_cancelled_by_somebody_does_not_hang(bench: Bench) -> None:
+    server = await bench.serve(bench.media(content=PNG * 500))
+    async with bench.result(f"{server.url}/a").stream() as chunks:
+        for task in asyncio.all_tasks():
+            if task.get_name() == "akool-stream":
+                task.cancel()
+        with pytest.raises(DownloadError, match="was cancelled"):
+            async for _ in chunks:
+                pass
