@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import field
 
 from akool_async import Face, InvalidInput, Status
 from akool_async.client.stats import JobCounts, Stats
@@ -134,6 +135,23 @@ def test_a_page_of_a_list_is_an_object_with_its_items() -> None:
     assert data["count"] == 7
     assert data["items"][0]["voice_id"] == "v"
     assert plain({"page": page}) == {"page": data}
+
+
+class Inner(Value):
+    id: str = field(name="_id")
+
+
+class Outer(Value):
+    one: Inner | None = None
+    several: tuple[Inner, ...] | None = None
+    named: Mapping[str, Inner] = {}
+
+
+def test_values_that_may_be_missing_keep_their_names_too() -> None:
+    inner = Inner(id="a")
+    outer = Outer(one=inner, several=(inner,), named={"b": inner})
+    assert Outer.from_dict(json.loads(outer.to_json())) == outer
+    assert Outer.from_dict({"one": None}) == Outer()
 
 
 def test_what_a_later_version_adds_to_a_result_is_ignored() -> None:
