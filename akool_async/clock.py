@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 
 class Timer(Protocol):
@@ -33,6 +34,27 @@ class Clock(Protocol):
         ...
 
 
+LATE: Final = 0.05
+"""Seconds by which a timer may ring late while its loop is merely busy. One that rings later was
+held up: the process was stopped (Ctrl-Z, a debugger, a suspend), or the loop was blocked. What
+came meanwhile has not been read, so such a timer must not decide that something is too late."""
+
+
+class Moment(NamedTuple):
+    """One moment, by both hands of a clock."""
+
+    time: float
+    """The clock's monotonic seconds, for durations."""
+    date: float
+    """Seconds since 1970, for dates. Somebody may set this hand at any time, and a suspend of the
+    machine stops the other one: neither can be computed from the other later."""
+
+
+def moment(clock: Clock) -> Moment:
+    """Return this moment."""
+    return Moment(clock.time(), clock.now().timestamp())
+
+
 async def sleep(clock: Clock, seconds: float) -> None:
     """Wait for a number of seconds, as measured by a clock."""
     woken = asyncio.get_running_loop().create_future()
@@ -46,6 +68,65 @@ async def sleep(clock: Clock, seconds: float) -> None:
         await woken
     finally:
         timer.cancel()
+
+
+_SLICES: Final = 8
+"""Parts of a wait. A stop of the process takes at most that part of its time."""
+
+
+async def wait_for_all(futures: Iterable[asyncio.Future[Any]], seconds: float) -> bool:
+    """Wait until futures are done, at most some seconds in which the loop ran.
+
+    Returns whether they are done. The last part of the wait is one that ended in time: so what
+    arrived while the process was stopped, or the loop was blocked, has been read.
+    """
+    waiting = set(futures)
+    loop, left = asyncio.get_running_loop(), _SLICES
+    for _ in range(2 * _SLICES):
+        if not waiting or not left:
+            break
+        end = loop.time() + seconds / _SLICES
+        _, waiting = await asyncio.wait(waiting, timeout=seconds / _SLICES)
+        left -= loop.time() - end <= LATE
+    return not waiting
+
+
+_ONE_LOOK: Final = 2.0
+"""Seconds for one more look at what a late timer was to decide."""
+
+
+@asynccontextmanager
+async def within(
+    seconds: float | None, when_late: Callable[[], object] = lambda: None
+) -> AsyncGenerator[None, None]:
+    """Limit the time of the block, as `asyncio.timeout` does; `None` for no limit.
+
+    A timer that rings late gives two seconds more, once: what has come meanwhile has to be read.
+
+    Args:
+        seconds: The limit.
+        when_late: Called then, to have a look at once.
+
+    Raises:
+        TimeoutError: the time is over.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+        if seconds is None:
+            yield
+            return
+
+        def ring() -> None:
+            late = loop.time() - timer.when() > LATE
+            if late:
+                when_late()
+            limit.reschedule(loop.time() + (_ONE_LOOK if late else 0.0))
+
+        timer = loop.call_later(seconds, ring)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 class LoopClock:
@@ -111,6 +192,11 @@ class ManualClock:
             await self.settle()
         self._time = end
         await self.settle()
+
+    async def hold_up(self, seconds: float) -> None:
+        """Advance the clock as in a process that was stopped meanwhile: timers ring late."""
+        self._time += seconds
+        await self.advance(0.0)
 
     async def settle(self, turns: int = 20) -> None:
         """Give tasks that are ready some turns of the event loop; the clock stands still."""

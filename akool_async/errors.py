@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
 
 
 class AkoolError(Exception):
@@ -136,7 +136,10 @@ def _not_rebuilt(value: object) -> NoReturn:
 
 
 def _shortened(value: object, limit: int = 80) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a foreign object may raise any error
+        text = f"a {type(value).__name__} without a repr"
     return text if len(text) <= limit else f"{text[:limit]}..."
 
 
@@ -234,15 +237,23 @@ class DetectionError(APIError):
     """Face detection failed, or did not find the faces asked for."""
 
 
+Cause: TypeAlias = Literal["host", "certificate", "machine", "client"]
+"""What kept a request from its answer."""
+
+
 class TransportError(AkoolError):
     """No usable answer arrived.
 
     Attributes:
         endpoint: Dotted name of the endpoint, or its path.
         attempts: How many requests were tried for this call.
+        cause: What kept the request from its answer: the `host`, or the network on the way to it;
+            its `certificate`, which is refused; this `machine`, such as its limit of open files;
+            or the `client`, which can send nothing any more, such as on a session that is closed.
     """
 
     attempts: int = 1
+    cause: Cause = "host"
 
     def __init__(self, message: str, *, endpoint: str = "") -> None:
         super().__init__(f"{endpoint}: {message}" if endpoint else message)

@@ -8,16 +8,25 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
+from akool_async.clock import within
 from akool_async.engine import Engine, JobRecord
 from akool_async.engine.cancelling import cancel
 from akool_async.engine.state import WATCHED
 from akool_async.errors import JobError
+from akool_async.observers import check_plain
+from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Snapshot, Status
 
 S = TypeVar("S", bound=Snapshot)
+
+
+_NO_COPY = (
+    "a job lives in one process, and is neither pickled nor copied: pass on job.token, and watch"
+    " the job there by akool.job(token)"
+)
 
 
 class Job(Generic[S]):
@@ -40,6 +49,9 @@ class Job(Generic[S]):
 
     def __hash__(self) -> int:
         return hash(self._record)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(_NO_COPY)  # `copy` asks for this, too: nobody would run the copy
 
     def __repr__(self) -> str:
         record = self._record
@@ -145,6 +157,8 @@ class Job(Generic[S]):
             raise RuntimeError(
                 f"{self!r} belongs to another event loop; here, use akool.job(token)"
             )
+        if self._engine.endings.suspended:
+            self._engine.endings.go_on()
         return self._asked()
 
     def __await__(self) -> Generator[Any, None, S]:
@@ -155,16 +169,25 @@ class Job(Generic[S]):
         """Return the result; the same as `await job`, as a coroutine.
 
         Args:
-            timeout: Seconds after which this wait ends; the job goes on.
+            timeout: Seconds after which this wait ends; the job goes on. Where the process was
+                stopped meanwhile, or its event loop blocked, it ends up to 2 seconds later: one
+                more look at the job decides.
 
         Raises:
+            InvalidInput: `timeout` is no number.
             TimeoutError: `timeout` seconds have passed.
             JobFailed: Akool reports that the job failed.
             JobTimeout: the job itself ran out of time.
             AkoolError: another error ended the job.
         """
-        async with asyncio.timeout(timeout):
+        if timeout is not None:
+            timeout = checked_number("timeout", timeout, "must be a number of seconds, or None")
+        async with within(timeout, self._look_now):
             return await self
+
+    def _look_now(self) -> None:
+        if self._record.state is WATCHED and self._record.id is not None:
+            self._engine.wake(self._record.id)
 
     async def created(self) -> Job[S]:
         """Return this job once Akool has accepted it, so that it has an `id` and a `token`.
@@ -210,7 +233,12 @@ class Job(Generic[S]):
         *,
         context: contextvars.Context | None = None,
     ) -> None:
-        """Call back with this job, soon after it has ended."""
+        """Call back with this job, soon after it has ended.
+
+        Raises:
+            InvalidInput: nobody would await the callback, or it cannot be called.
+        """
+        check_plain("callback", callback)
         record = self._asked()
         called = _Callback(self, callback, context or contextvars.copy_context())
         if record.ended:
@@ -247,7 +275,8 @@ class Job(Generic[S]):
 
         A queued job is never sent. One that is being created is waited for first. One that
         Akool has accepted is cancelled there, where Akool offers it. A terminal status
-        that came first wins.
+        that came first wins, even if only Akool knows of it: a look before and one after
+        decide, and a result that is there is kept.
 
         Raises:
             CancelNotSupported: Akool cannot cancel this operation; the job goes on.

@@ -23,8 +23,11 @@ LIFETIME: Final = timedelta(days=7)
 READ_LIMIT: Final = 100 * 2**20
 """Bytes that `Result.read` takes into memory, unless it is told otherwise."""
 
-_END_OF_TIME: Final = 2**33 * 1000
-"""Milliseconds since 1970, in the year 2242. Later numbers are not read as times."""
+_MILLISECONDS: Final = 10**11
+"""Numbers from here on are milliseconds since 1970, smaller ones seconds: in milliseconds this is
+the year 1973, in seconds the year 5138."""
+_END_OF_TIME: Final = 2**33
+"""Seconds since 1970, in the year 2242. Later numbers are not read as times."""
 
 
 class Link:
@@ -97,11 +100,23 @@ class Result(Snapshot, abstract=True):
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the media is deleted: 7 days after creation at Akool; `None` if unknown."""
+        """When the media is deleted: 7 days after creation at Akool; `None` if unknown.
+
+        It is `None` for a job without media, too, such as one that failed; and if by Akool's time
+        of creation the media was deleted before the job was accepted: one of the two clocks is
+        wrong.
+        """
+        if self.status is Status.FAILED:
+            return None
         created = self.creation_time
-        if created is None and self.link is not None and self.link.accepted_at is not None:
-            created = datetime.fromtimestamp(self.link.accepted_at, UTC)
-        return None if created is None else created + self.lifetime
+        accepted = None
+        if self.link is not None and self.link.accepted_at is not None:
+            accepted = datetime.fromtimestamp(self.link.accepted_at, UTC)
+        since = created or accepted
+        if since is None:
+            return None
+        expires = since + self.lifetime
+        return None if accepted is not None and expires <= accepted else expires
 
     @property
     def link(self) -> Link | None:
@@ -203,8 +218,12 @@ class Result(Snapshot, abstract=True):
 
 
 def from_milliseconds(value: int) -> datetime | None:
-    """Read Akool's time in milliseconds (T14); `None` for 0, and for numbers that are no time."""
-    return datetime.fromtimestamp(value / 1000, UTC) if 0 < value < _END_OF_TIME else None
+    """Read a vendor's time in milliseconds (T14), or in seconds where the number is too small.
+
+    Returns `None` for 0, and for numbers that are no time.
+    """
+    unit = 1 if value < _MILLISECONDS else 1000
+    return datetime.fromtimestamp(value / unit, UTC) if 0 < value < _END_OF_TIME * unit else None
 
 
 def trimmed(address: str) -> str:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from akool_async.client.events import Event
 from akool_async.client.stats import JobCounts, Stats, together
 from akool_async.engine import ENDS, EventName
-from akool_async.errors import APIError, JournalError, KeyConflict
+from akool_async.errors import APIError, InvalidInput, JournalError, KeyConflict
 
 try:
     from opentelemetry import metrics, trace
@@ -121,30 +121,34 @@ class OpenTelemetry:
             return
         if life is None:
             life = self._begin(event, job)
-        life.span.add_event(event.name, _about(event), _nanoseconds(event.at))
-        if event.name in {EventName.CREATED, EventName.RESUMED}:
-            self._name(life, job)
-        if event.name in ENDS:
-            self._end(event, job, life)
+        try:
+            life.span.add_event(event.name, _about(event), _nanoseconds(event.at))
+            if event.name in {EventName.CREATED, EventName.RESUMED}:
+                self._name(life, job)
+        finally:  # a span that fails is no reason to leave it open, or to count no end
+            if event.name in ENDS:
+                self._end(event, job, life)
 
     def _begin(self, event: Event, job: Job[Any]) -> _Life:
         """Begin a job's span. A job that the journal has ended gets a span without a duration."""
         attributes: _Attributes = {"akool.operation": event.operation}
         if event.name == EventName.PREPARING:
             attributes["akool.recipe"] = event.operation
-        # A key that the journal refuses ends its job before it begins.
-        refused = isinstance(event.error, KeyConflict | JournalError)
+        # A key that the journal refuses ends its job before it begins; so does a row of `map`.
+        refused = isinstance(event.error, InvalidInput | KeyConflict | JournalError)
         restored = event.name not in _BEGINNINGS and not refused
         if restored:
             attributes["akool.job.restored"] = True
-        span = self._tracer.start_span(
-            event.operation,
-            kind=SpanKind.CLIENT,
-            attributes=attributes,
-            start_time=_nanoseconds(event.at),
-        )
-        life = _Life(span, event.at, restored=restored)
-        job.extras[self] = life
+        span: Span = trace.INVALID_SPAN
+        try:
+            span = self._tracer.start_span(
+                event.operation,
+                kind=SpanKind.CLIENT,
+                attributes=attributes,
+                start_time=_nanoseconds(event.at),
+            )
+        finally:  # without a span, the job is counted all the same
+            life = job.extras[self] = _Life(span, event.at, restored=restored)
         return life
 
     def _name(self, life: _Life, job: Job[Any]) -> None:
@@ -158,14 +162,20 @@ class OpenTelemetry:
 
     def _end(self, event: Event, job: Job[Any], life: _Life) -> None:
         outcome = _outcome(event)
-        span = life.span
-        span.set_attributes(_identity(job) | {"akool.outcome": outcome})
-        if event.name not in _AS_WISHED and event.error is not None:
-            _set_error(span, event.error)
-        span.end(_nanoseconds(event.at))
         life.ended = event.at
         if job.id is not None and event.name not in {EventName.COMPLETED, EventName.FAILED}:
             self._went_on.append(life)
+        try:
+            life.span.set_attributes(_identity(job) | {"akool.outcome": outcome})
+            if event.name not in _AS_WISHED and event.error is not None:
+                _set_error(life.span, event.error)
+        finally:
+            try:
+                life.span.end(_nanoseconds(event.at))
+            finally:
+                self._count(event, life, outcome)
+
+    def _count(self, event: Event, life: _Life, outcome: str) -> None:
         counted = {"akool.operation": event.operation, "akool.outcome": outcome}
         self._ends.add(1, counted)
         if not life.restored:

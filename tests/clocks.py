@@ -20,6 +20,10 @@ TURNS = 60
 """Turns of the event loop in which a request on loopback is sent, answered and read."""
 
 
+_STEP = 0.02
+"""Seconds by which the time of a loop moves at once; a timer that rings so late is not late."""
+
+
 async def turns(number: int = TURNS) -> None:
     """Let the event loop turn, so that what was sent arrives, on a busy machine too.
 
@@ -42,7 +46,15 @@ class LoopTime:
         patch.setattr(loop, "time", lambda: self._now)
 
     async def advance(self, seconds: float) -> None:
-        """Move on, and let all run that is due then."""
+        """Move on as in a loop that is never held up, and let all run that is due then."""
+        end = self._now + seconds
+        while self._now < end:
+            self._now = min(end, self._now + _STEP)
+            await turns(3)
+        await turns()
+
+    async def hold_up(self, seconds: float) -> None:
+        """Move on as in a process that was stopped meanwhile; every timer rings late."""
         self._now += seconds
         await turns()
 

@@ -10,6 +10,7 @@ import click
 from akool_async import Akool, Endpoint, MissingCredentials
 from akool_async.cli.arguments import in_options, request_of
 from akool_async.cli.display import fields_of, show_fields, show_json, show_rows
+from akool_async.cli.messages import Problem
 from akool_async.cli.opening import client
 from akool_async.endpoints import GetToken, Token
 from akool_async.endpoints.paging import Page, Paged, Pages
@@ -48,7 +49,7 @@ def call(ctx: click.Context, cls: type[Endpoint[Any]]) -> None:
     else:
         _show(reply, **ctx.params)
         return
-    raise click.ClickException(in_options(cls, problem))
+    raise Problem(in_options(cls, problem), {}, "MissingCredentials")
 
 
 def _client_for(request: Endpoint[Any]) -> Akool:

@@ -16,9 +16,10 @@ from akool_async.cli.messages import INTERRUPTED
 from akool_async.cli.options import PACE, RATE
 from akool_async.cli.places import check_folder
 from akool_async.cli.progress import shown
-from akool_async.cli.report import conclude, counted, farewell
+from akool_async.cli.report import conclude, farewell
 from akool_async.cli.tally import Tally, carry_out
 from akool_async.cli.workload import mixed_requests
+from akool_async.protocol.words import counted
 from akool_async.simulator import Behaviour, Simulator
 
 _SIMULATED_ONLY = ("jobs", "seed", "fail_rate", "pace")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -15,15 +19,19 @@ from akool_async import (
     CreateOutcomeUnknown,
     DownloadError,
     Job,
-    JobFailed,
     JobTimeout,
     ResultExpired,
 )
 from akool_async.cli.display import fields_of, show_fields, show_json, text_of
-from akool_async.cli.messages import INTERRUPTED, told
+from akool_async.cli.messages import INTERRUPTED, Problem, told
 from akool_async.cli.options import SECONDS
 from akool_async.cli.places import place_of
+from akool_async.cli.problems import show_problem
 from akool_async.cli.status import showing_status
+from akool_async.clock import within
+from akool_async.protocol.words import counted
+
+STANDARD_OUTPUT: Final = "-"
 
 
 class Aims(NamedTuple):
@@ -31,7 +39,7 @@ class Aims(NamedTuple):
 
     wait: bool
     save: str | None
-    """Path of a file, or of a folder, which then ends with a separator."""
+    """Path of a file, or of a folder, which then ends with a separator; `-` is stdout."""
     timeout: float | None
     """Seconds to wait, from the start of the command."""
     as_json: bool
@@ -44,7 +52,7 @@ def job_options(*, media: bool) -> list[click.Option]:
         type=click.Path(),
         metavar="PATH",
         help="Wait, and save the result: in the folder PATH, or as the file PATH if that has an"
-        " extension.",
+        " extension; - is standard output.",
     )
     return [
         click.Option(
@@ -72,8 +80,15 @@ def aims_of(ctx: click.Context) -> Aims:
     wait = ctx.params["wait"] or save is not None
     if timeout is not None and not wait:
         raise click.UsageError("--timeout goes with --wait or --save", ctx)
+    as_json: bool = ctx.params["as_json"]
+    if save == STANDARD_OUTPUT:
+        if as_json:
+            raise click.UsageError("--save - goes not with --json: both are for stdout", ctx)
+        if sys.stdout.isatty():
+            raise click.UsageError("--save - writes media: redirect it to a file or a pipe", ctx)
+        return Aims(wait, save, timeout, as_json)
     place = None if save is None else place_of(save)
-    return Aims(wait, place, timeout, ctx.params["as_json"])
+    return Aims(wait, place, timeout, as_json)
 
 
 def follow(akool: Akool, start: Callable[[Akool], Job[Any]], aims: Aims) -> int:
@@ -92,15 +107,23 @@ def follow(akool: Akool, start: Callable[[Akool], Job[Any]], aims: Aims) -> int:
     try:
         asyncio.run(_follow(akool, start, aims, held))
     except KeyboardInterrupt:
-        click.echo(f"Stopped; {_fate(held)}", err=True)
-        return INTERRUPTED
+        return _interrupted(held, as_json=aims.as_json)
     except JobTimeout:
         raise
     except TimeoutError:
         pass
     else:
         return 0
-    raise click.ClickException(f"not ended after {aims.timeout:g} seconds; {_fate(held)}")
+    waited = counted(aims.timeout or 0.0, "second")
+    raise Problem(f"not ended after {waited}; {_fate(held)}", _known(held), "Timeout")
+
+
+def _interrupted(held: list[Job[Any]], *, as_json: bool) -> int:
+    message = f"Stopped; {_fate(held)}"
+    if as_json:
+        show_problem(Problem(message, _known(held), "Interrupted"), message)
+    click.echo(message, err=True)
+    return INTERRUPTED
 
 
 async def _follow(
@@ -114,9 +137,11 @@ async def _follow(
             return
         result = await _ended(job, aims)
         path, problem = await _saved(job, result, aims.save)
-        _show_result(job, result, path, as_json=aims.as_json)
+        if not (problem and aims.as_json):
+            aside = aims.save == STANDARD_OUTPUT
+            _show_result(job, result, path, as_json=aims.as_json, aside=aside)
         if problem:
-            raise click.ClickException(problem)
+            raise Problem(problem, _heading(job) | fields_of(result))
 
 
 async def _accepted(job: Job[Any], *, as_json: bool) -> None:
@@ -147,20 +172,15 @@ async def _ended(job: Job[Any], aims: Aims) -> Any:
         TimeoutError: `--timeout` ran out.
         AkoolError: the job ended without a result.
     """
-    try:
-        with showing_status(f"{job.name}: not accepted yet") as display:
-            async with asyncio.timeout(aims.timeout):
-                if job.id is None:
-                    await job.created()
-                    display.line(f"{job.name} {job.id} is accepted; its token is {job.token}")
-                    _show_credentials(job)
-                async for snapshot in job:
-                    display.status(f"{job.name} {job.id}: {text_of(snapshot.status)}")
-                return await job
-    except JobFailed:
-        if aims.as_json and job.id is not None:
-            show_json(_heading(job) | (fields_of(job.snapshot) if job.snapshot else {}))
-        raise
+    with showing_status(f"{job.name}: not accepted yet") as display:
+        async with within(aims.timeout):
+            if job.id is None:
+                await job.created()
+                display.line(f"{job.name} {job.id} is accepted; its token is {job.token}")
+                _show_credentials(job)
+            async for snapshot in job:
+                display.status(f"{job.name} {job.id}: {text_of(snapshot.status)}")
+            return await job
 
 
 async def _saved(job: Job[Any], result: Any, place: str | None) -> tuple[Path | None, str]:
@@ -168,6 +188,9 @@ async def _saved(job: Job[Any], result: Any, place: str | None) -> tuple[Path | 
     if place is None:
         return None, ""
     try:
+        if place == STANDARD_OUTPUT:
+            await _write_out(result)
+            return None, ""
         return await result.save(place), ""
     except ResultExpired as error:
         return None, told(error)
@@ -176,7 +199,19 @@ async def _saved(job: Job[Any], result: Any, place: str | None) -> tuple[Path | 
     return None, f"{problem}; to try again: akool job {job.token} --save PATH"
 
 
-def _show_result(job: Job[Any], result: Any, path: Path | None, *, as_json: bool) -> None:
+async def _write_out(result: Any) -> None:
+    """Write a result's media to standard output, once it is whole."""
+    with tempfile.TemporaryDirectory() as folder:
+        path: Path = await result.save(os.path.join(folder, ""))  # noqa: PTH118 - a folder
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
+def _show_result(
+    job: Job[Any], result: Any, path: Path | None, *, as_json: bool, aside: bool
+) -> None:
+    """Print a result; on stderr if it stands aside of media on standard output."""
     fields = _heading(job) | fields_of(result)
     if path is not None:
         fields["saved"] = str(path)
@@ -185,7 +220,12 @@ def _show_result(job: Job[Any], result: Any, path: Path | None, *, as_json: bool
         return
     last = ("url", "expires_at", "saved", "token")
     names = [*(name for name in fields if name not in last), *last]
-    show_fields({name: fields[name] for name in names if name in fields})
+    show_fields({name: fields[name] for name in names if name in fields}, err=aside)
+
+
+def _known(held: list[Job[Any]]) -> dict[str, Any]:
+    """Return what is known of a job that goes on, for `--json`."""
+    return {} if not held or held[0].id is None else _heading(held[0]) | {"id": held[0].id}
 
 
 def _heading(job: Job[Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def _run(ctx: click.Context, /, token: str, cancel: bool, **_params: Any) -> int
     if cancel and aims.wait:
         raise click.UsageError("--cancel goes with neither --wait nor --save", ctx)
     if cancel:
-        asyncio.run(_cancel(client(), token))
+        asyncio.run(_cancel(client(), token, as_json=aims.as_json))
     elif aims.wait:
         return follow(client(), lambda akool: akool.job(token), aims)
     else:
@@ -66,11 +66,21 @@ def _read(ctx: click.Context, token: str) -> tuple[JobReference, Family[Any]]:
     raise click.BadParameter(problem, ctx, param_hint="'TOKEN'")
 
 
-async def _cancel(akool: Akool, token: str) -> None:
+async def _cancel(akool: Akool, token: str, *, as_json: bool) -> None:
     async with akool:
         job = akool.job(token)
-        if await job.cancel():
+        cancelled = await job.cancel()
+        if as_json:
+            known = {"id": job.id} if job.snapshot is None else fields_of(job.snapshot)
+            heading = {"operation": job.name, "token": token, "cancelled": cancelled}
+            show_json(heading | known)
+        elif cancelled:
             click.echo(f"{job.name} {job.id} is cancelled.")
+        elif job.status is Status.COMPLETED:
+            click.echo(
+                f"{job.name} {job.id} was completed before, and its result is kept;"
+                f" to get it: akool job {token} --wait"
+            )
         else:
             click.echo(f"{job.name} {job.id} had ended before: {text_of(job.status)}.")
 
@@ -99,15 +109,15 @@ def _show(token: str, snapshot: Snapshot, *, as_json: bool) -> None:
     """Print a job's status and fields.
 
     Raises:
-        JobFailed: the job has failed.
+        JobFailed: the job has failed; `--json` prints its fields with the error.
     """
     reference = tokens.read(token)
-    fields = {"operation": reference.name, **fields_of(snapshot)}
-    if as_json:
-        show_json({"token": token, **fields})
-    elif snapshot.status is not Status.FAILED:
-        show_fields(fields)
     if snapshot.status is Status.FAILED:
         why = f": {snapshot.reason}" if snapshot.reason else ""
         message = f"Akool reports that the job failed{why}"
         raise JobFailed(message, name=reference.name, token=token, snapshot=snapshot)
+    fields = {"operation": reference.name, **fields_of(snapshot)}
+    if as_json:
+        show_json({"token": token, **fields})
+    else:
+        show_fields(fields)

@@ -17,6 +17,7 @@ from akool_async.client.restoring import reference_of
 from akool_async.journal import UNFINISHED, Entry, Journal, State
 from akool_async.protocol.token import is_id, write
 from akool_async.protocol.value import Value
+from akool_async.protocol.words import counted
 
 _DAY = 24 * 3600.0
 
@@ -102,7 +103,7 @@ def compact(path: Path, days: float) -> None:
     """
     with _opened(path) as journal:
         count = anyio.run(journal.compact, time.time() - days * _DAY)
-    click.echo(f"{count} rows emptied")
+    click.echo(f"{counted(count, 'row')} emptied")
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from akool_async import Akool, AkoolError
 from akool_async.cli.progress import shown
-from akool_async.cli.report import counted
 from akool_async.cli.tally import Stage, Tally, carry_out
 from akool_async.cli.workload import paid_requests
+from akool_async.protocol.words import counted
 
 
 def agree(console: Console, *, ask: bool) -> bool:
@@ -28,7 +28,7 @@ def agree(console: Console, *, ask: bool) -> bool:
         f"This starts {len(names)} paid jobs on {akool!r}, one of each kind:\n"
         f"{', '.join(names)}.\n"
         "Their media are the examples of Akool's pages. Their cost depends on the account,\n"
-        f"which has {credit:g} credits now.",
+        f"which has {counted(credit, 'credit')} now.",
         soft_wrap=True,
     )
     agreed = not ask or _confirmed()
@@ -62,6 +62,7 @@ async def run_paid(console: Console, tally: Tally) -> list[str]:
 
 async def _remainder(akool: Akool) -> str:
     try:
-        return f"The account has {(await akool.account.credit()).credit:g} credits left."
+        left = (await akool.account.credit()).credit
+        return f"The account has {counted(left, 'credit')} left."
     except AkoolError as error:
         return f"The account's remaining credit could not be read: {error}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
+
+import click
 
 from akool_async import AkoolError, CreateOutcomeUnknown
 
@@ -20,3 +23,18 @@ def told(error: AkoolError) -> str:
     if earlier := [step for step in error.steps if step != error.token]:
         parts.append(f"steps already paid for: {' '.join(earlier)}")
     return "; ".join(parts)
+
+
+class Problem(click.ClickException):
+    """A problem of a command, and what `--json` prints beside it.
+
+    Args:
+        message: The problem, in one line.
+        fields: What is known meanwhile, such as the token of a job that goes on.
+        kind: Its name in the JSON.
+    """
+
+    def __init__(self, message: str, fields: Mapping[str, Any], kind: str = "Error") -> None:
+        super().__init__(message)
+        self.fields = fields
+        self.kind = kind

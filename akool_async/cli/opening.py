@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import click
-
 from akool_async import Akool, InvalidInput, MissingCredentials
+from akool_async.cli.messages import Problem
 
 
 def client(client_id: str | None = None, client_secret: str | None = None) -> Akool:
@@ -20,6 +19,7 @@ def client(client_id: str | None = None, client_secret: str | None = None) -> Ak
             "no credential: set AKOOL_API_KEY, AKOOL_TOKEN, or AKOOL_CLIENT_ID and"
             " AKOOL_CLIENT_SECRET"
         )
+        kind = "MissingCredentials"
     except InvalidInput as error:
-        problem = f"AKOOL_{error.field.upper()} {error.rule}"
-    raise click.ClickException(problem)
+        problem, kind = f"AKOOL_{error.field.upper()} {error.rule}", "InvalidInput"
+    raise Problem(problem, {}, kind)

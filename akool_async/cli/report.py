@@ -17,6 +17,7 @@ from rich.text import Text
 from akool_async import Stats
 from akool_async.cli.tally import RunJob, Stage, Tally
 from akool_async.endpoints import OPERATIONS
+from akool_async.protocol.words import counted
 
 
 def conclude(console: Console, tally: Tally, problems: Sequence[str]) -> None:
@@ -55,15 +56,6 @@ def _figures(entries: Sequence[RunJob], *, errors: bool) -> list[str]:
         f"{percentile(seconds, 0.95):.2f}" if seconds else "-",
         decimal(sum(entry.size for entry in entries)),
     ]
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural unless the number is 1.
-
-    >>> counted(1, "job"), counted(2, "job")
-    ('1 job', '2 jobs')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def percentile(values: Sequence[float], part: float) -> float:

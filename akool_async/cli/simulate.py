@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Generator
-from contextlib import contextmanager
-from types import FrameType
 
 import click
 
+from akool_async.cli import stopping
 from akool_async.cli.options import PACE, RATE
+from akool_async.protocol.words import counted
 from akool_async.simulator import Behaviour, Simulator
 
 
@@ -47,7 +45,7 @@ def command(*, port: int, seed: int, fail_rate: float, pace: float) -> None:
 
 async def _serve(simulator: Simulator, port: int) -> None:
     stop = asyncio.Event()
-    with _set_by_signals(stop):
+    with stopping.set_by_signals(stop):
         try:
             await simulator.start()
         except OSError as error:
@@ -60,33 +58,24 @@ async def _serve(simulator: Simulator, port: int) -> None:
     raise click.ClickException(f"port {port} cannot be listened on: {problem}")
 
 
-@contextmanager
-def _set_by_signals(event: asyncio.Event) -> Generator[None]:
-    """Set an event on Ctrl-C and on SIGTERM, even if the shell made this process ignore SIGINT."""
-    loop = asyncio.get_running_loop()
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(event.set)
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _print_address(simulator: Simulator) -> None:
     click.echo(f"A simulated Akool listens at {simulator.url}")
     click.echo(f"Its api key is {simulator.api_key}")
+    click.echo(
+        f"Its webhooks are for the client id {simulator.client_id}"
+        f" and the client secret {simulator.client_secret}"
+    )
     click.echo()
     click.echo(f"  export AKOOL_BASE_URL={simulator.url} AKOOL_API_KEY={simulator.api_key}")
+    click.echo(
+        f"  export AKOOL_CLIENT_ID={simulator.client_id}"
+        f" AKOOL_CLIENT_SECRET={simulator.client_secret}"
+    )
     click.echo()
     click.echo("Ctrl-C stops it.")
 
 
 def _print_counts(simulator: Simulator) -> None:
-    click.echo(f"\n{simulator.requests.total()} requests answered")
+    click.echo(f"\n{counted(simulator.requests.total(), 'request')} answered")
     for name, count in sorted(simulator.requests.items()):
         click.echo(f"  {name:<20}{count:>8}")

@@ -7,7 +7,9 @@ namespace are made from the classes of its endpoints, also when the user asks fo
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -15,8 +17,10 @@ from click.shell_completion import CompletionItem
 
 import akool_async
 from akool_async import AkoolError
-from akool_async.cli.messages import INTERRUPTED, told
+from akool_async.cli.messages import INTERRUPTED, Problem, told
 from akool_async.endpoints.registry import NAMESPACES
+
+_AS_JSON = "--json"
 
 COMMANDS: Mapping[str, str] = {
     "completion": "Print the script that completes commands in a shell.",
@@ -25,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "job": "Show a job by its token, wait for it, or cancel it.",
     "journal": "Look into a journal; decide about creates of unknown outcome.",
     "simulate": "Serve a simulated Akool on this machine, until Ctrl-C.",
+    "webhooks": "Show webhooks that arrive; make one; send saved ones again.",
 }
 """Each command's summary by name; its module has the same name."""
 
@@ -54,6 +59,21 @@ class CommandTree(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first argument names.
+
+        Raises:
+            click.UsageError: there is none; the message names the one with the nearest name.
+        """
+        name = args[0]
+        if name.startswith("-") or ctx.resilient_parsing or self.get_command(ctx, name):
+            return super().resolve_command(ctx, args)
+        near = get_close_matches(name.lower(), self.list_commands(ctx), 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise click.UsageError(f"No such command {name!r}.{hint}", ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands without importing any."""
         for title, commands in (("Akool's API", _summaries()), ("Commands", COMMANDS)):
@@ -82,28 +102,48 @@ def akool(ctx: click.Context) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name, and return the exit status.
 
-    An error is printed in one line. The status is 2 for a wrong command line, 130 for Ctrl-C,
-    and 1 for any other error.
+    An error is printed in one line on stderr, and with `--json` also as JSON on stdout: so stdout
+    holds one document, whatever happens. The status is 2 for a wrong command line, 130 for
+    Ctrl-C, and 1 for any other error.
 
     Args:
         arguments: The arguments after `akool`; those of the process if not given.
     """
+    given = sys.argv[1:] if arguments is None else arguments
     try:
         # Commands return their exit status, `None` for 0.
-        status: int | None = akool.main(arguments, prog_name="akool", standalone_mode=False)
+        status: int | None = akool.main(given, prog_name="akool", standalone_mode=False)
     except click.Abort:
+        if _AS_JSON in given:
+            _show_as_json(Problem("interrupted", {}, "Interrupted"), "interrupted")
         return INTERRUPTED
     except click.ClickException as error:
-        _complain(error.format_message(), getattr(error, "ctx", None))
+        ctx = getattr(error, "ctx", None)
+        _complain(error, error.format_message(), ctx, as_json=_AS_JSON in given)
         return error.exit_code
     except AkoolError as error:
-        _complain(told(error))
+        _complain(error, told(error), as_json=_AS_JSON in given)
         return 1
     return status or 0
 
 
-def _complain(message: str, ctx: click.Context | None = None) -> None:
+def _complain(
+    error: Exception,
+    message: str,
+    ctx: click.Context | None = None,
+    *,
+    as_json: bool,
+) -> None:
+    """Print an error in one line on stderr; and with `--json`, on stdout as JSON."""
     who = ctx.command_path if ctx else "akool"
     # Part of the message may come from a server: remove characters that control the terminal.
-    shown = "".join(mark if mark.isprintable() else " " for mark in message)
-    click.echo(f"{who}: {' '.join(shown.split())}", err=True)
+    shown = " ".join("".join(mark if mark.isprintable() else " " for mark in message).split())
+    if as_json:
+        _show_as_json(error, shown)
+    click.echo(f"{who}: {shown}", err=True)
+
+
+def _show_as_json(error: Exception, message: str) -> None:
+    from akool_async.cli.problems import show_problem  # not before it is needed: it loads much
+
+    show_problem(error, message)

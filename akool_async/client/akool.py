@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 
 # isort: split
 from akool_async.client.client import Client
-from akool_async.client.settings import AkoolSettings, check_names, checked_url, hide_secrets
+from akool_async.client.settings import (
+    AkoolSettings,
+    check_names,
+    checked_text,
+    checked_url,
+    hide_secrets,
+)
 from akool_async.endpoints.registry import Namespaces
 from akool_async.http.auth import find_credentials
-from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.endpoint import Operation, Startable
 from akool_async.protocol.secret import hidden
 
 if TYPE_CHECKING:
@@ -55,8 +61,9 @@ class Akool(Client, Namespaces):
             "client_id": settings.get("client_id"),
             "client_secret": settings.get("client_secret"),
         }
-        base_url = settings.get("base_url") or os.environ.get("AKOOL_BASE_URL") or BASE_URL
-        hosts = _hosts(base_url, settings.get("detect_url"))
+        base_url = checked_text("base_url", settings.get("base_url"))
+        detect_url = checked_text("detect_url", settings.get("detect_url"))
+        hosts = _hosts(base_url or os.environ.get("AKOOL_BASE_URL") or BASE_URL, detect_url)
         super().__init__(find_credentials(given), hosts, settings)
 
     @property
@@ -72,6 +79,11 @@ class Akool(Client, Namespaces):
         from akool_async.client.webhooks import Webhooks
 
         return Webhooks(self._shared, lambda: self._runtime("akool.webhooks"))
+
+    def _startables(self) -> Mapping[str, type[Startable[Any]]]:
+        from akool_async.endpoints import OPERATIONS, RECIPES
+
+        return {**OPERATIONS, **RECIPES}
 
     async def _credit(self) -> float:
         return (await self.account.credit()).credit

@@ -8,20 +8,27 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast, overload
 
 from akool_async.client.events import hooks_of
+from akool_async.client.runtime import running_loop
 from akool_async.client.runtimes import Runtimes
 from akool_async.client.settings import Configuration, Settings
 from akool_async.client.shared import Shared, Vendor
-from akool_async.client.submission import Submission, check_alone, check_startable
-from akool_async.engine import DEFAULT, FAIL_FAST, ClientDefault, JobRecord
+from akool_async.client.submission import (
+    Submission,
+    check_alone,
+    check_startable,
+    checked_options,
+)
+from akool_async.engine import DEFAULT, ClientDefault
 from akool_async.errors import InvalidToken
 from akool_async.http.auth import Credentials
 from akool_async.job import Job
 from akool_async.protocol import token as tokens
+from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Endpoint, Operation, Startable
 from akool_async.protocol.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from akool_async.client.map import Item, Items
+    from akool_async.client.map import Items, Rows
     from akool_async.client.runtime import Runtime
     from akool_async.client.stats import Stats
 
@@ -64,8 +71,10 @@ class Client:
     # Opened and closed
 
     async def __aenter__(self) -> Self:
-        self._runtimes.open()
+        loop = asyncio.get_running_loop()
+        self._runtimes.enter(loop)
         self._runtime("async with")
+        self._runtimes.entered(loop)
         return self
 
     async def __aexit__(
@@ -74,10 +83,14 @@ class Client:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.close()
+        if self._runtimes.left(asyncio.get_running_loop()):
+            await self.close()
 
     async def close(self, grace: float = 5.0) -> None:
-        """End all jobs and close all connections; the client may be entered again.
+        """End this event loop's jobs, close its connections; the client may be entered again.
+
+        Other event loops that use the client go on. `async with` closes the client when the last
+        of the blocks that were entered in this loop is left.
 
         Jobs end with `ClientClosed`. A job that Akool has accepted goes on there, and its token
         still works. Creates already sent are awaited first. With `save_to`, completed results
@@ -86,8 +99,11 @@ class Client:
         Args:
             grace: Seconds to wait for the answers to creates. A create without an answer ends
                 as `CreateOutcomeUnknown`.
+
+        Raises:
+            InvalidInput: `grace` is no number.
         """
-        await self._runtimes.close(grace)
+        await self._runtimes.close(checked_number("grace", grace, "must be a number of seconds"))
 
     def _runtime(self, purpose: str) -> Runtime:
         """Return the running loop's part of the client; made at the first use."""
@@ -156,7 +172,38 @@ class Client:
         runtime = self._runtime(type(request.request).__name__)
         return Job(runtime.submitter.submit(request), runtime.engine)
 
-    def map(self, requests: Items[S], /, *, ordered: bool = False) -> AsyncGenerator[Job[S], None]:
+    @overload
+    def map(
+        self,
+        requests: Items[S],
+        /,
+        *,
+        ordered: bool = False,
+        timeout: float | ClientDefault | None = DEFAULT,
+        priority: int = 0,
+        retry_failed: bool = False,
+    ) -> AsyncGenerator[Job[S], None]: ...
+    @overload
+    def map(
+        self,
+        requests: Rows,
+        /,
+        *,
+        ordered: bool = False,
+        timeout: float | ClientDefault | None = DEFAULT,
+        priority: int = 0,
+        retry_failed: bool = False,
+    ) -> AsyncGenerator[Job[Any], None]: ...
+    def map(
+        self,
+        requests: Any,
+        /,
+        *,
+        ordered: bool = False,
+        timeout: float | ClientDefault | None = DEFAULT,
+        priority: int = 0,
+        retry_failed: bool = False,
+    ) -> AsyncGenerator[Job[Any], None]:
         """Run a stream of requests; yield each job once it has ended.
 
         The stream is read lazily, a little ahead of the jobs that run, and no job costs a task.
@@ -164,27 +211,32 @@ class Client:
         a job is refused as all others would be, such as for want of credit, the jobs that follow
         end unsent, but for one each minute, which asks whether the refusal is over.
 
+        A row that cannot be sent is yielded as a job that has ended with its error, such as
+        `InvalidInput` or `KeyConflict`; the rows after it go on. Data makes that possible for
+        rows whose request cannot be built: a generator that raises is over. The exception of a
+        generator is raised once the jobs of the rows before it were yielded.
+
         Args:
-            requests: Requests, pairs of key and request, or `Submission`s, from any iterable or
-                async iterable.
+            requests: Rows from any iterable or async iterable. A row is a request, a pair of key
+                and request, or a `Submission`. Or it is data, from which the request is built
+                when its turn comes: `(key, "audio.tts", parameters)`, or a dict with the
+                `operation`, its parameters, and any of `key`, `timeout`, `priority`, `tag` and
+                `retry_failed`. The `tag` of data is the row itself, if it names none.
             ordered: Yield in the order of the requests, not as the jobs end.
+            timeout: Seconds from acceptance to the end of each job; a row may name its own.
+            priority: The same, for the priority.
+            retry_failed: The same, for keys whose job failed.
+
+        Raises:
+            InvalidInput: an argument makes no sense.
+            ValueError: a row has a key, and the client has no journal.
         """
         from akool_async.client.map import run_all
+        from akool_async.client.rows import Defaults, RowSubmitter
 
+        defaults = Defaults(*checked_options(timeout, priority, retry_failed))
         runtime = self._runtime("map()")
-
-        def submit(item: Item[S]) -> JobRecord[S]:
-            if runtime.closed:
-                raise RuntimeError("the client is closed")
-            if isinstance(item, Operation):
-                return runtime.submitter.start(item, FAIL_FAST)
-            if isinstance(item, tuple):
-                key, request = item
-                item = Submission(request, key=key)
-            elif not isinstance(item, Submission):
-                item = Submission(item)
-            return runtime.submitter.submit(item, fail_fast=True)
-
+        submit = RowSubmitter(runtime, self._startables, defaults)
         ahead = 2 * self._shared.configuration.max_concurrency
         return run_all(requests, submit, runtime.engine, ordered=ordered, ahead=ahead)
 
@@ -243,17 +295,17 @@ class Client:
 
         Where no loop runs, such as in another thread, those of the moment are of all loops.
         """
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return self.figures()
-        return self._runtimes.stats(loop)
+        return self._runtimes.stats(running_loop())
 
     def figures(self) -> Stats:
         """Return the figures of all event loops, those of the moment included."""
         return self._runtimes.stats(None)
 
     # What a vendor's own client adds
+
+    def _startables(self) -> Mapping[str, type[Startable[Any]]]:
+        """Return the operations and recipes that a row of `map` may name, by dotted name."""
+        return self.operations
 
     def _vendor(self) -> Vendor:
         return Vendor(

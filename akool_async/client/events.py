@@ -5,20 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from akool_async.clock import Clock
 from akool_async.engine import JobRecord
 from akool_async.errors import InvalidInput
+from akool_async.observers import check_plain, logger, shield
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Value
 
 if TYPE_CHECKING:
     from akool_async.client.stats import Stats
     from akool_async.job import Job
-
-logger = logging.getLogger("akool_async")
 
 
 class Event(Value):
@@ -83,19 +81,12 @@ def hooks_of(on_event: Hook | Sequence[Hook], figures: Callable[[], Stats]) -> t
     except TypeError:
         raise InvalidInput("on_event", on_event, _WHAT) from None
     for hook in hooks:
-        _check(hook)
+        check_plain("on_event", hook, _WHAT)
     for each in hooks:
         watcher: object = each
         if isinstance(watcher, Watcher):
             watcher.watch(figures)
     return hooks
-
-
-def _check(hook: object) -> None:
-    if not callable(hook):
-        raise InvalidInput("on_event", hook, _WHAT)
-    if iscoroutinefunction(hook) or iscoroutinefunction(type(hook).__call__):
-        raise InvalidInput("on_event", hook, "must be a plain function: nobody awaits it")
 
 
 class EventDispatcher:
@@ -136,24 +127,26 @@ class EventDispatcher:
             error=about if isinstance(about, Exception) else None,
             path=about if isinstance(about, str) else None,
         )
+        what = f"a hook at {name} of {record.name}"
         for hook in self._hooks:
-            try:
-                hook(event)
-            except Exception:
-                logger.exception("a hook failed at %s of %s", name, record.name)
+            shield(what, hook, event)
 
 
 def _log(event: str, record: JobRecord[Any], about: object) -> None:
-    """Log an event: its name, and fields of the log record to filter by."""
+    """Log an event: its name, and fields of the log record to filter by.
+
+    Each field begins with `akool_`. A log record has one space of names for all who write to it,
+    and `logging` raises where a record factory has set a name already.
+    """
     error = type(about).__name__ if isinstance(about, Exception) else None
     fields = {
-        "event": event,
-        "operation": record.name,
-        "job_id": record.id,
-        "job_token": record.token,
-        "status": int(record.status),
-        "error": error,
-        "path": about if isinstance(about, str) else None,
+        "akool_event": event,
+        "akool_operation": record.name,
+        "akool_job_id": record.id,
+        "akool_job_token": record.token,
+        "akool_status": int(record.status),
+        "akool_error": error,
+        "akool_path": about if isinstance(about, str) else None,
     }
     more = f": {error}" if error else ""
     logger.debug("%s %s %s%s", event, record.name, record.id or "-", more, extra=fields)

@@ -19,7 +19,7 @@ from akool_async.webhook.credentials import OneOrMore, WebhookCredentials
 _KEPT: Final = 10_000
 """Events that are remembered, to know their repetitions."""
 
-_OWNER_NAME: Final = "webhook.owner"
+OWNER_NAME: Final = "webhook.owner"
 """The name under which a journal keeps what its rows' addresses begin with."""
 
 
@@ -99,10 +99,10 @@ class Inbox:
 
 def _owner_of(store: object) -> bytes:
     """Return what names a journal for good; a new name where there is none that remembers."""
-    known = store.recall(_OWNER_NAME) if isinstance(store, Memory) else None
+    known = store.recall(OWNER_NAME) if isinstance(store, Memory) else None
     if known is not None and len(known) == OWNER:
         return known
     made = secrets.token_bytes(OWNER)
     if isinstance(store, Memory):
-        store.remember(_OWNER_NAME, made)  # written before the first intent that needs it
+        store.remember(OWNER_NAME, made)  # written before the first intent that needs it
     return made

@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import copy
-import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from akool_async.client.restoring import goes_on, outcome_of, reference_of
+from akool_async.client.restoring import goes_on, outcome_of, reference_of, result_of
+from akool_async.clock import moment
 from akool_async.engine import Engine, JobOptions, JobRecord
 from akool_async.engine.keys import KeyRegistry, request_fingerprint
 from akool_async.engine.recorder import Recorder, intent_of, row_of
+from akool_async.engine.tasks import start
 from akool_async.errors import JournalError, KeyConflict
 from akool_async.journal import Claim, Entry, JobStore, State
+from akool_async.observers import logger
 from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.snapshot import Snapshot
-from akool_async.webhook.address import Place
 
 if TYPE_CHECKING:
     from akool_async.client.saving import Saver
-
-logger = logging.getLogger("akool_async")
 
 _UNDECIDED: Final = frozenset({State.INTENT, State.UNKNOWN})
 """The states of a row of which nobody knows whether its create was accepted."""
@@ -61,6 +60,8 @@ class KeyedJobs:
         self._saver = saver
         self._waiting: deque[tuple[JobRecord[Any], contextvars.Context]] = deque()
         """With the context that each job was submitted in: its hooks and its task run there."""
+        self._asked: list[tuple[JobRecord[Any], contextvars.Context]] = []
+        """Those about which the store is being asked."""
         self._task: asyncio.Task[None] | None = None
 
     @staticmethod
@@ -88,24 +89,40 @@ class KeyedJobs:
         """Ask the store about a job's key, soon and together with others."""
         self._waiting.append((record, contextvars.copy_context()))
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._ask())
+            self._start()
+
+    def _start(self) -> None:
+        task = self._task = start(self._ask())
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """Ask about what came meanwhile, and about what a cancel from outside has left unasked."""
+        if self._task is not task:
+            return
+        self._task = None
+        asked, self._asked = self._asked, []
+        left = [each for each in asked if each[0] in self._engine.pending]
+        defect = None if task.cancelled() else task.exception()
+        if isinstance(defect, Exception):
+            logger.error("asking the journal failed", exc_info=defect)
+            for record, _context in left:
+                self._engine.restore(record, JournalError(f"asking the journal failed: {defect!r}"))
+        else:
+            self._waiting.extendleft(reversed(left))
+            if defect is not None or task.cancelled():
+                self._engine.endings.cut_off()
+        if self._waiting and not self._engine.closing:
+            self._start()
 
     async def _ask(self) -> None:
-        pending: list[tuple[JobRecord[Any], contextvars.Context]] = []
-        try:
-            while self._waiting:
-                number = min(_AT_ONCE, len(self._waiting))
-                some = [self._waiting.popleft() for _ in range(number)]
-                pending = [(record, context) for record, context in some if not record.ended]
-                answers = await self._answers([record for record, _ in pending])
-                for (record, context), answer in zip(pending, answers, strict=True):
-                    context.run(self._answered, record, answer)
-        except asyncio.CancelledError:  # by closing, or because the loop is ending
-            for record, _context in (*pending, *self._waiting):
-                self._engine.finish_closed(record)
-            raise
-        finally:
-            self._task = None
+        while self._waiting:
+            number = min(_AT_ONCE, len(self._waiting))
+            some = [self._waiting.popleft() for _ in range(number)]
+            pending = self._asked = [each for each in some if not each[0].ended]
+            answers = await self._answers([record for record, _ in pending])
+            for (record, context), answer in zip(pending, answers, strict=True):
+                context.run(self._answered, record, answer)
+            self._asked = []
 
     async def _answers(self, records: list[JobRecord[Any]]) -> list[Claim | Exception]:
         """Ask the store; a failure is the answer to these keys, and to no other."""
@@ -152,30 +169,32 @@ class KeyedJobs:
         never written down, waits for a webhook where it had an address for one; else it ends as
         `CreateOutcomeUnknown`.
         """
-        row = row_of(record)
-        if not entry.state.finished or (entry.unsaved and self._saver is not None):
+        row, result = row_of(record), result_of(entry, record.family)
+        asked_for = goes_on(entry, result) and entry.result is not None  # it lacks an address
+        if not entry.state.finished or asked_for or (entry.unsaved and self._saver is not None):
             self._work_on(record, entry)
         elif entry.saved is not None:
             row.saved = entry.number, entry.saved
             self._register(record, entry)
         reference = reference_of(entry)
-        if reference is not None and goes_on(entry):
+        if reference is not None and goes_on(entry, result):
             watched = self._engine.adopt(record, reference)
             if watched is not record:
                 self._work_on(watched, entry)
             return watched
         if reference is not None:
-            record.take_reference(reference, self._engine.clock.time())
-        elif entry.state in _UNDECIDED and self._engine.waits_for_webhook(record):
-            place = Place(entry.number, entry.attempt)
-            problem = outcome_of(entry, record)
-            assert isinstance(problem, BaseException)
-            self._engine.wait_again(record, place, entry.intended_at, problem)
-            return record
+            record.take_reference(reference, moment(self._engine.clock))
         row.state = entry.state  # nobody writes to a finished row, so nobody else sets it
-        outcome = outcome_of(entry, record)
+        outcome = outcome_of(entry, result, record)
+        armed = self._engine.armed
         if isinstance(outcome, Snapshot):
             record.observe(outcome)
+        elif entry.state in _UNDECIDED and armed is not None and record.takes_address:
+            from akool_async.webhook.address import Place  # few clients have webhooks
+
+            place = Place(entry.number, entry.attempt)
+            armed.wait_again(record, place, entry.intended_at, outcome)
+            return record
         self._engine.restore(record, outcome)
         return record
 
@@ -193,3 +212,5 @@ class KeyedJobs:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+        for record, _context in (*self._asked, *self._waiting):
+            self._engine.finish_closed(record)

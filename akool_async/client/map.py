@@ -1,4 +1,10 @@
-"""Many jobs from one stream of requests, without a task for each."""
+"""Many jobs from one stream of requests, without a task for each.
+
+A row that cannot be sent is a job that has ended with its error. An exception that the stream
+itself raises is the stream's: a generator is over once it has raised, and nobody can ask it for
+the next row. It is raised here too, but not before the jobs of the rows before it were yielded:
+they may be paid for.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +13,24 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from akool_async.client.submission import Submission
+from akool_async.client.rows import Item, Row
 from akool_async.engine import Engine, JobRecord, Waiter
 from akool_async.engine.cancelling import abandon
+from akool_async.engine.waiters import Failure
+from akool_async.errors import InvalidInput, KeyConflict
 from akool_async.job import Job
-from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.snapshot import Snapshot
 
 S = TypeVar("S", bound=Snapshot)
 
-Item: TypeAlias = Startable[S] | tuple[str, Startable[S]] | Submission[S]
-"""A request, a pair of key and request, or a `Submission`."""
-
 Items: TypeAlias = Iterable[Item[S]] | AsyncIterable[Item[S]]
 """Requests from anything that can be iterated."""
+
+Rows: TypeAlias = Iterable[Item[Any] | Row] | AsyncIterable[Item[Any] | Row]
+"""The same; some of them are data."""
+
+_UNSENT = (InvalidInput, KeyConflict)
+"""Errors of rows that cannot be sent."""
 
 _IN_A_ROW = 32
 """Requests that are taken from a stream before the loop gets a turn. A long stream must not
@@ -28,14 +38,14 @@ keep the loop from running the jobs that it feeds."""
 
 
 async def run_all(
-    items: Items[S],
-    submit: Callable[[Item[S]], JobRecord[S]],
+    items: Iterable[object] | AsyncIterable[object],
+    submit: Callable[[object], JobRecord[S]],
     engine: Engine,
     *,
     ordered: bool,
     ahead: int,
 ) -> AsyncGenerator[Job[S], None]:
-    """Submit requests as they come, at most `ahead` not yet yielded; yield ended jobs."""
+    """Submit rows as they come, at most `ahead` not yet yielded; yield ended jobs."""
     outbox: _Outbox[S] = _Outbox(ordered=ordered, ahead=ahead)
     # One task reads the stream, so that a slow stream never holds up jobs that have ended.
     feeder = asyncio.create_task(_feed(items, submit, outbox))
@@ -47,12 +57,15 @@ async def run_all(
         await feeder
     finally:
         feeder.cancel()
+        outbox.drop()
         await abandon(engine, outbox.noted)
         await asyncio.wait([feeder])
 
 
 async def _feed(
-    items: Items[S], submit: Callable[[Item[S]], JobRecord[S]], outbox: _Outbox[S]
+    items: Iterable[object] | AsyncIterable[object],
+    submit: Callable[[object], JobRecord[S]],
+    outbox: _Outbox[S],
 ) -> None:
     if isinstance(items, AsyncIterable):
         async for item in items:
@@ -79,7 +92,6 @@ class _Outbox(Generic[S]):
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._over = False
-        self._failed = False
         self.noted: Waiter = self.note
         """Its own `note`, made once: each access to a method makes another object."""
 
@@ -109,10 +121,9 @@ class _Outbox(Generic[S]):
             self._ready.append(record)
         self._news.set()
 
-    def end(self, feeder: asyncio.Task[None]) -> None:
+    def end(self, _feeder: asyncio.Task[None]) -> None:
         """Take note that no more jobs will come, because the stream has ended or failed."""
         self._over = True
-        self._failed = feeder.cancelled() or feeder.exception() is not None
         self._news.set()
 
     def next(self) -> JobRecord[S] | None:
@@ -123,10 +134,17 @@ class _Outbox(Generic[S]):
         self._room.set()
         return self._ready.popleft()
 
+    def drop(self) -> None:
+        """Forget the rows that were refused here, and that nobody is going to see."""
+        for record in self._ready:
+            failure = record.outcome
+            if isinstance(failure, Failure) and isinstance(failure.error, _UNSENT):
+                failure.mark_retrieved()
+
     async def wait(self) -> JobRecord[S] | None:
-        """Wait for the next job to yield; `None` if the stream failed, or no job is left."""
+        """Wait for the next job to yield; `None` if the stream is over and no job is left."""
         while (record := self.next()) is None:
-            if self._over and (self._failed or not self._outstanding):
+            if self._over and not self._outstanding:
                 return None
             self._news.clear()
             await self._news.wait()

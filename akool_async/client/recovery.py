@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from akool_async.client.restoring import request_of
+from akool_async.client.restoring import request_of, result_of
 from akool_async.engine import NO_OPTIONS, JobOptions
 from akool_async.job import Job
+from akool_async.observers import logger
 from akool_async.protocol.endpoint import Operation
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from akool_async.client.shared import Records
     from akool_async.engine import JobRecord
     from akool_async.journal import Entry
-
-logger = logging.getLogger("akool_async")
 
 _AT_ONCE: Final = 256
 """Files that one turn of a thread looks for."""
@@ -37,10 +35,15 @@ async def recover(
             logger.warning("the journal's row %d is of no known operation", entry.number)
         else:
             yield Job(record, runtime.engine)
+    async for entry in records.recorder.unsaved():
+        operation = operations.get(entry.name)
+        unnamed = operation is not None and result_of(entry, operation.family) is None
+        if unnamed or runtime.saver is not None:
+            record = _restored(runtime, entry, operations)
+            if unnamed and record is not None:  # its result says not where its media is
+                yield Job(record, runtime.engine)
+        await asyncio.sleep(0)  # there may be many, and others have work to do
     if runtime.saver is not None:
-        async for entry in records.recorder.unsaved():
-            _restored(runtime, entry, operations)
-            await asyncio.sleep(0)  # there may be many, and others have work to do
         async for entry in _without_file(records, runtime, operations):
             record = _restored(runtime, entry, operations)
             if record is not None:  # another `recover()` leaves it alone from now on

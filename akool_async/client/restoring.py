@@ -19,7 +19,7 @@ from akool_async.errors import (
     ResultExpired,
 )
 from akool_async.journal import Entry, State
-from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.endpoint import Family, Operation
 from akool_async.protocol.reply import tolerant
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.token import JobReference
@@ -39,15 +39,28 @@ def reference_of(entry: Entry) -> JobReference | None:
     return JobReference(name=entry.name, id=entry.id, job_id=entry.job_id, created=created)
 
 
-def goes_on(entry: Entry) -> bool:
-    """Say whether a row's job is watched; a compacted row has lost its result, so it is, too."""
-    return entry.state is State.CREATED or (entry.state is State.COMPLETED and entry.result is None)
+def result_of(entry: Entry, family: Family[Any]) -> Snapshot | None:
+    """Return the result in a row, if there is one that says where its media is.
+
+    A compacted row has lost its result. One of before results without an address were watched on
+    may hold nothing of use.
+    """
+    if entry.state is not State.COMPLETED or entry.result is None:
+        return None
+    result: Snapshot = tolerant(family.result, msgspec.json.decode(entry.result))
+    return None if family.lacks_address(result) else result
 
 
-def outcome_of(entry: Entry, record: JobRecord[Any]) -> Snapshot | AkoolError:
+def goes_on(entry: Entry, result: Snapshot | None) -> bool:
+    """Say whether a row's job is watched: it has not ended, or its result has to be asked for."""
+    return entry.state is State.CREATED or (entry.state is State.COMPLETED and result is None)
+
+
+def outcome_of(
+    entry: Entry, result: Snapshot | None, record: JobRecord[Any]
+) -> Snapshot | AkoolError:
     """Return the outcome of a row's job that does not go on."""
-    if entry.state is State.COMPLETED and entry.result is not None:
-        result: Snapshot = tolerant(record.family.result, msgspec.json.decode(entry.result))
+    if result is not None:
         return result
     ended = _ENDED_AS.get(entry.state)
     if ended is not None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import threading
+import weakref
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from akool_async.client.complaints import quieten
 from akool_async.client.events import EventDispatcher
 from akool_async.client.fresh import FreshAddress
 from akool_async.client.shared import Records, Shared, Vendor
@@ -18,7 +23,8 @@ from akool_async.http.exchange import Exchange
 from akool_async.http.transport import AiohttpTransport
 from akool_async.job import Job
 from akool_async.media import SessionDownloader
-from akool_async.protocol.endpoint import Operation, Startable
+from akool_async.observers import logger
+from akool_async.protocol.endpoint import Startable
 from akool_async.result import Link, Result
 from akool_async.schedule.backoff import Backoff
 
@@ -41,7 +47,11 @@ class Runtime:
         vendor: What the vendor's own client does.
     """
 
+    closed = True  # until all parts are there
+
     def __init__(self, shared: Shared, vendor: Vendor) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.thread = threading.current_thread()
         configuration = shared.configuration
         clock = bound(configuration.clock)
         records = shared.records
@@ -52,11 +62,13 @@ class Runtime:
             configuration.downloads,
             configuration.retry,
             configuration.clock,
+            configuration.all_proxies,
+        )
+        self._transport = AiohttpTransport(
+            configuration.timeout, configuration.session, proxies=configuration.proxies
         )
         self.exchange = Exchange(
-            AiohttpTransport(
-                configuration.timeout, configuration.session, proxies=configuration.proxies
-            ),
+            self._transport,
             Signer(shared.credentials, vendor.exchange_token, clock),
             hosts=configuration.hosts,
             retry=configuration.retry,
@@ -69,11 +81,12 @@ class Runtime:
         self.engine = self._new_engine(dispatcher, clock)
         self.keyed = None if records is None else self._new_keyed(records)
         self.submitter = Submitter(self.engine, vendor.call, self.keyed)
-        self.closed = False
+        self.closed = self.retired = False
         # The loop finishes asynchronous generators before it ends. So a client that is never
         # closed, in a script's `asyncio.run()`, still leaves nothing open.
         self._guard = self._close_with_loop()
         with_first_step(self._guard)
+        unclosed.add(self)
 
     def _new_engine(self, dispatcher: EventDispatcher, clock: Clock) -> Engine:
         shared, configuration = self._shared, self._shared.configuration
@@ -132,7 +145,7 @@ class Runtime:
         return stats_of(self.engine)
 
     def _schedule_of(
-        self, startable: Startable[Any] | type[Operation[Any]], name: str
+        self, startable: Startable[Any] | type[Startable[Any]], name: str
     ) -> Backoff | Learner:
         """Return when an operation's jobs are polled: as the user says, else as is learned."""
         fixed = self._shared.configuration.backoff(startable.family.name)
@@ -150,7 +163,7 @@ class Runtime:
                 self.downloader,
                 self._vendor.client,
                 operation=record.name,
-                accepted_at=record.operation.epoch + record.accepted_at,
+                accepted_at=record.created,
                 job_id=result.job_id,
                 fresh=self._fresh,
             )
@@ -182,6 +195,7 @@ class Runtime:
             return
         self.closed = True
         async with AsyncExitStack() as rest:
+            rest.callback(self._retire)
             rest.push_async_callback(self.exchange.close)
             rest.push_async_callback(self.downloader.close)
             if self.saver is not None:  # once more, in case of a cancel on the way there
@@ -192,11 +206,69 @@ class Runtime:
             if self.saver is not None:
                 await self.saver.close(saving_time)
 
+    def _retire(self) -> None:
+        """Leave the figures to the client."""
+        if not self.retired:
+            self._shared.retire(self.stats.past)
+            self.retired = True
+
+    @property
+    def idle(self) -> bool:
+        """Whether no job has still to end, and no result to be saved."""
+        saved = self.saver is None or not self.saver.left
+        return saved and next(self.engine.records(), None) is None
+
+    def let_go(self, *, tell: bool) -> None:
+        """End without the loop, which is over, or was dropped.
+
+        What is left of it is freed by the garbage collector, without a word of asyncio or aiohttp:
+        their lines would name neither the client nor what to do.
+
+        Args:
+            tell: Whether the log says, once for a client, that nobody has closed it.
+        """
+        elsewhere = self.loop.is_running() and self.loop is not running_loop()
+        if self.closed or elsewhere:
+            return
+        self.closed = True
+        quieten(self.loop, [*self._transport.own_sessions, *self.downloader.own_sessions])
+        with suppress(StopIteration):  # it is closed already, so there is nothing to wait for
+            self._guard.aclose().send(None)
+        self._retire()
+        if tell and not self._shared.told_unclosed:
+            self._shared.told_unclosed = True
+            left = sum(1 for _ in self.engine.records())
+            jobs = f"; jobs left, which go on if they were accepted: {left}" if left else ""
+            name = type(self._vendor.client).__name__
+            hint = "use `async with`, or `await akool.close()`"
+            logger.warning("%s was not closed: %s%s", name, hint, jobs)
+
+    def __del__(self) -> None:
+        self.let_go(tell=True)
+
     async def _close_with_loop(self) -> AsyncGenerator[None, None]:
         try:
             yield
         finally:
             await self._close(grace=0.0, saving_time=0.0)
+
+
+unclosed: weakref.WeakSet[Runtime] = weakref.WeakSet()
+
+
+@atexit.register
+def _let_go_at_exit() -> None:
+    """End what the program has left open, while the log still works."""
+    for runtime in tuple(unclosed):
+        runtime.let_go(tell=True)
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop that runs in this thread, if one does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def with_first_step(generator: AsyncGenerator[None, None]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import os
 import random
 import stat
@@ -12,13 +10,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from akool_async.clock import Clock, Timer
+from akool_async.clock import Clock, Timer, wait_for_all
 from akool_async.engine import EventName, JobRecord
 from akool_async.engine.recorder import Recorder
+from akool_async.engine.tasks import start
 from akool_async.errors import ClientClosed, ResultExpired
+from akool_async.observers import logger
+from akool_async.protocol.words import counted
 from akool_async.result import Result
-
-logger = logging.getLogger("akool_async")
 
 TRIES: Final = 6
 """Failed attempts at one result after which the client gives up."""
@@ -156,7 +155,7 @@ class Saver:
     def _pump(self) -> None:
         while self._waiting and len(self._running) < self._at_once:
             save = self._waiting.popleft()
-            task = asyncio.get_running_loop().create_task(self._save(save))
+            task = start(self._save(save))
             self._running[task] = save
             task.add_done_callback(self._over)
         if not self.left:
@@ -164,9 +163,11 @@ class Saver:
 
     def _over(self, task: asyncio.Task[None]) -> None:
         save = self._running.pop(task)
-        if task.cancelled():  # the client gives up its saves, or the loop is ending
-            self._give_up(save)
-            self._stop()
+        if task.cancelled() or task.exception() is not None:
+            if self._stopped:  # the client gives up its saves
+                self._give_up(save)
+            else:  # by something else, which is no reason to lose the media
+                self._again(save, _FIRST)
         self._pump()
 
     async def _save(self, save: SaveTask) -> None:
@@ -200,8 +201,11 @@ class Saver:
         else:
             pause = random.uniform(0, min(_LONGEST, _FIRST * 2.0**save.tries))
             logger.warning("%s is not saved yet: %s; again in %.0f s", save, error, pause)
-            when = self._clock.time() + pause
-            self._timers[save] = self._clock.call_at(when, lambda: self._queue(save))
+            self._again(save, pause)
+
+    def _again(self, save: SaveTask, pause: float) -> None:
+        when = self._clock.time() + pause
+        self._timers[save] = self._clock.call_at(when, lambda: self._queue(save))
 
     def _give_up(self, save: SaveTask, why: Exception | None = None) -> None:
         until = save.result.expires_at
@@ -213,13 +217,17 @@ class Saver:
     async def close(self, limit: float) -> None:
         """Wait until all results are saved, at most `limit` seconds; then give the others up."""
         if self.left and limit > 0:
-            logger.info("waiting until %d results are saved", self.left)
+            logger.info("waiting for %s to be saved", counted(self.left, "result"))
+        idle: asyncio.Task[Any] = asyncio.create_task(self._idle.wait())
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(limit):
-                    await self._idle.wait()
+            await wait_for_all([idle], limit)
         finally:
-            tasks = [*self._running, *filter(None, [self._looking])]
+            idle.cancel()
+            tasks: list[asyncio.Task[Any]] = [
+                idle,
+                *self._running,
+                *filter(None, [self._looking]),
+            ]
             self._stop()
         await asyncio.gather(*tasks, return_exceptions=True)
 

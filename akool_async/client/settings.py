@@ -16,10 +16,16 @@ from urllib.parse import urlsplit
 
 from akool_async.clock import Clock, LoopClock
 from akool_async.engine import Limits, Places, Semaphore, SemaphorePlaces
-from akool_async.errors import InvalidInput
+from akool_async.errors import InvalidInput, JournalError
 from akool_async.http.retry import Retry
-from akool_async.http.transport import Timeout
+from akool_async.http.transport import Timeout, check_session
 from akool_async.media import Policy, absolute, own_addresses
+from akool_async.protocol.addresses import trouble_with
+from akool_async.protocol.cells import (
+    checked_flag,
+    checked_number,
+    checked_whole,
+)
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.secret import Secret
 from akool_async.schedule.backoff import Backoff
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from akool_async.client.events import Hook
-    from akool_async.http.proxy import Proxy
+    from akool_async.http.proxy import Proxies, Proxy
     from akool_async.journal import JobStore
     from akool_async.schedule.learner import Schedule
     from akool_async.webhook.credentials import OneOrMore
@@ -68,7 +74,8 @@ class Settings(TypedDict, total=False):
     on_event: Hook | Sequence[Hook]
     """A function that is notified of each event of each job, at once; or several."""
     session: aiohttp.ClientSession | None
-    """A session of yours for API calls. The client never closes it."""
+    """A session of yours for API calls, made in the event loop that uses it. The client never
+    closes it. What you put into it, such as a recorder, sees the credential in the headers."""
     journal: str | os.PathLike[str] | JobStore | None
     """A file that records every job, so that a crash loses none and a key is one create; for one
     process at a time. A relative path belongs to the directory in which the client was made."""
@@ -82,10 +89,10 @@ class Settings(TypedDict, total=False):
     """Whether results may come from addresses that are not on the public internet. The API's own
     address is allowed without it where the API runs on this machine, as a simulator does."""
     proxy: str | None
-    """A proxy for API calls, such as `http://user:password@proxy.example:3128`."""
+    """A proxy for API calls and downloads, such as `http://user:password@proxy.example:3128`."""
     trust_env: bool
     """Whether `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, as they are now, name the proxy where
-    `proxy` does not."""
+    `proxy` does not. `NO_PROXY` may hold names, addresses and networks, such as `10.0.0.0/8`."""
     on_credit: Literal["raise", "pause"]
     """What happens to jobs without credit: `raise` ends them with `InsufficientCredit`; `pause`
     lets them wait until credit returns, or `akool.resume()` is called."""
@@ -142,8 +149,7 @@ def hide_secrets(settings: Mapping[str, Any]) -> None:
     values = cast("dict[str, Any]", settings)
     plain = AkoolSettings.__annotations__.keys() - _SECRETS
     for name, value in values.items():
-        user = name in _ADDRESSES and "@" in str(value)
-        if isinstance(value, str) and (name not in plain or user):
+        if isinstance(value, str) and (name not in plain or (name in _ADDRESSES and "@" in value)):
             values[name] = Secret(value)
 
 
@@ -173,6 +179,7 @@ class Configuration:
 
     Raises:
         InvalidInput: a setting makes no sense.
+        JournalError: the journal's path is relative, and the working folder is gone.
     """
 
     def __init__(
@@ -191,18 +198,27 @@ class Configuration:
         timeout = value("timeout")
         self.timeout = timeout if isinstance(timeout, Timeout) else Timeout(total=timeout)
         self._job_timeout = _checked_job_timeout(value("job_timeout"), operations)
-        self.retry: Retry = value("retry") or Retry()
-        self.schedule: Schedule | None = value("schedule")
-        self._backoff: Backoff | Mapping[str, Backoff] | None = value("backoff")
-        limits = value("limits")
-        self.limits = limits if isinstance(limits, Limits) else Limits(operations=limits or {})
+        retry: Retry | None = _checked("retry", value("retry"), _is(Retry), "a Retry")
+        self.retry = retry or Retry()
+        self.schedule: Schedule | None = _checked_schedule(value("schedule"))
+        self._backoff: Backoff | Mapping[str, Backoff] | None = _checked_backoff(value("backoff"))
+        self.limits = _checked_limits(value("limits"))
         semaphore: Semaphore | None = value("semaphore")
+        _checked("semaphore", semaphore, _has("acquire", "release"), "a semaphore")
         self.places: Places | None = None if semaphore is None else SemaphorePlaces(semaphore)
         self.session: aiohttp.ClientSession | None = value("session")
-        self.journal: str | os.PathLike[str] | JobStore | None = _place(value("journal"))
+        if self.session is not None:
+            check_session(self.session)
+        journal = _checked("journal", value("journal"), _is_journal, "a path, or a JobStore")
+        self.journal: str | os.PathLike[str] | JobStore | None = _place_of_journal(journal)
         self.on_event: Hook | Sequence[Hook] = value("on_event")
-        self.clock: Clock = value("clock") or LoopClock()
-        self.save_to: str | None = _place(value("save_to"))
+        clock: Clock | None = _checked(
+            "clock", value("clock"), _has("time", "now", "call_at"), "a Clock"
+        )
+        self.clock = LoopClock() if clock is None else clock
+        self.save_to: str | None = _place_to_save(
+            _checked("save_to", value("save_to"), _is_path, "a path")
+        )
         self.waits_for_credit = _checked_choice("on_credit", value("on_credit")) == "pause"
         self.downloads = Policy(
             allow_private=value("allow_private_downloads"),
@@ -213,7 +229,10 @@ class Configuration:
         self.webhook_credentials: OneOrMore | None = value("webhook_credentials")
         patience = checked_seconds("webhook_patience", value("webhook_patience"))
         self.webhook_patience = math.inf if patience is None else patience
-        self.proxies = _proxies(hosts, value("proxy"), trust_env=value("trust_env"))
+        trust_env = checked_flag("trust_env", value("trust_env"))
+        self.all_proxies = _proxies(checked_text("proxy", value("proxy")), trust_env=trust_env)
+        """What says which proxy an address has; `None` where none has one."""
+        self.proxies = _proxies_of(hosts, self.all_proxies)
 
     def job_timeout(self, operation: str) -> float | None:
         """Return the seconds that an operation's jobs may take; `None` for no end."""
@@ -228,28 +247,105 @@ class Configuration:
         return self._backoff
 
 
-def _place(given: Any) -> Any:
-    """Return a path as an absolute one: a client outlives the working directory it was made in."""
-    if not isinstance(given, str | os.PathLike):
+def _place_of_journal(given: Any) -> Any:
+    """Return a path as an absolute one: a client outlives the working directory it was made in.
+
+    Entered again in another one, it would open another file, and pay once more for its keys.
+    """
+    if not _is_path(given) or os.fspath(given) in {"", ":memory:"}:
         return given
-    path = os.fspath(cast("str | os.PathLike[str]", given))
-    return path if path in {"", ":memory:"} else absolute(path)
+    try:
+        return absolute(given)
+    except OSError as error:
+        problem = _lost(error)
+    raise JournalError(f"journal {os.fspath(given)!r}: {problem}")
 
 
-def _proxies(
-    hosts: Mapping[str, str], proxy: str | None, *, trust_env: bool
-) -> Mapping[str, Proxy]:
+def _place_to_save(given: str | os.PathLike[str] | None) -> str | None:
+    """Return a folder as an absolute one, for the same reason."""
+    text = None if given is None else os.fspath(given)
+    if not text:
+        return text
+    try:
+        return absolute(text)
+    except OSError as error:
+        problem = _lost(error)
+    raise InvalidInput("save_to", given, problem)
+
+
+def _lost(error: OSError) -> str:
+    return f"its folder cannot be found ({error.strerror or error})"
+
+
+def _proxies(proxy: str | None, *, trust_env: bool) -> Proxies | None:
     if proxy is None and not trust_env:
+        return None
+    from akool_async.http.proxy import Proxies  # few clients have a proxy
+
+    return Proxies(proxy, trust_env=trust_env)
+
+
+def _proxies_of(hosts: Mapping[str, str], proxies: Proxies | None) -> Mapping[str, Proxy]:
+    """Return the proxy of each base address that has one."""
+    if proxies is None:
         return {}
-    from akool_async.http.proxy import find_proxies  # few clients have a proxy
+    found = {host: proxies.of(host) for host in hosts.values()}
+    return {host: proxy for host, proxy in found.items() if proxy is not None}
 
-    return find_proxies(hosts.values(), proxy, trust_env=trust_env)
 
-
-def _checked_choice(field: str, value: str) -> str:
-    if value not in {"raise", "pause"}:
+def _checked_choice(field: str, value: object) -> str:
+    if not isinstance(value, str) or value not in {"raise", "pause"}:
         raise InvalidInput(field, value, 'must be "raise" or "pause"')
     return value
+
+
+def _checked(field: str, value: Any, holds: Callable[[Any], bool], what: str) -> Any:
+    """Return a value that is `None` or fits; raise `InvalidInput` for any other."""
+    if value is not None and not holds(value):
+        raise InvalidInput(field, value, f"must be {what}, or None")
+    return value
+
+
+def _is(cls: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, cls)
+
+
+def _has(*methods: str) -> Callable[[Any], bool]:
+    return lambda value: all(callable(getattr(value, name, None)) for name in methods)
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str | os.PathLike)
+
+
+def _is_journal(value: Any) -> bool:
+    return _is_path(value) or _has("claim", "intend", "note_soon")(value)
+
+
+def _checked_schedule(value: Any) -> Any:
+    if value is None:
+        return None
+    from akool_async.schedule.learner import Schedule
+
+    return _checked("schedule", value, _is(Schedule), "a Schedule")
+
+
+def _checked_backoff(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        for name, each in cast("Mapping[str, object]", value).items():
+            if not isinstance(each, Backoff):
+                raise InvalidInput(f"backoff[{name!r}]", each, "must be a Backoff")
+        return cast("Any", value)
+    return _checked("backoff", value, _is(Backoff), "a Backoff, or a mapping by result family")
+
+
+def _checked_limits(value: Any) -> Limits:
+    if isinstance(value, Mapping):
+        return Limits(operations=cast("Mapping[str, int]", value))
+    limits: Limits | None = _checked(
+        "limits", value, _is(Limits), "a Limits, or a mapping by operation"
+    )
+    return limits or Limits()
 
 
 def _checked_job_timeout(
@@ -267,18 +363,29 @@ def _checked_job_timeout(
 
 def checked_count(field: str, value: object) -> int:
     """Return a whole number of at least 1; raise `InvalidInput` for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidInput(field, value, "must be a whole number of at least 1")
-    return value
+    rule = "must be a whole number of at least 1"
+    count = checked_whole(field, value, rule)
+    if count < 1:
+        raise InvalidInput(field, value, rule)
+    return count
 
 
 def checked_seconds(field: str, value: object) -> float | None:
     """Return more than 0 seconds, or `None`; raise `InvalidInput` for anything else."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise InvalidInput(field, value, "must be more than 0 seconds, or None")
-    return float(value)
+    rule = "must be more than 0 seconds, or None"
+    seconds = float(checked_number(field, value, rule))
+    if not seconds > 0:
+        raise InvalidInput(field, value, rule)
+    return seconds
+
+
+def checked_text(field: str, value: object) -> str | None:
+    """Return a text, or `None`; raise `InvalidInput`, which shows no value, for anything else."""
+    if value is not None and not isinstance(value, str):
+        raise InvalidInput(field, f"a {type(value).__name__}", "must be a text")
+    return value
 
 
 def checked_webhook_url(url: str | None, api: str) -> str | None:
@@ -315,18 +422,24 @@ def _is_on_the_internet(host: str) -> bool:
     return name != "" and domain not in {"localhost", "local", "internal", "lan", "home", "test"}
 
 
-def checked_url(field: str, url: str) -> str:
+def checked_url(field: str, url: object) -> str:
     """Return a scheme and host that credentials may be sent to.
 
     Raises:
-        InvalidInput: it is something else, or not safe.
+        InvalidInput: it is something else, or not safe, or no server can have it.
     """
+    if not isinstance(url, str):
+        raise InvalidInput(field, url, "must be a text: a scheme and a host")
     if "@" in url:  # a user's name before it may come with a password
         raise InvalidInput(field, "***", "must be a scheme and a host, without a user")
+    trouble = trouble_with(url)
+    if trouble:
+        raise InvalidInput(field, url, f"must be an address that a server can have; {trouble}")
     parts = urlsplit(url)
     loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
     if not parts.hostname or parts.scheme not in ({"https", "http"} if loopback else {"https"}):
         raise InvalidInput(field, url, "must be https, or http on loopback")
-    if parts.path.strip("/") or parts.query or parts.fragment:
+    nothing_else = not (parts.path.strip("/") or parts.query or parts.fragment)
+    if not nothing_else or parts.netloc.endswith(":"):
         raise InvalidInput(field, url, "must be a scheme and a host, and nothing else")
     return f"{parts.scheme}://{parts.netloc}"

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from akool_async.client.events import Hook
 from akool_async.client.settings import Configuration
+from akool_async.client.stats import Stats, together
 from akool_async.http.auth import Credentials
 from akool_async.protocol.endpoint import Endpoint, Operation
 from akool_async.schedule.experience import Experience, Memory
 
 if TYPE_CHECKING:
     from akool_async.client.inbox import Inbox
-    from akool_async.client.stats import Stats
     from akool_async.engine.keys import KeyRegistry
     from akool_async.engine.recorder import Recorder
     from akool_async.journal import JobStore
@@ -95,6 +96,16 @@ class Shared:
         self.hooks: tuple[Hook, ...] = ()
         self.records: Records | None = None
         self._inbox: Inbox | None = None
+        self.past = Stats()
+        """The figures of event loops that are over."""
+        self.told_unclosed = False
+        """Whether the log has said that nobody closed the client."""
+        self._lock = threading.RLock()
+
+    def retire(self, figures: Stats) -> None:
+        """Keep the figures of an event loop that is over."""
+        with self._lock:
+            self.past = together(self.past, figures)
 
     def open_records(self) -> None:
         """Open the journal, if there is to be one and it is not open.
@@ -136,8 +147,6 @@ class Shared:
 
     def stats(self) -> Stats:
         """Return the figures that belong to no event loop."""
-        from akool_async.client.stats import Stats
-
         return Stats(
             requests=dict(self.requests),
             webhooks={} if self._inbox is None else dict(self._inbox.outcomes),

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from akool_async.engine import ENDS, Engine, EventName, OperationState
+from akool_async.http.pace import Pace
 from akool_async.protocol.value import Value
 
 _COUNTED = (*ENDS, EventName.SAVED, EventName.UNSAVED)
@@ -76,10 +77,10 @@ class Stats(Value):
     """The most jobs that may be at the vendor at once, for each event loop."""
     refusals: int = 0
     """How often the server refused a request for its frequency."""
-    creates_per_second: float = math.inf
-    """The limit on creates; infinite while the server has refused none for its frequency."""
-    reads_per_second: float = math.inf
-    """The limit on other requests."""
+    creates_per_second: float | None = None
+    """The limit on creates; `None` while the server has refused none for its frequency."""
+    reads_per_second: float | None = None
+    """The limit on other requests, likewise."""
 
     @property
     def polls_per_job(self) -> float:
@@ -114,9 +115,17 @@ def stats_of(engine: Engine) -> Stats:
         in_flight=engine.places.in_flight,
         peak_in_flight=engine.places.peak,
         refusals=exchange.creates.refusals + exchange.reads.refusals,
-        creates_per_second=exchange.creates.limit,
-        reads_per_second=exchange.reads.limit,
+        creates_per_second=_limit(exchange.creates),
+        reads_per_second=_limit(exchange.reads),
     )
+
+
+def _limit(pace: Pace) -> float | None:
+    return pace.limit if math.isfinite(pace.limit) else None
+
+
+def _lower(*limits: float | None) -> float | None:
+    return min((each for each in limits if each is not None), default=None)
 
 
 def _counts(operation: OperationState[Any], queued: int) -> JobCounts:
@@ -147,8 +156,8 @@ def together(one: Stats, other: Stats) -> Stats:
         peak_in_flight=max(one.peak_in_flight, other.peak_in_flight),
         places=one.places + other.places,
         refusals=one.refusals + other.refusals,
-        creates_per_second=min(one.creates_per_second, other.creates_per_second),
-        reads_per_second=min(one.reads_per_second, other.reads_per_second),
+        creates_per_second=_lower(one.creates_per_second, other.creates_per_second),
+        reads_per_second=_lower(one.reads_per_second, other.reads_per_second),
     )
 
 

@@ -31,6 +31,7 @@ from akool_async.engine import (
     JobRecord,
 )
 from akool_async.errors import InvalidInput, KeyConflict
+from akool_async.protocol.cells import checked_flag, checked_whole
 from akool_async.protocol.checking import is_text
 from akool_async.protocol.endpoint import Endpoint, Operation, Recipe, Startable
 from akool_async.protocol.snapshot import Snapshot
@@ -38,6 +39,8 @@ from akool_async.protocol.value import Value
 
 if TYPE_CHECKING:
     from akool_async.client.keyed import KeyedJobs
+
+_NO_JOURNAL = "key= needs a journal: Akool(journal=...)"
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Snapshot)
@@ -104,6 +107,8 @@ class Submitter:
 
     def start(self, request: Startable[S], options: JobOptions) -> JobRecord[S]:
         """Start a job with given options, or return the one that has its key."""
+        if self._engine.endings.suspended:
+            self._engine.endings.go_on()
         if options.key is None and isinstance(request, Operation):
             record = self._record(request, request, options)
             self._engine.submit(record)
@@ -161,18 +166,23 @@ class Submitter:
             return
         self._queue(record)
 
+    def check_journal(self) -> None:
+        """Refuse a key where there is no journal, with a `ValueError`."""
+        if self._keys is None:
+            raise ValueError(_NO_JOURNAL)
+
     def _options_of(self, submission: Submission[Any], *, fail_fast: bool) -> JobOptions:
-        timeout = submission.timeout
-        if not isinstance(timeout, ClientDefault):
-            timeout = checked_seconds("timeout", timeout)
+        timeout, priority, retry_failed = checked_options(
+            submission.timeout, submission.priority, submission.retry_failed
+        )
         key, fingerprint = submission.key, ""
         if key is None:
             # `tag` is not compared: a row of a table, for one, compares each of its fields.
-            options = (timeout is not DEFAULT, submission.priority != 0, submission.tag is not None)
+            options = (timeout is not DEFAULT, priority != 0, submission.tag is not None)
             if not any(options):
                 return FAIL_FAST if fail_fast else NO_OPTIONS
         elif self._keys is None:
-            raise ValueError("key= needs a journal: Akool(journal=...)")
+            raise ValueError(_NO_JOURNAL)
         else:
             _check_key(key)
             fingerprint = self._keys.fingerprint(submission.request)
@@ -181,11 +191,26 @@ class Submitter:
             row_key=key,
             fingerprint=fingerprint,
             timeout=timeout,
-            priority=submission.priority,
+            priority=priority,
             tag=submission.tag,
-            retry_failed=submission.retry_failed,
+            retry_failed=retry_failed,
             fail_fast=fail_fast,
         )
+
+
+def checked_options(
+    timeout: object, priority: object, retry_failed: object
+) -> tuple[float | ClientDefault | None, int, bool]:
+    """Return the options of a job, checked.
+
+    Raises:
+        InvalidInput: one of them makes no sense.
+    """
+    if not isinstance(timeout, ClientDefault):
+        timeout = checked_seconds("timeout", timeout)
+    if type(priority) is not int:
+        priority = checked_whole("priority", priority, "must be a whole number")
+    return timeout, priority, retry_failed is True or checked_flag("retry_failed", retry_failed)
 
 
 def check_startable(request: object) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from akool_async.engine.told import told
 from akool_async.errors import ClientClosed, InvalidSignature
 from akool_async.journal.job_store import Attempt
 from akool_async.webhook.address import Owned
@@ -163,7 +164,7 @@ class Webhooks:
         raise ClientClosed(problem)
 
     async def _take_in(self, event: Event, owned: Owned | None, runtime: Runtime) -> Outcome:
-        engine, place = runtime.engine, None
+        place = None
         if owned is not None:
             if owned.owner != self._shared.inbox.owner:
                 return Outcome.FOREIGN
@@ -171,7 +172,7 @@ class Webhooks:
         written = False
         if place is not None and self._shared.records is not None:
             written = await self._shared.records.store.adopt(Attempt(*place), event.id)
-        return engine.told(event.id, event.status, place, written=written)
+        return told(runtime.engine, event.id, event.status, place, written=written)
 
 
 def _read(inbox: Inbox, token: str | None) -> Owned | None:

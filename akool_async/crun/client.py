@@ -10,7 +10,13 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar, Unpack
 import msgspec
 
 from akool_async.client.client import Client
-from akool_async.client.settings import Settings, check_names, checked_url, hide_secrets
+from akool_async.client.settings import (
+    Settings,
+    check_names,
+    checked_text,
+    checked_url,
+    hide_secrets,
+)
 from akool_async.crun.endpoints import DetectFaces, SwapFaces
 from akool_async.crun.results import FaceDetection
 from akool_async.errors import MissingCredentials
@@ -66,9 +72,10 @@ class Crun(Client):
         api_key = hidden(api_key)
         hide_secrets(settings)
         check_names("Crun", tuple(settings), Settings)
-        base_url = settings.get("base_url") or os.environ.get("CRUN_BASE_URL") or BASE_URL
+        base_url = checked_text("base_url", settings.get("base_url"))
+        base_url = base_url or os.environ.get("CRUN_BASE_URL") or BASE_URL
         super().__init__(
-            _credentials(api_key or os.environ.get("CRUN_API_KEY")),
+            _credentials(checked_text("api_key", api_key) or os.environ.get("CRUN_API_KEY")),
             {"api": checked_url("base_url", base_url)},
             settings,
         )

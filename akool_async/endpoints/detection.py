@@ -76,7 +76,8 @@ def paired(
         DetectionError: there are more of one than of the other.
     """
     if len(new) != len(old):
-        problem = f"{len(new)} faces were found in the source, and {len(old)} in the target"
+        found = "1 face was" if len(new) == 1 else f"{len(new)} faces were"
+        problem = f"{found} found in the source, and {len(old)} in the target"
         raise DetectionError(0, problem, endpoint="faceswap.detect")
     return new, old
 

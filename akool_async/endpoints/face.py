@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
-from akool_async.protocol.fields import Coding, Rule, Url
+from akool_async.protocol.fields import Coding, Rule, Url, none_if_empty
 from akool_async.protocol.value import Input
 
 MOST_FACES = 8
@@ -22,13 +22,9 @@ def are_points(text: str) -> bool:
     return re.fullmatch(_POINTS, text) is not None
 
 
-def _none_if_empty(value: Any) -> Any:
-    return None if value == "" else value
-
-
 Opts = Annotated[
     str,
-    Coding(str, _none_if_empty),
+    Coding(str, none_if_empty),
     Rule(
         "must be points x,y joined by colons, such as 262,175:363,175:313,215:272,279", are_points
     ),

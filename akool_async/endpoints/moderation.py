@@ -60,6 +60,11 @@ class Analysis(Result):
         """When Akool created the job."""
         return from_milliseconds(self.create_time)
 
+    @property
+    def expires_at(self) -> None:
+        """`None`: a verdict has no media that could expire."""
+        return
+
 
 class GetAnalysis(Lookup[Analysis]):
     """Look up a verdict by its id."""

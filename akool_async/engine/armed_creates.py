@@ -18,46 +18,81 @@ A restarted process brings the rows of such creates back (`wait_again`).
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from akool_async.clock import Clock, Timer
+from akool_async.engine.endings import Endings
+from akool_async.engine.event_names import EventName
+from akool_async.engine.pending import PendingJobs
+from akool_async.engine.places import JobPlaces
 from akool_async.engine.record import JobRecord
+from akool_async.engine.reporter import Reporter
+from akool_async.engine.state import Trigger
+from akool_async.http.transport import Delivery
 from akool_async.journal.job_store import Attempt
 from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.token import JobReference, reference_to
 from akool_async.webhook.address import Addresses, Place
 
 _MOST: Final = 10_000
 """Ids that are kept at once for jobs that do not wait yet."""
 
 
+class Owner(Protocol):
+    """The engine, as the armed creates see it."""
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing may be sent any more."""
+        ...
+
+    @property
+    def reporter(self) -> Reporter:
+        """Notifies of events."""
+        ...
+
+    @property
+    def pending(self) -> PendingJobs:
+        """The jobs that are not in the queue yet."""
+        ...
+
+    @property
+    def places(self) -> JobPlaces:
+        """The places of jobs."""
+        ...
+
+    @property
+    def endings(self) -> Endings:
+        """Ends jobs that nobody asked to end."""
+        ...
+
+    def adopt(self, record: JobRecord[Any], reference: JobReference) -> object:
+        """Watch a job that was accepted earlier."""
+        ...
+
+    def finish(self, record: JobRecord[Any], outcome: BaseException) -> object:
+        """End a job."""
+        ...
+
+
 class ArmedCreates:
     """The armed creates of one event loop that have no answer yet.
 
     Args:
+        owner: The engine.
         addresses: Makes the address of each create.
         clock: Where time comes from.
         patience: Seconds for which a create without a reply waits for an event.
-        adopt: Called with a job, its id, and when its create was sent, in the clock's seconds.
-        give_up: Called with a job that no event came for, and the error that ends it.
     """
 
-    def __init__(
-        self,
-        addresses: Addresses,
-        clock: Clock,
-        patience: float,
-        *,
-        adopt: Callable[[JobRecord[Any], str, float], object],
-        give_up: Callable[[JobRecord[Any], BaseException], object],
-    ) -> None:
+    def __init__(self, owner: Owner, addresses: Addresses, clock: Clock, patience: float) -> None:
+        self._owner = owner
         self._addresses = addresses
         self._clock = clock
         self._patience = patience
-        self._adopt = adopt
-        self._give_up = give_up
         self._numbers = itertools.count(1)
         """Numbers for the jobs of a client without a journal."""
         self._records: dict[Place, JobRecord[Any]] = {}
@@ -100,33 +135,56 @@ class ArmedCreates:
         if wait is not None:
             wait.timer.cancel()
 
-    def wait(self, record: JobRecord[Any], sent_at: float, problem: BaseException) -> bool:
-        """Wait for an event about a create without a readable reply.
+    def wait(self, record: JobRecord[Any], delivery: Delivery, problem: BaseException) -> bool:
+        """Let a job wait for an event, after its create was sent and not answered.
 
         Args:
             record: The job.
-            sent_at: When its create was sent, in the clock's seconds.
+            delivery: When its create was sent.
             problem: The error that ends the job after `patience` seconds.
 
         Returns:
-            Whether it waits; an unarmed create does not.
+            Whether it waits; an unarmed create does not, nor does a job of a closing client.
         """
         place = self._places.get(record)
-        if place is None:
+        if place is None or self._owner.closing:
             return False
-        timer = self._clock.call_at(self._clock.time() + self._patience, lambda: self._end(record))
-        self._waiting[record] = _Wait(timer, sent_at, problem)
-        early = self._early.pop(place, None)
-        if early is not None:
-            self._found(record, early)
+        sent_on = delivery.sent_on or self._clock.now()
+        self._wait(record, place, sent_on.timestamp(), problem)
         return True
 
     def wait_again(
-        self, record: JobRecord[Any], place: Place, sent_at: float, problem: BaseException
+        self, record: JobRecord[Any], place: Place, intended_at: float, problem: BaseException
     ) -> None:
-        """Wait for an event about a create that an earlier process sent."""
+        """Let a job wait for an event about a create that an earlier process sent.
+
+        Args:
+            record: The job.
+            place: Its row and attempt.
+            intended_at: When its create was about to be sent, in seconds since 1970.
+            problem: The error that ends the job after `patience` seconds.
+        """
+        self._owner.reporter.ask()
+        self._owner.pending.remove(record)
         self._add(record, place)
-        self.wait(record, sent_at, problem)
+        self._wait(record, place, intended_at, problem)
+        self._owner.places.add(record)
+
+    def _wait(
+        self, record: JobRecord[Any], place: Place, sent_on: float, problem: BaseException
+    ) -> None:
+        record.change(Trigger.LOSE)
+        timer = self._clock.call_at(self._clock.time() + self._patience, lambda: self._end(record))
+        self._waiting[record] = _Wait(timer, sent_on, problem)
+        self._owner.reporter.report(EventName.UNANSWERED, record, problem)
+        if place in self._early:
+            # Not at once: the caller has more to do about the job that waits.
+            asyncio.get_running_loop().call_soon(self._take_early, record, place)
+
+    def _take_early(self, record: JobRecord[Any], place: Place) -> None:
+        early = self._early.pop(place, None)
+        if early is not None and record in self._waiting:
+            self._found(record, early)
 
     def told(self, place: Place, id: str) -> JobRecord[Any] | None:
         """Take in that an event named the id of a create; return the job if it had waited for it.
@@ -147,29 +205,29 @@ class ArmedCreates:
         return place in self._records
 
     def _found(self, record: JobRecord[Any], id: str) -> None:
-        sent_at = self._waiting[record].sent_at
+        sent_on = self._waiting[record].sent_on
         self.discard(record)
-        self._adopt(record, id, sent_at)
+        self._owner.adopt(record, reference_to(record.name, id, None, sent_on))
 
     def _end(self, record: JobRecord[Any]) -> None:
         problem = self._waiting[record].problem
         self.discard(record)
-        self._give_up(record, problem)
+        self._owner.finish(record, problem)
 
-    def stop(self) -> list[JobRecord[Any]]:
-        """Wait no more: each job that waited ends with its error. Return those jobs."""
-        records = self.waiting()
-        for record in records:
-            self._end(record)
-        return records
+    def stop(self) -> None:
+        """Wait no more, because the client is closed: each job that waits ends with its error."""
+        for record in self.waiting():
+            problem = self._waiting[record].problem
+            self.discard(record)
+            self._owner.endings.gave_up(record, problem)
 
 
 class _Wait:
     """What is kept of a create that waits."""
 
-    __slots__ = ("problem", "sent_at", "timer")
+    __slots__ = ("problem", "sent_on", "timer")
 
-    def __init__(self, timer: Timer, sent_at: float, problem: BaseException) -> None:
+    def __init__(self, timer: Timer, sent_on: float, problem: BaseException) -> None:
         self.timer = timer
-        self.sent_at = sent_at
+        self.sent_on = sent_on
         self.problem = problem

@@ -1,20 +1,37 @@
-"""How a job is cancelled: before it was sent, or at the vendor where the vendor can."""
+"""How a job is cancelled: before it was sent, or at the vendor where the vendor can.
+
+A job may have ended at the vendor while nobody looked at it. The vendor says yes to a cancel all
+the same, and the result is there, and paid for. So a look before the question, and one after the
+answer, decide whether the job was cancelled. Jobs without media, such as live sessions, have no
+result to lose; the vendor may show a closed session as completed.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
 
+from akool_async.clock import sleep
 from akool_async.engine.core import Engine
 from akool_async.engine.record import JobRecord
-from akool_async.engine.state import UNSENT
+from akool_async.engine.state import FOLLOWING, UNSENT
 from akool_async.engine.waiters import Waiter
-from akool_async.errors import CancelNotSupported, JobCancelled
+from akool_async.errors import AkoolError, CancelNotSupported, JobCancelled, NotFound
+from akool_async.protocol.endpoint import Command
+from akool_async.protocol.snapshot import Status
+
+logger = logging.getLogger("akool_async")
+
+_BEFORE: Final = (0.0,)
+_AFTER: Final = (0.0, 0.5, 1.0)
+"""Seconds before each lookup, before and after the vendor is asked to cancel."""
 
 
 async def cancel(engine: Engine, record: JobRecord[Any]) -> bool:
     """Cancel a job; return whether that is how it ended.
 
-    A terminal status that comes first wins.
+    A terminal status that comes first wins, also where only the vendor knows of it so far.
 
     Raises:
         CancelNotSupported: the vendor cannot cancel the job; it goes on.
@@ -29,19 +46,91 @@ async def cancel(engine: Engine, record: JobRecord[Any]) -> bool:
         engine.cancelling.add(record)  # for good: the wait may be cancelled, the wish is not
     await record.accepted()
     if not record.ended:
-        await _ask_vendor(engine, record)
-    if not record.ended:
-        engine.finish(record, record.error(JobCancelled, "cancelled, as asked"))
+        await _cancel_at_vendor(engine, record)
     return record.cancelled
 
 
-async def _ask_vendor(engine: Engine, record: JobRecord[Any]) -> None:
+async def _cancel_at_vendor(engine: Engine, record: JobRecord[Any]) -> None:
+    command = _command(record)
+    if record.state is FOLLOWING:  # what is looked at, and ends, is the job that it mirrors
+        record = engine.watches.of(record.family).records.get(record.id or "", record)
+    engine.cancelling.add(record)
+    try:
+        if await _had_ended(engine, record):
+            return
+        await engine.exchange.send(command)
+        record.slot = None  # no look in turn now: it would find the cancel itself, as a failure
+        if not await _has_completed(engine, record):
+            engine.finish(record, record.error(JobCancelled, "cancelled, as asked"))
+    except Exception:
+        engine.cancelling.discard(record)  # if it fails later, that is no cancel
+        raise
+    finally:
+        if record.slot is None and not record.ended and record.id is not None:
+            engine.wake(record.id)
+
+
+def _command(record: JobRecord[Any]) -> Command[Any]:
     make = record.family.cancel
     command = make(record.id, record.job_id) if make and record.id else None
     if command is None:
         vendor = record.family.vendor
         raise record.error(CancelNotSupported, f"{vendor} cannot cancel this job; it goes on")
-    await engine.exchange.send(command)
+    return command
+
+
+async def _had_ended(engine: Engine, record: JobRecord[Any]) -> bool:
+    """Look before the vendor is asked: a job that has ended, whatever its end, ends as it did."""
+    if not _has_media(record):
+        return False
+    asked_at = engine.clock.time()
+    try:
+        seen = await _look(engine, record, _BEFORE)
+    except AkoolError as error:  # the look afterwards is the one that counts
+        logger.debug("%s: no look before a cancel: %s", record.name, type(error).__name__)
+        seen = None
+    if seen is not None and seen.status.terminal:
+        engine.cancelling.discard(record)  # a failure was there before the cancel
+        engine.watches.of(record.family).take_in(record, seen, asked_at)
+        return True
+    return record.ended
+
+
+async def _has_completed(engine: Engine, record: JobRecord[Any]) -> bool:
+    """Look after the vendor said yes: a result that is there is kept; a failure is the cancel."""
+    if not _has_media(record):
+        return False
+    asked_at = engine.clock.time()
+    seen = await _look(engine, record, _AFTER)
+    if seen is None or seen.status is not Status.COMPLETED:
+        return False
+    engine.watches.of(record.family).take_in(record, seen, asked_at)
+    return True
+
+
+async def _look(engine: Engine, record: JobRecord[Any], pauses: Sequence[float]) -> Any:
+    """Ask for an accepted job; return its snapshot, or `None` if the vendor shows none.
+
+    The job does not end by it: `Watch.take_in` is for that. `pauses` are the seconds before each
+    lookup; a list may lack a job now and then, so that one lookup may not be enough.
+    """
+    for pause in pauses:
+        if pause:
+            await sleep(engine.clock, pause)
+        if record.ended or record.id is None:
+            break
+        try:
+            reply = await engine.exchange.send(record.family.lookup([record.id]))
+        except NotFound:
+            continue
+        for snapshot in record.family.observed(reply):
+            if snapshot.id in {record.id, ""}:
+                return snapshot
+    return None
+
+
+def _has_media(record: JobRecord[Any]) -> bool:
+    return record.family.media is not None
 
 
 async def abandon(engine: Engine, waiter: Waiter) -> None:

@@ -13,14 +13,14 @@ The life of a job (`state.py` has all changes of state):
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-from akool_async.clock import Clock
+from akool_async.clock import Clock, moment
 from akool_async.engine.creator import Creator
 from akool_async.engine.credit_guard import CreditGuard
+from akool_async.engine.endings import Endings
 from akool_async.engine.event_names import EventName, event_of
 from akool_async.engine.follow import follow
 from akool_async.engine.operations import Operations
@@ -31,22 +31,20 @@ from akool_async.engine.queue import PendingQueue
 from akool_async.engine.record import COMPLETED, JobRecord
 from akool_async.engine.reporter import Reporter
 from akool_async.engine.settings import Policies
-from akool_async.engine.state import Trigger
+from akool_async.engine.state import UNANSWERED, Trigger
 from akool_async.engine.watches import Watches
-from akool_async.errors import ClientClosed, JobFailed
+from akool_async.errors import JobCancelled, JobFailed
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.http.transport import Delivery
+from akool_async.observers import logger, shield
 from akool_async.protocol import token
 from akool_async.protocol.snapshot import Snapshot, Status
 
 if TYPE_CHECKING:
     from akool_async.engine.armed_creates import ArmedCreates
     from akool_async.engine.recorder import Recorder
-    from akool_async.webhook.address import Addresses, Place
-    from akool_async.webhook.outcome import Outcome
-
-logger = logging.getLogger("akool_async")
+    from akool_async.webhook.address import Addresses
 
 
 class Engine:
@@ -79,22 +77,24 @@ class Engine:
         self.reporter = Reporter(policies.listener)
         self.report = self.reporter.report
         limits, breaker = policies.limits, Breaker(clock)
-        epoch = clock.now().timestamp() - clock.time()
-        self.operations = Operations(policies, epoch)
-        self.pending = PendingJobs(self.finish, self.finish_closed)
+        self.operations = Operations(policies)
+        self.endings = Endings(self)
+        self.finish_closed = self.endings.closed
+        self.pending = PendingJobs(self.finish, self.endings.dropped)
         self.queue = PendingQueue()
         shared = policies.places
-        self._shared = None if shared is None else SharedPlaces(shared, self.pump, self._no_place)
+        self._shared = (
+            None
+            if shared is None
+            else SharedPlaces(shared, self.pump, self._no_place, self.endings.cut_off)
+        )
         self.places = JobPlaces(policies.limit, limits.operations, self._shared)
         self._hold = OutageHold(breaker, clock, self.pump, short=limits.creates)
         self.armed: ArmedCreates | None = None
         if addresses is not None:
             from akool_async.engine.armed_creates import ArmedCreates  # few clients have webhooks
 
-            self.armed = ArmedCreates(
-                addresses, clock, policies.patience, adopt=self._found, give_up=self.finish
-            )
-        self._epoch = epoch
+            self.armed = ArmedCreates(self, addresses, clock, policies.patience)
         self._creator = Creator(
             self,
             self.queue,
@@ -103,7 +103,7 @@ class Engine:
             hold=self._hold,
             guard=self._guard,
             recorder=recorder,
-            epoch=epoch,
+            clock=clock,
         )
         self.watches = Watches(
             policies,
@@ -113,10 +113,10 @@ class Engine:
             finish=self.finish,
             report=self.report,
             on_ring=self._creator.give_way,
+            cut_off=self.endings.cut_off,
         )
-        self._unseen = 0
         self.cancelling: set[JobRecord[Any]] = set()
-        """Jobs that are being created, and are to be cancelled: they are not sent again."""
+        """Jobs that are to be cancelled: none is sent again, and a failure is the cancel."""
         self.closing = False
         """Whether nothing may be sent any more."""
 
@@ -168,23 +168,28 @@ class Engine:
         """
         watch = self.watches.of(record.family)
         known = watch.records.get(reference.id)
+        lost = record.state is UNANSWERED
         if known is not None:
-            if record in self.pending:
+            if record in self.pending or lost:
                 self.follow(record, known)
             return known
         self.reporter.ask()
         self.pending.remove(record)
-        now = self.clock.time()
+        now = moment(self.clock)
         record.adopt(reference, now)
-        self.places.add(record)
-        watch.add(record, now, at_once=True)
-        self.report(EventName.RESUMED, record)
+        watch.add(record, now.time, at_once=True)
+        if not lost:  # else it holds its place already
+            self.places.add(record)
+        elif self._recorder is not None:
+            shield("the journal", self._recorder.note_accepted, record)
+        self.report(EventName.CREATED if lost else EventName.RESUMED, record)
         return record
 
     def follow(self, record: JobRecord[Any], leader: JobRecord[Any]) -> None:
         """Let a job mirror another job of its key."""
         self.reporter.ask()
         self.pending.remove(record)
+        self.places.free(record)
         follow(record, leader, self.report)
 
     def accepted(self, record: JobRecord[Any], receipt: Any, delivery: Delivery) -> None:
@@ -192,68 +197,24 @@ class Engine:
         if not token.is_id(receipt.id):
             reason = "the reply said success, and named no job"
             problem = self._creator.unknown(record, delivery, reason)
-            if not self.lost(record, delivery, problem):
+            if self.armed is None or not self.armed.wait(record, delivery, problem):
                 self.finish(record, problem)
             return
         if self.armed is not None:
             self.armed.discard(record)
         watch, now = self.watches.of(record.family), self.watches.moment()
         watch.accept(record, receipt, now)
-        self.report(EventName.CREATED, record)
+        terminal = record.status.terminal  # T25: audio may be finished when it is created
+        if not terminal and not self.closing:
+            # Before all that follows: a job that has an id is watched, whatever fails then.
+            watch.add(record, now.time, at_once=self.watches.woken_early(receipt.id))
         if self._recorder is not None:
-            self._recorder.note_accepted(record)
-        if receipt.status.terminal:  # T25: audio may be finished when it is created
+            shield("the journal", self._recorder.note_accepted, record)
+        self.report(EventName.CREATED, record)
+        if terminal:
             self.finish(record, receipt)
         elif self.closing:
             self.finish_closed(record)
-        else:
-            watch.add(record, now, at_once=self.watches.woken_early(receipt.id))
-
-    def lost(self, record: JobRecord[Any], delivery: Delivery, problem: BaseException) -> bool:
-        """Let a job wait for a webhook, after its create was sent and not answered.
-
-        Returns:
-            Whether it waits; an unarmed create does not.
-        """
-        if self.armed is None or self.closing or record not in self.armed:
-            return False
-        record.change(Trigger.LOSE)
-        self.report(EventName.UNANSWERED, record, problem)
-        return self.armed.wait(record, delivery.sent_at, problem)
-
-    def waits_for_webhook(self, record: JobRecord[Any]) -> bool:
-        """Say whether a create without a reply, sent by an earlier process, had an address."""
-        request = record.request
-        return self.armed is not None and request is not None and request.takes_address
-
-    def wait_again(
-        self, record: JobRecord[Any], place: Place, intended_at: float, problem: BaseException
-    ) -> None:
-        """Let a job wait for a webhook whose create was sent by an earlier process.
-
-        Args:
-            record: The job.
-            place: Its row and attempt.
-            intended_at: When its create was about to be sent, in seconds since 1970.
-            problem: The error that ends the job if no webhook comes.
-        """
-        assert self.armed is not None
-        self.reporter.ask()
-        self.pending.remove(record)
-        record.change(Trigger.LOSE)
-        self.places.add(record)
-        self.report(EventName.UNANSWERED, record, problem)
-        self.armed.wait_again(record, place, intended_at - self._epoch, problem)
-
-    def _found(self, record: JobRecord[Any], id: str, sent_at: float) -> None:
-        """Watch a job whose id a webhook brought."""
-        watch = self.watches.of(record.family)
-        reference = token.reference_to(record.name, id, None, self._epoch + sent_at)
-        record.adopt(reference, self.clock.time())
-        self.report(EventName.CREATED, record)
-        if self._recorder is not None:
-            self._recorder.note_accepted(record)
-        watch.add(record, self.clock.time(), at_once=True)
 
     def pump(self) -> None:
         """Create the jobs whose turn it is, as far as places and limits allow."""
@@ -265,40 +226,6 @@ class Engine:
         if record is not None:
             logger.error("%s: waiting for a place failed", name, exc_info=error)
             self.finish(record, error)
-
-    def told(
-        self, id: str, status: Status, place: Place | None = None, *, written: bool = False
-    ) -> Outcome:
-        """Take in what a webhook says about a job. Called in the loop's thread.
-
-        Args:
-            id: The vendor's `_id` of the job.
-            status: The status that the job is said to have reached.
-            place: The create that the webhook's address proves to be the job's.
-            written: Whether the journal had not known the id of that create.
-        """
-        from akool_async.webhook.outcome import Outcome
-
-        if self.armed is not None and place is not None:
-            adopted = self.armed.told(place, id)
-            if adopted is not None:
-                self.report(EventName.TOLD, adopted, status)
-                return Outcome.ADOPTED
-            if self.armed.is_under_way(place):
-                return Outcome.WOKEN  # once the reply is here, or lost
-            if written:
-                return Outcome.ADOPTED  # by its row: no job of this process has that yet
-        record = self.watches.find(id)
-        if record is None:
-            if status.terminal:
-                self.watches.wake(id)
-            return Outcome.UNKNOWN
-        self.report(EventName.TOLD, record, status)
-        if status.terminal:
-            self.watches.wake(id)
-            return Outcome.WOKEN
-        self.watches.move(record, status)
-        return Outcome.MOVED
 
     def wake(self, id: str) -> bool:
         """Poll a job now, because a webhook says that it has ended. Called in the loop's thread.
@@ -319,25 +246,36 @@ class Engine:
         """End a job, whatever the reason, and let the next one start."""
         if record.ended:
             return
-        self.pending.remove(record)
-        self.cancelling.discard(record)
-        self.places.free(record)
-        if self.armed is not None:
-            self.armed.discard(record)
-        if self._recorder is not None:
-            self._recorder.note_finished(record, outcome)
-        watch = self.watches.get(record.family.name)
-        if watch is not None:
-            watch.drop(record)
-        ended = self._result(record, outcome) if isinstance(outcome, Snapshot) else outcome
-        record.finish(ended)
+        failed = isinstance(outcome, Snapshot) and outcome.status is Status.FAILED
+        if failed and record in self.cancelling:
+            outcome = record.error(JobCancelled, "cancelled, as asked")
+        ended: Any = outcome
+        try:
+            self.pending.remove(record)
+            self.cancelling.discard(record)
+            self.places.free(record)
+            if self.armed is not None:
+                self.armed.discard(record)
+            if self._recorder is not None:
+                shield("the journal", self._recorder.note_finished, record, outcome)
+            watch = self.watches.get(record.family.name)
+            if watch is not None:
+                watch.drop(record)
+            if isinstance(outcome, Snapshot):
+                ended = self._result(record, outcome)
+        finally:  # an interrupt is no reason to keep anybody waiting
+            record.finish(ended)
         self.report(event_of(ended), record, ended)
         self.pump()
 
     def _result(self, record: JobRecord[Any], last: Snapshot) -> Any:
         """Return the result, or the error, that a terminal snapshot means."""
         if last.status is COMPLETED:
-            return self._policies.finish_result(record, record.completed(last))
+            try:
+                return self._policies.finish_result(record, record.completed(last))
+            except Exception:
+                logger.exception("%s: the result is taken as it came", record.name)
+                return last
         why = f": {last.reason}" if last.reason else ""
         return record.error(JobFailed, f"{record.family.vendor} reports that the job failed{why}")
 
@@ -354,17 +292,12 @@ class Engine:
         finally:
             tasks = [*self._creator.cancel(), *self.pending.close(), *self._guard.close()]
             tasks += self.watches.stop(self.finish_closed)
-            for record in () if self.armed is None else self.armed.stop():
-                self._count_unseen(record)
+            if self.armed is not None:
+                self.armed.stop()
             if self._shared is not None:
                 tasks += self._shared.close()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._unseen:
-            logger.warning(
-                "%d jobs that nobody awaited ended with the client; accepted ones go on",
-                self._unseen,
-            )
-        self._unseen = 0
+        self.endings.tell()
 
     def _stop_sending(self) -> None:
         """End jobs that were not sent, and hold back creates that wait or connect."""
@@ -375,26 +308,6 @@ class Engine:
             self.finish_closed(record)
         self._creator.stop_sending()
 
-    def finish_closed(self, record: JobRecord[Any]) -> None:
-        """End a job because the client is closed."""
-        if record.ended:
-            return
-        goes_on = f"it goes on at {record.family.vendor}" if record.id else "it was not sent"
-        self.finish(record, record.error(ClientClosed, f"the client was closed; {goes_on}"))
-        self._count_unseen(record)
-
-    def interrupted(self, record: JobRecord[Any], delivery: Delivery) -> None:
-        """End a job whose create was cancelled: by closing, or because the loop is ending."""
-        if not self.closing:
-            self._stop_sending()
-        if not delivery.sent:
-            self.finish_closed(record)
-            return
-        self.finish(record, self._creator.unknown(record, delivery, "the client was closed"))
-        if not record.awaited:
-            self._count_unseen(record)
-
-    def _count_unseen(self, record: JobRecord[Any]) -> None:
-        # The closer knows; jobs that nobody awaited are counted in one warning.
-        record.mark_retrieved()
-        self._unseen += not record.awaited
+    def watch_on(self, record: JobRecord[Any]) -> None:
+        """Watch an accepted job, whatever has happened since."""
+        self.watches.of(record.family).add(record, self.clock.time(), at_once=True)

@@ -20,27 +20,26 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import logging
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from akool_async.clock import Clock, wait_for_all
 from akool_async.engine.credit_guard import CreditGuard, stops_all
 from akool_async.engine.event_names import EventName
 from akool_async.engine.outage_hold import OutageHold
 from akool_async.engine.places import JobPlaces
 from akool_async.engine.queue import PendingQueue
 from akool_async.engine.record import JobRecord
-from akool_async.engine.state import Trigger
+from akool_async.engine.state import CREATING, Trigger
+from akool_async.engine.tasks import start
 from akool_async.errors import AkoolError, APIError, CreateOutcomeUnknown, JobCancelled
 from akool_async.http.transport import Delivery
+from akool_async.observers import logger
 
 if TYPE_CHECKING:
     from akool_async.engine.interfaces import JobOwner
     from akool_async.engine.recorder import Recorder
-
-logger = logging.getLogger("akool_async")
 
 _LATE: Final = 0.01
 """Seconds by which polls may be late before there are fewer workers."""
@@ -79,7 +78,7 @@ class Creator:
         hold: Decides whether the host answers creates.
         guard: Decides whether the account can pay.
         recorder: Writes down intents, where there is a journal.
-        epoch: What turns the clock's monotonic seconds into seconds since 1970.
+        clock: Where time comes from.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class Creator:
         hold: OutageHold,
         guard: CreditGuard,
         recorder: Recorder | None,
-        epoch: float,
+        clock: Clock,
     ) -> None:
         self._owner = owner
         self._queue = queue
@@ -103,7 +102,7 @@ class Creator:
         self._hold = hold
         self._guard = guard
         self._recorder = recorder
-        self._epoch = epoch
+        self._clock = clock
         self.workers: dict[asyncio.Task[None], Worker] = {}
 
     def records(self) -> Iterator[JobRecord[Any]]:
@@ -116,7 +115,11 @@ class Creator:
             record = self._next()
             if record is None:
                 return
-            self._start(Worker(record))
+            try:
+                self._start(Worker(record))
+            except BaseException:  # no task, no create: the job waits as before
+                self._put_back(record)
+                raise
 
     def give_way(self, late: float) -> None:
         """Allow fewer workers while they make polls late by `late` seconds, more later."""
@@ -128,7 +131,8 @@ class Creator:
 
     def _next(self) -> JobRecord[Any] | None:
         """Take the job whose turn it is out of the queue, if it may be created now."""
-        if self._places.full or self._owner.closing or self._guard.empty:
+        owner = self._owner
+        if self._places.full or owner.closing or owner.endings.suspended or self._guard.empty:
             return None
         record = self._queue.take(self._try_take)
         if record is not None:
@@ -147,7 +151,7 @@ class Creator:
         return False
 
     def _start(self, worker: Worker) -> None:
-        task = asyncio.get_running_loop().create_task(self._work(worker))
+        task = start(self._work(worker))
         self.workers[task] = worker
         task.add_done_callback(self._over)
 
@@ -167,11 +171,27 @@ class Creator:
         if task.cancelled() and delivery.held_for is not None and not self._owner.closing:
             self._stop_all(record, copy.copy(delivery.held_for))
         elif task.cancelled():
-            self._owner.interrupted(record, delivery)
+            self._owner.endings.cut_off()
+            self._cut_off(record, delivery, "its task was cancelled from outside")
         elif (defect := task.exception()) is not None:
-            logger.error("%s: creating failed", record.name, exc_info=defect)
-            self._owner.finish(record, defect)
+            self._broke_off(record, delivery, defect)
         self.pump()
+
+    def _broke_off(self, record: JobRecord[Any], delivery: Delivery, defect: BaseException) -> None:
+        """End the job of a worker that an interrupt or a defect has ended; or watch it on."""
+        if not isinstance(defect, Exception):
+            self._owner.endings.cut_off()
+        else:
+            logger.error("%s: creating failed", record.name, exc_info=defect)
+            if record.state is CREATING and not delivery.sent:
+                self._owner.finish(record, defect)
+                return
+        self._cut_off(record, delivery, f"interrupted by {type(defect).__name__}")
+
+    def _cut_off(self, record: JobRecord[Any], delivery: Delivery, why: str) -> None:
+        why = "the client was closed" if self._owner.closing else why
+        unknown = self.unknown(record, delivery, why) if delivery.sent else None
+        self._owner.endings.interrupted(record, unknown, why)
 
     async def _create(self, record: JobRecord[Any], delivery: Delivery) -> None:
         assert record.request is not None
@@ -196,16 +216,19 @@ class Creator:
         self._hold.failed(problem, delivery.sent_at)
         if delivery.sent and not isinstance(problem, APIError):
             problem = self.unknown(record, delivery, str(problem))
-            if self._owner.lost(record, delivery, problem):
+            armed = self._owner.armed
+            if armed is not None and armed.wait(record, delivery, problem):
                 return
         if stops_all(problem):
             self._stop_all(record, problem)
         else:
             self._owner.finish(record, problem)
 
-    def unknown(self, record: JobRecord[Any], delivery: Delivery, reason: str) -> AkoolError:
+    def unknown(
+        self, record: JobRecord[Any], delivery: Delivery, reason: str
+    ) -> CreateOutcomeUnknown:
         """Build the error of a create whose outcome is not known."""
-        sent_at = datetime.fromtimestamp(self._epoch + delivery.sent_at, UTC)
+        sent_at = delivery.sent_on or self._clock.now()
         return CreateOutcomeUnknown(record.name, record.request, sent_at, reason)
 
     def _stop_all(self, record: JobRecord[Any], problem: Exception) -> None:
@@ -223,6 +246,12 @@ class Creator:
         for task, worker in self.workers.items():
             if worker.record is not record and not task.done():
                 worker.hold_back(task, problem)
+
+    def _put_back(self, record: JobRecord[Any]) -> None:
+        """Let a job wait that was about to be created, before the others of its priority."""
+        self._places.free(record)
+        record.change(Trigger.QUEUE)
+        self._queue.add_first(record, record.options.priority)
 
     def _queue_again(self, record: JobRecord[Any], problem: Exception) -> None:
         """Queue a refused job once more, before all others: it was first, and stays that."""
@@ -249,8 +278,7 @@ class Creator:
 
     async def wait(self, seconds: float) -> None:
         """Wait for the answers to creates that were sent."""
-        if self.workers:
-            await asyncio.wait(self.workers, timeout=seconds)
+        await wait_for_all(self.workers, seconds)
 
     def cancel(self) -> list[asyncio.Task[None]]:
         """Cancel all workers; return their tasks."""

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import logging
 from collections.abc import Awaitable, Callable
 
 from akool_async.clock import Clock, sleep
+from akool_async.engine.tasks import start
 from akool_async.errors import (
     AccountError,
-    AkoolError,
     AuthenticationError,
     InsufficientCredit,
 )
-
-logger = logging.getLogger("akool_async")
+from akool_async.observers import logger
 
 _INTERVAL = 60.0
 """Seconds between two questions for the credit, and between two probes of a refusal."""
@@ -84,7 +82,17 @@ class CreditGuard:
             return
         self.empty = True
         logger.warning("no credit left; jobs wait until there is some, or until akool.resume()")
-        self._asking = asyncio.get_running_loop().create_task(self._ask(go_on))
+        self._start_asking(go_on)
+
+    def _start_asking(self, go_on: Callable[[], None]) -> None:
+        asking = self._asking = start(self._ask(go_on))
+
+        def over(task: asyncio.Task[None]) -> None:
+            failed = task.cancelled() or task.exception() is not None
+            if failed and self._asking is asking:  # by something else: jobs wait for the answer
+                self._start_asking(go_on)
+
+        asking.add_done_callback(over)
 
     async def _ask(self, go_on: Callable[[], None]) -> None:
         assert self._credit is not None
@@ -93,7 +101,7 @@ class CreditGuard:
             try:
                 if await self._credit() > 0:
                     break
-            except AkoolError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, jobs wait for the answer
                 logger.debug("the credit cannot be asked for: %s", type(error).__name__)
         go_on()
 

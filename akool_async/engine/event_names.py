@@ -50,7 +50,7 @@ class EventName:
     SAVED: Final = "job.saved"
     """The result is on disk."""
     UNSAVED: Final = "job.unsaved"
-    """The client gave up saving the result."""
+    """The client gave up saving the result, or finding out where its media is."""
 
 
 _BY_ERROR: tuple[tuple[type[Exception], str], ...] = (

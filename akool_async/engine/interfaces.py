@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from akool_async.engine.endings import Endings
 from akool_async.engine.pending import PendingJobs
 from akool_async.engine.record import JobRecord
 from akool_async.http.exchange import Exchange
@@ -42,10 +43,6 @@ class JobOwner(Protocol):
         """The creates whose outcome a webhook can tell; `None` without webhooks."""
         ...
 
-    def lost(self, record: JobRecord[Any], delivery: Delivery, problem: BaseException) -> bool:
-        """Let a job wait for a webhook, after its create was sent and not answered."""
-        ...
-
     def report(self, event: str, record: JobRecord[Any], about: object = None) -> None:
         """Notify of an event, and count it."""
         ...
@@ -58,12 +55,9 @@ class JobOwner(Protocol):
         """End a job, whatever the reason."""
         ...
 
-    def finish_closed(self, record: JobRecord[Any]) -> None:
-        """End a job because the client is closed."""
-        ...
-
-    def interrupted(self, record: JobRecord[Any], delivery: Delivery) -> None:
-        """End a job whose create was cancelled from outside."""
+    @property
+    def endings(self) -> Endings:
+        """The ends of jobs that nobody asked to end."""
         ...
 
     def credit_returned(self) -> None:

@@ -12,6 +12,7 @@ from akool_async.engine.record import JobRecord, JournalRow
 from akool_async.errors import KeyConflict
 from akool_async.journal.entry import State, fingerprint
 from akool_async.protocol.endpoint import Startable
+from akool_async.protocol.snapshot import Snapshot
 
 
 def request_fingerprint(request: Startable[Any]) -> str:
@@ -68,6 +69,8 @@ class KeyRegistry:
             return known
         if known.operation.loop is not asyncio.get_running_loop():
             return None  # it can be awaited no longer, but its row tells how it ended
+        if isinstance(known.outcome, Snapshot) and known.family.lacks_address(known.outcome):
+            return None  # its media may have an address by now
         # A person may have decided meanwhile what became of an unknown create.
         again = {None, State.CREATED, State.UNKNOWN, State.INTENT}
         again |= sendable(retry_failed=options.retry_failed)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from akool_async.clock import Moment
 from akool_async.engine.operation import OperationState
+from akool_async.observers import shield
 from akool_async.protocol.endpoint import Family
 from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.token import JobReference, reference_to, write
@@ -16,7 +18,13 @@ from akool_async.protocol.token import JobReference, reference_to, write
 S = TypeVar("S", bound=Snapshot)
 
 # A name of a module is found faster than a member of a class, up to Python 3.11.
-COMPLETED = Status.COMPLETED
+COMPLETED, FAILED = Status.COMPLETED, Status.FAILED
+
+_DAY: Final = 24 * 3600.0
+_BELIEVED: Final = (_DAY, 9 * _DAY)
+"""Ages of a resumed job, in seconds, that are believed. They come from its token. Clocks are wrong
+by hours (a time zone), or by weeks and years (never set, as before NTP after boot). A token of less
+than a day may be a second old; one of much more than the lifetime of results is hardly resumed."""
 
 Listener: TypeAlias = Callable[[Any, Any], object]
 """Called with a record and each new snapshot of another status; with `None` at the end."""
@@ -33,6 +41,7 @@ class KnownJob(Generic[S]):
         "_receipt",
         "_seen",
         "accepted_at",
+        "created",
         "id",
         "listeners",
         "operation",
@@ -45,6 +54,8 @@ class KnownJob(Generic[S]):
         self.id: str | None = None
         self.accepted_at = 0.0
         """When the vendor accepted the job, in the clock's monotonic seconds."""
+        self.created = 0.0
+        """The same as a date, in seconds since 1970."""
         self.seen_at = 0.0
         """When a lookup last showed that the job had not ended."""
         self.watched_since: float | None = None
@@ -70,6 +81,11 @@ class KnownJob(Generic[S]):
         if seen is None:
             return Status.QUEUED
         return seen if isinstance(seen, Status) else seen.status
+
+    @property
+    def seen(self) -> bool:
+        """Whether the vendor has shown the job, by a create reply or a lookup."""
+        return self._seen is not None
 
     @property
     def snapshot(self) -> S | None:
@@ -102,37 +118,51 @@ class KnownJob(Generic[S]):
         """When the vendor accepted the job, in UTC."""
         if self.id is None:
             return None
-        return datetime.fromtimestamp(self.operation.epoch + self.accepted_at, UTC)
+        return datetime.fromtimestamp(self.created, UTC)
 
     @property
     def token(self) -> str | None:
         """The job's token, once the vendor has accepted the job."""
         if self.id is None:
             return None
-        created = self.operation.epoch + self.accepted_at
-        return write(reference_to(self.name, self.id, self.job_id, created))
+        return write(reference_to(self.name, self.id, self.job_id, self.created))
 
     def age(self, now: float) -> float:
         """Return the seconds since the vendor accepted the job."""
         return max(0.0, now - self.accepted_at)
 
-    def take_receipt(self, receipt: S, now: float, *, whole: bool) -> None:
+    def age_for_grace(self, now: float) -> float:
+        """Return the age by which it is judged whether a job "does not exist" yet, or any more.
+
+        A resumed job has its own grace, from its resumption on, unless its token has an age that
+        is easily believed.
+        """
+        age = self.age(now)
+        if self.watched_since is None or _BELIEVED[0] < age < _BELIEVED[1]:
+            return age
+        return min(age, now - self.watched_since)
+
+    def take_receipt(self, receipt: S, now: Moment, *, whole: bool) -> None:
         """Keep a create reply, or only its ids."""
         self.id = receipt.id
-        self.accepted_at = self.seen_at = now
+        self.accepted_at = self.seen_at = now.time
+        self.created = now.date
         self._receipt = receipt if whole else _packed(receipt.job_id)
-        self.observe(receipt, whole=whole)
+        self.observe(self.family.without_end(receipt), whole=whole)
 
-    def take_reference(self, reference: JobReference, now: float) -> None:
+    def take_reference(self, reference: JobReference, now: Moment) -> None:
         """Keep the ids and the creation time of a job that was accepted earlier."""
         self.id, self._receipt = reference.id, reference.job_id
-        self.accepted_at = self.seen_at = reference.created - self.operation.epoch
-        self.watched_since = now
+        self.created = float(reference.created)
+        # A token from the future shows that the clocks differ: the job is not younger than 0.
+        self.accepted_at = self.seen_at = now.time - max(0.0, now.date - self.created)
+        self.watched_since = now.time
 
     def take_ids(self, other: KnownJob[S]) -> None:
         """Keep what another record knows of the same job."""
         self.id, self._receipt = other.id, other._receipt
         self.accepted_at, self.watched_since = other.accepted_at, other.watched_since
+        self.created = other.created
 
     def observe(self, snapshot: S, *, whole: bool = True) -> None:
         """Keep a snapshot, or only its status; notify listeners if the status is new."""
@@ -151,7 +181,7 @@ class KnownJob(Generic[S]):
         """
         seen, status = self._seen, snapshot.status
         before = seen if seen is None or isinstance(seen, Status) else seen.status
-        if status is not before or status is COMPLETED:
+        if status is not before or status is COMPLETED or status is FAILED:
             return False
         self.seen_at = asked_at
         return True
@@ -174,7 +204,7 @@ class KnownJob(Generic[S]):
     def notify(self, snapshot: S | None) -> None:
         """Call all listeners."""
         for listener in self.listeners:
-            listener(self, snapshot)
+            shield("a listener", listener, self, snapshot)
 
 
 def _packed(job_id: str | None) -> str | bytes | None:

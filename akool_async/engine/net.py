@@ -18,7 +18,6 @@ rings, all records of the family are looked through. That happens once a second 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
@@ -26,6 +25,7 @@ from akool_async.clock import Clock, Timer
 from akool_async.engine.operation import OperationState
 from akool_async.engine.record import JobRecord
 from akool_async.engine.state import WATCHED
+from akool_async.observers import logger
 from akool_async.protocol.snapshot import Snapshot
 
 S = TypeVar("S", bound=Snapshot)
@@ -41,8 +41,6 @@ _MEDIANS: Final = 4
 """Median durations until a trusted job is polled first."""
 _PAUSE: Final = 1.0
 """Least seconds between two looks through the records."""
-
-logger = logging.getLogger("akool_async")
 
 
 class Net(Generic[S]):
@@ -72,7 +70,7 @@ class Net(Generic[S]):
     def takes(self, record: JobRecord[S]) -> bool:
         """Put a job into the net, if webhooks about it are trusted; say whether that was done."""
         arrivals = record.operation.arrivals
-        if arrivals is None or not arrivals.trusted or not is_armed(record):
+        if arrivals is None or not arrivals.trusted or not record.takes_address:
             return False
         record.slot = IN_NET
         self._arm(self._due(record))
@@ -87,13 +85,13 @@ class Net(Generic[S]):
     def note_told(self, record: JobRecord[S]) -> None:
         """Take note that a webhook told of a job's end, earlier than a poll found it."""
         arrivals = record.operation.arrivals
-        if arrivals is not None and is_armed(record) and arrivals.told():
+        if arrivals is not None and record.takes_address and arrivals.told():
             logger.info("%s: webhooks arrive; its jobs are polled rarely", record.name)
 
     def note_untold(self, record: JobRecord[S]) -> None:
         """Take note that a poll found a job's end of which no webhook had told."""
         arrivals = record.operation.arrivals
-        if arrivals is not None and is_armed(record) and arrivals.untold():
+        if arrivals is not None and record.takes_address and arrivals.untold():
             logger.warning("%s: webhooks do not arrive; its jobs are polled again", record.name)
             self._release(record.operation)
 
@@ -148,12 +146,3 @@ class Net(Generic[S]):
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
-
-
-def is_armed(record: JobRecord[S]) -> bool:
-    """Say whether a job's create had an address for webhooks.
-
-    That is derived, not stored: a pending job costs no byte more.
-    """
-    request = record.request
-    return request is not None and request.takes_address

@@ -29,14 +29,12 @@ class OperationState(Generic[S]):
         family: The result family.
         schedule: When its jobs are polled.
         timeout: Seconds from acceptance to the terminal status; `None` for no end.
-        epoch: What turns the clock's monotonic seconds into seconds since 1970.
         handle: Makes the user's handle on a record, for errors to hold.
         arrivals: Whether its webhooks arrive; `None` where creates are not armed.
     """
 
     __slots__ = (
         "arrivals",
-        "epoch",
         "events",
         "family",
         "handle",
@@ -56,7 +54,6 @@ class OperationState(Generic[S]):
         *,
         schedule: Backoff | Learner,
         timeout: float | None,
-        epoch: float,
         handle: Callable[[Any], Any] = lambda _record: None,
         arrivals: Arrivals | None = None,
     ) -> None:
@@ -70,7 +67,6 @@ class OperationState(Generic[S]):
         self.longest = bounds.maximum
         """The most seconds between two polls of a job, jitter aside."""
         self.timeout = timeout
-        self.epoch = epoch
         self.handle = handle
         self.loop = asyncio.get_running_loop()
         self.in_flight = 0

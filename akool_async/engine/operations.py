@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Sequence
+from typing import Any, Final
 
 from akool_async.engine.arrivals import Arrivals
 from akool_async.engine.operation import HELD, OperationState
 from akool_async.engine.options import NO_OPTIONS, JobOptions
 from akool_async.engine.record import JobRecord
 from akool_async.engine.settings import Policies
-from akool_async.protocol.endpoint import Family, Operation, Startable
+from akool_async.protocol.endpoint import Endpoint, Family, Operation, Startable
+from akool_async.protocol.snapshot import Snapshot
+
+_NAME: Final = re.compile(r"[a-z0-9_]{1,40}(\.[a-z0-9_]{1,40}){0,2}")
+"""What may be shown as the name of an operation that does not exist."""
+
+
+def _look_nowhere(_ids: Sequence[str]) -> Endpoint[Any]:
+    raise LookupError("a job of no known operation is never looked up")
+
+
+_NONE: Final[Family[Any]] = Family(name="", result=Snapshot, lookup=_look_nowhere)
+"""The family of jobs of no known operation."""
 
 
 class Operations(dict[str, OperationState[Any]]):
@@ -17,16 +31,14 @@ class Operations(dict[str, OperationState[Any]]):
 
     Args:
         policies: What the client decides.
-        epoch: What turns the clock's monotonic seconds into seconds since 1970.
     """
 
-    def __init__(self, policies: Policies, epoch: float) -> None:
+    def __init__(self, policies: Policies) -> None:
         super().__init__()
         self._policies = policies
-        self._epoch = epoch
 
     def of(
-        self, startable: Startable[Any] | type[Operation[Any]], name: str
+        self, startable: Startable[Any] | type[Startable[Any]], name: str
     ) -> OperationState[Any]:
         """Return what all jobs of an operation, or recipe, share."""
         known = self.get(name)
@@ -40,11 +52,20 @@ class Operations(dict[str, OperationState[Any]]):
                 family,
                 schedule=HELD if held else self._policies.schedule(startable, name),
                 timeout=None if held else self._policies.timeout(name),
-                epoch=self._epoch,
                 handle=self._policies.handle,
                 arrivals=Arrivals() if self._policies.arms else None,
             )
         return known
+
+    def unknown(self, name: str) -> OperationState[Any]:
+        """Return what a job of no known operation has: it ends unsent, and is counted nowhere."""
+        return OperationState(
+            name if _NAME.fullmatch(name) else "unknown",
+            _NONE,
+            schedule=HELD,
+            timeout=None,
+            handle=self._policies.handle,
+        )
 
     def record(
         self,

@@ -9,15 +9,13 @@ slowly at first.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from itertools import islice
 
 from akool_async.clock import Clock, Timer
 from akool_async.errors import APIError, TransportError
 from akool_async.http.breaker import Breaker
-
-logger = logging.getLogger("akool_async")
+from akool_async.observers import logger
 
 _CREATES = "creates"
 """The breaker's name for creates; no result family has it."""
@@ -76,7 +74,7 @@ class OutageHold:
         """Record that a create failed. A readable refusal is an answer."""
         if isinstance(problem, APIError):
             self.answered(sent_at)
-        if not isinstance(problem, TransportError):
+        if not isinstance(problem, TransportError) or problem.cause in {"machine", "client"}:
             return
         # A create that was sent later has been answered, so this is no outage.
         if sent_at < self._answered_sent_at:

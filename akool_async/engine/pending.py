@@ -9,6 +9,7 @@ from typing import Any
 
 from akool_async.engine.record import JobRecord
 from akool_async.engine.state import Trigger
+from akool_async.engine.tasks import start
 from akool_async.errors import AkoolError
 
 
@@ -17,16 +18,16 @@ class PendingJobs:
 
     Args:
         finish: Ends a job with an error.
-        finish_closed: Ends a job because the client is closed.
+        drop: Ends a job because the client is closed, or else for the reason given.
     """
 
     def __init__(
         self,
         finish: Callable[[JobRecord[Any], BaseException], object],
-        finish_closed: Callable[[JobRecord[Any]], object],
+        drop: Callable[[JobRecord[Any], str], object],
     ) -> None:
         self._finish = finish
-        self._finish_closed = finish_closed
+        self._drop = drop
         self._tasks: dict[JobRecord[Any], asyncio.Task[None] | None] = {}
         """The task of a recipe's steps; `None` for a job whose key is claimed."""
 
@@ -43,7 +44,7 @@ class PendingJobs:
 
     def prepare(self, record: JobRecord[Any], steps: Coroutine[Any, Any, None]) -> None:
         """Run a recipe's steps, the last of which submits the job."""
-        task = asyncio.get_running_loop().create_task(steps)
+        task = start(steps)
         record.change(Trigger.PREPARE)
         self._tasks[record] = task
         task.add_done_callback(lambda task: self._over(record, task))
@@ -54,8 +55,11 @@ class PendingJobs:
             del self._tasks[record]
         if task.cancelled():
             if going_on:  # else `stop` was called, and its caller ends the job
-                self._finish_closed(record)
+                self._drop(record, "the task of its steps was cancelled from outside")
         elif (problem := task.exception()) is not None:
+            if not isinstance(problem, Exception):
+                self._drop(record, f"its steps were interrupted by {type(problem).__name__}")
+                return
             # The error of a step is that of another job, and names it.
             own = copy.copy(problem) if isinstance(problem, AkoolError) else problem
             self._finish(record, own)
@@ -79,5 +83,5 @@ class PendingJobs:
         """End all jobs; return the tasks that end now."""
         for record, task in tuple(self._tasks.items()):
             if task is None or not task.cancel():
-                self._finish_closed(record)
+                self._drop(record, "closed")
         return [task for task in self._tasks.values() if task is not None]

@@ -9,7 +9,7 @@ from others.
 from __future__ import annotations
 
 import asyncio
-import logging
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 from akool_async.engine.record import JobRecord
 from akool_async.engine.state import HOLDS_PLACE
-
-logger = logging.getLogger("akool_async")
+from akool_async.engine.tasks import start
+from akool_async.observers import logger
 
 
 class Semaphore(Protocol):
@@ -75,6 +75,7 @@ class SharedPlaces:
         places: The shared places.
         granted: Called when a place has been waited for; uses it by `try_take`, or leaves it.
         failed: Called with an operation's name and the error that waiting ended with.
+        cut_off: Called if something else has cancelled, or interrupted, the waiting.
     """
 
     def __init__(
@@ -82,10 +83,13 @@ class SharedPlaces:
         places: Places,
         granted: Callable[[], object],
         failed: Callable[[str, Exception], object],
+        cut_off: Callable[[], object] = lambda: None,
     ) -> None:
         self._places = places
         self._granted = granted
         self._failed = failed
+        self._cut_off = cut_off
+        self._closed = False
         self._waiting: dict[str, asyncio.Task[None]] = {}
         self._in_hand: set[str] = set()
         """The operations for which a place was taken that no job has yet."""
@@ -99,8 +103,18 @@ class SharedPlaces:
             return False
         if self._is_free(name):
             return True
-        self._waiting[name] = asyncio.get_running_loop().create_task(self._wait(name))
+        task = self._waiting[name] = start(self._wait(name))
+        task.add_done_callback(functools.partial(self._over, name))
         return False
+
+    def _over(self, name: str, task: asyncio.Task[None]) -> None:
+        """Let the jobs wait again that a cancel from outside, or an interrupt, has left waiting."""
+        if self._waiting.get(name) is task:
+            del self._waiting[name]
+        if self._closed or (not task.cancelled() and task.exception() is None):
+            return
+        self._cut_off()
+        self._granted()
 
     def _is_free(self, name: str) -> bool:
         try:
@@ -116,15 +130,22 @@ class SharedPlaces:
             del self._waiting[name]
             self._failed(name, error)
             return
-        except BaseException:
-            self._waiting.pop(name, None)
-            raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody has cancelled this task: the user's own code has raised it.
+            del self._waiting[name]
+            self._failed(name, RuntimeError("waiting for a place was cancelled"))
+            return
         del self._waiting[name]
         self._in_hand.add(name)
-        self._granted()
-        if name in self._in_hand:  # no job wants it any more
-            self._in_hand.discard(name)
-            self.release(name)
+        try:
+            self._granted()
+        finally:
+            if name in self._in_hand:  # no job wants it any more
+                self._in_hand.discard(name)
+                self.release(name)
 
     def release(self, name: str) -> None:
         """Give a place back. An error of the user's own is logged: it must not lose a job's end."""
@@ -135,6 +156,7 @@ class SharedPlaces:
 
     def close(self) -> list[asyncio.Task[None]]:
         """Wait for no more places; return the tasks that end now."""
+        self._closed = True
         tasks = list(self._waiting.values())
         for task in tasks:
             task.cancel()

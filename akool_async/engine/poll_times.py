@@ -1,4 +1,9 @@
-"""When each job of a family is polled next, and what that teaches the schedules."""
+"""When each job of a family is polled next, and what that teaches the schedules.
+
+Nearly all jobs stand in one timer wheel, and share lookups. An id that was refused, or whose
+answer was unreadable, stands in a wheel of its own kind: it is asked about alone, so that it
+spoils the lookup of no other job.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +16,11 @@ from typing import Final, Generic, TypeVar
 from akool_async.clock import Clock
 from akool_async.engine.operation import OperationState
 from akool_async.engine.record import JobRecord
+from akool_async.engine.setbacks import Streak
 from akool_async.engine.state import WATCHED
 from akool_async.engine.timer_wheel import Slot, TimerWheel
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.schedule.batch_size import BatchSize
 
 S = TypeVar("S", bound=Snapshot)
 
@@ -22,11 +29,12 @@ _SAMPLE: Final = 1024
 
 
 class PollTimes(Generic[S]):
-    """A timer wheel, and the schedules that put records into it.
+    """Two timer wheels, and the schedules that put records into them.
 
     Args:
         clock: Where time comes from.
         records: The watched records by id.
+        batch_size: How many of them one lookup may hold.
         on_due: Called when records are due.
         on_ring: Called with the seconds by which that call was late.
     """
@@ -35,25 +43,71 @@ class PollTimes(Generic[S]):
         self,
         clock: Clock,
         records: Mapping[str, JobRecord[S]],
+        batch_size: BatchSize,
         on_due: Callable[[], object],
         on_ring: Callable[[float], object],
     ) -> None:
         self._clock = clock
         self._records = records
+        self._batch_size = batch_size
         self._operations: set[OperationState[S]] = set()
-        self.wheel: TimerWheel[S] = TimerWheel(clock, on_due, on_ring)
-        self.failures = 0
+        self._wheel: TimerWheel[S] = TimerWheel(clock, on_due, on_ring)
+        self._alone: TimerWheel[S] = TimerWheel(clock, on_due)
+        """Records that are asked about one by one."""
+        self.failures = Streak()
         """Lookups in a row without an answer. They put the next polls off."""
 
-    def first(self, record: JobRecord[S], now: float, sharing: int, *, at_once: bool) -> None:
-        """Plan the first poll of a record; `sharing` records share one lookup."""
-        self._operations.add(record.operation)
-        delay = 0.0 if at_once else record.operation.schedule.delay(0.0, sharing)
-        self.wheel.put(record, now, delay)
+    def _sharing(self) -> int:
+        """Return how many jobs share one lookup."""
+        return min(len(self._records), self._batch_size.size) or 1
 
-    def again(self, records: Sequence[JobRecord[S]], sharing: int) -> None:
-        """Plan the next poll of records that were asked about."""
+    def first(self, record: JobRecord[S], now: float, *, at_once: bool) -> None:
+        """Plan the first poll of a record."""
+        self._operations.add(record.operation)
+        delay = 0.0 if at_once else record.operation.schedule.delay(0.0, self._sharing())
+        self._wheel.put(record, now, delay)
+
+    def due(self) -> bool:
+        """Say whether a record is due."""
+        return self._alone.due() or self._wheel.due()
+
+    def soonest(self, count: int) -> list[JobRecord[S]]:
+        """Take out the records for the next lookup: one that is asked about alone, or many."""
+        return self._alone.soonest(1) if self._alone.due() else self._wheel.soonest(count)
+
+    def wake(self, record: JobRecord[S]) -> None:
+        """Make a record due now."""
+        self._wheel.wake(record, self._clock.time())
+
+    def arm(self) -> None:
+        """Set the timers."""
+        self._wheel.arm()
+        self._alone.arm()
+
+    def clear(self) -> None:
+        """Forget all records, and stop the timers."""
+        self._wheel.clear()
+        self._alone.clear()
+
+    def after(self, records: Sequence[JobRecord[S]], delay: float) -> None:
+        """Plan the next poll of records for a number of seconds from now."""
+        slot = self._wheel.slot(self._clock.time(), delay)
+        for record in records:
+            if record.state is WATCHED:
+                self._wheel.put_into(slot, record)
+
+    def alone(self, record: JobRecord[S], delay: float | None = None) -> None:
+        """Plan to ask about a record alone: as its schedule says, or in some seconds."""
+        if record.state is not WATCHED:
+            return
         now = self._clock.time()
+        if delay is None:
+            delay = self._delay(record, now, sharing=1)
+        self._alone.put(record, now, delay)
+
+    def again(self, records: Sequence[JobRecord[S]]) -> None:
+        """Plan the next poll of records that were asked about, as their schedules say."""
+        now, sharing = self._clock.time(), self._sharing()
         like: JobRecord[S] | None = None
         slot: Slot[S] = deque()
         for record in records:
@@ -65,16 +119,17 @@ class PollTimes(Generic[S]):
                 or record.accepted_at != like.accepted_at
                 or record.operation is not like.operation
             ):
-                like, slot = record, self._next_slot(record, now, sharing)
-            self.wheel.put_into(slot, record)
+                like = record
+                slot = self._wheel.slot(now, self._delay(record, now, sharing))
+            self._wheel.put_into(slot, record)
 
-    def _next_slot(self, record: JobRecord[S], now: float, sharing: int) -> Slot[S]:
+    def _delay(self, record: JobRecord[S], now: float, sharing: int) -> float:
         operation = record.operation
         delay = operation.schedule.delay(now - record.accepted_at, sharing)
-        if self.failures:  # extra seconds after failed lookups, with full jitter
-            most = min(operation.longest, delay * 2.0 ** min(self.failures, 32))
+        if self.failures.number:  # extra seconds after failed lookups, with full jitter
+            most = min(operation.longest, delay * 2.0 ** min(self.failures.number, 32))
             delay += random.uniform(0, most)
-        return self.wheel.slot(now, delay)
+        return delay
 
     @staticmethod
     def learn(record: JobRecord[S], asked_at: float) -> None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from akool_async.clock import Moment
 from akool_async.engine.known import KnownJob
 from akool_async.engine.operation import OperationState
 from akool_async.engine.options import NO_OPTIONS, ClientDefault, JobOptions
@@ -122,6 +123,15 @@ class JobRecord(KnownJob[S], Generic[S]):
         """Whether the job has an outcome."""
         return self.state is ENDED
 
+    @property
+    def takes_address(self) -> bool:
+        """Whether its create has an address for webhooks, where the client arms creates.
+
+        That is derived, not stored: a pending job costs no byte more.
+        """
+        request = self.request
+        return request is not None and request.takes_address
+
     def error(self, cls: type[J], message: str) -> J:
         """Build an error about this job."""
         return cls(
@@ -138,19 +148,19 @@ class JobRecord(KnownJob[S], Generic[S]):
         """Move to the next state by the table in `state.py`; a `KeyError` is a defect."""
         self.state = TRANSITIONS[self.state, trigger]
 
-    def accept(self, receipt: S, now: float, *, whole: bool = True) -> None:
+    def accept(self, receipt: S, now: Moment, *, whole: bool = True) -> None:
         """The vendor accepted the job.
 
         Args:
             receipt: The create reply.
-            now: The clock's time.
+            now: This moment.
             whole: Whether to keep all of the receipt, or only its ids.
         """
         self.change(Trigger.ACCEPT)
         self.take_receipt(receipt, now, whole=whole)
         self._report_acceptance()
 
-    def adopt(self, reference: JobReference, now: float) -> None:
+    def adopt(self, reference: JobReference, now: Moment) -> None:
         """The vendor accepted the job earlier, perhaps in another process."""
         self.change(Trigger.ADOPT)
         self.take_reference(reference, now)

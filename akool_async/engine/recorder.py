@@ -5,7 +5,6 @@ It also knows which rows this process works on, so that `recover()` leaves those
 
 from __future__ import annotations
 
-import logging
 import threading
 import weakref
 from collections import Counter
@@ -23,9 +22,8 @@ from akool_async.engine.state import QUEUED
 from akool_async.errors import JournalError
 from akool_async.journal import Attempt, Change, Entry, Intent, JobStore, State, TellsSaved
 from akool_async.journal.outcomes import reason_of, state_after
+from akool_async.observers import logger
 from akool_async.protocol.snapshot import Snapshot
-
-logger = logging.getLogger("akool_async")
 
 
 def row_of(record: JobRecord[Any]) -> JournalRow:

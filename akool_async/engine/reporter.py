@@ -6,6 +6,7 @@ from typing import Any
 
 from akool_async.engine.record import JobRecord
 from akool_async.engine.settings import EventListener
+from akool_async.observers import shield
 
 
 class Reporter:
@@ -28,4 +29,4 @@ class Reporter:
         """Report one event, with a status, an outcome or a path that belongs to it."""
         record.operation.events[event] += 1
         if self._listening and self._listener is not None:
-            self._listener(event, record, about)
+            shield("the listener of events", self._listener, event, record, about)

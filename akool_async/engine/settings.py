@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from akool_async.engine.places import Places
 from akool_async.engine.record import JobRecord
-from akool_async.protocol.endpoint import Family, Operation, Startable
+from akool_async.protocol.endpoint import Family, Startable
 from akool_async.protocol.value import Input, Value
 from akool_async.schedule.backoff import Backoff
 from akool_async.schedule.batch_size import BatchSize
@@ -64,7 +64,7 @@ class Policies(Value):
     limits: Limits
     timeout: Callable[[str], float | None]
     """Returns the seconds that an operation's jobs may take, by its name."""
-    schedule: Callable[[Startable[Any] | type[Operation[Any]], str], Backoff | Learner]
+    schedule: Callable[[Startable[Any] | type[Startable[Any]], str], Backoff | Learner]
     """Returns when an operation's jobs are polled, by the operation and its name."""
     batch_size: Callable[[Family[Any]], BatchSize]
     """Returns how many of a family's ids one lookup may hold."""

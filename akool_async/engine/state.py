@@ -86,6 +86,7 @@ TRANSITIONS: Final[Mapping[tuple[JobState, Trigger], JobState]] = {
     (_S.NEW, _T.LOSE): _S.UNANSWERED,
     (_S.CLAIMING, _T.LOSE): _S.UNANSWERED,
     (_S.UNANSWERED, _T.ADOPT): _S.WATCHED,
+    (_S.UNANSWERED, _T.FOLLOW): _S.FOLLOWING,
     **{(state, _T.FINISH): _S.ENDED for state in JobState if state is not _S.ENDED},
 }
 """(state, trigger) -> next state."""

@@ -161,6 +161,8 @@ class TimerWheel(Generic[S]):
 
     def _ring(self) -> None:
         self._timer = None
-        if self._on_ring is not None:
-            self._on_ring(self._clock.time() - self._timer_slot / _TICKS)
-        self._on_due()
+        try:
+            if self._on_ring is not None:
+                self._on_ring(self._clock.time() - self._timer_slot / _TICKS)
+        finally:
+            self._on_due()

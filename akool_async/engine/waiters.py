@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from akool_async.errors import AkoolError
+from akool_async.observers import shield
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -58,12 +59,12 @@ def without(waiters: Waiters, waiter: Waiter) -> Waiters:
 
 
 def notify(waiters: Iterable[Waiter], record: Any, outcome: object) -> None:
-    """Settle each future, and call each callback."""
+    """Settle each future, and call each callback; an error of one reaches none of the others."""
     for waiter in waiters:
         if callable(waiter):
-            waiter(record)
+            shield("a callback", waiter, record)
         elif not waiter.done():
-            settle(waiter, outcome)
+            shield("a waiter", settle, waiter, outcome)
 
 
 def settle(future: asyncio.Future[Any], outcome: object) -> None:
@@ -96,6 +97,8 @@ class Failure:
     def __init__(
         self, error: BaseException, loop: asyncio.AbstractEventLoop, *, expected: bool
     ) -> None:
+        if isinstance(error, StopIteration):  # no future takes it, as a coroutine raises none
+            error = RuntimeError(f"the job was ended by {error!r}")
         self.error = error
         # The frames of our own code say nothing about an error that names what happened.
         self._traceback: TracebackType | None = (

@@ -8,15 +8,17 @@ from typing import Any, Final
 
 import msgspec
 
-from akool_async.clock import Clock
+from akool_async.clock import Clock, Moment
 from akool_async.engine.event_names import EventName
 from akool_async.engine.fair_limiter import FairLimiter
 from akool_async.engine.record import JobRecord
 from akool_async.engine.settings import Policies
+from akool_async.engine.tasks import start
 from akool_async.engine.wakes import EarlyWakes
 from akool_async.engine.watch import Watch
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
+from akool_async.observers import logger
 from akool_async.protocol.endpoint import Family
 from akool_async.protocol.snapshot import Status
 
@@ -35,6 +37,7 @@ class Watches(dict[str, Watch[Any]]):
         finish: Ends a job.
         report: Notified of changes of status.
         on_ring: Called with the seconds by which polls were late.
+        cut_off: Called if something else has cancelled, or interrupted, a lookup.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Watches(dict[str, Watch[Any]]):
         finish: Callable[[JobRecord[Any], Any], None],
         report: Callable[[str, JobRecord[Any], object], object],
         on_ring: Callable[[float], object],
+        cut_off: Callable[[], object],
     ) -> None:
         super().__init__()
         self._policies = policies
@@ -56,11 +60,13 @@ class Watches(dict[str, Watch[Any]]):
         self._finish = finish
         self._report = report
         self._on_ring = on_ring
+        self._cut_off = cut_off
+        self._stopped = False
         self._single_limiter = FairLimiter(policies.limits.polls)
         self._batch_limiter = FairLimiter(policies.limits.batch_polls)
         self._early_wakes = EarlyWakes(clock)
         self._lookups: set[asyncio.Task[None]] = set()
-        self._last_moment = -1.0
+        self._last_moment = Moment(-1.0, 0.0)
 
     def of(self, family: Family[Any]) -> Watch[Any]:
         """Return the watch of a family."""
@@ -80,16 +86,29 @@ class Watches(dict[str, Watch[Any]]):
             )
         return watch
 
-    def _start_lookup(self, lookup: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(lookup)
+    def _start_lookup(self, lookup: Coroutine[Any, Any, None], over: Callable[[], object]) -> None:
+        task = start(lookup)
         self._lookups.add(task)
-        task.add_done_callback(self._lookups.discard)
 
-    def moment(self) -> float:
-        """Return the time; the same one for all jobs that are accepted within 5 ms."""
+        def ended(task: asyncio.Task[None]) -> None:
+            self._lookups.discard(task)
+            over()
+            if task.cancelled():
+                if not self._stopped:
+                    self._cut_off()
+            elif (defect := task.exception()) is not None:
+                if not isinstance(defect, Exception):
+                    self._cut_off()  # the loop has raised it already
+                else:
+                    logger.error("a lookup failed", exc_info=defect)
+
+        task.add_done_callback(ended)
+
+    def moment(self) -> Moment:
+        """Return this moment; the same one for all jobs that are accepted within 5 ms."""
         now = self._clock.time()
-        if now - self._last_moment > _MOMENT:
-            self._last_moment = now
+        if now - self._last_moment.time > _MOMENT:
+            self._last_moment = Moment(now, self._clock.now().timestamp())
         return self._last_moment
 
     def records(self) -> Iterator[JobRecord[Any]]:
@@ -123,6 +142,7 @@ class Watches(dict[str, Watch[Any]]):
 
     def stop(self, finish_closed: Callable[[JobRecord[Any]], object]) -> list[asyncio.Task[None]]:
         """End all watched jobs; return the lookups that end now."""
+        self._stopped = True
         lookups = list(self._lookups)
         for lookup in lookups:
             lookup.cancel()

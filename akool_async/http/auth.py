@@ -12,13 +12,14 @@ import binascii
 import copy
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Never
 
 import msgspec
 
 from akool_async.clock import Clock
-from akool_async.errors import InvalidInput, MissingCredentials
-from akool_async.protocol.secret import Hidden, Secret, hidden
+from akool_async.errors import ConnectFailed, InvalidInput, MissingCredentials
+from akool_async.protocol.secret import STAYS, Hidden, Secret, hidden
 from akool_async.protocol.wire import HttpResponse
 
 _SHORTEST = 8
@@ -27,6 +28,9 @@ of other text."""
 
 _LEEWAY = 60.0
 """Seconds before its expiry at which a token is exchanged for a new one."""
+
+_fetching: ContextVar[frozenset[Signer]] = ContextVar("_fetching", default=frozenset())
+"""Whose token the code that runs helps to fetch, such as a middleware of the user's session."""
 
 
 class Bearer:
@@ -65,6 +69,9 @@ class Credentials:
     def __repr__(self) -> str:
         return f"Credentials({self.kind})"
 
+    def __reduce__(self) -> Never:
+        raise TypeError(STAYS)
+
     @property
     def kind(self) -> str:
         """What signs the requests."""
@@ -102,6 +109,8 @@ def find_credentials(
         MissingCredentials: Neither has a complete credential.
         InvalidInput: A header cannot carry a credential.
     """
+    for name, value in given.items():
+        _check_type(name, value)
     if any(given.values()):
         found = _chosen(given)
         if found is None:
@@ -128,6 +137,12 @@ def _chosen(values: Mapping[str, str | None]) -> Credentials | None:
     if values.get("token"):
         return Credentials(token=values["token"], **pair)
     return Credentials(**pair) if all(pair.values()) else None
+
+
+def _check_type(name: str, value: object) -> None:
+    """Refuse what is no text, before anybody asks for its truth: `pandas.NA` has none."""
+    if value is not None and not isinstance(value, str):
+        raise InvalidInput(name, "***", "must be a text")
 
 
 def _check(name: str, value: object) -> None:
@@ -165,6 +180,7 @@ class Signer:
         """The header of an api key; `None` if requests are signed by a token."""
         self._lasting = _removable(api_key, credentials.client_secret)
         self._running: asyncio.Task[None] | None = None
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"Signer({self._credentials.kind})"
@@ -216,22 +232,32 @@ class Signer:
         return self._bearer.expires_at is not None and self._clock.time() > self._bearer.expires_at
 
     async def _refreshed(self) -> None:
-        if self._running is None:
+        if self in _fetching.get():
+            raise ConnectFailed("the request for a token would wait for itself")
+        error = await self._exchanged()
+        while _is_foreign(error) and not self._closed:  # somebody else's cancel, or an interrupt
+            error = await self._exchanged()
+        if error is not None:
+            raise copy.copy(error)  # each caller raises a copy of its own
+
+    async def _exchanged(self) -> BaseException | None:
+        """Wait for the running exchange, or for a new one; return its error."""
+        if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._fetch())
             self._running.add_done_callback(_failure)
         running = self._running
         await asyncio.wait({running})
-        error = _failure(running)
-        if error is not None:
-            raise copy.copy(error)  # each caller raises a copy of its own
+        return _failure(running)
 
     async def close(self) -> None:
         """Cancel a running exchange; the requests that wait for it fail."""
+        self._closed = True
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait({self._running})
 
     async def _fetch(self) -> None:
+        _fetching.set(_fetching.get() | {self})
         try:
             token = await self._exchange()
         finally:
@@ -254,8 +280,19 @@ def _failure(exchange: asyncio.Task[None]) -> BaseException | None:
     As a callback of the task it also marks the error as retrieved: every caller may be cancelled.
     """
     if exchange.cancelled():
-        return RuntimeError("the client was closed before it had a token")
+        closed = _Cancelled("the client was closed before it had a token")
+        closed.cause = "client"
+        return closed
     return exchange.exception()
+
+
+class _Cancelled(ConnectFailed):
+    """The exchange of a token was cancelled."""
+
+
+def _is_foreign(error: BaseException | None) -> bool:
+    """Say whether an exchange was ended by what says nothing about the token."""
+    return error is not None and (isinstance(error, _Cancelled) or not isinstance(error, Exception))
 
 
 def seconds_left(token: str, now: float) -> float | None:

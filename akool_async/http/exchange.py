@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Mapping
 from typing import TypeVar
@@ -19,14 +18,13 @@ from akool_async.http.auth import Signer
 from akool_async.http.pace import Budget, Pace
 from akool_async.http.retry import Retry
 from akool_async.http.transport import Delivery, Transport
+from akool_async.observers import logger
 from akool_async.protocol.endpoint import Endpoint
 from akool_async.protocol.wire import in_utf8
 
 T = TypeVar("T")
 
 _TOKEN_REJECTED = 1101
-
-logger = logging.getLogger("akool_async")
 
 
 class Exchange:
@@ -57,7 +55,8 @@ class Exchange:
         self._transport = transport
         self._signer = signer
         self._hosts = hosts
-        self._retry = retry
+        self.retry = retry
+        """Which failed requests are repeated, and when."""
         self._clock = clock
         self._requests = requests
         self._budget = Budget()
@@ -82,7 +81,7 @@ class Exchange:
             try:
                 reply = await self.once(endpoint, delivery)
             except AkoolError as error:
-                delay = self._retry.delay(error, attempt, repeatable=endpoint.repeatable)
+                delay = self.retry.delay(error, attempt, repeatable=endpoint.repeatable)
                 if delay is None or delivery.last or not self._may_retry(error):
                     failure = error
                     break
@@ -100,6 +99,8 @@ class Exchange:
 
     def _may_retry(self, error: AkoolError) -> bool:
         """Take the cost of a retry. A rate-limited request costs nothing: `Pace` slows it down."""
+        if isinstance(error, TransportError) and error.cause == "machine":
+            return True  # the host was not asked
         return isinstance(error, RateLimited) or self._budget.spend()
 
     async def once(self, endpoint: Endpoint[T], delivery: Delivery | None = None) -> T:
@@ -130,6 +131,8 @@ class Exchange:
             turn = await pace.turn()
         self._requests[label] += 1
         delivery.sent_at = turn
+        if endpoint.starts_job:
+            delivery.sent_on = self._clock.now()
         try:
             response = await self._transport.send(
                 self._hosts[endpoint.host], endpoint.encode(), header, delivery
@@ -141,7 +144,7 @@ class Exchange:
         try:
             return endpoint.receive(self._signer.censored(response, signed=endpoint.signed))
         except RateLimited as error:
-            pace.refused(turn, self._retry.hold(error))
+            pace.refused(turn, self.retry.hold(error))
             raise
 
     async def close(self) -> None:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 
 from akool_async.clock import Clock, sleep
+from akool_async.observers import logger
 
 # The rules, similar to botocore's adaptive mode:
 # - Without a refusal there is no limit, and a request costs next to nothing (`try_turn`).
 # - A refusal multiplies the rate by 0.7. The rate is not Akool's limit, which nobody publishes,
 #   but the rate at which this client sent before the refusal, averaged over 5 seconds.
 # - The rate then doubles every 30 seconds. At four times the refused rate the limit is lifted.
+# - A client that sends less than two requests a second gets no limit from a refusal.
 # - A burst of requests gets a burst of refusals. Only requests sent a second or more after the
 #   last change say something about the new rate; the others are the same refusal.
 # - `Retry-After` stops all requests of the kind until its time is over.
-
-logger = logging.getLogger("akool_async")
 
 _SLOWER = 0.7
 """Factor by which a refusal lowers the rate."""
 _SLOWEST = 0.2
 """Lowest limit, in requests a second."""
-_FEW = 1.0
-"""Lowest measured rate, in requests a second. A refusal of a client's first requests finds a
-measured rate near 0, which says little about Akool's limit."""
+_FEW = 2.0
+"""Measured rate, in requests a second, below which a refusal sets no limit. Who sends so little
+is not the one to slow down: the retry policy spaces out the refused request itself."""
+_LEAST = 1.0
+"""Lowest measured rate, in requests a second. A client that was slowed down, and waits, measures a
+rate near 0, which says little about Akool's limit."""
 _DOUBLING = 30.0
 """Seconds in which the limit doubles while nothing is refused."""
 _FREE = 4.0
@@ -111,9 +113,12 @@ class Pace:
         self._held_until = max(self._held_until, now + hold)
         if sent_at < self._changed_at + _SAME_REFUSAL:  # the same refusal
             return
+        measured = self._measured(now)
         if math.isinf(self._limit):
+            if measured < _FEW:
+                return
             logger.warning("the server asks for fewer %s; slowing down", self._kind)
-        self._refused_at_rate = max(_SLOWEST, min(self.limit, max(_FEW, self._measured(now))))
+        self._refused_at_rate = max(_SLOWEST, min(self.limit, max(_LEAST, measured)))
         self._limit = max(_SLOWEST, self._refused_at_rate * _SLOWER)
         self._changed_at = now
 

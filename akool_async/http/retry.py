@@ -80,17 +80,24 @@ class Retry(Input):
                 server.
         """
         outcome = outcome_of(error)
-        if outcome is RequestOutcome.REFUSED:
+        cause = error.cause if isinstance(error, TransportError) else "host"
+        if outcome is RequestOutcome.REFUSED or cause in {"certificate", "client"}:
             return None
         if outcome is RequestOutcome.UNKNOWN and not repeatable:
             return None
         most, first = self.attempts, self.initial
-        if outcome is RequestOutcome.THROTTLED:
+        # A shortage of this machine's own passes when other connections end. The host is not asked.
+        own = outcome is RequestOutcome.NOT_SENT and cause == "machine"
+        if outcome is RequestOutcome.THROTTLED or own:
             most, first = self.throttled_attempts, self.throttled
         hint: float = getattr(error, "retry_after", None) or 0.0
         if attempt >= most or hint > self.longest_hint:
             return None
         return hint + _jittered(first, attempt, self.maximum)
+
+    def pause(self, attempt: int) -> float:
+        """Return the longest delay, in seconds, after so many refusals in a row."""
+        return min(self.maximum, self.throttled * 2.0 ** min(attempt - 1, 32))
 
     def hold(self, error: RateLimited) -> float:
         """Return the seconds that all requests wait after a refusal, at most `longest_hint`."""

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import io
 import math
+import warnings
 from collections import deque
 from collections.abc import Awaitable, Mapping
+from datetime import datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
 import yarl
@@ -24,6 +26,8 @@ from akool_async.errors import (
     ReplyError,
     TransportError,
 )
+from akool_async.http.decoding import GZIP, decoded
+from akool_async.http.failures import NEVER_SENT, failure_of
 from akool_async.http.time_limit import TimeLimit
 from akool_async.protocol.value import Input
 from akool_async.protocol.wire import HttpRequest, HttpResponse
@@ -76,17 +80,22 @@ of each of the last 128 addresses that it parsed: megabytes, where they list 300
 _MOST_BYTES = 2**20
 """Largest request body in bytes that aiohttp takes as bytes without a warning."""
 
-_NEVER_SENT = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientProxyConnectionError,
-    aiohttp.InvalidURL,
-)
-"""Errors that aiohttp raises only before a request has a connection."""
+_HEADER_LIMITS: Final[Mapping[str, Any]] = {
+    "max_line_size": 2**16,
+    "max_field_size": 2**16,
+    "max_headers": 1000,
+}
+"""Bytes of one line, and number of lines, in the head of a reply. Proxies add lines, and some of
+them long ones. With aiohttp's own limits, 8 190 bytes and 128, a create that a server has answered
+would be in doubt."""
 
 
 class Timeout(Input):
-    """Time limits for one HTTP request, in seconds."""
+    """Time limits for one HTTP request, in seconds.
+
+    `total` counts the time in which the event loop ran: not the time for which the process was
+    stopped or the loop blocked, when no answer could be read.
+    """
 
     total: float = 60.0
     """For the whole request, from waiting for a connection to the last byte of the response."""
@@ -103,13 +112,15 @@ class Timeout(Input):
 class Delivery:
     """State of one request on its way to the server."""
 
-    __slots__ = ("held_for", "last", "sent", "sent_at")
+    __slots__ = ("held_for", "last", "sent", "sent_at", "sent_on")
 
     def __init__(self) -> None:
         self.sent = False
         """Whether a byte of the request may have left."""
         self.sent_at = 0.0
         """When the request was last given to the transport, in seconds of the client's clock."""
+        self.sent_on: datetime | None = None
+        """The same as a date in UTC, of requests that start a job."""
         self.last = False
         """Whether this attempt is the last: a failure is not retried."""
         self.held_for: Exception | None = None
@@ -143,7 +154,8 @@ class AiohttpTransport:
         proxies: The proxy for each base address that is reached through one.
 
     Raises:
-        InvalidInput: The user's session adds a credential: Akool gets one, never two (T2).
+        InvalidInput: The user's session is closed, belongs to another event loop, or adds a
+            credential: Akool gets one, never two (T2).
     """
 
     def __init__(
@@ -160,47 +172,83 @@ class AiohttpTransport:
         self._limit = TimeLimit(timeout.total)
         self._owned = session is None
         if session is not None:
-            _check_session(session)
+            check_session(session)
+            _check_loop(session)
+        self._under_way: set[asyncio.Task[Any]] = set()
+        """Tasks in which the user's session sends a request."""
         self._session = _own_session() if session is None else session
         self._retired: deque[tuple[float, aiohttp.ClientSession]] = deque()
-        """Own sessions that send no further request, and since when, in seconds of the loop."""
+        """Own sessions that send no further request, and since when, in seconds of the limit."""
         self._urls: dict[str, yarl.URL] = {}
 
     async def send(
         self, base: str, request: HttpRequest, header: tuple[str, str] | None, delivery: Delivery
     ) -> HttpResponse:
         """Send a request and read the whole response."""
+        if not self._owned and asyncio.current_task() in self._under_way:
+            # A middleware of the user's session uses the client. One task has one time limit.
+            return await asyncio.create_task(self.send(base, request, header, delivery))
         attempt = _Attempt(delivery)
-        task = self._limit.start()
+        answer: HttpResponse | TransportError
+        task = self._start()
         try:
             await _read_what_has_arrived()
-            if self._session.closed:
-                raise ConnectFailed("the session is closed")
-            if delivery.held_for is not None:
-                raise ConnectFailed("the request was held back")
-            delivery.sent = not self._owned
-            session = self._session
-            response = await self._begin(base, request, header, attempt)
-            if attempt.at_once:
-                response.close()
-                await self._retire(session)
-                raise TransportError("the connection held a reply that is older than the request")
-            return await _read(response)
-        except _NEVER_SENT as error:
-            # On an own session the signals know better: aiohttp repeats a GET whose connection
-            # ended, and may then fail to connect.
-            if not self._owned:
-                delivery.sent = False
-            why = _described(error)
+            answer = self._obstacle(delivery) or await self._answer(base, request, header, attempt)
         except asyncio.CancelledError:
             if not self._limit.expired(task):
                 raise
             why = f"no answer within {self._limit.seconds:g} seconds"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            why = _described(error)
+            answer = TransportError(why) if delivery.sent else ConnectFailed(why)
+        except Exception as error:  # noqa: BLE001 - of aiohttp, of the user's middleware, of Python
+            # On an own session the signals know better: aiohttp repeats a GET whose connection
+            # ended, and may then fail to connect.
+            if not self._owned and isinstance(error, NEVER_SENT):
+                delivery.sent = False
+            # Errors of this package, too: they are about another request, that of a middleware.
+            secret = "" if header is None else header[1]
+            answer = failure_of(error, sent=delivery.sent, secret=secret)
         finally:
-            self._limit.stop(task)
-        raise TransportError(why) if delivery.sent else ConnectFailed(why)
+            self._stop(task)
+        if isinstance(answer, HttpResponse):
+            return answer
+        raise answer
+
+    async def _answer(
+        self,
+        base: str,
+        request: HttpRequest,
+        header: tuple[str, str] | None,
+        attempt: _Attempt,
+    ) -> HttpResponse | TransportError:
+        """Send a request; return the response, or why it cannot be used."""
+        attempt.delivery.sent = not self._owned
+        session = self._session
+        response = await self._begin(base, request, header, attempt)
+        if not attempt.at_once:
+            return await _read(response)
+        response.close()
+        await self._retire(session)
+        return TransportError("the connection held a reply that is older than the request")
+
+    def _start(self) -> asyncio.Task[Any]:
+        task = self._limit.start()
+        if not self._owned:
+            self._under_way.add(task)
+        return task
+
+    def _stop(self, task: asyncio.Task[Any]) -> None:
+        self._limit.stop(task)
+        self._under_way.discard(task)
+
+    def _obstacle(self, delivery: Delivery) -> ConnectFailed | None:
+        """Return why a request cannot be sent now, if so."""
+        if self._session.closed:
+            closed = ConnectFailed("the session is closed")
+            closed.cause = "client"
+            return closed
+        if delivery.held_for is not None:
+            return ConnectFailed("the request was held back")
+        return None
 
     def _begin(
         self,
@@ -212,17 +260,20 @@ class AiohttpTransport:
         """Begin a request. Awaiting the return value gives the head of the response."""
         proxy = self._proxies.get(base)
         for_proxy: Mapping[str, str] = {} if proxy is None else proxy.headers
+        headers = _headers(base, request, header, for_proxy)
         return self._session.request(
             request.method,
             self._url(base, request),
             data=_data(request.body),
-            headers=_headers(base, request, header, for_proxy),
+            headers=headers if self._owned else _plain(headers),
             allow_redirects=False,
             raise_for_status=False,  # Akool's envelope decides, not the session's setting
+            auto_decompress=False,  # see `decoding`
             timeout=self._timeout,
             proxy=None if proxy is None else proxy.url,
             proxy_headers=for_proxy,
             trace_request_ctx=attempt if self._owned else None,
+            **_HEADER_LIMITS,
         )
 
     def _url(self, base: str, request: HttpRequest) -> yarl.URL:
@@ -244,11 +295,16 @@ class AiohttpTransport:
         """Send no further request on an own session. The requests on their way may end."""
         if session is not self._session or session.closed:
             return
-        now = asyncio.get_running_loop().time()
         self._session = _own_session()
-        self._retired.append((now, session))
-        while self._retired[0][0] < now - self._limit.seconds:  # the last request on it is over
+        self._retired.append((self._limit.time(), session))
+        while self._retired[0][0] < self._limit.oldest():  # the last request on it is over
             await self._retired.popleft()[1].close()
+
+    @property
+    def own_sessions(self) -> list[aiohttp.ClientSession]:
+        """The sessions that the transport has to close: none of them is the user's."""
+        retired = [session for _, session in self._retired]
+        return [*retired, self._session] if self._owned else retired
 
     async def close(self) -> None:
         """Close the session, unless it is the user's."""
@@ -320,7 +376,7 @@ def _headers(
     header: tuple[str, str] | None,
     for_proxy: Mapping[str, str],
 ) -> dict[str, str]:
-    headers = {"Accept": "application/json"}
+    headers = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
     if header is not None:
         headers[header[0]] = header[1]
     if request.body is not None:
@@ -331,7 +387,24 @@ def _headers(
     return headers
 
 
-def _check_session(session: aiohttp.ClientSession) -> None:
+def _plain(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return headers without a type of ours, for a session of the user's.
+
+    What is put between it and the network may keep them, as vcrpy does, and knows texts only.
+    """
+    return {name: str.__str__(value) for name, value in headers.items()}
+
+
+def check_session(session: object) -> None:
+    """Refuse a session of the user's that cannot work, now or ever.
+
+    Raises:
+        InvalidInput: It is none of aiohttp's, is closed, or adds a credential.
+    """
+    if not isinstance(session, aiohttp.ClientSession):
+        raise InvalidInput("session", session, "must be an aiohttp.ClientSession")
+    if session.closed:
+        raise InvalidInput("session", session, "must be open; this one is closed")
     for name in ("Authorization", "x-api-key"):
         if name in session.headers:
             rule = "must have no credential among its default headers"
@@ -340,16 +413,30 @@ def _check_session(session: aiohttp.ClientSession) -> None:
         raise InvalidInput("session", "auth", "must have no credential of its own")
 
 
-async def _read(response: aiohttp.ClientResponse) -> HttpResponse:
+def _check_loop(session: aiohttp.ClientSession) -> None:
+    with warnings.catch_warnings():
+        # aiohttp deprecates the attribute, and has no other that tells a session's loop.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        loop = getattr(session, "loop", None)
+    if loop is not None and loop is not asyncio.get_running_loop():
+        rule = "must be made in the event loop that uses it; this one belongs to another loop"
+        raise InvalidInput("session", session, rule)
+
+
+async def _read(response: aiohttp.ClientResponse) -> HttpResponse | ReplyError:
     """Read a response to its end, where aiohttp takes its connection back."""
     try:
         body = await _whole(response.content)
     except BaseException:
         response.close()
         raise
+    label = response.headers.get("Content-Encoding", "")
     if body is None:
         response.close()
-        raise ReplyError(
+    elif label or body.startswith(GZIP):
+        body = decoded(body, label, LARGEST_REPLY)
+    if body is None:
+        return ReplyError(
             f"the reply is larger than {LARGEST_REPLY} bytes", http_status=response.status
         )
     return HttpResponse(status=response.status, headers=response.headers, body=body)
@@ -365,9 +452,3 @@ async def _whole(content: aiohttp.StreamReader) -> bytes | None:
         chunks.append(await content.readany())
         size += len(chunks[-1])
     return b"".join(chunks) if size <= LARGEST_REPLY else None
-
-
-def _described(error: BaseException) -> str:
-    # The class and the system's text only: the repr of some aiohttp errors shows request headers.
-    detail = error.strerror if isinstance(error, OSError) and error.strerror else ""
-    return f"{type(error).__name__}: {detail}" if detail else type(error).__name__

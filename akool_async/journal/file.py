@@ -47,10 +47,10 @@ class JournalFile:
         self._closing = threading.Lock()
         self._closed = False
         shown = repr(path)
+        real = _real(path)
         with contextlib.ExitStack() as opened:
-            self._lock = _locked(path)
+            self._lock = None if path == IN_MEMORY else FileLock(real, shown=shown)
             opened.callback(_release, self._lock)
-            real = _real(path)
             writing = open_writer(real, shown=shown)
             opened.callback(writing.connection.close)
             self._reader = open_reader(real, writing, shown=shown)
@@ -116,16 +116,23 @@ class JournalFile:
 
 
 def _real(path: str) -> str:
-    return path if path == IN_MEMORY else os.path.realpath(path)
+    """Return the file's real name, so that a link to the file is locked too.
 
-
-def _locked(path: str) -> FileLock | None:
-    """Lock a file under its real name, so that a link to the file is locked too."""
+    Raises:
+        JournalError: it is no name of a file; or it is relative, and the working folder is gone.
+    """
     if path == IN_MEMORY:
-        return None
-    if not path or "\0" in path:
-        raise JournalError(f"journal {path!r}: this is no name of a file")
-    return FileLock(_real(path), shown=repr(path))
+        return path
+    problem = "this is no name of a file"
+    if path and "\0" not in path:
+        try:
+            os.fsencode(path)
+            return os.path.realpath(path)
+        except UnicodeError:
+            pass
+        except OSError as error:
+            problem = f"its folder cannot be found ({error.strerror or error})"
+    raise JournalError(f"journal {path!r}: {problem}")
 
 
 def _release(lock: FileLock | None) -> None:

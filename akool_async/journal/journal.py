@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import os
 import sqlite3
 import weakref
@@ -31,13 +30,12 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import TypeAlias
 
-from akool_async.errors import JournalError
+from akool_async.errors import InvalidInput, JournalError
 from akool_async.journal import claims, events, memory, rows
 from akool_async.journal.entry import UNFINISHED, Entry, State
 from akool_async.journal.file import JournalFile
 from akool_async.journal.job_store import Attempt, Change, Claim, Intent, JobStore
-
-logger = logging.getLogger("akool_async")
+from akool_async.observers import logger
 
 _Page: TypeAlias = Callable[[sqlite3.Connection, int], list[Entry]]
 """Reads the rows that follow the one with a number."""
@@ -59,11 +57,12 @@ class Journal(JobStore):
 
     Raises:
         JournalError: the file is no journal, damaged, not writable, of a newer version, or
-            in use.
+            in use; or its folder is gone.
+        InvalidInput: it is no path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = JournalFile(os.fsdecode(path))
+        self._file = JournalFile(_text_of(path))
         # A journal that nobody closes is closed when it is collected, or at the program's end.
         weakref.finalize(self, self._file.close)
 
@@ -270,6 +269,14 @@ class Journal(JobStore):
 
     def _page(self, page: _Page, after: int) -> list[Entry]:
         return self._file.read(lambda connection: page(connection, after))
+
+
+def _text_of(path: str | os.PathLike[str]) -> str:
+    try:
+        return os.fsdecode(path)
+    except TypeError:  # it is no path
+        pass
+    raise InvalidInput("path", path, "must be a path", owner="Journal")
 
 
 def _decision(*, accept: str | None, job_id: str | None, resend: bool, abandon: bool) -> Change:

@@ -53,6 +53,11 @@ def get(connection: sqlite3.Connection, number: int) -> Entry | None:
     return _only(_fetch(connection, "WHERE number = ?", number))
 
 
+def of_job(connection: sqlite3.Connection, id: str) -> Entry | None:
+    """Return the newest row whose job has an id; looks at all rows, as ids have no index."""
+    return _only(_fetch(connection, "WHERE id = ? ORDER BY number DESC LIMIT 1", id))
+
+
 def page(connection: sqlite3.Connection, after: int, states: Sequence[State]) -> list[Entry]:
     """Return the next page of rows, of some states or, if none is named, of all."""
     where = f"WHERE {_in(states)}" if states else "WHERE TRUE"

@@ -32,7 +32,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import logging
 import queue
 import sqlite3
 import threading
@@ -43,8 +42,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from akool_async.errors import AkoolError, JournalError
 from akool_async.journal.database import Database, describe
-
-logger = logging.getLogger("akool_async")
+from akool_async.observers import logger
 
 T = TypeVar("T")
 

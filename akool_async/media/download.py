@@ -26,7 +26,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import aiohttp
 
-from akool_async.clock import Clock, sleep
+from akool_async.clock import LATE, Clock, sleep
 from akool_async.http.retry import Retry
 from akool_async.media.addresses import parse, redirected
 from akool_async.media.content import CorruptContent, TooLarge, Undecodable
@@ -36,6 +36,7 @@ from akool_async.media.pages import complaint_about
 from akool_async.media.policy import Policy
 from akool_async.media.remote_file import RemoteFile
 from akool_async.media.retry_budget import PASSING, RetryBudget
+from akool_async.media.session import MediaSession
 from akool_async.media.sink import Put, Sink
 from akool_async.media.source import Source
 from akool_async.media.stall_guard import StallGuard
@@ -62,7 +63,7 @@ class Resources(NamedTuple):
     policy: Policy
     retry: Retry
     clock: Clock
-    borrow_session: Callable[[], AbstractAsyncContextManager[aiohttp.ClientSession]]
+    borrow_session: Callable[[], AbstractAsyncContextManager[MediaSession]]
     """Waits for a free place, and lends a session for one request."""
 
 
@@ -136,7 +137,10 @@ class Download:
                 # A status says how it is now; it may be otherwise in some minutes.
                 final = failure.final and not failure.status
                 raise self._source.failed(failure.reason, budget.requests, final=final)
+            until = clock.time() + delay
             await sleep(clock, delay)
+            if clock.time() > until + LATE:  # the process was stopped: that is no server's fault
+                self._deadline += clock.time() - until
 
     async def _has_fresh_address(self) -> bool:
         """Look for a fresh address, once where the download stands; return whether there is one.
@@ -165,20 +169,27 @@ class Download:
             return failure_of(error)
         return None
 
-    async def _exchange(self, session: aiohttp.ClientSession) -> None:
-        """Send one request, follow its redirects, and take in the reply."""
+    async def _exchange(self, session: MediaSession) -> None:
+        """Send one request, guarded against a server that stalls, and take in the reply."""
         policy, clock = self._resources.policy, self._resources.clock
         # The time begins with the first request, not while the download waits for a place.
         self._deadline = min(self._deadline, clock.time() + policy.timeout)
         least = policy.slowest * policy.window
         guard = StallGuard(clock, least=least, window=policy.window, deadline=self._deadline)
         asked = {} if self._remote is None else self._remote.range_from(self._sink.received)
+        try:
+            await self._follow(session, asked, guard)
+        finally:
+            self._deadline = guard.deadline
+
+    async def _follow(
+        self, session: MediaSession, asked: dict[str, str], guard: StallGuard
+    ) -> None:
+        """Send one request, and follow its redirects."""
         async with guard.guarding():
             url = parse(self._source.url)
             for _ in range(MAX_REDIRECTS + 1):
-                async with session.get(
-                    url, headers=_HEADERS | asked, allow_redirects=False
-                ) as response:
+                async with session.get(url, headers=_HEADERS | asked) as response:
                     location = response.headers.get("Location", "")
                     if response.status not in _REDIRECTS or not location:
                         await self._take_reply(response, guard)

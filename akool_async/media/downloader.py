@@ -12,7 +12,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import aiohttp
 import msgspec
 
 from akool_async.clock import Clock, LoopClock
@@ -21,13 +20,14 @@ from akool_async.http.retry import Retry
 from akool_async.media.policy import Policy
 
 if TYPE_CHECKING:
+    import aiohttp
+
+    from akool_async.http.proxy import Proxies
     from akool_async.media.download import Progress, Resources
     from akool_async.media.names import Destination
+    from akool_async.media.session import MediaSession
     from akool_async.media.source import Source
     from akool_async.media.stream import MediaStream
-
-_READ_AHEAD = 2**18
-"""Bytes of one response that aiohttp may keep in memory before they are read, roughly."""
 
 
 class Downloader(Protocol):
@@ -87,6 +87,7 @@ class SessionDownloader:
         policy: The media that may be fetched, and the time for it.
         retry: When a failed request is followed by another.
         clock: The clock that times are read from.
+        proxies: What says which proxy an address has.
     """
 
     def __init__(
@@ -95,13 +96,15 @@ class SessionDownloader:
         policy: Policy | None = None,
         retry: Retry | None = None,
         clock: Clock | None = None,
+        proxies: Proxies | None = None,
     ) -> None:
         self._policy = policy or Policy()
         self._retry = retry or Retry()
         self._clock = clock or LoopClock()
+        self._proxies = proxies
         self._at_once = at_once
         self._free = asyncio.Semaphore(at_once)
-        self._session: aiohttp.ClientSession | None = None
+        self._session: MediaSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         with suppress(RuntimeError):
             self._loop = asyncio.get_running_loop()
@@ -167,12 +170,16 @@ class SessionDownloader:
 
     @cached_property
     def _executor(self) -> Executor:
-        from concurrent.futures import ThreadPoolExecutor
+        try:
+            from concurrent.futures import ThreadPoolExecutor
+        except RuntimeError:  # at the end of the program it cannot be loaded any more
+            from akool_async.media.threads import Here
 
+            return Here()
         return ThreadPoolExecutor(self._at_once, thread_name_prefix="akool-download")
 
     @asynccontextmanager
-    async def _borrow_session(self) -> AsyncGenerator[aiohttp.ClientSession, None]:
+    async def _borrow_session(self) -> AsyncGenerator[MediaSession, None]:
         """Lend the shared session, or a new one if that is closed or of another loop."""
         loop = asyncio.get_running_loop()
         self._loop = self._loop or loop
@@ -186,18 +193,15 @@ class SessionDownloader:
         async with self._new_session() as session:
             yield session
 
-    def _new_session(self) -> aiohttp.ClientSession:
-        from akool_async.media.addresses import AddressGuard
+    def _new_session(self) -> MediaSession:
+        from akool_async.media.session import MediaSession
 
-        guard = AddressGuard(allow_private=self._policy.allow_private, own=self._policy.own)
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, socket_factory=guard.open_socket),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            read_bufsize=_READ_AHEAD,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
-            trust_env=False,  # else aiohttp would send a password from ~/.netrc
-        )
+        return MediaSession(self._policy, self._proxies)
+
+    @property
+    def own_sessions(self) -> list[aiohttp.ClientSession]:
+        """The sessions that the downloader has to close."""
+        return [] if self._session is None else self._session.opened
 
     async def close(self) -> None:
         """Close all connections."""

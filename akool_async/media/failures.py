@@ -69,6 +69,9 @@ class ForbiddenAddress(OSError):
         super().__init__("the address is not public")
 
 
+_PROXY_REFUSES: Final = frozenset({401, 403, 407})
+"""HTTP statuses of a proxy that does not let the client through."""
+
 _MEANINGS: Final = (
     (aiohttp.ClientConnectorCertificateError, "its host's certificate is not valid", True),
     (aiohttp.InvalidURL, "that is no http or https address", True),
@@ -82,6 +85,12 @@ def failure_of(error: Exception) -> AttemptFailed:
     for cls, reason, final in _MEANINGS:
         if isinstance(error, cls):
             return AttemptFailed(reason, final=final)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        final = error.status in _PROXY_REFUSES
+        return AttemptFailed(f"the proxy answered with HTTP {error.status}", final=final)
+    if isinstance(error, RuntimeError) and "shutdown" in str(error):
+        reason = "the program is ending: no thread can be started to look up its host"
+        return AttemptFailed(reason, final=True)
     if isinstance(error, aiohttp.ClientConnectorError):
         return _not_connected(error.os_error)
     if isinstance(error, TimeoutError):
@@ -89,10 +98,15 @@ def failure_of(error: Exception) -> AttemptFailed:
     return AttemptFailed(f"the connection broke ({type(error).__name__})")
 
 
+def forbidden() -> AttemptFailed:
+    """Return the failure of a request to a host that the policy forbids."""
+    hint = "allow_private_downloads=True allows that"
+    return AttemptFailed(f"its host is not on the public internet; {hint}", final=True)
+
+
 def _not_connected(error: OSError) -> AttemptFailed:
     if isinstance(error, ForbiddenAddress):
-        hint = "allow_private_downloads=True allows that"
-        return AttemptFailed(f"its host is not on the public internet; {hint}", final=True)
+        return forbidden()
     if error.errno in _SHORT_HERE:
         why = f"this machine has no room for a connection: {error.strerror}"
         return AttemptFailed(why, here=True)

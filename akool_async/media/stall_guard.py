@@ -3,6 +3,8 @@
 A timeout between two reads does not stop a server that sends one byte every few seconds. So
 the guard counts bytes: every window of seconds has to bring a minimum. A window that was spent
 mostly on local work, such as waiting for the disk, says nothing about the server and passes.
+Neither does a window whose end was noticed late, because the process was stopped or its loop was
+blocked: what the server sent meanwhile has not been read.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 
-from akool_async.clock import Clock
+from akool_async.clock import LATE, Clock
 
 
 class StallGuard:
@@ -28,7 +30,8 @@ class StallGuard:
         self._clock = clock
         self._least = least
         self._window = window
-        self._deadline = deadline
+        self.deadline = deadline
+        """When the request ends in any case. What it was noticed late by is added to it."""
         self._received = 0
         """Bytes in this window."""
         self._local = 0.0
@@ -67,14 +70,20 @@ class StallGuard:
 
     def _begin_window(self) -> None:
         self._received, self._local = 0, 0.0
-        end = min(self._clock.time() + self._window, self._deadline)
-        self._timer = self._clock.call_at(end, self._check)
+        now = self._clock.time()
+        self._end = max(now, min(now + self._window, self.deadline))
+        self._timer = self._clock.call_at(self._end, self._check)
 
     def _check(self) -> None:
         now = self._clock.time()
+        if now > self._end + LATE:
+            # One window more at least, to read what has come.
+            self.deadline = max(self.deadline + now - self._end, now + self._window)
+            self._begin_window()
+            return
         local = self._local + (0.0 if self._local_since is None else now - self._local_since)
         servers_fault = local < self._window / 2
-        if now >= self._deadline or (self._received < self._least and servers_fault):
+        if now >= self.deadline or (self._received < self._least and servers_fault):
             self._timeout.reschedule(asyncio.get_running_loop().time())
         else:
             self._begin_window()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
+from functools import partial
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import anyio
 
@@ -22,9 +23,31 @@ async def run_to_completion(executor: Executor, call: Callable[[], T]) -> T:
     A thread cannot be stopped. If the caller went on before the thread's end, both could work
     on one file.
     """
-    running = asyncio.get_running_loop().run_in_executor(executor, call)
+    running = _started(executor, call)
     await completed(running)
     return running.result()
+
+
+class Here(Executor):
+    """Runs each call at once, at the end of a program, when no thread starts any more."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Run a call, and return its future."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - as in a thread
+            future.set_exception(error)
+        return future
+
+
+def _started(executor: Executor, call: Callable[[], T]) -> asyncio.Future[T]:
+    """Start a call in a thread; return its future."""
+    loop = asyncio.get_running_loop()
+    try:
+        return loop.run_in_executor(executor, call)
+    except RuntimeError:  # there are no threads any more
+        return loop.run_in_executor(Here(), call)
 
 
 async def completed(running: asyncio.Future[T]) -> None:
@@ -90,5 +113,4 @@ class WriteBehind:
             running.result()
         if self._waiting:
             data, self._waiting, self._size = b"".join(self._waiting), [], 0
-            loop = asyncio.get_running_loop()
-            self._running = loop.run_in_executor(self._executor, self._write, data)
+            self._running = _started(self._executor, partial(self._write, data))

@@ -3,13 +3,13 @@
 Most values are right as they are, and a request is built for each of a hundred thousand rows. So
 each field has a fast test of its own. A value that passes it needs nothing more. Any other value
 takes the full check: its wire spelling is decoded, msgspec converts it to the field's type, and
-then each rule is tested. A value that fails is refused with the name of its field, its rule in
-words, and the class.
+then each rule is tested. A value that msgspec refuses is tried once more with Python's own numbers
+in place of another library's. A value that fails is refused with the name of its field, its rule
+in words, and the class.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -20,9 +20,15 @@ import msgspec
 from msgspec import Meta, Struct
 
 from akool_async.errors import InvalidInput
+from akool_async.protocol.cells import is_sequence, plain_cells
 from akool_async.protocol.fields import FieldPlan, extras, plan_of
 
 Test: TypeAlias = Callable[[Any], bool]
+
+_LEAST, _MOST = -(2**63), 2**64 - 1
+"""The whole numbers that the JSON encoder takes."""
+_TOO_LARGE = "must fit in 64 bits"
+_SURROGATE = "must not hold a lone surrogate"
 
 
 @cache
@@ -72,8 +78,8 @@ def _text_test(shortest: int, rules: Sequence[Test]) -> Test:
 
 
 def _integer_test(limits: Meta) -> Test:
-    least = -math.inf if limits.ge is None else limits.ge
-    most = math.inf if limits.le is None else limits.le
+    least = _LEAST if limits.ge is None else limits.ge
+    most = _MOST if limits.le is None else limits.le
     return lambda value: type(value) is int and least <= value <= most
 
 
@@ -93,11 +99,13 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
         if refusal is not None:
             raise InvalidInput(plan.name + refusal.field, refusal.value, refusal.rule, owner=owner)
     if not is_text(value):
-        raise InvalidInput(plan.name, value, "must not hold a lone surrogate", owner=owner)
+        raise InvalidInput(plan.name, value, _SURROGATE, owner=owner)
     if value is not None:
         for rule in plan.rules:
             if not rule.holds(value):
-                raise InvalidInput(plan.name, value, rule.text, owner=owner)
+                raise InvalidInput(plan.name, value, rule.broken_by(value), owner=owner)
+    if isinstance(value, int) and not _LEAST <= value <= _MOST:
+        raise InvalidInput(plan.name, value, _TOO_LARGE, owner=owner)
     return value
 
 
@@ -125,10 +133,8 @@ def _are_texts(values: tuple[Any, ...]) -> bool:
 
 def _plain_sequence(value: Any) -> Any:
     """Return a sequence that msgspec does not know, such as a deque, as a tuple."""
-    known = (str, bytes, bytearray, list, tuple)
-    if not isinstance(value, known) and isinstance(value, Sequence):
-        return tuple(cast("list[Any]", value))
-    return cast("Any", value)
+    known = type(value) in {list, tuple} or not is_sequence(value)
+    return value if known else tuple(value)
 
 
 class _Refusal(Struct, frozen=True):
@@ -139,16 +145,25 @@ class _Refusal(Struct, frozen=True):
 
 def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
     """Convert a value with msgspec; return it, or the reason why that failed."""
-    value = _plain_sequence(value)
-    try:
-        return msgspec.convert(value, expected), None
-    except msgspec.ValidationError as error:
-        rule, _, path = str(error).partition(" - at `$")
-        cause = error.__cause__
-        inner = f".{cause.field}" if isinstance(cause, InvalidInput) else ""
-        if isinstance(cause, InvalidInput):
-            return None, _Refusal(path.rstrip("`") + inner, cause.value, cause.rule)
-        return None, _Refusal(path.rstrip("`"), value, _in_words(rule, expected))
+    refusal: _Refusal | None = None
+    for prepare in (_plain_sequence, plain_cells):
+        try:
+            return msgspec.convert(prepare(value), expected), None
+        except Exception as error:  # noqa: BLE001 - a foreign object may raise any error
+            refusal = _refusal_of(error, value, expected)
+    return None, refusal
+
+
+def _refusal_of(error: Exception, value: Any, expected: Any) -> _Refusal:
+    if isinstance(error, UnicodeError):
+        return _Refusal("", value, _SURROGATE)
+    if not isinstance(error, msgspec.ValidationError):
+        return _Refusal("", value, f"cannot be read ({type(error).__name__})")
+    rule, _, path = str(error).partition(" - at `$")
+    path, cause = path.rstrip("`"), error.__cause__
+    if isinstance(cause, InvalidInput):
+        return _Refusal(f"{path}.{cause.field}", cause.value, cause.rule)
+    return _Refusal(path, value, _in_words(rule, expected))
 
 
 # Rules in words

@@ -20,7 +20,7 @@ from akool_async.protocol.fields import WebhookUrl, plan_of
 from akool_async.protocol.lenient import repaired
 from akool_async.protocol.reasons import explained, says_enough
 from akool_async.protocol.reply import IN_ONE_STEP
-from akool_async.protocol.snapshot import Snapshot
+from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.value import Input, Value
 from akool_async.protocol.wire import Envelope, HttpRequest, HttpResponse
 
@@ -197,6 +197,22 @@ class Family(Value, Generic[S]):
     def observed(self, reply: Any) -> tuple[S, ...]:
         """Return the snapshots in a lookup's reply."""
         return cast("tuple[S, ...]", reply if isinstance(reply, tuple) else (reply,))
+
+    def lacks_address(self, snapshot: Snapshot) -> bool:
+        """Say whether a job is COMPLETED, and the reply does not say yet where its media is.
+
+        Some results name their media only a moment after they are COMPLETED.
+        """
+        if self.media is None or snapshot.status is not Status.COMPLETED:
+            return False
+        address: str = getattr(snapshot, "media_url", "")  # every result with media has it
+        return not address.strip()
+
+    def without_end(self, snapshot: S) -> S:
+        """Return a snapshot as the engine takes it: without an address, it is no end yet."""
+        if not self.lacks_address(snapshot):
+            return snapshot
+        return msgspec.structs.replace(snapshot, status=Status.PROCESSING)
 
     def media_of(self, startable: Startable[Any] | type[Startable[Any]]) -> Media | None:
         """Return the kind of media that an operation or recipe makes."""

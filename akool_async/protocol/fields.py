@@ -18,12 +18,22 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from akool_async.protocol.addresses import trouble_with
+from akool_async.protocol.cells import plain_number
+
 
 class Rule(Struct, frozen=True):
     """A rule for a field's value, in words and as a test."""
 
     text: str
     holds: Callable[[Any], bool]
+    trouble: Callable[[Any], str] | None = None
+    """Says what is wrong with a value that breaks the rule; an empty text if the rule says it."""
+
+    def broken_by(self, value: Any) -> str:
+        """Return the rule in words, with what is wrong with a value that breaks it."""
+        trouble = self.trouble(value) if self.trouble is not None else ""
+        return f"{self.text}; {trouble}" if trouble else self.text
 
 
 class Coding(Struct, frozen=True):
@@ -39,28 +49,34 @@ class OneOf(Struct, frozen=True):
     enum: type[Enum]
 
 
-_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?:/[!-~]*)?")
+_PLAIN_URL = re.compile(
+    r"https?://(?![^/]{254})(?:[A-Za-z0-9][A-Za-z0-9-]{0,62}\.)+[A-Za-z][A-Za-z0-9-]{0,62}"
+    r"(?:/[!#-;=?-Z_a-z~]*)?"
+)
 """Most addresses match this; the others need a closer look."""
 
 
 def is_http_url(text: str) -> bool:
-    """Say whether a text is an http or https address with a host."""
-    if _PLAIN_URL.fullmatch(text):
-        return True
+    """Say whether a text is an http or https address that a server can have."""
+    return bool(_PLAIN_URL.fullmatch(text)) or (_has_host(text) and not trouble_with(text))
+
+
+def _has_host(text: str) -> bool:
     try:
         parts = urlsplit(text)
     except ValueError:  # such as brackets without an IPv6 address in them
         return False
-    complete = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    return complete and not any(map(str.isspace, text))
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def _to_flag(value: Any) -> Any:
-    return bool(value) if value in (0, 1) else value
+    number = plain_number(value)
+    return bool(number) if isinstance(number, int | float) and number in (0, 1) else value
 
 
-def _none_if_empty(value: Any) -> Any:
-    return None if value == "" else value
+def none_if_empty(value: Any) -> Any:
+    """Return `None` for an empty text; any other value unchanged."""
+    return None if isinstance(value, str) and not value else value
 
 
 def _split(value: Any) -> Any:
@@ -69,15 +85,15 @@ def _split(value: Any) -> Any:
     return tuple(part for part in value.split(",") if part)
 
 
-Url = Annotated[str, Rule("must be an http or https URL", is_http_url)]
+_IS_URL = Rule("must be an http or https URL", is_http_url, trouble_with)
+
+Url = Annotated[str, _IS_URL]
 """An http(s) address that Akool can reach."""
 
 Id = Annotated[str, Meta(min_length=1)]
 """An id that Akool gave."""
 
-WebhookUrl = Annotated[
-    str, Coding(str, _none_if_empty), Rule("must be an http or https URL", is_http_url)
-]
+WebhookUrl = Annotated[str, Coding(str, none_if_empty), _IS_URL]
 """An http(s) address that Akool posts to; an empty text means no address (T42)."""
 
 Flag = Annotated[bool, Coding(int, _to_flag)]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Never
+from typing import Never, Self
+
+STAYS = (
+    "a secret stays in its process: pickle the settings, not the client; and let what records"
+    " requests leave x-api-key and Authorization out"
+)
 
 
 class Secret(str):
@@ -13,8 +18,15 @@ class Secret(str):
     def __repr__(self) -> str:
         return "'***'"
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        # What records a session, such as vcrpy, copies the headers of each request.
+        return self
+
     def __reduce__(self) -> Never:
-        raise TypeError("a secret stays in its process: pickle the settings, not the client")
+        raise TypeError(STAYS)
 
 
 class Hidden(bytes):
@@ -27,8 +39,14 @@ class Hidden(bytes):
 
     __str__ = __repr__
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
     def __reduce__(self) -> Never:
-        raise TypeError("a secret stays in its process: pickle the settings, not the client")
+        raise TypeError(STAYS)
 
 
 def hidden(text: str | None) -> str | None:

@@ -45,9 +45,7 @@ def reference_to(name: str, id: str, job_id: str | None, created: float) -> JobR
     """Return the contents of a job's token; `created` is in seconds since 1970."""
     # Reading is strict, so a malformed job_id is left out: the id alone finds the result.
     known = job_id if job_id and is_id(job_id) else None
-    # A whole second with a rounding error below it must stay that second.
-    whole = max(0, int(created + 0.0005))
-    return JobReference(name=name, id=id, job_id=known, created=whole)
+    return JobReference(name=name, id=id, job_id=known, created=max(0, int(created)))
 
 
 def is_id(text: str) -> bool:

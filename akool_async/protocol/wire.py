@@ -340,14 +340,23 @@ def excerpt_of(response: HttpResponse) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return `Retry-After` in seconds, from a number or an HTTP date; `None` if unreadable."""
+    """Return `Retry-After` in seconds, from a number or an HTTP date; `None` if unreadable.
+
+    A date is measured by the reply's own `Date`: this machine's clock may be another one.
+    """
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdecimal():
         return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    until = _http_date(text)
+    if until is None:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    sent = _http_date(headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (until - sent).total_seconds())
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text.strip())
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

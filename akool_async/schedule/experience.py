@@ -6,17 +6,15 @@ and so kept from one process to the next.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from akool_async.errors import JournalError
+from akool_async.observers import logger
 from akool_async.protocol.endpoint import Family, Guess
 from akool_async.schedule.batch_size import BatchSize
 
 if TYPE_CHECKING:
     from akool_async.schedule.learner import Learner, Schedule
-
-logger = logging.getLogger("akool_async")
 
 _STORE_EVERY: Final = 256
 """Completions of one operation after which its learned durations are stored again."""

@@ -79,7 +79,10 @@ class Behaviour(Input):
     """Number of faces in a picture, unless its address sets it: `?faces=3`."""
 
     def check(self) -> None:
-        """Refuse rates that are not from 0 to 1."""
+        """Refuse rates that are not from 0 to 1, and NaN."""
+        for name in ("pace", "spread", "credit"):
+            if math.isnan(getattr(self, name)):
+                raise self.refuse(name, "must be a number")
         rates = [name for name in self.__struct_fields__ if name.endswith("_rate")]
         for name in rates:
             if not 0 <= getattr(self, name) <= 1:

@@ -137,7 +137,7 @@ def test_a_journal_in_use_is_reported_as_such(journal: Path) -> None:
 
 def test_old_rows_are_emptied(journal: Path) -> None:
     akool("resolve", "row-1", "--abandon", journal=journal)
-    assert akool("compact", "--days", "0", journal=journal).stdout == "1 rows emptied\n"
+    assert akool("compact", "--days", "0", journal=journal).stdout == "1 row emptied\n"
 
 
 async def test_a_row_of_unknown_outcome_is_sent_only_after_the_decision(journal: Path) -> None:

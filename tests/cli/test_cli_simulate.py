@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from akool_async import Akool, JobFailed, Status
+from akool_async.simulator import Simulator
 
 COMMAND = (sys.executable, "-W", "error", "-m", "akool_async.cli", "simulate")
 
@@ -80,6 +81,17 @@ async def test_jobs_fail_at_the_given_rate() -> None:
         async with Akool(variables["AKOOL_API_KEY"], base_url=variables["AKOOL_BASE_URL"]) as akool:
             with pytest.raises(JobFailed):
                 await akool.audio.tts(input_text="Hello.", voice_id="voice-nicole")
+
+
+def test_it_prints_the_credentials_of_its_webhooks() -> None:
+    with simulator() as running:
+        (line,) = re.findall(r"^ *export (AKOOL_CLIENT_ID=.+)$", running.greeting, re.MULTILINE)
+        variables = dict(pair.split("=", 1) for pair in line.split())
+    assert variables == {
+        "AKOOL_CLIENT_ID": Simulator().client_id,
+        "AKOOL_CLIENT_SECRET": Simulator().client_secret,
+    }
+    assert all(f" {value}" in running.greeting for value in variables.values())
 
 
 def test_it_listens_on_the_given_port() -> None:

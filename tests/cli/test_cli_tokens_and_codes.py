@@ -185,6 +185,21 @@ def test_a_job_is_cancelled(bare: Command, monkeypatch: pytest.MonkeyPatch) -> N
     assert "cancelled" in ended.err
 
 
+def test_a_paid_result_is_not_told_as_cancelled(
+    bare: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Simulator(pace=0.0001, omit_rate=0.0).in_thread() as simulator:
+        point_at(simulator, monkeypatch)
+        text = started(bare)
+        status, out, _ = bare("job", text, "--cancel")
+        assert simulator.requests["faceswap.cancel"] == 0
+    assert status == 0
+    assert out == (
+        f"reage.image {token.read(text).id} was completed before, and its result is kept;"
+        f" to get it: akool job {text} --wait\n"
+    )
+
+
 def test_a_job_that_akool_cannot_cancel_continues(
     bare: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

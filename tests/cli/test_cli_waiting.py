@@ -306,6 +306,21 @@ def test_a_timeout_ends_the_wait_and_not_the_job() -> None:
     )
 
 
+def test_a_verdict_by_a_late_timer_of_a_command_waits_for_one_look() -> None:
+    with (
+        Simulator(pace=0.05).in_thread() as simulator,
+        running(simulator, *OLDER, "--wait", "--timeout", "1") as process,
+    ):
+        assert process.stderr is not None
+        assert "is accepted" in process.stderr.readline()
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(3.0)  # longer than its timeout: the stop is what is tested
+        process.send_signal(signal.SIGCONT)
+        status, out, _ = ended(process)
+    assert status == 0
+    assert "completed" in out
+
+
 @pytest.mark.parametrize("timeout", ["0", "-1", "nan", "soon"])
 def test_an_invalid_timeout_is_refused(timeout: str, akool: Command) -> None:
     ended = akool(*OLDER, "--wait", "--timeout", timeout)

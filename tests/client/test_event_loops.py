@@ -116,7 +116,7 @@ async def test_a_loop_that_ends_ends_the_jobs_of_a_client_that_was_not_closed(
         error = job.exception()
         assert isinstance(error, ClientClosed)
         assert error.token == token
-    assert "1 jobs that nobody awaited" in caplog.text
+    assert "1 job that nobody awaited" in caplog.text
     assert simulator.world.creates.total() == 1
 
 

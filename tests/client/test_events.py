@@ -400,7 +400,7 @@ async def test_a_hook_that_raises_harms_neither_the_job_nor_the_next_hook(
         assert result.status is Status.COMPLETED
         assert akool.stats.in_flight == 0
     assert recorder.names()[-1] == "job.completed"
-    failures = [each for each in caplog.records if "a hook failed" in each.message]
+    failures = [each for each in caplog.records if "a hook at" in each.message]
     assert len(failures) == len(recorder)
     assert all(each.exc_info for each in failures)
 
@@ -445,16 +445,16 @@ async def test_every_step_is_a_log_record_with_its_name_and_fields(
     async with connect(quick, on_event=recorder, save_to=tmp_path) as akool:
         job = akool.submit(reage())
         await job
-    records: list[Any] = [each for each in caplog.records if hasattr(each, "event")]
-    assert [each.event for each in records] == recorder.names(job)
-    assert {each.operation for each in records} == {"reage.image"}
-    assert [each.job_id for each in records] == [None, None] + [job.id] * (len(records) - 2)
-    assert {each.job_token for each in records[2:]} == {job.token}
-    assert [each.status for each in records if each.event == "job.status"] == [
+    records: list[Any] = [each for each in caplog.records if hasattr(each, "akool_event")]
+    assert [each.akool_event for each in records] == recorder.names(job)
+    assert {each.akool_operation for each in records} == {"reage.image"}
+    assert [each.akool_job_id for each in records] == [None, None] + [job.id] * (len(records) - 2)
+    assert {each.akool_job_token for each in records[2:]} == {job.token}
+    assert [each.akool_status for each in records if each.akool_event == "job.status"] == [
         event.status for event in recorder if event.status is not None
     ]
-    assert records[-1].path == recorder[-1].path
-    assert all(each.message.startswith(f"{each.event} reage.image") for each in records)
+    assert records[-1].akool_path == recorder[-1].path
+    assert all(each.message.startswith(f"{each.akool_event} reage.image") for each in records)
 
 
 async def test_a_log_record_of_a_failure_names_the_error_and_nothing_of_the_request(
@@ -464,8 +464,8 @@ async def test_a_log_record_of_a_failure_names_the_error_and_nothing_of_the_requ
     quick.fault = refusing("audio.tts")
     async with connect(quick) as akool:
         await asyncio.gather(akool.submit(speech("between us")), return_exceptions=True)
-    record: Any = next(each for each in caplog.records if vars(each).get("error"))
-    assert (record.event, record.error) == ("job.refused", "InvalidRequest")
+    record: Any = next(each for each in caplog.records if vars(each).get("akool_error"))
+    assert (record.akool_event, record.akool_error) == ("job.refused", "InvalidRequest")
     assert "between us" not in caplog.text
 
 

@@ -339,11 +339,11 @@ async def test_a_submission_in_a_stream_fails_fast_as_a_request_does(
     assert simulator.requests["audio.tts"] == 1
 
 
-async def test_what_is_neither_ends_a_stream_with_its_mistake(
+async def test_what_is_neither_is_the_mistake_of_its_own_row(
     quick: Simulator, connect: Connect
 ) -> None:
     stream: Any = [Submission(speech()), Submission("a text")]  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     async with connect(quick) as akool:
-        jobs = akool.map(stream, ordered=True)
-        with pytest.raises(TypeError, match="started by an operation, not by str"):
-            _ = [job async for job in jobs]
+        good, bad = [job async for job in akool.map(stream, ordered=True)]
+        assert good.exception() is None
+        assert isinstance(bad.exception(), InvalidInput)

@@ -340,7 +340,7 @@ def test_a_result_expires_seven_days_after_its_documented_creation(exchange: Exc
     created = None
     if row.get("createdAt"):
         created = datetime.fromisoformat(row["createdAt"])
-    elif row.get("create_time"):
+    elif row.get("create_time") and exchange.cls.name != "moderation.analyze":  # without media
         created = datetime.fromtimestamp(row["create_time"] / 1000, UTC)
     expected = None if created is None else created + timedelta(days=7)
     assert getattr(snapshot, "expires_at", None) == expected

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import doctest
 import inspect
+import os
 import pkgutil
 import re
 import subprocess
@@ -25,7 +26,9 @@ from akool_async.simulator import Behaviour, Simulator
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = sorted(
-    page for place in ("*.md", "docs/**/*.md", "benchmarks/*.md") for page in ROOT.glob(place)
+    page
+    for place in ("*.md", "docs/**/*.md", "benchmarks/*.md", "examples/**/*.md")
+    for page in ROOT.glob(place)
 )
 
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -47,6 +50,7 @@ def named(paths: list[Path]) -> list[str]:
 
 
 WITH_PYTHON = [page for page in PAGES if blocks_of(page, "python")]
+INTERACTIVE = [page for page in WITH_PYTHON if "asyncio.run(" not in text_of(page)]
 WITH_TESTS = [page for page in WITH_PYTHON if "\nasync def test_" in text_of(page)]
 
 
@@ -100,6 +104,34 @@ def test_every_python_block_of_a_page_runs(page: Path) -> None:
         for example in examples:
             example.evaluate()
     assert len(examples) == len(blocks_of(page, "python"))
+
+
+@pytest.mark.parametrize("page", INTERACTIVE, ids=named(INTERACTIVE))
+@pytest.mark.usefixtures("simulator_around")
+def test_every_block_of_a_page_can_be_pasted_into_python_m_asyncio(page: Path) -> None:
+    """There, a blank line ends a block that is indented, and nothing else does."""
+    pasted = "".join(f"{block}\n" for block in blocks_of(page, "python"))
+    command = [sys.executable, "-m", "asyncio"]
+    ended = subprocess.run(command, input=pasted, capture_output=True, text=True, check=False)
+    assert (
+        re.findall(r"^(?:>>> |\.\.\. )*(Traceback.*|\w*Error\b.*)", ended.stderr, re.MULTILINE)
+        == []
+    )
+    assert ended.stdout.count(">>> ") >= len(blocks_of(page, "python"))
+
+
+@pytest.mark.usefixtures("simulator_around")
+def test_every_command_of_the_page_on_the_command_line_runs(tmp_path: Path) -> None:
+    page = ROOT / "docs/command-line.md"
+    folder = Path(sys.executable).parent
+    environment = os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    for block in blocks_of(page, "sh"):
+        script = f"set -e\n{block}"
+        ended = subprocess.run(
+            ["/bin/sh", "-c", script], capture_output=True, text=True, check=False, env=environment
+        )
+        assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "morning.wav").read_bytes()[:4] == b"RIFF"
 
 
 @pytest.mark.parametrize("page", WITH_TESTS, ids=named(WITH_TESTS))

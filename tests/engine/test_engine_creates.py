@@ -216,10 +216,13 @@ async def test_an_account_without_credit_says_so(simulator: Simulator, connect: 
         ]  # fmt: skip
 
 
+FINISHED = {"_id": "a" * 24, "faceswap_status": 3, "url": "https://cdn.example/a.png"}
+
+
 async def test_a_readable_success_counts_whatever_http_says(
     simulator: Simulator, connect: Connect
 ) -> None:
-    answer_creates(simulator, envelope(1000, {"_id": "a" * 24, "faceswap_status": 3}, status=500))
+    answer_creates(simulator, envelope(1000, FINISHED, status=500))
     async with connect(simulator) as akool:
         assert (await akool.submit(reage())).id == "a" * 24
 

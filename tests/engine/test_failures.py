@@ -224,7 +224,7 @@ async def test_a_client_whose_hook_knows_of_its_jobs_is_let_go(
 def mirrored(events: list[object]) -> tuple[JobRecord[Faceswap], JobRecord[Faceswap]]:
     """Return two jobs, of which the second mirrors the first."""
     operation: OperationState[Faceswap] = OperationState(
-        "a", FACESWAPS, schedule=Backoff(), timeout=None, epoch=0.0
+        "a", FACESWAPS, schedule=Backoff(), timeout=None
     )
     leader, follower = JobRecord(operation), JobRecord(operation)
     follow(follower, leader, lambda _event, _record, about: events.append(about))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from akool_async import APIError, ConnectFailed, ReplyError, TransportError
+from akool_async import (
+    APIError,
+    ConnectFailed,
+    NotFound,
+    RateLimited,
+    ReplyError,
+    TransportError,
+)
 from akool_async.engine.lookup_errors import (
     GRACE,
     Action,
@@ -24,18 +31,22 @@ def unreadable(status: int) -> ReplyError:
     return ReplyError("no JSON", http_status=status)
 
 
-WAIT, CONFIRM, SPLIT = Action.WAIT, Action.CONFIRM, Action.SPLIT
-SUSPECT_HOST, DOUBT = Action.SUSPECT_HOST, Action.DOUBT
+WAIT, REPEAT, HOLD, SPLIT = Action.WAIT, Action.REPEAT, Action.HOLD, Action.SPLIT
+SUSPECT_HOST, ALONE, ABSENT = Action.SUSPECT_HOST, Action.ALONE, Action.ABSENT
+DOUBT, CONFIRM = Action.DOUBT, Action.CONFIRM
 END, END_ALL = Action.END, Action.END_ALL
 
 ROWS = [
     # The reason, the error, what it means for several ids, and for one id alone.
     ("no connection", ConnectFailed("refused"), WAIT, WAIT),
     ("a dropped connection", TransportError("reset"), WAIT, WAIT),
-    ("a page instead of JSON", unreadable(200), WAIT, WAIT),
+    ("a page instead of JSON", unreadable(200), SPLIT, ALONE),
     ("a gateway's page", unreadable(502), WAIT, WAIT),
     ("a defect of our own", ZeroDivisionError(), WAIT, WAIT),
-    ("too many requests", said(1005), WAIT, WAIT),
+    ("too many requests", said(1005), REPEAT, REPEAT),
+    ("a bare 429", RateLimited(0, "", http_status=429), REPEAT, REPEAT),
+    ("a success about no job", NotFound(0, "no job"), ABSENT, ABSENT),
+    ("a bare 404", NotFound(0, "", http_status=404), WAIT, WAIT),
     ("a code that nobody knows", said(4711), WAIT, WAIT),
     ("an HTTP status without a code", said(0, 500), WAIT, WAIT),
     ("an HTTP status that refuses, and no code", said(0, 403), WAIT, WAIT),
@@ -51,8 +62,8 @@ ROWS = [
     ("a wrong parameter", said(1003), SPLIT, END),
     ("no right to one of the ids", said(1009), SPLIT, END),
     ("no credit", said(1006), SPLIT, END),
-    ("a stale credential", said(1101), CONFIRM, END_ALL),
-    ("a banned account", said(1200), CONFIRM, END_ALL),
+    ("a stale credential", said(1101), HOLD, END_ALL),
+    ("a banned account", said(1200), HOLD, END_ALL),
 ]
 
 
@@ -74,8 +85,11 @@ def test_an_error_has_a_meaning_for_several_ids_and_for_one(
         # Results appear some time after the create.
         (1008, 0.0, 1, DOUBT),
         (1008, GRACE - 0.1, 99, DOUBT),
-        (1008, GRACE, 1, END),
-        (1008, 1e6, 1, END),
+        # Later, three times in a row is an answer.
+        (1008, GRACE, 2, CONFIRM),
+        (1008, GRACE, 3, END),
+        (1008, 1e6, 1, CONFIRM),
+        (1008, 1e6, 3, END),
         # Akool failed while processing: once is an accident, three times in a row is an answer.
         (1015, 0.0, 1, DOUBT),
         (1015, 1e6, 2, DOUBT),
@@ -83,10 +97,14 @@ def test_an_error_has_a_meaning_for_several_ids_and_for_one(
         # Akool could not call a webhook: that says nothing about the job.
         (1111, 1e6, 99, DOUBT),
         (1217, 1e6, 99, DOUBT),
-        # Other refusals are believed at once.
-        (1003, 0.0, 1, END),
-        (1009, 0.0, 1, END),
-        (1101, 0.0, 1, END_ALL),
+        # So it is with every other refusal, and with one of the account.
+        (1003, 0.0, 1, CONFIRM),
+        (1003, 0.0, 2, CONFIRM),
+        (1003, 0.0, 3, END),
+        (1009, 0.0, 2, CONFIRM),
+        (1101, 0.0, 1, HOLD),
+        (1101, 0.0, 2, HOLD),
+        (1101, 0.0, 3, END_ALL),
     ],
 )
 def test_one_id_that_is_refused_may_be_accepted_soon(
@@ -102,9 +120,23 @@ def test_several_ids_of_which_one_is_refused_are_split_however_young_they_are(co
             assert action_on(said(code), 2, age=age, doubts=doubts) is SPLIT
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"), [(1003, END), (1008, END), (1009, END), (1101, END_ALL), (1015, DOUBT)]
+)
+def test_one_definite_refusal_is_enough_where_it_is_believed_at_once(
+    code: int, expected: Action
+) -> None:
+    assert action_on(said(code), 1, age=GRACE, doubts=1, at_once=True) is expected
+
+
+@pytest.mark.parametrize(("doubts", "expected"), [(1, WAIT), (2, SPLIT)])
+def test_a_list_that_is_unreadable_twice_is_split(doubts: int, expected: Action) -> None:
+    assert action_on(unreadable(200), 9, doubts=doubts) is expected
+
+
 def test_every_action_is_reached_and_says_why() -> None:
     in_the_table = {action for _, _, *actions in ROWS for action in actions}
-    assert in_the_table | {DOUBT} == set(Action)
+    assert in_the_table | {DOUBT, CONFIRM} == set(Action)
     assert all(": " in action.value for action in Action)
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from akool_async import Backoff
-from akool_async.clock import ManualClock, Timer
+from akool_async.clock import ManualClock, Moment, Timer
 from akool_async.endpoints.faceswap import FACESWAPS, Faceswap
 from akool_async.engine import JobRecord, OperationState
 from akool_async.engine.deadlines import Deadlines
@@ -26,7 +26,7 @@ from akool_async.schedule.batch_size import BatchSize
 
 
 def operation(name: str = "reage.image", timeout: float | None = None) -> OperationState[Faceswap]:
-    return OperationState(name, FACESWAPS, schedule=Backoff(), timeout=timeout, epoch=0.0)
+    return OperationState(name, FACESWAPS, schedule=Backoff(), timeout=timeout)
 
 
 def queued(of: OperationState[Faceswap]) -> JobRecord[Faceswap]:
@@ -42,7 +42,7 @@ def watched(
     """Return a job that was accepted."""
     record = queued(of or operation())
     record.change(Trigger.CREATE)
-    record.accept(Faceswap(id=str(id)), accepted_at)
+    record.accept(Faceswap(id=str(id)), Moment(accepted_at, accepted_at))
     return record
 
 

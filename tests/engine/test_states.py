@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from akool_async import Backoff, Status
+from akool_async.clock import Moment
 from akool_async.endpoints.faceswap import FACESWAPS, Faceswap
 from akool_async.engine import JobRecord, JobState, OperationState
 from akool_async.engine.state import HOLDS_PLACE, TRANSITIONS, UNSENT, Trigger
@@ -55,7 +56,7 @@ def way_to(state: JobState) -> list[Trigger]:
 
 def record_in(state: JobState) -> Record:
     """Return a job in a state."""
-    operation = OperationState("reage.image", FACESWAPS, schedule=Backoff(), timeout=9, epoch=0.0)
+    operation = OperationState("reage.image", FACESWAPS, schedule=Backoff(), timeout=9)
     record = JobRecord(operation)
     for trigger in way_to(state):
         record.change(trigger)
@@ -77,13 +78,13 @@ def all_of(record: Record) -> dict[str, Any]:
 def another_one() -> Record:
     """Return another record of the job, which the vendor has accepted."""
     leader = record_in(JobState.CREATING)
-    leader.accept(Faceswap(id="b" * 24, job_id="3-4"), 5.0)
+    leader.accept(Faceswap(id="b" * 24, job_id="3-4"), Moment(5.0, 5.0))
     return leader
 
 
 METHODS: dict[Trigger, Callable[[Record], object]] = {
-    Trigger.ACCEPT: lambda record: record.accept(Faceswap(id="a" * 24), 7.0),
-    Trigger.ADOPT: lambda record: record.adopt(REFERENCE, 7.0),
+    Trigger.ACCEPT: lambda record: record.accept(Faceswap(id="a" * 24), Moment(7.0, 7.0)),
+    Trigger.ADOPT: lambda record: record.adopt(REFERENCE, Moment(7.0, 7.0)),
     Trigger.FOLLOW: lambda record: record.follow(another_one()),
     Trigger.FINISH: lambda record: record.finish(Faceswap(id="a" * 24, status=Status.COMPLETED)),
 }
@@ -127,7 +128,7 @@ def test_the_table_says_which_changes_a_job_goes_through() -> None:
         "CLAIMING": {"QUEUED", "UNANSWERED", "WATCHED", "FOLLOWING", "ENDED"},
         "QUEUED": {"CREATING", "ENDED"},
         "CREATING": {"QUEUED", "UNANSWERED", "WATCHED", "ENDED"},
-        "UNANSWERED": {"WATCHED", "ENDED"},
+        "UNANSWERED": {"WATCHED", "FOLLOWING", "ENDED"},
         "WATCHED": {"ENDED"},
         "FOLLOWING": {"ENDED"},
         "ENDED": set(),

@@ -223,7 +223,7 @@ async def test_the_origin_never_sees_what_is_for_the_proxy(responses: aiorespons
         await akool.account.credit()
     ((call,),) = responses.requests.values()
     assert str(call.kwargs["proxy"]) == "http://proxy.example:3128"
-    assert set(call.kwargs["headers"]) == {"Accept", "x-api-key"}
+    assert set(call.kwargs["headers"]) == {"Accept", "Accept-Encoding", "x-api-key"}
     assert set(call.kwargs["proxy_headers"]) == {"Proxy-Authorization"}
     assert "secret" not in repr(call.kwargs)
 
@@ -375,7 +375,7 @@ class KeptAlive:
 @pytest.fixture
 async def kept_alive(speech: Documented) -> AsyncIterator[tuple[KeptAlive, str]]:
     """Run a server that keeps connections; return it and its address."""
-    ended = {**speech.created["data"], "status": 3}
+    ended = {**speech.created["data"], "status": 3, "url": "https://cdn.example/a.mp3"}
     kept = KeptAlive(speech._replace(created={"code": 1000, "data": ended}))
     server = await asyncio.start_server(kept.serve, "127.0.0.1")
     yield kept, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

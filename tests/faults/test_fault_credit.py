@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.faults.conftest import Documented, Scripted
     from tests.servers import Visit
 
+MEDIA = "https://cdn.example/speech.mp3"
 ID = "65f8017f56559aa67f0ecde7"
 
 
@@ -41,10 +42,12 @@ class Account:
             self.asked += 1
             await visit.say({"code": 1000, "data": {"credit": self.credit}})
         elif not visit.is_create:
-            await visit.say({"code": 1000, "data": {"_id": visit.target[-24:], "status": 3}})
+            await visit.say(
+                {"code": 1000, "data": {"_id": visit.target[-24:], "status": 3, "url": MEDIA}}
+            )
         elif self.credit > 0:
             self.credit -= 1
-            await visit.say({"code": 1000, "data": {"_id": ID, "status": 3}})
+            await visit.say({"code": 1000, "data": {"_id": ID, "status": 3, "url": MEDIA}})
         else:
             await visit.say({"code": self.code, "msg": "Your quota is not enough"})
 
@@ -243,7 +246,7 @@ async def test_an_upload_too_many_ends_that_upload_alone(
         if text == "text 0":
             await visit.say({"code": 1223, "msg": "liveAvatar upload exceed"})
         else:
-            await visit.say({"code": 1000, "data": {"_id": ID, "status": 3}})
+            await visit.say({"code": 1000, "data": {"_id": ID, "status": 3, "url": MEDIA}})
 
     server = await scripted(answer)
     async with connect(server.url, limits=Limits(creates=1)) as akool:

@@ -435,13 +435,14 @@ async def test_creates_that_are_refused_slow_down_creates_alone_and_recover(
             assert all(job.exception() is None for job in jobs)
             slow = akool.stats
             await clock.advance(300)
-            assert akool.stats.creates_per_second == math.inf
+            assert akool.stats.creates_per_second is None
     assert len(times) == 100
     assert 43 <= len(refused) <= 80  # 48 at once are the first to learn of it
     assert clock.time() - 300 < 45  # 20 seconds is the least
     assert slow.refusals == len(refused)
+    assert slow.creates_per_second is not None
     assert slow.creates_per_second < 6
-    assert slow.reads_per_second == math.inf
+    assert slow.reads_per_second is None
     assert [record.message for record in caplog.records] == [
         "the server asks for fewer creates; slowing down"
     ]
@@ -464,8 +465,8 @@ async def test_reads_that_are_refused_slow_down_reads_alone(
         async with connect(simulator.url, clock=clock, api_key=simulator.api_key) as akool:
             jobs = [akool.submit(speech(n)) for n in range(20)]
             await elapse(clock, lambda: left == 0)
-            assert akool.stats.reads_per_second < math.inf
-            assert akool.stats.creates_per_second == math.inf
+            assert akool.stats.reads_per_second is not None
+            assert akool.stats.creates_per_second is None
             await elapse(clock, lambda: all(job.done() for job in jobs))
             assert all(job.exception() is None for job in jobs)
     assert len(caplog.records) == 1
@@ -541,7 +542,7 @@ async def test_a_pace_is_cut_once_for_all_that_was_sent_before_it(clock: ManualC
 async def test_one_early_refusal_does_not_bring_a_client_to_a_halt(clock: ManualClock) -> None:
     pace = Pace("requests", clock)
     pace.refused(await pace.turn())
-    assert pace.limit == pytest.approx(0.7)
+    assert pace.limit == math.inf
 
 
 async def test_who_gives_up_waiting_for_a_turn_holds_up_nobody(clock: ManualClock) -> None:

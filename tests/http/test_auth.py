@@ -21,6 +21,7 @@ from akool_async import (
     Akool,
     AkoolError,
     AuthenticationError,
+    ConnectFailed,
     InvalidInput,
     MissingCredentials,
     Retry,
@@ -342,7 +343,7 @@ async def test_closing_during_an_exchange_leaves_no_task_and_no_cancellation(
         call = asyncio.create_task(akool.account.credit())
         await until(lambda: server.visits)
     assert leftovers() <= {call, *server.tasks}
-    with pytest.raises(RuntimeError, match="closed"):
+    with pytest.raises(ConnectFailed, match="closed"):
         await call
     await server.stop()
     assert leftovers() == set()

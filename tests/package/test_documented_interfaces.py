@@ -18,7 +18,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 MODULES = {
     "aiohttp": {"aiohttp", "aiohttp.abc", "aiohttp.web"},
     "anyio": {"anyio", "anyio.abc", "anyio.from_thread", "anyio.to_thread"},
-    "asyncio": {"asyncio"},
+    "asyncio": {"asyncio", "asyncio.subprocess"},
     "msgspec": {"msgspec", "msgspec.json", "msgspec.msgpack", "msgspec.structs"},
 }
 """By package: the modules whose names its documentation lists."""

@@ -265,7 +265,7 @@ URLS = [
 def test_an_address_is_http_or_https(cls: type[Any], field: str, url: str) -> None:
     error = refused(cls, **{field: url})
     assert (error.field, error.value) == (field, url)
-    assert error.rule == "must be an http or https URL"
+    assert error.rule.startswith("must be an http or https URL")
 
 
 @pytest.mark.parametrize(("cls", "field"), URLS)

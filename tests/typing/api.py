@@ -229,6 +229,17 @@ async def a_stream_mixes_requests_pairs_and_submissions(
         assert_type(job, Job[Audio])
 
 
+async def rows_of_a_table_become_jobs_of_any_result(akool: Akool) -> None:
+    parameters = {"input_text": "Hello", "voice_id": "v"}
+    async for job in akool.map([(None, "audio.tts", parameters)], timeout=60.0, priority=1):
+        assert_type(job, Job[Any])
+    rows = ({"operation": "audio.tts", "key": str(n), **parameters} for n in range(3))
+    async for each in akool.map(rows, retry_failed=True):
+        assert_type(each, Job[Any])
+    async for either in akool.map([("k", "audio.tts", parameters), Submission(TTS(**parameters))]):
+        assert_type(either, Job[Any])
+
+
 async def members_of_a_job_have_types(job: Job[Faceswap]) -> None:
     assert_type(job.name, str)
     assert_type(job.key, str | None)
