@@ -163,8 +163,12 @@ class Setbacks(Generic[S]):
             watched: How many jobs of the family are watched.
         """
         first = chunk[0]
-        # A token may be of a job that never was; and one job has no others to be held for.
-        at_once = not first.seen if isinstance(error, NotFound) else watched == 1
+        # A token may be of a job that never was, or of another account's: nothing is known of it.
+        # A job that a look has shown is paid for, and goes on after one bad answer.
+        if isinstance(error, NotFound):
+            at_once = not first.seen
+        else:
+            at_once = watched == 1 and not first.looked_at
         if is_unreadable(error):
             doubts = self._count_unreadable(chunk)
         elif is_about_account(error):
