@@ -101,7 +101,15 @@ class AccountDoubt:
 class _Setback:
     """What went wrong for one job, and how often in a row."""
 
-    __slots__ = ("absences", "refusals", "throttled", "unnamed_since", "unreadable", "warned")
+    __slots__ = (
+        "absences",
+        "refusals",
+        "throttled",
+        "unnamed",
+        "unnamed_since",
+        "unreadable",
+        "warned",
+    )
 
     def __init__(self) -> None:
         self.refusals = 0
@@ -114,8 +122,10 @@ class _Setback:
         """Readable answers that left the job out."""
         self.warned = False
         """Whether its absence was warned of."""
+        self.unnamed = 0
+        """Answers that showed it COMPLETED without an address of its media."""
         self.unnamed_since: float | None = None
-        """Since when it is COMPLETED without an address of its media."""
+        """When the first of them came."""
 
 
 class Setbacks(Generic[S]):
@@ -246,8 +256,11 @@ class Setbacks(Generic[S]):
         known = self._at(record)
         if known.unnamed_since is None:
             known.unnamed_since = now
+        known.unnamed += 1
         waited = now - known.unnamed_since
-        if waited < self._address_wait:
+        # Looks that failed meanwhile have taken time, and said nothing about the address.
+        too_few = self._address_wait > 0 and known.unnamed < TRIES
+        if waited < self._address_wait or too_few:
             return _ADDRESS_LOOKS.delay(waited)
         if self._address_wait < ADDRESS_WAIT:
             self._address_wait = 0.0
