@@ -87,7 +87,11 @@ class Opened(Value):
         return b"".join(bytes(self.data).split()) in _NOTHING
 
 
-_NOTHING = frozenset({b"null", b"{}", b"[]", b"[{}]", b"[null]"})
+_EMPTY = (b"null", b"{}", b"[]", b'""')
+_NOTHING = frozenset(
+    [*_EMPTY, b"[{}]", b"[null]"]
+    + [b'{"%b":%b}' % (name, empty) for name in (b"result", b"data") for empty in _EMPTY]
+)
 """Data that holds nothing, without white space."""
 
 
