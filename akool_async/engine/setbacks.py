@@ -1,8 +1,9 @@
 """What went wrong in lookups, for the few jobs, or the account, that it went wrong for.
 
-One bad answer may be a hiccup of the server, and every watched job is paid for. So nothing ends
-for one bad answer: this module counts how often in a row something was wrong, and a good answer
-takes the count back. It keeps nothing about the jobs that go well, which are nearly all.
+One bad answer may be a hiccup of the server, and every watched job is paid for. So no job that a
+look has shown ends for one bad answer: this module counts how often in a row something was wrong,
+and a good answer takes the count back. It keeps nothing about the jobs that go well, which are
+nearly all.
 """
 
 from __future__ import annotations
