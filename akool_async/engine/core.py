@@ -182,6 +182,7 @@ class Engine:
             reason = "the reply said success, and named no job"
             self.finish(record, self._creator.unknown(record, delivery, reason))
             return
+        self.cancelling.discard(record)  # from now on only the vendor can cancel it
         watch, now = self.watches.of(record.family), self.watches.moment()
         watch.accept(record, receipt, now)
         terminal = record.status.terminal  # T25: audio may be finished when it is created
