@@ -169,6 +169,7 @@ class Engine:
         watch = self.watches.of(record.family)
         known = watch.records.get(reference.id)
         lost = record.state is UNANSWERED
+        self.cancelling.discard(record)  # from now on only the vendor can cancel it
         if known is not None:
             if record in self.pending or lost:
                 self.follow(record, known)
@@ -202,6 +203,7 @@ class Engine:
             return
         if self.armed is not None:
             self.armed.discard(record)
+        self.cancelling.discard(record)  # from now on only the vendor can cancel it
         watch, now = self.watches.of(record.family), self.watches.moment()
         watch.accept(record, receipt, now)
         terminal = record.status.terminal  # T25: audio may be finished when it is created

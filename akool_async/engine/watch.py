@@ -12,8 +12,8 @@ A lookup passes three gates on its way: the circuit breaker (is the host down?),
 (how many lookups are under way?), and the adaptive rate limit of the exchange. Its reply is
 matched with jobs by id. Jobs that have not ended go back into the wheel, at a time that the
 operation's schedule says. What an error means is decided in `lookup_errors.py`. What went wrong
-before is kept in `setbacks.py`: no job ends for one bad answer. How jobs end that no answer says
-the end of is in `verdicts.py`.
+before is kept in `setbacks.py`: a job that was seen does not end for one bad answer. How jobs end
+that no answer says the end of is in `verdicts.py`.
 
 A job leaves the watch when it ends, whatever ends it: a terminal status, a refusal, its
 deadline, a cancel, or the end of the client.
