@@ -104,7 +104,6 @@ async def test_a_forwarded_event_finds_the_job_of_another_worker(
     ):
         speech = await akool.submit(SPEECH, key="k")
     assert speech.id in sim.world.jobs
-    assert akool.stats.webhooks["adopted"] == 1
     assert "adopted" not in bystander.stats.webhooks
     assert sim.world.creates == {"audio.tts": 1}
 
