@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from akool_async.clock import Clock, moment
 from akool_async.engine.creator import Creator
 from akool_async.engine.credit_guard import CreditGuard
-from akool_async.engine.endings import Endings
+from akool_async.engine.endings import Endings, outcome_of
 from akool_async.engine.event_names import EventName, event_of
 from akool_async.engine.follow import follow
 from akool_async.engine.operations import Operations
@@ -28,12 +28,12 @@ from akool_async.engine.outage_hold import OutageHold
 from akool_async.engine.pending import PendingJobs
 from akool_async.engine.places import JobPlaces, SharedPlaces
 from akool_async.engine.queue import PendingQueue
-from akool_async.engine.record import COMPLETED, JobRecord
+from akool_async.engine.record import JobRecord
 from akool_async.engine.reporter import Reporter
 from akool_async.engine.settings import Policies
 from akool_async.engine.state import UNANSWERED, Trigger
 from akool_async.engine.watches import Watches
-from akool_async.errors import JobCancelled, JobFailed
+from akool_async.errors import JobCancelled
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.http.transport import Delivery
@@ -177,7 +177,7 @@ class Engine:
         self.pending.remove(record)
         now = moment(self.clock)
         record.adopt(reference, now)
-        watch.add(record, now.time, at_once=True)
+        watch.add(record, now.time, at_once=True, told=lost)
         if not lost:  # else it holds its place already
             self.places.add(record)
         elif self._recorder is not None:
@@ -207,7 +207,7 @@ class Engine:
         terminal = record.status.terminal  # T25: audio may be finished when it is created
         if not terminal and not self.closing:
             # Before all that follows: a job that has an id is watched, whatever fails then.
-            watch.add(record, now.time, at_once=self.watches.woken_early(receipt.id))
+            watch.add(record, now.time, told=self.watches.woken_early(receipt.id))
         if self._recorder is not None:
             shield("the journal", self._recorder.note_accepted, record)
         self.report(EventName.CREATED, record)
@@ -228,9 +228,9 @@ class Engine:
             self.finish(record, error)
 
     def wake(self, id: str) -> bool:
-        """Poll a job now, because a webhook says that it has ended. Called in the loop's thread.
+        """Poll a job now, with others that are due soon. Called in the loop's thread.
 
-        An unknown id is kept for a minute: the webhook may be earlier than the create's reply.
+        An unknown id is kept for a minute: its create's reply may be on its way.
 
         Args:
             id: The vendor's `_id` of the job. Returns whether the job is watched here.
@@ -262,22 +262,11 @@ class Engine:
             if watch is not None:
                 watch.drop(record)
             if isinstance(outcome, Snapshot):
-                ended = self._result(record, outcome)
+                ended = outcome_of(record, outcome, self._policies.finish_result)
         finally:  # an interrupt is no reason to keep anybody waiting
             record.finish(ended)
         self.report(event_of(ended), record, ended)
         self.pump()
-
-    def _result(self, record: JobRecord[Any], last: Snapshot) -> Any:
-        """Return the result, or the error, that a terminal snapshot means."""
-        if last.status is COMPLETED:
-            try:
-                return self._policies.finish_result(record, record.completed(last))
-            except Exception:
-                logger.exception("%s: the result is taken as it came", record.name)
-                return last
-        why = f": {last.reason}" if last.reason else ""
-        return record.error(JobFailed, f"{record.family.vendor} reports that the job failed{why}")
 
     def restore(self, record: JobRecord[Any], outcome: Snapshot | Exception) -> None:
         """End a job whose outcome is known from elsewhere, such as the journal."""

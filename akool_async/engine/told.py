@@ -31,11 +31,11 @@ def told(engine: Engine, id: str, status: Status, place: Place | None, *, writte
     record = engine.watches.find(id)
     if record is None:
         if status.terminal:
-            engine.watches.wake(id)
+            engine.watches.tell(id)
         return Outcome.UNKNOWN
     engine.report(EventName.TOLD, record, status)
     if not status.terminal:
         engine.watches.move(record, status)
         return Outcome.MOVED
-    engine.watches.wake(id)
+    engine.watches.tell(id)
     return Outcome.WOKEN

@@ -123,6 +123,16 @@ class Watches(dict[str, Watch[Any]]):
         self._early_wakes.add(id)
         return False
 
+    def tell(self, id: str) -> bool:
+        """Ask about a job that a webhook says has ended; return `False` if it is not watched.
+
+        Its id is kept for a minute then: the webhook may be earlier than the create's reply.
+        """
+        if any(watch.tell(id) for watch in self.values()):
+            return True
+        self._early_wakes.add(id)
+        return False
+
     def find(self, id: str) -> JobRecord[Any] | None:
         """Return the watched job of an id."""
         found = (watch.records.get(id) for watch in self.values())
@@ -137,7 +147,7 @@ class Watches(dict[str, Watch[Any]]):
         self._report(EventName.STATUS, record, status)
 
     def woken_early(self, id: str) -> bool:
-        """Say whether an accepted job was woken before its receipt came; forget that."""
+        """Say whether a webhook told of an accepted job before its receipt came; forget that."""
         return self._early_wakes.take(id)
 
     def stop(self, finish_closed: Callable[[JobRecord[Any]], object]) -> list[asyncio.Task[None]]:

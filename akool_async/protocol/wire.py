@@ -44,6 +44,8 @@ EXCERPT_LENGTH = 200
 class HttpRequest(Value):
     """One HTTP request, without host and credentials."""
 
+    hidden_fields = frozenset({"body"})
+
     method: str
     path: str
     body: bytes | None = None
@@ -56,6 +58,8 @@ class HttpRequest(Value):
 
 class HttpResponse(Value):
     """One HTTP response, read whole."""
+
+    hidden_fields = frozenset({"body", "headers"})
 
     status: int
     headers: Mapping[str, str]

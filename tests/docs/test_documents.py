@@ -131,6 +131,8 @@ def test_every_command_of_the_page_on_the_command_line_runs(tmp_path: Path) -> N
     folder = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
     for block in blocks_of(page, "sh"):
+        if "akool webhooks" in block:  # it listens until Ctrl-C: tests/cli runs these commands
+            continue
         script = f"set -e\n{block}"
         ended = subprocess.run(
             ["/bin/sh", "-c", script], capture_output=True, text=True, check=False, env=environment
