@@ -447,6 +447,10 @@ class JournalError(AkoolError):
     """The journal cannot be opened, read or written."""
 
 
+class JournalInUse(JournalError):
+    """Another process, or another client in this one, uses the journal."""
+
+
 class DownloadError(AkoolError):
     """A result's media could not be downloaded completely.
 

@@ -74,6 +74,9 @@ class Interpreter:
             dont_inherit=True,
         )
 
+        # Frameworks look their handlers' annotations up in the module.
+        example.namespace.setdefault("__name__", "__main__")
+
         async def run() -> None:
             outcome = eval(code, example.namespace)  # noqa: S307 - our own pages
             if inspect.iscoroutine(outcome):
@@ -91,6 +94,8 @@ def simulator_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
     with Simulator(pace=0.05).in_thread() as simulator:
         monkeypatch.setenv("AKOOL_BASE_URL", simulator.url)
         monkeypatch.setenv("AKOOL_API_KEY", simulator.api_key)
+        monkeypatch.setenv("AKOOL_CLIENT_ID", simulator.client_id)
+        monkeypatch.setenv("AKOOL_CLIENT_SECRET", simulator.client_secret)
         monkeypatch.chdir(tmp_path)
         yield simulator
 

@@ -44,6 +44,7 @@ TREE = {
     "ResultExpired": "JobError",
     "KeyConflict": "AkoolError",
     "JournalError": "AkoolError",
+    "JournalInUse": "JournalError",
     "DownloadError": "AkoolError",
     "WebhookError": "AkoolError",
     "InvalidSignature": "WebhookError",
