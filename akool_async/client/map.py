@@ -117,7 +117,7 @@ class _Outbox(Generic[S]):
 
     def note(self, record: JobRecord[Any]) -> None:
         """Take note that a job has ended."""
-        if not self._ordered:
+        if not self._ordered and not (self._ready and self._ready[-1] is record):  # told again
             self._ready.append(record)
         self._news.set()
 

@@ -216,14 +216,23 @@ class Watch(Generic[S]):
         look: Look[S] = Look(self._leave, self._times.again)
         try:
             parts = self._trouble.parts
-            look.chunk = parts.popleft() if parts else self._times.soonest(self.batch_size.size)
+            if parts:
+                look.chunk = parts[0]
+                parts.popleft()
+            else:
+                self._times.soonest(self.batch_size.size, look.chunk)
             self._spawn(self._look_up(look), functools.partial(self._over, look))
         except BaseException:
             look.give_back()
             raise
 
     def _over(self, look: Look[S]) -> None:
-        if look.give_back():
+        try:
+            broken_off = look.give_back()
+        except BaseException:
+            self._hold(0.0)
+            raise
+        if broken_off:
             self._go()
 
     def _leave(self) -> None:
@@ -237,6 +246,8 @@ class Watch(Generic[S]):
 
     async def _look_up(self, look: Look[S]) -> None:
         chunk = look.chunk
+        if not chunk:  # an interrupt came while the task was started: its jobs were given back
+            return
         ids = [record.id for record in chunk if record.id is not None]
         asked_at = self._clock.time()
         self.asked += len(ids)
