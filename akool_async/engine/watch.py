@@ -46,6 +46,7 @@ from akool_async.http.exchange import Exchange
 from akool_async.observers import logger, shield
 from akool_async.protocol.endpoint import Family
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.protocol.words import counted
 from akool_async.schedule.batch_size import BatchSize
 
 S = TypeVar("S", bound=Snapshot)
@@ -185,8 +186,8 @@ class Watch(Generic[S]):
             self._held.cancel()
 
     def _end_overdue(self, record: JobRecord[S]) -> None:
-        message = f"not ended after {record.timeout:g} seconds; it goes on"
-        message += self._troubles.of(record)
+        limit = counted(record.timeout or 0, "second")
+        message = f"not ended after {limit}; it goes on{self._troubles.of(record)}"
         self._finish(record, record.error(JobTimeout, message))
 
     def _go(self) -> None:
