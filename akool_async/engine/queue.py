@@ -43,7 +43,7 @@ class PendingQueue:
     def _queue(self, record: JobRecord[Any], priority: int) -> deque[JobRecord[Any]]:
         turns = self._by_priority.get(priority)
         if turns is None:
-            self._by_priority[priority] = turns = OrderedDict()
+            self._by_priority[priority] = turns = _Turns()
             self._by_priority = dict(sorted(self._by_priority.items(), reverse=True))
         name = record.operation.name
         if name not in turns:
