@@ -145,12 +145,14 @@ class Result(Snapshot, abstract=True):
             ResultExpired: the media is kept no longer.
             OSError: the file cannot be written, or is there and may not be replaced.
         """
-        if not self.url:
-            raise DownloadError(f"{type(self).__name__} {self.id} has no media to save")
         from akool_async.media import Source, StandaloneDownloader
 
         link = self.link or Link(StandaloneDownloader())
         token = link.token(self.id) if self.id else None
+        if not self.url:
+            missing = DownloadError(f"{type(self).__name__} {self.id} has no media to save")
+            missing.token = token
+            raise missing
         fresh = None if link.fresh is None else partial(link.fresh, self)
         source = Source(self.url, self.id, link.operation, token, self.expires_at, fresh)
         try:

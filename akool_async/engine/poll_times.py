@@ -71,9 +71,12 @@ class PollTimes(Generic[S]):
         """Say whether a record is due."""
         return self._alone.due() or self._wheel.due()
 
-    def soonest(self, count: int) -> list[JobRecord[S]]:
-        """Take out the records for the next lookup: one that is asked about alone, or many."""
-        return self._alone.soonest(1) if self._alone.due() else self._wheel.soonest(count)
+    def soonest(self, count: int, taken: list[JobRecord[S]]) -> None:
+        """Put the records of the next lookup into a list: many, or one to be asked about alone."""
+        if self._alone.due():
+            self._alone.soonest(1, taken)
+        else:
+            self._wheel.soonest(count, taken)
 
     def wake(self, record: JobRecord[S]) -> None:
         """Make a record due now."""

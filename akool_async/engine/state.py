@@ -88,5 +88,3 @@ CREATING, WATCHED, FOLLOWING, ENDED = _S.CREATING, _S.WATCHED, _S.FOLLOWING, _S.
 
 UNSENT: Final = frozenset({NEW, PREPARING, CLAIMING, QUEUED})
 """States in which no create of the job itself has left."""
-HOLDS_PLACE: Final = frozenset({CREATING, WATCHED})
-"""States in which the job holds a place under the limit."""

@@ -46,6 +46,7 @@ from akool_async.http.exchange import Exchange
 from akool_async.observers import logger, shield
 from akool_async.protocol.endpoint import Family
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.protocol.words import counted
 from akool_async.schedule.batch_size import BatchSize
 
 S = TypeVar("S", bound=Snapshot)
@@ -185,8 +186,8 @@ class Watch(Generic[S]):
             self._held.cancel()
 
     def _end_overdue(self, record: JobRecord[S]) -> None:
-        message = f"not ended after {record.timeout:g} seconds; it goes on"
-        message += self._troubles.of(record)
+        limit = counted(record.timeout or 0, "second")
+        message = f"not ended after {limit}; it goes on{self._troubles.of(record)}"
         self._finish(record, record.error(JobTimeout, message))
 
     def _go(self) -> None:
@@ -216,14 +217,23 @@ class Watch(Generic[S]):
         look: Look[S] = Look(self._leave, self._times.again)
         try:
             parts = self._trouble.parts
-            look.chunk = parts.popleft() if parts else self._times.soonest(self.batch_size.size)
+            if parts:
+                look.chunk = parts[0]
+                parts.popleft()
+            else:
+                self._times.soonest(self.batch_size.size, look.chunk)
             self._spawn(self._look_up(look), functools.partial(self._over, look))
         except BaseException:
             look.give_back()
             raise
 
     def _over(self, look: Look[S]) -> None:
-        if look.give_back():
+        try:
+            broken_off = look.give_back()
+        except BaseException:
+            self._hold(0.0)
+            raise
+        if broken_off:
             self._go()
 
     def _leave(self) -> None:
@@ -237,6 +247,8 @@ class Watch(Generic[S]):
 
     async def _look_up(self, look: Look[S]) -> None:
         chunk = look.chunk
+        if not chunk:  # an interrupt came while the task was started: its jobs were given back
+            return
         ids = [record.id for record in chunk if record.id is not None]
         asked_at = self._clock.time()
         self.asked += len(ids)
