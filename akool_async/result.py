@@ -207,12 +207,12 @@ class Result(Snapshot, abstract=True):
         """
         from akool_async.media import Source
 
-        if not self.url:
-            raise DownloadError(f"{type(self).__name__} {self.id} has no media to save")
-        link = self.link
-        if link is None:
-            return Source(self.url, self.id, expires_at=self.expires_at, snapshot=self)
+        link = self.link or Link(self._downloader)
         token = link.token(self.id) if self.id else None
+        if not self.url:
+            missing = DownloadError(f"{type(self).__name__} {self.id} has no media to save")
+            missing.token = token
+            raise missing
         fresh = None if link.fresh is None else partial(link.fresh, self)
         return Source(self.url, self.id, link.operation, token, self.expires_at, fresh, self)
 

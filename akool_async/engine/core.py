@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-from akool_async.clock import Clock, moment
+from akool_async.clock import Clock, moment, steady
 from akool_async.engine.creator import Creator
 from akool_async.engine.credit_guard import CreditGuard
 from akool_async.engine.endings import Endings, outcome_of
@@ -148,17 +148,17 @@ class Engine:
         if self.closing:
             raise RuntimeError("the client is closed")
         self.reporter.ask()
-        self.pending.remove(record)
-        record.change(Trigger.QUEUE)
         options = record.options
         refusal = self._guard.refusal() if options.fail_fast else None
-        if refusal is not None:
-            self.report(EventName.QUEUED, record)
-            self.finish(record, refusal)
-            return
-        self.queue.add(record, options.priority)
+        if refusal is None:
+            self.queue.add(record, options.priority)
+        record.change(Trigger.QUEUE)
+        self.pending.remove(record)
         self.report(EventName.QUEUED, record)
-        self.pump()
+        if refusal is None:
+            self.pump()
+        else:
+            self.finish(record, refusal)
 
     def adopt(self, record: JobRecord[Any], reference: token.JobReference) -> JobRecord[Any]:
         """Watch a job that was accepted earlier; return its record.
@@ -220,7 +220,7 @@ class Engine:
 
     def pump(self) -> None:
         """Create the jobs whose turn it is, as far as places and limits allow."""
-        self._creator.pump()
+        steady(self._creator.pump)
 
     def _no_place(self, name: str, error: Exception) -> None:
         """End the next job of an operation, because a user's own semaphore failed."""
@@ -248,6 +248,12 @@ class Engine:
         """End a job, whatever the reason, and let the next one start."""
         if record.ended:
             return
+        try:
+            self._finish(record, outcome)
+        finally:  # an interrupt is no reason to let the next one wait
+            self.pump()
+
+    def _finish(self, record: JobRecord[Any], outcome: Snapshot | BaseException) -> None:
         failed = isinstance(outcome, Snapshot) and outcome.status is Status.FAILED
         if failed and record in self.cancelling:
             outcome = record.error(JobCancelled, "cancelled, as asked")
@@ -255,7 +261,6 @@ class Engine:
         try:
             self.pending.remove(record)
             self.cancelling.discard(record)
-            self.places.free(record)
             if self.armed is not None:
                 self.armed.discard(record)
             if self._recorder is not None:
@@ -266,9 +271,11 @@ class Engine:
             if isinstance(outcome, Snapshot):
                 ended = outcome_of(record, outcome, self._policies.finish_result)
         finally:  # an interrupt is no reason to keep anybody waiting
-            record.finish(ended)
+            try:
+                self.places.free(record)
+            finally:
+                record.finish(ended)
         self.report(event_of(ended), record, ended)
-        self.pump()
 
     def restore(self, record: JobRecord[Any], outcome: Snapshot | Exception) -> None:
         """End a job whose outcome is known from elsewhere, such as the journal."""
@@ -300,5 +307,7 @@ class Engine:
         self._creator.stop_sending()
 
     def watch_on(self, record: JobRecord[Any]) -> None:
-        """Watch an accepted job, whatever has happened since."""
+        """Watch an accepted job, and write down that it is one, whatever has happened since."""
+        if self._recorder is not None:
+            shield("the journal", self._recorder.note_accepted, record)
         self.watches.of(record.family).add(record, self.clock.time(), at_once=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from akool_async.engine.record import COMPLETED, JobRecord
-from akool_async.engine.state import CREATING, WATCHED
+from akool_async.engine.state import CREATING, WATCHED, Trigger
 from akool_async.engine.tasks import loop_goes_on
 from akool_async.errors import ClientClosed, CreateOutcomeUnknown, JobCancelled, JobFailed
 from akool_async.observers import logger
@@ -78,6 +78,8 @@ class Endings:
             unknown: The error of a create that may have left; `None` if it was not sent.
             why: What has happened.
         """
+        if record.state is CREATING and record.id is not None:  # its answer has just come
+            record.change(Trigger.ACCEPT)
         if record.state is WATCHED and not self._owner.closing:
             self._owner.watch_on(record)
         if record.state is not CREATING:

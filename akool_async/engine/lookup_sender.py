@@ -16,7 +16,6 @@ from akool_async.engine.fair_limiter import FairLimiter
 from akool_async.engine.look import Look
 from akool_async.engine.lookup_trouble import LookupTrouble
 from akool_async.engine.poll_times import PollTimes
-from akool_async.engine.record import JobRecord
 from akool_async.engine.setbacks import AccountDoubt
 from akool_async.http.breaker import Breaker
 from akool_async.protocol.snapshot import Snapshot
@@ -87,7 +86,7 @@ class LookupSender(Generic[S]):
                 return
             if self._times.woken.ready():  # beside the limiter: such lookups are few, and full
                 self._doubt.sent(now)
-                self._start(self._times.woken.over, self._times.woken.take)
+                self._start(self._times.woken.over, self._take_woken)
                 continue
             if not self._limiter.enter(self._family, self.go):
                 return
@@ -95,15 +94,23 @@ class LookupSender(Generic[S]):
             self._start(self._leave, self._next)
         self._times.arm()
 
-    def _next(self) -> list[JobRecord[S]]:
+    def _next(self, look: Look[S]) -> None:
+        """Hand the next jobs to a lookup; only then are they gone here: an interrupt loses none."""
         parts = self._trouble.parts
-        return parts.popleft() if parts else self._times.soonest()
+        if parts:
+            look.chunk = parts[0]
+            parts.popleft()
+        else:
+            self._times.soonest(look.chunk)
 
-    def _start(self, leave: Callable[[], object], take: Callable[[], list[JobRecord[S]]]) -> None:
+    def _take_woken(self, look: Look[S]) -> None:
+        self._times.woken.take(look.chunk)
+
+    def _start(self, leave: Callable[[], object], take: Callable[[Look[S]], object]) -> None:
         """Start one lookup, which holds a place already."""
         look: Look[S] = Look(leave, self._times.again)
         try:
-            look.chunk = take()
+            take(look)
             if not look.chunk:  # each of its jobs has ended meanwhile
                 look.give_back()
                 return
@@ -113,7 +120,12 @@ class LookupSender(Generic[S]):
             raise
 
     def _over(self, look: Look[S]) -> None:
-        if look.give_back():
+        try:
+            broken_off = look.give_back()
+        except BaseException:
+            self._hold(0.0)
+            raise
+        if broken_off:
             self.go()
 
     def _leave(self) -> None:

@@ -81,11 +81,12 @@ class PollTimes(Generic[S]):
         """Say whether a record is due."""
         return self.woken.ready() or self._alone.due() or self._wheel.due()
 
-    def soonest(self) -> list[JobRecord[S]]:
-        """Take out the records for the next lookup: one that is asked about alone, or many."""
+    def soonest(self, taken: list[JobRecord[S]]) -> None:
+        """Put the records of the next lookup into a list: many, or one to be asked about alone."""
         if self._alone.due():
-            return self._alone.soonest(1)
-        return self._wheel.soonest(self._batch_size.size)
+            self._alone.soonest(1, taken)
+        else:
+            self._wheel.soonest(self._batch_size.size, taken)
 
     def wake(self, record: JobRecord[S]) -> None:
         """Make a record due now."""

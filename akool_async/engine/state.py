@@ -98,5 +98,3 @@ UNANSWERED = _S.UNANSWERED
 
 UNSENT: Final = frozenset({NEW, PREPARING, CLAIMING, QUEUED})
 """States in which no create of the job itself has left."""
-HOLDS_PLACE: Final = frozenset({CREATING, UNANSWERED, WATCHED})
-"""States in which the job holds a place under the limit."""

@@ -46,6 +46,7 @@ from akool_async.http.exchange import Exchange
 from akool_async.observers import logger, shield
 from akool_async.protocol.endpoint import Family
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.protocol.words import counted
 from akool_async.schedule.batch_size import BatchSize
 
 S = TypeVar("S", bound=Snapshot)
@@ -202,8 +203,8 @@ class Watch(Generic[S]):
         self._sender.stop()
 
     def _end_overdue(self, record: JobRecord[S]) -> None:
-        message = f"not ended after {record.timeout:g} seconds; it goes on"
-        message += self._troubles.of(record)
+        limit = counted(record.timeout or 0, "second")
+        message = f"not ended after {limit}; it goes on{self._troubles.of(record)}"
         self._finish(record, record.error(JobTimeout, message))
 
     def _go(self) -> None:
@@ -211,6 +212,8 @@ class Watch(Generic[S]):
 
     async def _look_up(self, look: Look[S]) -> None:
         chunk = look.chunk
+        if not chunk:  # an interrupt came while the task was started: its jobs were given back
+            return
         ids = [record.id for record in chunk if record.id is not None]
         asked_at = self._clock.time()
         self.asked += len(ids)

@@ -87,12 +87,9 @@ class Watches(dict[str, Watch[Any]]):
         return watch
 
     def _start_lookup(self, lookup: Coroutine[Any, Any, None], over: Callable[[], object]) -> None:
-        task = start(lookup)
-        self._lookups.add(task)
-
         def ended(task: asyncio.Task[None]) -> None:
-            self._lookups.discard(task)
             over()
+            self._lookups.discard(task)
             if task.cancelled():
                 if not self._stopped:
                     self._cut_off()
@@ -102,7 +99,7 @@ class Watches(dict[str, Watch[Any]]):
                 else:
                     logger.error("a lookup failed", exc_info=defect)
 
-        task.add_done_callback(ended)
+        self._lookups.add(start(lookup, ended))
 
     def moment(self) -> Moment:
         """Return this moment; the same one for all jobs that are accepted within 5 ms."""

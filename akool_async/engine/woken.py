@@ -107,17 +107,15 @@ class WokenJobs(Generic[S]):
             return 0.0
         return math.sqrt(2 * self._cost * self._gap) - self._gap
 
-    def take(self) -> list[JobRecord[S]]:
-        """Take out the jobs of one lookup, which is sent now."""
-        taken: list[JobRecord[S]] = []
+    def take(self, taken: list[JobRecord[S]]) -> None:
+        """Put the jobs of one lookup, which is sent now, into a list."""
         size = self._size()
+        self._under_way += 1
         while self._waiting and len(taken) < size:
             record = next(iter(self._waiting))
-            del self._waiting[record]
             if record.state is WATCHED:
                 taken.append(record)
-        self._under_way += 1
-        return taken
+            del self._waiting[record]
 
     def over(self) -> None:
         """Take note that a lookup is over."""

@@ -207,6 +207,9 @@ async def test_an_address_that_never_comes_ends_the_job_with_a_warning_and_as_un
         assert longest <= clock.time() - begun < longest + 20
         assert job.result().status is Status.COMPLETED
         assert not job.result().url
+        with pytest.raises(DownloadError, match="no media") as refused:
+            await job.result().save(tmp_path)
+        assert refused.value.token == job.token
         assert "said where its media is" in caplog.text
         assert job.token in caplog.text
         assert server.polls < 25
