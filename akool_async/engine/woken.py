@@ -109,6 +109,7 @@ class WokenJobs(Generic[S]):
 
     def take(self) -> list[JobRecord[S]]:
         """Take out the jobs of one lookup, which is sent now."""
+        self._under_way += 1  # first: whatever happens now, `over` takes it back
         taken: list[JobRecord[S]] = []
         size = self._size()
         while self._waiting and len(taken) < size:
@@ -116,7 +117,6 @@ class WokenJobs(Generic[S]):
             del self._waiting[record]
             if record.state is WATCHED:
                 taken.append(record)
-        self._under_way += 1
         return taken
 
     def over(self) -> None:
