@@ -60,6 +60,8 @@ class PollTimes(Generic[S]):
         """Records that are asked about one by one."""
         self.woken: WokenJobs[S] = WokenJobs(clock, lambda: batch_size.size, on_due)
         """Records that a webhook says have ended."""
+        self._told: set[JobRecord[S]] = set()
+        """All of those, also where no lookup has shown their ends yet."""
         self._net: Net[S] = Net(clock, records, self._put_now, self._put_all)
         """Records whose ends webhooks tell."""
         self.failures = Streak()
@@ -90,7 +92,9 @@ class PollTimes(Generic[S]):
 
     def wake(self, record: JobRecord[S]) -> None:
         """Make a record due now."""
-        if record.slot is not WOKEN:
+        if record.slot is WOKEN:
+            self.woken.add(record)  # a lookup that is under way may be older
+        else:
             self._wheel.wake(record, self._clock.time())
 
     def told(self, record: JobRecord[S]) -> None:
@@ -99,11 +103,13 @@ class PollTimes(Generic[S]):
         if isinstance(record.slot, deque):
             slot = cast("Slot[S]", record.slot)
             slot.remove(record)  # else the wheel would hold an ended job until the slot begins
+        self._told.add(record)
         self.woken.add(record)
 
     def drop(self, record: JobRecord[S]) -> None:
         """Forget a record that has ended."""
         self.woken.drop(record)
+        self._told.discard(record)
         record.slot = None  # else it would hold the other records of its slot as long as it lives
 
     def arm(self) -> None:
@@ -116,6 +122,7 @@ class PollTimes(Generic[S]):
         self._wheel.clear()
         self._alone.clear()
         self.woken.clear()
+        self._told.clear()
         self._net.clear()
 
     def after(self, records: Sequence[JobRecord[S]], delay: float) -> None:
@@ -151,7 +158,7 @@ class PollTimes(Generic[S]):
                 continue
             if record.slot is not None:
                 self._leave_woken(record)
-            elif not self.failures.number and self._net.takes(record):
+            elif self._is_for_net(record):
                 continue
             # Jobs of an operation that were accepted in one moment draw one delay.
             if (
@@ -163,6 +170,12 @@ class PollTimes(Generic[S]):
                 slot = self._wheel.slot(now, self._delay(record, now, sharing))
             self._wheel.put_into(slot, record)
 
+    def _is_for_net(self, record: JobRecord[S]) -> bool:
+        """Put a record into the net, if a webhook will tell its end; say whether that was done."""
+        # What a webhook has told already, it does not tell again.
+        told = record in self._told
+        return not told and not self.failures.number and self._net.takes(record)
+
     def _delay(self, record: JobRecord[S], now: float, sharing: int) -> float:
         operation = record.operation
         delay = operation.schedule.delay(now - record.accepted_at, sharing)
@@ -173,8 +186,7 @@ class PollTimes(Generic[S]):
 
     def ended(self, record: JobRecord[S], asked_at: float) -> None:
         """Teach the schedule between which ages a job has ended, and whether webhooks arrive."""
-        told = record.slot is WOKEN
-        if told:
+        if record in self._told:
             self._net.note_told(record)
         else:
             self._net.note_untold(record)
@@ -182,7 +194,7 @@ class PollTimes(Generic[S]):
         if learner is not None:
             youngest, oldest = record.age(record.seen_at), record.age(asked_at)
             # A webhook comes shortly after the end, so the end was shortly before it.
-            youngest = max(youngest, _SHORTLY * oldest) if told else youngest
+            youngest = max(youngest, _SHORTLY * oldest) if record.slot is WOKEN else youngest
             learner.ended(youngest, oldest)
 
     def _put_now(self, records: Sequence[JobRecord[S]]) -> None:

@@ -109,8 +109,8 @@ class WokenJobs(Generic[S]):
 
     def take(self, taken: list[JobRecord[S]]) -> None:
         """Put the jobs of one lookup, which is sent now, into a list."""
+        self._under_way += 1  # first: whatever happens now, `over` takes it back
         size = self._size()
-        self._under_way += 1
         while self._waiting and len(taken) < size:
             record = next(iter(self._waiting))
             if record.state is WATCHED:

@@ -11,7 +11,7 @@ from akool_async import Akool, CreateOutcomeUnknown, InvalidInput, InvalidSignat
 from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS
 from akool_async.errors import ClientClosed, JobFailed, MissingCredentials
-from akool_async.journal import Journal, State
+from akool_async.journal import Attempt, Journal, State
 from akool_async.protocol.snapshot import Status
 from akool_async.webhook import Outcome
 from tests.armed import CREDENTIALS, HOOK, SPEECH, Vendor, body, connect
@@ -317,3 +317,33 @@ def test_webhooks_without_credentials_say_what_to_set(monkeypatch: pytest.Monkey
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(MissingCredentials, match="AKOOL_CLIENT_ID"):
         Akool("key", webhook_url=HOOK)
+
+
+class SlowJournal(Journal):
+    """A journal whose writer takes some time to say that an id is written down."""
+
+    clock: ManualClock
+
+    async def adopt(self, attempt: Attempt, id: str) -> bool:
+        written = await super().adopt(attempt, id)
+        await self.clock.advance(100.0)
+        return written
+
+
+async def test_an_id_stays_in_its_row_though_patience_ends_while_it_is_written(
+    vendor: Vendor, url: str, clock: ManualClock, until: Until, tmp_path: Path
+) -> None:
+    vendor.loses = True
+    journal = SlowJournal(tmp_path / "jobs.db")
+    journal.clock = clock
+    async with connect(url, clock, journal=journal, webhook_patience=50.0) as akool:
+        job = akool.submit(SPEECH, key="k")
+        await until(lambda: "lost" in repr(job))
+        (job_id,) = vendor.ids
+        await akool.webhooks.feed(vendor.ends(job_id), vendor.token(job_id))
+        with pytest.raises(CreateOutcomeUnknown):
+            await job
+    await journal.close()
+    async with connect(url, journal=tmp_path / "jobs.db") as akool:
+        assert (await asyncio.wait_for(akool.submit(SPEECH, key="k"), 20)).id == job_id
+    assert vendor.ids == [job_id]
