@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         ResultExpired,
         StaleEvent,
         TransportError,
+        UnknownKey,
         WebhookError,
     )
     from akool_async.http.retry import Retry
@@ -142,6 +143,7 @@ __all__ = [
     "Submission",
     "Timeout",
     "TransportError",
+    "UnknownKey",
     "WebhookError",
     "crun",
     "endpoints",

@@ -443,6 +443,10 @@ class KeyConflict(AkoolError):
     """One key was used for two different requests."""
 
 
+class UnknownKey(AkoolError, LookupError):
+    """No job was submitted under the key, as far as the journal knows."""
+
+
 class JournalError(AkoolError):
     """The journal cannot be opened, read or written."""
 

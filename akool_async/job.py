@@ -12,10 +12,11 @@ from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from akool_async.clock import within
 from akool_async.engine import Engine, JobRecord
+from akool_async.engine.calls import Calls
 from akool_async.engine.cancelling import cancel
-from akool_async.engine.state import WATCHED
-from akool_async.errors import JobError
-from akool_async.observers import check_plain
+from akool_async.engine.state import QUEUED, WATCHED
+from akool_async.errors import JobError, JournalError, KeyConflict
+from akool_async.observers import check_function, is_coroutine_function
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Snapshot, Status
@@ -72,7 +73,10 @@ class Job(Generic[S]):
     @property
     def key(self) -> str | None:
         """The key that the job was submitted under, if any."""
-        return self._record.options.key
+        record = self._record
+        if record.options.key is None and record.journal_row is not None:
+            return next((key for key, _ in record.journal_row.keys), None)  # resumed by its token
+        return record.options.key
 
     @property
     def tag(self) -> object:
@@ -135,6 +139,16 @@ class Job(Generic[S]):
         return learner.eta(self._record.age(self._engine.clock.time()))
 
     @property
+    def position(self) -> int | None:
+        """The job's place in line, from 1 for the next one; `None` if it does not stand in line.
+
+        A higher priority goes first, and operations take turns. It is counted when it is asked
+        for, in less than a millisecond where 1000 jobs stand before it, and 25 where 100 000 do.
+        """
+        record = self._record
+        return self._engine.queue.position(record) if record.state is QUEUED else None
+
+    @property
     def extras(self) -> dict[object, Any]:
         """Room for hooks: what they keep about this job, each under a key of its own.
 
@@ -189,6 +203,26 @@ class Job(Generic[S]):
         if self._record.state is WATCHED and self._record.id is not None:
             self._engine.wake(self._record.id)
 
+    async def recorded(self) -> Job[S]:
+        """Return this job once its key is in the journal: from now on no crash loses it.
+
+        That takes a flush of the disk, and no place under the limit. So a request handler can
+        answer with the key, and any later process finds the job by `akool.job(key=...)`. A recipe
+        is written down step by step: its job is there with its last step.
+
+        Raises:
+            ValueError: the job has no key.
+            KeyConflict: the key belongs to another request.
+            JournalError: the journal cannot be written.
+        """
+        record = self._asked_here()
+        if record.options.key is None:
+            raise ValueError("only a job with a key is written down when it is submitted")
+        await record.written()
+        if record.ended and isinstance(record.exception(), KeyConflict | JournalError):
+            await self
+        return self
+
     async def created(self) -> Job[S]:
         """Return this job once Akool has accepted it, so that it has an `id` and a `token`.
 
@@ -235,12 +269,16 @@ class Job(Generic[S]):
     ) -> None:
         """Call back with this job, soon after it has ended.
 
+        A coroutine function is awaited by the client, which waits for it when it is closed, for 10
+        seconds at most. What it raises is logged.
+
         Raises:
-            InvalidInput: nobody would await the callback, or it cannot be called.
+            InvalidInput: the callback cannot be called.
         """
-        check_plain("callback", callback)
+        check_function("callback", callback)
         record = self._asked()
-        called = _Callback(self, callback, context or contextvars.copy_context())
+        calls = self._engine.calls if is_coroutine_function(callback) else None
+        called = _Callback(self, callback, context or contextvars.copy_context(), calls)
         if record.ended:
             called(record)
         else:
@@ -296,17 +334,20 @@ class Job(Generic[S]):
 class _Callback:
     """A done callback, equal to another of the same job and function."""
 
-    __slots__ = ("callback", "context", "job")
+    __slots__ = ("callback", "calls", "context", "job")
 
     def __init__(
         self,
         job: Job[Any],
         callback: Callable[[Job[Any]], object],
         context: contextvars.Context | None = None,
+        calls: Calls | None = None,
     ) -> None:
         self.job = job
         self.callback = callback
         self.context = context
+        self.calls = calls
+        """What runs it, if it is a coroutine function."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Callback):
@@ -317,4 +358,8 @@ class _Callback:
         return hash((self.job, self.callback))
 
     def __call__(self, record: JobRecord[Any], /) -> None:
-        record.operation.loop.call_soon(self.callback, self.job, context=self.context)
+        if self.calls is None:
+            record.operation.loop.call_soon(self.callback, self.job, context=self.context)
+            return
+        what = f"a done callback of {record.name}"
+        self.calls.add(object(), what, self.callback, self.job, context=self.context)

@@ -99,19 +99,27 @@ def shield(what: str, call: Callable[..., object], *arguments: object) -> None:
             logger.exception("%s failed", what)
 
 
-def check_plain(name: str, function: object, rule: str = "must be a function") -> None:
-    """Refuse what cannot be called, or would have to be awaited.
+def check_function(name: str, function: object, rule: str = "must be a function") -> None:
+    """Refuse what cannot be called, or what would have to be iterated over.
 
     Raises:
-        InvalidInput: it is no plain function.
+        InvalidInput: it is no function; or it is an asynchronous generator.
     """
     if not callable(function):
         if iscoroutine(function):
             function.close()  # else Python warns that nobody awaited it
         raise InvalidInput(name, function, rule)
-    inner: object = function
-    while isinstance(inner, functools.partial):
-        inner = inner.func
-    for each in (inner, type(inner).__call__):
-        if iscoroutinefunction(each) or isasyncgenfunction(each):
-            raise InvalidInput(name, function, "must be a plain function: nobody awaits it")
+    if any(map(isasyncgenfunction, _inner(function))):
+        raise InvalidInput(name, function, "must not yield: nobody iterates over it")
+
+
+def is_coroutine_function(function: object) -> bool:
+    """Say whether what a call returns has to be awaited."""
+    return any(map(iscoroutinefunction, _inner(function)))
+
+
+def _inner(function: object) -> tuple[object, object]:
+    """Return the function inside of partial ones, and what a call of an object calls."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function, type(function).__call__

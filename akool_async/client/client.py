@@ -15,11 +15,12 @@ from akool_async.client.shared import Shared, Vendor
 from akool_async.client.submission import (
     Submission,
     check_alone,
+    check_key,
     check_startable,
     checked_options,
 )
 from akool_async.engine import DEFAULT, ClientDefault
-from akool_async.errors import InvalidToken
+from akool_async.errors import InvalidInput, InvalidToken
 from akool_async.http.auth import Credentials
 from akool_async.job import Job
 from akool_async.protocol import token as tokens
@@ -249,16 +250,42 @@ class Client:
     def job(self, token: str, operation: type[Operation[S]]) -> Job[S]: ...
     @overload
     def job(self, token: str) -> Job[Any]: ...
-    def job(self, token: str, operation: type[Operation[Any]] | None = None) -> Job[Any]:
-        """Watch a job by its token, in any process of the same account.
+    @overload
+    def job(self, *, key: str, operation: type[Operation[S]]) -> Job[S]: ...
+    @overload
+    def job(self, *, key: str) -> Job[Any]: ...
+    def job(
+        self,
+        token: str | None = None,
+        operation: type[Operation[Any]] | None = None,
+        *,
+        key: str | None = None,
+    ) -> Job[Any]:
+        """Watch a job by its token, in any process of the same account; or find it by its key.
+
+        A key finds a job of this process, or of an earlier one with the same journal. One that
+        was submitted and never sent is queued, and sent when its turn comes. Nothing that ended
+        is sent again.
 
         Args:
             token: A job's `.token`, or an error's.
             operation: The class of its request, for the type of its result.
+            key: The key that it was submitted under, in place of a token.
 
         Raises:
             InvalidToken: it is no token, or not one of that operation; no request is made.
+            UnknownKey: nothing was submitted under the key.
+            InvalidInput: the job of the key is of another operation.
+            JournalError: the journal cannot be read.
+            ValueError: a key was given, and the client has no journal.
+            TypeError: a token and a key were given.
         """
+        if key is not None:
+            if token is not None:
+                raise TypeError("job() takes a token or a key, not both")
+            return self._job_of(key, operation)
+        if token is None:
+            raise InvalidToken("None is no job token")
         reference = tokens.read(token)
         cls = self.operations.get(reference.name)
         if cls is None:
@@ -269,12 +296,23 @@ class Client:
         record = engine.operations.record(cls, reference.name)
         return Job(engine.adopt(record, reference), engine)
 
+    def _job_of(self, key: str, operation: type[Operation[Any]] | None) -> Job[Any]:
+        runtime = self._runtime("akool.job(key=...)")
+        runtime.submitter.check_journal()
+        check_key(key)
+        record = runtime.finder.find(key, self.operations)
+        if operation is not None and self.operations.get(record.name) is not operation:
+            problem = f"the job of the key is of {record.name}, not {operation.__name__}"
+            raise InvalidInput("key", key, problem)
+        return Job(record, runtime.engine)
+
     async def recover(self) -> AsyncGenerator[Job[Any], None]:
         """Yield every job that an earlier process did not bring to an end, and watch it.
 
         Jobs whose create was sent, but whose answer was never written down, have ended already,
         as `CreateOutcomeUnknown`: they are not sent again. `akool journal resolve` decides about
-        them. Jobs that were queued and never sent are not among them: submit their keys again.
+        them. Jobs that were submitted and never sent come last: they are queued, and sent when
+        their turn comes. A recipe goes on when its key is submitted again.
         With `save_to`, results that were complete but not saved are saved too, and those whose
         saved files are gone.
 

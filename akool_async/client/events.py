@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from akool_async.clock import Clock
 from akool_async.engine import JobRecord
+from akool_async.engine.calls import Calls
 from akool_async.errors import InvalidInput
-from akool_async.observers import check_plain, logger, shield
+from akool_async.observers import check_function, is_coroutine_function, logger, shield
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Value
 
@@ -52,7 +53,8 @@ class Event(Value):
 
 
 Hook: TypeAlias = Callable[[Event], object]
-"""Called with each event, at once and in the event loop: it must not wait."""
+"""Called with each event, at once and in the event loop: it must not wait. A coroutine function is
+called a moment later, and awaited: about one job in order, about many jobs at once."""
 
 
 @runtime_checkable
@@ -74,14 +76,14 @@ def hooks_of(on_event: Hook | Sequence[Hook], figures: Callable[[], Stats]) -> t
     """Return a client's hooks; hand its figures to those that read statistics.
 
     Raises:
-        InvalidInput: one of them cannot be called, or would have to be awaited.
+        InvalidInput: one of them cannot be called.
     """
     try:
         hooks = (on_event,) if callable(on_event) else tuple(on_event)
     except TypeError:
         raise InvalidInput("on_event", on_event, _WHAT) from None
     for hook in hooks:
-        check_plain("on_event", hook, _WHAT)
+        check_function("on_event", hook, _WHAT)
     for each in hooks:
         watcher: object = each
         if isinstance(watcher, Watcher):
@@ -96,14 +98,20 @@ class EventDispatcher:
         clock: Where time comes from.
         handle: Makes the user's handle on a record.
         hooks: What is called with each event.
+        calls: Runs those that are coroutine functions.
     """
 
     def __init__(
-        self, clock: Clock, handle: Callable[[JobRecord[Any]], Job[Any]], hooks: tuple[Hook, ...]
+        self,
+        clock: Clock,
+        handle: Callable[[JobRecord[Any]], Job[Any]],
+        hooks: tuple[Hook, ...],
+        calls: Calls,
     ) -> None:
         self._clock = clock
         self._handle = handle
-        self._hooks = hooks
+        self._hooks = tuple((hook, is_coroutine_function(hook)) for hook in hooks)
+        self._calls = calls
 
     @property
     def listening(self) -> bool:
@@ -128,8 +136,11 @@ class EventDispatcher:
             path=about if isinstance(about, str) else None,
         )
         what = f"a hook at {name} of {record.name}"
-        for hook in self._hooks:
-            shield(what, hook, event)
+        for number, (hook, awaited) in enumerate(self._hooks):
+            if awaited:
+                self._calls.add((number, record), what, hook, event)
+            else:
+                shield(what, hook, event)
 
 
 def _log(event: str, record: JobRecord[Any], about: object) -> None:

@@ -8,17 +8,25 @@ import copy
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from akool_async.client.restoring import goes_on, outcome_of, reference_of, result_of
+from akool_async.client.restoring import (
+    goes_on,
+    is_step,
+    outcome_of,
+    reference_of,
+    request_of,
+    result_of,
+)
 from akool_async.clock import moment
-from akool_async.engine import Engine, JobOptions, JobRecord
+from akool_async.engine import NO_OPTIONS, Engine, JobOptions, JobRecord
 from akool_async.engine.keys import KeyRegistry, request_fingerprint
 from akool_async.engine.recorder import Recorder, intent_of, row_of
 from akool_async.engine.state import CLAIMING
 from akool_async.engine.tasks import start
+from akool_async.engine.waiters import Failure
 from akool_async.errors import JournalError, KeyConflict
 from akool_async.journal import Claim, Entry, JobStore, State
 from akool_async.observers import logger
-from akool_async.protocol.endpoint import Startable
+from akool_async.protocol.endpoint import Operation, Startable
 from akool_async.protocol.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -125,7 +133,7 @@ class KeyedJobs:
                 self._waiting.popleft()
             answers = await self._answers([record for record, _ in pending])
             for (record, context), answer in zip(pending, answers, strict=True):
-                context.run(self._answered, record, answer)
+                context.run(self.answered, record, answer)
             self._asked = []
 
     async def _answers(self, records: list[JobRecord[Any]]) -> list[Claim | Exception]:
@@ -144,14 +152,18 @@ class KeyedJobs:
             problem = JournalError(f"the journal gave {given}")
         return [copy.copy(problem) for _ in records]
 
-    def _answered(self, record: JobRecord[Any], answer: Claim | Exception) -> None:
+    def answered(self, record: JobRecord[Any], answer: Claim | Exception) -> None:
+        """Act on the store's answer about a job: send it, watch it, or end it."""
         if record.state is not CLAIMING:  # cancelled, or closed, while the store was asked
+            self._came_late(record, answer)
             return
         try:
             if isinstance(answer, int):
                 self._recorder.work_on(record, answer)
                 self._engine.submit(record)
             elif isinstance(answer, Exception):
+                if isinstance(answer, KeyConflict):
+                    self._registry.discard(record)
                 self._engine.restore(record, answer)
             else:
                 self.restore(record, answer)
@@ -163,16 +175,28 @@ class KeyedJobs:
         row_of(record).number = None  # the row stays as it is
         self._engine.restore(record, problem)
 
+    def _came_late(self, record: JobRecord[Any], answer: Claim | Exception) -> None:
+        """Keep the row of a job that has ended meanwhile from being sent by a later process."""
+        if isinstance(answer, int) and isinstance(record.outcome, Failure):
+            known = self._registry.get(record.options.row_key or "")
+            if known is None or known is record or known.ended:  # else it is that one's row
+                self._recorder.drop(record, answer, record.outcome.error)
+                row_of(record).number = answer
+                self._engine.deliver(record)
+
     # A row becomes a job again
 
     def restore(self, record: JobRecord[Any], entry: Entry) -> JobRecord[Any]:
         """Bring a record to where a row says that its job is; return the record to use.
 
-        A job that the vendor has accepted is watched. If it is watched already, that record is
-        returned. A job that ended has ended. A job whose create was sent, and whose answer was
-        never written down, waits for a webhook where it had an address for one; else it ends as
-        `CreateOutcomeUnknown`.
+        A job that was not sent is queued. A job that the vendor has accepted is watched. If it is
+        watched already, that record is returned. A job that ended has ended. A job
+        whose create was sent, and whose answer was never written down, waits for a webhook where
+        it had an address for one; else it ends as `CreateOutcomeUnknown`.
         """
+        if entry.state is State.QUEUED:
+            self._take_up(record, entry)
+            return record
         row, result = row_of(record), result_of(entry, record.family)
         asked_for = goes_on(entry, result) and entry.result is not None  # it lacks an address
         if not entry.state.finished or asked_for or (entry.unsaved and self._saver is not None):
@@ -202,6 +226,20 @@ class KeyedJobs:
         self._engine.restore(record, outcome)
         return record
 
+    def _take_up(self, record: JobRecord[Any], entry: Entry) -> None:
+        """Queue a job that an earlier process did not send; it costs nothing yet."""
+        if record.request is None:
+            problem = f"the request of row {entry.number} cannot be read: submit its key again"
+            self._engine.restore(record, JournalError(problem))
+            return
+        self._work_on(record, entry)
+        self._engine.submit(record)
+
+    def is_live(self, key: str | None) -> bool:
+        """Say whether a job of this process has a key, and has not ended."""
+        known = None if key is None else self._registry.get(key)
+        return known is not None and not known.ended
+
     def _work_on(self, record: JobRecord[Any], entry: Entry) -> None:
         self._recorder.work_on(record, entry.number)
         self._register(record, entry)
@@ -218,3 +256,14 @@ class KeyedJobs:
             await asyncio.wait([task])
         for record, _context in (*self._asked, *self._waiting):
             self._engine.finish_closed(record)
+
+
+def record_of(engine: Engine, entry: Entry, operation: type[Operation[Any]]) -> JobRecord[Any]:
+    """Return a new record for the job of a row."""
+    options = NO_OPTIONS
+    if entry.key is not None:
+        # The key of a step of a recipe is the user's key, and a number.
+        key = entry.key.rpartition("/")[0] if is_step(entry) else entry.key
+        options = JobOptions(key=key, row_key=entry.key, fingerprint=entry.fingerprint)
+    request = request_of(entry, operation)
+    return engine.operations.record(operation, entry.name, request, options)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from akool_async.client.restoring import request_of, result_of
-from akool_async.engine import NO_OPTIONS, JobOptions
+from akool_async.client.keyed import record_of
+from akool_async.client.restoring import is_step, result_of
 from akool_async.job import Job
 from akool_async.observers import logger
 from akool_async.protocol.endpoint import Operation
@@ -26,15 +26,13 @@ _AT_ONCE: Final = 256
 async def recover(
     records: Records, runtime: Runtime, operations: Mapping[str, type[Operation[Any]]]
 ) -> AsyncGenerator[Job[Any], None]:
-    """Yield the jobs of unfinished rows; let results be saved that were complete but not saved."""
-    async for entry in records.recorder.unfinished():
-        if runtime.closed:
-            raise RuntimeError("the client is closed")
-        record = _restored(runtime, entry, operations)
-        if record is None:
-            logger.warning("the journal's row %d is of no known operation", entry.number)
-        else:
-            yield Job(record, runtime.engine)
+    """Yield the jobs of unfinished rows; let results be saved that were complete but not saved.
+
+    Jobs that the vendor may have come first: they hold their places before others are sent.
+    """
+    for rows in (records.recorder.unfinished(), _queued(records, runtime)):
+        async for each in _all_restored(rows, runtime, operations):
+            yield Job(each, runtime.engine)
     async for entry in records.recorder.unsaved():
         operation = operations.get(entry.name)
         unnamed = operation is not None and result_of(entry, operation.family) is None
@@ -48,6 +46,30 @@ async def recover(
             record = _restored(runtime, entry, operations)
             if record is not None:  # another `recover()` leaves it alone from now on
                 records.recorder.work_on(record, entry.number)
+
+
+async def _all_restored(
+    rows: AsyncIterator[Entry], runtime: Runtime, operations: Mapping[str, type[Operation[Any]]]
+) -> AsyncGenerator[JobRecord[Any], None]:
+    async for entry in rows:
+        if runtime.closed:
+            raise RuntimeError("the client is closed")
+        record = _restored(runtime, entry, operations)
+        if record is None:
+            logger.warning("the journal's row %d is of no known operation", entry.number)
+        else:
+            yield record
+
+
+async def _queued(records: Records, runtime: Runtime) -> AsyncGenerator[Entry, None]:
+    """Yield the rows that were submitted and not sent, but for the steps of recipes.
+
+    A step alone is worth nothing: the recipe goes on when its key is submitted again.
+    """
+    async for entry in records.recorder.queued():
+        claimed = runtime.keyed is not None and runtime.keyed.is_live(entry.key)
+        if not is_step(entry) and not claimed:
+            yield entry
 
 
 async def _without_file(
@@ -91,9 +113,4 @@ def _restored(
     operation = operations.get(entry.name)
     if operation is None or runtime.keyed is None:
         return None
-    request = request_of(entry, operation)
-    options = NO_OPTIONS
-    if entry.key is not None:
-        options = JobOptions(key=entry.key, row_key=entry.key, fingerprint=entry.fingerprint)
-    record = runtime.engine.operations.record(operation, entry.name, request, options)
-    return runtime.keyed.restore(record, entry)
+    return runtime.keyed.restore(record_of(runtime.engine, entry, operation), entry)

@@ -28,6 +28,7 @@ _ENDED_AS: Final[Mapping[State, type[JobError]]] = {
     State.FAILED: JobFailed,
     State.EXPIRED: ResultExpired,
     State.ABANDONED: JobCancelled,
+    State.REFUSED: JobError,
 }
 
 
@@ -79,3 +80,8 @@ def request_of(entry: Entry, operation: type[Operation[Any]]) -> Operation[Any] 
         return operation.from_wire(msgspec.json.decode(entry.request, type=dict[str, Any]))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidInput):
         return None
+
+
+def is_step(entry: Entry) -> bool:
+    """Say whether a row is of a step of a recipe: its key is the recipe's, and a number."""
+    return "/" in entry.fingerprint

@@ -18,6 +18,7 @@ from akool_async.client.stats import Stats, stats_of
 from akool_async.client.submission import Submitter
 from akool_async.clock import Clock, bound
 from akool_async.engine import CreditGuard, Engine, JobRecord, Policies
+from akool_async.engine.calls import Calls
 from akool_async.http.auth import Signer
 from akool_async.http.exchange import Exchange
 from akool_async.http.transport import AiohttpTransport
@@ -29,10 +30,14 @@ from akool_async.result import Link, Result
 from akool_async.schedule.backoff import Backoff
 
 if TYPE_CHECKING:
+    from akool_async.client.delivery import Delivery
+    from akool_async.client.finding import JobFinder
     from akool_async.client.keyed import KeyedJobs
     from akool_async.client.saving import Saver
     from akool_async.schedule.learner import Learner
 
+CALL_TIME: Final = 10.0
+"""Seconds. Closing a client waits at most so long until coroutine functions of the user return."""
 SAVING_TIME: Final = 600.0
 """Seconds. Closing a client waits at most so long until completed results are saved, unless
 `close()` is told another limit."""
@@ -77,12 +82,17 @@ class Runtime:
             requests=shared.requests,
         )
         self._fresh = FreshAddress(vendor.call, self.exchange, vendor.operations)
-        dispatcher = EventDispatcher(clock, self.job, shared.hooks)
+        self.calls = Calls(clock)
+        dispatcher = EventDispatcher(clock, self.job, shared.hooks, self.calls)
+        self.delivery = None if records is None else self._new_delivery(records)
         self.saver = self._new_saver(dispatcher)
         self.engine = self._new_engine(dispatcher, clock)
         self.keyed = None if records is None else self._new_keyed(records)
+        self._finder: JobFinder | None = None
         self.submitter = Submitter(self.engine, vendor.call, self.keyed)
         self.closed = self.retired = False
+        if self.delivery is not None and self.keyed is not None:
+            self.delivery.begin(self.keyed, self.engine, vendor.operations)
         # The loop finishes asynchronous generators before it ends. So a client that is never
         # closed, in a script's `asyncio.run()`, still leaves nothing open.
         self._guard = self._close_with_loop()
@@ -102,6 +112,7 @@ class Runtime:
             arms=configuration.webhook_url is not None,
             patience=configuration.webhook_patience,
             places=configuration.places,
+            deliver=self.delivery,
             listener=dispatcher,
         )
         return Engine(
@@ -110,6 +121,7 @@ class Runtime:
             clock=clock,
             recorder=None if shared.records is None else shared.records.recorder,
             addresses=shared.addresses,
+            calls=self.calls,
             guard=CreditGuard(
                 clock, self._vendor.credit if configuration.waits_for_credit else None
             ),
@@ -128,6 +140,26 @@ class Runtime:
             recorder=None if records is None else records.recorder,
             report=dispatcher,
         )
+
+    def _new_delivery(self, records: Records) -> Delivery | None:
+        on_end = self._shared.configuration.on_end
+        if on_end is None:
+            return None
+        from akool_async.client.delivery import Delivery
+
+        return Delivery(on_end, self.calls, records.recorder, self.job)
+
+    @property
+    def finder(self) -> JobFinder:
+        """What finds jobs by key; made at the first use, and only where there is a journal."""
+        if self._finder is None:
+            from akool_async.client.finding import JobFinder
+
+            records, keyed = self._shared.records, self.keyed
+            assert records is not None
+            assert keyed is not None
+            self._finder = JobFinder(records.store, records.keys, self.engine, keyed)
+        return self._finder
 
     def _new_keyed(self, records: Records) -> KeyedJobs:
         from akool_async.client.keyed import KeyedJobs
@@ -199,13 +231,27 @@ class Runtime:
             rest.callback(self._retire)
             rest.push_async_callback(self.exchange.close)
             rest.push_async_callback(self.downloader.close)
+            rest.push_async_callback(self._end_calls, 0.0)
             if self.saver is not None:  # once more, in case of a cancel on the way there
                 rest.push_async_callback(self.saver.close, 0.0)
             if self.keyed is not None:
                 rest.push_async_callback(self.keyed.close)
+            if self._finder is not None:
+                rest.push_async_callback(self._finder.close)
             await self.engine.close(grace)
             if self.saver is not None:
                 await self.saver.close(saving_time)
+            await self._end_calls(min(CALL_TIME, saving_time))
+
+    async def _end_calls(self, seconds: float) -> None:
+        """Let hooks and `on_end` end; what `on_end` was not told of is left to the next client."""
+        try:
+            if self.delivery is not None:
+                await asyncio.gather(*self.delivery.close(), return_exceptions=True)
+            await self.calls.close(seconds)
+        finally:
+            if self.delivery is not None:
+                self.delivery.let_go()
 
     def _retire(self) -> None:
         """Leave the figures to the client."""
@@ -217,7 +263,7 @@ class Runtime:
     def idle(self) -> bool:
         """Whether no job has still to end, and no result to be saved."""
         saved = self.saver is None or not self.saver.left
-        return saved and next(self.engine.records(), None) is None
+        return saved and not self.calls.left and next(self.engine.records(), None) is None
 
     def let_go(self, *, tell: bool) -> None:
         """End without the loop, which is over, or was dropped.

@@ -20,6 +20,7 @@ from akool_async.errors import InvalidInput, JournalError
 from akool_async.http.retry import Retry
 from akool_async.http.transport import Timeout, check_session
 from akool_async.media import Policy, absolute, own_addresses
+from akool_async.observers import check_function
 from akool_async.protocol.addresses import trouble_with
 from akool_async.protocol.cells import (
     checked_flag,
@@ -33,6 +34,7 @@ from akool_async.schedule.backoff import Backoff
 if TYPE_CHECKING:
     import aiohttp
 
+    from akool_async.client.delivery import OnEnd
     from akool_async.client.events import Hook
     from akool_async.http.proxy import Proxies, Proxy
     from akool_async.journal import JobStore
@@ -72,7 +74,12 @@ class Settings(TypedDict, total=False):
     """A limit of yours on jobs in flight, such as an `asyncio.Semaphore` that several clients
     share; beside `max_concurrency`."""
     on_event: Hook | Sequence[Hook]
-    """A function that is notified of each event of each job, at once; or several."""
+    """A function that is notified of each event of each job, at once; or several. A coroutine
+    function is awaited in the background."""
+    on_end: OnEnd | None
+    """A coroutine function that is called with each job with a key that has ended, at least once
+    for each key, also across restarts. It is called again, after growing pauses, until it raises
+    nothing. Needs a `journal`."""
     session: aiohttp.ClientSession | None
     """A session of yours for API calls, made in the event loop that uses it. The client never
     closes it. What you put into it, such as a recorder, sees the credential in the headers."""
@@ -212,6 +219,7 @@ class Configuration:
         journal = _checked("journal", value("journal"), _is_journal, "a path, or a JobStore")
         self.journal: str | os.PathLike[str] | JobStore | None = _place_of_journal(journal)
         self.on_event: Hook | Sequence[Hook] = value("on_event")
+        self.on_end: OnEnd | None = _checked_on_end(value("on_end"), self.journal)
         clock: Clock | None = _checked(
             "clock", value("clock"), _has("time", "now", "call_at"), "a Clock"
         )
@@ -245,6 +253,20 @@ class Configuration:
         if isinstance(self._backoff, Mapping):
             return self._backoff.get(family)
         return self._backoff
+
+
+def _checked_on_end(given: Any, journal: object) -> Any:
+    if given is None:
+        return None
+    check_function("on_end", given)
+    if journal is None:
+        raise InvalidInput("on_end", given, "needs a journal: Akool(journal=...)")
+    if not isinstance(journal, str | os.PathLike):
+        from akool_async.journal import Outbox  # with a store of the user's, it is loaded already
+
+        if not isinstance(journal, Outbox):
+            raise InvalidInput("on_end", given, "needs a job store that keeps an Outbox")
+    return given
 
 
 def _place_of_journal(given: Any) -> Any:

@@ -117,6 +117,7 @@ class Shared:
         journal = self.configuration.journal
         if journal is not None:
             self.records = Records(journal)
+            self.records.recorder.delivers = self.configuration.on_end is not None
             self.experience.memory = self.records.memory
         self._inbox = None
         if self.configuration.webhook_url is not None:

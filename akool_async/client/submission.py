@@ -162,6 +162,8 @@ class Submitter:
         record.operation = self._engine.operations.of(operation, operation.label)
         record.request, record.options = operation, options
         if known is not None:  # such as a job that `recover()` gave back before
+            if record.journal_row is not None:
+                record.journal_row.owed = 0  # told, though its row is not its own
             self._engine.follow(record, known)
             return
         self._queue(record)
@@ -184,7 +186,7 @@ class Submitter:
         elif self._keys is None:
             raise ValueError(_NO_JOURNAL)
         else:
-            _check_key(key)
+            check_key(key)
             fingerprint = self._keys.fingerprint(submission.request)
         return JobOptions(
             key=key,
@@ -226,8 +228,12 @@ def check_alone(**arguments: object) -> None:
             raise TypeError(f"{name}= cannot stand beside a Submission: give it to the Submission")
 
 
-def _check_key(key: object) -> None:
-    """Refuse a key that no store can hold: it would fail the keys that are asked with it, too."""
+def check_key(key: object) -> None:
+    """Refuse a key that no store can hold: it would fail the keys that are asked with it, too.
+
+    Raises:
+        InvalidInput: it is no text, or none that can be encoded.
+    """
     if not isinstance(key, str):
         raise InvalidInput("key", key, "must be a text")
     if not is_text(key):

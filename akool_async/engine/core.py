@@ -18,6 +18,7 @@ from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 from akool_async.clock import Clock, moment, steady
+from akool_async.engine.calls import Calls
 from akool_async.engine.creator import Creator
 from akool_async.engine.credit_guard import CreditGuard
 from akool_async.engine.endings import Endings, outcome_of
@@ -57,6 +58,7 @@ class Engine:
         recorder: Writes jobs down, where there is a journal.
         guard: Knows whether the account can pay.
         addresses: Makes the webhook addresses of creates, where there are webhooks.
+        calls: Runs coroutine functions of the user.
     """
 
     def __init__(
@@ -68,12 +70,15 @@ class Engine:
         recorder: Recorder | None = None,
         guard: CreditGuard | None = None,
         addresses: Addresses | None = None,
+        calls: Calls | None = None,
     ) -> None:
         self.exchange = exchange
         self._policies = policies
         self.clock = clock
         self._recorder = recorder
         self._guard = guard or CreditGuard(clock)
+        self.calls = calls or Calls(clock)
+        self.calls.relieved = self.pump
         self.reporter = Reporter(policies.listener)
         self.report = self.reporter.report
         limits, breaker = policies.limits, Breaker(clock)
@@ -191,6 +196,8 @@ class Engine:
         self.reporter.ask()
         self.pending.remove(record)
         self.places.free(record)
+        if record.options.row_key != record.options.key:  # a recipe, whose row is not its key's
+            record.wait(self.deliver)
         follow(record, leader, self.report)
 
     def accepted(self, record: JobRecord[Any], receipt: Any, delivery: Delivery) -> None:
@@ -276,6 +283,12 @@ class Engine:
             finally:
                 record.finish(ended)
         self.report(event_of(ended), record, ended)
+        self.deliver(record)
+
+    def deliver(self, record: JobRecord[Any]) -> None:
+        """Tell of the end of a job, where somebody has to be told until he has taken it."""
+        if self._policies.deliver is not None:
+            shield("on_end", self._policies.deliver, record)
 
     def restore(self, record: JobRecord[Any], outcome: Snapshot | Exception) -> None:
         """End a job whose outcome is known from elsewhere, such as the journal."""

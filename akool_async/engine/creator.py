@@ -138,6 +138,8 @@ class Creator:
         owner = self._owner
         if self._places.full or owner.closing or owner.endings.suspended or self._guard.empty:
             return False
+        if owner.calls.held:
+            return False
         record = self._queue.take(self._try_take, hand_over)
         if record is None:
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from akool_async.engine.calls import Calls
 from akool_async.engine.endings import Endings
 from akool_async.engine.pending import PendingJobs
 from akool_async.engine.record import JobRecord
@@ -21,6 +22,11 @@ class JobOwner(Protocol):
     @property
     def exchange(self) -> Exchange:
         """What sends requests."""
+        ...
+
+    @property
+    def calls(self) -> Calls:
+        """The calls of coroutine functions of the user."""
         ...
 
     @property

@@ -47,12 +47,23 @@ class KeyRegistry:
                 self.add(record, options.row_key, options.fingerprint)
         return known
 
+    def get(self, key: str) -> JobRecord[Any] | None:
+        """Return the job of this process that a key was last submitted for."""
+        return self._records.get(key)
+
     def add(self, record: JobRecord[Any], key: str, fingerprint: str) -> None:
         """Take note that a job has one more key."""
         if record.journal_row is None:
             record.journal_row = JournalRow()
         record.journal_row.keys += ((key, fingerprint),)
         self._records[key] = record
+
+    def discard(self, record: JobRecord[Any]) -> None:
+        """Take note that a job's key belongs to another request: the job does not answer it."""
+        key = record.options.row_key
+        with self._lock:
+            if key is not None and self._records.get(key) is record:
+                del self._records[key]
 
     def find(self, options: JobOptions) -> JobRecord[Any] | KeyConflict | None:
         """Return the job that answers a key; `None` if the store has to be asked.

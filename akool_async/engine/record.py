@@ -26,7 +26,7 @@ from akool_async.clock import Moment, steady
 from akool_async.engine.known import KnownJob
 from akool_async.engine.operation import OperationState
 from akool_async.engine.options import NO_OPTIONS, ClientDefault, JobOptions
-from akool_async.engine.state import ENDED, NEW, TRANSITIONS, JobState, Trigger
+from akool_async.engine.state import BEFORE_ANSWER, ENDED, NEW, TRANSITIONS, JobState, Trigger
 from akool_async.engine.waiters import (
     Failure,
     Waiter,
@@ -215,7 +215,17 @@ class JobRecord(KnownJob[S], Generic[S]):
             self.accepting = self.operation.loop.create_future()
         await asyncio.shield(self.accepting)
 
+    async def written(self) -> None:
+        """Wait until the journal has answered about the job's key, or the job has ended."""
+        if self.state not in BEFORE_ANSWER or self.journal_row is None:
+            return
+        if self.journal_row.written is None:
+            self.journal_row.written = self.operation.loop.create_future()
+        await asyncio.shield(self.journal_row.written)
+
     def _report_acceptance(self) -> None:
+        if self.journal_row is not None:
+            self.journal_row.report_written()
         if self.accepting is not None and not self.accepting.done():
             self.accepting.set_result(None)
 
@@ -274,7 +284,7 @@ class JobRecord(KnownJob[S], Generic[S]):
 class JournalRow:
     """What the journal holds of a record."""
 
-    __slots__ = ("keys", "number", "saved", "state")
+    __slots__ = ("keys", "number", "owed", "saved", "state", "written")
 
     def __init__(self) -> None:
         self.keys: tuple[tuple[str, str], ...] = ()
@@ -285,6 +295,15 @@ class JournalRow:
         """The row's state after the end of the job."""
         self.saved: tuple[int, str] | None = None
         """Where the result was saved: the row's number, and the file."""
+        self.owed: int | None = None
+        """The number under which the journal keeps that `on_end` has to be told of the end."""
+        self.written: asyncio.Future[None] | None = None
+        """Done once the journal has answered; made if somebody waits for that."""
+
+    def report_written(self) -> None:
+        """Let those go on who wait until the job is in the journal. Called in the job's loop."""
+        if self.written is not None and not self.written.done():
+            self.written.set_result(None)
 
     def fingerprint(self, key: str) -> str | None:
         """Return the fingerprint of the request under a key."""

@@ -5,12 +5,14 @@ It also knows which rows this process works on, so that `recover()` leaves those
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 import weakref
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import Future
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,18 @@ import msgspec
 from akool_async.engine.keys import request_fingerprint
 from akool_async.engine.record import JobRecord, JournalRow
 from akool_async.engine.state import QUEUED
-from akool_async.errors import JournalError
-from akool_async.journal import Attempt, Change, Entry, Intent, JobStore, State, TellsSaved
+from akool_async.errors import ClientClosed, CreateOutcomeUnknown, JournalError
+from akool_async.journal import (
+    Attempt,
+    Change,
+    Entry,
+    FindsJobs,
+    Intent,
+    JobStore,
+    Outbox,
+    State,
+    TellsSaved,
+)
 from akool_async.journal.outcomes import reason_of, state_after
 from akool_async.observers import logger
 from akool_async.protocol.snapshot import Snapshot
@@ -61,12 +73,20 @@ class Recorder:
         """Keys and fingerprints of intents that are on their way to the disk."""
         self._changed: dict[object, set[int]] = {}
         """For each reader of rows, the rows that this process has changed since it began."""
+        self.delivers = False
+        """Whether ends are delivered: whether there is an `on_end`."""
+        self.telling: set[int] = set()
+        """The numbers of ends that this process delivers."""
+        self._ends = itertools.count(time.time_ns())
+        """Numbers for ends, higher than those of earlier processes."""
 
     # Who works on what
 
     def work_on(self, record: JobRecord[Any], number: int) -> None:
         """Take note that this process works on a row."""
-        row_of(record).number = number
+        row = row_of(record)
+        row.number = number
+        row.report_written()
         self._working[number] = record
 
     def is_live(self, entry: Entry) -> bool:
@@ -88,6 +108,14 @@ class Recorder:
         async with aclosing(self._not_live(self._store.unfinished())) as entries:
             async for entry in entries:
                 yield entry
+
+    async def queued(self) -> AsyncIterator[Entry]:
+        """Yield the rows that were submitted and not sent, if the store tells that."""
+        store: object = self._store
+        if isinstance(store, FindsJobs):
+            async with aclosing(self._not_live(store.queued())) as entries:
+                async for entry in entries:
+                    yield entry
 
     async def unsaved(self) -> AsyncIterator[Entry]:
         """Yield the rows whose results are complete, and whose media was saved nowhere."""
@@ -161,11 +189,16 @@ class Recorder:
         row = record.journal_row
         if row is None or row.number is None:
             return
-        # Of a job that was claimed and not sent, or whose intent the store refused, the row stays
-        # as it is: it says already whether its key may be sent, and may be another job's by now.
-        if record.state is QUEUED or isinstance(outcome, JournalError):
+        # Where the store refused the intent, the row stays as it is: it says already whether its
+        # key may be sent, and may be another job's by now.
+        if isinstance(outcome, JournalError):
             return
-        row.state = state = state_after(outcome, accepted=record.id is not None)
+        if record.state is QUEUED:  # it was not sent
+            self.drop(record, row.number, outcome)
+            return
+        state = self._state_after(record, outcome)
+        self._owe(record, outcome)
+        row.state = state
         if state in {State.CREATED, State.INTENT}:
             return
         result = outcome if isinstance(outcome, Snapshot) and state is State.COMPLETED else None
@@ -173,8 +206,63 @@ class Recorder:
             state,
             reason="" if result else reason_of(outcome, record.name),
             result=msgspec.json.encode(result.without_secrets()) if result else None,
+            owed=row.owed,
         )
         self._note(record, change)
+
+    @staticmethod
+    def _state_after(record: JobRecord[Any], outcome: Snapshot | BaseException) -> State:
+        """Return the state of a job's row; one with a key, that was not sent, waits on."""
+        state = state_after(outcome, accepted=record.id is not None)
+        closed = state is State.REFUSED and isinstance(outcome, ClientClosed)
+        return State.QUEUED if closed and record.options.row_key is not None else state
+
+    # What `on_end` is told of
+
+    def _owe(self, record: JobRecord[Any], outcome: Snapshot | BaseException) -> None:
+        """Give a job's end a number, if `on_end` is to be told of it and does not know it yet."""
+        row = row_of(record)
+        # The row of a step of a recipe has no key of the user's.
+        has_key = any("/" not in fingerprint for _, fingerprint in row.keys)
+        if not self.delivers or not has_key or isinstance(outcome, ClientClosed):
+            return
+        if row.state is not None and row.state.finished:  # restored: an earlier process has told
+            return
+        if row.state is State.UNKNOWN and isinstance(outcome, CreateOutcomeUnknown):
+            return
+        row.owed = next(self._ends)
+        self.telling.add(row.owed)
+
+    async def owed(self) -> AsyncGenerator[tuple[int, Entry], None]:
+        """Yield the ends that an earlier process has not delivered, with their numbers."""
+        store: object = self._store
+        if isinstance(store, Outbox):
+            async with aclosing(store.owed()) as ends:
+                async for end, entry in ends:
+                    if end not in self.telling:
+                        yield end, entry
+
+    def acknowledge(self, number: int, end: int) -> None:
+        """Write down that an end was delivered."""
+        store: object = self._store
+        if isinstance(store, Outbox):
+            with suppress(JournalError):  # closed: it is delivered once more
+                store.acknowledge_soon(number, end)
+        self.telling.discard(end)
+
+    def drop(self, record: JobRecord[Any], number: int, outcome: Snapshot | BaseException) -> None:
+        """Write down that a job ended before it was sent, so that no later process sends it.
+
+        A job that ended with its client stays queued: it waits for the next process.
+        """
+        store: object = self._store
+        if isinstance(outcome, ClientClosed) or not isinstance(store, FindsJobs):
+            return
+        row, reason = row_of(record), reason_of(outcome, record.name)
+        self._owe(record, outcome)
+        row.state = State.REFUSED
+        with suppress(JournalError):  # closed: then the next process sends the job
+            store.drop_soon(number, reason, row.owed)
 
     def note_saved(self, record: JobRecord[Any], path: Path) -> None:
         """Write down where a result was saved."""

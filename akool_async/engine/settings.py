@@ -78,5 +78,7 @@ class Policies(Value):
     """Seconds for which a create without a reply waits for a webhook."""
     places: Places | None = None
     """Places that are shared with other clients, beside the client's own limit."""
+    deliver: Callable[[JobRecord[Any]], object] | None = None
+    """Called with each job that has ended, where ends are delivered."""
     listener: EventListener | None = None
     """Notified of each event of each job."""

@@ -98,3 +98,5 @@ UNANSWERED = _S.UNANSWERED
 
 UNSENT: Final = frozenset({NEW, PREPARING, CLAIMING, QUEUED})
 """States in which no create of the job itself has left."""
+BEFORE_ANSWER: Final = frozenset({NEW, PREPARING, CLAIMING})
+"""States in which the journal has not answered about the job's key."""

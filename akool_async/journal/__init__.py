@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from akool_async.journal.entry import UNFINISHED, Entry, State, fingerprint
-from akool_async.journal.job_store import Attempt, Change, Claim, Intent, JobStore, TellsSaved
+from akool_async.journal.job_store import (
+    Attempt,
+    Change,
+    Claim,
+    FindsJobs,
+    Intent,
+    JobStore,
+    Outbox,
+    TellsSaved,
+)
 
 if TYPE_CHECKING:
     from akool_async.journal.journal import Journal
@@ -16,9 +25,11 @@ __all__ = [
     "Change",
     "Claim",
     "Entry",
+    "FindsJobs",
     "Intent",
     "JobStore",
     "Journal",
+    "Outbox",
     "State",
     "TellsSaved",
     "fingerprint",

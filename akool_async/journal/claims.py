@@ -84,6 +84,18 @@ def withdraw(connection: sqlite3.Connection, intended: Attempt) -> None:
     )
 
 
+def drop(connection: sqlite3.Connection, row: int, reason: str, owed: int | None = None) -> None:
+    """Write down that a queued job is not to be sent; see `FindsJobs.drop_soon`."""
+    connection.execute(
+        """
+        UPDATE job SET state = 'refused', reason = ?, updated_at = ?
+        WHERE number = ? AND state = 'queued'""",
+        (reason, time.time(), row),
+    )
+    if owed is not None:
+        connection.execute(rows.OWE, (row, owed))
+
+
 def _answer(entry: Entry, intent: Intent) -> Claim:
     if entry.fingerprint != intent.fingerprint:
         return KeyConflict(f"the key {intent.key!r} was used for another request")

@@ -16,7 +16,7 @@ after a `note_soon` sees what it noted. So do `unfinished` and `unsaved`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -50,6 +50,8 @@ class Change(NamedTuple):
     reason: str | None = None
     result: bytes | None = None
     saved: str | None = None
+    owed: int | None = None
+    """The number of this end in the outbox, where `on_end` has to be told of it."""
 
 
 class Attempt(NamedTuple):
@@ -158,5 +160,61 @@ class TellsSaved(Protocol):
         """Yield the rows that completed and whose media was saved, oldest first.
 
         A compacted row is not among them: it has lost its result.
+        """
+        ...
+
+
+@runtime_checkable
+class FindsJobs(Protocol):
+    """A store that finds jobs by key, and those that were submitted and not sent.
+
+    `akool.job(key=...)` needs it, and with it `recover()` takes up queued rows.
+    """
+
+    def find(self, key: str) -> Entry | None:
+        """Return the row of a key, as it was at some moment; blocks for no longer than a read."""
+        ...
+
+    async def look_up(self, key: str) -> Entry | None:
+        """Return the row of a key, with all that was put before."""
+        ...
+
+    def queued(self) -> AsyncIterator[Entry]:
+        """Yield the rows that were submitted and not sent, oldest first."""
+        ...
+
+    def drop_soon(self, row: int, reason: str, owed: int | None = None) -> Future[None]:
+        """Queue that a job is not to be sent: a `queued` row becomes `refused`, another stays.
+
+        It is kept and tried again like a note, see `JobStore.note_soon`.
+
+        Args:
+            row: The number of the row.
+            reason: Why.
+            owed: The number of the job's end in the outbox, if it is to stand there.
+
+        Raises:
+            JournalError: the store is closed.
+        """
+        ...
+
+
+@runtime_checkable
+class Outbox(Protocol):
+    """A store that keeps which ends were not delivered yet; `on_end=` needs it.
+
+    An end gets there by `Change.owed`, or by `drop_soon`. A job has one end there at most: a later
+    one takes the place of the one before.
+    """
+
+    def owed(self) -> AsyncGenerator[tuple[int, Entry], None]:
+        """Yield the number of each end, and the row of its job, the oldest end first."""
+        ...
+
+    def acknowledge_soon(self, row: int, owed: int) -> Future[None]:
+        """Queue that an end was delivered; a later end of the row stays.
+
+        Raises:
+            JournalError: the store is closed.
         """
         ...

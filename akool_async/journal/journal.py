@@ -31,7 +31,7 @@ from concurrent.futures import Future
 from typing import TypeAlias
 
 from akool_async.errors import InvalidInput, JournalError
-from akool_async.journal import claims, events, memory, rows
+from akool_async.journal import claims, events, memory, outbox, rows
 from akool_async.journal.entry import UNFINISHED, Entry, State
 from akool_async.journal.file import JournalFile
 from akool_async.journal.job_store import Attempt, Change, Claim, Intent, JobStore
@@ -136,6 +136,44 @@ class Journal(JobStore):
     def saved(self) -> AsyncGenerator[Entry, None]:
         """Yield the rows that completed and whose media was saved, oldest first."""
         return self._pages_in_thread(rows.saved)
+
+    def queued(self) -> AsyncGenerator[Entry, None]:
+        """Yield the rows that were submitted and not sent, oldest first."""
+        return self._pages_in_thread(functools.partial(rows.page, states=[State.QUEUED]))
+
+    async def look_up(self, key: str) -> Entry | None:
+        """Return the row of a key, with all that was put before.
+
+        Raises:
+            JournalError: the journal is closed, or cannot be used.
+        """
+        return await self._file.writer.write(functools.partial(rows.find, key=key))
+
+    def drop_soon(self, row: int, reason: str, owed: int | None = None) -> Future[None]:
+        """Queue that a queued job is not to be sent; see `FindsJobs.drop_soon`.
+
+        Raises:
+            JournalError: the journal is closed.
+        """
+        action = functools.partial(claims.drop, row=row, reason=reason, owed=owed)
+        return self._file.writer.write_soon(action, must_succeed=True)
+
+    async def owed(self) -> AsyncGenerator[tuple[int, Entry], None]:
+        """Yield the ends that `on_end` was not told of yet, each with its number, oldest first."""
+        after = 0
+        while ends := await self._file.writer.write(functools.partial(outbox.owed, after=after)):
+            for end in ends:
+                yield end
+            after = ends[-1][0]
+
+    def acknowledge_soon(self, row: int, owed: int) -> Future[None]:
+        """Queue that `on_end` was told of an end; see `Outbox.acknowledge_soon`.
+
+        Raises:
+            JournalError: the journal is closed.
+        """
+        action = functools.partial(outbox.acknowledge, job=row, end=owed)
+        return self._file.writer.write_soon(action, must_succeed=True)
 
     async def close(self) -> None:
         """Write everything that is queued, end the thread, and let others use the file."""

@@ -23,6 +23,9 @@ PAGE: Final = 256
 _COLUMNS = Entry.__struct_fields__
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM job"  # noqa: S608 - our own names
 
+OWE: Final = "INSERT OR REPLACE INTO outbox (job, end) VALUES (?, ?)"
+"""Writes down that `on_end` has to be told of a job's end, in place of an earlier end of it."""
+
 _UNDECIDED = (State.INTENT, State.UNKNOWN)
 
 
@@ -90,10 +93,12 @@ def note(connection: sqlite3.Connection, number: int, change: Change) -> None:
             created_at = coalesce(?, created_at), reason = coalesce(?, reason),
             result = coalesce(?, result), saved = coalesce(?, saved), updated_at = ?
         WHERE number = ? {undecided}""",  # noqa: S608 - our own words
-        (change.state.value, *change[1:], time.time(), number),
+        (change.state.value, *change[1:7], time.time(), number),
     )
     if not changed.rowcount and get(connection, number) is None:
         raise JournalError(f"the journal has no row {number}")
+    if change.owed is not None:
+        connection.execute(OWE, (number, change.owed))
 
 
 def resolve(connection: sqlite3.Connection, row: str | int, change: Change) -> Entry:

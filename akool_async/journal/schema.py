@@ -56,6 +56,7 @@ def _version_4(connection: sqlite3.Connection) -> None:
     connection.execute(
         "CREATE TABLE event (number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE)"
     )
+    connection.execute("CREATE TABLE outbox (job INTEGER PRIMARY KEY, end INTEGER NOT NULL)")
 
 
 MIGRATIONS: Final[Sequence[Migration]] = (_version_1, _version_2, _version_3, _version_4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -423,14 +423,16 @@ def test_a_hook_that_cannot_be_called_is_refused(hook: Any) -> None:
         Akool("key", on_event=hook)
 
 
-def test_a_hook_that_would_have_to_be_awaited_is_refused() -> None:
-    async def hook(_event: Event) -> None: ...
+def test_a_hook_that_yields_is_refused() -> None:
+    async def hook(_event: Event) -> AsyncIterator[None]:
+        yield
 
     class Hook:
-        async def __call__(self, _event: Event) -> None: ...
+        async def __call__(self, _event: Event) -> AsyncIterator[None]:
+            yield
 
     for each in (hook, Hook()):
-        with pytest.raises(InvalidInput, match="nobody awaits it"):
+        with pytest.raises(InvalidInput, match="must not yield"):
             Akool("key", on_event=each)
 
 

@@ -43,6 +43,7 @@ TREE = {
     "CancelNotSupported": "JobError",
     "ResultExpired": "JobError",
     "KeyConflict": "AkoolError",
+    "UnknownKey": "AkoolError",
     "JournalError": "AkoolError",
     "JournalInUse": "JournalError",
     "DownloadError": "AkoolError",
