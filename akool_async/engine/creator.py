@@ -174,7 +174,10 @@ class Creator:
 
     def _end(self, task: asyncio.Task[None], record: JobRecord[Any], delivery: Delivery) -> None:
         """Go on with the job of a worker whose task is over."""
-        if record.state is QUEUED:  # interrupted while it was taken out of the queue
+        broken_off = task.cancelled() or task.exception() is not None
+        # Interrupted while it was taken out of the queue. A job that was refused for want of credit
+        # is queued, too, and stands there.
+        if broken_off and record.state is QUEUED and record not in self._queue:
             self._put_back(record)
         if task.cancelled() and delivery.held_for is not None and not self._owner.closing:
             self._stop_all(record, copy.copy(delivery.held_for))
