@@ -11,10 +11,10 @@ import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar
 
 from akool_async.clock import Clock
-from akool_async.engine.net import Net
+from akool_async.engine.net import IN_NET, Net
 from akool_async.engine.operation import OperationState
 from akool_async.engine.record import JobRecord
 from akool_async.engine.setbacks import Streak
@@ -100,7 +100,9 @@ class PollTimes(Generic[S]):
     def told(self, record: JobRecord[S]) -> None:
         """Ask about a record soon, and not about others with it: a webhook says that it ended."""
         self._operations.add(record.operation)
-        if isinstance(record.slot, deque):
+        if not any(
+            record.slot is each for each in (None, WOKEN, IN_NET)
+        ):  # it stands in a slot of a wheel
             slot = cast("Slot[S]", record.slot)
             slot.remove(record)  # else the wheel would hold an ended job until the slot begins
         self._told.add(record)

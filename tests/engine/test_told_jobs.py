@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import tracemalloc
 from typing import Any
@@ -84,6 +85,7 @@ async def test_a_job_that_was_told_does_not_wait_in_the_net_for_a_slow_result_en
 async def test_ends_that_were_told_before_the_lookup_showed_them_are_no_misses(
     vendor: Vendor,
     url: str,
+    *,
     clock: ManualClock,
     elapse: Elapse,
     until: Until,
@@ -96,7 +98,7 @@ async def test_ends_that_were_told_before_the_lookup_showed_them_are_no_misses(
                 job, job_id = await begin(akool)
                 await tell(akool, vendor, job_id)
                 vendor.status[job_id] = 2
-                await until(lambda job_id=job_id: vendor.asked[job_id] == 1)
+                await until(functools.partial(_was_asked, vendor, job_id))
                 vendor.status[job_id] = 3
                 await elapse(clock, job.done)
     assert "webhooks do not arrive" not in caplog.text
@@ -125,3 +127,7 @@ async def test_events_of_known_jobs_leave_nothing_behind(
         finally:
             tracemalloc.stop()
         assert sum(each.size for each in kept) < 20 * number
+
+
+def _was_asked(vendor: Vendor, job_id: str) -> bool:
+    return vendor.asked[job_id] == 1

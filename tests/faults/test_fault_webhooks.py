@@ -1,4 +1,4 @@
-"""Webhooks that are forged, replayed, cut anew, or that stop: they reach nothing and cost nothing."""
+"""Webhooks that are forged, replayed, cut anew, or that stop: they reach and cost nothing."""
 
 from __future__ import annotations
 
@@ -362,9 +362,14 @@ def disguises(secret: str) -> list[bytes]:
     return [*plain, *map(base64.b64encode, plain), *(each.hex().encode() for each in plain)]
 
 
+def contents(folder: Path) -> list[bytes]:
+    return [each.read_bytes() for each in folder.rglob("*") if each.is_file()]
+
+
 async def test_the_secret_is_in_nothing_that_leaves_the_process(
     vendor: Vendor,
     url: str,
+    *,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     receiver: Callable[[Akool], Any],
@@ -398,7 +403,7 @@ async def test_the_secret_is_in_nothing_that_leaves_the_process(
                 WebhookCredentials(client_id="id", client_secret=wrong)
             shown += [repr(refused.value), str(refused.value)]
     assert "/akool/" in caplog.text  # the access log was written
-    files = [each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()]
+    files = contents(tmp_path)
     leaves = [*files, *(each.encode() for each in shown), caplog.text.encode()]
     for secret in (*disguises(SECRET), SECRET[:-1].encode()):
         assert not any(secret in each for each in leaves)
