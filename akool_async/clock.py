@@ -55,6 +55,23 @@ def moment(clock: Clock) -> Moment:
     return Moment(clock.time(), clock.now().timestamp())
 
 
+def steady(step: Callable[..., object], *arguments: object) -> None:
+    """Take a step that nobody else takes; if an interrupt falls into it, take it once more.
+
+    `KeyboardInterrupt` and `SystemExit` leave the event loop, and the program may run it again, as
+    a REPL does. The loop then goes on with the next step, so the rest of this one would be lost.
+
+    Args:
+        step: Finds what is left to do when it is called again.
+        *arguments: What it is called with.
+    """
+    try:
+        step(*arguments)
+    except (KeyboardInterrupt, SystemExit):
+        asyncio.get_running_loop().call_soon(step, *arguments)
+        raise
+
+
 async def sleep(clock: Clock, seconds: float) -> None:
     """Wait for a number of seconds, as measured by a clock."""
     woken = asyncio.get_running_loop().create_future()
@@ -122,7 +139,7 @@ async def within(
                 when_late()
             limit.reschedule(loop.time() + (_ONE_LOOK if late else 0.0))
 
-        timer = loop.call_later(seconds, ring)
+        timer = loop.call_later(seconds, steady, ring)
         try:
             yield
         finally:
@@ -142,7 +159,7 @@ class LoopClock:
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         """Schedule a callback for when the event loop's time reaches `when`."""
-        return asyncio.get_running_loop().call_at(when, callback)
+        return asyncio.get_running_loop().call_at(when, steady, callback)
 
 
 def bound(clock: Clock) -> Clock:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
 
 
 class AkoolError(Exception):
@@ -22,6 +22,52 @@ class AkoolError(Exception):
 
     _in_process: ClassVar[frozenset[str]] = frozenset()
     """Attributes that a pickle leaves out."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the error as plain data: its class as `type`, its `message`, and its attributes.
+
+        It holds no job and no secret. It may hold a request and a token, which are not for
+        everybody's eyes.
+        """
+        fields = {name: _plain_or_shown(getattr(self, name)) for name in self._shown()}
+        return {"type": type(self).__name__, "message": _plain_or_shown(str(self)), **fields}
+
+    def to_json(self) -> str:
+        """Return what `to_dict` returns, as JSON text on one line."""
+        from akool_async.plain import as_json
+
+        return as_json(self.to_dict())
+
+    def _shown(self) -> list[str]:
+        """Return the names of the attributes, those included that have their defaults."""
+        from inspect import get_annotations
+
+        names: dict[str, None] = {}
+        for cls in reversed(type(self).__mro__):
+            names |= dict.fromkeys(get_annotations(cls))
+        names |= dict.fromkeys(vars(self))
+        return [each for each in names if not each.startswith("_") and each not in self._in_process]
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
+        """Tell pydantic, and so FastAPI, how to write such errors. None is built of data."""
+        from akool_async.pydantic_hook import core_schema_of
+
+        return core_schema_of(cls, cls.__name__, _not_rebuilt)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core_schema: Any, _handler: Any) -> dict[str, Any]:
+        """Describe such errors for an OpenAPI page."""
+        texts = {"type": "The name of its class.", "message": "What happened, in words."}
+        return {
+            "type": "object",
+            "title": cls.__name__,
+            "description": (cls.__doc__ or "").partition("\n")[0],
+            "properties": {
+                name: {"type": "string", "description": text} for name, text in texts.items()
+            },
+            "required": list(texts),
+        }
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {key: self.__dict__[key] for key in self.__dict__.keys() - self._in_process}
@@ -73,6 +119,20 @@ def _portable(value: object) -> object:
     except Exception:  # noqa: BLE001 - a foreign object may raise any error
         return _shortened(value)
     return value
+
+
+def _plain_or_shown(value: object) -> Any:
+    """Return a value as plain data, or its shortened repr if it is none."""
+    from akool_async.plain import plain
+
+    try:
+        return plain(value)
+    except TypeError:
+        return _shortened(value)
+
+
+def _not_rebuilt(value: object) -> NoReturn:
+    raise InvalidInput("error", value, "must be an error of this package")
 
 
 def _shortened(value: object, limit: int = 80) -> str:
@@ -389,6 +449,10 @@ class UnknownKey(AkoolError, LookupError):
 
 class JournalError(AkoolError):
     """The journal cannot be opened, read or written."""
+
+
+class JournalInUse(JournalError):
+    """Another process, or another client in this one, uses the journal."""
 
 
 class DownloadError(AkoolError):

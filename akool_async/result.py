@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from akool_async.errors import DownloadError, ResultExpired
+from akool_async.errors import DownloadError, InvalidInput
 from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.token import reference_to, write
 
 if TYPE_CHECKING:
-    from akool_async.media import Downloader, Progress
+    from akool_async.media import Downloader, MediaStream, Progress, Source
 
 LIFETIME: Final = timedelta(days=7)
 """How long Akool keeps media."""
+
+READ_LIMIT: Final = 100 * 2**20
+"""Bytes that `Result.read` takes into memory, unless it is told otherwise."""
 
 _MILLISECONDS: Final = 10**11
 """Numbers from here on are milliseconds since 1970, smaller ones seconds: in milliseconds this is
@@ -65,12 +69,16 @@ class Link:
 
 
 class Result(Snapshot, abstract=True):
-    """The result of a job: `.id`, `.status`, `.url`, `.expires_at`, and `.save()`."""
+    """The result of a job: `.id`, `.status`, `.url`, `.expires_at`, and `.save()`.
+
+    `.read()` and `.stream()` bring the media without a file.
+    """
 
     media_field: ClassVar[str] = ""
     """The field that holds the primary media address."""
     lifetime: ClassVar[timedelta] = LIFETIME
     """How long the media is kept."""
+    shown_properties: ClassVar[tuple[str, ...]] = ("url", "expires_at", "reason")
 
     @property
     def media_url(self) -> str:
@@ -145,19 +153,68 @@ class Result(Snapshot, abstract=True):
             ResultExpired: the media is kept no longer.
             OSError: the file cannot be written, or is there and may not be replaced.
         """
-        if not self.url:
-            raise DownloadError(f"{type(self).__name__} {self.id} has no media to save")
-        from akool_async.media import Source, StandaloneDownloader
+        source = self._source()
+        return await self._downloader.save(source, path, overwrite=overwrite, progress=progress)
 
-        link = self.link or Link(StandaloneDownloader())
+    async def read(self, *, limit: int = READ_LIMIT) -> bytes:
+        """Download the media to memory, and return it.
+
+        Failures that pass are tried again, as by `save`. For large media, such as long videos,
+        there is `stream`.
+
+        Args:
+            limit: The most bytes that the media may have; 100 MiB if left out.
+
+        Raises:
+            DownloadError: there is no media, it could not be fetched whole, or it is larger than
+                `limit`.
+            ResultExpired: the media is kept no longer.
+            InvalidInput: `limit` is less than 1.
+        """
+        if limit < 1:
+            raise InvalidInput("limit", limit, "must be at least 1 byte", owner="Result.read")
+        return await self._downloader.read(self._source(), limit)
+
+    @asynccontextmanager
+    async def stream(self) -> AsyncGenerator[MediaStream, None]:
+        """Download the media, and hand it out as it comes: `async with result.stream() as chunks`.
+
+        `chunks` is an asynchronous iterator of bytes, with `media_type`, `size` and `filename` for
+        the headers of a reply. The first bytes are there when the context is entered: until then,
+        failures are tried again. A connection that breaks later is resumed, if the server can
+        tell that the media is still the same; else the stream ends with an error. A slow reader
+        makes the server wait, and keeps one of the client's places for downloads.
+
+        Raises:
+            DownloadError: there is no media, or it could not be fetched; while reading: the rest
+                could not, or what came was damaged.
+            ResultExpired: the media is kept no longer.
+        """
+        async with self._downloader.stream(self._source()) as chunks:
+            yield chunks
+
+    @property
+    def _downloader(self) -> Downloader:
+        from akool_async.media import StandaloneDownloader
+
+        return StandaloneDownloader() if self.link is None else self.link.downloader
+
+    def _source(self) -> Source:
+        """Return the media to download.
+
+        Raises:
+            DownloadError: there is none.
+        """
+        from akool_async.media import Source
+
+        link = self.link or Link(self._downloader)
         token = link.token(self.id) if self.id else None
+        if not self.url:
+            missing = DownloadError(f"{type(self).__name__} {self.id} has no media to save")
+            missing.token = token
+            raise missing
         fresh = None if link.fresh is None else partial(link.fresh, self)
-        source = Source(self.url, self.id, link.operation, token, self.expires_at, fresh)
-        try:
-            return await link.downloader.save(source, path, overwrite=overwrite, progress=progress)
-        except ResultExpired as error:
-            error.snapshot = self
-            raise
+        return Source(self.url, self.id, link.operation, token, self.expires_at, fresh, self)
 
 
 def from_milliseconds(value: int) -> datetime | None:

@@ -87,7 +87,7 @@ class Client:
         if self._runtimes.left(asyncio.get_running_loop()):
             await self.close()
 
-    async def close(self, grace: float = 5.0) -> None:
+    async def close(self, grace: float = 5.0, saving: float | None = None) -> None:
         """End this event loop's jobs, close its connections; the client may be entered again.
 
         Other event loops that use the client go on. `async with` closes the client when the last
@@ -95,16 +95,21 @@ class Client:
 
         Jobs end with `ClientClosed`. A job that Akool has accepted goes on there, and its token
         still works. Creates already sent are awaited first. With `save_to`, completed results
-        are saved first, for ten minutes at most, whatever `grace` is.
+        are saved first. One that is not saved in time is named in the log; with a journal,
+        `recover()` saves it in the next process.
 
         Args:
             grace: Seconds to wait for the answers to creates. A create without an answer ends
                 as `CreateOutcomeUnknown`.
+            saving: Seconds to wait, after that, until completed results are saved; ten minutes
+                if not given.
 
         Raises:
-            InvalidInput: `grace` is no number.
+            InvalidInput: `grace` or `saving` is no number.
         """
-        await self._runtimes.close(checked_number("grace", grace, "must be a number of seconds"))
+        rule = "must be a number of seconds"
+        limit = None if saving is None else checked_number("saving", saving, rule)
+        await self._runtimes.close(checked_number("grace", grace, rule), limit)
 
     def _runtime(self, purpose: str) -> Runtime:
         """Return the running loop's part of the client; made at the first use."""

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 class Event(Value):
     """One event in the life of a job."""
 
+    hidden_fields = frozenset({"job"})
+    shown_properties = ("key", "id")
+
     name: str
     """Which event, such as `job.created`: one of the names in `akool_async.engine.EventName`."""
     operation: str
@@ -37,6 +40,16 @@ class Event(Value):
     """The error that ended the job; with `job.unsaved`, why the result is not saved."""
     path: str | None = None
     """Where the result was saved, with `job.saved`."""
+
+    @property
+    def key(self) -> str | None:
+        """The job's key; `None` if it has none."""
+        return self.job.key
+
+    @property
+    def id(self) -> str | None:
+        """Akool's `_id` of the job; `None` before Akool accepts it."""
+        return self.job.id
 
 
 Hook: TypeAlias = Callable[[Event], object]

@@ -20,6 +20,7 @@ from akool_async.clock import moment
 from akool_async.engine import NO_OPTIONS, Engine, JobOptions, JobRecord
 from akool_async.engine.keys import KeyRegistry, request_fingerprint
 from akool_async.engine.recorder import Recorder, intent_of, row_of
+from akool_async.engine.state import CLAIMING
 from akool_async.engine.tasks import start
 from akool_async.engine.waiters import Failure
 from akool_async.errors import JournalError, KeyConflict
@@ -100,33 +101,36 @@ class KeyedJobs:
             self._start()
 
     def _start(self) -> None:
-        task = self._task = start(self._ask())
-        task.add_done_callback(self._over)
+        self._task = start(self._ask(), self._over)
 
     def _over(self, task: asyncio.Task[None]) -> None:
         """Ask about what came meanwhile, and about what a cancel from outside has left unasked."""
         if self._task is not task:
             return
-        self._task = None
-        asked, self._asked = self._asked, []
-        left = [each for each in asked if each[0] in self._engine.pending]
+        asked = [each for each in self._asked if each[0].state is CLAIMING]
         defect = None if task.cancelled() else task.exception()
         if isinstance(defect, Exception):
             logger.error("asking the journal failed", exc_info=defect)
-            for record, _context in left:
+            for record, _context in asked:
                 self._engine.restore(record, JournalError(f"asking the journal failed: {defect!r}"))
         else:
-            self._waiting.extendleft(reversed(left))
+            self._waiting.extendleft(reversed(asked))
             if defect is not None or task.cancelled():
                 self._engine.endings.cut_off()
+        self._asked = []
         if self._waiting and not self._engine.closing:
             self._start()
+        else:
+            self._task = None
 
     async def _ask(self) -> None:
         while self._waiting:
-            number = min(_AT_ONCE, len(self._waiting))
-            some = [self._waiting.popleft() for _ in range(number)]
-            pending = self._asked = [each for each in some if not each[0].ended]
+            pending = self._asked
+            while self._waiting and len(pending) < _AT_ONCE:
+                first = self._waiting[0]
+                if first[0].state is CLAIMING:  # else cancelled, or closed
+                    pending.append(first)
+                self._waiting.popleft()
             answers = await self._answers([record for record, _ in pending])
             for (record, context), answer in zip(pending, answers, strict=True):
                 context.run(self.answered, record, answer)
@@ -150,7 +154,7 @@ class KeyedJobs:
 
     def answered(self, record: JobRecord[Any], answer: Claim | Exception) -> None:
         """Act on the store's answer about a job: send it, watch it, or end it."""
-        if record.ended:  # cancelled, or closed, while the store was asked
+        if record.state is not CLAIMING:  # cancelled, or closed, while the store was asked
             self._came_late(record, answer)
             return
         try:

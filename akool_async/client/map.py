@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from akool_async.client.rows import Item, Row
 from akool_async.engine import Engine, JobRecord, Waiter
 from akool_async.engine.cancelling import abandon
+from akool_async.engine.tasks import start
 from akool_async.engine.waiters import Failure
 from akool_async.errors import InvalidInput, KeyConflict
 from akool_async.job import Job
@@ -47,34 +48,65 @@ async def run_all(
 ) -> AsyncGenerator[Job[S], None]:
     """Submit rows as they come, at most `ahead` not yet yielded; yield ended jobs."""
     outbox: _Outbox[S] = _Outbox(ordered=ordered, ahead=ahead)
-    # One task reads the stream, so that a slow stream never holds up jobs that have ended.
-    feeder = asyncio.create_task(_feed(items, submit, outbox))
-    feeder.add_done_callback(outbox.end)
+    feeder = _Feeder(items, submit, outbox)
     try:
         while (record := outbox.next() or await outbox.wait()) is not None:
             yield Job(record, engine)
             del record  # nobody but the caller holds what was yielded
-        await feeder
+        await feeder.task
     finally:
-        feeder.cancel()
+        feeder.stop()
         outbox.drop()
         await abandon(engine, outbox.noted)
-        await asyncio.wait([feeder])
+        await asyncio.wait([feeder.task])
 
 
-async def _feed(
-    items: Iterable[object] | AsyncIterable[object],
-    submit: Callable[[object], JobRecord[S]],
-    outbox: _Outbox[S],
-) -> None:
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            if outbox.put(submit(item)):
-                await outbox.room()
-        return
-    for item in items:
-        if outbox.put(submit(item)):
-            await outbox.room()
+class _Feeder(Generic[S]):
+    """Reads the stream in a task of its own: a slow one never holds up jobs that have ended.
+
+    If something else cancels or interrupts that task, another one reads on, unless it happened in
+    the stream's own code: what that has lost, nobody knows.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[object] | AsyncIterable[object],
+        submit: Callable[[object], JobRecord[S]],
+        outbox: _Outbox[S],
+    ) -> None:
+        self._items = aiter(items) if isinstance(items, AsyncIterable) else iter(items)
+        self._submit = submit
+        self._outbox = outbox
+        self._reading = self._stopped = False
+        self.task = start(self._feed(), self._over)
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._stopped = True
+        self.task.cancel()
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        foreign = task.cancelled() or not isinstance(task.exception(), Exception | None)
+        if not foreign or self._reading or self._stopped:
+            # A cancelled task and this object hold each other: the stream is to be closed now.
+            self._items = iter(())
+            self._outbox.end()
+        elif task is self.task:
+            self.task = start(self._feed(), self._over)
+
+    async def _feed(self) -> None:
+        end = object()
+        while True:
+            self._reading = True
+            if isinstance(self._items, AsyncIterator):
+                item = await anext(self._items, end)
+            else:
+                item = next(self._items, end)
+            self._reading = False
+            if item is end:
+                return
+            if self._outbox.put(self._submit(item)):
+                await self._outbox.room()
 
 
 class _Outbox(Generic[S]):
@@ -117,11 +149,11 @@ class _Outbox(Generic[S]):
 
     def note(self, record: JobRecord[Any]) -> None:
         """Take note that a job has ended."""
-        if not self._ordered:
+        if not self._ordered and not (self._ready and self._ready[-1] is record):  # told again
             self._ready.append(record)
         self._news.set()
 
-    def end(self, _feeder: asyncio.Task[None]) -> None:
+    def end(self) -> None:
         """Take note that no more jobs will come, because the stream has ended or failed."""
         self._over = True
         self._news.set()

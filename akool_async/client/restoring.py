@@ -44,11 +44,14 @@ def result_of(entry: Entry, family: Family[Any]) -> Snapshot | None:
     """Return the result in a row, if there is one that says where its media is.
 
     A compacted row has lost its result. One of before results without an address were watched on
-    may hold nothing of use.
+    may hold nothing of use; and one that is damaged, nothing that can be read.
     """
     if entry.state is not State.COMPLETED or entry.result is None:
         return None
-    result: Snapshot = tolerant(family.result, msgspec.json.decode(entry.result))
+    try:
+        result: Snapshot = tolerant(family.result, msgspec.json.decode(entry.result))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
     return None if family.lacks_address(result) else result
 
 
@@ -75,7 +78,7 @@ def request_of(entry: Entry, operation: type[Operation[Any]]) -> Operation[Any] 
     """Build a row's request again; `None` if it was compacted, or breaks a newer rule."""
     try:
         return operation.from_wire(msgspec.json.decode(entry.request, type=dict[str, Any]))
-    except (msgspec.MsgspecError, InvalidInput):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidInput):
         return None
 
 

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 CALL_TIME: Final = 10.0
 """Seconds. Closing a client waits at most so long until coroutine functions of the user return."""
 SAVING_TIME: Final = 600.0
-"""Seconds. Closing a client waits at most so long until completed results are saved."""
+"""Seconds. Closing a client waits at most so long until completed results are saved, unless
+`close()` is told another limit."""
 
 
 class Runtime:
@@ -215,10 +216,10 @@ class Runtime:
 
     # The end
 
-    async def close(self, grace: float) -> None:
-        """End all jobs and close all connections."""
+    async def close(self, grace: float, saving: float | None) -> None:
+        """End all jobs and close all connections; `saving` of `None` is `SAVING_TIME`."""
         try:
-            await self._close(grace, SAVING_TIME)
+            await self._close(grace, SAVING_TIME if saving is None else saving)
         finally:
             await self._guard.aclose()
 

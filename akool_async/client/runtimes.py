@@ -132,7 +132,7 @@ class Runtimes:
             use.entered = max(0, use.entered - 1)
             return not use.entered
 
-    async def close(self, grace: float) -> None:
+    async def close(self, grace: float, saving: float | None) -> None:
         """End all jobs of this loop, and close its connections.
 
         If no other loop uses the client, its own journal is closed, too.
@@ -146,7 +146,7 @@ class Runtimes:
             if runtime is not None:
                 self._closing.append(runtime)
                 try:
-                    await runtime.close(grace)
+                    await runtime.close(grace, saving)
                 finally:
                     self._closing.remove(runtime)
         finally:

@@ -154,20 +154,20 @@ class Saver:
 
     def _pump(self) -> None:
         while self._waiting and len(self._running) < self._at_once:
-            save = self._waiting.popleft()
-            task = start(self._save(save))
-            self._running[task] = save
-            task.add_done_callback(self._over)
+            save = self._waiting[0]
+            self._running[start(self._save(save), self._over)] = save
+            self._waiting.popleft()
         if not self.left:
             self._idle.set()
 
     def _over(self, task: asyncio.Task[None]) -> None:
-        save = self._running.pop(task)
-        if task.cancelled() or task.exception() is not None:
+        save = self._running.get(task)
+        if save is not None and (task.cancelled() or task.exception() is not None):
             if self._stopped:  # the client gives up its saves
                 self._give_up(save)
             else:  # by something else, which is no reason to lose the media
                 self._again(save, _FIRST)
+        self._running.pop(task, None)
         self._pump()
 
     async def _save(self, save: SaveTask) -> None:

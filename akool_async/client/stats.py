@@ -52,6 +52,8 @@ class JobCounts(Value):
 class Stats(Value):
     """What a client has done so far in all event loops, and does now in the running one."""
 
+    shown_properties = ("polls_per_job",)
+
     requests: Mapping[str, int] = {}
     """HTTP requests sent, by endpoint."""
     webhooks: Mapping[str, int] = {}

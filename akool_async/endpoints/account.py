@@ -33,6 +33,8 @@ class GetCredit(Query[Credit]):
 class Token(Value):
     """A bearer token. Its page says that it is valid for more than a year. The repr hides it."""
 
+    hidden_fields = frozenset({"token"})
+
     token: str
 
     def __repr__(self) -> str:
@@ -65,6 +67,7 @@ class GetToken(Command[Token]):
     signed = False
     repeatable = True
     parse = _TokenReply(Token)
+    hidden_fields = frozenset({"client_id", "client_secret"})
 
     client_id: str | None = field(name="clientId", default=None)
     """From the API credentials of Akool's site."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta, field
 
@@ -36,6 +36,8 @@ class ContentType(IntEnum):
 
 class Analysis(Result):
     """A verdict. It has no media: `.url` stays empty."""
+
+    shown_properties: ClassVar[tuple[str, ...]] = (*Result.shown_properties, "compliant")
 
     result: str = ""
     """The findings, in words."""

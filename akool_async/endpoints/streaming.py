@@ -25,7 +25,9 @@ LONGEST = 3600
 
 
 class AgoraCredentials(Value):
-    """The credentials of a session's channel. The repr hides the token."""
+    """The credentials of a session's channel. Their repr and `to_dict` hide the token."""
+
+    hidden_fields = frozenset({"agora_token"})
 
     agora_uid: int | None = None
     """The user's number (T16)."""

@@ -11,7 +11,7 @@ reply does not end. It waits, keeps its place under the limit, and:
 * after `patience` seconds without one it ends, as `CreateOutcomeUnknown`.
 
 An event can overtake the reply. Its id is kept for as long as the create is under way, in case the
-reply is lost.
+reply is lost; in case it is not, the job is looked up as soon as the reply is here.
 
 A restarted process brings the rows of such creates back (`wait_again`).
 """
@@ -131,6 +131,7 @@ class ArmedCreates:
         if place is None:
             return
         del self._records[place]
+        self._early.pop(place, None)
         wait = self._waiting.pop(record, None)
         if wait is not None:
             wait.timer.cancel()
@@ -186,15 +187,21 @@ class ArmedCreates:
         if early is not None and record in self._waiting:
             self._found(record, early)
 
-    def told(self, place: Place, id: str) -> JobRecord[Any] | None:
+    def told(self, place: Place, id: str, *, keep: bool) -> JobRecord[Any] | None:
         """Take in that an event named the id of a create; return the job if it had waited for it.
 
-        The id is kept for a job whose create is under way, and for one that is restored later.
+        Args:
+            place: The create.
+            id: The vendor's `_id` of the job.
+            keep: Whether to keep the id also where no create of this process is under way: its
+                row may have been read just before the id was written into it.
         """
         record = self._records.get(place)
         if record is not None and record in self._waiting:
             self._found(record, id)
             return record
+        if record is None and not keep:
+            return None  # most events: their jobs are watched, or have ended
         self._early[place] = id
         while len(self._early) > _MOST:
             self._early.popitem(last=False)

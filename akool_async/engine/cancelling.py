@@ -17,7 +17,14 @@ from akool_async.engine.core import Engine
 from akool_async.engine.record import JobRecord
 from akool_async.engine.state import FOLLOWING, UNSENT
 from akool_async.engine.waiters import Waiter
-from akool_async.errors import AkoolError, CancelNotSupported, JobCancelled, NotFound
+from akool_async.errors import (
+    AkoolError,
+    APIError,
+    CancelNotSupported,
+    ConnectFailed,
+    JobCancelled,
+    NotFound,
+)
 from akool_async.protocol.endpoint import Command
 from akool_async.protocol.snapshot import Status
 
@@ -42,9 +49,9 @@ async def cancel(engine: Engine, record: JobRecord[Any]) -> bool:
             await engine.pending.stop(record)
         finally:  # nobody else ends it, if this wait is itself cancelled
             engine.finish(record, record.error(JobCancelled, "cancelled before it was sent"))
-    if not record.ended:
-        engine.cancelling.add(record)  # for good: the wait may be cancelled, the wish is not
-    await record.accepted()
+    if not record.ended and record.id is None:
+        engine.cancelling.add(record)  # the wait may be cancelled, the wish is not
+        await record.accepted()
     if not record.ended:
         await _cancel_at_vendor(engine, record)
     return record.cancelled
@@ -59,15 +66,24 @@ async def _cancel_at_vendor(engine: Engine, record: JobRecord[Any]) -> None:
         if await _had_ended(engine, record):
             return
         await engine.exchange.send(command)
-        record.slot = None  # no look in turn now: it would find the cancel itself, as a failure
+    except AkoolError as error:
+        if not _may_have_worked(error):
+            engine.cancelling.discard(record)  # if it fails later, that is no cancel
+        raise
+    record.slot = None  # no look in turn now: it would find the cancel itself, as a failure
+    try:
         if not await _has_completed(engine, record):
             engine.finish(record, record.error(JobCancelled, "cancelled, as asked"))
-    except Exception:
-        engine.cancelling.discard(record)  # if it fails later, that is no cancel
-        raise
     finally:
         if record.slot is None and not record.ended and record.id is not None:
             engine.wake(record.id)
+
+
+def _may_have_worked(error: AkoolError) -> bool:
+    """Say whether the vendor may have cancelled a job, although an error came for an answer."""
+    if isinstance(error, APIError):
+        return error.attempts > 1  # it may refuse what an earlier attempt has done already
+    return not isinstance(error, ConnectFailed)
 
 
 def _command(record: JobRecord[Any]) -> Command[Any]:

@@ -17,11 +17,11 @@ from collections import Counter
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-from akool_async.clock import Clock, moment
+from akool_async.clock import Clock, moment, steady
 from akool_async.engine.calls import Calls
 from akool_async.engine.creator import Creator
 from akool_async.engine.credit_guard import CreditGuard
-from akool_async.engine.endings import Endings
+from akool_async.engine.endings import Endings, outcome_of
 from akool_async.engine.event_names import EventName, event_of
 from akool_async.engine.follow import follow
 from akool_async.engine.operations import Operations
@@ -29,12 +29,12 @@ from akool_async.engine.outage_hold import OutageHold
 from akool_async.engine.pending import PendingJobs
 from akool_async.engine.places import JobPlaces, SharedPlaces
 from akool_async.engine.queue import PendingQueue
-from akool_async.engine.record import COMPLETED, JobRecord
+from akool_async.engine.record import JobRecord
 from akool_async.engine.reporter import Reporter
 from akool_async.engine.settings import Policies
 from akool_async.engine.state import UNANSWERED, Trigger
 from akool_async.engine.watches import Watches
-from akool_async.errors import JobCancelled, JobFailed
+from akool_async.errors import JobCancelled
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.http.transport import Delivery
@@ -153,17 +153,17 @@ class Engine:
         if self.closing:
             raise RuntimeError("the client is closed")
         self.reporter.ask()
-        self.pending.remove(record)
-        record.change(Trigger.QUEUE)
         options = record.options
         refusal = self._guard.refusal() if options.fail_fast else None
-        if refusal is not None:
-            self.report(EventName.QUEUED, record)
-            self.finish(record, refusal)
-            return
-        self.queue.add(record, options.priority)
+        if refusal is None:
+            self.queue.add(record, options.priority)
+        record.change(Trigger.QUEUE)
+        self.pending.remove(record)
         self.report(EventName.QUEUED, record)
-        self.pump()
+        if refusal is None:
+            self.pump()
+        else:
+            self.finish(record, refusal)
 
     def adopt(self, record: JobRecord[Any], reference: token.JobReference) -> JobRecord[Any]:
         """Watch a job that was accepted earlier; return its record.
@@ -174,6 +174,7 @@ class Engine:
         watch = self.watches.of(record.family)
         known = watch.records.get(reference.id)
         lost = record.state is UNANSWERED
+        self.cancelling.discard(record)  # from now on only the vendor can cancel it
         if known is not None:
             if record in self.pending or lost:
                 self.follow(record, known)
@@ -182,7 +183,7 @@ class Engine:
         self.pending.remove(record)
         now = moment(self.clock)
         record.adopt(reference, now)
-        watch.add(record, now.time, at_once=True)
+        watch.add(record, now.time, at_once=True, told=lost)
         if not lost:  # else it holds its place already
             self.places.add(record)
         elif self._recorder is not None:
@@ -209,12 +210,13 @@ class Engine:
             return
         if self.armed is not None:
             self.armed.discard(record)
+        self.cancelling.discard(record)  # from now on only the vendor can cancel it
         watch, now = self.watches.of(record.family), self.watches.moment()
         watch.accept(record, receipt, now)
         terminal = record.status.terminal  # T25: audio may be finished when it is created
         if not terminal and not self.closing:
             # Before all that follows: a job that has an id is watched, whatever fails then.
-            watch.add(record, now.time, at_once=self.watches.woken_early(receipt.id))
+            watch.add(record, now.time, told=self.watches.woken_early(receipt.id))
         if self._recorder is not None:
             shield("the journal", self._recorder.note_accepted, record)
         self.report(EventName.CREATED, record)
@@ -225,7 +227,7 @@ class Engine:
 
     def pump(self) -> None:
         """Create the jobs whose turn it is, as far as places and limits allow."""
-        self._creator.pump()
+        steady(self._creator.pump)
 
     def _no_place(self, name: str, error: Exception) -> None:
         """End the next job of an operation, because a user's own semaphore failed."""
@@ -235,9 +237,9 @@ class Engine:
             self.finish(record, error)
 
     def wake(self, id: str) -> bool:
-        """Poll a job now, because a webhook says that it has ended. Called in the loop's thread.
+        """Poll a job now, with others that are due soon. Called in the loop's thread.
 
-        An unknown id is kept for a minute: the webhook may be earlier than the create's reply.
+        An unknown id is kept for a minute: its create's reply may be on its way.
 
         Args:
             id: The vendor's `_id` of the job. Returns whether the job is watched here.
@@ -253,6 +255,12 @@ class Engine:
         """End a job, whatever the reason, and let the next one start."""
         if record.ended:
             return
+        try:
+            self._finish(record, outcome)
+        finally:  # an interrupt is no reason to let the next one wait
+            self.pump()
+
+    def _finish(self, record: JobRecord[Any], outcome: Snapshot | BaseException) -> None:
         failed = isinstance(outcome, Snapshot) and outcome.status is Status.FAILED
         if failed and record in self.cancelling:
             outcome = record.error(JobCancelled, "cancelled, as asked")
@@ -260,7 +268,6 @@ class Engine:
         try:
             self.pending.remove(record)
             self.cancelling.discard(record)
-            self.places.free(record)
             if self.armed is not None:
                 self.armed.discard(record)
             if self._recorder is not None:
@@ -269,28 +276,19 @@ class Engine:
             if watch is not None:
                 watch.drop(record)
             if isinstance(outcome, Snapshot):
-                ended = self._result(record, outcome)
+                ended = outcome_of(record, outcome, self._policies.finish_result)
         finally:  # an interrupt is no reason to keep anybody waiting
-            record.finish(ended)
+            try:
+                self.places.free(record)
+            finally:
+                record.finish(ended)
         self.report(event_of(ended), record, ended)
         self.deliver(record)
-        self.pump()
 
     def deliver(self, record: JobRecord[Any]) -> None:
         """Tell of the end of a job, where somebody has to be told until he has taken it."""
         if self._policies.deliver is not None:
             shield("on_end", self._policies.deliver, record)
-
-    def _result(self, record: JobRecord[Any], last: Snapshot) -> Any:
-        """Return the result, or the error, that a terminal snapshot means."""
-        if last.status is COMPLETED:
-            try:
-                return self._policies.finish_result(record, record.completed(last))
-            except Exception:
-                logger.exception("%s: the result is taken as it came", record.name)
-                return last
-        why = f": {last.reason}" if last.reason else ""
-        return record.error(JobFailed, f"{record.family.vendor} reports that the job failed{why}")
 
     def restore(self, record: JobRecord[Any], outcome: Snapshot | Exception) -> None:
         """End a job whose outcome is known from elsewhere, such as the journal."""
@@ -322,5 +320,7 @@ class Engine:
         self._creator.stop_sending()
 
     def watch_on(self, record: JobRecord[Any]) -> None:
-        """Watch an accepted job, whatever has happened since."""
+        """Watch an accepted job, and write down that it is one, whatever has happened since."""
+        if self._recorder is not None:
+            shield("the journal", self._recorder.note_accepted, record)
         self.watches.of(record.family).add(record, self.clock.time(), at_once=True)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.clock import Clock, wait_for_all
@@ -31,7 +31,7 @@ from akool_async.engine.outage_hold import OutageHold
 from akool_async.engine.places import JobPlaces
 from akool_async.engine.queue import PendingQueue
 from akool_async.engine.record import JobRecord
-from akool_async.engine.state import CREATING, Trigger
+from akool_async.engine.state import CREATING, QUEUED, Trigger
 from akool_async.engine.tasks import start
 from akool_async.errors import AkoolError, APIError, CreateOutcomeUnknown, JobCancelled
 from akool_async.http.transport import Delivery
@@ -50,9 +50,11 @@ _FEWEST: Final = 6
 class Worker:
     """A task's job of the moment, and how far its create has come."""
 
-    __slots__ = ("delivery", "record")
+    __slots__ = ("delivery", "record", "withdrawn")
 
     def __init__(self, record: JobRecord[Any]) -> None:
+        self.withdrawn = False
+        """Whether the job waits again, because an interrupt came while the task was started."""
         self.begin(record)
 
     def begin(self, record: JobRecord[Any]) -> None:
@@ -112,13 +114,15 @@ class Creator:
     def pump(self) -> None:
         """Start workers for the jobs whose turn it is, as far as places and limits allow."""
         while self._queue and len(self.workers) < self._most:
-            record = self._next()
-            if record is None:
-                return
+            begun: list[Worker] = []
             try:
-                self._start(Worker(record))
-            except BaseException:  # no task, no create: the job waits as before
-                self._put_back(record)
+                if not self._next(lambda record: begun.append(Worker(record))):  # noqa: B023 - at once
+                    return
+                self.workers[start(self._work(begun[0]), self._over)] = begun[0]
+            except BaseException:  # such as an interrupt: no create, and the job waits as before
+                for worker in begun:
+                    worker.withdrawn = True
+                    self._put_back(worker.record)
                 raise
 
     def give_way(self, late: float) -> None:
@@ -129,18 +133,19 @@ class Creator:
             self._most += 1
             self.pump()
 
-    def _next(self) -> JobRecord[Any] | None:
-        """Take the job whose turn it is out of the queue, if it may be created now."""
+    def _next(self, hand_over: Callable[[JobRecord[Any]], object]) -> bool:
+        """Take the job whose turn it is out of the queue; say whether one may be created now."""
         owner = self._owner
         if self._places.full or owner.closing or owner.endings.suspended or self._guard.empty:
-            return None
+            return False
         if owner.calls.held:
-            return None
-        record = self._queue.take(self._try_take)
-        if record is not None:
-            record.change(Trigger.CREATE)
-            self._places.hold(record)
-        return record
+            return False
+        record = self._queue.take(self._try_take, hand_over)
+        if record is None:
+            return False
+        record.change(Trigger.CREATE)
+        self._places.hold(record)
+        return True
 
     def _try_take(self, name: str) -> bool:
         """Take a place for a job of an operation, unless the hold forbids to send it."""
@@ -152,24 +157,28 @@ class Creator:
         self._places.give_back(name)
         return False
 
-    def _start(self, worker: Worker) -> None:
-        task = start(self._work(worker))
-        self.workers[task] = worker
-        task.add_done_callback(self._over)
-
     async def _work(self, worker: Worker) -> None:
-        while True:
+        while not worker.withdrawn:
             await self._create(worker.record, worker.delivery)
             if len(self.workers) > self._most:
                 return
-            record = self._next()
-            if record is None:
+            if not self._next(worker.begin):
                 return
-            worker.begin(record)
 
     def _over(self, task: asyncio.Task[None]) -> None:
-        worker = self.workers.pop(task)
-        record, delivery = worker.record, worker.delivery
+        worker = self.workers.get(task)
+        if worker is not None:
+            self._end(task, worker.record, worker.delivery)
+            self.workers.pop(task, None)
+        self.pump()
+
+    def _end(self, task: asyncio.Task[None], record: JobRecord[Any], delivery: Delivery) -> None:
+        """Go on with the job of a worker whose task is over."""
+        broken_off = task.cancelled() or task.exception() is not None
+        # Interrupted while it was taken out of the queue. A job that was refused for want of credit
+        # is queued, too, and stands there.
+        if broken_off and record.state is QUEUED and record not in self._queue:
+            self._put_back(record)
         if task.cancelled() and delivery.held_for is not None and not self._owner.closing:
             self._stop_all(record, copy.copy(delivery.held_for))
         elif task.cancelled():
@@ -177,7 +186,6 @@ class Creator:
             self._cut_off(record, delivery, "its task was cancelled from outside")
         elif (defect := task.exception()) is not None:
             self._broke_off(record, delivery, defect)
-        self.pump()
 
     def _broke_off(self, record: JobRecord[Any], delivery: Delivery, defect: BaseException) -> None:
         """End the job of a worker that an interrupt or a defect has ended; or watch it on."""
@@ -251,8 +259,12 @@ class Creator:
 
     def _put_back(self, record: JobRecord[Any]) -> None:
         """Let a job wait that was about to be created, before the others of its priority."""
-        self._places.free(record)
-        record.change(Trigger.QUEUE)
+        if record.in_flight:
+            self._places.free(record)
+        else:
+            self._places.give_back(record.name)
+        if record.state is CREATING:
+            record.change(Trigger.QUEUE)
         self._queue.add_first(record, record.options.priority)
 
     def _queue_again(self, record: JobRecord[Any], problem: Exception) -> None:

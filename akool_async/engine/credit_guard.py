@@ -85,14 +85,12 @@ class CreditGuard:
         self._start_asking(go_on)
 
     def _start_asking(self, go_on: Callable[[], None]) -> None:
-        asking = self._asking = start(self._ask(go_on))
-
         def over(task: asyncio.Task[None]) -> None:
             failed = task.cancelled() or task.exception() is not None
-            if failed and self._asking is asking:  # by something else: jobs wait for the answer
+            if failed and self._asking is task:  # by something else: jobs wait for the answer
                 self._start_asking(go_on)
 
-        asking.add_done_callback(over)
+        self._asking = start(self._ask(go_on), over)
 
     async def _ask(self, go_on: Callable[[], None]) -> None:
         assert self._credit is not None

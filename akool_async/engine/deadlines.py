@@ -86,13 +86,22 @@ class Deadlines(Generic[S]):
             self._out_of_order.append(record)
         elif timeout in self._timeouts:
             return
-        else:
-            self._timeouts.add(timeout)
         deadline = record.deadline
         if deadline < self._timer_at:
             self._arm(deadline)
+        if in_order:
+            self._timeouts.add(timeout)
 
     def _ring(self) -> None:
+        try:
+            self._end_due()
+        except BaseException:  # such as an interrupt; the clock calls this again
+            # The records that are due still stand before the first ones of their timeouts.
+            known = {record.timeout for record in self._records.values()}
+            self._timeouts = {timeout for timeout in known if timeout is not None}
+            raise
+
+    def _end_due(self) -> None:
         self._timer, self._timer_at = None, _NEVER
         self._end_looked_at()
         now = self._clock.time() + _ROUNDING
@@ -100,14 +109,14 @@ class Deadlines(Generic[S]):
         self._timeouts = set(firsts)
         waiting = [record for record in self._out_of_order if not record.ended]
         due += [record for record in waiting if record.deadline <= now]
-        self._out_of_order = [record for record in waiting if record.deadline > now]
-        later = [record.deadline for record in self._out_of_order]
         for record in due:
             if record.deadline < now - LATE:
                 self._last_looks[record] = _LastLook(self._clock.time())
                 self._look(record)
             else:
                 self._on_due(record)
+        self._out_of_order = [record for record in waiting if record.deadline > now]
+        later = [record.deadline for record in self._out_of_order]
         if self._last_looks:
             later.append(now + _PAUSE)
         following = min([*firsts.values(), *later], default=_NEVER)
@@ -120,8 +129,8 @@ class Deadlines(Generic[S]):
             if record.ended:
                 del self._last_looks[record]
             elif look.over(record):
-                del self._last_looks[record]
                 self._on_due(record)
+                del self._last_looks[record]
 
     def _due_in_order(self, now: float) -> tuple[list[JobRecord[S]], dict[float, float]]:
         """Return the records whose time is over, and by timeout the first later deadline."""

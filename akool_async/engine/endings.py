@@ -1,13 +1,14 @@
-"""Ends jobs for reasons that are not their own: the client is closed, or a task was cut off."""
+"""The ends of jobs: by the vendor's word, or for reasons that are not their own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from akool_async.engine.record import JobRecord
-from akool_async.engine.state import CREATING, WATCHED
+from akool_async.engine.record import COMPLETED, JobRecord
+from akool_async.engine.state import CREATING, WATCHED, Trigger
 from akool_async.engine.tasks import loop_goes_on
-from akool_async.errors import ClientClosed, CreateOutcomeUnknown, JobCancelled
+from akool_async.errors import ClientClosed, CreateOutcomeUnknown, JobCancelled, JobFailed
 from akool_async.observers import logger
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.words import counted
@@ -77,6 +78,8 @@ class Endings:
             unknown: The error of a create that may have left; `None` if it was not sent.
             why: What has happened.
         """
+        if record.state is CREATING and record.id is not None:  # its answer has just come
+            record.change(Trigger.ACCEPT)
         if record.state is WATCHED and not self._owner.closing:
             self._owner.watch_on(record)
         if record.state is not CREATING:
@@ -119,3 +122,17 @@ class Endings:
                 counted(self._unseen, "job"),
             )
         self._unseen = 0
+
+
+def outcome_of(
+    record: JobRecord[Any], last: Snapshot, finish_result: Callable[[JobRecord[Any], Any], Any]
+) -> Any:
+    """Return the result, or the error, that a terminal snapshot means."""
+    if last.status is COMPLETED:
+        try:
+            return finish_result(record, record.completed(last))
+        except Exception:
+            logger.exception("%s: the result is taken as it came", record.name)
+            return last
+    why = f": {last.reason}" if last.reason else ""
+    return record.error(JobFailed, f"{record.family.vendor} reports that the job failed{why}")

@@ -88,6 +88,11 @@ class KnownJob(Generic[S]):
         return self._seen is not None
 
     @property
+    def looked_at(self) -> bool:
+        """Whether a lookup has shown that the job had not ended."""
+        return self.seen_at > self.accepted_at
+
+    @property
     def snapshot(self) -> S | None:
         """The last snapshot; ids and status only, where no more was kept."""
         seen = self._seen

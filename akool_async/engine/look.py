@@ -41,10 +41,10 @@ class Look(Generic[S]):
 
         A cancel may have ended the lookup's task before its first step.
         """
-        chunk, self.chunk = self.chunk, []
-        broken_off = self._entered or bool(chunk)
+        broken_off = self._entered or bool(self.chunk)
         try:
-            self._again(chunk)
+            self._again(self.chunk)
+            self.chunk = []
         finally:
             self.leave()
         return broken_off

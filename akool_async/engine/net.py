@@ -68,19 +68,18 @@ class Net(Generic[S]):
         self._timer_at = 0.0
 
     def takes(self, record: JobRecord[S]) -> bool:
-        """Put a job into the net, if webhooks about it are trusted; say whether that was done."""
+        """Put a job into the net, if webhooks about it are trusted; say whether that was done.
+
+        A job that stands in a slot of the wheel stays there.
+        """
         arrivals = record.operation.arrivals
-        if arrivals is None or not arrivals.trusted or not record.takes_address:
+        if arrivals is None or not arrivals.trusted or record.slot is not None:
+            return False
+        if not record.takes_address:
             return False
         record.slot = IN_NET
         self._arm(self._due(record))
         return True
-
-    @staticmethod
-    def drop(record: JobRecord[S]) -> None:
-        """Take a job out of the net, if it is there."""
-        if record.slot is IN_NET:
-            record.slot = None
 
     def note_told(self, record: JobRecord[S]) -> None:
         """Take note that a webhook told of a job's end, earlier than a poll found it."""
@@ -141,7 +140,7 @@ class Net(Generic[S]):
         if due:
             self._on_due(due)
 
-    def stop(self) -> None:
+    def clear(self) -> None:
         """Poll nothing any more."""
         if self._timer is not None:
             self._timer.cancel()

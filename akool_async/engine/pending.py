@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, Final
 
 from akool_async.engine.record import JobRecord
-from akool_async.engine.state import Trigger
+from akool_async.engine.state import CLAIMING, NEW, PREPARING, Trigger
 from akool_async.engine.tasks import start
 from akool_async.errors import AkoolError
+
+_BEFORE_QUEUE: Final = frozenset({NEW, PREPARING, CLAIMING})
 
 
 class PendingJobs:
@@ -44,15 +47,19 @@ class PendingJobs:
 
     def prepare(self, record: JobRecord[Any], steps: Coroutine[Any, Any, None]) -> None:
         """Run a recipe's steps, the last of which submits the job."""
-        task = start(steps)
+        task = start(steps, functools.partial(self._over, record))
         record.change(Trigger.PREPARE)
         self._tasks[record] = task
-        task.add_done_callback(lambda task: self._over(record, task))
 
     def _over(self, record: JobRecord[Any], task: asyncio.Task[None]) -> None:
         going_on = self._tasks.get(record) is task
-        if going_on:
+        if record.state in _BEFORE_QUEUE:  # else an interrupt came after the last step
+            self._end(record, task, going_on=going_on)
+        if going_on and self._tasks.get(record) is task:
             del self._tasks[record]
+
+    def _end(self, record: JobRecord[Any], task: asyncio.Task[None], *, going_on: bool) -> None:
+        """End a job whose steps have not brought it to the queue."""
         if task.cancelled():
             if going_on:  # else `stop` was called, and its caller ends the job
                 self._drop(record, "the task of its steps was cancelled from outside")

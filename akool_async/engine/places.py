@@ -16,7 +16,6 @@ from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from akool_async.engine.record import JobRecord
-from akool_async.engine.state import HOLDS_PLACE
 from akool_async.engine.tasks import start
 from akool_async.observers import logger
 
@@ -103,8 +102,8 @@ class SharedPlaces:
             return False
         if self._is_free(name):
             return True
-        task = self._waiting[name] = start(self._wait(name))
-        task.add_done_callback(functools.partial(self._over, name))
+        over = functools.partial(self._over, name)
+        self._waiting[name] = start(self._wait(name), over)
         return False
 
     def _over(self, name: str, task: asyncio.Task[None]) -> None:
@@ -224,19 +223,24 @@ class JobPlaces:
 
     def add(self, record: JobRecord[Any]) -> None:
         """Count a job that was accepted earlier. It needs no permission, but counts."""
+        patterns = self._patterns_of(record.name)
+        # No calls between these three: an interrupt comes at a call, and would make a wrong number.
+        record.in_flight = True
         self.in_flight += 1
-        self.peak = max(self.peak, self.in_flight)
         record.operation.in_flight += 1
-        for each in self._patterns_of(record.name):
+        for each in patterns:
             self._taken[each] += 1
+        self.peak = max(self.peak, self.in_flight)
 
     def free(self, record: JobRecord[Any]) -> None:
         """Free a job's place, if it holds one."""
-        if record.state not in HOLDS_PLACE:
+        if not record.in_flight:
             return
+        patterns = self._patterns_of(record.name)
+        record.in_flight = False
         self.in_flight -= 1
         record.operation.in_flight -= 1
-        for each in self._patterns_of(record.name):
+        for each in patterns:
             self._taken[each] -= 1
         if self._shared is not None and record in self._sharing:
             self._sharing.discard(record)

@@ -14,22 +14,26 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 from akool_async.clock import Clock
+from akool_async.engine.net import IN_NET, Net
 from akool_async.engine.operation import OperationState
 from akool_async.engine.record import JobRecord
 from akool_async.engine.setbacks import Streak
 from akool_async.engine.state import WATCHED
 from akool_async.engine.timer_wheel import Slot, TimerWheel
+from akool_async.engine.woken import WOKEN, WokenJobs
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.schedule.batch_size import BatchSize
 
 S = TypeVar("S", bound=Snapshot)
 
+_SHORTLY: Final = 0.95
+"""A job whose end a webhook told was at least that part of its age old when it ended."""
 _SAMPLE: Final = 1024
 """Pending jobs whose ages tell a schedule enough about all of them."""
 
 
 class PollTimes(Generic[S]):
-    """Two timer wheels, and the schedules that put records into them.
+    """Two timer wheels, the schedules that put records into them, and what webhooks change.
 
     Args:
         clock: Where time comes from.
@@ -54,6 +58,12 @@ class PollTimes(Generic[S]):
         self._wheel: TimerWheel[S] = TimerWheel(clock, on_due, on_ring)
         self._alone: TimerWheel[S] = TimerWheel(clock, on_due)
         """Records that are asked about one by one."""
+        self.woken: WokenJobs[S] = WokenJobs(clock, lambda: batch_size.size, on_due)
+        """Records that a webhook says have ended."""
+        self._told: set[JobRecord[S]] = set()
+        """All of those, also where no lookup has shown their ends yet."""
+        self._net: Net[S] = Net(clock, records, self._put_now, self._put_all)
+        """Records whose ends webhooks tell."""
         self.failures = Streak()
         """Lookups in a row without an answer. They put the next polls off."""
 
@@ -64,20 +74,45 @@ class PollTimes(Generic[S]):
     def first(self, record: JobRecord[S], now: float, *, at_once: bool) -> None:
         """Plan the first poll of a record."""
         self._operations.add(record.operation)
+        if not at_once and self._net.takes(record):
+            return
         delay = 0.0 if at_once else record.operation.schedule.delay(0.0, self._sharing())
         self._wheel.put(record, now, delay)
 
     def due(self) -> bool:
         """Say whether a record is due."""
-        return self._alone.due() or self._wheel.due()
+        return self.woken.ready() or self._alone.due() or self._wheel.due()
 
-    def soonest(self, count: int) -> list[JobRecord[S]]:
-        """Take out the records for the next lookup: one that is asked about alone, or many."""
-        return self._alone.soonest(1) if self._alone.due() else self._wheel.soonest(count)
+    def soonest(self, taken: list[JobRecord[S]]) -> None:
+        """Put the records of the next lookup into a list: many, or one to be asked about alone."""
+        if self._alone.due():
+            self._alone.soonest(1, taken)
+        else:
+            self._wheel.soonest(self._batch_size.size, taken)
 
     def wake(self, record: JobRecord[S]) -> None:
         """Make a record due now."""
-        self._wheel.wake(record, self._clock.time())
+        if record.slot is WOKEN:
+            self.woken.add(record)  # a lookup that is under way may be older
+        else:
+            self._wheel.wake(record, self._clock.time())
+
+    def told(self, record: JobRecord[S]) -> None:
+        """Ask about a record soon, and not about others with it: a webhook says that it ended."""
+        self._operations.add(record.operation)
+        if not any(
+            record.slot is each for each in (None, WOKEN, IN_NET)
+        ):  # it stands in a slot of a wheel
+            slot = cast("Slot[S]", record.slot)
+            slot.remove(record)  # else the wheel would hold an ended job until the slot begins
+        self._told.add(record)
+        self.woken.add(record)
+
+    def drop(self, record: JobRecord[S]) -> None:
+        """Forget a record that has ended."""
+        self.woken.drop(record)
+        self._told.discard(record)
+        record.slot = None  # else it would hold the other records of its slot as long as it lives
 
     def arm(self) -> None:
         """Set the timers."""
@@ -88,18 +123,28 @@ class PollTimes(Generic[S]):
         """Forget all records, and stop the timers."""
         self._wheel.clear()
         self._alone.clear()
+        self.woken.clear()
+        self._told.clear()
+        self._net.clear()
 
     def after(self, records: Sequence[JobRecord[S]], delay: float) -> None:
         """Plan the next poll of records for a number of seconds from now."""
         slot = self._wheel.slot(self._clock.time(), delay)
         for record in records:
             if record.state is WATCHED:
+                self._leave_woken(record)
                 self._wheel.put_into(slot, record)
+
+    def _leave_woken(self, record: JobRecord[S]) -> None:
+        """Let a record be polled again whose lookup was not the end, unless it was woken anew."""
+        if record.slot is WOKEN and record not in self.woken:
+            record.slot = None
 
     def alone(self, record: JobRecord[S], delay: float | None = None) -> None:
         """Plan to ask about a record alone: as its schedule says, or in some seconds."""
         if record.state is not WATCHED:
             return
+        self._leave_woken(record)
         now = self._clock.time()
         if delay is None:
             delay = self._delay(record, now, sharing=1)
@@ -113,6 +158,10 @@ class PollTimes(Generic[S]):
         for record in records:
             if record.state is not WATCHED:
                 continue
+            if record.slot is not None:
+                self._leave_woken(record)
+            elif self._is_for_net(record):
+                continue
             # Jobs of an operation that were accepted in one moment draw one delay.
             if (
                 like is None
@@ -123,6 +172,12 @@ class PollTimes(Generic[S]):
                 slot = self._wheel.slot(now, self._delay(record, now, sharing))
             self._wheel.put_into(slot, record)
 
+    def _is_for_net(self, record: JobRecord[S]) -> bool:
+        """Put a record into the net, if a webhook will tell its end; say whether that was done."""
+        # What a webhook has told already, it does not tell again.
+        told = record in self._told
+        return not told and not self.failures.number and self._net.takes(record)
+
     def _delay(self, record: JobRecord[S], now: float, sharing: int) -> float:
         operation = record.operation
         delay = operation.schedule.delay(now - record.accepted_at, sharing)
@@ -131,12 +186,28 @@ class PollTimes(Generic[S]):
             delay += random.uniform(0, most)
         return delay
 
-    @staticmethod
-    def learn(record: JobRecord[S], asked_at: float) -> None:
-        """Teach the schedule between which ages a job has ended."""
+    def ended(self, record: JobRecord[S], asked_at: float) -> None:
+        """Teach the schedule between which ages a job has ended, and whether webhooks arrive."""
+        if record in self._told:
+            self._net.note_told(record)
+        else:
+            self._net.note_untold(record)
         learner = record.operation.learner
         if learner is not None:
-            learner.ended(record.age(record.seen_at), record.age(asked_at))
+            youngest, oldest = record.age(record.seen_at), record.age(asked_at)
+            # A webhook comes shortly after the end, so the end was shortly before it.
+            youngest = max(youngest, _SHORTLY * oldest) if record.slot is WOKEN else youngest
+            learner.ended(youngest, oldest)
+
+    def _put_now(self, records: Sequence[JobRecord[S]]) -> None:
+        now = self._clock.time()
+        for record in records:
+            self._wheel.put(record, now, 0.0)
+
+    def _put_all(self, records: Sequence[JobRecord[S]]) -> None:
+        now, sharing = self._clock.time(), self._sharing()
+        for record in records:
+            self._wheel.put(record, now, self._delay(record, now, sharing))
 
     def relearn(self) -> None:
         """Let the schedules rebuild their tables, as often as they want to."""

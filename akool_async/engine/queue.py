@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from akool_async.engine.record import JobRecord
 from akool_async.engine.state import QUEUED
 
-_Turns = dict[str, deque[JobRecord[Any]]]
+_Turns = OrderedDict[str, deque[JobRecord[Any]]]
 """By operation, the jobs that wait. The operation whose turn it is stands first."""
 
 
@@ -36,13 +36,15 @@ class PendingQueue:
         self._queue(record, priority).append(record)
 
     def add_first(self, record: JobRecord[Any], priority: int = 0) -> None:
-        """Put a job before all others of its operation and priority."""
-        self._queue(record, priority).appendleft(record)
+        """Put a job before all others of its operation and priority, unless it stands there."""
+        waiting = self._queue(record, priority)
+        if not waiting or waiting[0] is not record:
+            waiting.appendleft(record)
 
     def _queue(self, record: JobRecord[Any], priority: int) -> deque[JobRecord[Any]]:
         turns = self._by_priority.get(priority)
         if turns is None:
-            self._by_priority[priority] = turns = {}
+            self._by_priority[priority] = turns = _Turns()
             self._by_priority = dict(sorted(self._by_priority.items(), reverse=True))
         name = record.operation.name
         if name not in turns:
@@ -72,21 +74,32 @@ class PendingQueue:
             return before + rounds + 1
         return None
 
-    def take(self, try_take: Callable[[str], bool]) -> JobRecord[Any] | None:
+    def take(
+        self,
+        try_take: Callable[[str], bool],
+        hand_over: Callable[[JobRecord[Any]], object] = lambda _record: None,
+    ) -> JobRecord[Any] | None:
         """Take out the job whose turn it is.
 
         Args:
             try_take: Takes a place for an operation; says whether there was one.
+            hand_over: Called with the job before it leaves the queue: an interrupt may come in
+                between, and then it is better to know of the job twice than not at all.
         """
         for priority, turns in tuple(self._by_priority.items()):
-            record = self._take_from(turns, try_take)
+            record = self._take_from(turns, try_take, hand_over)
             if not turns:
                 del self._by_priority[priority]
             if record is not None:
                 return record
         return None
 
-    def _take_from(self, turns: _Turns, try_take: Callable[[str], bool]) -> JobRecord[Any] | None:
+    @staticmethod
+    def _take_from(
+        turns: _Turns,
+        try_take: Callable[[str], bool],
+        hand_over: Callable[[JobRecord[Any]], object],
+    ) -> JobRecord[Any] | None:
         for name in tuple(turns):
             waiting = turns[name]
             while waiting and waiting[0].state is not QUEUED:
@@ -94,9 +107,11 @@ class PendingQueue:
             if not waiting:
                 del turns[name]
             elif try_take(name):
-                if len(turns) > 1:
-                    turns[name] = turns.pop(name)  # the next operation's turn comes first
-                return waiting.popleft()
+                record = waiting[0]
+                hand_over(record)
+                waiting.popleft()
+                turns.move_to_end(name)  # the next operation's turn comes first
+                return record
         return None
 
     def drain(self) -> list[JobRecord[Any]]:

@@ -10,7 +10,7 @@ once, so each attribute is a slot of eight bytes, and large values are shared or
 * Jobs that were accepted in one moment share one float, and so do jobs of one lookup.
 * Where very many jobs wait, receipt and snapshot shrink to ids and a status (`known.py`).
 
-`state` changes in one place, `change`, by the table in `state.py`.
+`state` changes only by the table in `state.py`.
 
 A record has one outcome: a result, or a `Failure`. Until then `waiters` holds the futures and
 callbacks that the end is reported to. Each task that awaits the job waits for a future of its
@@ -22,7 +22,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from akool_async.clock import Moment
+from akool_async.clock import Moment, steady
 from akool_async.engine.known import KnownJob
 from akool_async.engine.operation import OperationState
 from akool_async.engine.options import NO_OPTIONS, ClientDefault, JobOptions
@@ -36,6 +36,7 @@ from akool_async.engine.waiters import (
     notify,
     settle,
     without,
+    without_first,
 )
 from akool_async.errors import AkoolError, JobCancelled, JobError
 from akool_async.protocol.endpoint import Operation
@@ -66,6 +67,7 @@ class JobRecord(KnownJob[S], Generic[S]):
         "accepting",
         "awaited",
         "extras",
+        "in_flight",
         "journal_row",
         "options",
         "outcome",
@@ -86,6 +88,8 @@ class JobRecord(KnownJob[S], Generic[S]):
         self.request = request
         self.options = options
         self.state: JobState = NEW
+        self.in_flight = False
+        """Whether it holds a place under the limit."""
         self.outcome: S | Failure | None = None
         self.waiters: Waiters = None
         """Futures and callbacks that the end is reported to."""
@@ -156,14 +160,16 @@ class JobRecord(KnownJob[S], Generic[S]):
             now: This moment.
             whole: Whether to keep all of the receipt, or only its ids.
         """
-        self.change(Trigger.ACCEPT)
+        following = TRANSITIONS[self.state, Trigger.ACCEPT]
         self.take_receipt(receipt, now, whole=whole)
+        self.state = following  # last: an interrupt may come in between, and needs the id
         self._report_acceptance()
 
     def adopt(self, reference: JobReference, now: Moment) -> None:
         """The vendor accepted the job earlier, perhaps in another process."""
-        self.change(Trigger.ADOPT)
+        following = TRANSITIONS[self.state, Trigger.ADOPT]
         self.take_reference(reference, now)
+        self.state = following
         self._report_acceptance()
 
     def follow(self, leader: JobRecord[S]) -> None:
@@ -174,23 +180,30 @@ class JobRecord(KnownJob[S], Generic[S]):
 
     def finish(self, outcome: S | BaseException) -> None:
         """End with a result, or with an error. The error gets the job's token if it has none."""
+        following = TRANSITIONS[self.state, Trigger.FINISH]
         if isinstance(outcome, AkoolError):
             outcome.token = outcome.token or self.token
             outcome.steps = outcome.steps or self.steps
         if isinstance(outcome, JobError):
             outcome.job = self.operation.handle(self)
-        self.change(Trigger.FINISH)
-        waiters, self.waiters = all_of(self.waiters), None
         if isinstance(outcome, BaseException):
-            awaited = not all(map(callable, waiters))
+            awaited = not all(map(callable, all_of(self.waiters)))
             self.outcome = Failure(outcome, self.operation.loop, expected=awaited)
         else:
             self.outcome = outcome
+        self.state = following
+        steady(self._tell)
+
+    def _tell(self) -> None:
+        """Tell all who wait for the end: each once, or again where an interrupt came just then."""
         self._report_acceptance()
         if self.listeners:
             self.notify(None)
             self.listeners = ()
-        notify(waiters, self, self.outcome)
+        while self.waiters is not None:
+            waiter = all_of(self.waiters)[0]
+            notify((waiter,), self, self.outcome)
+            self.waiters = without_first(self.waiters, waiter)
 
     # Its outcome, and who waits for it
 

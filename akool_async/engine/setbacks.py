@@ -1,8 +1,9 @@
 """What went wrong in lookups, for the few jobs, or the account, that it went wrong for.
 
-One bad answer may be a hiccup of the server, and every watched job is paid for. So nothing ends
-for one bad answer: this module counts how often in a row something was wrong, and a good answer
-takes the count back. It keeps nothing about the jobs that go well, which are nearly all.
+One bad answer may be a hiccup of the server, and every watched job is paid for. So no job that a
+look has shown ends for one bad answer: this module counts how often in a row something was wrong,
+and a good answer takes the count back. It keeps nothing about the jobs that go well, which are
+nearly all.
 """
 
 from __future__ import annotations
@@ -101,7 +102,15 @@ class AccountDoubt:
 class _Setback:
     """What went wrong for one job, and how often in a row."""
 
-    __slots__ = ("absences", "refusals", "throttled", "unnamed_since", "unreadable", "warned")
+    __slots__ = (
+        "absences",
+        "refusals",
+        "throttled",
+        "unnamed",
+        "unnamed_since",
+        "unreadable",
+        "warned",
+    )
 
     def __init__(self) -> None:
         self.refusals = 0
@@ -114,8 +123,10 @@ class _Setback:
         """Readable answers that left the job out."""
         self.warned = False
         """Whether its absence was warned of."""
+        self.unnamed = 0
+        """Answers that showed it COMPLETED without an address of its media."""
         self.unnamed_since: float | None = None
-        """Since when it is COMPLETED without an address of its media."""
+        """When the first of them came."""
 
 
 class Setbacks(Generic[S]):
@@ -163,8 +174,12 @@ class Setbacks(Generic[S]):
             watched: How many jobs of the family are watched.
         """
         first = chunk[0]
-        # A token may be of a job that never was; and one job has no others to be held for.
-        at_once = not first.seen if isinstance(error, NotFound) else watched == 1
+        # A token may be of a job that never was, or of another account's: nothing is known of it.
+        # A job that a look has shown is paid for, and goes on after one bad answer.
+        if isinstance(error, NotFound):
+            at_once = not first.seen
+        else:
+            at_once = watched == 1 and not first.looked_at
         if is_unreadable(error):
             doubts = self._count_unreadable(chunk)
         elif is_about_account(error):
@@ -242,8 +257,11 @@ class Setbacks(Generic[S]):
         known = self._at(record)
         if known.unnamed_since is None:
             known.unnamed_since = now
+        known.unnamed += 1
         waited = now - known.unnamed_since
-        if waited < self._address_wait:
+        # Looks that failed meanwhile have taken time, and said nothing about the address.
+        too_few = self._address_wait > 0 and known.unnamed < TRIES
+        if waited < self._address_wait or too_few:
             return _ADDRESS_LOOKS.delay(waited)
         if self._address_wait < ADDRESS_WAIT:
             self._address_wait = 0.0

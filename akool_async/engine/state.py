@@ -100,5 +100,3 @@ UNSENT: Final = frozenset({NEW, PREPARING, CLAIMING, QUEUED})
 """States in which no create of the job itself has left."""
 BEFORE_ANSWER: Final = frozenset({NEW, PREPARING, CLAIMING})
 """States in which the journal has not answered about the job's key."""
-HOLDS_PLACE: Final = frozenset({CREATING, UNANSWERED, WATCHED})
-"""States in which the job holds a place under the limit."""

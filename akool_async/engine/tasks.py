@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Final
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeAlias
+
+from akool_async.clock import steady
 
 NAME: Final = "akool_async"
 """The name of every task that the package starts for jobs."""
 
 
-def start(steps: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Run a coroutine in a task of the engine."""
-    return asyncio.get_running_loop().create_task(steps, name=NAME)
+Over: TypeAlias = Callable[[asyncio.Task[None]], object]
+"""Called with a task that is over. Called once more if an interrupt falls into it."""
+
+
+def start(steps: Coroutine[Any, Any, None], over: Over | None = None) -> asyncio.Task[None]:
+    """Run a coroutine in a task of the engine; call `over` with the task at its end."""
+    task = asyncio.get_running_loop().create_task(steps, name=NAME)
+    if over is not None:
+        task.add_done_callback(functools.partial(steady, over))
+    return task
 
 
 def loop_goes_on() -> bool:

@@ -96,8 +96,8 @@ class TimerWheel(Generic[S]):
             number += -number % _NARROW
         slot = self._slots.get(number)
         if slot is None:
-            slot = self._slots[number] = deque()
             heapq.heappush(self._order, number)
+            slot = self._slots[number] = deque()
             self.arm()
         return slot
 
@@ -105,36 +105,50 @@ class TimerWheel(Generic[S]):
     def put_into(slot: Slot[S], record: JobRecord[S]) -> None:
         """Put a record into a slot, unless it stands in one."""
         if record.slot is None:
-            record.slot = slot
             slot.append(record)
+            record.slot = slot
 
     def due(self) -> bool:
         """Say whether a slot has begun that still holds a record; drop those that hold none."""
         latest = self._clock.time() * _TICKS + _ROUNDING
         while self._order and self._order[0] <= latest:
-            slot = self._slots[self._order[0]]
+            slot = self._first()
             if any(record.slot is slot and record.state is WATCHED for record in slot):
                 return True
             self._drop_first()
         return False
 
-    def soonest(self, count: int) -> list[JobRecord[S]]:
-        """Take out the records that are due first, due already or not."""
-        taken: list[JobRecord[S]] = []
+    def soonest(self, count: int, taken: list[JobRecord[S]] | None = None) -> list[JobRecord[S]]:
+        """Take out the records that are due first, due already or not.
+
+        Args:
+            count: How many.
+            taken: The list that they are put into, and that is returned. Its owner has them all,
+                whatever interrupts this.
+        """
+        taken = [] if taken is None else taken
         while self._order and len(taken) < count:
-            slot = self._slots[self._order[0]]
+            slot = self._first()
             for _ in range(min(count - len(taken), len(slot))):
-                record = slot.popleft()
+                record = slot[0]
                 if record.slot is slot:  # else it moved to another slot
-                    record.slot = None
                     if record.state is WATCHED:
                         taken.append(record)
+                    record.slot = None
+                slot.popleft()
             if not slot:
                 self._drop_first()
         return taken
 
+    # An interrupt may come between any two steps. So a number is in the heap before its slot is
+    # made, and until it is gone: at times it stands there twice, or without a slot.
+
+    def _first(self) -> Slot[S]:
+        return self._slots.get(self._order[0]) or deque()
+
     def _drop_first(self) -> None:
-        del self._slots[heapq.heappop(self._order)]
+        self._slots.pop(self._order[0], None)
+        heapq.heappop(self._order)
 
     def arm(self) -> None:
         """Set the timer for the first slot."""

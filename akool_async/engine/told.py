@@ -20,22 +20,24 @@ def told(engine: Engine, id: str, status: Status, place: Place | None, *, writte
         written: Whether the journal had not known the id of that create.
     """
     if engine.armed is not None and place is not None:
-        adopted = engine.armed.told(place, id)
+        adopted = engine.armed.told(place, id, keep=written)
         if adopted is not None:
             engine.report(EventName.TOLD, adopted, status)
             return Outcome.ADOPTED
         if engine.armed.is_under_way(place):
+            if status.terminal:
+                engine.watches.tell(id)  # kept until the reply is here: no poll may come for long
             return Outcome.WOKEN  # once the reply is here, or lost
         if written:
             return Outcome.ADOPTED  # by its row: no job of this process has that yet
     record = engine.watches.find(id)
     if record is None:
         if status.terminal:
-            engine.watches.wake(id)
+            engine.watches.tell(id)
         return Outcome.UNKNOWN
     engine.report(EventName.TOLD, record, status)
     if not status.terminal:
         engine.watches.move(record, status)
         return Outcome.MOVED
-    engine.watches.wake(id)
+    engine.watches.tell(id)
     return Outcome.WOKEN

@@ -52,6 +52,15 @@ def added(waiters: Waiters, waiter: Waiter) -> Waiters:
     return waiters
 
 
+def without_first(waiters: Waiters, first: Waiter) -> Waiters:
+    """Return the waiters without their first one, if it is still there."""
+    if isinstance(waiters, Several):
+        if waiters and waiters[0] is first:
+            del waiters[0]
+        return waiters or None
+    return None if waiters is first else waiters
+
+
 def without(waiters: Waiters, waiter: Waiter) -> Waiters:
     """Return the waiters without one of them, however often it was added."""
     others = [each for each in all_of(waiters) if each != waiter]

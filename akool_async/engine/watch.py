@@ -12,8 +12,8 @@ A lookup passes three gates on its way: the circuit breaker (is the host down?),
 (how many lookups are under way?), and the adaptive rate limit of the exchange. Its reply is
 matched with jobs by id. Jobs that have not ended go back into the wheel, at a time that the
 operation's schedule says. What an error means is decided in `lookup_errors.py`. What went wrong
-before is kept in `setbacks.py`: no job ends for one bad answer. How jobs end that no answer says
-the end of is in `verdicts.py`.
+before is kept in `setbacks.py`: a job that was seen does not end for one bad answer. How jobs end
+that no answer says the end of is in `verdicts.py`.
 
 A job leaves the watch when it ends, whatever ends it: a terminal status, a refusal, its
 deadline, a cancel, or the end of the client.
@@ -21,18 +21,18 @@ deadline, a cancel, or the end of the client.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from akool_async.clock import Clock, Moment, Timer
+from akool_async.clock import Clock, Moment
 from akool_async.engine.deadlines import Deadlines
 from akool_async.engine.event_names import EventName
 from akool_async.engine.fair_limiter import FairLimiter
 from akool_async.engine.look import Look
+from akool_async.engine.lookup_sender import LookupSender
 from akool_async.engine.lookup_trouble import LookupTrouble
 from akool_async.engine.poll_times import PollTimes
 from akool_async.engine.record import COMPLETED, FAILED, JobRecord
@@ -46,6 +46,7 @@ from akool_async.http.exchange import Exchange
 from akool_async.observers import logger, shield
 from akool_async.protocol.endpoint import Family
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.protocol.words import counted
 from akool_async.schedule.batch_size import BatchSize
 
 S = TypeVar("S", bound=Snapshot)
@@ -88,13 +89,9 @@ class Watch(Generic[S]):
         self._family = family
         self._exchange = exchange
         self._clock = clock
-        self._limiter = limiter
         self.batch_size = batch_size
-        self._spawn = spawn
         self._finish = finish
-        self._breaker = breaker
         self._report = report
-        self._held: Timer | None = None
         self._setbacks: Setbacks[S] = Setbacks(exchange.retry)
         self.records: dict[str, JobRecord[S]] = {}
         """The watched jobs by id, in the order in which they came."""
@@ -116,8 +113,17 @@ class Watch(Generic[S]):
         self._deadlines: Deadlines[S] = Deadlines(
             clock, self.records, self._end_overdue, lambda record: self.wake(record.id or "")
         )
-        limiter.join(family.name)
-        breaker.join(family.name, self._go)
+        self._sender: LookupSender[S] = LookupSender(
+            family.name,
+            clock=clock,
+            limiter=limiter,
+            breaker=breaker,
+            doubt=self._setbacks.account,
+            trouble=self._trouble,
+            times=self._times,
+            spawn=spawn,
+            look_up=self._look_up,
+        )
 
     @property
     def _keeps_whole(self) -> bool:
@@ -127,13 +133,16 @@ class Watch(Generic[S]):
         """Let a record take in its receipt: whole, or its ids where very many jobs wait."""
         record.accept(receipt, now, whole=self._keeps_whole)
 
-    def add(self, record: JobRecord[S], now: float, *, at_once: bool = False) -> None:
+    def add(
+        self, record: JobRecord[S], now: float, *, at_once: bool = False, told: bool = False
+    ) -> None:
         """Watch an accepted job.
 
         Args:
             record: The job.
             now: The clock's time.
             at_once: Whether to poll it now: it may have ended already.
+            told: Whether a webhook says that it has ended.
         """
         assert record.id is not None
         known = self.records.get(record.id)
@@ -144,7 +153,10 @@ class Watch(Generic[S]):
             return
         self.records[record.id] = record
         self._deadlines.add(record)
-        self._times.first(record, now, at_once=at_once)
+        if told:
+            self._times.told(record)
+        else:
+            self._times.first(record, now, at_once=at_once)
 
     def _repeat(self, record: JobRecord[S], snapshot: S | None) -> None:
         """Take in a snapshot of another job with the same id, or its end."""
@@ -164,6 +176,13 @@ class Watch(Generic[S]):
         self._times.wake(record)
         return True
 
+    def tell(self, id: str) -> bool:
+        """Ask about a job soon, and about no other: a webhook says that it has ended."""
+        record = self.records.get(id)
+        if record is not None:
+            self._times.told(record)
+        return record is not None
+
     def take_in(self, record: JobRecord[S], snapshot: S, asked_at: float) -> None:
         """Take in a snapshot that was asked for out of turn, as if it had come in turn."""
         self._seen([record], [snapshot], asked_at)
@@ -174,69 +193,27 @@ class Watch(Generic[S]):
             del self.records[record.id]
         self._setbacks.forget(record)
         self._troubles.alone.pop(record, None)
-        record.slot = None  # else it would hold the other records of its slot as long as it lives
+        self._times.drop(record)
 
     def stop(self) -> None:
         """Poll nothing any more."""
         self._trouble.parts.clear()
         self._times.clear()
         self._deadlines.disarm()
-        if self._held is not None:
-            self._held.cancel()
+        self._sender.stop()
 
     def _end_overdue(self, record: JobRecord[S]) -> None:
-        message = f"not ended after {record.timeout:g} seconds; it goes on"
-        message += self._troubles.of(record)
+        limit = counted(record.timeout or 0, "second")
+        message = f"not ended after {limit}; it goes on{self._troubles.of(record)}"
         self._finish(record, record.error(JobTimeout, message))
 
     def _go(self) -> None:
-        """Send each lookup that is due, as far as doubts, breaker and limiter allow."""
-        try:
-            self._send_due()
-        except BaseException:  # such as an interrupt: the jobs that are due are not forgotten
-            self._hold(0.0)
-            raise
-
-    def _send_due(self) -> None:
-        doubt = self._setbacks.account
-        while self._trouble.parts or self._times.due():
-            now = self._clock.time()
-            pause = doubt.pause(now) or self._breaker.wait(self._family.name)
-            if pause > 0:
-                self._hold(pause)
-                return
-            if not self._limiter.enter(self._family.name, self._go):
-                return
-            doubt.sent(now)
-            self._start()
-        self._times.arm()
-
-    def _start(self) -> None:
-        """Start one lookup, which holds a place of the limiter already."""
-        look: Look[S] = Look(self._leave, self._times.again)
-        try:
-            parts = self._trouble.parts
-            look.chunk = parts.popleft() if parts else self._times.soonest(self.batch_size.size)
-            self._spawn(self._look_up(look), functools.partial(self._over, look))
-        except BaseException:
-            look.give_back()
-            raise
-
-    def _over(self, look: Look[S]) -> None:
-        if look.give_back():
-            self._go()
-
-    def _leave(self) -> None:
-        self._limiter.leave(self._family.name)
-
-    def _hold(self, pause: float) -> None:
-        """Come back when a lookup may pass."""
-        if self._held is not None:
-            self._held.cancel()
-        self._held = self._clock.call_at(self._clock.time() + pause, self._go)
+        self._sender.go()
 
     async def _look_up(self, look: Look[S]) -> None:
         chunk = look.chunk
+        if not chunk:  # an interrupt came while the task was started: its jobs were given back
+            return
         ids = [record.id for record in chunk if record.id is not None]
         asked_at = self._clock.time()
         self.asked += len(ids)
@@ -256,7 +233,7 @@ class Watch(Generic[S]):
         else:
             self._trouble.failed(chunk, problem, asked_at)
         look.chunk = []  # each of its jobs has ended, or has its next turn
-        self._go()
+        self._sender.go()
 
     def _seen(self, chunk: Sequence[JobRecord[S]], snapshots: Sequence[S], asked_at: float) -> None:
         whole, troubled = self._keeps_whole, bool(self._setbacks)
@@ -305,7 +282,7 @@ class Watch(Generic[S]):
         if not ended:
             record.seen_at = asked_at
             return
-        self._times.learn(record, asked_at)
+        self._times.ended(record, asked_at)
         if status is COMPLETED and not unnamed:
             self._setbacks.address_came()
         self._finish(record, snapshot)

@@ -87,12 +87,9 @@ class Watches(dict[str, Watch[Any]]):
         return watch
 
     def _start_lookup(self, lookup: Coroutine[Any, Any, None], over: Callable[[], object]) -> None:
-        task = start(lookup)
-        self._lookups.add(task)
-
         def ended(task: asyncio.Task[None]) -> None:
-            self._lookups.discard(task)
             over()
+            self._lookups.discard(task)
             if task.cancelled():
                 if not self._stopped:
                     self._cut_off()
@@ -102,7 +99,7 @@ class Watches(dict[str, Watch[Any]]):
                 else:
                     logger.error("a lookup failed", exc_info=defect)
 
-        task.add_done_callback(ended)
+        self._lookups.add(start(lookup, ended))
 
     def moment(self) -> Moment:
         """Return this moment; the same one for all jobs that are accepted within 5 ms."""
@@ -123,6 +120,16 @@ class Watches(dict[str, Watch[Any]]):
         self._early_wakes.add(id)
         return False
 
+    def tell(self, id: str) -> bool:
+        """Ask about a job that a webhook says has ended; return `False` if it is not watched.
+
+        Its id is kept for a minute then: the webhook may be earlier than the create's reply.
+        """
+        if any(watch.tell(id) for watch in self.values()):
+            return True
+        self._early_wakes.add(id)
+        return False
+
     def find(self, id: str) -> JobRecord[Any] | None:
         """Return the watched job of an id."""
         found = (watch.records.get(id) for watch in self.values())
@@ -137,7 +144,7 @@ class Watches(dict[str, Watch[Any]]):
         self._report(EventName.STATUS, record, status)
 
     def woken_early(self, id: str) -> bool:
-        """Say whether an accepted job was woken before its receipt came; forget that."""
+        """Say whether a webhook told of an accepted job before its receipt came; forget that."""
         return self._early_wakes.take(id)
 
     def stop(self, finish_closed: Callable[[JobRecord[Any]], object]) -> list[asyncio.Task[None]]:

@@ -17,15 +17,19 @@ A family that takes one id in a lookup gains nothing by waiting: each event is l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 from akool_async.clock import Clock, Timer
 from akool_async.engine.record import JobRecord
 from akool_async.engine.state import WATCHED
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.schedule.learner import Schedule
 
 S = TypeVar("S", bound=Snapshot)
+
+WOKEN: Final = object()
+"""What `record.slot` is from the event until its lookup is over."""
 
 _MEMORY: Final = 8
 """Events over which the rate of events is averaged."""
@@ -37,29 +41,22 @@ class WokenJobs(Generic[S]):
     Args:
         clock: Where time comes from.
         size: Returns how many ids one lookup may hold.
-        cost: What a request may cost, in seconds of delay.
-        look_up: Starts a lookup of some jobs; calls `answered` when it is over.
+        on_ready: Called when a lookup may be sent.
     """
 
     def __init__(
-        self,
-        clock: Clock,
-        *,
-        size: Callable[[], int],
-        cost: float,
-        look_up: Callable[[Sequence[JobRecord[S]]], object],
+        self, clock: Clock, size: Callable[[], int], on_ready: Callable[[], object]
     ) -> None:
         self._clock = clock
         self._size = size
-        self._cost = cost
-        self._look_up = look_up
+        self._on_ready = on_ready
         self._waiting: dict[JobRecord[S], float] = {}
         """When each job was woken. A job that waits already is not added again."""
         self._under_way = 0
         self._timer: Timer | None = None
-        self._gap = math.inf
-        """Seconds between two events, averaged."""
-        self._last = -math.inf
+        self._gap = self._last = math.inf
+        """Seconds between two events, averaged; and when the last one came."""
+        self._cost = Schedule().cost
 
     def __contains__(self, record: JobRecord[S]) -> bool:
         return record in self._waiting
@@ -69,28 +66,40 @@ class WokenJobs(Generic[S]):
         if record in self._waiting:
             return
         now = self._clock.time()
-        gap = now - self._last
+        if record.operation.learner is not None:
+            self._cost = record.operation.learner.settings.cost
+        gap = abs(now - self._last)
         # A gap from which on gathering costs more than it saves begins a new average.
         new = max(gap, self._gap) >= 2 * self._cost
         self._gap = gap if new else self._gap + (gap - self._gap) / _MEMORY
         self._last = now
         self._waiting[record] = now
-        self._go()
+        record.slot = WOKEN
+        self._on_ready()
 
     def drop(self, record: JobRecord[S]) -> None:
         """Forget a job that has ended."""
         self._waiting.pop(record, None)
 
-    def answered(self) -> None:
-        """Take note that a lookup is over."""
-        self._under_way -= 1
-        self._go()
+    def ready(self) -> bool:
+        """Say whether a lookup may be sent now; if it is better to gather, call back later."""
+        if not self._waiting:
+            return False
+        size = self._size()
+        if size == 1:
+            return True
+        if self._under_way:
+            return False
+        due = next(iter(self._waiting.values())) + self._pause()
+        if due <= self._clock.time() or len(self._waiting) >= size:
+            return True
+        if self._timer is None:
+            self._timer = self._clock.call_at(due, self._ring)
+        return False
 
-    def stop(self) -> None:
-        """Forget all jobs."""
-        self._waiting.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+    def _ring(self) -> None:
+        self._timer = None
+        self._on_ready()
 
     def _pause(self) -> float:
         """Return the seconds for which events are gathered."""
@@ -98,21 +107,22 @@ class WokenJobs(Generic[S]):
             return 0.0
         return math.sqrt(2 * self._cost * self._gap) - self._gap
 
-    def _go(self) -> None:
+    def take(self, taken: list[JobRecord[S]]) -> None:
+        """Put the jobs of one lookup, which is sent now, into a list."""
+        self._under_way += 1  # first: whatever happens now, `over` takes it back
         size = self._size()
-        if not self._waiting or (size > 1 and self._under_way):
-            return
+        while self._waiting and len(taken) < size:
+            record = next(iter(self._waiting))
+            if record.state is WATCHED:
+                taken.append(record)
+            del self._waiting[record]
+
+    def over(self) -> None:
+        """Take note that a lookup is over."""
+        self._under_way -= 1
+
+    def clear(self) -> None:
+        """Forget all jobs, and stop the timer."""
+        self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        now = self._clock.time()
-        if size > 1 and len(self._waiting) < size:
-            due = next(iter(self._waiting.values())) + self._pause()
-            if due > now:
-                self._timer = self._clock.call_at(due, self._go)
-                return
-        woken = [record for record in self._waiting if record.state is WATCHED]
-        self._waiting.clear()
-        for start in range(0, len(woken), size):
-            self._under_way += 1
-            self._look_up(woken[start : start + size])

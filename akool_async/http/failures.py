@@ -25,7 +25,7 @@ NEVER_SENT: Final = (
 )
 """Errors that aiohttp raises only before a request has a connection."""
 
-_OWN_LIMITS: Final = frozenset(
+OWN_LIMITS: Final = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 )
 """What the system says when this machine, or this process, has no room for one more connection."""
@@ -64,7 +64,7 @@ def _cause_of(error: Exception) -> Cause:
 
 def _has_no_room(error: Exception) -> bool:
     """Say whether this machine, or a limit of this process, is the reason."""
-    if isinstance(error, OSError) and error.errno in _OWN_LIMITS:
+    if isinstance(error, OSError) and error.errno in OWN_LIMITS:
         return True
     # Without a free file, some systems call it a name that is not known.
     if isinstance(error, aiohttp.ClientConnectorDNSError) and _is_out_of_files():

@@ -68,8 +68,8 @@ class TimeLimit:
 
     def stop(self, task: asyncio.Task[Any]) -> None:
         """Stop the time of a task."""
-        if self._running.pop(task, None) is None:
-            del self._expired[task]
+        self._running.pop(task, None)
+        self._expired.pop(task, None)
 
     def expired(self, task: asyncio.Task[Any]) -> bool:
         """Say whether a task was cancelled because its time is over, and for no other reason."""
@@ -77,7 +77,14 @@ class TimeLimit:
 
     def _ring_after(self, seconds: float) -> None:
         self._counted, self._counted_at = self.time(), self._loop.time()
-        self._timer = self._loop.call_at(self._counted_at + seconds, self._ring)
+        self._timer = self._loop.call_at(self._counted_at + seconds, self._rung)
+
+    def _rung(self) -> None:
+        try:
+            self._ring()
+        except BaseException:  # an interrupt: the requests keep their limit
+            self._ring_after(self._step)
+            raise
 
     def _ring(self) -> None:
         assert self._timer is not None
@@ -96,9 +103,9 @@ class TimeLimit:
         for task, (began, cancelled) in list(self._running.items()):
             if began > latest + 1e-9:  # rounding
                 return
-            del self._running[task]
             self._expired[task] = cancelled
             task.cancel()
+            self._running.pop(task, None)
 
     def close(self) -> None:
         """Stop the timer."""

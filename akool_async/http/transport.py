@@ -31,6 +31,7 @@ from akool_async.http.failures import NEVER_SENT, failure_of
 from akool_async.http.time_limit import TimeLimit
 from akool_async.protocol.value import Input
 from akool_async.protocol.wire import HttpRequest, HttpResponse
+from akool_async.protocol.words import counted
 
 if TYPE_CHECKING:
     from akool_async.http.proxy import Proxy
@@ -197,7 +198,7 @@ class AiohttpTransport:
         except asyncio.CancelledError:
             if not self._limit.expired(task):
                 raise
-            why = f"no answer within {self._limit.seconds:g} seconds"
+            why = f"no answer within {counted(self._limit.seconds, 'second')}"
             answer = TransportError(why) if delivery.sent else ConnectFailed(why)
         except Exception as error:  # noqa: BLE001 - of aiohttp, of the user's middleware, of Python
             # On an own session the signals know better: aiohttp repeats a GET whose connection

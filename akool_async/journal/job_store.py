@@ -118,6 +118,9 @@ class JobStore(Protocol):
     def note_soon(self, row: int, change: Change) -> Future[None]:
         """Queue a change of a row, without waiting; callable from any thread.
 
+        A change to `unknown` leaves a row alone that is neither `intent` nor `unknown`: a webhook
+        may have brought its id just before.
+
         The future ends when the change is on disk, and cannot be cancelled. While the store
         cannot write, for instance on a full disk, the change is kept and tried again, at the
         latest when the store is closed; that is logged, and no intent is written before it.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Final
 
-from akool_async.errors import JournalError
+from akool_async.errors import JournalError, JournalInUse
 
 if sys.platform == "win32":
     import msvcrt
@@ -29,6 +30,12 @@ else:
         return True
 
 
+_IN_USE: Final = (
+    "another process, or another client in this one, uses this journal; close that first, or give"
+    " each process, such as each worker of a web server, a journal of its own"
+)
+
+
 class FileLock:
     """An exclusive lock for a file, held from construction to `release`.
 
@@ -36,20 +43,22 @@ class FileLock:
     processes could lock two different files of that name.
 
     Raises:
-        JournalError: the lock is taken, or the lock file cannot be made.
+        JournalInUse: the lock is taken.
+        JournalError: the lock file cannot be made.
     """
 
     def __init__(self, path: str, *, shown: str) -> None:
         self._descriptor: int | None = None
+        kind: type[JournalError] = JournalError
         try:
             self._descriptor = _locked(f"{path}.lock")
         except BlockingIOError:
-            problem = "another process, or another client in this one, uses this journal"
+            kind, problem = JournalInUse, _IN_USE
         except OSError as error:
             problem = f"no lock can be made beside it ({error.strerror or error})"
         else:
             return
-        raise JournalError(f"journal {shown}: {problem}")
+        raise kind(f"journal {shown}: {problem}")
 
     def release(self) -> None:
         """Free the lock; in a forked child, give up the child's share of the parent's lock."""

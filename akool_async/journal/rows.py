@@ -80,20 +80,22 @@ def saved(connection: sqlite3.Connection, after: int) -> list[Entry]:
 
 
 def note(connection: sqlite3.Connection, number: int, change: Change) -> None:
-    """Change a row.
+    """Change a row; that its outcome is unknown is no news of a row whose outcome is known.
 
     Raises:
         JournalError: there is no such row.
     """
+    # A webhook may write the id down in the moment in which the process gives the create up.
+    undecided = f"AND {_in(_UNDECIDED)}" if change.state is State.UNKNOWN else ""
     changed = connection.execute(
-        """
+        f"""
         UPDATE job SET state = ?, id = coalesce(?, id), job_id = coalesce(?, job_id),
             created_at = coalesce(?, created_at), reason = coalesce(?, reason),
             result = coalesce(?, result), saved = coalesce(?, saved), updated_at = ?
-        WHERE number = ?""",
+        WHERE number = ? {undecided}""",  # noqa: S608 - our own words
         (change.state.value, *change[1:7], time.time(), number),
     )
-    if not changed.rowcount:
+    if not changed.rowcount and get(connection, number) is None:
         raise JournalError(f"the journal has no row {number}")
     if change.owed is not None:
         connection.execute(OWE, (number, change.owed))

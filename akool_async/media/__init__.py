@@ -1,10 +1,10 @@
-"""Downloads: streamed to a hidden file beside the target, checked, renamed into place.
+"""Downloads: to a file beside the target, renamed into place; to memory; or to a reader.
 
 A download resumes where a connection broke off, if the server can say that the file is
 still the same. It connects to public addresses only, on sessions that hold no secret, and
 under a limit of its own.
 
-While it runs, the file is called `.NAME.XXXXXXXX.part`. The end of the download removes it,
+A file that is not whole yet is called `.NAME.XXXXXXXX.part`. The end of the download removes it,
 for whichever reason it ends; only a killed process leaves it behind, and then it may be deleted.
 """
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from akool_async.media.names import absolute, extension_of, safe_name
     from akool_async.media.policy import Policy, own_addresses
     from akool_async.media.source import Source
+    from akool_async.media.stream import MediaStream
 
 __all__ = [
     "AddressGuard",
     "Downloader",
+    "MediaStream",
     "Policy",
     "Progress",
     "SessionDownloader",
@@ -40,6 +42,7 @@ _HOMES = {
     "Downloader": "downloader",
     "AddressGuard": "addresses",
     "StandaloneDownloader": "downloader",
+    "MediaStream": "stream",
     "Policy": "policy",
     "Progress": "download",
     "SessionDownloader": "downloader",

@@ -1,18 +1,18 @@
 """One download: as many requests as it takes, each resuming where the last one broke off.
 
-How it works. `run` sends requests until one of them leaves the file whole (`_fetch`), then renames
-the file into place (`_commit`). A request either returns or ends with `AttemptFailed`, which
-`RetryBudget` turns into a delay or into giving up. Three things outlive a request: the bytes on
-disk (`PartFile`), what the server said about the file (`RemoteFile`), and the deadline.
+How it works. `run` sends requests until one of them leaves the file whole. A request either
+returns or ends with `AttemptFailed`, which `RetryBudget` turns into a delay or into giving up.
+Three things outlive a request: the bytes in the sink (a file, the memory, or a reader), what the
+server said about the file (`RemoteFile`), and the deadline.
 
 One reply goes through four steps, each of which may raise `AttemptFailed`:
 
 1. its headers begin the file (status 200), or continue it (206);
-2. its body is written, in a thread that reading does not wait for;
+2. its body goes to the sink;
 3. the end of the body is compared with the length that was announced;
 4. the content is compared with the digest that was announced, and must be no error page.
 
-If a reply contradicts an earlier one, nothing on disk can be trusted: `_start_over` forgets the
+If a reply contradicts an earlier one, nothing that came can be trusted: `_start_over` forgets the
 `RemoteFile`, and without that the next request asks for the whole file.
 """
 
@@ -21,30 +21,25 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
-from functools import partial
-from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 import aiohttp
 
 from akool_async.clock import LATE, Clock, sleep
-from akool_async.errors import DownloadError
 from akool_async.http.retry import Retry
 from akool_async.media.addresses import parse, redirected
-from akool_async.media.failures import AttemptFailed, LocalError, disk_error, failure_of
+from akool_async.media.content import CorruptContent, TooLarge, Undecodable
+from akool_async.media.failures import AttemptFailed, LocalError, failure_of
 from akool_async.media.headers import Headers, coding_of, digest_of, length_from_refusal
-from akool_async.media.names import Destination, extension_for
-from akool_async.media.pages import page_in
-from akool_async.media.part_file import CorruptContent, PartFile, TooLarge, Undecodable
+from akool_async.media.pages import complaint_about
 from akool_async.media.policy import Policy
 from akool_async.media.remote_file import RemoteFile
 from akool_async.media.retry_budget import PASSING, RetryBudget
 from akool_async.media.session import MediaSession
+from akool_async.media.sink import Put, Sink
 from akool_async.media.source import Source
 from akool_async.media.stall_guard import StallGuard
-from akool_async.media.threads import WriteBehind, run_to_completion
 from akool_async.protocol.wire import retry_after
 
 Progress: TypeAlias = Callable[[int, int | None], object]
@@ -68,7 +63,6 @@ class Resources(NamedTuple):
     policy: Policy
     retry: Retry
     clock: Clock
-    executor: Executor
     borrow_session: Callable[[], AbstractAsyncContextManager[MediaSession]]
     """Waits for a free place, and lends a session for one request."""
 
@@ -78,37 +72,44 @@ class Download:
 
     Args:
         source: The file to fetch.
-        destination: Where to write it.
+        sink: Where its bytes go.
         resources: The settings and tools to fetch it with.
-        overwrite: Whether an existing file may be replaced.
         progress: Called as bytes come.
     """
 
     def __init__(
         self,
         source: Source,
-        destination: Destination,
+        sink: Sink,
         resources: Resources,
         *,
-        overwrite: bool = True,
         progress: Progress | None = None,
     ) -> None:
         self._source = source
-        self._destination = destination
+        self._sink = sink
         self._resources = resources
-        self._overwrite = overwrite
         self._progress = progress
-        self._part = PartFile(destination, resources.policy.largest)
         self._remote: RemoteFile | None = None
-        self._content_type = ""
+        self.content_type = ""
+        """What the server calls it."""
         self._unconfirmed_end: int | None = None
         """Where a body ended without a sign that it was complete."""
         self._deadline = math.inf
         self._looked_at = -1
         """The bytes that were there when a fresh address was last asked for."""
 
-    async def run(self) -> Path:
-        """Fetch the file, and return its path.
+    @property
+    def url(self) -> str:
+        """The address, which may have become another one meanwhile."""
+        return self._source.url
+
+    @property
+    def total(self) -> int | None:
+        """Bytes of the whole file, as they come, if the server said so."""
+        return None if self._remote is None else self._remote.total
+
+    async def run(self) -> None:
+        """Send requests until the file is whole.
 
         Raises:
             DownloadError: the file could not be fetched whole.
@@ -117,21 +118,17 @@ class Download:
         """
         try:
             await self._fetch()
-            return await self._commit()
         except LocalError as local:
             problem = local.error
-        finally:
-            await run_to_completion(self._resources.executor, self._part.discard)
-        if isinstance(problem, DownloadError):
-            problem.token = self._source.token
+        else:
+            return
         raise problem
 
     async def _fetch(self) -> None:
-        """Send requests until the file is whole."""
         clock = self._resources.clock
         budget = RetryBudget(self._resources.retry)
         while (failure := await self._request()) is not None:
-            delay = budget.delay(failure, self._part.received)
+            delay = budget.delay(failure, self._sink.received)
             if failure.status in _GONE and self._source.expired(clock.now()):
                 raise self._source.gone(failure.reason)
             if failure.status in _STALE and await self._has_fresh_address():
@@ -150,7 +147,7 @@ class Download:
 
         Some addresses live for minutes, and the file for days.
         """
-        fresh, received = self._source.fresh, self._part.received
+        fresh, received = self._source.fresh, self._sink.received
         if fresh is None or received <= self._looked_at:
             return False
         self._looked_at = received
@@ -179,7 +176,7 @@ class Download:
         self._deadline = min(self._deadline, clock.time() + policy.timeout)
         least = policy.slowest * policy.window
         guard = StallGuard(clock, least=least, window=policy.window, deadline=self._deadline)
-        asked = {} if self._remote is None else self._remote.range_from(self._part.received)
+        asked = {} if self._remote is None else self._remote.range_from(self._sink.received)
         try:
             await self._follow(session, asked, guard)
         finally:
@@ -224,15 +221,15 @@ class Download:
         remote = RemoteFile.described_by(headers, resumable=not coding)
         self._check_size(remote.total)
         self._remote = remote
-        self._content_type = headers.get("Content-Type", "")
+        self.content_type = headers.get("Content-Type", "")
         digest = None if coding else digest_of(headers)
-        self._part.begin(coding=coding, digest=digest)
+        self._sink.begin(coding=coding, digest=digest, content_type=self.content_type)
         return remote.total
 
     def _resume(self, headers: Headers) -> int:
         """Check that a partial reply continues the file; return where its body has to end."""
         remote = self._remote
-        span = None if remote is None else remote.continued_by(headers, self._part.received)
+        span = None if remote is None else remote.continued_by(headers, self._sink.received)
         if remote is None or span is None:
             raise self._start_over("what came is not the rest of the file")
         self._check_size(span.total)
@@ -241,26 +238,14 @@ class Download:
 
     def _check_nothing_follows(self, headers: Headers) -> None:
         """Check that the server refuses the range because the file is whole."""
-        if length_from_refusal(headers) != self._part.received:
+        if length_from_refusal(headers) != self._sink.received:
             raise self._start_over("the server has no such range")
 
     async def _receive(self, response: aiohttp.ClientResponse, guard: StallGuard) -> None:
-        """Write the body of a reply."""
-        received = self._part.received
-        async with WriteBehind(self._resources.executor, self._write) as behind:
-            async for data in response.content.iter_any():
-                guard.received(len(data))
-                received += len(data)
-                with guard.local_work():
-                    await behind.put(data)
-                    await self._report(received)
-
-    def _write(self, data: bytes) -> None:
-        """Write bytes; called in a thread."""
+        """Hand the body of a reply to the sink."""
         try:
-            self._part.write(data)
-        except OSError as error:
-            problem: Exception = LocalError(disk_error(error, self._destination.folder))
+            async with self._sink.receiving() as put:
+                await self._pass_on(response, guard, put)
         except TooLarge:
             problem = self._too_large()
         except Undecodable as error:
@@ -270,6 +255,15 @@ class Download:
         else:
             return
         raise problem
+
+    async def _pass_on(self, response: aiohttp.ClientResponse, guard: StallGuard, put: Put) -> None:
+        received = self._sink.received
+        async for data in response.content.iter_any():
+            guard.received(len(data))
+            received += len(data)
+            with guard.local_work():
+                await put(data)
+                await self._report(received)
 
     async def _report(self, received: int) -> None:
         """Call the caller's progress callback."""
@@ -288,7 +282,7 @@ class Download:
     def _check_end(self, headers: Headers, end: int | None) -> None:
         """Check that the end of a body is the end of the file."""
         assert self._remote is not None
-        remote, received = self._remote, self._part.received
+        remote, received = self._remote, self._sink.received
         if end not in {None, received} or received > (remote.total or received):
             raise self._start_over("what came is not what was announced")
         if received < (remote.total or 0):
@@ -302,28 +296,15 @@ class Download:
 
     async def _check_content(self) -> None:
         try:
-            await run_to_completion(self._resources.executor, self._part.check)
+            await self._sink.check()
         except CorruptContent as error:
             problem = self._start_over(str(error))
         else:
-            page = page_in(self._part.head, self._content_type)
-            if page is None:
+            told = complaint_about(self._sink.head, self.content_type)
+            if told is None:
                 return
             # An error page under status 200, which often passes.
-            problem = self._start_over(f"what came is a page and no media: {page!r}")
-        raise problem
-
-    async def _commit(self) -> Path:
-        """Rename the file into place; return its path."""
-        extension = extension_for(self._source.url, self._content_type, self._part.head)
-        target = self._destination.target(extension)
-        commit = partial(self._part.commit, target, overwrite=self._overwrite)
-        try:
-            await run_to_completion(self._resources.executor, commit)
-        except OSError as error:
-            problem = LocalError(disk_error(error, self._destination.folder))
-        else:
-            return target
+            problem = self._start_over(told)
         raise problem
 
     def _check_size(self, total: int | None) -> None:

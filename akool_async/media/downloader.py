@@ -7,12 +7,15 @@ import errno
 import os
 from collections.abc import AsyncGenerator
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from akool_async.clock import Clock, LoopClock
+from akool_async.errors import DownloadError
 from akool_async.http.retry import Retry
 from akool_async.media.policy import Policy
 
@@ -20,14 +23,15 @@ if TYPE_CHECKING:
     import aiohttp
 
     from akool_async.http.proxy import Proxies
-    from akool_async.media.download import Progress
+    from akool_async.media.download import Progress, Resources
     from akool_async.media.names import Destination
     from akool_async.media.session import MediaSession
     from akool_async.media.source import Source
+    from akool_async.media.stream import MediaStream
 
 
 class Downloader(Protocol):
-    """Fetches media to disk."""
+    """Fetches media to disk, to memory, or for somebody who reads it as it comes."""
 
     async def save(
         self,
@@ -49,6 +53,28 @@ class Downloader(Protocol):
             DownloadError: the media could not be fetched whole.
             ResultExpired: Akool does not keep the media any more.
             OSError: the file cannot be written.
+        """
+        ...
+
+    async def read(self, source: Source, limit: int) -> bytes:
+        """Return the media at a URL, whole.
+
+        Args:
+            source: The media to fetch.
+            limit: The most bytes that it may have.
+
+        Raises:
+            DownloadError: the media could not be fetched whole, or is larger.
+            ResultExpired: Akool does not keep the media any more.
+        """
+        ...
+
+    def stream(self, source: Source) -> AbstractAsyncContextManager[MediaStream]:
+        """Fetch the media at a URL inside, and hand it out as it comes.
+
+        Raises:
+            DownloadError: the media could not be fetched.
+            ResultExpired: Akool does not keep the media any more.
         """
         ...
 
@@ -94,20 +120,53 @@ class SessionDownloader:
     ) -> Path:
         """Write the media at a URL to a file, whole or not at all; see `Downloader.save`."""
         # Imported here, so that a client that saves nothing does not load it.
-        from akool_async.media.download import Download, Resources
+        from akool_async.media.download import Download
+        from akool_async.media.file_sink import FileSink
         from akool_async.media.names import absolute
         from akool_async.media.threads import run_to_completion
 
-        resources = Resources(
-            self._policy, self._retry, self._clock, self._executor, self._borrow_session
-        )
         # A relative path belongs to the working directory of now: it may change meanwhile.
         given = os.fspath(path)
         choose = partial(_destination, source, absolute(given), overwrite)
         destination = await run_to_completion(self._executor, choose)
-        download = Download(source, destination, resources, overwrite=overwrite, progress=progress)
-        saved = await download.run()
+        sink = FileSink(destination, self._executor, self._policy.largest, overwrite=overwrite)
+        download = Download(source, sink, self._resources(self._policy), progress=progress)
+        try:
+            await download.run()
+            saved = await sink.commit(download.url, download.content_type)
+        except DownloadError as error:  # such as a full disk, which knows of no job
+            error.token = source.token
+            raise
+        finally:
+            await sink.discard()
         return Path(given) if destination.has_extension else Path(given, saved.name)
+
+    async def read(self, source: Source, limit: int) -> bytes:
+        """Return the media at a URL, whole; see `Downloader.read`."""
+        from akool_async.media.download import Download
+        from akool_async.media.sink import MemorySink
+
+        largest = min(limit, self._policy.largest)
+        sink = MemorySink(largest)
+        policy = msgspec.structs.replace(self._policy, largest=largest)
+        await Download(source, sink, self._resources(policy)).run()
+        return bytes(sink.kept)
+
+    @asynccontextmanager
+    async def stream(self, source: Source) -> AsyncGenerator[MediaStream, None]:
+        """Fetch the media at a URL inside; see `Downloader.stream`."""
+        from akool_async.media.download import Download
+        from akool_async.media.stream import StreamSink, streaming
+
+        sink = StreamSink(self._policy.largest)
+        download = Download(source, sink, self._resources(self._policy))
+        async with streaming(download, sink, source.name) as chunks:
+            yield chunks
+
+    def _resources(self, policy: Policy) -> Resources:
+        from akool_async.media.download import Resources
+
+        return Resources(policy, self._retry, self._clock, self._borrow_session)
 
     @cached_property
     def _executor(self) -> Executor:

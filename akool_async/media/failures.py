@@ -9,11 +9,8 @@ from typing import Final
 import aiohttp
 
 from akool_async.errors import DownloadError
+from akool_async.http.failures import OWN_LIMITS
 
-_SHORT_HERE: Final = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
-)
-"""Errors that say what this machine is short of, such as files that may be open."""
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -107,7 +104,7 @@ def forbidden() -> AttemptFailed:
 def _not_connected(error: OSError) -> AttemptFailed:
     if isinstance(error, ForbiddenAddress):
         return forbidden()
-    if error.errno in _SHORT_HERE:
+    if error.errno in OWN_LIMITS:
         why = f"this machine has no room for a connection: {error.strerror}"
         return AttemptFailed(why, here=True)
     return AttemptFailed(f"no connection: {error.strerror or type(error).__name__}")

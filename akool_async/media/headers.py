@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from akool_async.media.part_file import Digest
+from akool_async.media.content import Digest
 
 Headers = Mapping[str, str]
 

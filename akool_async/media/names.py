@@ -56,6 +56,19 @@ _BY_TYPE = {
     "video/x-msvideo": ".avi",
 }
 
+_TYPE_OF = {extension: kind for kind, extension in _BY_TYPE.items()} | {
+    ".aiff": "audio/aiff",
+    ".flac": "audio/flac",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".m4a": "audio/mp4",
+    ".mpeg": "video/mpeg",
+    ".tif": "image/tiff",
+    ".wav": "audio/wav",
+}
+"""The usual type of each extension; several types share one."""
+del _TYPE_OF[".svg"]  # it can hold scripts, which a browser would run in the name of a site
+
 _ALSO = {".aif", ".flv", ".heif", ".jpeg", ".m4b", ".mka", ".mpeg", ".oga", ".tif", ".wma", ".wmv"}
 _KNOWN = frozenset(_BY_TYPE.values()) | _ALSO
 """The extensions of media. What an address ends in may be anything else, such as `.php`, or the
@@ -171,6 +184,11 @@ def extension_in(head: bytes) -> str:
 def extension_for(url: str, content_type: str, head: bytes) -> str:
     """Return a file's extension: the URL's, else that of its type, else that of its content."""
     return extension_of(url) or _BY_TYPE.get(main_type(content_type)) or extension_in(head)
+
+
+def type_of(extension: str) -> str:
+    """Return the media type of an extension, for a reply to a browser; never that of a page."""
+    return _TYPE_OF.get(extension, "application/octet-stream")
 
 
 def main_type(content_type: str) -> str:

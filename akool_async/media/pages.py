@@ -42,6 +42,12 @@ def page_in(head: bytes, content_type: str) -> str | None:
     return _excerpt(text) if labelled or _MARKUP.match(text) else None
 
 
+def complaint_about(head: bytes, content_type: str) -> str | None:
+    """Return why a file is no media, in words; `None` if it is no page."""
+    page = page_in(head, content_type)
+    return None if page is None else f"what came is a page and no media: {page!r}"
+
+
 def _text_of(head: bytes) -> str | None:
     """Return bytes as a text; `None` if they are none. The last character may be cut."""
     for mark, encoding in _BYTE_ORDER_MARKS:

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import secrets
 import threading
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from akool_async.media.names import HEAD, Destination, extension_in
+from akool_async.media.content import Content, CorruptContent, Digest, TooLarge, Undecodable
+from akool_async.media.names import Destination
 
 _FLAGS = (
     os.O_WRONLY
@@ -28,54 +25,6 @@ _FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-_BLOCK = 2**20
-"""Bytes that are decompressed at once, so that a decompression bomb cannot fill the memory."""
-
-
-class Digest(NamedTuple):
-    """The digest of the file's bytes, as the server says it."""
-
-    algorithm: str
-    value: bytes
-
-
-class CorruptContent(Exception):
-    """The bytes are not those that the server announced."""
-
-
-class Undecodable(Exception):
-    """The bytes are encoded in a way that nobody here can decode."""
-
-
-class TooLarge(Exception):
-    """The file would get larger than the policy allows."""
-
-
-class Gunzip:
-    """Decompresses gzip as it comes."""
-
-    def __init__(self) -> None:
-        self._member = zlib.decompressobj(wbits=31)
-
-    @property
-    def whole(self) -> bool:
-        """Whether the end of the stream has come."""
-        return self._member.eof
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield the decompressed bytes, in portions of bounded size.
-
-        Raises:
-            zlib.error: the data is not gzip.
-        """
-        more = False
-        while data or more:
-            if self._member.eof:  # a gzip file may be several streams, one after the other
-                self._member = zlib.decompressobj(wbits=31)
-            block = self._member.decompress(data, _BLOCK)
-            more = len(block) == _BLOCK and not self._member.eof
-            data = self._member.unconsumed_tail or self._member.unused_data
-            yield block
 
 
 class PartFile:
@@ -88,7 +37,6 @@ class PartFile:
 
     def __init__(self, destination: Destination, largest: int) -> None:
         self._destination = destination
-        self._largest = largest
         self._path = destination.folder / f".{destination.part}.{secrets.token_hex(4)}.part"
         self._lock = threading.Lock()
         self._descriptor: int | None = None
@@ -97,15 +45,14 @@ class PartFile:
         self._empty_first = True
         """Whether the first bytes that come replace those on disk."""
         self._failure: Exception | None = None
-        self._size = 0
-        self._coding = ""
-        self._gunzip: Gunzip | None = None
-        self._digest: Digest | None = None
-        self._hash = hashlib.sha256()
+        self._content = Content(largest)
         self.received = 0
         """Bytes taken from the server, as they came: compressed ones, if they came so."""
-        self.head = b""
+
+    @property
+    def head(self) -> bytes:
         """The first bytes of the file."""
+        return self._content.head
 
     def begin(self, *, coding: str, digest: Digest | None) -> None:
         """Begin the file, or start it over; the disk is touched when the first bytes come.
@@ -117,13 +64,8 @@ class PartFile:
         with self._lock:
             self._empty_first = True
             self._failure = None
-            self._size, self.received, self.head = 0, 0, b""
-            self._coding = coding
-            self._gunzip = Gunzip() if coding == "gzip" else None
-            self._digest = digest
-            self._hash = hashlib.new(
-                digest.algorithm if digest else "sha256", usedforsecurity=False
-            )
+            self.received = 0
+            self._content.begin(coding=coding, digest=digest)
 
     def write(self, data: bytes) -> None:
         """Add bytes as they came.
@@ -148,23 +90,13 @@ class PartFile:
     def _try_to_write(self, data: bytes) -> Exception | None:
         """Write bytes; return the error, if there is one."""
         try:
-            if self._empty_first:
-                self._check_coding(data)
-                self._open()
-            for block in [data] if self._gunzip is None else self._gunzip.feed(data):
+            for block in self._content.feed(data):
+                if self._empty_first:
+                    self._open()
                 self._add(block)
-        except zlib.error:
-            return CorruptContent("what the server sends as gzip is none")
-        except (OSError, TooLarge, Undecodable) as error:
+        except (OSError, CorruptContent, TooLarge, Undecodable) as error:
             return error
         return None
-
-    def _check_coding(self, data: bytes) -> None:
-        """Believe the first bytes more than the label: media that shows itself is not encoded."""
-        if self._coding and extension_in(data):
-            self._coding, self._gunzip = "", None
-        if self._coding not in {"", "gzip"}:
-            raise Undecodable(f"it comes encoded as {self._coding[:20]!r}, unasked")
 
     def _open(self) -> None:
         if self._descriptor is None:
@@ -176,13 +108,6 @@ class PartFile:
 
     def _add(self, data: bytes) -> None:
         assert self._descriptor is not None
-        self._size += len(data)
-        if self._size > self._largest:
-            raise TooLarge
-        if len(self.head) < HEAD:
-            self.head += data[: HEAD - len(self.head)]
-        if self._digest is not None:
-            self._hash.update(data)
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
@@ -193,14 +118,7 @@ class PartFile:
         Raises:
             CorruptContent: the bytes are not those that the server announced.
         """
-        if self._size == 0:
-            raise CorruptContent("the server sent nothing")
-        if self._gunzip is not None and not self._gunzip.whole:
-            raise CorruptContent("the server's gzip ends too early")
-        if self._digest is not None and self._hash.digest() != self._digest.value:
-            raise CorruptContent(
-                f"its {self._digest.algorithm} is not the one that the server names"
-            )
+        self._content.check()
 
     def commit(self, target: Path, *, overwrite: bool) -> None:
         """Flush the file to the disk, and rename it to its target.

@@ -21,6 +21,8 @@ class Source(NamedTuple):
     """When Akool stops keeping the file, if that is known."""
     fresh: Callable[[], Awaitable[str]] | None = None
     """Asks for the file's address once more; returns an empty text if nobody tells."""
+    snapshot: object = None
+    """The result that names the file."""
 
     def expired(self, now: datetime) -> bool:
         """Return whether Akool may have deleted the file by now."""
@@ -39,4 +41,9 @@ class Source(NamedTuple):
     def gone(self, reason: str) -> ResultExpired:
         """Return the error that says that Akool does not keep the file any more."""
         message = f"its media was kept until {self.expires_at:%Y-%m-%d %H:%M} UTC, and is gone"
-        return ResultExpired(f"{message} [{reason}]", name=self.operation, token=self.token)
+        return ResultExpired(
+            f"{message} [{reason}]",
+            name=self.operation,
+            token=self.token,
+            snapshot=self.snapshot,
+        )

@@ -24,7 +24,7 @@ async def run_to_completion(executor: Executor, call: Callable[[], T]) -> T:
     on one file.
     """
     running = _started(executor, call)
-    await _completed(running)
+    await completed(running)
     return running.result()
 
 
@@ -50,8 +50,8 @@ def _started(executor: Executor, call: Callable[[], T]) -> asyncio.Future[T]:
         return loop.run_in_executor(Here(), call)
 
 
-async def _completed(running: asyncio.Future[T]) -> None:
-    """Wait until a call in a thread is over; only then raise a cancellation that came."""
+async def completed(running: asyncio.Future[T]) -> None:
+    """Wait until a call or a task is over; only then raise a cancellation that came."""
     cancellation: asyncio.CancelledError | None = None
     # The scope holds back anyio's cancellation, the loop asyncio's: each call of `cancel()`
     # interrupts the wait once.
@@ -109,7 +109,7 @@ class WriteBehind:
         """Wait for the write that is running, and start the next."""
         running, self._running = self._running, None
         if running is not None:
-            await _completed(running)
+            await completed(running)
             running.result()
         if self._waiting:
             data, self._waiting, self._size = b"".join(self._waiting), [], 0

@@ -31,7 +31,9 @@ _PART = re.compile(r'"(?:[^"\\]|\\.)*+"|[^"]++', re.DOTALL)
 _ESCAPE = re.compile(r'\\(["\\/bfnrt]|u[0-9A-Fa-f]{4})?')
 _ODD_SPACE = re.compile(r"[^!-~]")
 _LAST_COMMA = re.compile(r",(?= *[}\]])")
-_WORD = re.compile(r"(?<![\w.])[+-]?[A-Za-z]\w*")
+_WORD = re.compile(r"[^\s,:{}\[\]]+")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?(e[+-]?[0-9]+)?")
+_BEGIN = re.compile(r'\{\s*"')
 
 
 def unmarked(body: bytes) -> bytes:
@@ -59,7 +61,14 @@ def repaired(body: bytes) -> bytes | None:
 def _document(text: str) -> Any:
     with suppress(ValueError):  # most sick replies need no more than this, which is fast
         return _LENIENT.decode(text)
-    return _LENIENT.decode(_PART.sub(_part, text).strip())
+    with suppress(ValueError):
+        return _LENIENT.decode(_PART.sub(_part, text).strip())
+    # Somebody has written before or after it: a notice of PHP, the comment of a proxy.
+    begin = _BEGIN.search(text)
+    document, end = _LENIENT.raw_decode(text, begin.start() if begin else 0)
+    if _BEGIN.search(text, end):
+        raise ValueError("there are two documents, and nobody knows which one is the reply")
+    return document
 
 
 def _part(found: re.Match[str]) -> str:
@@ -72,8 +81,9 @@ def _part(found: re.Match[str]) -> str:
 
 
 def _word(found: re.Match[str]) -> str:
-    word = found[0].lower()  # Python writes True and None; others write nan, inf and undefined
-    return word if word in {"true", "false"} else "null"
+    # Python writes True and None; others write nan, inf, undefined, 007 and +5.
+    word = found[0].lower()
+    return word if word in {"true", "false"} or _NUMBER.fullmatch(word) else "null"
 
 
 def _finite(digits: str) -> float | None:

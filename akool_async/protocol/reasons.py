@@ -20,7 +20,11 @@ from akool_async.protocol.snapshot import Snapshot, Status, telling
 T = TypeVar("T")
 
 _NAMES: Final = (
-    re.compile(r"(err|fail|reject)(?!.*(code|status|count|id|time|url)$)"),
+    # Not "preferred", "override" or "interrupted".
+    re.compile(
+        r"(^err|error|err(or)?s?$|err(msg|message|info|desc|text|detail)|fail|reject)"
+        r"(?!.*(code|status|count|id|time|url|at)$)"
+    ),
     re.compile(r"reason|cause|exception|problem"),
     re.compile(r"(msg|message|detail)s?$"),
 )

@@ -124,7 +124,7 @@ def _single(document: Any) -> Any:
     if isinstance(document, list):
         rows: list[Any] = cast("Any", document)
         document = rows[0] if rows else None
-    return {} if document is None else document  # PHP writes an empty object as []
+    return {} if document in (None, "") else document  # PHP writes an empty object as []
 
 
 def _names(document: object) -> bool:

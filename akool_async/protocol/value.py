@@ -10,12 +10,15 @@ class that names a lent field again chooses its position and its type.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, partial
 from typing import (
     Any,
+    ClassVar,
     Literal,
     NamedTuple,
     Self,
     dataclass_transform,
+    get_args,
     get_type_hints,
 )
 
@@ -23,6 +26,7 @@ import msgspec
 from msgspec import Struct, StructMeta
 
 from akool_async.errors import InvalidInput
+from akool_async.plain import as_json, plain
 from akool_async.protocol.checking import checked, checks_of
 from akool_async.protocol.fields import FieldPlan, plain_text, plan_of
 
@@ -86,6 +90,66 @@ def _put_in(namespace: dict[str, Any], lent: Mapping[str, _Lent]) -> None:
 class Value(Struct, metaclass=_ValueMeta, frozen=True, kw_only=True):
     """An immutable record with keyword-only fields."""
 
+    hidden_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields that `to_dict` leaves out: secrets, and what is no data."""
+    shown_properties: ClassVar[tuple[str, ...]] = ()
+    """Properties that `to_dict` shows beside the fields."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value as plain data, by the names that Python uses, for JSON or a store.
+
+        Values inside become dicts too, and enums their plain values; times become ISO 8601
+        texts, and infinity `None`. Secrets are left out.
+        """
+        return _tag_of(type(self)) | {
+            name: plain(getattr(self, name)) for name in _shown_names(type(self))
+        }
+
+    def to_json(self) -> str:
+        """Return what `to_dict` returns, as JSON text on one line."""
+        return as_json(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Build the value from what `to_dict` returned; unknown keys are ignored.
+
+        Raises:
+            InvalidInput: a field is missing, or has the wrong type.
+        """
+        from akool_async.protocol.rebuilding import rebuilt
+
+        value: Self = rebuilt(cls, data)
+        return value
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, _handler: Any) -> Any:
+        """Tell pydantic, and so FastAPI, how to check, build and write such values."""
+        from akool_async.protocol.rebuilding import rebuilt
+        from akool_async.pydantic_hook import core_schema_of
+
+        parameters = [getattr(each, "__name__", "Any") for each in get_args(source)]
+        whole = partial(rebuilt, source) if parameters else cls.from_dict
+        return core_schema_of(cls, "_".join([cls.__name__, *parameters]), whole, source)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Describe such values for an OpenAPI page."""
+        from akool_async.protocol.json_schema import json_schema_of
+
+        return json_schema_of(core_schema["metadata"]["type"], written=handler.mode != "validation")
+
+
+@cache
+def _shown_names(cls: type[Value]) -> tuple[str, ...]:
+    names = (name for name in cls.__struct_fields__ if name not in cls.hidden_fields)
+    return (*names, *cls.shown_properties)
+
+
+def _tag_of(cls: type[Value]) -> dict[str, Any]:
+    """Return the field that tells a class from others in a list of several; empty for most."""
+    config = cls.__struct_config__
+    return {config.tag_field: config.tag} if config.tag_field else {}
+
 
 class Input(Value, forbid_unknown_fields=True, gc=False):
     """A value from the user: checked when it is built, before any network.
@@ -137,14 +201,38 @@ class Input(Value, forbid_unknown_fields=True, gc=False):
         Raises:
             InvalidInput: a field is unknown, missing, of the wrong type, or breaks a rule.
         """
-        plans = {plan.wire_name: plan for plan in plan_of(cls)}
-        for key in wire:
-            if key not in plans:
-                raise InvalidInput(key, wire[key], "is not a field", owner=cls.__name__)
-        for plan in plans.values():
-            if plan.required and wire.get(plan.wire_name) is None:
-                raise InvalidInput(plan.wire_name, None, "is required", owner=cls.__name__)
+        plans = _complete(cls, {plan.wire_name: plan for plan in plan_of(cls)}, wire)
         return cls(**{plans[key].name: _decoded(plans[key], value) for key, value in wire.items()})
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Build the value from fields under their Python names; the inverse of `to_dict`.
+
+        Raises:
+            InvalidInput: a field is unknown, missing, of the wrong type, or breaks a rule.
+        """
+        if not isinstance(data, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - a body
+            raise InvalidInput("data", data, "must be an object", owner=cls.__name__)
+        given = {key: value for key, value in data.items() if key not in _tag_of(cls)}
+        _complete(cls, {plan.name: plan for plan in plan_of(cls)}, given)
+        return cls(**given)
+
+
+def _complete(
+    cls: type[Input], plans: Mapping[str, FieldPlan], given: Mapping[str, Any]
+) -> Mapping[str, FieldPlan]:
+    """Return the plans of a class by name, if the data names its fields, and all it has to.
+
+    Raises:
+        InvalidInput: a field is unknown, or missing.
+    """
+    for key in given:
+        if key not in plans:
+            raise InvalidInput(key, given[key], "is not a field", owner=cls.__name__)
+    for name, plan in plans.items():
+        if plan.required and given.get(name) is None:
+            raise InvalidInput(name, None, "is required", owner=cls.__name__)
+    return plans
 
 
 def _decoded(plan: FieldPlan, value: Any) -> Any:

@@ -44,6 +44,8 @@ EXCERPT_LENGTH = 200
 class HttpRequest(Value):
     """One HTTP request, without host and credentials."""
 
+    hidden_fields = frozenset({"body"})
+
     method: str
     path: str
     body: bytes | None = None
@@ -56,6 +58,8 @@ class HttpRequest(Value):
 
 class HttpResponse(Value):
     """One HTTP response, read whole."""
+
+    hidden_fields = frozenset({"body", "headers"})
 
     status: int
     headers: Mapping[str, str]
@@ -87,7 +91,11 @@ class Opened(Value):
         return b"".join(bytes(self.data).split()) in _NOTHING
 
 
-_NOTHING = frozenset({b"null", b"{}", b"[]", b"[{}]", b"[null]"})
+_EMPTY = (b"null", b"{}", b"[]", b'""')
+_NOTHING = frozenset(
+    [*_EMPTY, b"[{}]", b"[null]"]
+    + [b'{"%b":%b}' % (name, empty) for name in (b"result", b"data") for empty in _EMPTY]
+)
 """Data that holds nothing, without white space."""
 
 
@@ -281,10 +289,14 @@ def _may_be_success(response: HttpResponse, envelope: Envelope) -> bool:
 
 
 def _asks_to_wait(response: HttpResponse) -> bool:
-    """Say whether the HTTP status says that nothing was started, and asks for a later retry."""
+    """Say whether the HTTP status says that nothing was started, and asks for a later retry.
+
+    It does not if the reply names a job all the same: a create is not sent again.
+    """
     unavailable = response.status == 503  # noqa: PLR2004 - Service Unavailable
     with_delay = unavailable and retry_after(response.headers) is not None
-    return response.status == 429 or with_delay  # noqa: PLR2004 - Too Many Requests
+    asks = response.status == 429 or with_delay  # noqa: PLR2004 - Too Many Requests
+    return asks and not _names_a_job(response)
 
 
 def _without_envelope(

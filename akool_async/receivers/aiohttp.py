@@ -57,7 +57,8 @@ async def _body(request: web.Request) -> bytes:
     Raises:
         Refused: 408 or 413.
     """
-    chunks, size = [], 0
+    chunks: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(SLOWEST):
             async for chunk in request.content.iter_any():

@@ -190,8 +190,9 @@ def _decrypted(ciphertext: str, credentials: WebhookCredentials) -> Event | None
         return None
     decryptor = credentials.cipher.decryptor()
     text = decryptor.update(encrypted) + decryptor.finalize()
-    count = text[-1]
-    padded = 1 <= count <= BLOCK and hmac.compare_digest(text[-count:], bytes([count]) * count)
-    # With wrong padding the text is read all the same: the time must not tell the two apart.
-    event = event_of(text[:-count] if padded else text[:-1])
+    # With wrong padding, of whatever kind, the same steps are taken as with no JSON: the text is
+    # compared, and read all the same. The time must not tell the two apart.
+    count = text[-1] if 1 <= text[-1] <= BLOCK else BLOCK
+    padded = hmac.compare_digest(text[-count:], bytes([count]) * count)
+    event = event_of(text[: -count if padded else -1])
     return event if padded else None

@@ -469,3 +469,25 @@ async def test_a_log_record_of_a_failure_names_the_error_and_nothing_of_the_requ
     record: Any = next(each for each in caplog.records if vars(each).get("akool_error"))
     assert (record.akool_event, record.akool_error) == ("job.refused", "InvalidRequest")
     assert "between us" not in caplog.text
+
+
+# As plain data
+
+
+async def test_an_event_as_plain_data_names_its_job_and_its_error(
+    quick: Simulator, connect: Connect, tmp_path: Path
+) -> None:
+    quick.fault = refusing("reage.image")
+    told: list[Event] = []
+    async with connect(quick, journal=tmp_path / "journal", on_event=told.append) as akool:
+        job = akool.submit(speech(), key="row 17")
+        await job
+        with pytest.raises(InvalidRequest):
+            await akool.submit(reage())
+    done = next(each for each in told if each.name == "job.completed").to_dict()
+    assert (done["key"], done["id"], done["operation"]) == ("row 17", job.id, "audio.tts")
+    assert datetime.fromisoformat(done["at"]).tzinfo is UTC
+    assert "job" not in done
+    refused = told[-1].to_dict()
+    assert (refused["key"], refused["id"]) == (None, None)
+    assert refused["error"]["type"] == "InvalidRequest"

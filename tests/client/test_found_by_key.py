@@ -235,6 +235,7 @@ async def test_what_ended_is_found_as_it_ended_and_never_sent_again(
 ) -> None:
     await leave_queued(path, "k")
     journal = Journal(path)
+    await journal.note(1, Change(State.INTENT))
     await journal.note(1, Change(state, reason="no credit"))
     await journal.close()
     async with connect(quick, journal=path) as akool:

@@ -224,6 +224,25 @@ async def test_closing_waits_for_saves_only_so_long_and_names_what_is_not_saved(
     assert caplog.text.count("the client was closed first") == 3
 
 
+async def test_closing_takes_a_bound_on_saves_and_the_next_client_saves_the_rest(
+    *, quick: Simulator, gate: asyncio.Event, connect: Connect, tmp_path: Path
+) -> None:
+    async def hang(name: str, request: web.Request) -> None:
+        if name == "media":
+            await gate.wait()
+
+    quick.fault = hang
+    settings: dict[str, Any] = {"save_to": tmp_path / "out", "journal": tmp_path / "jobs.sqlite"}
+    akool = connect(quick, **settings)
+    result = await akool.audio.tts(input_text="Hello", voice_id="v")
+    await akool.close(saving=0.05)  # ten minutes without that: the test would time out
+    assert files_in(tmp_path / "out") == []
+    gate.set()
+    async with connect(quick, **settings) as akool:
+        _ = [job async for job in akool.recover()]
+    assert files_in(tmp_path / "out") == [f"{result.id}{Path(result.url).suffix}"]
+
+
 async def test_who_gives_up_closing_gives_up_the_saves(
     *,
     quick: Simulator,

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,73 +11,12 @@ from akool_async import Akool, CreateOutcomeUnknown, InvalidInput, InvalidSignat
 from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS
 from akool_async.errors import ClientClosed, JobFailed, MissingCredentials
-from akool_async.journal import Journal, State
+from akool_async.journal import Attempt, Journal, State
 from akool_async.protocol.snapshot import Status
-from akool_async.webhook import Event, Outcome, WebhookCredentials, sign
+from akool_async.webhook import Outcome
+from tests.armed import CREDENTIALS, HOOK, SPEECH, Vendor, body, connect
 from tests.clocks import Until
-from tests.servers import Serve, Visit
-
-CREDENTIALS = WebhookCredentials(
-    client_id="my-client-id-AAAAAAAAA==", client_secret="canary-secret-0123456789-abcdefg"
-)
-HOOK = "https://hooks.example/akool"
-SPEECH = TTS(input_text="Hello.", voice_id="v")
-
-
-class Vendor:
-    """A vendor that says what is asked, and whose replies to creates may be lost."""
-
-    def __init__(self) -> None:
-        self.loses = False
-        self.ids: list[str] = []
-        self.hooks: dict[str, str | None] = {}
-        """The webhook address of each create, by the job's id."""
-        self.status: dict[str, int] = {}
-        self.asked: Counter[str] = Counter()
-        self.gate: asyncio.Event | None = None
-        """What a create's reply waits for."""
-
-    async def __call__(self, visit: Visit) -> None:
-        if visit.is_create:
-            await self._create(visit, json.loads(visit.body))
-        else:
-            await self._say(visit, visit.target.rpartition("=")[2])
-
-    async def _create(self, visit: Visit, body: dict[str, Any]) -> None:
-        job_id = f"{len(self.ids) + 1:024x}"
-        self.ids.append(job_id)
-        self.hooks[job_id] = body.get("webhookUrl")
-        self.status.setdefault(job_id, 1)
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.loses:
-            visit.reset()
-        else:
-            await visit.say({"code": 1000, "msg": "OK", "data": {"_id": job_id, "status": 1}})
-
-    async def _say(self, visit: Visit, job_id: str) -> None:
-        self.asked[job_id] += 1
-        status = self.status[job_id]
-        data = {"_id": job_id, "status": status, "url": f"https://cdn.example/{job_id}.mp3"}
-        await visit.say({"code": 1000, "msg": "OK", "data": data})
-
-    def token(self, job_id: str) -> str:
-        """Return the last segment of the address that a create was sent with."""
-        hook = self.hooks[job_id]
-        assert hook is not None
-        assert hook.startswith(f"{HOOK}/")
-        return hook.rpartition("/")[2]
-
-    def ends(self, job_id: str, status: Status = Status.COMPLETED) -> bytes:
-        """End a job, and return the body of the webhook about it."""
-        self.status[job_id] = int(status)
-        return body(job_id, status)
-
-
-def body(job_id: str, status: Status = Status.COMPLETED) -> bytes:
-    return sign(
-        Event(id=job_id, status=status, type="audio", url="https://cdn.example/x"), CREDENTIALS
-    )
+from tests.servers import Serve
 
 
 @pytest.fixture
@@ -91,11 +27,6 @@ def vendor() -> Vendor:
 @pytest.fixture
 async def url(vendor: Vendor, serve: Serve) -> str:
     return (await serve(vendor)).url
-
-
-def connect(url: str, clock: ManualClock | None = None, **given: Any) -> Akool:
-    settings: dict[str, Any] = {"webhook_url": HOOK, "webhook_credentials": CREDENTIALS, **given}
-    return Akool("key", base_url=url, clock=clock, **settings)
 
 
 async def test_an_event_wakes_its_job(vendor: Vendor, url: str) -> None:
@@ -386,3 +317,33 @@ def test_webhooks_without_credentials_say_what_to_set(monkeypatch: pytest.Monkey
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(MissingCredentials, match="AKOOL_CLIENT_ID"):
         Akool("key", webhook_url=HOOK)
+
+
+class SlowJournal(Journal):
+    """A journal whose writer takes some time to say that an id is written down."""
+
+    clock: ManualClock
+
+    async def adopt(self, attempt: Attempt, id: str) -> bool:
+        written = await super().adopt(attempt, id)
+        await self.clock.advance(100.0)
+        return written
+
+
+async def test_an_id_stays_in_its_row_though_patience_ends_while_it_is_written(
+    vendor: Vendor, url: str, clock: ManualClock, until: Until, tmp_path: Path
+) -> None:
+    vendor.loses = True
+    journal = SlowJournal(tmp_path / "jobs.db")
+    journal.clock = clock
+    async with connect(url, clock, journal=journal, webhook_patience=50.0) as akool:
+        job = akool.submit(SPEECH, key="k")
+        await until(lambda: "lost" in repr(job))
+        (job_id,) = vendor.ids
+        await akool.webhooks.feed(vendor.ends(job_id), vendor.token(job_id))
+        with pytest.raises(CreateOutcomeUnknown):
+            await job
+    await journal.close()
+    async with connect(url, journal=tmp_path / "jobs.db") as akool:
+        assert (await asyncio.wait_for(akool.submit(SPEECH, key="k"), 20)).id == job_id
+    assert vendor.ids == [job_id]

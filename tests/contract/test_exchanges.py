@@ -239,6 +239,18 @@ def test_an_example_survives_its_own_encoding(exchange: Exchange) -> None:
     assert exchange.cls.from_wire(value.to_wire()) == value
 
 
+@every([exchange for exchange in ALL if not exchange.cls.hidden_fields])
+def test_an_example_is_built_again_from_its_plain_data(exchange: Exchange) -> None:
+    data = json.loads(exchange.value.to_json())
+    assert exchange.cls.from_dict(data) == exchange.value
+
+
+@every(JOBS)
+def test_a_result_is_built_again_from_its_plain_data(exchange: Exchange) -> None:
+    result = exchange.value.decode(exchange.response("completed"))
+    assert type(result).from_dict(json.loads(result.to_json())) == result
+
+
 @every([exchange for exchange in ALL if "stand_in" in exchange.printed])
 def test_an_example_that_akool_would_refuse_is_refused_here(exchange: Exchange) -> None:
     with pytest.raises(InvalidInput):

@@ -11,7 +11,7 @@ from akool_async import Backoff, Status
 from akool_async.clock import Moment
 from akool_async.endpoints.faceswap import FACESWAPS, Faceswap
 from akool_async.engine import JobRecord, JobState, OperationState
-from akool_async.engine.state import HOLDS_PLACE, TRANSITIONS, UNSENT, Trigger
+from akool_async.engine.state import CREATING, TRANSITIONS, UNANSWERED, UNSENT, WATCHED, Trigger
 from akool_async.protocol.token import JobReference
 
 Record: TypeAlias = JobRecord[Faceswap]
@@ -22,6 +22,8 @@ MISSING = [
     for trigger in Trigger
     if (state, trigger) not in TRANSITIONS
 ]
+HOLDS_PLACE = {CREATING, UNANSWERED, WATCHED}
+"""States in which a job holds a place under the limit."""
 REFERENCE = JobReference(name="reage.image", id="a" * 24, job_id="1-2", created=1)
 
 

@@ -93,8 +93,11 @@ def refused_for_now(response: HttpResponse) -> bool:
     asked = response.headers.get("retry-after", "")
     by_status = response.status == 429 or (response.status == 503 and asked not in {"", "soon"})
     try:
-        # Bytes that are no UTF-8 spoil no more than the text that they are in.
-        code = float(json.loads(response.body.decode("utf-8", "replace"))["code"])
+        # Bytes that are no UTF-8 spoil no more than the text that they are in, and text around the
+        # document spoils nothing.
+        text = response.body.decode("utf-8", "replace")
+        document, _ = json.JSONDecoder().raw_decode(text, text.index("{"))
+        code = float(document["code"])
     except (ValueError, TypeError, KeyError, IndexError, OverflowError):
         return by_status and b'"code"' not in response.body
     return code in {1005.0, 1215.0} or (by_status and code not in {1000.0, *CODES})

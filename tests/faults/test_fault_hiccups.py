@@ -149,6 +149,30 @@ async def test_an_account_that_is_refused_for_good_ends_all_jobs_after_few_looks
 
 
 @pytest.mark.parametrize("make", [speech, reage])
+@pytest.mark.parametrize("code", DEFINITE)
+async def test_one_refused_look_does_not_end_the_only_job_once_it_was_seen(
+    make: Callable[[int], Operation[Any]],
+    code: int,
+    *,
+    simulator: Simulator,
+    clock: ManualClock,
+    connect: Connect,
+    elapse: Elapse,
+) -> None:
+    own = ManualClock()
+    looks = simulator.fault = Looks()
+    async with client(simulator, own, connect) as akool:
+        [job] = await old(akool, make, 1, own, elapse)
+        looks.code, looks.left = code, 1
+        await elapse(own, lambda: not looks.left, step=0.1)
+        await elapse(own, lambda: own.time() > 120, step=0.5)
+        assert not job.done()
+        await clock.advance(600)
+        await elapse(own, job.done, step=0.5)
+        assert job.result().url
+
+
+@pytest.mark.parametrize("make", [speech, reage])
 @pytest.mark.parametrize("code", [1003, 1008, 1009, 1014])
 async def test_a_job_that_was_seen_ends_only_after_three_refusals_in_a_row(
     make: Callable[[int], Operation[Any]],

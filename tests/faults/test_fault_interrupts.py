@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Literal
 
@@ -201,7 +201,26 @@ def test_interrupted_saves_are_made_all_the_same(connect: Connect, tmp_path: Pat
         await asyncio.sleep(0)
 
     run(connect, work, save_to=tmp_path)
-    # What was not on disk yet is saved again, five seconds later, or when the client is closed.
+    # What was not on disk yet is saved again five seconds later, and closing waits for that.
+    saved = [file for file in tmp_path.iterdir() if file.stat().st_size]
+    assert len(saved) == 3
+
+
+def test_interrupted_in_a_map_the_rows_that_follow_are_sent(connect: Connect) -> None:
+    async def rows() -> AsyncIterator[TTS]:
+        for _ in range(20):
+            yield speech()
+
+    async def work(akool: Akool, _simulator: Simulator) -> None:
+        streams: list[Any] = [rows(), (speech() for _ in range(20))]
+        for stream in streams:
+            ended: list[Status] = []
+            async for job in akool.map(stream):
+                cancel_the_others()
+                ended.append(job.status)
+            assert len(ended) == 20
+
+    run(connect, work, max_concurrency=2)
 
 
 def test_interrupted_while_a_shared_place_is_waited_for(connect: Connect) -> None:

@@ -266,6 +266,30 @@ async def test_a_key_whose_result_was_compacted_asks_for_it_once_more(
     await journal.close()
 
 
+@pytest.mark.parametrize(
+    "result", [b'{"_id": 5', b"[]", b"null", b"7", b"\x07", b'{"_id": "\xff"}']
+)
+@pytest.mark.parametrize("by_key", [True, False], ids=["by key", "by recovery"])
+async def test_a_result_that_cannot_be_read_in_the_journal_is_asked_for_once_more(
+    result: bytes, path: Path, scripted: Scripted, connect: Connect, *, by_key: bool
+) -> None:
+    await asyncio.to_thread(noted, path, State.CREATED, State.COMPLETED)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE job SET result = ?", (result,))
+    connection.close()
+    server = await scripted(speaks)
+    async with connect(server.url, journal=path) as akool:
+        recovered = [] if by_key else [job async for job in akool.recover()]
+        jobs = recovered or [akool.submit(REQUEST, key="k")]
+        assert [(await job).url for job in jobs] == ["https://media.example/a.mp3"]
+        assert by_key == (not recovered)
+    assert (server.creates, server.polls) == (0, 1)
+    (row,) = rows(path)
+    assert row.state is State.COMPLETED
+    assert row.result is not None
+    assert b"https://media.example/a.mp3" in row.result
+
+
 @pytest.mark.parametrize("state", [None, State.UNKNOWN, State.CREATED, State.REFUSED])
 async def test_a_key_of_another_request_is_a_conflict_and_sends_nothing(
     state: State | None, path: Path, scripted: Scripted, connect: Connect

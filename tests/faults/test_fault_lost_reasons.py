@@ -167,6 +167,13 @@ def test_the_sentence_of_the_envelope_is_a_reason_where_the_row_gives_none() -> 
     assert seen("audio", {"error_msg": "too loud"}, msg=WHY).reason == "too loud"
 
 
+@pytest.mark.parametrize(
+    "name", ["preferred_voice", "override", "interrupted_by", "referrer", "failed_at"]
+)
+def test_a_field_whose_name_only_looks_like_that_of_a_reason_gives_none(name: str) -> None:
+    assert not seen("audio", {name: "anna"}).reason
+
+
 def test_several_reasons_are_joined() -> None:
     job = seen("image", {"error_reasons": [{"msg": "too dark"}, {"msg": "too small"}]})
     assert job.reason == "too dark; too small"
@@ -278,7 +285,9 @@ GETS = ("audio", "avatar", "image", "moderation", "streaming", "video")
 
 
 @pytest.mark.parametrize("namespace", GETS)
-@pytest.mark.parametrize("data", [{}, [], None, [{}]], ids=str)
+@pytest.mark.parametrize(
+    "data", [{}, [], None, [{}], "", {"result": None}, {"result": []}, {"data": {}}], ids=str
+)
 async def test_an_id_that_is_answered_with_nothing_is_not_found(
     namespace: str, data: object, serve: Serve, connect: Connect
 ) -> None:

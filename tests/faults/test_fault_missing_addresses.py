@@ -92,6 +92,30 @@ async def test_a_job_whose_address_is_missing_is_looked_at_until_it_is_there(
         assert clock.time() < 10
 
 
+async def test_an_address_that_is_missing_before_and_after_an_outage_is_asked_for_again(
+    speech: Documented, clock: ManualClock, scripted: Scripted, connect: Connect, elapse: Elapse
+) -> None:
+    answered = 0
+
+    async def answer(visit: Visit) -> None:
+        nonlocal answered
+        if visit.is_create:
+            await visit.say(speech.created)
+        elif answered and clock.time() < 3 * FIRST_ADDRESS_WAIT:
+            visit.reset()
+        else:
+            answered += 1
+            missing = with_address(speech.completed, "url", "")
+            await visit.say(missing if answered <= 2 else speech.completed)
+
+    server = await scripted(answer)
+    async with connect(server.url, clock=clock, backoff=QUICKLY) as akool:
+        job = akool.submit(speech.request)
+        await elapse(clock, job.done, step=0.1)
+        assert job.result().url
+        assert answered == 3
+
+
 async def test_a_create_that_is_answered_as_complete_without_an_address_is_watched(
     speech: Documented, clock: ManualClock, scripted: Scripted, connect: Connect, elapse: Elapse
 ) -> None:
@@ -183,6 +207,9 @@ async def test_an_address_that_never_comes_ends_the_job_with_a_warning_and_as_un
         assert longest <= clock.time() - begun < longest + 20
         assert job.result().status is Status.COMPLETED
         assert not job.result().url
+        with pytest.raises(DownloadError, match="no media") as refused:
+            await job.result().save(tmp_path)
+        assert refused.value.token == job.token
         assert "said where its media is" in caplog.text
         assert job.token in caplog.text
         assert server.polls < 25

@@ -11,15 +11,18 @@ from aiohttp import web
 
 from akool_async import (
     Backoff,
+    CancelNotSupported,
     Conflict,
     Face,
     JobCancelled,
     JobFailed,
+    ReplyError,
     Retry,
     Status,
+    TransportError,
 )
 from akool_async.clock import ManualClock
-from akool_async.endpoints import ImageReage
+from akool_async.endpoints import TTS, ImageReage
 from akool_async.simulator import Simulator
 from tests.clients import Connect
 from tests.clocks import Until
@@ -177,6 +180,95 @@ async def test_a_failure_after_a_refused_cancel_is_told_as_a_failure(
         simulator.fault = failed
         await until(job.done)
         assert isinstance(job.exception(), JobFailed)
+
+
+async def test_a_failure_is_the_cancel_where_the_look_after_the_vendors_yes_finds_nothing_out(
+    simulator: Simulator, connect: Connect, until: Until
+) -> None:
+    cancelled = False
+
+    async def broken(name: str, _request: web.Request) -> web.Response | None:
+        nonlocal cancelled
+        cancelled = cancelled or name == "faceswap.cancel"
+        return web.Response(status=502) if cancelled and name == "faceswap.results" else None
+
+    async with connect(simulator, retry=Retry(attempts=1)) as akool:
+        job = await akool.submit(reage()).created()
+        simulator.fault = broken
+        with pytest.raises(ReplyError):
+            await job.cancel()
+        simulator.fault = None  # the simulator shows a cancelled job as failed
+        await until(job.done)
+        assert isinstance(job.exception(), JobCancelled)
+
+
+@pytest.mark.parametrize("then", ["nothing", "a refusal"])
+async def test_a_failure_is_the_cancel_where_the_vendors_yes_was_lost(
+    then: str, simulator: Simulator, connect: Connect, until: Until
+) -> None:
+    requests = 0
+
+    async def lost(name: str, request: web.Request) -> web.Response | None:
+        nonlocal requests
+        if name != "faceswap.cancel":
+            return None
+        requests += 1
+        if then == "a refusal" and requests > 1:
+            return web.json_response({"code": 1010, "msg": "This content cannot be operated"})
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    async with connect(simulator) as akool:
+        job = await akool.submit(reage()).created()
+        simulator.fault = lost
+        with pytest.raises(Conflict if then == "a refusal" else TransportError):
+            await job.cancel()
+
+        async def failed(name: str, _request: web.Request) -> web.Response | None:
+            return listed(row(job.id, 4)) if name == "faceswap.results" else None
+
+        simulator.fault = failed
+        await until(job.done)
+        assert isinstance(job.exception(), JobCancelled)
+
+
+async def test_a_failure_of_a_job_that_cannot_be_cancelled_is_told_as_a_failure(
+    simulator: Simulator, connect: Connect, until: Until
+) -> None:
+    async def failed(name: str, _request: web.Request) -> web.Response | None:
+        data = {"_id": job.id, "status": 4, "error_reason": "no such voice"}
+        return web.json_response({"code": 1000, "data": data}) if name == "audio.get" else None
+
+    async with connect(simulator) as akool:
+        job = await akool.submit(TTS(input_text="Hello", voice_id="v")).created()
+        with pytest.raises(CancelNotSupported):
+            await job.cancel()
+        simulator.fault = failed
+        await until(job.done)
+        assert isinstance(job.exception(), JobFailed)
+
+
+async def test_a_failure_after_a_cancel_that_nobody_waited_for_is_told_as_a_failure(
+    simulator: Simulator, gate: asyncio.Event, connect: Connect, until: Until
+) -> None:
+    async def held(name: str, _request: web.Request) -> web.Response | None:
+        if name == "reage.image":
+            await gate.wait()
+        return listed(row(job.id, 4)) if name == "faceswap.results" else None
+
+    simulator.fault = held
+    async with connect(simulator) as akool:
+        job = akool.submit(reage())
+        await until(lambda: simulator.requests["reage.image"])
+        wish = asyncio.create_task(job.cancel())
+        await asyncio.sleep(0)
+        wish.cancel()
+        await asyncio.wait([wish])
+        gate.set()
+        await until(job.done)
+        assert isinstance(job.exception(), JobFailed)
+        assert simulator.requests["faceswap.cancel"] == 0
 
 
 async def test_a_paid_result_of_a_mirrored_job_is_not_told_as_cancelled(

@@ -39,6 +39,9 @@ SICK_VALUES = {
     "a number beyond all": b"1e999",
     "Python's None": b"None",
     "undefined": b"undefined",
+    "a number with zeros before it": b"007",
+    "a number with a plus": b"+5",
+    "a number without its zero": b".5",
     "a line break": b'"a\nb"',
     "a tab": b'"a\tb"',
     "NUL": b'"a\x00b"',
@@ -132,6 +135,26 @@ def test_halves_of_a_pair_that_meet_are_one_character_and_lone_ones_are_replaced
     mended = repaired(rb'{"whole": "\ud83d\ude00", "half": "a\ud83d"}')
     assert mended is not None
     assert json.loads(mended) == {"whole": "\U0001f600", "half": "a\ufffd"}
+
+
+AROUND = {
+    "a notice before it": b"Notice: Undefined index: id in /www/api.php on line 3\n%b",
+    "a page's notice before it": b"<br />\n<b>Warning</b>: no {cache}<br />\n%b",
+    "a guard before it": b")]}',\n%b",
+    "a comment after it": b"%b\n<!-- 12 ms -->",
+    "a semicolon after it": b"%b;",
+    "NULs after it": b"%b\x00\x00",
+    "a callback around it": b"callback(%b);",
+}
+
+
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND.keys())
+def test_a_reply_is_read_though_something_stands_around_it(around: bytes) -> None:
+    receipt = TTS_REQUEST.receive(reply(around % json.dumps(CREATED).encode()))
+    assert (receipt.id, receipt.status) == (ID, Status.QUEUED)
+    refusal = json.dumps({"code": 1006, "msg": "no credit"}).encode()
+    with pytest.raises(InsufficientCredit):
+        TTS_REQUEST.receive(reply(around % refusal))
 
 
 UNREADABLE = {

@@ -55,6 +55,7 @@ IN_DOUBT: dict[str, tuple[int, Any]] = {
     "200 and a code as text": (200, {"code": "200", "data": {"_id": ID}}),
     "201 and a code 201": (201, {"code": 201, "data": {"_id": ID}}),
     "202 and a code 1001": (202, {"code": 1001, "msg": "accepted", "data": {"_id": ID}}),
+    "429 and a code 429 with a job": (429, {"code": 429, "data": {"_id": ID}}),
     "404 and a code 200 with a job": (404, {"code": 200, "data": {"_id": ID}}),
     "408 and a code 408": (408, {"code": 408, "msg": "slow"}),
     "200 and a negative code": (200, {"code": -1, "msg": "unknown error"}),
@@ -74,6 +75,17 @@ async def test_a_create_answered_with_a_code_that_no_table_knows_is_in_doubt(
             await akool.audio.tts(input_text="Hello", voice_id="v")
     assert server.creates == 1
     assert (ID in str(caught.value)) is (ID.encode() in text)
+
+
+async def test_a_create_that_is_asked_to_wait_and_names_a_job_is_not_sent_again(
+    serve: Serve, connect: Connect
+) -> None:
+    said = json.dumps({"code": 503, "msg": "busy", "data": {"_id": ID}}).encode()
+    server = await serve(lambda visit: visit.answer(said, 503, retry_after="0"))
+    async with connect(server.url) as akool:
+        with pytest.raises(CreateOutcomeUnknown, match=ID):
+            await akool.audio.tts(input_text="Hello", voice_id="v")
+    assert server.creates == 1
 
 
 async def test_an_unknown_code_leaves_every_operation_in_doubt(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from akool_async import JournalError
+from akool_async import JournalError, JournalInUse
 from akool_async.journal import UNFINISHED, Change, Journal, State, schema
 from tests.journal.creates import intend, speech
 
@@ -83,6 +83,12 @@ def test_a_second_journal_in_this_process_is_refused(journal: Journal, path: Pat
     assert asyncio.run(journal.intend(speech())).row == 1
 
 
+@pytest.mark.usefixtures("journal")
+def test_a_refused_opener_is_told_what_to_do(path: Path) -> None:
+    with pytest.raises(JournalInUse, match=r"each worker of a web server, a journal of its own$"):
+        Journal(path)
+
+
 def test_a_link_to_an_open_journal_is_no_second_journal(journal: Journal, path: Path) -> None:
     link = path.with_name("link.sqlite")
     link.symlink_to(path)
@@ -104,7 +110,7 @@ def test_a_second_process_is_refused_until_the_first_has_closed(
     opening = "import sys; from akool_async.journal import Journal; print(Journal(sys.argv[1]))"
     refused = run(opening)
     assert refused.returncode != 0
-    assert f"JournalError: journal {str(path)!r}: another process" in refused.stderr
+    assert f"JournalInUse: journal {str(path)!r}: another process" in refused.stderr
     journal.close_now()
     assert run(opening).stdout.startswith("Journal(")
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from akool_async import JournalError, KeyConflict
-from akool_async.journal import UNFINISHED, Change, Entry, Journal, State
+from akool_async.journal import UNFINISHED, Attempt, Change, Entry, Journal, State
 from akool_async.journal.rows import PAGE
 from tests.journal import creates
 from tests.journal.creates import OTHER_PRINT, PRINT, REQUEST, speech
@@ -306,3 +306,14 @@ async def test_a_compacted_key_that_was_refused_is_sent_again_in_full(journal: J
 
 def test_a_journal_shows_its_path_and_nothing_else(journal: Journal, path: Path) -> None:
     assert repr(journal) == f"Journal({str(path)!r})"
+
+
+async def test_that_an_outcome_is_unknown_is_no_news_of_a_row_that_has_an_id() -> None:
+    journal = Journal(":memory:")
+    number = await intend(journal, "night/1")
+    assert await journal.adopt(Attempt(number, 1), "a" * 24)
+    await asyncio.wrap_future(journal.note_soon(number, Change(State.UNKNOWN, reason="cut off")))
+    assert (row(journal, number).state, row(journal, number).id) == (State.CREATED, "a" * 24)
+    with pytest.raises(JournalError, match="no row"):
+        await asyncio.wrap_future(journal.note_soon(number + 1, Change(State.UNKNOWN)))
+    await journal.close()

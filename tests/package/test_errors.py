@@ -45,6 +45,7 @@ TREE = {
     "KeyConflict": "AkoolError",
     "UnknownKey": "AkoolError",
     "JournalError": "AkoolError",
+    "JournalInUse": "JournalError",
     "DownloadError": "AkoolError",
     "WebhookError": "AkoolError",
     "InvalidSignature": "WebhookError",

@@ -273,6 +273,12 @@ async def results_have_types(swap: Faceswap, audio: Audio) -> None:
     assert_type(swap.status, Status)
     assert_type(await swap.save("out/"), Path)
     assert_type(await audio.save(Path("out")), Path)
+    assert_type(await audio.read(limit=10), bytes)
+    async with audio.stream() as chunks:
+        assert_type(await anext(chunks), bytes)
+        assert_type([chunk async for chunk in chunks], list[bytes])
+    assert_type(audio.to_json(), str)
+    assert_type(Audio.from_dict(audio.to_dict()), Audio)
     assert swap.expires_at is not None
     assert_type(swap.expires_at.timestamp(), float)
 
