@@ -539,15 +539,16 @@ async def test_recovery_gives_back_every_unfinished_job_and_tells_the_unknown_ap
     async with connect(server.url, journal=path) as akool:
         jobs = [job async for job in akool.recover()]
         outcomes = await asyncio.gather(*jobs, return_exceptions=True)
-        assert [job async for job in akool.recover()] == []
+        again = [job async for job in akool.recover()]  # what is in doubt may be decided by now
+        assert all(isinstance(job.exception(), CreateOutcomeUnknown) for job in again)
     texts = [getattr(job.request, "input_text", "") for job in jobs]
     expected = [
         f"{state} {key}" for state in ("intent", "created", "unknown") for key in (state, None)
     ]
-    assert texts == expected
+    assert texts == [*expected, "queued queued"]  # what was never sent comes last
     unknown = [isinstance(outcome, CreateOutcomeUnknown) for outcome in outcomes]
-    assert unknown == [True, True, False, False, True, True]
-    assert (server.creates, server.polls) == (0, 2)
+    assert unknown == [True, True, False, False, True, True, True]
+    assert (server.creates, server.polls) == (1, 2)
     assert [row.state for row in rows(path)][:4] == [State.UNKNOWN] * 2 + [State.COMPLETED] * 2
 
 
