@@ -300,7 +300,7 @@ async def test_every_end_is_told_although_the_process_is_killed_again_and_again(
             told.append(line.decode().strip())
             if kill_after is not None and len(told) >= kill_after:
                 server.kill()
-        assert await server.wait() in {0, -9}
+        await server.wait()
     journal = Journal(path)
     states = {entry.key: entry.state for entry in journal.entries()}
     journal.close_now()
