@@ -11,7 +11,7 @@ import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 from akool_async.clock import Clock
 from akool_async.engine.net import Net
@@ -100,8 +100,9 @@ class PollTimes(Generic[S]):
         """Ask about a record soon, and not about others with it: a webhook says that it ended."""
         self._operations.add(record.operation)
         if isinstance(record.slot, deque):
-            slot: Slot[S] = record.slot
-            slot.remove(record)  # else the wheel would hold an ended job until the slot begins
+            cast("Slot[S]", record.slot).remove(
+                record
+            )  # else the wheel would hold an ended job until the slot begins
         self._told.add(record)
         self.woken.add(record)
 

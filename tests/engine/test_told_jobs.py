@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tracemalloc
+from functools import partial
 from typing import Any
 
 import pytest
@@ -81,7 +82,7 @@ async def test_a_job_that_was_told_does_not_wait_in_the_net_for_a_slow_result_en
         assert clock.time() - begun < 30
 
 
-async def test_ends_that_were_told_before_the_lookup_showed_them_are_no_misses(
+async def test_ends_that_were_told_before_the_lookup_showed_them_are_no_misses(  # noqa: PLR0917
     vendor: Vendor,
     url: str,
     clock: ManualClock,
@@ -96,7 +97,7 @@ async def test_ends_that_were_told_before_the_lookup_showed_them_are_no_misses(
                 job, job_id = await begin(akool)
                 await tell(akool, vendor, job_id)
                 vendor.status[job_id] = 2
-                await until(lambda job_id=job_id: vendor.asked[job_id] == 1)
+                await until(partial(vendor.asked.__contains__, job_id))
                 vendor.status[job_id] = 3
                 await elapse(clock, job.done)
     assert "webhooks do not arrive" not in caplog.text
@@ -117,7 +118,7 @@ async def test_events_of_known_jobs_leave_nothing_behind(
                 await job
 
         assert akool.stats.in_flight == 0
-        engine = tracemalloc.Filter(True, "*/engine/armed_creates.py")  # noqa: FBT003
+        engine = tracemalloc.Filter(True, "*/engine/armed_creates.py")
         tracemalloc.start()
         try:
             await run()
