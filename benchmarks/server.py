@@ -24,6 +24,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from benchmarks.cores import pin
+from benchmarks.hooks import Fates, Hooks
 
 OK = b'{"code":1000,"msg":"OK","data":%s}'
 HEAD = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -103,6 +104,7 @@ class Akool:
         self.last_create = 0.0
         self.connections = self.most_connections = 0
         self.chance = random.Random(options.seed + 1)
+        self.hooks = Hooks(Fates.parse(options.hooks), self.half_trip, options.seed + 2)
         self._cap: int = options.cap
         self._refusal: int = options.refusal
         self._micros = drawn(options.median, options.sigma, options.seed)
@@ -128,13 +130,23 @@ class Akool:
         number = self.created
         self.created += 1
         self.last_create = now
-        named = body.find(b"seconds=")
-        if named < 0:
-            micros = self._micros[number % len(self._micros)]
+        seconds, until = named(body, b"seconds="), named(body, b"until=")
+        if until is not None:
+            micros = max(0, int(1e6 * (until - now)))
+        elif seconds is not None:
+            micros = int(1e6 * seconds)
         else:
-            micros = int(1e6 * float(body[named + 8 :].partition(b'"')[0].partition(b"&")[0]))
+            micros = self._micros[number % len(self._micros)]
         job = b"%014x%010x" % (int(now * 1e6) + micros, number)
+        self._plan(job, now + micros / 1e6, body)
         return reply(OK % (CREATED[family] % (job, job[::-1])))
+
+    def _plan(self, job: bytes, ends: float, body: bytes) -> None:
+        """Send a webhook at the end of a job whose create has an address for it."""
+        place = body.find(b'"webhookUrl":"')
+        url = body[place + 14 :].partition(b'"')[0] if place >= 0 else b""
+        if url:
+            self.hooks.plan(job.decode(), ends, url.decode())
 
     def _listed(self, query: bytes) -> bytes:
         ids = query.removeprefix(b"_ids=").replace(b"%2C", b",").split(b",")
@@ -165,8 +177,18 @@ class Akool:
             "last_create": self.last_create,
             "cpu": time.process_time(),
             "most_connections": self.most_connections,
+            "hooks": self.hooks.sent,
+            "hook": self.hooks.last,
         }
         return reply(json.dumps(known).encode())
+
+
+def named(body: bytes, name: bytes) -> float | None:
+    """Return the number that a request names, such as `seconds=0.5` in an address or a text."""
+    place = body.find(name)
+    if place < 0:
+        return None
+    return float(body[place + len(name) :].partition(b'"')[0].partition(b"&")[0])
 
 
 def drawn(median: float, sigma: float, seed: int) -> list[int]:
@@ -277,6 +299,7 @@ def main() -> None:
     parser.add_argument("--cap", type=int, default=0, help="most ids in one request")
     parser.add_argument("--refusal", type=int, default=414, choices=(400, 414, 1003))
     parser.add_argument("--faults", default="", help="fractions: bad=.02,reset=.01,hang=.005")
+    parser.add_argument("--hooks", default="", help="of webhooks: lost=.1,twice=1,late=.5")
     options = parser.parse_args()
     pin(1)
     with asyncio.Runner(loop_factory=new_loop) as runner:

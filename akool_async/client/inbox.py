@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections import Counter, OrderedDict
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Final, Protocol, runtime_checkable
 
 from akool_async.errors import MissingCredentials
@@ -73,28 +72,30 @@ class Inbox:
         self._memory = store if isinstance(store, EventMemory) else None
         self._seen: OrderedDict[bytes, None] | None = None
 
-    @asynccontextmanager
-    async def taking_in(self, digest: bytes) -> AsyncGenerator[bool, None]:
-        """Remember an event that is taken in meanwhile, unless that fails.
+    def begin(self, digest: bytes) -> bool:
+        """Begin to take in an event; return `False` if it is a repetition.
 
-        Yields whether it is a repetition, also of an event that is being taken in.
+        It is one also while the first one is being taken in. `remember` or `forget` follows.
         """
         if self._seen is None:
             known: Sequence[bytes] = self._memory.recall_events() if self._memory else ()
             self._seen = OrderedDict.fromkeys(known)
         if digest in self._seen:
-            yield True
-            return
+            return False
         self._seen[digest] = None
-        try:
-            yield False
-            if self._memory is not None:
-                await self._memory.remember_event(digest)
-        except BaseException:
-            del self._seen[digest]  # it comes again
-            raise
         while len(self._seen) > _KEPT:
             self._seen.popitem(last=False)
+        return True
+
+    async def remember(self, digest: bytes) -> None:
+        """Remember an event that was taken in; it is on disk when this returns."""
+        if self._memory is not None:
+            await self._memory.remember_event(digest)
+
+    def forget(self, digest: bytes) -> None:
+        """Forget an event that could not be taken in: it comes again."""
+        if self._seen is not None:
+            self._seen.pop(digest, None)
 
 
 def _owner_of(store: object) -> bytes:

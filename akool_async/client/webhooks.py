@@ -147,12 +147,16 @@ class Webhooks:
             inbox.outcomes["refused"] += 1
             raise
         runtime = self._here()
-        async with inbox.taking_in(digest) as repeated:
-            outcome = Outcome.REPEATED
-            if not repeated:
+        outcome = Outcome.REPEATED
+        if inbox.begin(digest):
+            try:
                 outcome = await self._take_in(event, owned, runtime)
-            if outcome is Outcome.FOREIGN and on_foreign is not None:
-                await _offer(on_foreign, body, token)
+                if outcome is Outcome.FOREIGN and on_foreign is not None:
+                    await _offer(on_foreign, body, token)
+                await inbox.remember(digest)
+            except BaseException:
+                inbox.forget(digest)
+                raise
         inbox.outcomes[outcome.value] += 1
         return outcome
 

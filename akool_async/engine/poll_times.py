@@ -11,7 +11,7 @@ import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 from akool_async.clock import Clock
 from akool_async.engine.net import IN_NET, Net
@@ -26,6 +26,8 @@ from akool_async.schedule.batch_size import BatchSize
 
 S = TypeVar("S", bound=Snapshot)
 
+_NO_SLOT: Final = (None, WOKEN, IN_NET)
+"""What `record.slot` is where the record stands in no slot of a wheel."""
 _SHORTLY: Final = 0.95
 """A job whose end a webhook told was at least that part of its age old when it ended."""
 _SAMPLE: Final = 1024
@@ -100,9 +102,7 @@ class PollTimes(Generic[S]):
     def told(self, record: JobRecord[S]) -> None:
         """Ask about a record soon, and not about others with it: a webhook says that it ended."""
         self._operations.add(record.operation)
-        if not any(
-            record.slot is each for each in (None, WOKEN, IN_NET)
-        ):  # it stands in a slot of a wheel
+        if not any(record.slot is each for each in _NO_SLOT):
             slot = cast("Slot[S]", record.slot)
             slot.remove(record)  # else the wheel would hold an ended job until the slot begins
         self._told.add(record)

@@ -35,8 +35,7 @@ def handler_for(feeding: Feeding, feed: Feed) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            head = {name.lower(): value for name, value in request.headers.items()}
-            check_head(request.method, head)
+            check_head(request.method, request.headers)  # their case does not matter
             token = token_of(request.path, feeding)
             status = await status_of(feed, await _body(request), token)
         except Refused as refused:
@@ -57,6 +56,11 @@ async def _body(request: web.Request) -> bytes:
     Raises:
         Refused: 408 or 413.
     """
+    if request.content.is_eof():  # all of it has come with the head, as nearly always
+        body = request.content.read_nowait()
+        if len(body) > LARGEST:
+            raise Refused(413)
+        return body
     chunks: list[bytes] = []
     size = 0
     try:

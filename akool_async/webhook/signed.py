@@ -35,6 +35,9 @@ _Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 """What JavaScript can write as an integer."""
 
 
+_NUMBERS: Final = (int, float)
+
+
 class SignedBody(msgspec.Struct, frozen=True, gc=False):
     """The four parts of a body."""
 
@@ -162,7 +165,7 @@ def parsed(body: bytes | str) -> SignedBody:
 
 
 def _is_tolerance(value: object) -> bool:
-    return value is None or (isinstance(value, int | float) and value >= 0)
+    return value is None or (isinstance(value, _NUMBERS) and value >= 0)
 
 
 def _signature(*parts: str) -> str:

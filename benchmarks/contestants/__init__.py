@@ -27,6 +27,11 @@ CONTESTANTS = {
     "queueing": "benchmarks.contestants.queueing:ours",
     "queueing_naive": "benchmarks.contestants.queueing:naive",
     "decoding": "benchmarks.contestants.decoding:decode",
+    "armed": "benchmarks.contestants.armed:run",
+    "armed_ending": "benchmarks.contestants.armed:ending",
+    "armed_holding": "benchmarks.contestants.armed:hold",
+    "verifying": "benchmarks.contestants.receiving:verifying",
+    "handling": "benchmarks.contestants.receiving:handling",
     "soak": "benchmarks.contestants.enduring:soak",
 }
 """Module and function, by name."""

@@ -16,6 +16,7 @@ from benchmarks.experiments import (
     starving,
     trouble,
     trust,
+    webhooks,
 )
 from benchmarks.report import Section
 
@@ -33,6 +34,7 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "holding": holding.holding,
     "journal": records.records,
     "cap": trouble.cap,
+    "webhooks": webhooks.webhooks,
     "soak": trouble.soak,
     "rivals": trust.trust,
 }

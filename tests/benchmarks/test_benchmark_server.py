@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+import statistics
 import time
 from collections.abc import Generator
+from importlib.util import find_spec
 from typing import Any
 
 import aiohttp
@@ -11,8 +15,13 @@ import pytest
 
 from akool_async import Akool, CreateOutcomeUnknown, Timeout
 from akool_async.endpoints import TTS, TalkingPhoto
-from benchmarks.contestants.ours import requests
+from akool_async.webhook import WebhookCredentials, verify
+from benchmarks.contestants.armed import Kind, Told, client, run, stream
+from benchmarks.contestants.ours import MODES, requests
+from benchmarks.contestants.receiving import mann_whitney
+from benchmarks.contestants.receiving import page as page_of
 from benchmarks.contestants.wire import CREATE, LOOK, body
+from benchmarks.hooks import CLIENT_ID, SECRET, event
 from benchmarks.meter import KEY, Meter, ask, ended
 from benchmarks.station import server
 
@@ -121,3 +130,53 @@ async def test_the_server_counts_requests_connections_and_its_cpu(url: str) -> N
     assert figures["created"] == 50
     assert 0 < figures["server_share"] < 1
     assert figures["cpu"] > 0
+
+
+async def test_webhooks_tell_of_jobs_at_their_ends() -> None:
+    with server(median=0.2) as url:
+        kind = Kind(single=True, armed=True)
+        figures = await run(Meter(url), count=20, first=20, kind=kind)
+    assert figures["told"] == 20
+    assert figures["looks"] == 1.0
+    assert 0 <= figures["after_p50"] <= figures["p50"]
+
+
+async def test_jobs_end_at_the_moments_that_their_requests_name() -> None:
+    begins = time.monotonic() + 1.0
+    ends = [begins + number / 10 for number in range(3)]
+    with server(median=30.0) as url:
+        async with Akool(KEY, base_url=url) as akool:
+            jobs = [akool.submit(each) for each in stream(3, single=False, ends=ends)]
+            for job, moment in zip(jobs, ends, strict=True):
+                await job.created()
+                assert job.id is not None
+                assert ended(job.id) == pytest.approx(moment, abs=0.001)
+
+
+async def test_webhooks_are_lost_and_doubled_as_the_server_is_told() -> None:
+    for hooks, sent in (("lost=1", 0), ("twice=1,late=.2", 40)):
+        with server(median=0.2, hooks=hooks) as url:
+            async with client(url, 20, Told(), armed=True) as akool:
+                await MODES["gather"](akool, Meter(url), stream(20, single=True))
+                await asyncio.sleep(0.5)
+                assert ask(url)["hooks"] == sent
+
+
+def test_samples_of_one_distribution_are_not_told_apart_and_others_are() -> None:
+    chance = random.Random(1)
+
+    def some(mean: float) -> list[float]:
+        return [chance.gauss(mean, 1) for _ in range(200)]
+
+    found = [mann_whitney(some(0), some(0)) for _ in range(50)]
+    assert 0.3 < statistics.median(found) < 0.7
+    assert mann_whitney(some(0), some(0.5)) < 0.001
+    assert mann_whitney([1.0] * 9, [1.0] * 9) == 1.0
+
+
+def test_the_page_and_the_client_read_the_same_event() -> None:
+    credentials = WebhookCredentials(client_id=CLIENT_ID, client_secret=SECRET)
+    body = event("a" * 24)
+    assert verify(body, credentials).id == "a" * 24
+    if find_spec("Crypto"):
+        assert page_of(body)["_id"] == "a" * 24
