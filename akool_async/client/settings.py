@@ -233,8 +233,10 @@ class Configuration:
             own=own_addresses(hosts["api"]),
             largest=checked_count("max_download_bytes", value("max_download_bytes")),
         )
-        self.webhook_url = checked_webhook_url(value("webhook_url"), hosts["api"])
-        self.webhook_credentials: OneOrMore | None = value("webhook_credentials")
+        self.webhook_url = checked_webhook_url(
+            checked_text("webhook_url", value("webhook_url")), hosts["api"]
+        )
+        self.webhook_credentials = _checked_credentials(value("webhook_credentials"))
         patience = checked_seconds("webhook_patience", value("webhook_patience"))
         self.webhook_patience = math.inf if patience is None else patience
         trust_env = checked_flag("trust_env", value("trust_env"))
@@ -408,6 +410,14 @@ def checked_text(field: str, value: object) -> str | None:
     if value is not None and not isinstance(value, str):
         raise InvalidInput(field, f"a {type(value).__name__}", "must be a text")
     return value
+
+
+def _checked_credentials(given: OneOrMore | None) -> OneOrMore | None:
+    if given is not None:
+        from akool_async.webhook.credentials import each_of  # few clients have webhooks
+
+        each_of(given, "webhook_credentials")
+    return given
 
 
 def checked_webhook_url(url: str | None, api: str) -> str | None:

@@ -87,9 +87,9 @@ class Behaviour(Input):
         for name in rates:
             if not 0 <= getattr(self, name) <= 1:
                 raise self.refuse(name, "must be from 0 to 1")
-        if self.webhook_lateness < 0:
+        if not self.webhook_lateness >= 0:
             raise self.refuse("webhook_lateness", "must be at least 0 seconds")
-        if any(pause < 0 for pause in self.webhook_retries):
+        if not all(pause >= 0 for pause in self.webhook_retries):
             raise self.refuse("webhook_retries", "must be at least 0 seconds each")
         if self.faces < 0:
             raise self.refuse("faces", "must be at least 0")

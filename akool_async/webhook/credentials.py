@@ -77,14 +77,19 @@ OneOrMore: TypeAlias = WebhookCredentials | Sequence[WebhookCredentials]
 """One account's credentials; several while a secret is replaced by another."""
 
 
-def each_of(credentials: OneOrMore) -> Sequence[WebhookCredentials]:
+def each_of(credentials: OneOrMore, field: str = "credentials") -> Sequence[WebhookCredentials]:
     """Return credentials as a sequence.
 
     Raises:
-        InvalidInput: It is empty.
+        InvalidInput: It is empty, or holds something else; `field` names it.
     """
     if isinstance(credentials, WebhookCredentials):
         return (credentials,)
-    if not credentials:
-        raise InvalidInput("credentials", credentials, "must hold at least one")
-    return credentials
+    if isinstance(credentials, list | tuple) and credentials and all(map(_is_one, credentials)):
+        return credentials
+    rule = "must be WebhookCredentials, or a list or tuple of at least one"
+    raise InvalidInput(field, f"a {type(credentials).__name__}", rule)
+
+
+def _is_one(value: object) -> bool:
+    return isinstance(value, WebhookCredentials)
