@@ -137,13 +137,18 @@ def token() -> str:
     return token_for(b"somebody")
 
 
-BODY = sign(Event(id="a" * 24, status=Status.COMPLETED, type="audio"), CREDENTIALS)
+def fresh() -> bytes:
+    """Return the body of a webhook that is signed now."""
+    return sign(Event(id="a" * 24, status=Status.COMPLETED, type="audio"), CREDENTIALS)
+
+
 JSON = {"Content-Type": "application/json"}
 
 
 async def post(
-    http: aiohttp.ClientSession, url: str, body: Any = BODY, **headers: str
+    http: aiohttp.ClientSession, url: str, body: Any = None, **headers: str
 ) -> tuple[int, bytes]:
+    body = fresh() if body is None else body
     async with http.post(url, data=body, headers=JSON | headers) as answer:
         assert "Content-Encoding" not in answer.headers
         return answer.status, await answer.read()
@@ -181,9 +186,9 @@ async def test_other_methods_and_kinds_are_refused(
     url = f"{address}/{token}"
     async with http.get(url) as answer:
         assert (answer.status, answer.headers["Allow"]) == (405, "POST")
-    zipped = gzip.compress(BODY)
+    zipped = gzip.compress(fresh())
     assert await post(http, url, zipped, **{"Content-Encoding": "gzip"}) == (415, answers.REFUSED)
-    status, _ = await post(http, url, BODY, **{"Content-Type": "text/xml"})
+    status, _ = await post(http, url, fresh(), **{"Content-Type": "text/xml"})
     assert status == 415
 
 
@@ -236,21 +241,22 @@ async def test_an_event_of_another_worker_is_offered_after_the_answer(
     akool: Akool, http: aiohttp.ClientSession
 ) -> None:
     offered: list[tuple[bytes, str]] = []
+    body = fresh()
     gate, done = asyncio.Event(), asyncio.Event()
 
-    async def on_foreign(body: bytes, token: str) -> None:
+    async def on_foreign(event: bytes, token: str) -> None:
         await gate.wait()
-        offered.append((body, token))
+        offered.append((event, token))
         done.set()
 
     foreign = token_for(b"somebody")
     async with AsyncExitStack() as running:
         url = await _serve_asgi(akool.webhooks.asgi_app(on_foreign=on_foreign), running)
-        assert await post(http, f"{url}/{foreign}") == (200, b"")
+        assert await post(http, f"{url}/{foreign}", body) == (200, b"")
         assert not offered
         gate.set()
         await done.wait()
-        assert offered == [(BODY, foreign)]
+        assert offered == [(body, foreign)]
 
 
 async def test_without_addresses_of_its_own_a_client_needs_no_token(

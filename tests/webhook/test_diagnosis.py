@@ -100,7 +100,7 @@ def test_a_time_that_is_far_from_now_is_told_with_the_clock_to_check(
 
 
 def test_a_time_in_seconds_is_told() -> None:
-    assert "counts seconds" in sentence(body(timestamp=int(NOW)))
+    assert "counts seconds" in sentence(body(timestamp=int(time.time())))
 
 
 def test_a_time_that_is_no_number_is_told() -> None:
@@ -122,7 +122,7 @@ def ciphertext_of(text: bytes) -> str:
 
 def signed(ciphertext: str, timestamp: object = None) -> bytes:
     """Return a signed body with any text as its ciphertext."""
-    timestamp = int(NOW * 1000) if timestamp is None else timestamp
+    timestamp = int(time.time() * 1000) if timestamp is None else timestamp
     joined = "".join(sorted((str(MINE.client_id), str(timestamp), "1529", ciphertext)))
     signature = hashlib.sha1(joined.encode(), usedforsecurity=False).hexdigest()
     return msgspec.json.encode(
