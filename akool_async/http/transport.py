@@ -81,7 +81,7 @@ of each of the last 128 addresses that it parsed: megabytes, where they list 300
 _MOST_BYTES = 2**20
 """Largest request body in bytes that aiohttp takes as bytes without a warning."""
 
-_HEADER_LIMITS: Final[Mapping[str, Any]] = {
+HEADER_LIMITS: Final[Mapping[str, Any]] = {
     "max_line_size": 2**16,
     "max_field_size": 2**16,
     "max_headers": 1000,
@@ -274,7 +274,7 @@ class AiohttpTransport:
             proxy=None if proxy is None else proxy.url,
             proxy_headers=for_proxy,
             trace_request_ctx=attempt if self._owned else None,
-            **_HEADER_LIMITS,
+            **HEADER_LIMITS,
         )
 
     def _url(self, base: str, request: HttpRequest) -> yarl.URL:

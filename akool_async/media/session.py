@@ -18,6 +18,7 @@ import aiohttp
 import yarl
 
 from akool_async.errors import InvalidInput
+from akool_async.http.transport import HEADER_LIMITS
 from akool_async.media.addresses import AddressGuard, is_public
 from akool_async.media.failures import AttemptFailed, forbidden
 from akool_async.media.policy import Policy
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 _READ_AHEAD: Final = 2**18
 """Bytes of one response that aiohttp may keep in memory before they are read, roughly."""
-
-_LONGEST_LINE, _MOST_HEADERS = 2**16, 1000
-"""Bytes of one line, and number of lines, in the head of a reply: proxies and stores add some."""
 
 _PRIVATE: Final = re.compile(
     # Names without a dot, names that no public server may have, and odd spellings of an address.
@@ -106,9 +104,7 @@ class MediaSession:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 read_bufsize=_READ_AHEAD,
-                max_line_size=_LONGEST_LINE,
-                max_field_size=_LONGEST_LINE,
-                max_headers=_MOST_HEADERS,
+                **HEADER_LIMITS,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
                 trust_env=False,  # else aiohttp would send a password from ~/.netrc
             )
