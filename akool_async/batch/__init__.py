@@ -1,0 +1,1 @@
+"""Runs of many rows: a manifest in, every file on disk, a report."""

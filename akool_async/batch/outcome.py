@@ -1,0 +1,46 @@
+"""What became of a row of a run: one line of `results.jsonl`."""
+
+from __future__ import annotations
+
+from akool_async.journal import State
+from akool_async.protocol.value import Value
+
+
+class Outcome(Value, omit_defaults=True):
+    """What became of one row.
+
+    `results.jsonl` has one line for each row that has ended, and `errors.jsonl` one for each row
+    that has not completed, in this form. Fields without a value are left out.
+    """
+
+    key: str
+    """The row's key: its own, or its fingerprint and its number among equal rows."""
+    line: int
+    """The row's line in the manifest, from 1; in a spreadsheet or table the row's number."""
+    operation: str
+    """The dotted name of the operation or recipe."""
+    status: State
+    """`completed`, `failed`, `refused`, `expired` or `abandoned`; in `errors.jsonl` also
+    `unknown`: nobody knows whether Akool made the job."""
+    id: str | None = None
+    """The job's `_id` at Akool."""
+    url: str | None = None
+    """Where Akool keeps the media, for 7 days."""
+    path: str | None = None
+    """The saved file, relative to the run's folder, with `/` on every system."""
+    bytes: int | None = None
+    """The saved file's size."""
+    sha256: str | None = None
+    """The saved file's SHA-256, in hex."""
+    queued_seconds: float | None = None
+    """Seconds from its submission to Akool's acceptance."""
+    akool_seconds: float | None = None
+    """Seconds from Akool's acceptance to its end."""
+    attempts: int = 1
+    """How often it was sent."""
+    error: str | None = None
+    """The class of the error that ended it, such as `JobFailed`."""
+    code: int | None = None
+    """Akool's code, where there is one."""
+    msg: str | None = None
+    """Why, in words."""
