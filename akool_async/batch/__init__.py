@@ -1,1 +1,23 @@
 """Runs of many rows: a manifest in, every file on disk, a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from akool_async.batch.options import RunOptions
+    from akool_async.batch.outcome import Outcome
+    from akool_async.batch.running import load, run
+
+__all__ = ["Outcome", "RunOptions", "load", "run"]
+
+_HOMES = {"Outcome": "outcome", "RunOptions": "options", "load": "running", "run": "running"}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Not before it is used: a run needs SQLite and all endpoints.
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

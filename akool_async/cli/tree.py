@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "errors": "Explain Akool's error codes.",
     "job": "Show a job by its token, wait for it, or cancel it.",
     "journal": "Look into a journal; decide about creates of unknown outcome.",
+    "run": "Carry out the rows of a manifest: every result on disk, nothing paid for twice.",
     "simulate": "Serve a simulated Akool on this machine, until Ctrl-C.",
     "webhooks": "Show webhooks that arrive; make one; send saved ones again.",
 }

@@ -42,6 +42,7 @@ from akool_async.journal.job_store import (
     Intent,
     JobStore,
 )
+from akool_async.journal.outcome_lines import OutcomeLines
 from akool_async.observers import logger
 
 _Page: TypeAlias = Callable[[sqlite3.Connection, int], list[Entry]]
@@ -76,6 +77,11 @@ class Journal(JobStore):
 
     def __repr__(self) -> str:
         return f"Journal({self._file.path!r})"
+
+    @property
+    def outcomes(self) -> OutcomeLines:
+        """The lines of a run's `results.jsonl`, which belong to the rows of its jobs."""
+        return OutcomeLines(self._file)
 
     # What the engine calls: nothing of it blocks an event loop
 

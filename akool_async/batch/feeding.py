@@ -1,0 +1,253 @@
+"""Brings rows to their jobs: those that have ended are skipped, the others are submitted in turn.
+
+A page of rows is looked up in the journal with one question. A row whose job has ended becomes no
+job: it is counted, and that is all. So a run that is started again is at its first create after
+some microseconds for each row that is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final, Literal, Protocol
+
+from akool_async.batch.counts import Counts
+from akool_async.batch.endings import decoder, end_of
+from akool_async.batch.feed import Feed
+from akool_async.batch.live import LiveRows
+from akool_async.batch.options import RunOptions
+from akool_async.batch.outcome import Outcome
+from akool_async.batch.rows import BatchRow, Fault
+from akool_async.batch.selection import Selection
+from akool_async.engine.keys import request_fingerprint
+from akool_async.errors import InvalidInput, KeyConflict
+from akool_async.journal import State
+from akool_async.journal.outcome_lines import KnownRow, OutcomeLines
+from akool_async.protocol.endpoint import Recipe
+
+_RECIPE: Final[Any] = Recipe
+_IN_A_ROW: Final = 64
+"""Rows that are judged before the event loop gets a turn."""
+
+
+class Sender(Protocol):
+    """What the run does with rows."""
+
+    def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool) -> object:
+        """Submit a row's job."""
+        ...
+
+    def refuse(self, line: int, key: str, operation: str, error: Exception) -> object:
+        """Write down that a row cannot be sent."""
+        ...
+
+    async def restore(self, row: BatchRow, known: KnownRow) -> object:
+        """Write down how a row has ended, as the journal says."""
+        ...
+
+    def told(self, outcome: Outcome) -> object:
+        """Take note of the outcome of a row that an earlier process brought to its end."""
+        ...
+
+
+class Feeding:
+    """Takes rows from a manifest for as long as there are rows, and room for them.
+
+    Args:
+        lines: The journal's table of lines.
+        counts: Counts the rows.
+        live: The rows whose jobs go on.
+        sender: What the run does with rows.
+        options: How the run is to be carried out.
+        tells: Whether somebody wants to know the outcomes of rows that ended earlier.
+    """
+
+    def __init__(
+        self,
+        lines: OutcomeLines,
+        counts: Counts,
+        live: LiveRows,
+        sender: Sender,
+        options: RunOptions,
+        *,
+        tells: bool,
+    ) -> None:
+        self._lines = lines
+        self._counts = counts
+        self._live = live
+        self._sender = sender
+        self._tells = tells
+        self._selection = Selection(
+            limit=options.limit, only=options.only, skip=options.skip, sample=options.sample
+        )
+        retry = options.retry_failed
+        self._retries = bool(retry)
+        self._codes = None if isinstance(retry, bool) else frozenset(retry)
+        self._interval = 0.0 if options.rate is None else 1 / options.rate
+        self._next_at = 0.0
+        self._most = options.max_creates
+        self._reserved = 0
+        """Creates that were sent, or may be."""
+        self._feed: Feed[BatchRow | Fault] | None = None
+        self.paused = False
+        self.stopped = False
+        """Whether nothing more is sent."""
+        self.spent = False
+        """Whether `max_creates` ended it."""
+
+    async def take_all(self, rows: Feed[BatchRow | Fault]) -> None:
+        """Take all rows; return once the last one was submitted, or sending was stopped."""
+        self._feed = rows
+        try:
+            while not self.stopped and (page := await rows.page()):
+                await self._take(page)
+            if not self.stopped:
+                self._counts.read_all()
+        finally:
+            rows.stop()
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self.stopped = True
+        if self._feed is not None:
+            self._feed.stop()
+        self._live.wake()
+
+    def give_back(self, row: BatchRow) -> None:
+        """Take note that a row's job was certainly not created."""
+        self._reserved -= _creates_of(row)
+
+    async def _take(self, page: Sequence[BatchRow | Fault]) -> None:
+        rows = [each for each in page if isinstance(each, BatchRow)]
+        known = await self._known(rows)
+        for each in page:
+            if isinstance(each, Fault):
+                self._refuse_fault(each)
+        async for row in _with_turns(rows):
+            self._counts.of(row.operation).read += 1
+            if not await self._judge(row, known.get(row.key)):
+                return
+
+    async def _known(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
+        recipes = [row.key for row in rows if isinstance(row.request, _RECIPE)]
+        plain = [row.key for row in rows if not isinstance(row.request, _RECIPE)]
+        known = await self._lines.known(plain) if plain else {}
+        return known | (await self._lines.known(recipes, recipes=True) if recipes else {})
+
+    def _refuse_fault(self, fault: Fault) -> None:
+        self._counts.of("").read += 1
+        error = InvalidInput("row", fault.line, fault.message)
+        self._sender.refuse(fault.line, f"line {fault.line}", "", error)
+
+    async def _judge(self, row: BatchRow, known: KnownRow | None) -> bool:
+        """Do with a row what is to be done; return whether to go on with the next one."""
+        retry = False
+        if known is not None:
+            if not _same_request(row, known):
+                problem = f"the key {row.key!r} was used for another request"
+                self._sender.refuse(row.line, row.key, row.operation, KeyConflict(problem))
+                return True
+            if _has_ended(row, known):
+                retry = self._is_retried(known)
+                if not retry:
+                    await self._done(row, known)
+                    return True
+        if self.spent or not self._selection.takes(row):
+            self._counts.of(row.operation).skipped += 1
+            return True
+        turn = await self._turn(row, known)
+        if turn == "now":
+            self._sender.send(row, known, retry=retry)
+            return True
+        if turn == "never" and self._counts.of(row.operation).planned:
+            self.spent = True  # the others are read on, and counted
+            self._counts.of(row.operation).skipped += 1
+            return True
+        self.stop()
+        return False
+
+    def _is_retried(self, known: KnownRow) -> bool:
+        if not self._retries or known.state is not State.FAILED:
+            return False
+        if self._codes is None:
+            return True
+        outcome = None if known.line is None else decoder.decode(known.line)
+        return outcome is not None and not self._codes.isdisjoint(
+            {str(outcome.code), str(outcome.error)}
+        )
+
+    async def _done(self, row: BatchRow, known: KnownRow) -> None:
+        """Count a row that has ended."""
+        if known.line is None or known.status != known.state:
+            await self._sender.restore(row, known)
+            return
+        if known.state is State.COMPLETED and not self._tells:
+            self._counts.known(row.operation, "completed")
+            return
+        outcome = decoder.decode(known.line)
+        end = end_of(known.state)
+        error = "" if end == "completed" else outcome.error or ""
+        self._counts.known(row.operation, end, error, outcome.msg or "")
+        if self._tells and not known.behind:  # else it is told once it is saved
+            self._sender.told(outcome)
+
+    async def _turn(
+        self, row: BatchRow, known: KnownRow | None
+    ) -> Literal["now", "never", "stopped"]:
+        """Wait until a row may be sent, or it is known that it may not."""
+        creates = 0 if _was_sent(known) else _creates_of(row)
+        while not self.stopped:
+            if self.paused or self._live.full:
+                await self._live.changed()
+            elif creates and self._most is not None and self._reserved + creates > self._most:
+                if not len(self._live):
+                    self.spent = True
+                    return "never"
+                await self._live.changed()  # one that is refused makes room
+            elif creates and (wait := self._next_at - asyncio.get_running_loop().time()) > 0:
+                await asyncio.sleep(wait)
+            else:
+                break
+        if self.stopped:
+            return "stopped"
+        self._reserved += creates
+        if creates and self._interval:
+            now = asyncio.get_running_loop().time()
+            self._next_at = max(self._next_at, now - self._interval) + self._interval * creates
+        return "now"
+
+
+async def _with_turns(rows: Sequence[BatchRow]) -> AsyncIterator[BatchRow]:
+    """Yield rows, and let the event loop do other things now and then."""
+    for number, row in enumerate(rows):
+        if number % _IN_A_ROW == 0:
+            await asyncio.sleep(0)
+        yield row
+
+
+_OF_A_RECIPE: Final = 2
+"""The most paid steps of a recipe."""
+
+
+def _creates_of(row: BatchRow) -> int:
+    """Return how many creates a row may need."""
+    return _OF_A_RECIPE if isinstance(row.request, _RECIPE) else 1
+
+
+def _was_sent(known: KnownRow | None) -> bool:
+    return known is not None and known.state in {State.CREATED, State.INTENT, State.UNKNOWN}
+
+
+def _has_ended(row: BatchRow, known: KnownRow) -> bool:
+    """Say whether a row stays as it is. What was refused costs nothing, and is sent again."""
+    if not known.state.finished or known.state is State.REFUSED:
+        return False
+    # A step of a recipe may have ended, and the recipe have stopped there.
+    return known.line is not None or not isinstance(row.request, _RECIPE)
+
+
+def _same_request(row: BatchRow, known: KnownRow) -> bool:
+    fingerprint = known.fingerprint
+    if isinstance(row.request, _RECIPE):
+        fingerprint = fingerprint.rpartition("/")[0]
+    return fingerprint == request_fingerprint(row.request)

@@ -1,0 +1,170 @@
+"""`akool run`: carries out the rows of a manifest, in a folder."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from akool_async import Akool
+from akool_async.batch import names
+from akool_async.batch.folder import RunFolder
+from akool_async.batch.options import RunOptions
+from akool_async.batch.record import write_record
+from akool_async.batch.rows import BatchRow, Fault, read
+from akool_async.batch.runner import Run
+from akool_async.cli.messages import Problem
+from akool_async.cli.opening import client
+from akool_async.cli.places import check_folder
+from akool_async.cli.run_display import JsonLines
+from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_doubts
+from akool_async.cli.run_serving import serve
+from akool_async.cli.run_types import Pair, Rate
+from akool_async.errors import InvalidInput, JournalInUse
+from akool_async.protocol.words import counted
+
+STDIN: Final = "-"
+_SHOWN: Final = 20
+
+
+class BadInput(Problem):
+    """What is wrong before anything is sent."""
+
+    exit_code = BAD_INPUT
+
+
+@click.command("run")
+@click.argument("manifest", type=click.Path(allow_dash=True))
+@click.option("--operation", metavar="NAME", help="The operation of rows that name none.")
+@click.option("--set", "settings", type=Pair(), multiple=True, help="A parameter of all rows.")
+@click.option(
+    "--map", "columns", type=Pair(), multiple=True, help="COLUMN=PARAMETER, for a column's name."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="The run's folder; else named after the manifest.",
+)
+@click.option("--check", is_flag=True, help="Read and check all rows, and stop there.")
+@click.option("--retry-failed", "retry_failed", is_flag=True, help="Send failed rows again.")
+@click.option(
+    "--retry-code",
+    "codes",
+    multiple=True,
+    metavar="CODE",
+    help="Send again the rows that failed with this code, or class of error.",
+)
+@click.option("--limit", type=click.IntRange(0), help="Send at most so many rows.")
+@click.option("--only", multiple=True, metavar="PATTERN", help="Only such operations, or keys.")
+@click.option("--skip", multiple=True, metavar="PATTERN", help="No such operations, or keys.")
+@click.option("--sample", type=click.IntRange(0), help="Send at most so many of each operation.")
+@click.option("--max-creates", type=click.IntRange(0), help="Create at most so many jobs.")
+@click.option(
+    "--concurrency", type=click.IntRange(1), default=100, show_default=True, help="Jobs at once."
+)
+@click.option(
+    "--limits", type=Pair(), multiple=True, help="Jobs at once by operation, such as video.*=20."
+)
+@click.option("--rate", type=Rate(), help="Creates at most, such as 5/s, 100/min or 1000/h.")
+@click.option(
+    "--on-credit",
+    type=click.Choice(["pause", "stop"]),
+    default="pause",
+    show_default=True,
+    help="What to do when there is no credit left.",
+)
+@click.option("--name", default=names.DEFAULT, show_default=True, help="Names of saved files.")
+@click.option("--no-save", is_flag=True, help="Save no results.")
+@click.option("--quiet", is_flag=True, help="Print no figures.")
+@click.option("--on-end", metavar="COMMAND", help="Run this at the end, with the figures.")
+def command(manifest: str, **given: Any) -> int:
+    """Carry out the rows of MANIFEST, a JSONL file, or - for standard input.
+
+    The same command again goes on where this one stopped: finished rows cost nothing. Ctrl-C once
+    creates nothing more, and awaits and saves what is in flight; twice leaves at once.
+
+    Exits with 0 if all rows completed, 1 if some failed, 2 for bad input, 3 if it stopped early,
+    and 4 if nobody knows of some creates whether they made a job.
+    """
+    folder = RunFolder.at(given["out"] or _folder_of(manifest))
+    planned = _checked(manifest, given)
+    if given["check"]:
+        click.echo(f"{counted(sum(planned.values()), 'row')}, nothing wrong")
+        return 0
+    check_folder(folder.root)
+    try:
+        akool = _client(given)
+        options = _options(given)
+        run = Run(folder, options, planned=planned)
+    except InvalidInput as error:
+        raise BadInput(str(error), {}, "InvalidInput") from None
+    except JournalInUse as error:
+        raise BadInput(f"{folder.root} is in use: {error}", {}, "JournalInUse") from None
+    manifests = () if manifest == STDIN else (manifest,)
+    arguments = {name: str(v) if isinstance(v, Path) else v for name, v in given.items()}
+    write_record(folder, {"manifest": manifest, **arguments}, manifests)
+    return asyncio.run(_carry_out(run, manifest, akool, given))
+
+
+async def _carry_out(run: Run, manifest: str, akool: Akool, given: dict[str, Any]) -> int:
+    rows = read(manifest, given["operation"])
+    figures = await serve(run, rows, akool, JsonLines(quiet=given["quiet"]))
+    code = exit_code(run)
+    tell_doubts(run)
+    if run.stopped_by:
+        click.echo(f"Stopped early: {run.stopped_by}. The same command goes on.", err=True)
+    if given["on_end"]:
+        await run_command(given["on_end"], run, figures, code)
+    return code
+
+
+def _folder_of(manifest: str) -> Path:
+    if manifest == STDIN:
+        raise click.UsageError("rows from standard input need --out DIR")
+    return Path(f"{Path(manifest).stem}.run")
+
+
+def _checked(manifest: str, given: dict[str, Any]) -> Counter[str]:
+    """Read all rows once; return how many there are of each operation."""
+    planned: Counter[str] = Counter()
+    faults: list[Fault] = []
+    if manifest == STDIN:
+        return planned
+    for row in read(manifest, given["operation"]):
+        if isinstance(row, BatchRow):
+            planned[row.operation] += 1
+        else:
+            faults.append(row)
+    for fault in faults[:_SHOWN]:
+        click.echo(f"{manifest}, line {fault.line}: {fault.message}", err=True)
+    if faults:
+        raise BadInput(f"{counted(len(faults), 'row')} cannot be sent; nothing was", {})
+    return planned
+
+
+def _client(given: dict[str, Any]) -> Akool:
+    limits: dict[str, int] = {}
+    for pattern, most in given["limits"]:
+        if not most.isdecimal():
+            raise click.BadParameter(f"{pattern}={most} is no number", param_hint="--limits")
+        limits[pattern] = int(most)
+    return client().with_settings(max_concurrency=given["concurrency"], limits=limits or None)
+
+
+def _options(given: dict[str, Any]) -> RunOptions:
+    return RunOptions(
+        save=not given["no_save"],
+        name=given["name"],
+        retry_failed=given["codes"] or given["retry_failed"],
+        limit=given["limit"],
+        only=given["only"],
+        skip=given["skip"],
+        sample=given["sample"],
+        max_creates=given["max_creates"],
+        rate=given["rate"],
+        on_credit=given["on_credit"],
+    )
