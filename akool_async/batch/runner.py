@@ -16,7 +16,8 @@ in the state that the journal has it in.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.batch.counts import Counts
@@ -27,6 +28,7 @@ from akool_async.batch.figures import Phase, RunFigures
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.live import LiveRow, LiveRows
 from akool_async.batch.measuring import figures_of
+from akool_async.batch.missing import Missing
 from akool_async.batch.names import FileNames
 from akool_async.batch.options import RunOptions
 from akool_async.batch.outcome import Outcome
@@ -102,6 +104,26 @@ class Run:
             rows: The rows; read in a thread.
             akool: Whose account pays. A client of the run's own takes its settings.
         """
+        async with self._opened(akool):
+            await self._work(rows)
+
+    async def fetch(self, akool: Akool) -> None:
+        """Save the results of an earlier run that have no file, and create nothing.
+
+        Args:
+            akool: The account that has them.
+        """
+        async with self._opened(akool):
+            missing = Missing(self.folder, self._lines, self._operations)
+            await self._lines.put_behind(await missing.numbers())
+            self.counts.expired, self.counts.expiring = missing.expired, missing.expiring
+            await self._lane.begin()
+            self._phase = "running"
+            await self._lane.drained()
+            self._writer.rewrite_at_end()
+
+    @asynccontextmanager
+    async def _opened(self, akool: Akool) -> AsyncGenerator[None, None]:
         self._live = LiveRows(self.counts, akool.stats.places)
         own = akool.with_settings(
             journal=self._journal,
@@ -113,7 +135,7 @@ class Run:
             async with own:
                 await self._begin(own)
                 try:
-                    await self._work(rows)
+                    yield
                 finally:
                     await self._lane.stop()
                     await self._writer.close()
@@ -147,10 +169,10 @@ class Run:
             self.options,
             tells=self._tell is not None,
         )
-        if self.options.save:
-            await self._lane.begin()
 
     async def _work(self, rows: Iterable[BatchRow | Fault]) -> None:
+        if self.options.save:
+            await self._lane.begin()
         await self._take_up_earlier()
         self._phase = "running"
         await self._feeding.take_all(Feed(rows))

@@ -135,6 +135,14 @@ class OutcomeLines:
         """
         return await self._read(lambda connection: _behind(connection, after, limit))
 
+    async def completed(self, after: int, limit: int = 500) -> list[tuple[int, KnownRow]]:
+        """Return rows that completed, each with its place in the order of their lines."""
+        return await self._read(lambda connection: _completed(connection, after, limit))
+
+    async def put_behind(self, numbers: Sequence[int]) -> None:
+        """Let the results of some jobs wait to be saved, again."""
+        await self._file.writer.write(lambda connection: _put_behind(connection, numbers))
+
     async def settle_behind(self) -> None:
         """Let nothing wait to be saved any more: the lines are complete as they are."""
         await self._file.writer.write(_settle_behind)
@@ -232,6 +240,25 @@ def _behind(connection: sqlite3.Connection, after: int, limit: int) -> list[tupl
         (after, limit),
     )
     return [(place, _row(row)) for place, *row in rows]
+
+
+def _completed(
+    connection: sqlite3.Connection, after: int, limit: int
+) -> list[tuple[int, KnownRow]]:
+    rows = connection.execute(
+        f"""
+        SELECT outcome.changed, {_COLUMNS} FROM outcome JOIN job ON outcome.job = job.number
+        WHERE outcome.status = 'completed' AND NOT outcome.behind AND outcome.changed > ?
+        ORDER BY outcome.changed LIMIT ?""",  # noqa: S608 - our own words
+        (after, limit),
+    )
+    return [(place, _row(row)) for place, *row in rows]
+
+
+def _put_behind(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    connection.executemany(
+        "UPDATE outcome SET behind = 1 WHERE job = ?", [(number,) for number in numbers]
+    )
 
 
 def _settle_behind(connection: sqlite3.Connection) -> None:
