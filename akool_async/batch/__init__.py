@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from akool_async.batch.options import RunOptions
     from akool_async.batch.outcome import Outcome
+    from akool_async.batch.run_options import RunOptions
     from akool_async.batch.running import load, run
 
 __all__ = ["Outcome", "RunOptions", "load", "run"]
 
-_HOMES = {"Outcome": "outcome", "RunOptions": "options", "load": "running", "run": "running"}
+_HOMES = {"Outcome": "outcome", "RunOptions": "run_options", "load": "running", "run": "running"}
 
 
 def __getattr__(name: str) -> Any:

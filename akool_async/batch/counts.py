@@ -68,7 +68,7 @@ class Counts:
         for operation, rows in (planned or {}).items():
             self.of(operation).planned = rows
         self.done_before = 0
-        self.saved = self.bytes = 0
+        self.saved = self.bytes = self.saved_before = 0
         self.unsaved = 0
         """Results that were given up."""
         self.expired = self.expiring = 0

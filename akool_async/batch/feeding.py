@@ -13,11 +13,13 @@ from typing import Any, Final, Literal, Protocol
 
 from akool_async.batch.counts import Counts
 from akool_async.batch.endings import decoder, end_of
+from akool_async.batch.fault import Fault
 from akool_async.batch.feed import Feed
+from akool_async.batch.keys import is_given
 from akool_async.batch.live import LiveRows
-from akool_async.batch.options import RunOptions
 from akool_async.batch.outcome import Outcome
-from akool_async.batch.rows import BatchRow, Fault
+from akool_async.batch.rows import BatchRow
+from akool_async.batch.run_options import RunOptions
 from akool_async.batch.selection import Selection
 from akool_async.engine.keys import request_fingerprint
 from akool_async.errors import InvalidInput, KeyConflict
@@ -135,9 +137,11 @@ class Feeding:
         return known | (await self._lines.known(recipes, recipes=True) if recipes else {})
 
     def _refuse_fault(self, fault: Fault) -> None:
-        self._counts.of("").read += 1
-        error = InvalidInput("row", fault.line, fault.message)
-        self._sender.refuse(fault.line, f"line {fault.line}", "", error)
+        """Write down a row that is wrong. One in a file is found before; one in a stream is not."""
+        if not fault.notice:
+            self._counts.of("").read += 1
+            error = InvalidInput(fault.column or "row", fault.line, fault.sentence)
+            self._sender.refuse(fault.line, f"line {fault.line}", "", error)
 
     async def _judge(self, row: BatchRow, known: KnownRow | None) -> bool:
         """Do with a row what is to be done; return whether to go on with the next one."""
@@ -247,6 +251,8 @@ def _has_ended(row: BatchRow, known: KnownRow) -> bool:
 
 
 def _same_request(row: BatchRow, known: KnownRow) -> bool:
+    if is_given(row.key):  # made from its request
+        return True
     fingerprint = known.fingerprint
     if isinstance(row.request, _RECIPE):
         fingerprint = fingerprint.rpartition("/")[0]

@@ -1,52 +1,57 @@
-"""How a run is to be carried out."""
+"""How the rows of a manifest become requests: what `akool run` is told about it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
-from akool_async.batch import names
-from akool_async.protocol.value import Input
+from akool_async.errors import InvalidInput
+from akool_async.protocol.value import Value
 
 
-class RunOptions(Input):
-    """How a run is to be carried out."""
+class RowOptions(Value):
+    """How the rows of a manifest become requests."""
 
-    save: bool = True
-    """Whether results are saved."""
-    name: str = names.DEFAULT
-    """The template of the files' names, see `akool_async.batch.names.FileNames`."""
-    retry_failed: bool | Sequence[str] = False
-    """Whether rows that failed are sent, and paid for, again; or only those that failed with one
-    of some codes, or classes of errors."""
-    limit: int | None = None
-    """The most rows that are sent."""
-    only: Sequence[str] = ()
-    """Patterns such as `audio.*`: only rows whose operation or key fits one are sent."""
-    skip: Sequence[str] = ()
-    """Patterns: rows whose operation or key fits one are not sent."""
-    sample: int | None = None
-    """The most rows of each operation that are sent."""
-    max_creates: int | None = None
-    """The most jobs that are created."""
-    max_credits: float | None = None
-    """Credits after which nothing more is created, see `akool_async.batch.money`."""
-    rate: float | None = None
-    """The most creates in a second."""
-    on_credit: Literal["pause", "stop"] = "pause"
-    """Whether the run waits for credit when there is none left, or stops."""
-    downloads: int = 8
-    """Results that are saved at once."""
+    operation: str | None = None
+    """The operation or recipe of every row, whatever its own column says."""
+    set: Mapping[str, Any] = {}
+    """Values for every row, by parameter, whatever its own column says. A text is read like a
+    cell."""
+    map: Mapping[str, str] = {}
+    """The parameter that a column stands for, by the column's name; an empty text for none."""
+    each: str | None = None
+    """The parameter that takes each file of a list of files."""
+    dedupe: bool = False
+    """Whether equal rows are one."""
+    sheet: str | None = None
+    """The sheet of a spreadsheet, by name; else its first."""
 
-    def check(self) -> None:
-        """Refuse options that make no sense."""
-        for each in ("limit", "sample", "max_creates"):
-            value = getattr(self, each)
-            if value is not None and value < 0:
-                raise self.refuse(each, "must not be negative")
-        if self.rate is not None and not self.rate > 0:
-            raise self.refuse("rate", "must be more than 0")
-        if self.max_credits is not None and not self.max_credits >= 0:
-            raise self.refuse("max_credits", "must not be negative")
-        if self.downloads < 1:
-            raise self.refuse("downloads", "must be at least 1")
+    @classmethod
+    def of_texts(cls, *, set: Iterable[str] = (), map: Iterable[str] = (), **others: Any) -> Self:
+        """Return the options that texts such as `voice_id=voice-nicole` say.
+
+        Args:
+            set: `PARAMETER=VALUE` each.
+            map: `COLUMN=PARAMETER` each; `COLUMN=` for a column that is to be left alone.
+            others: The other options.
+
+        Raises:
+            InvalidInput: a text has no `=`, or names twice what may be named once.
+        """
+        values = dict[str, Any]()
+        for text in set:
+            name, equals, value = text.partition("=")
+            _check("set", text, "PARAMETER=VALUE", bool(name and equals) and name not in values)
+            values[name] = value
+        renames = dict[str, str]()
+        for text in map:
+            column, equals, name = text.rpartition("=")  # a parameter has no "=" in its name
+            _check("map", text, "COLUMN=PARAMETER", bool(column and equals))
+            _check("map", text, "a column that is mapped once", column not in renames)
+            renames[column] = name
+        return cls(set=values, map=renames, **others)
+
+
+def _check(option: str, text: str, form: str, fine: bool) -> None:  # noqa: FBT001
+    if not fine:
+        raise InvalidInput(option, text, f"must be {form}")

@@ -1,76 +1,264 @@
-"""The rows of a manifest, as requests."""
+"""Rows of a manifest become requests, one by one, as they are read.
+
+A row is an `operation`, which may be a recipe, the parameters by their names, and an optional `key`
+and `priority`. A row without a key has one from what it asks for: the fingerprint of its request,
+and its number among equal rows. So lines may be sorted, inserted and deleted: what was paid for
+keeps its key.
+"""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import msgspec
-
+from akool_async.batch.cells import is_empty, key_in, whole
+from akool_async.batch.columns import KEY, OPERATION, PARAMETERS, SET, ColumnsRead, Layout
+from akool_async.batch.fault import Fault, FaultKind, shown
+from akool_async.batch.keys import RowKeys
+from akool_async.batch.manifest.row import RawRow
+from akool_async.batch.options import RowOptions
+from akool_async.batch.seen import FirstLines
+from akool_async.batch.shape import Shape, nearest
+from akool_async.batch.sources import Given, Rows, items_of
+from akool_async.client.submission import check_key
 from akool_async.endpoints import OPERATIONS, RECIPES
+from akool_async.endpoints.forms import Unreadable
 from akool_async.engine.keys import request_fingerprint
-from akool_async.errors import AkoolError
-from akool_async.protocol.endpoint import Operation, Recipe, Startable
+from akool_async.errors import InvalidInput
+from akool_async.protocol.endpoint import Startable
+
+_STARTABLES: Mapping[str, type[Startable[Any]]] = {**OPERATIONS, **RECIPES}
 
 
 class BatchRow(NamedTuple):
-    """One row of a manifest, as a request that can be sent."""
+    """A row of a manifest as a request."""
 
     line: int
-    """Its line in the manifest, from 1."""
+    """Its line, from 1; in a spreadsheet or table its number."""
     key: str
-    """Its own key, or its fingerprint and its number among equal rows."""
+    """Its own key; else the fingerprint of its request, and its number among equal rows."""
     operation: str
-    """The dotted name of the operation or recipe."""
+    """The dotted name of its operation or recipe."""
     request: Startable[Any]
     priority: int = 0
 
 
-class Fault(NamedTuple):
-    """A row that cannot be sent."""
+def read(rows: Rows, options: RowOptions | None = None) -> RowReader:
+    """Return an iterator over the rows of a manifest, or what is wrong with them.
 
-    line: int
-    message: str
+    It reads lazily: a row is yielded as soon as its line is there.
+
+    Args:
+        rows: The path of a manifest, `-` for standard input, files for `options.each`, or rows
+            as `akool.map` takes them.
+        options: How rows become requests.
+
+    Raises:
+        InvalidInput: on reading: the file needs a library that is not installed.
+    """
+    return RowReader(rows, options or RowOptions())
 
 
-def read(
-    manifest: str | os.PathLike[str], operation: str | None = None
-) -> Iterator[BatchRow | Fault]:
-    """Yield the rows of a JSONL file."""
-    with Path(manifest).open("rb") as file:
-        yield from rows_of((msgspec.json.decode(line) for line in file), operation)
+class RowReader:
+    """An iterator over rows as requests, and faults.
 
+    Attributes:
+        rows: How many rows were read, those with faults included.
+        left_out: How many of them `dedupe` left out, as they equal an earlier one.
+        keys: The keys that were given.
+    """
 
-def rows_of(rows: Iterable[Any], operation: str | None = None) -> Iterator[BatchRow | Fault]:
-    """Yield rows from pairs of key and request, requests, or dicts."""
-    equal: Counter[str] = Counter()
-    for line, row in enumerate(rows, 1):
+    def __init__(self, rows: Rows, options: RowOptions) -> None:
+        self._items, self._file, self._base = items_of(rows, options)
+        self._options = options
+        self._set = {SET + name: value for name, value in options.set.items()}
+        self._layouts: dict[tuple[str, ...], Layout] = {}
+        self._columns = ColumnsRead(options)
+        self._equal = FirstLines()
+        self._once: set[tuple[str, str]] = set()
+        self._rows = self._walk()
+        self.keys = RowKeys()
+        self.rows = self.left_out = 0
+
+    def __iter__(self) -> Iterator[BatchRow | Fault]:
+        return self._rows  # one call less for each row
+
+    def __next__(self) -> BatchRow | Fault:
+        return next(self._rows)
+
+    def _walk(self) -> Iterator[BatchRow | Fault]:
+        broken = False
+        for item in self._items:
+            if isinstance(item, Fault):
+                broken = broken or not item.notice
+                yield item
+                continue
+            self.rows += 1
+            if type(item) is RawRow:
+                made = self._made(item)
+            else:
+                assert isinstance(item, Given)
+                made = self._given(item)
+            if type(made) is BatchRow:
+                yield made
+            elif made is None:
+                self.left_out += 1
+            else:
+                assert isinstance(made, list)
+                yield from made
+        if not self.rows and not broken:
+            yield self._fault("file", "it has no rows")
+        yield from self._columns.faults(self._file)
+
+    def _made(self, raw: RawRow) -> BatchRow | list[Fault] | None:
+        cells = raw.cells
+        if PARAMETERS in cells and isinstance(cells[PARAMETERS], dict):
+            cells = {**cells, **cells[PARAMETERS]}
+            del cells[PARAMETERS]
+        layout = self._layouts.get(tuple(cells))
+        if layout is None:
+            layout = Layout(tuple(cells), self._options, raw.table)
+            self._layouts[tuple(cells)] = layout
+        if self._set:
+            cells = {**cells, **self._set}
+        operation = self._options.operation
+        if operation is None and layout.operation is not None:
+            operation = cells[layout.operation]
+        shape = layout.shapes.get(operation) if type(operation) is str else None
+        if shape is None:
+            found = self._shape(layout, operation, raw.line)
+            if isinstance(found, list):
+                return found
+            shape = found
+        key = None if layout.key is None else cells[layout.key]
+        priority = 0 if layout.priority is None else cells[layout.priority]
         try:
-            yield _row(line, row, operation, equal)
-        except (AkoolError, TypeError) as error:
-            yield Fault(line, str(error))
+            request = shape.build(cells)
+            if type(key) is not str or not key.isascii() or key != key.strip() or not key:
+                key = None if is_empty(key) else key_in(key)
+            if priority != 0:
+                priority = 0 if is_empty(priority) else whole(priority)
+        except (InvalidInput, Unreadable, TypeError):
+            return self._faults(raw.line, layout, shape, cells)
+        if shape.misspelt and (faults := self._misspelt(raw.line, layout, shape, cells)):
+            return faults
+        return self._keyed(raw.line, key, request, priority, layout)
+
+    def _given(self, item: Given) -> BatchRow | list[Fault] | None:
+        try:
+            if item.key is not None:
+                check_key(item.key)
+        except InvalidInput as error:
+            return [self._fault("key", f"{error.rule} (here: {shown(item.key)})", item.line, KEY)]
+        return self._keyed(item.line, item.key, item.request, item.priority, None)
+
+    def _keyed(
+        self,
+        line: int,
+        key: str | None,
+        request: Startable[Any],
+        priority: int,
+        layout: Layout | None,
+    ) -> BatchRow | list[Fault] | None:
+        """Give a row its key; return `None` for a row that is to be left out."""
+        dedupe = self._options.dedupe
+        if key is None:
+            key, first = self.keys.given(request, line)
+            if first and dedupe:
+                return None
+            return BatchRow(line, key, request.label, request, priority)
+        first = self.keys.take(key, line)
+        equal = dedupe and self._equal.add(f"{request_fingerprint(request)} {key}", line)
+        if not first:
+            return BatchRow(line, key, request.label, request, priority)
+        if equal:
+            return None
+        sentence = f"the key {shown(key)} stands in line {first} already, and one key is one job"
+        column = KEY if layout is None else layout.shown(layout.key or KEY)
+        return [self._fault("key", sentence, line, column)]
+
+    def _shape(self, layout: Layout, operation: Any, line: int) -> Shape | list[Fault]:
+        """Work out what rows with an operation and with some columns are."""
+        if layout.twice is not None:
+            first, second, name = layout.twice
+            sentence = f"this column and {layout.shown(first)} are both {name}: leave one out"
+            return self._first_only("file", sentence, line, layout, second)
+        column = layout.operation
+        if operation is None and column is None and layout.table is not None:
+            near = nearest(OPERATION, list(layout.names))
+            sentence = "there is no such column: --operation names the operation of all rows"
+            sentence += f"; is it the column {near!r}?" if near else ""
+            return self._first_only("missing", sentence, line, layout, OPERATION)
+        known = _STARTABLES.get(operation) if isinstance(operation, str) else None
+        if known is None:
+            place = layout.shown(column) if column is not None else ""
+            return [self._fault("operation", _no_operation(operation), line, place)]
+        shape = Shape(known, layout.names, self._base)
+        self._columns.note(layout, shape, line)
+        if layout.table is None:
+            shape.misspelt = layout.misspelt(shape)
+        layout.shapes[operation] = shape
+        return shape
+
+    def _first_only(
+        self, kind: FaultKind, sentence: str, line: int, layout: Layout, column: str
+    ) -> list[Fault]:
+        """Return a fault of a table's header, or of a command; nothing if it was told before."""
+        if layout.table is not None:
+            line = layout.table.line
+            if (column, sentence) in self._once:
+                return []
+            self._once.add((column, sentence))
+        return [self._fault(kind, sentence, line, layout.shown(column))]
+
+    def _misspelt(
+        self, line: int, layout: Layout, shape: Shape, cells: Mapping[str, Any]
+    ) -> list[Fault]:
+        """Return a fault for each name in a row that nearly is one that is not there."""
+        return [
+            self._fault(
+                "unread",
+                f"{shape.cls.name} has no such parameter; did you mean {name!r}?",
+                line,
+                column,
+            )
+            for column, name in shape.misspelt.items()
+            if not is_empty(cells[column])
+        ]
+
+    def _faults(
+        self, line: int, layout: Layout, shape: Shape, cells: Mapping[str, Any]
+    ) -> list[Fault]:
+        """Return all that is wrong with a row."""
+        faults = self._misspelt(line, layout, shape, cells)
+        for problem in shape.problems(cells):
+            kind, column, sentence = problem
+            if kind == "missing" and problem.column in shape.absent:
+                faults += self._first_only(kind, sentence, line, layout, column)
+            elif column.startswith(SET):
+                if (column, sentence) not in self._once:
+                    faults.append(self._fault(kind, f"{column}: {sentence}"))
+                self._once.add((column, sentence))
+            else:
+                faults.append(self._fault(kind, sentence, line, layout.shown(column)))
+        for column, read in ((layout.key, key_in), (layout.priority, whole)):
+            if column is not None and not is_empty(cells[column]):
+                try:
+                    read(cells[column])
+                except (Unreadable, InvalidInput) as error:
+                    sentence = error.rule if isinstance(error, InvalidInput) else str(error)
+                    faults.append(self._fault("value", sentence, line, layout.shown(column)))
+        return faults
+
+    def _fault(self, kind: FaultKind, sentence: str, line: int = 0, column: str = "") -> Fault:
+        return Fault(kind=kind, sentence=sentence, file=self._file, line=line, column=column)
 
 
-def _row(line: int, row: Any, operation: str | None, equal: Counter[str]) -> BatchRow:
-    key, priority = None, 0
-    if isinstance(row, BatchRow):
-        return row
-    if isinstance(row, tuple):
-        key, request = row
-    elif isinstance(row, Mapping):
-        given: dict[str, Any] = dict(row)
-        key, priority = given.pop("key", None), given.pop("priority", 0)
-        name = given.pop("operation", operation)
-        request = {**OPERATIONS, **RECIPES}[name](**given)
-    else:
-        request = row
-    if not isinstance(request, Operation | Recipe):
-        raise TypeError("is no request")
-    if key is None:
-        key = request_fingerprint(request)
-        equal[key] += 1
-        key = f"{key}-{equal[key]}"
-    return BatchRow(line, key, request.label, request, priority)
+def _no_operation(operation: Any) -> str:
+    if is_empty(operation):
+        return "the row names no operation, as in audio.tts; --operation names one for all rows"
+    if not isinstance(operation, str):
+        return f"must be the name of an operation (here: {shown(operation)})"
+    near = nearest(operation, list(_STARTABLES))
+    hint = f"; did you mean {near!r}?" if near else f"; they are {', '.join(_STARTABLES)}"
+    return f"there is no operation {shown(operation)}{hint}"

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.batch.counts import Counts
 from akool_async.batch.endings import end_of, outcome_in, outcome_of, refusal_of
+from akool_async.batch.fault import Fault
 from akool_async.batch.feed import Feed
 from akool_async.batch.feeding import Feeding
 from akool_async.batch.figures import Phase, RunFigures
@@ -30,10 +31,10 @@ from akool_async.batch.live import LiveRow, LiveRows
 from akool_async.batch.measuring import figures_of
 from akool_async.batch.missing import Missing
 from akool_async.batch.names import FileNames
-from akool_async.batch.options import RunOptions
 from akool_async.batch.outcome import Outcome
 from akool_async.batch.results import ResultFiles
-from akool_async.batch.rows import BatchRow, Fault
+from akool_async.batch.rows import BatchRow
+from akool_async.batch.run_options import RunOptions
 from akool_async.batch.saving import SavingLane
 from akool_async.batch.writing import OutcomeWriter
 from akool_async.client.submission import Submission
@@ -147,6 +148,8 @@ class Run:
         self._akool = akool
         self._operations = akool.operations
         await self._lines.forget_jobless()
+        self.counts.saved, self.counts.bytes = await self._lines.saved()
+        self.counts.saved_before = self.counts.saved
         if not self.options.save:
             await self._lines.settle_behind()
         for name in await asyncio.to_thread(self._files.mend):

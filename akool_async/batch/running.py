@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack
 
 from akool_async.batch.endings import decoder
+from akool_async.batch.fault import Fault
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.options import RunOptions
+from akool_async.batch.options import RowOptions
 from akool_async.batch.outcome import Outcome
-from akool_async.batch.rows import BatchRow, Fault, read, rows_of
+from akool_async.batch.rows import BatchRow, read
+from akool_async.batch.run_options import RunOptions
 from akool_async.batch.runner import Run
+from akool_async.batch.sources import Rows
 
 if TYPE_CHECKING:
     from akool_async.client.akool import Akool
-
-Rows: TypeAlias = str | os.PathLike[str] | Iterable[Any]
-"""A manifest's path; or pairs of key and request, requests, or dicts."""
 
 _AHEAD: Final = 1000
 """Outcomes that wait to be taken, before the run waits for their taker."""
@@ -43,7 +43,12 @@ class RunKeywords(TypedDict, total=False):
 
 
 async def run(
-    rows: Rows, akool: Akool, *, out: str | os.PathLike[str], **options: Unpack[RunKeywords]
+    rows: Rows,
+    akool: Akool,
+    *,
+    out: str | os.PathLike[str],
+    reading: RowOptions | None = None,
+    **options: Unpack[RunKeywords],
 ) -> AsyncGenerator[Outcome, None]:
     """Carry out rows in a folder; yield the outcome of each row once it is on disk.
 
@@ -52,11 +57,12 @@ async def run(
     jobs that Akool has accepted go on there, and are watched by the next call.
 
     Args:
-        rows: A manifest's path; or pairs of key and request, requests, or dicts with `operation`
-            and its parameters, and perhaps a `key`.
+        rows: A manifest's path; or rows as `akool.map` takes them: requests, pairs of key and
+            request, or dicts with `operation` and its parameters, and perhaps a `key`.
         akool: Whose account pays. A client of the run's own takes over its settings, so it needs
             no journal.
         out: The run's folder; it is made if it is not there.
+        reading: How the rows of a manifest become requests.
         **options: See `RunOptions`.
 
     Raises:
@@ -70,7 +76,7 @@ async def run(
     checked = RunOptions(**options)
     folder.root.mkdir(parents=True, exist_ok=True)
     carried = Run(folder, checked, tell=outcomes.put_nowait)
-    task = asyncio.create_task(carried.carry_out(_throttled(rows, outcomes), akool))
+    task = asyncio.create_task(carried.carry_out(_throttled(rows, reading, outcomes), akool))
     task.add_done_callback(lambda _: outcomes.put_nowait(None))
     try:
         while (outcome := await outcomes.get()) is not None:
@@ -81,12 +87,13 @@ async def run(
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _throttled(rows: Rows, outcomes: asyncio.Queue[Outcome | None]) -> Iterator[BatchRow | Fault]:
+def _throttled(
+    rows: Rows, options: RowOptions | None, outcomes: asyncio.Queue[Outcome | None]
+) -> Iterator[BatchRow | Fault]:
     """Yield rows, but none while many outcomes wait to be taken. Runs in the feed's thread."""
     import time
 
-    read_rows = read(rows) if isinstance(rows, str | os.PathLike) else rows_of(rows)
-    for row in read_rows:
+    for row in read(rows, options):
         while outcomes.qsize() > _AHEAD:
             time.sleep(0.01)
         yield row

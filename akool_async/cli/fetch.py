@@ -9,8 +9,8 @@ import click
 
 from akool_async.batch import names
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.options import RunOptions
 from akool_async.batch.record import read_arguments
+from akool_async.batch.run_options import RunOptions
 from akool_async.batch.runner import Run
 from akool_async.cli.opening import client
 from akool_async.protocol.words import counted
@@ -29,7 +29,7 @@ def command(folder: Path) -> int:
     run = Run(RunFolder.at(folder), options)
     asyncio.run(run.fetch(client()))
     counts = run.counts
-    click.echo(f"{counted(counts.saved, 'result')} saved, {counts.bytes} bytes")
+    click.echo(f"{counted(counts.saved - counts.saved_before, 'result')} saved")
     if counts.unsaved:
         click.echo(f"{counted(counts.unsaved, 'result')} not saved, see errors.jsonl", err=True)
     if counts.expired:

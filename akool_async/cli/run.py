@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,10 +12,12 @@ import click
 
 from akool_async import Akool
 from akool_async.batch import names
+from akool_async.batch.fault import Fault
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.options import RunOptions
+from akool_async.batch.options import RowOptions
 from akool_async.batch.record import write_record
-from akool_async.batch.rows import BatchRow, Fault, read
+from akool_async.batch.rows import BatchRow, read
+from akool_async.batch.run_options import RunOptions
 from akool_async.batch.runner import Run
 from akool_async.cli.messages import Problem
 from akool_async.cli.opening import client
@@ -22,12 +25,11 @@ from akool_async.cli.places import check_folder
 from akool_async.cli.run_display import JsonLines
 from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_doubts
 from akool_async.cli.run_serving import serve
-from akool_async.cli.run_types import Pair, Rate
+from akool_async.cli.run_types import ANY_CODE, Codes, Pair, Rate
 from akool_async.errors import InvalidInput, JournalInUse
 from akool_async.protocol.words import counted
 
 STDIN: Final = "-"
-_SHOWN: Final = 20
 
 
 class BadInput(Problem):
@@ -37,12 +39,15 @@ class BadInput(Problem):
 
 
 @click.command("run")
-@click.argument("manifest", type=click.Path(allow_dash=True))
-@click.option("--operation", metavar="NAME", help="The operation of rows that name none.")
-@click.option("--set", "settings", type=Pair(), multiple=True, help="A parameter of all rows.")
+@click.argument("manifest", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.option("--operation", metavar="NAME", help="The operation of all rows.")
+@click.option("--set", "set_", multiple=True, metavar="PARAMETER=VALUE", help="Of all rows.")
 @click.option(
-    "--map", "columns", type=Pair(), multiple=True, help="COLUMN=PARAMETER, for a column's name."
+    "--map", "map_", multiple=True, metavar="COLUMN=PARAMETER", help="What a column stands for."
 )
+@click.option("--each", metavar="PARAMETER", help="The parameter that takes each of many files.")
+@click.option("--dedupe", is_flag=True, help="Take equal rows as one.")
+@click.option("--sheet", metavar="NAME", help="The sheet of a spreadsheet; else its first.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -50,13 +55,13 @@ class BadInput(Problem):
     help="The run's folder; else named after the manifest.",
 )
 @click.option("--check", is_flag=True, help="Read and check all rows, and stop there.")
-@click.option("--retry-failed", "retry_failed", is_flag=True, help="Send failed rows again.")
 @click.option(
-    "--retry-code",
-    "codes",
-    multiple=True,
-    metavar="CODE",
-    help="Send again the rows that failed with this code, or class of error.",
+    "--retry-failed",
+    type=Codes(),
+    is_flag=False,
+    flag_value=ANY_CODE,
+    metavar="[CODE,...]",
+    help="Send, and pay for, failed rows again: all, or those with a code or class of error.",
 )
 @click.option("--limit", type=click.IntRange(0), help="Send at most so many rows.")
 @click.option("--only", multiple=True, metavar="PATTERN", help="Only such operations, or keys.")
@@ -81,8 +86,8 @@ class BadInput(Problem):
 @click.option("--no-save", is_flag=True, help="Save no results.")
 @click.option("--quiet", is_flag=True, help="Print no figures.")
 @click.option("--on-end", metavar="COMMAND", help="Run this at the end, with the figures.")
-def command(manifest: str, **given: Any) -> int:
-    """Carry out the rows of MANIFEST, a JSONL file, or - for standard input.
+def command(manifest: tuple[str, ...], **given: Any) -> int:
+    """Carry out the rows of MANIFEST: JSON Lines, CSV, XLSX or Parquet, or - for standard input.
 
     The same command again goes on where this one stopped: finished rows cost nothing. Ctrl-C once
     creates nothing more, and awaits and saves what is in flight; twice leaves at once.
@@ -90,8 +95,9 @@ def command(manifest: str, **given: Any) -> int:
     Exits with 0 if all rows completed, 1 if some failed, 2 for bad input, 3 if it stopped early,
     and 4 if nobody knows of some creates whether they made a job.
     """
-    folder = RunFolder.at(given["out"] or _folder_of(manifest))
-    planned = _checked(manifest, given)
+    folder = RunFolder.at(given["out"] or _folder_of(manifest, given))
+    reading = _reading(given)
+    planned = _checked(manifest, reading)
     if given["check"]:
         click.echo(f"{counted(sum(planned.values()), 'row')}, nothing wrong")
         return 0
@@ -104,14 +110,15 @@ def command(manifest: str, **given: Any) -> int:
         raise BadInput(str(error), {}, "InvalidInput") from None
     except JournalInUse as error:
         raise BadInput(f"{folder.root} is in use: {error}", {}, "JournalInUse") from None
-    manifests = () if manifest == STDIN else (manifest,)
+    files = () if given["each"] else tuple(each for each in manifest if each != STDIN)
     arguments = {name: str(v) if isinstance(v, Path) else v for name, v in given.items()}
-    write_record(folder, {"manifest": manifest, **arguments}, manifests)
-    return asyncio.run(_carry_out(run, manifest, akool, given))
+    write_record(folder, {"manifest": manifest, **arguments}, files)
+    return asyncio.run(_carry_out(run, read(manifest, reading), akool, given))
 
 
-async def _carry_out(run: Run, manifest: str, akool: Akool, given: dict[str, Any]) -> int:
-    rows = read(manifest, given["operation"])
+async def _carry_out(
+    run: Run, rows: Iterator[BatchRow | Fault], akool: Akool, given: dict[str, Any]
+) -> int:
     figures = await serve(run, rows, akool, JsonLines(quiet=given["quiet"]))
     code = exit_code(run)
     tell_doubts(run)
@@ -122,27 +129,44 @@ async def _carry_out(run: Run, manifest: str, akool: Akool, given: dict[str, Any
     return code
 
 
-def _folder_of(manifest: str) -> Path:
-    if manifest == STDIN:
+def _folder_of(manifest: tuple[str, ...], given: dict[str, Any]) -> Path:
+    first = manifest[0]
+    if first == STDIN:
         raise click.UsageError("rows from standard input need --out DIR")
-    return Path(f"{Path(manifest).stem}.run")
+    name = Path(first).resolve()
+    if given["each"] and not name.is_dir():
+        name = name.parent
+    return Path(f"{name.name.partition('.')[0] or 'akool'}.run")
 
 
-def _checked(manifest: str, given: dict[str, Any]) -> Counter[str]:
+def _reading(given: dict[str, Any]) -> RowOptions:
+    try:
+        return RowOptions.of_texts(
+            operation=given["operation"],
+            set=given["set_"],
+            map=given["map_"],
+            each=given["each"],
+            dedupe=given["dedupe"],
+            sheet=given["sheet"],
+        )
+    except InvalidInput as error:
+        raise BadInput(f"--{error.field} {error.rule}", {}, "InvalidInput") from None
+
+
+def _checked(manifest: tuple[str, ...], reading: RowOptions) -> Counter[str]:
     """Read all rows once; return how many there are of each operation."""
     planned: Counter[str] = Counter()
-    faults: list[Fault] = []
-    if manifest == STDIN:
+    faults = 0
+    if manifest == (STDIN,):
         return planned
-    for row in read(manifest, given["operation"]):
+    for row in read(manifest, reading):
         if isinstance(row, BatchRow):
             planned[row.operation] += 1
         else:
-            faults.append(row)
-    for fault in faults[:_SHOWN]:
-        click.echo(f"{manifest}, line {fault.line}: {fault.message}", err=True)
+            faults += not row.notice
+            click.echo(str(row), err=True)
     if faults:
-        raise BadInput(f"{counted(len(faults), 'row')} cannot be sent; nothing was", {})
+        raise BadInput(f"{counted(faults, 'row')} cannot be sent; nothing was", {})
     return planned
 
 
@@ -155,11 +179,15 @@ def _client(given: dict[str, Any]) -> Akool:
     return client().with_settings(max_concurrency=given["concurrency"], limits=limits or None)
 
 
+def _retried(codes: tuple[str, ...] | None) -> bool | tuple[str, ...]:
+    return bool(codes) if codes in {None, (ANY_CODE,)} else codes or False
+
+
 def _options(given: dict[str, Any]) -> RunOptions:
     return RunOptions(
         save=not given["no_save"],
         name=given["name"],
-        retry_failed=given["codes"] or given["retry_failed"],
+        retry_failed=_retried(given["retry_failed"]),
         limit=given["limit"],
         only=given["only"],
         skip=given["skip"],

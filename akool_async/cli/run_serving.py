@@ -9,8 +9,9 @@ from contextlib import suppress
 import click
 
 from akool_async import Akool
+from akool_async.batch.fault import Fault
 from akool_async.batch.figures import RunFigures
-from akool_async.batch.rows import BatchRow, Fault
+from akool_async.batch.rows import BatchRow
 from akool_async.batch.runner import Run
 from akool_async.cli import run_signals
 from akool_async.cli.progress import clock

@@ -39,3 +39,24 @@ class Rate(click.ParamType[float]):
         if found is None or not float(found[1]):
             self.fail(f"{value!r} is no rate, such as 5/s, 100/min or 1000/h", param, ctx)
         return float(found[1]) / self._units[found[2] or ""]
+
+
+ANY_CODE: Final = "any"
+"""The value of `--retry-failed` without one."""
+
+
+class Codes(click.ParamType[tuple[str, ...]]):
+    """Codes of Akool, or classes of errors, such as `1004,JobFailed`."""
+
+    name = "CODE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Split the text at its commas."""
+        codes = tuple(each.strip() for each in str(value).split(","))
+        wrong = [each for each in codes if not re.fullmatch(r"\d+|[A-Za-z]+", each)]
+        if wrong:  # most often the manifest, which stands behind an option without a value
+            rule = "is no code; MANIFEST stands before --retry-failed, or after --retry-failed=any"
+            self.fail(f"{wrong[0]!r} {rule}", param, ctx)
+        return codes

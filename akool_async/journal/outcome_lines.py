@@ -143,6 +143,10 @@ class OutcomeLines:
         """Let the results of some jobs wait to be saved, again."""
         await self._file.writer.write(lambda connection: _put_behind(connection, numbers))
 
+    async def saved(self) -> tuple[int, int]:
+        """Return how many results were saved, and their bytes together."""
+        return await self._read(_saved)
+
     async def settle_behind(self) -> None:
         """Let nothing wait to be saved any more: the lines are complete as they are."""
         await self._file.writer.write(_settle_behind)
@@ -253,6 +257,17 @@ def _completed(
         (after, limit),
     )
     return [(place, _row(row)) for place, *row in rows]
+
+
+def _saved(connection: sqlite3.Connection) -> tuple[int, int]:
+    files, size = connection.execute(
+        """
+        SELECT count(*), coalesce(sum(size), 0)
+        FROM (SELECT json_extract(CAST(line AS TEXT), '$.bytes') AS size
+            FROM outcome WHERE status = 'completed' AND NOT behind)
+        WHERE size IS NOT NULL"""
+    ).fetchone()
+    return int(files), int(size)
 
 
 def _put_behind(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
