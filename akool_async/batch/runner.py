@@ -95,6 +95,7 @@ class Run:
         self._earlier: dict[str, LiveRow] = {}
         """By key, jobs that Akool has from an earlier process, and whose rows are still to come."""
         self._operations: Mapping[str, Any] = {}
+        self._dropping: asyncio.Task[None] | None = None
 
     # From the first row to the last
 
@@ -138,6 +139,8 @@ class Run:
                 try:
                     yield
                 finally:
+                    if self._dropping is not None:
+                        self._dropping.cancel()
                     await self._lane.stop()
                     await self._writer.close()
         finally:
