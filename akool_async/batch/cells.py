@@ -9,15 +9,19 @@ from typing import Any, NamedTuple, TypeAlias, cast, get_args, get_origin
 
 import msgspec
 
+from akool_async.batch.fault import shown
 from akool_async.batch.manifest.row import NoCell
 from akool_async.client.submission import check_key
 from akool_async.endpoints.face import Face
-from akool_async.endpoints.forms import TEXT, URL, Form, Unreadable, bare_type, form_of
+from akool_async.endpoints.forms import TEXT, Form, Unreadable, bare_type, form_of
 from akool_async.errors import InvalidInput
-from akool_async.protocol.fields import FieldPlan
+from akool_async.protocol.fields import FieldPlan, Rule, Url
 
 Read: TypeAlias = Callable[[Any], Any]
 """Makes a parameter's value of a cell that is not empty; raises `Unreadable` where it cannot."""
+
+
+_IS_ADDRESS: Rule = get_args(Url)[1]
 
 
 class CellReader(NamedTuple):
@@ -38,7 +42,7 @@ def reader_of(plan: FieldPlan, base: Path | None) -> CellReader:
         base: The folder that the names of files are relative to; `None` for the working folder.
     """
     form, bare = form_of(plan), bare_type(plan.type)
-    if form.metavar == URL:
+    if takes_address(plan):
         return CellReader(partial(_address, base), str)
     if form.metavar == TEXT and not form.repeated:
         return CellReader(_text, str)
@@ -49,6 +53,11 @@ def reader_of(plan: FieldPlan, base: Path | None) -> CellReader:
         return CellReader(partial(_items, form))
     direct = bare if bare in {int, float, bool} else None
     return CellReader(partial(_other, form), direct)
+
+
+def takes_address(plan: FieldPlan) -> bool:
+    """Say whether a parameter takes an address."""
+    return _IS_ADDRESS in plan.rules
 
 
 def is_empty(cell: Any) -> bool:
@@ -101,7 +110,7 @@ def _faces(base: Path | None, form: Form, cell: Any) -> Any:
     items: Any = _items(form, cell)
     if not isinstance(items, list):
         return items
-    faces = cast("list[Any]", items)
+    faces = cast("list[Any]", items)  # type: ignore[redundant-cast]
     try:  # built one by one, they cost half as much as checked together
         return tuple([Face(**each) for each in faces])
     except (InvalidInput, TypeError):  # not right yet, or a fault of the row's, which has a name
@@ -114,36 +123,39 @@ def _face(base: Path | None, form: Form, face: Any) -> Any:
         face = form.read(face.strip())[0]
     if not isinstance(face, dict):
         return face
-    path: Any = cast("dict[str, Any]", face).get("path")
-    if isinstance(path, str) and path[:4] != "http":
-        return {**face, "path": _file(base, path)}
-    return cast("Any", face)
+    fields = cast("dict[str, Any]", face)
+    path = fields.get("path")
+    return {**fields, "path": _address(base, path)} if isinstance(path, str) else fields
 
 
-def whole(cell: Any) -> int:
-    """Return a whole number.
+def priority_in(cell: Any) -> int:
+    """Return a priority, 0 for an empty cell.
 
     Raises:
-        Unreadable: the cell holds none.
+        Unreadable: the cell holds no whole number.
     """
+    if type(cell) is int:
+        return cell
     try:
-        return msgspec.convert(_checked(cell), int, strict=False)
+        return 0 if is_empty(cell) else msgspec.convert(_checked(cell), int, strict=False)
     except msgspec.ValidationError:
         pass
-    raise Unreadable("must be a whole number")
+    raise Unreadable(f"must be a whole number (here: {shown(cell)})")
 
 
-def key_in(cell: Any) -> str:
-    """Return a key: a text, or a number in digits.
+def key_in(cell: Any) -> str | None:
+    """Return a key: a text, or a number in digits; `None` for an empty cell.
 
     Raises:
         Unreadable: the cell holds neither.
         InvalidInput: no store can hold the text.
     """
-    key = _text(cell)
-    if isinstance(key, str):
-        key = key.strip()
-        if not key.isascii():
-            check_key(key)
-        return key
-    raise Unreadable("must be a text or a number")
+    if type(cell) is not str:
+        if cell is None:
+            return None
+        cell = _text(cell)
+        if not isinstance(cell, str):
+            raise Unreadable(f"must be a text or a number (here: {shown(cell)})")
+    if not cell.isascii():
+        check_key(cell)
+    return cell.strip() or None

@@ -37,10 +37,12 @@ class Layout:
         """The name that each column stands for; columns that are to be left alone are not here."""
         self.names |= {SET + name: name for name in options.set}
         places = {name: column for column, name in self.names.items()}
-        self.operation = places.get(OPERATION)
+        self.operation = places.get(OPERATION, "")
         self.key = places.get(KEY)
         self.priority = places.get(PRIORITY)
+        self.nested = PARAMETERS in columns
         self.shapes: dict[str, Shape] = {}
+        """By operation."""
 
     @property
     def twice(self) -> tuple[str, str, str] | None:

@@ -59,6 +59,11 @@ class FileNames:
             raise self._refused("may have {ext} at its end only")
         self._name = self._name.removesuffix("{ext}")
 
+    @property
+    def by_key(self) -> bool:
+        """Whether a file's name tells its row by the key: two keys may differ in case only."""
+        return "{key}" in self._name and not any(f"{{{n}}}" in self._name for n in ("line", "id"))
+
     def _check(self, part: str) -> None:
         if not part or part.strip(". ") == "":
             raise self._refused("must be relative, without empty parts, '.' and '..'")

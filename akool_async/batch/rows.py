@@ -8,10 +8,10 @@ keeps its key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
-from akool_async.batch.cells import is_empty, key_in, whole
+from akool_async.batch.cells import is_empty, key_in, priority_in
 from akool_async.batch.columns import KEY, OPERATION, PARAMETERS, SET, ColumnsRead, Layout
 from akool_async.batch.fault import Fault, FaultKind, shown
 from akool_async.batch.keys import RowKeys
@@ -29,6 +29,10 @@ from akool_async.protocol.endpoint import Startable
 
 _STARTABLES: Mapping[str, type[Startable[Any]]] = {**OPERATIONS, **RECIPES}
 
+Inspect: TypeAlias = Callable[[Startable[Any]], object]
+"""Looks at each request, and raises `InvalidInput` for one that may not be sent, such as one that
+names a file where files cannot be uploaded."""
+
 
 class BatchRow(NamedTuple):
     """A row of a manifest as a request."""
@@ -43,7 +47,9 @@ class BatchRow(NamedTuple):
     priority: int = 0
 
 
-def read(rows: Rows, options: RowOptions | None = None) -> RowReader:
+def read(
+    rows: Rows, options: RowOptions | None = None, *, inspect: Inspect | None = None
+) -> RowReader:
     """Return an iterator over the rows of a manifest, or what is wrong with them.
 
     It reads lazily: a row is yielded as soon as its line is there.
@@ -52,11 +58,12 @@ def read(rows: Rows, options: RowOptions | None = None) -> RowReader:
         rows: The path of a manifest, `-` for standard input, files for `options.each`, or rows
             as `akool.map` takes them.
         options: How rows become requests.
+        inspect: Looks at each request; what it refuses is a fault of the row.
 
     Raises:
         InvalidInput: on reading: the file needs a library that is not installed.
     """
-    return RowReader(rows, options or RowOptions())
+    return RowReader(rows, options or RowOptions(), inspect)
 
 
 class RowReader:
@@ -66,11 +73,15 @@ class RowReader:
         rows: How many rows were read, those with faults included.
         left_out: How many of them `dedupe` left out, as they equal an earlier one.
         keys: The keys that were given.
+        names_keys: Whether rows without a key get one; a mere check saves a third of
+            its time without them. `dedupe` needs them.
+        file: The manifest's name, as it stands in faults.
     """
 
-    def __init__(self, rows: Rows, options: RowOptions) -> None:
-        self._items, self._file, self._base = items_of(rows, options)
+    def __init__(self, rows: Rows, options: RowOptions, inspect: Inspect | None = None) -> None:
+        self._items, self.file, self._base = items_of(rows, options)
         self._options = options
+        self._inspect = inspect
         self._set = {SET + name: value for name, value in options.set.items()}
         self._layouts: dict[tuple[str, ...], Layout] = {}
         self._columns = ColumnsRead(options)
@@ -78,6 +89,8 @@ class RowReader:
         self._once: set[tuple[str, str]] = set()
         self._rows = self._walk()
         self.keys = RowKeys()
+        self.names_keys = True
+        self._dedupe = options.dedupe
         self.rows = self.left_out = 0
 
     def __iter__(self) -> Iterator[BatchRow | Fault]:
@@ -108,39 +121,35 @@ class RowReader:
                 yield from made
         if not self.rows and not broken:
             yield self._fault("file", "it has no rows")
-        yield from self._columns.faults(self._file)
+        yield from self._columns.faults(self.file)
 
     def _made(self, raw: RawRow) -> BatchRow | list[Fault] | None:
-        cells = raw.cells
-        if PARAMETERS in cells and isinstance(cells[PARAMETERS], dict):
-            cells = {**cells, **cells[PARAMETERS]}
-            del cells[PARAMETERS]
-        layout = self._layouts.get(tuple(cells))
+        cells, columns = raw.cells, tuple(raw.cells)
+        layout = self._layouts.get(columns)
         if layout is None:
-            layout = Layout(tuple(cells), self._options, raw.table)
-            self._layouts[tuple(cells)] = layout
+            layout = self._layouts[columns] = Layout(columns, self._options, raw.table)
+        if layout.nested and isinstance(cells[PARAMETERS], Mapping):
+            others = {name: cell for name, cell in cells.items() if name != PARAMETERS}
+            return self._made(raw._replace(cells={**others, **cells[PARAMETERS]}))
         if self._set:
             cells = {**cells, **self._set}
-        operation = self._options.operation
-        if operation is None and layout.operation is not None:
-            operation = cells[layout.operation]
-        shape = layout.shapes.get(operation) if type(operation) is str else None
-        if shape is None:
+        operation: Any = self._options.operation or cells.get(layout.operation)
+        try:
+            shape = layout.shapes[operation]
+        except (KeyError, TypeError):  # TypeError: it is a list, or an object
             found = self._shape(layout, operation, raw.line)
             if isinstance(found, list):
                 return found
             shape = found
-        key = None if layout.key is None else cells[layout.key]
-        priority = 0 if layout.priority is None else cells[layout.priority]
         try:
             request = shape.build(cells)
-            if type(key) is not str or not key.isascii() or key != key.strip() or not key:
-                key = None if is_empty(key) else key_in(key)
-            if priority != 0:
-                priority = 0 if is_empty(priority) else whole(priority)
+            if self._inspect is not None:
+                self._inspect(request)
+            key = None if layout.key is None else key_in(cells[layout.key])
+            priority = 0 if layout.priority is None else priority_in(cells[layout.priority])
         except (InvalidInput, Unreadable, TypeError):
             return self._faults(raw.line, layout, shape, cells)
-        if shape.misspelt and (faults := self._misspelt(raw.line, layout, shape, cells)):
+        if shape.misspelt and (faults := self._misspelt(raw.line, shape, cells)):
             return faults
         return self._keyed(raw.line, key, request, priority, layout)
 
@@ -148,8 +157,11 @@ class RowReader:
         try:
             if item.key is not None:
                 check_key(item.key)
+            if self._inspect is not None:
+                self._inspect(item.request)
         except InvalidInput as error:
-            return [self._fault("key", f"{error.rule} (here: {shown(item.key)})", item.line, KEY)]
+            sentence = f"{error.rule} (here: {shown(error.value)})"
+            return [self._fault("value", sentence, item.line, error.field)]
         return self._keyed(item.line, item.key, item.request, item.priority, None)
 
     def _keyed(
@@ -161,21 +173,22 @@ class RowReader:
         layout: Layout | None,
     ) -> BatchRow | list[Fault] | None:
         """Give a row its key; return `None` for a row that is to be left out."""
-        dedupe = self._options.dedupe
-        if key is None:
-            key, first = self.keys.given(request, line)
-            if first and dedupe:
-                return None
-            return BatchRow(line, key, request.label, request, priority)
-        first = self.keys.take(key, line)
-        equal = dedupe and self._equal.add(f"{request_fingerprint(request)} {key}", line)
-        if not first:
-            return BatchRow(line, key, request.label, request, priority)
-        if equal:
-            return None
+        name = request.label
+        if key is not None:
+            first = self.keys.take(key, line)
+            equal = self._dedupe and self._equal.add(f"{request_fingerprint(request)} {key}", line)
+            if not first:
+                return BatchRow(line, key, name, request, priority)
+            return None if equal else [self._twice(key, line, first, layout)]
+        if not self.names_keys:
+            return BatchRow(line, "", name, request, priority)
+        given, first = self.keys.given(request, line)
+        return None if first and self._dedupe else BatchRow(line, given, name, request, priority)
+
+    def _twice(self, key: str, line: int, first: int, layout: Layout | None) -> Fault:
         sentence = f"the key {shown(key)} stands in line {first} already, and one key is one job"
         column = KEY if layout is None else layout.shown(layout.key or KEY)
-        return [self._fault("key", sentence, line, column)]
+        return self._fault("key", sentence, line, column)
 
     def _shape(self, layout: Layout, operation: Any, line: int) -> Shape | list[Fault]:
         """Work out what rows with an operation and with some columns are."""
@@ -184,20 +197,20 @@ class RowReader:
             sentence = f"this column and {layout.shown(first)} are both {name}: leave one out"
             return self._first_only("file", sentence, line, layout, second)
         column = layout.operation
-        if operation is None and column is None and layout.table is not None:
+        if operation is None and not column and layout.table is not None:
             near = nearest(OPERATION, list(layout.names))
             sentence = "there is no such column: --operation names the operation of all rows"
             sentence += f"; is it the column {near!r}?" if near else ""
             return self._first_only("missing", sentence, line, layout, OPERATION)
         known = _STARTABLES.get(operation) if isinstance(operation, str) else None
         if known is None:
-            place = layout.shown(column) if column is not None else ""
+            place = layout.shown(column) if column else ""
             return [self._fault("operation", _no_operation(operation), line, place)]
         shape = Shape(known, layout.names, self._base)
         self._columns.note(layout, shape, line)
         if layout.table is None:
             shape.misspelt = layout.misspelt(shape)
-        layout.shapes[operation] = shape
+        layout.shapes[known.name] = shape
         return shape
 
     def _first_only(
@@ -211,9 +224,7 @@ class RowReader:
             self._once.add((column, sentence))
         return [self._fault(kind, sentence, line, layout.shown(column))]
 
-    def _misspelt(
-        self, line: int, layout: Layout, shape: Shape, cells: Mapping[str, Any]
-    ) -> list[Fault]:
+    def _misspelt(self, line: int, shape: Shape, cells: Mapping[str, Any]) -> list[Fault]:
         """Return a fault for each name in a row that nearly is one that is not there."""
         return [
             self._fault(
@@ -230,8 +241,8 @@ class RowReader:
         self, line: int, layout: Layout, shape: Shape, cells: Mapping[str, Any]
     ) -> list[Fault]:
         """Return all that is wrong with a row."""
-        faults = self._misspelt(line, layout, shape, cells)
-        for problem in shape.problems(cells):
+        faults = self._misspelt(line, shape, cells)
+        for problem in shape.problems(cells, self._inspect):
             kind, column, sentence = problem
             if kind == "missing" and problem.column in shape.absent:
                 faults += self._first_only(kind, sentence, line, layout, column)
@@ -241,17 +252,17 @@ class RowReader:
                 self._once.add((column, sentence))
             else:
                 faults.append(self._fault(kind, sentence, line, layout.shown(column)))
-        for column, read in ((layout.key, key_in), (layout.priority, whole)):
-            if column is not None and not is_empty(cells[column]):
-                try:
-                    read(cells[column])
-                except (Unreadable, InvalidInput) as error:
-                    sentence = error.rule if isinstance(error, InvalidInput) else str(error)
-                    faults.append(self._fault("value", sentence, line, layout.shown(column)))
+        for own, read in ((layout.key, key_in), (layout.priority, priority_in)):
+            try:
+                if own is not None:
+                    read(cells[own])
+            except (Unreadable, InvalidInput) as error:
+                sentence = error.rule if isinstance(error, InvalidInput) else str(error)
+                faults.append(self._fault("value", sentence, line, layout.shown(own or "")))
         return faults
 
     def _fault(self, kind: FaultKind, sentence: str, line: int = 0, column: str = "") -> Fault:
-        return Fault(kind=kind, sentence=sentence, file=self._file, line=line, column=column)
+        return Fault(kind=kind, sentence=sentence, file=self.file, line=line, column=column)
 
 
 def _no_operation(operation: Any) -> str:

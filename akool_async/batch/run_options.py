@@ -40,6 +40,7 @@ class RunOptions(Input):
 
     def check(self) -> None:
         """Refuse options that make no sense."""
+        names.FileNames(self.name)
         for each in ("limit", "sample", "max_creates"):
             value = getattr(self, each)
             if value is not None and value < 0:

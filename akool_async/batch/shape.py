@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from akool_async.batch.cells import CellReader, Read, is_empty, reader_of
+from akool_async.batch.cells import CellReader, Read, is_empty, reader_of, takes_address
 from akool_async.batch.fault import FaultKind, shown
 from akool_async.batch.manifest.row import NoCell
 from akool_async.endpoints.forms import Unreadable, in_words
@@ -104,8 +105,10 @@ class Shape:
         values = ((name, get()) for name, get in self._getters(cells))
         return self.cls(**{name: value for name, value in values if value is not None})
 
-    def problems(self, cells: Mapping[str, Any]) -> Iterator[Problem]:
-        """Yield all that is wrong with a row that `build` refuses."""
+    def problems(
+        self, cells: Mapping[str, Any], inspect: Callable[[Any], object] | None = None
+    ) -> Iterator[Problem]:
+        """Yield all that is wrong with a row that `build` or `inspect` refuses."""
         values: dict[str, Any] = {}
         wrong: set[str] = set()
         for name, get in self._getters(cells):
@@ -124,12 +127,16 @@ class Shape:
                 wrong.add(name)
                 yield self._missing(name, cells)
         if not wrong:
-            yield from self._joint(values)
+            yield from self._joint(values, inspect)
 
-    def _joint(self, values: Mapping[str, Any]) -> Iterator[Problem]:
-        """Yield the rule that joins several parameters, and that they break."""
+    def _joint(
+        self, values: Mapping[str, Any], inspect: Callable[[Any], object] | None
+    ) -> Iterator[Problem]:
+        """Yield what is wrong with a request whose values are right one by one."""
         try:
-            self.cls(**values)
+            request = self.cls(**values)
+            if inspect is not None:
+                inspect(request)
         except InvalidInput as error:
             yield self._problem(error)
 
@@ -137,9 +144,9 @@ class Shape:
         for name, column, _, read in self._slots:
             cell = cells[column]
             if not is_empty(cell):
-                yield name, lambda read=read, cell=cell: read(cell)
+                yield name, partial(read, cell)
         for each in self._spread:
-            yield each.parameter, lambda each=each: _gathered(each, cells)
+            yield each.parameter, partial(_gathered, each, cells)
 
     def _problem(self, error: InvalidInput) -> Problem:
         head, *rest = re.split(r"(?=[.\[])", error.field, maxsplit=1)
@@ -155,6 +162,8 @@ class Shape:
                 "is a file of this machine, and Akool takes addresses only: give an http or https"
                 " address, or say with --uploads where files are to be put"
             )
+        elif (plan := self.plans.get(head)) and takes_address(plan) and _is_name(error.value):
+            rule += ", and there is no such file either"
         here = "" if error.value is None else f" (here: {shown(error.value)})"
         column = column or next(iter(columns), head)
         return Problem("value", column, f"{tail} {rule}{here}".strip())
@@ -170,7 +179,7 @@ class Shape:
         )
 
     def _columns_of(self) -> Mapping[str, tuple[str, ...]]:
-        columns = {name: (column,) for name, column, *_ in self._slots}
+        columns: dict[str, tuple[str, ...]] = {name: (each,) for name, each, *_ in self._slots}
         for each in self._spread:
             parts = [column for _, column in each.parts]
             columns[each.parameter] = tuple([each.alone, *parts] if each.alone else parts)
@@ -182,6 +191,11 @@ class Shape:
         return frozenset(
             name for name, plan in self.plans.items() if plan.required and name not in self.columns
         )
+
+
+def _is_name(value: object) -> bool:
+    """Say whether a text may be the name of a file."""
+    return isinstance(value, str) and "://" not in value and "." in value
 
 
 def known_names(cls: type[Startable[Any]]) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ Rows: TypeAlias = (
 )
 """A manifest's path, files for `each`, or rows as `akool.map` takes them."""
 
+# Rows may be anything. Classes in variables of type `Any` keep what is asked of them simple.
+_SUBMISSION: Final[Any] = Submission
 _STARTABLE: Final[Any] = (Operation, Recipe)
 _WHAT: Final = (
     "a row must be a request, (key, request), (key, operation name, parameters), or a dict with an"
@@ -100,22 +102,22 @@ def _from_program(rows: Iterable[Any]) -> Iterator[Item]:
 def _item(line: int, row: Any) -> Item:
     if isinstance(row, Mapping):
         return _of_mapping(line, cast("Mapping[str, Any]", row))
-    if isinstance(row, Submission):
-        each = cast("Submission[Any]", row)
-        return Given(line, each.request, each.key, each.priority)
+    if isinstance(row, _SUBMISSION):
+        return Given(line, row.request, row.key, row.priority)
     match row:
         case _ if isinstance(row, _STARTABLE):
             return Given(line, row)
         case (str() as key, request) if isinstance(request, _STARTABLE):
             return Given(line, request, key)
-        case (None | str() as key, str() as operation, Mapping() as parameters):
+        case (None | str(), str(), Mapping()):
+            key, operation, parameters = cast("tuple[str, str, Mapping[str, Any]]", row)
             return RawRow(line, {**parameters, "operation": operation, "key": key})
         case _:
             return Fault(kind="syntax", sentence=f"{_WHAT} (here: {shown(row)})", line=line)
 
 
 def _of_mapping(line: int, row: Mapping[str, Any]) -> Item:
-    request = row.get("request")
+    request: Any = row.get("request")
     if isinstance(request, _STARTABLE):
         return Given(line, request, row.get("key"), row.get("priority") or 0)
     return RawRow(line, {str(name): value for name, value in row.items()})

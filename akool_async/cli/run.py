@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -12,8 +11,10 @@ import click
 
 from akool_async import Akool
 from akool_async.batch import names
+from akool_async.batch.check import Checked, check
 from akool_async.batch.fault import Fault
 from akool_async.batch.folder import RunFolder
+from akool_async.batch.names import FileNames
 from akool_async.batch.options import RowOptions
 from akool_async.batch.record import write_record
 from akool_async.batch.rows import BatchRow, read
@@ -27,7 +28,6 @@ from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_d
 from akool_async.cli.run_serving import serve
 from akool_async.cli.run_types import ANY_CODE, Codes, Pair, Rate
 from akool_async.errors import InvalidInput, JournalInUse
-from akool_async.protocol.words import counted
 
 STDIN: Final = "-"
 
@@ -97,15 +97,20 @@ def command(manifest: tuple[str, ...], **given: Any) -> int:
     """
     folder = RunFolder.at(given["out"] or _folder_of(manifest, given))
     reading = _reading(given)
-    planned = _checked(manifest, reading)
+    try:
+        options = _options(given)
+    except InvalidInput as error:
+        raise BadInput(str(error), {}, "InvalidInput") from None
+    checked = None
+    if manifest != (STDIN,) or given["check"]:
+        checked = _checked(manifest, reading, folder, FileNames(options.name))
     if given["check"]:
-        click.echo(f"{counted(sum(planned.values()), 'row')}, nothing wrong")
+        click.echo("\n".join(checked.lines()) if checked else "")
         return 0
     check_folder(folder.root)
     try:
         akool = _client(given)
-        options = _options(given)
-        run = Run(folder, options, planned=planned)
+        run = Run(folder, options, planned=checked.operations if checked else None)
     except InvalidInput as error:
         raise BadInput(str(error), {}, "InvalidInput") from None
     except JournalInUse as error:
@@ -153,21 +158,29 @@ def _reading(given: dict[str, Any]) -> RowOptions:
         raise BadInput(f"--{error.field} {error.rule}", {}, "InvalidInput") from None
 
 
-def _checked(manifest: tuple[str, ...], reading: RowOptions) -> Counter[str]:
-    """Read all rows once; return how many there are of each operation."""
-    planned: Counter[str] = Counter()
-    faults = 0
-    if manifest == (STDIN,):
-        return planned
-    for row in read(manifest, reading):
-        if isinstance(row, BatchRow):
-            planned[row.operation] += 1
-        else:
-            faults += not row.notice
-            click.echo(str(row), err=True)
-    if faults:
-        raise BadInput(f"{counted(faults, 'row')} cannot be sent; nothing was", {})
-    return planned
+def _checked(
+    manifest: tuple[str, ...], reading: RowOptions, folder: RunFolder, names: FileNames
+) -> Checked:
+    """Read all rows once, and print what is wrong with them.
+
+    Raises:
+        BadInput: something is.
+    """
+    try:
+        checked = check(
+            manifest,
+            reading,
+            folder=folder if folder.journal.exists() else None,
+            name_of=(lambda row: row.key) if names.by_key else None,
+        )
+    except InvalidInput as error:
+        raise BadInput(str(error), {}, "InvalidInput") from None
+    if not checked.ok or checked.notices:
+        for line in checked.lines():
+            click.echo(line, err=True)
+    if not checked.ok:
+        raise BadInput("the manifest cannot be carried out; nothing was sent", {})
+    return checked
 
 
 def _client(given: dict[str, Any]) -> Akool:

@@ -286,7 +286,9 @@ def _count_behind(connection: sqlite3.Connection) -> int:
 
 
 def _owner_of(connection: sqlite3.Connection, path: str) -> str | None:
-    found = connection.execute("SELECT key FROM job WHERE saved = ?", (path,)).fetchone()
+    # A file of another row is there under this name on a file system that knows no case.
+    query = "SELECT key FROM job WHERE saved = ? COLLATE NOCASE"
+    found = connection.execute(query, (path,)).fetchone()
     return None if found is None else found[0]
 
 

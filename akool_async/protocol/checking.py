@@ -43,24 +43,21 @@ def checks_of(cls: type[Struct]) -> tuple[tuple[str, bool, Test, FieldPlan], ...
 def _fast_test(plan: FieldPlan) -> Test:
     """Return a test that passes only valid values of the right type; it may reject valid ones."""
     kind, limits = _type_and_limits(plan)
-    if plan.coding is None and get_origin(kind) is tuple and limits == Meta():
-        return _items_test(get_args(kind)[0], [rule.holds for rule in plan.rules])
     shortest = limits.min_length or 0
     if plan.coding is not None and plan.coding.from_wire is none_if_empty:
         shortest = max(1, shortest)  # any other text is on the wire as it is here
     elif plan.coding is not None:
         return _never
-    if not isinstance(kind, type):
-        return _never
     if kind is str and limits == Meta(min_length=limits.min_length):
         return _text_test(shortest, [rule.holds for rule in plan.rules])
-    if plan.rules:
+    if get_origin(kind) is tuple and limits == Meta():
+        return _items_test(get_args(kind)[0], [rule.holds for rule in plan.rules])
+    if plan.rules or not isinstance(kind, type):
         return _never
     if kind is int and limits == Meta(ge=limits.ge, le=limits.le):
         return _integer_test(limits)
-    if issubclass(kind, bool | float | Enum) and limits == Meta():
-        return lambda value: type(value) is kind
-    return _never
+    is_plain = issubclass(kind, bool | float | Enum) and limits == Meta()
+    return (lambda value: type(value) is kind) if is_plain else _never
 
 
 def _never(_value: object) -> bool:

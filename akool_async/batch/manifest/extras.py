@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from akool_async.errors import InvalidInput
 
 
 @contextmanager
-def needs(module: str, extra: str, why: str) -> Iterator[None]:
+def needs(module: str, extra: str, why: str) -> Generator[None]:
     """Import a library inside of this block.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,18 +20,19 @@ _PLAIN: Final = (str, int, bool, dict, list)
 def read(path: Path, file: str) -> Iterator[RawRow | Fault]:
     """Yield the rows of a Parquet file."""
     with needs("pyarrow", "parquet", f"{file} is a Parquet file"):
-        import pyarrow
-        import pyarrow.parquet
+        # pyarrow ships no types.
+        pa: Any = import_module("pyarrow")
+        pq: Any = import_module("pyarrow.parquet")
     problem: str | None = None
     try:
-        with pyarrow.parquet.ParquetFile(path) as opened:
+        with pq.ParquetFile(path) as opened:
             line = 0
             for batch in opened.iter_batches(batch_size=_AT_ONCE, use_threads=False):
                 rows: list[dict[str, Any]] = batch.to_pylist()
                 for row in rows:
                     line += 1
                     yield RawRow(line, _cells(row), _TABLE)
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         problem = f"the Parquet file cannot be read: {error}"
     if problem is not None:
         yield Fault(kind="file", sentence=problem, file=file)

@@ -46,11 +46,9 @@ def opened(path: Path | None) -> IO[bytes]:
     Raises:
         OSError: the file cannot be opened.
     """
-    if path is None:
-        stream = cast("io.BufferedReader", sys.stdin.buffer)
-    else:
-        stream = path.open("rb")
-    if not stream.peek(2)[:2] == _GZIP:
+    source = sys.stdin.buffer if path is None else path.open("rb")
+    stream = cast("io.BufferedReader", source)
+    if stream.peek(2)[:2] != _GZIP:
         return stream
     return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=stream)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,7 +16,7 @@ from akool_async.batch.manifest.row import Cell, NoCell, RawRow, Table
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-_DATES: Final = (datetime.date, datetime.time, datetime.timedelta)
+_DATES: Final = (dt.date, dt.time, dt.timedelta)
 _DIGITS_KEPT: Final = 10**15
 """Spreadsheets keep 15 digits of a number, and make zeros of the others."""
 
@@ -32,7 +32,7 @@ def read(path: Path, file: str, sheet: str | None = None) -> Iterator[RawRow | F
         from python_calamine import CalamineError, CalamineWorkbook
     problem: str | None = None
     try:
-        with CalamineWorkbook.from_path(path) as workbook:
+        with CalamineWorkbook.from_path(path) as workbook:  # pyright: ignore[reportUnknownMemberType]
             yield from _rows(workbook, path, file, sheet)
     except CalamineError as error:
         problem = f"the spreadsheet cannot be read ({error}): open it, and save it again as XLSX"
