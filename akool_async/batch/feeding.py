@@ -17,6 +17,7 @@ from akool_async.batch.fault import Fault
 from akool_async.batch.feed import Feed
 from akool_async.batch.keys import is_given
 from akool_async.batch.live import LiveRows
+from akool_async.batch.money import Money, Verdict
 from akool_async.batch.outcome import Outcome
 from akool_async.batch.rows import BatchRow
 from akool_async.batch.run_options import RunOptions
@@ -60,6 +61,7 @@ class Feeding:
         counts: Counts the rows.
         live: The rows whose jobs go on.
         sender: What the run does with rows.
+        money: Knows what may be spent.
         options: How the run is to be carried out.
         tells: Whether somebody wants to know the outcomes of rows that ended earlier.
     """
@@ -70,14 +72,16 @@ class Feeding:
         counts: Counts,
         live: LiveRows,
         sender: Sender,
-        options: RunOptions,
         *,
+        money: Money,
+        options: RunOptions,
         tells: bool,
     ) -> None:
         self._lines = lines
         self._counts = counts
         self._live = live
         self._sender = sender
+        self._money = money
         self._tells = tells
         self._selection = Selection(
             limit=options.limit, only=options.only, skip=options.skip, sample=options.sample
@@ -94,8 +98,8 @@ class Feeding:
         self.paused = False
         self.stopped = False
         """Whether nothing more is sent."""
-        self.spent = False
-        """Whether `max_creates` ended it."""
+        self.spent = ""
+        """Which limit on creates or credits is reached; then nothing more is created."""
 
     async def take_all(self, rows: Feed[BatchRow | Fault]) -> None:
         """Take all rows; return once the last one was submitted, or sending was stopped."""
@@ -108,6 +112,10 @@ class Feeding:
         finally:
             rows.stop()
 
+    def ended(self, row: BatchRow) -> None:
+        """Take note that the job of a row, which was created, has ended."""
+        self._money.end(row.operation, created=True)
+
     def stop(self) -> None:
         """Send nothing more."""
         self.stopped = True
@@ -118,6 +126,7 @@ class Feeding:
     def give_back(self, row: BatchRow) -> None:
         """Take note that a row's job was certainly not created."""
         self._reserved -= _creates_of(row)
+        self._money.end(row.operation, created=False)
 
     async def _take(self, page: Sequence[BatchRow | Fault]) -> None:
         rows = [each for each in page if isinstance(each, BatchRow)]
@@ -164,9 +173,8 @@ class Feeding:
             self._sender.send(row, known, retry=retry)
             return True
         if turn == "never" and self._counts.of(row.operation).planned:
-            self.spent = True  # the others are read on, and counted
             self._counts.of(row.operation).skipped += 1
-            return True
+            return True  # the others are read on, and counted
         self.stop()
         return False
 
@@ -203,22 +211,40 @@ class Feeding:
         while not self.stopped:
             if self.paused or self._live.full:
                 await self._live.changed()
-            elif creates and self._most is not None and self._reserved + creates > self._most:
-                if not len(self._live):
-                    self.spent = True
-                    return "never"
-                await self._live.changed()  # one that is refused makes room
             elif creates and (wait := self._next_at - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(wait)
-            else:
+            elif creates and not self._money.begun:
+                await self._money.begin()
+            elif not creates or (verdict := self._verdict(row, creates)) == "yes":
                 break
+            elif verdict == "no":
+                return "never"
+            else:
+                await self._live.changed()
         if self.stopped:
             return "stopped"
+        if creates:
+            self._reserve(row, creates)
+        return "now"
+
+    def _verdict(self, row: BatchRow, creates: int) -> Verdict:
+        """Say whether the limits on creates and credits let a row be sent."""
+        if self._most is not None and self._reserved + creates > self._most:
+            if len(self._live):
+                return "wait"  # one that is refused makes room
+            self.spent = f"{self._most} creates were allowed, and are sent"
+            return "no"
+        verdict = self._money.verdict(row.operation, row.request)
+        if verdict == "no":
+            self.spent = "the credits that were allowed are spent"
+        return verdict
+
+    def _reserve(self, row: BatchRow, creates: int) -> None:
         self._reserved += creates
-        if creates and self._interval:
+        self._money.send(row.operation)
+        if self._interval:
             now = asyncio.get_running_loop().time()
             self._next_at = max(self._next_at, now - self._interval) + self._interval * creates
-        return "now"
 
 
 async def _with_turns(rows: Sequence[BatchRow]) -> AsyncIterator[BatchRow]:

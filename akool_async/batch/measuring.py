@@ -9,6 +9,7 @@ from akool_async.batch.figures import Phase, RunFigures
 
 if TYPE_CHECKING:
     from akool_async.batch.counts import Counts
+    from akool_async.batch.money import Money
     from akool_async.client.stats import JobCounts, Stats
 
 _MINUTE: Final = 60.0
@@ -21,6 +22,7 @@ def figures_of(
     *,
     behind: int = 0,
     places: int = 0,
+    money: Money | None = None,
 ) -> RunFigures:
     """Return the figures of a moment.
 
@@ -30,6 +32,7 @@ def figures_of(
         stats: Those of its client, once there is one.
         behind: Results that wait to be saved.
         places: The most jobs at Akool at once.
+        money: What was spent.
     """
     jobs: Mapping[str, JobCounts] = {} if stats is None else stats.jobs
     operations = {
@@ -44,6 +47,8 @@ def figures_of(
         behind=behind,
         bytes=counts.bytes,
         per_minute=counts.per_minute,
+        credits_spent=None if money is None else money.spent,
+        credits_left=None if money is None else money.left,
         errors=counts.errors,
         concurrency=places,
         elapsed=counts.elapsed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from akool_async.batch import names
@@ -31,6 +31,8 @@ class RunOptions(Input):
     """The most jobs that are created."""
     max_credits: float | None = None
     """Credits after which nothing more is created, see `akool_async.batch.money`."""
+    prices: Mapping[str, float] = {}
+    """What a row costs in credits, by operation; others are learned."""
     rate: float | None = None
     """The most creates in a second."""
     on_credit: Literal["pause", "stop"] = "pause"

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.batch.counts import Counts
@@ -30,8 +31,10 @@ from akool_async.batch.folder import RunFolder
 from akool_async.batch.live import LiveRow, LiveRows
 from akool_async.batch.measuring import figures_of
 from akool_async.batch.missing import Missing
+from akool_async.batch.money import Money
 from akool_async.batch.names import FileNames
 from akool_async.batch.outcome import Outcome
+from akool_async.batch.prices import Prices, learned_in
 from akool_async.batch.results import ResultFiles
 from akool_async.batch.rows import BatchRow
 from akool_async.batch.run_options import RunOptions
@@ -90,6 +93,8 @@ class Run:
         self._tell = tell
         self._journal = Journal(folder.journal)
         self._lines = self._journal.outcomes
+        self.prices = Prices(options.prices, learned_in(self._journal.recall_all))
+        self.money: Money | None = None
         self._files = ResultFiles(folder, self._lines)
         self._phase: Phase = "starting"
         self._earlier: dict[str, LiveRow] = {}
@@ -142,6 +147,7 @@ class Run:
                     if self._dropping is not None:
                         self._dropping.cancel()
                     await self._lane.stop()
+                    await self._close_money()
                     await self._writer.close()
         finally:
             self._phase = "over"
@@ -167,14 +173,27 @@ class Run:
             counts=self.counts,
             at_once=self.options.downloads,
         )
+        self.money = Money(
+            partial(_credit_of, akool),
+            self.prices,
+            most=self.options.max_credits,
+            changed=self._live.wake,
+        )
         self._feeding = Feeding(
             self._lines,
             self.counts,
             self._live,
             self,
-            self.options,
+            money=self.money,
+            options=self.options,
             tells=self._tell is not None,
         )
+
+    async def _close_money(self) -> None:
+        if self.money is not None:
+            await self.money.close()
+        for name, value in self.prices.dump().items():
+            self._journal.remember(name, value)
 
     async def _work(self, rows: Iterable[BatchRow | Fault]) -> None:
         if self.options.save:
@@ -182,8 +201,7 @@ class Run:
         await self._take_up_earlier()
         self._phase = "running"
         await self._feeding.take_all(Feed(rows))
-        if self._feeding.spent:
-            self.stopped_by = f"{self.options.max_creates} creates were sent, as allowed"
+        self.stopped_by = self.stopped_by or self._feeding.spent
         self._adopt_gone()
         while len(self._live):
             await self._live.changed()
@@ -284,6 +302,8 @@ class Run:
             return
         if outcome.status is State.REFUSED:
             self._feeding.give_back(row)
+        else:
+            self._feeding.ended(row)
         if isinstance(error, JournalError) or (isinstance(error, AkoolError) and stops_all(error)):
             self.drain(str(error))
         if live.counted:
@@ -293,6 +313,8 @@ class Run:
         recipe = isinstance(row.request, _RECIPE)
         key = f"{row.key}/{len(job.steps) + 1}" if recipe else row.key
         result = None if error is not None else job.result()
+        if cost := getattr(result, "deduction_credit", None):
+            self.prices.told(row.operation, cost)
         self._conclude(outcome, key, result if isinstance(result, Result) else None, recipe=recipe)
 
     def _conclude(self, outcome: Outcome, key: str, result: Result | None, *, recipe: bool) -> None:
@@ -319,6 +341,7 @@ class Run:
             self._akool.stats,
             behind=self._lane.behind,
             places=self._live.places,
+            money=self.money,
         )
 
     def drain(self, why: str) -> None:
@@ -357,3 +380,7 @@ class Run:
             self._feeding.paused = False
             self._live.wake()
         self._akool.resume()
+
+
+async def _credit_of(akool: Akool) -> float:
+    return (await akool.account.credit()).credit

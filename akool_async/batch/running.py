@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack
 
@@ -37,6 +37,7 @@ class RunKeywords(TypedDict, total=False):
     sample: int | None
     max_creates: int | None
     max_credits: float | None
+    prices: Mapping[str, float]
     rate: float | None
     on_credit: Literal["pause", "stop"]
     downloads: int

@@ -16,12 +16,14 @@ from akool_async.batch.fault import Fault
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.names import FileNames
 from akool_async.batch.options import RowOptions
+from akool_async.batch.planning import Plan, lines_of
 from akool_async.batch.record import write_record
 from akool_async.batch.rows import BatchRow, read
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.runner import Run
 from akool_async.cli.messages import Problem
 from akool_async.cli.opening import client
+from akool_async.cli.options import Number
 from akool_async.cli.places import check_folder
 from akool_async.cli.run_display import JsonLines
 from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_doubts
@@ -69,6 +71,15 @@ class BadInput(Problem):
 @click.option("--sample", type=click.IntRange(0), help="Send at most so many of each operation.")
 @click.option("--max-creates", type=click.IntRange(0), help="Create at most so many jobs.")
 @click.option(
+    "--max-credits",
+    type=Number(0),
+    help="Spend at most so many credits: read every 30 s and 100 creates; see the docs.",
+)
+@click.option(
+    "--price", type=Pair(), multiple=True, help="Credits for a row, such as audio.tts=0.5."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and stop there.")
+@click.option(
     "--concurrency", type=click.IntRange(1), default=100, show_default=True, help="Jobs at once."
 )
 @click.option(
@@ -106,6 +117,10 @@ def command(manifest: tuple[str, ...], **given: Any) -> int:
         checked = _checked(manifest, reading, folder, FileNames(options.name))
     if given["check"]:
         click.echo("\n".join(checked.lines()) if checked else "")
+        return 0
+    if given["dry_run"]:
+        plan = Plan(folder, options).of(read(manifest, reading))
+        click.echo("\n".join(lines_of(plan, given["concurrency"])))
         return 0
     check_folder(folder.root)
     try:
@@ -196,6 +211,18 @@ def _retried(codes: tuple[str, ...] | None) -> bool | tuple[str, ...]:
     return bool(codes) if codes in {None, (ANY_CODE,)} else codes or False
 
 
+def _prices(pairs: tuple[tuple[str, str], ...]) -> dict[str, float]:
+    prices: dict[str, float] = {}
+    for operation, text in pairs:
+        try:
+            prices[operation] = float(text)
+        except ValueError:
+            prices[operation] = -1.0
+        if not 0 <= prices[operation] < float("inf"):
+            raise click.BadParameter(f"{operation}={text} is no price", param_hint="--price")
+    return prices
+
+
 def _options(given: dict[str, Any]) -> RunOptions:
     return RunOptions(
         save=not given["no_save"],
@@ -206,6 +233,8 @@ def _options(given: dict[str, Any]) -> RunOptions:
         skip=given["skip"],
         sample=given["sample"],
         max_creates=given["max_creates"],
+        max_credits=given["max_credits"],
+        prices=_prices(given["price"]),
         rate=given["rate"],
         on_credit=given["on_credit"],
     )

@@ -77,6 +77,16 @@ class KnownRow(NamedTuple):
     """Whether its result waits to be saved."""
 
 
+class Average(NamedTuple):
+    """What the rows of one operation took that completed."""
+
+    rows: int
+    bytes: float | None
+    """Of a saved file."""
+    seconds: float | None
+    """At Akool."""
+
+
 class FileFacts(NamedTuple):
     """How a derived file has to look."""
 
@@ -84,7 +94,79 @@ class FileFacts(NamedTuple):
     bytes: int
 
 
-class OutcomeLines:
+class OutcomeReader:
+    """Reads the table of lines.
+
+    Args:
+        read: Runs a query at once, and blocks meanwhile.
+    """
+
+    def __init__(self, read: Callable[[Callable[[sqlite3.Connection], Any]], Any]) -> None:
+        self._read_now = read
+
+    async def known(self, keys: Sequence[str], *, recipes: bool = False) -> dict[str, KnownRow]:
+        """Do what `known_now` does, in a thread."""
+        return await asyncio.to_thread(self.known_now, keys, recipes=recipes)
+
+    def known_now(self, keys: Sequence[str], *, recipes: bool = False) -> dict[str, KnownRow]:
+        """Return what is known of some keys, by key; a key without a job is left out. Blocks.
+
+        Args:
+            keys: Keys of rows of the manifest.
+            recipes: Whether they are of recipes. Then the last paid step counts.
+        """
+        return self._now(lambda connection: _known(connection, keys, recipes=recipes))
+
+    async def undecided(self) -> list[KnownRow]:
+        """Return the rows of jobs that Akool may have, and that have not ended, oldest first."""
+        return await self._read(_undecided)
+
+    async def behind(self, after: int, limit: int) -> list[tuple[int, KnownRow]]:
+        """Return rows whose results wait to be saved, oldest first, each with its place in line.
+
+        Args:
+            after: The last place that was read before; 0 to begin.
+            limit: How many rows at most.
+        """
+        return await self._read(lambda connection: _behind(connection, after, limit))
+
+    async def count_behind(self) -> int:
+        """Return how many results wait to be saved."""
+        return await self._read(_count_behind)
+
+    async def completed(self, after: int, limit: int = 500) -> list[tuple[int, KnownRow]]:
+        """Return rows that completed, each with its place in the order of their lines."""
+        return await self._read(lambda connection: _completed(connection, after, limit))
+
+    async def saved(self) -> tuple[int, int]:
+        """Return how many results were saved, and their bytes together."""
+        return await self._read(_saved)
+
+    def averages(self) -> dict[str, Average]:
+        """Return, by operation, what rows that completed took on average; blocks."""
+        return self._now(_averages)
+
+    def owner_of(self, path: str) -> str | None:
+        """Return the key of the job whose result was saved in a file; looks at all rows; blocks."""
+        return self._now(lambda connection: _owner_of(connection, path))
+
+    def facts(self, which: str) -> FileFacts:
+        """Return how a file has to look; blocks. `which` is `RESULTS` or `ERRORS`."""
+        return self._now(lambda connection: _facts(connection, which))
+
+    def page(self, which: str, after: int, limit: int = 1000) -> list[tuple[int, bytes]]:
+        """Return lines of a file in the order in which they came, each with its place; blocks."""
+        return self._now(lambda connection: _page(connection, which, after, limit))
+
+    def _now(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        found: T = self._read_now(query)
+        return found
+
+    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.to_thread(self._now, query)
+
+
+class OutcomeLines(OutcomeReader):
     """The table of lines of an open journal.
 
     Args:
@@ -92,6 +174,7 @@ class OutcomeLines:
     """
 
     def __init__(self, file: JournalFile) -> None:
+        super().__init__(file.read)
         self._file = file
 
     def write_soon(self, lines: Sequence[OutcomeLine]) -> Future[int]:
@@ -113,62 +196,13 @@ class OutcomeLines:
         """Forget the lines of rows that became no job: they are judged anew."""
         await self._file.writer.write(_forget_jobless)
 
-    async def known(self, keys: Sequence[str], *, recipes: bool = False) -> dict[str, KnownRow]:
-        """Return what is known of some keys, by key; a key without a job is left out.
-
-        Args:
-            keys: Keys of rows of the manifest.
-            recipes: Whether they are of recipes. Then the last paid step counts.
-        """
-        return await self._read(lambda connection: _known(connection, keys, recipes=recipes))
-
-    async def undecided(self) -> list[KnownRow]:
-        """Return the rows of jobs that Akool may have, and that have not ended, oldest first."""
-        return await self._read(_undecided)
-
-    async def behind(self, after: int, limit: int) -> list[tuple[int, KnownRow]]:
-        """Return rows whose results wait to be saved, oldest first, each with its place in line.
-
-        Args:
-            after: The last place that was read before; 0 to begin.
-            limit: How many rows at most.
-        """
-        return await self._read(lambda connection: _behind(connection, after, limit))
-
-    async def completed(self, after: int, limit: int = 500) -> list[tuple[int, KnownRow]]:
-        """Return rows that completed, each with its place in the order of their lines."""
-        return await self._read(lambda connection: _completed(connection, after, limit))
-
     async def put_behind(self, numbers: Sequence[int]) -> None:
         """Let the results of some jobs wait to be saved, again."""
         await self._file.writer.write(lambda connection: _put_behind(connection, numbers))
 
-    async def saved(self) -> tuple[int, int]:
-        """Return how many results were saved, and their bytes together."""
-        return await self._read(_saved)
-
     async def settle_behind(self) -> None:
         """Let nothing wait to be saved any more: the lines are complete as they are."""
         await self._file.writer.write(_settle_behind)
-
-    async def count_behind(self) -> int:
-        """Return how many results wait to be saved."""
-        return await self._read(_count_behind)
-
-    def owner_of(self, path: str) -> str | None:
-        """Return the key of the job whose result was saved in a file; looks at all rows; blocks."""
-        return self._file.read(lambda connection: _owner_of(connection, path))
-
-    def facts(self, which: str) -> FileFacts:
-        """Return how a file has to look; blocks. `which` is `RESULTS` or `ERRORS`."""
-        return self._file.read(lambda connection: _facts(connection, which))
-
-    def page(self, which: str, after: int, limit: int = 1000) -> list[tuple[int, bytes]]:
-        """Return lines of a file in the order in which they came, each with its place; blocks."""
-        return self._file.read(lambda connection: _page(connection, which, after, limit))
-
-    async def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.to_thread(self._file.read, query)
 
 
 def _write(connection: sqlite3.Connection, lines: Sequence[OutcomeLine]) -> int:
@@ -268,6 +302,17 @@ def _saved(connection: sqlite3.Connection) -> tuple[int, int]:
         WHERE size IS NOT NULL"""
     ).fetchone()
     return int(files), int(size)
+
+
+def _averages(connection: sqlite3.Connection) -> dict[str, Average]:
+    rows = connection.execute(
+        """
+        SELECT json_extract(text, '$.operation'), count(*), avg(json_extract(text, '$.bytes')),
+            avg(json_extract(text, '$.akool_seconds'))
+        FROM (SELECT CAST(line AS TEXT) AS text FROM outcome WHERE status = 'completed')
+        GROUP BY 1"""
+    )
+    return {str(operation): Average(*facts) for operation, *facts in rows}
 
 
 def _put_behind(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
