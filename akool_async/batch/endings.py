@@ -85,7 +85,7 @@ def outcome_in(entry: Entry, row: BatchRow, family: Family[Any]) -> Outcome:
     )
 
 
-def refusal_of(line: int, key: str, operation: str, error: Exception) -> Outcome:
+def refusal_of(line: int, key: str, operation: str, error: str, msg: str) -> Outcome:
     """Return what became of a row that was never sent."""
     return Outcome(
         key=key,
@@ -93,8 +93,8 @@ def refusal_of(line: int, key: str, operation: str, error: Exception) -> Outcome
         operation=operation,
         status=State.REFUSED,
         attempts=0,
-        error=type(error).__name__,
-        msg=str(error),
+        error=error,
+        msg=msg,
     )
 
 

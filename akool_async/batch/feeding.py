@@ -23,7 +23,6 @@ from akool_async.batch.rows import BatchRow
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.selection import Selection
 from akool_async.engine.keys import request_fingerprint
-from akool_async.errors import InvalidInput, KeyConflict
 from akool_async.journal import State
 from akool_async.journal.outcome_lines import KnownRow, OutcomeLines
 from akool_async.protocol.endpoint import Recipe
@@ -40,7 +39,7 @@ class Sender(Protocol):
         """Submit a row's job."""
         ...
 
-    def refuse(self, line: int, key: str, operation: str, error: Exception) -> object:
+    def refuse(self, line: int, key: str, operation: str, error: str, msg: str) -> object:
         """Write down that a row cannot be sent."""
         ...
 
@@ -94,6 +93,8 @@ class Feeding:
         self._most = options.max_creates
         self._reserved = 0
         """Creates that were sent, or may be."""
+        self._faulty = -1
+        """The line of the last row that was wrong."""
         self._feed: Feed[BatchRow | Fault] | None = None
         self.paused = False
         self.stopped = False
@@ -147,10 +148,11 @@ class Feeding:
 
     def _refuse_fault(self, fault: Fault) -> None:
         """Write down a row that is wrong. One in a file is found before; one in a stream is not."""
-        if not fault.notice:
-            self._counts.of("").read += 1
-            error = InvalidInput(fault.column or "row", fault.line, fault.sentence)
-            self._sender.refuse(fault.line, f"line {fault.line}", "", error)
+        if fault.notice or fault.line == self._faulty:  # a row may have several faults
+            return
+        self._faulty = fault.line
+        self._counts.of("").read += 1
+        self._sender.refuse(fault.line, f"line {fault.line}", "", "InvalidInput", str(fault))
 
     async def _judge(self, row: BatchRow, known: KnownRow | None) -> bool:
         """Do with a row what is to be done; return whether to go on with the next one."""
@@ -158,7 +160,7 @@ class Feeding:
         if known is not None:
             if not _same_request(row, known):
                 problem = f"the key {row.key!r} was used for another request"
-                self._sender.refuse(row.line, row.key, row.operation, KeyConflict(problem))
+                self._sender.refuse(row.line, row.key, row.operation, "KeyConflict", problem)
                 return True
             if _has_ended(row, known):
                 retry = self._is_retried(known)

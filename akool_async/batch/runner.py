@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from akool_async.batch.control import controlled
 from akool_async.batch.counts import Counts
 from akool_async.batch.endings import end_of, outcome_in, outcome_of, refusal_of
 from akool_async.batch.fault import Fault
@@ -111,7 +112,7 @@ class Run:
             rows: The rows; read in a thread.
             akool: Whose account pays. A client of the run's own takes its settings.
         """
-        async with self._opened(akool):
+        async with self._opened(akool), controlled(self, self.folder.control):
             await self._work(rows)
 
     async def fetch(self, akool: Akool) -> None:
@@ -247,7 +248,7 @@ class Run:
             )
         except AkoolError as error:  # such as a key that no journal can hold
             self._feeding.give_back(row)
-            self.refuse(row.line, row.key, row.operation, error)
+            self.refuse(row.line, row.key, row.operation, type(error).__name__, str(error))
             return
         if known is not None and known.state is State.CREATED:
             self._live.set_in_flight(live, to=True)
@@ -258,10 +259,10 @@ class Run:
         self._live.add(live)
         live.job.add_done_callback(lambda _job: self._ended(live))
 
-    def refuse(self, line: int, key: str, operation: str, error: Exception) -> None:
+    def refuse(self, line: int, key: str, operation: str, error: str, msg: str) -> None:
         """Write down that a row cannot be sent."""
-        outcome = refusal_of(line, key, operation, error)
-        self.counts.ended(operation, "failed", outcome.error or "", outcome.msg or "")
+        outcome = refusal_of(line, key, operation, error, msg)
+        self.counts.ended(operation, "failed", error, msg)
         self._writer.add(outcome, jobless=True)
 
     async def restore(self, row: BatchRow, known: KnownRow) -> None:
@@ -380,6 +381,11 @@ class Run:
             self._feeding.paused = False
             self._live.wake()
         self._akool.resume()
+
+    def set_concurrency(self, places: int) -> None:
+        """Change the most jobs at Akool at once; those that are there stay."""
+        self._live.places = places
+        self._live.wake()
 
 
 async def _credit_of(akool: Akool) -> float:

@@ -143,6 +143,7 @@ class SavingLane:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(shutil.rmtree, self._parts, ignore_errors=True)
 
     @property
     def _parts(self) -> Path:

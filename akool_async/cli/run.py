@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from rich.console import Console
 
 from akool_async import Akool
 from akool_async.batch import names
@@ -25,7 +26,7 @@ from akool_async.cli.messages import Problem
 from akool_async.cli.opening import client
 from akool_async.cli.options import Number
 from akool_async.cli.places import check_folder
-from akool_async.cli.run_display import JsonLines
+from akool_async.cli.run_display import Display, JsonLines
 from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_doubts
 from akool_async.cli.run_serving import serve
 from akool_async.cli.run_types import ANY_CODE, Codes, Pair, Rate
@@ -129,7 +130,8 @@ def command(manifest: tuple[str, ...], **given: Any) -> int:
     except InvalidInput as error:
         raise BadInput(str(error), {}, "InvalidInput") from None
     except JournalInUse as error:
-        raise BadInput(f"{folder.root} is in use: {error}", {}, "JournalInUse") from None
+        who = str(error).partition("; ")[0]
+        raise BadInput(f"{folder.root} is in use: {who}", {}, "JournalInUse") from None
     files = () if given["each"] else tuple(each for each in manifest if each != STDIN)
     arguments = {name: str(v) if isinstance(v, Path) else v for name, v in given.items()}
     write_record(folder, {"manifest": manifest, **arguments}, files)
@@ -139,7 +141,7 @@ def command(manifest: tuple[str, ...], **given: Any) -> int:
 async def _carry_out(
     run: Run, rows: Iterator[BatchRow | Fault], akool: Akool, given: dict[str, Any]
 ) -> int:
-    figures = await serve(run, rows, akool, JsonLines(quiet=given["quiet"]))
+    figures = await serve(run, rows, akool, _display(quiet=given["quiet"]))
     code = exit_code(run)
     tell_doubts(run)
     if run.stopped_by:
@@ -147,6 +149,16 @@ async def _carry_out(
     if given["on_end"]:
         await run_command(given["on_end"], run, figures, code)
     return code
+
+
+def _display(*, quiet: bool) -> Display:
+    console = Console(markup=False, emoji=False, highlight=False)
+    # Ask the file, not rich: FORCE_COLOR in a build log makes rich assume a terminal.
+    if quiet or not console.file.isatty() or console.is_dumb_terminal:
+        return JsonLines(quiet=quiet)
+    from akool_async.cli.run_view import LiveView  # not for a log
+
+    return LiveView(console)
 
 
 def _folder_of(manifest: tuple[str, ...], given: dict[str, Any]) -> Path:
