@@ -202,6 +202,7 @@ async def test_rows_from_standard_input_are_carried_out_as_they_come(
         await until(lambda: simulator.world.creates.total() == number + 1)  # noqa: B023 - now
     process.stdin.write(b'{"operation": "audio.tts"}\n')
     process.stdin.close()
+    await process.stdin.wait_closed()
     code, output, _ = await outcome_of(process)
     assert code == 1
     counts = last_figures(output)["operations"]
