@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Generator
 from typing import NamedTuple
 
@@ -15,8 +14,9 @@ import pytest
 
 from akool_async import Akool, JobFailed, Status
 from akool_async.simulator import Simulator
+from tests.cli import commands
 
-COMMAND = (sys.executable, "-W", "error", "-m", "akool_async.cli", "simulate")
+COMMAND = (*commands.COMMAND, "simulate")
 
 
 class Running(NamedTuple):

@@ -12,41 +12,23 @@ import re
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from aiohttp import web
 
-from akool_async.cli.tree import run
 from akool_async.protocol import token
 from akool_async.simulator import Simulator
 from akool_async.simulator.server import Fault
 from akool_async.simulator.world import REASONS
+from tests.cli.commands import COMMAND, Command, Ended, environment, until
 
-COMMAND = (sys.executable, "-W", "error", "-m", "akool_async.cli")
 PHOTO = "https://photos.example/ann.jpg"
 OLDER = ("reage", "image", "--target-image", PHOTO, "--face-reage", "10", "--modify-image", PHOTO)
 TOKEN = r"akj1\.[\w-]+"
-
-
-class Ended(NamedTuple):
-    """A command that has ended."""
-
-    status: int
-    out: str
-    err: str
-
-
-def environment(simulator: Simulator) -> dict[str, str]:
-    """Return an environment that names the simulator, without settings of the terminal."""
-    wishes = {"FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES", "TERM"}
-    kept = {name: value for name, value in os.environ.items() if name not in wishes}
-    return kept | {"AKOOL_BASE_URL": simulator.url, "AKOOL_API_KEY": simulator.api_key}
 
 
 @contextlib.contextmanager
@@ -70,31 +52,6 @@ def running(simulator: Simulator, *arguments: str) -> Generator[subprocess.Popen
 def ended(process: subprocess.Popen[str]) -> Ended:
     out, err = process.communicate(timeout=60)
     return Ended(process.returncode, out, err)
-
-
-def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.01)
-
-
-Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def akool(
-    akool_simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """Run the command in this process against the simulator."""
-    monkeypatch.setenv("AKOOL_BASE_URL", akool_simulator.url)
-    monkeypatch.setenv("AKOOL_API_KEY", akool_simulator.api_key)
-
-    def command(*arguments: str) -> Ended:
-        status = run(arguments)
-        return Ended(status, *capsys.readouterr())
-
-    return command
 
 
 def jobs_of(simulator: Simulator) -> list[str]:

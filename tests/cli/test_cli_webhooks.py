@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
 import re
 import shlex
 import signal
 import socket
 import stat
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -23,18 +21,20 @@ from aiohttp import web
 
 from akool_async import Akool
 from akool_async.cli import webhooks as commands
-from akool_async.cli.tree import run
 from akool_async.endpoints import TTS
 from akool_async.protocol.snapshot import Status
 from akool_async.simulator import Simulator
 from akool_async.webhook import verify
+from tests.cli.commands import Command, Ended
 from tests.cli.webhook_parts import (
-    CLIENT_ID,
-    COMMAND,
     CREDENTIALS,
     SECRET,
     Receiver,
+    assert_hides,
     listening,
+    listening_process,
+    post,
+    set_credentials,
     webhook,
 )
 
@@ -44,8 +44,7 @@ CLOCK = r"\d\d:\d\d:\d\d"
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AKOOL_CLIENT_ID", CLIENT_ID)
-    monkeypatch.setenv("AKOOL_CLIENT_SECRET", SECRET)
+    set_credentials(monkeypatch)
 
 
 @pytest.fixture
@@ -54,41 +53,16 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
-class Ended(NamedTuple):
-    """A command that has ended."""
-
-    status: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
-
-
 @pytest.fixture
-def akool(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run `akool webhooks` in this process; whatever it prints, the secret is not in it."""
+def akool(bare: Command) -> Command:
+    """Run `akool webhooks`; whatever it prints, no credential is in it."""
 
     def command(*arguments: str) -> Ended:
-        status = run(["webhooks", *arguments])
-        out, err = capsys.readouterr()
-        assert SECRET not in out + err
-        return Ended(status, out, err)
+        ended = bare("webhooks", *arguments)
+        assert_hides(ended.out + ended.err)
+        return ended
 
     return command
-
-
-def post(url: str, body: bytes, *, method: str = "POST", **headers: str) -> int:
-    """Send a request, and return the status of the answer."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
-    fields = {"Content-Type": "application/json"}
-    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
-    try:
-        connection.request(method, f"{parts.path or '/'}?{parts.query}".rstrip("?"), body, fields)
-        return connection.getresponse().status
-    finally:
-        connection.close()
 
 
 # listen
@@ -96,7 +70,7 @@ def post(url: str, body: bytes, *, method: str = "POST", **headers: str) -> int:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_events_are_told_until_a_signal_and_then_counted(number: signal.Signals) -> None:
-    with listening() as running:
+    with listening_process() as (running, _):
         assert "--tunnel" in running.greeting
         body = webhook("id-1")
         assert post(running.url, webhook("id-2", Status.PROCESSING)) == 200
@@ -129,8 +103,7 @@ def test_beside_a_wrong_credential_a_sentence_tells_what_to_change(
     assert said in line
     assert variable in line
     assert written == "\n0 verified, 0 repeated, 1 refused\n"
-    for secret in (SECRET, value):
-        assert secret not in running.greeting + line + written + complaints
+    assert value not in running.greeting + line + written + complaints
 
 
 def test_what_is_no_webhook_is_told_in_words_and_refused() -> None:
@@ -254,19 +227,12 @@ def test_credentials_in_each_others_place_are_told_and_not_shown(
     assert SECRET[:4] not in running.greeting + line + written + complaints
 
 
-def test_a_port_in_use_is_reported_in_one_line() -> None:
+def test_a_port_in_use_is_reported_in_one_line(akool: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = subprocess.run(
-            [*COMMAND, "listen", "--port", str(port)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert ended.returncode == 1
-    assert re.fullmatch(rf"akool: port {port} cannot be listened on: .+\n", ended.stderr)
-    assert ended.stdout == ""
+        ended = akool("listen", "--port", str(port))
+    assert (ended.status, ended.out) == (1, "")
+    assert re.fullmatch(rf"akool: port {port} cannot be listened on: .+\n", ended.err)
 
 
 # The journal
@@ -322,7 +288,7 @@ def test_saved_webhooks_are_sent_again_as_they_arrived(
     saved(path, *bodies[:2], target="/TOKEN?a=1")
     saved(path, bodies[2])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert SECRET not in path.read_text()
+    assert_hides(path.read_text())
     verdicts = [json.loads(line)["verdict"] for line in path.read_text().splitlines()]
     assert verdicts == ["verified", "refused", "verified"]
     ended = akool("replay", str(path), "--to", receiver.url)

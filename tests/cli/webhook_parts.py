@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import contextlib
+import http.client
 import http.server
+import os
 import re
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Generator, Iterator
+from typing import IO, Any, NamedTuple
+from urllib.parse import urlsplit
 
+import pytest
+
+from akool_async.cli import stopping
+from akool_async.cli.tree import run
 from akool_async.protocol.snapshot import Status
 from akool_async.webhook import Event, WebhookCredentials, sign
+from tests.cli.commands import COMMAND, Ended
 
-COMMAND = (sys.executable, "-W", "error", "-m", "akool_async.cli", "webhooks")
 CLIENT_ID, SECRET = "my-client-id-AAAAAAAAA==", "canary-secret-0123456789-abcdefg"
+API_KEY = "canary-api-key-0123456789"
 CREDENTIALS = WebhookCredentials(client_id=CLIENT_ID, client_secret=SECRET)
+
+
+HIDDEN = {"AKOOL_CLIENT_ID": CLIENT_ID, "AKOOL_CLIENT_SECRET": SECRET, "AKOOL_API_KEY": API_KEY}
+"""The variables of what must never be shown."""
+
+
+def set_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put everything that must never be shown into the environment of this test."""
+    for name, value in HIDDEN.items():
+        monkeypatch.setenv(name, value)
 
 
 def webhook(job_id: str, status: Status = Status.COMPLETED, **given: Any) -> bytes:
@@ -25,47 +44,164 @@ def webhook(job_id: str, status: Status = Status.COMPLETED, **given: Any) -> byt
     return sign(event, CREDENTIALS, **given)
 
 
-class Listening:
-    """`akool webhooks listen` as a process of its own."""
+def post(url: str, body: bytes, *, method: str = "POST", **headers: str) -> int:
+    """Send a request, and return the status of the answer."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+    fields = {"Content-Type": "application/json"}
+    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        connection.request(method, f"{parts.path or '/'}?{parts.query}".rstrip("?"), body, fields)
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
-    def __init__(self, process: subprocess.Popen[str], greeting: str) -> None:
-        self.process = process
-        self.greeting = greeting
-        found = re.search(r"Listening for webhooks at (\S+)", greeting)
+
+def assert_hides(shown: str) -> None:
+    """Fail if a text holds a credential, as it is or in a code that anyone can read."""
+    ours = (value for name, value in os.environ.items() if name in HIDDEN and len(value) >= 12)
+    for secret in {CLIENT_ID, SECRET, API_KEY, *ours}:
+        for spelling in _spellings(secret):
+            assert spelling.casefold() not in shown.casefold()
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    data = secret.encode()
+    yield from (secret, data.hex(), data.hex(" "))
+    for ahead in range(3):  # what stands before a text in base64 shifts all its signs
+        for coded in (base64.b64encode, base64.urlsafe_b64encode):
+            yield coded(b"\0" * ahead + data)[4:-4].decode()
+
+
+class Listening:
+    """`akool webhooks listen`, as it runs. Nothing that it prints may hold a credential.
+
+    Args:
+        out: What it prints.
+        err: What it prints on stderr.
+        as_json: Whether it was started with `--json`.
+        send: Sends it a signal.
+        wait: Waits for its end, and returns its status.
+    """
+
+    def __init__(
+        self,
+        out: IO[str],
+        err: IO[str],
+        *,
+        as_json: bool,
+        send: Callable[[signal.Signals], object],
+        wait: Callable[[], int],
+    ) -> None:
+        self._out = out
+        self._err = err
+        self._send = send
+        self._wait = wait
+        greets = err if as_json else out
+        lines: list[str] = []
+        while "Ctrl-C stops it.\n" not in lines:
+            lines.append(greets.readline())
+            assert lines[-1], f"it ended: {lines} {err.read()}"
+        assert greets.readline() == "\n"
+        self.greeting = "".join(lines)
+        self._shown = self.greeting
+        found = re.search(r"Listening for webhooks at (\S+)", self.greeting)
         assert found is not None
         self.url = found[1]
 
     def line(self) -> str:
         """Wait for the next line that it prints."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        line = self._out.readline()
         assert line, "it ended"
+        self._shown += line
         return line.rstrip("\n")
 
-    def stop(self, number: signal.Signals = signal.SIGINT) -> tuple[int, str, str]:
-        """Send a signal; return the exit status and the output since then."""
-        self.process.send_signal(number)
-        written, complaints = self.process.communicate(timeout=30)
-        return self.process.returncode, written, complaints
+    def stop(self, number: signal.Signals = signal.SIGINT) -> Ended:
+        """Send it a signal; return its status, and what it has printed since the last line."""
+        self._send(number)
+        return self.ended()
+
+    def ended(self) -> Ended:
+        """Wait for its end; return the same."""
+        out, err = self._out.read(), self._err.read()
+        assert_hides(self._shown + out + err)
+        return Ended(self._wait(), out, err)
+
+
+@contextlib.contextmanager
+def listening_process(*options: str) -> Iterator[tuple[Listening, subprocess.Popen[str]]]:
+    """Listen on a free port in a process of its own."""
+    command = [*COMMAND, "webhooks", "listen", "--port", "0", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process:
+        try:
+            yield (
+                Listening(
+                    process.stdout,
+                    process.stderr,
+                    as_json="--json" in options,
+                    send=process.send_signal,
+                    wait=lambda: process.wait(30),
+                ),
+                process,
+            )
+        finally:
+            process.kill()
 
 
 @contextlib.contextmanager
 def listening(*options: str) -> Iterator[Listening]:
-    """Listen on a free port."""
-    command = [*COMMAND, "listen", "--port", "0", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    greets = process.stderr if "--json" in options else process.stdout
-    assert greets is not None
-    with process:
+    """Listen on a free port in a thread of this process.
+
+    Signals reach only the main thread, so a stand-in sets the event that they would set.
+    """
+    events: list[Callable[[], object]] = []
+    statuses: list[int] = []
+
+    @contextlib.contextmanager
+    def set_by_test(event: asyncio.Event) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        events.append(lambda: loop.call_soon_threadsafe(event.set))
         try:
-            lines: list[str] = []
-            while "Ctrl-C stops it.\n" not in lines:
-                lines.append(greets.readline())
-                assert lines[-1], f"it ended: {process.communicate()}"
-            assert greets.readline() == "\n"
-            yield Listening(process, "".join(lines))
+            yield
         finally:
-            process.kill()
+            events.clear()
+
+    def stop(_number: signal.Signals | None = None) -> None:
+        for set_ in events:
+            set_()
+
+    with contextlib.ExitStack() as files, pytest.MonkeyPatch.context() as patch:
+        out, printed = map(files.enter_context, _pipe())
+        err, complained = map(files.enter_context, _pipe())
+
+        def command() -> None:
+            with printed, complained:  # who reads the rest comes to an end
+                statuses.append(run(["webhooks", "listen", "--port", "0", *options]))
+
+        def wait() -> int:
+            thread.join(30)
+            return statuses[0]
+
+        patch.setattr(stopping, "set_by_signals", set_by_test)
+        patch.setattr("sys.stdout", printed)
+        patch.setattr("sys.stderr", complained)
+        thread = threading.Thread(target=command)
+        thread.start()
+        try:
+            yield Listening(out, err, as_json="--json" in options, send=stop, wait=wait)
+        finally:
+            stop()
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+def _pipe() -> tuple[IO[str], IO[str]]:
+    """Return the two ends of a pipe: to read from, and to write to."""
+    ours, theirs = os.pipe()
+    return os.fdopen(ours), os.fdopen(theirs, "w", buffering=1)
 
 
 class Request(NamedTuple):
