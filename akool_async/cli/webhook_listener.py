@@ -7,12 +7,15 @@ receiver gives: it does not say which check failed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 import click
 from aiohttp import web
+from aiohttp.log import server_logger
 from msgspec import Struct
 
 from akool_async.cli.webhook_file import Archive, saved
@@ -34,6 +37,7 @@ from akool_async.webhook.signed import opened
 _KEPT: Final = 10_000
 """Events that are remembered, to know their repetitions."""
 _BAD_REQUEST: Final = 400
+_SERVER_ERROR: Final = 500
 _UNREACHABLE: Final = 502
 
 
@@ -111,7 +115,11 @@ class Listener:
         app = web.Application(client_max_size=LARGEST)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True
+            app,
+            access_log=None,
+            shutdown_timeout=0.5,
+            handler_cancellation=True,
+            logger=_server_log(self._tell_unreadable),
         )
         await self._runner.setup()
         try:
@@ -130,6 +138,15 @@ class Listener:
             self._runner = None
             self.arrivals.put_nowait(None)
 
+    def _tell_unreadable(self) -> None:
+        """Tell of a request that is no HTTP; aiohttp has answered it."""
+        arrival = Arrival(time.time(), "", "", {}, refused=_BAD_REQUEST, answer=_BAD_REQUEST)
+        self._tell(arrival)
+
+    def _tell(self, arrival: Arrival) -> None:
+        self.verdicts[arrival.verdict] += 1
+        self.arrivals.put_nowait(arrival)
+
     async def _handle(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         arrival = Arrival(time.time(), request.method, request.raw_path, headers)
@@ -142,8 +159,7 @@ class Listener:
             await self._take_in(arrival, arrival.body)
         if self._fixed_answer is not None:
             arrival.answer = self._fixed_answer
-        self.verdicts[arrival.verdict] += 1
-        self.arrivals.put_nowait(arrival)
+        self._tell(arrival)
         return _answer(arrival)
 
     async def _take_in(self, arrival: Arrival, body: bytes) -> None:
@@ -173,6 +189,32 @@ class Listener:
         self._seen[digest] = None
         while len(self._seen) > _KEPT:
             self._seen.popitem(last=False)
+
+
+class _ServerLog(logging.Handler):
+    """Hears of requests that aiohttp cannot read: it logs them, some as errors with a traceback.
+
+    Anyone can send such a request, and many do to a public address.
+    """
+
+    def __init__(self, unreadable: Callable[[], None]) -> None:
+        super().__init__()
+        self._unreadable = unreadable
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take in what aiohttp logs; pass on what is an error of this program."""
+        error = record.exc_info[1] if record.exc_info else None
+        # Errors about a request have the status of its answer.
+        if getattr(error, "code", _SERVER_ERROR) < _SERVER_ERROR:
+            self._unreadable()
+        elif record.levelno >= logging.ERROR:
+            server_logger.handle(record)
+
+
+def _server_log(unreadable: Callable[[], None]) -> logging.Logger:
+    log = logging.Logger("aiohttp.server", logging.DEBUG)
+    log.addHandler(_ServerLog(unreadable))
+    return log
 
 
 def _answer(arrival: Arrival) -> web.Response:

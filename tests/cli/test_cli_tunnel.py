@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from akool_async.cli.tunnel import address_in
-from tests.cli.commands import Command
-from tests.cli.webhook_parts import assert_hides, listening, listening_process, set_credentials
+from tests.cli.commands import Command, serving_process
+from tests.cli.webhook_parts import assert_hides, listening, set_credentials
 from tests.clocks import Until
 
 TUNNEL = """
@@ -30,6 +30,7 @@ for _ in range(5000):
 Path(sys.argv[1] + ".on").touch()
 time.sleep(600)
 """
+SIGNALS = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)]
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + TUNNEL
 
 
@@ -68,12 +69,13 @@ def command(program: str, *arguments: str) -> str:
     return shlex.join([sys.executable, "-c", program, *arguments])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.skipif(sys.platform == "win32", reason="it sends POSIX signals")
 async def test_a_tunnel_shows_its_address_and_ends_with_all_that_it_started(
     number: signal.Signals, notes: Path, until: Until
 ) -> None:
-    with listening_process("--tunnel", command(TUNNEL, str(notes), "{port}")) as (running, _):
+    tunnel_command = command(TUNNEL, str(notes), "{port}")
+    with listening("--tunnel", tunnel_command, run=serving_process) as running:
         port = running.url.rpartition(":")[2]
         address = f"https://blue-cat-{port}.tunnel.example"
         assert f'\n  Akool(webhook_url="{address}")\n' in running.greeting

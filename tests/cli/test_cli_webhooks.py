@@ -25,14 +25,13 @@ from akool_async.endpoints import TTS
 from akool_async.protocol.snapshot import Status
 from akool_async.simulator import Simulator
 from akool_async.webhook import verify
-from tests.cli.commands import Command, Ended
+from tests.cli.commands import Command, Ended, serving_process
 from tests.cli.webhook_parts import (
     CREDENTIALS,
     SECRET,
     Receiver,
     assert_hides,
     listening,
-    listening_process,
     post,
     set_credentials,
     webhook,
@@ -70,7 +69,7 @@ def akool(bare: Command) -> Command:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_events_are_told_until_a_signal_and_then_counted(number: signal.Signals) -> None:
-    with listening_process() as (running, _):
+    with listening(run=serving_process) as running:
         assert "--tunnel" in running.greeting
         body = webhook("id-1")
         assert post(running.url, webhook("id-2", Status.PROCESSING)) == 200

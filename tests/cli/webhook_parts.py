@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import http.client
@@ -10,19 +9,16 @@ import http.server
 import os
 import re
 import signal
-import subprocess
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
 
-from akool_async.cli import stopping
-from akool_async.cli.tree import run
 from akool_async.protocol.snapshot import Status
 from akool_async.webhook import Event, WebhookCredentials, sign
-from tests.cli.commands import COMMAND, Ended
+from tests.cli.commands import Ended, Serve, Serving, serving
 
 CLIENT_ID, SECRET = "my-client-id-AAAAAAAAA==", "canary-secret-0123456789-abcdefg"
 API_KEY = "canary-api-key-0123456789"
@@ -77,31 +73,16 @@ class Listening:
     """`akool webhooks listen`, as it runs. Nothing that it prints may hold a credential.
 
     Args:
-        out: What it prints.
-        err: What it prints on stderr.
-        as_json: Whether it was started with `--json`.
-        send: Sends it a signal.
-        wait: Waits for its end, and returns its status.
+        serving: The command.
+        greets: Where it greets.
     """
 
-    def __init__(
-        self,
-        out: IO[str],
-        err: IO[str],
-        *,
-        as_json: bool,
-        send: Callable[[signal.Signals], object],
-        wait: Callable[[], int],
-    ) -> None:
-        self._out = out
-        self._err = err
-        self._send = send
-        self._wait = wait
-        greets = err if as_json else out
+    def __init__(self, serving: Serving, greets: IO[str]) -> None:
+        self._serving = serving
         lines: list[str] = []
         while "Ctrl-C stops it.\n" not in lines:
             lines.append(greets.readline())
-            assert lines[-1], f"it ended: {lines} {err.read()}"
+            assert lines[-1], f"it ended: {serving.ended()}"
         assert greets.readline() == "\n"
         self.greeting = "".join(lines)
         self._shown = self.greeting
@@ -111,97 +92,28 @@ class Listening:
 
     def line(self) -> str:
         """Wait for the next line that it prints."""
-        line = self._out.readline()
+        line = self._serving.out.readline()
         assert line, "it ended"
         self._shown += line
         return line.rstrip("\n")
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> Ended:
         """Send it a signal; return its status, and what it has printed since the last line."""
-        self._send(number)
+        self._serving.send(number)
         return self.ended()
 
     def ended(self) -> Ended:
         """Wait for its end; return the same."""
-        out, err = self._out.read(), self._err.read()
-        assert_hides(self._shown + out + err)
-        return Ended(self._wait(), out, err)
+        ended = self._serving.ended()
+        assert_hides(self._shown + ended.out + ended.err)
+        return ended
 
 
 @contextlib.contextmanager
-def listening_process(*options: str) -> Iterator[tuple[Listening, subprocess.Popen[str]]]:
-    """Listen on a free port in a process of its own."""
-    command = [*COMMAND, "webhooks", "listen", "--port", "0", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    with process:
-        try:
-            yield (
-                Listening(
-                    process.stdout,
-                    process.stderr,
-                    as_json="--json" in options,
-                    send=process.send_signal,
-                    wait=lambda: process.wait(30),
-                ),
-                process,
-            )
-        finally:
-            process.kill()
-
-
-@contextlib.contextmanager
-def listening(*options: str) -> Iterator[Listening]:
-    """Listen on a free port in a thread of this process.
-
-    Signals reach only the main thread, so a stand-in sets the event that they would set.
-    """
-    events: list[Callable[[], object]] = []
-    statuses: list[int] = []
-
-    @contextlib.contextmanager
-    def set_by_test(event: asyncio.Event) -> Generator[None]:
-        loop = asyncio.get_running_loop()
-        events.append(lambda: loop.call_soon_threadsafe(event.set))
-        try:
-            yield
-        finally:
-            events.clear()
-
-    def stop(_number: signal.Signals | None = None) -> None:
-        for set_ in events:
-            set_()
-
-    with contextlib.ExitStack() as files, pytest.MonkeyPatch.context() as patch:
-        out, printed = map(files.enter_context, _pipe())
-        err, complained = map(files.enter_context, _pipe())
-
-        def command() -> None:
-            with printed, complained:  # who reads the rest comes to an end
-                statuses.append(run(["webhooks", "listen", "--port", "0", *options]))
-
-        def wait() -> int:
-            thread.join(30)
-            return statuses[0]
-
-        patch.setattr(stopping, "set_by_signals", set_by_test)
-        patch.setattr("sys.stdout", printed)
-        patch.setattr("sys.stderr", complained)
-        thread = threading.Thread(target=command)
-        thread.start()
-        try:
-            yield Listening(out, err, as_json="--json" in options, send=stop, wait=wait)
-        finally:
-            stop()
-            thread.join(30)
-            assert not thread.is_alive()
-
-
-def _pipe() -> tuple[IO[str], IO[str]]:
-    """Return the two ends of a pipe: to read from, and to write to."""
-    ours, theirs = os.pipe()
-    return os.fdopen(ours), os.fdopen(theirs, "w", buffering=1)
+def listening(*options: str, run: Serve = serving) -> Generator[Listening]:
+    """Listen on a free port; in a thread of this process, or as `run` says."""
+    with run("webhooks", "listen", "--port", "0", *options) as served:
+        yield Listening(served, served.err if "--json" in options else served.out)
 
 
 class Request(NamedTuple):
