@@ -101,7 +101,7 @@ class Listener:
         self._archive = archive
         self._fixed_answer = answer
         self._seen: OrderedDict[bytes, None] = OrderedDict()
-        self._runner: web.AppRunner | None = None
+        self._runner = self._made_runner()
         self.arrivals: asyncio.Queue[Arrival | None] = asyncio.Queue()
         """What has arrived, in the order of the answers; at the end `None`."""
         self.verdicts: Counter[str] = Counter()
@@ -112,15 +112,6 @@ class Listener:
         Raises:
             click.ClickException: the port cannot be listened on.
         """
-        app = web.Application(client_max_size=LARGEST)
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            shutdown_timeout=0.5,
-            handler_cancellation=True,
-            logger=_server_log(self._tell_unreadable),
-        )
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, "127.0.0.1", port).start()
@@ -133,10 +124,19 @@ class Listener:
 
     async def stop(self) -> None:
         """Answer what has arrived, and listen no more."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-            self.arrivals.put_nowait(None)
+        await self._runner.cleanup()
+        self.arrivals.put_nowait(None)
+
+    def _made_runner(self) -> web.AppRunner:
+        app = web.Application(client_max_size=LARGEST)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        return web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=0.5,
+            handler_cancellation=True,
+            logger=_server_log(self._tell_unreadable),
+        )
 
     def _tell_unreadable(self) -> None:
         """Tell of a request that is no HTTP; aiohttp has answered it."""
