@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from akool_async.cli.tunnel import address_in
-from tests.cli.commands import Command, serving_process
+from tests.cli.commands import Command, serving, serving_process
 from tests.cli.webhook_parts import assert_hides, listening, set_credentials
 from tests.clocks import Until
 
@@ -106,6 +106,31 @@ def test_a_tunnel_that_ends_while_it_is_used_ends_the_command() -> None:
         "akool: the tunnel ended with status 3; it said: https://a-b.tunnel.example\n"
     )
     assert written == "\n0 verified, 0 repeated, 0 refused\n"
+
+
+async def test_ctrl_c_ends_a_tunnel_that_has_not_printed_its_address(
+    notes: Path, until: Until
+) -> None:
+    silent = TUNNEL.replace("https://blue-cat", "blue-cat")
+    tunnel_command = command(silent, str(notes), "{port}")
+    with serving("webhooks", "listen", "--port", "0", "--tunnel", tunnel_command) as served:
+        await until(Path(f"{notes}.on").exists)
+        tunnel, child, _ = noted(notes)
+        served.send(signal.SIGINT)
+        status, written, complaints = served.ended()
+    assert (status, complaints) == (0, "")
+    assert written == "\n0 verified, 0 repeated, 0 refused\n"
+    await until(lambda: not is_running(tunnel) and not is_running(child))
+
+
+def test_a_tunnel_that_prints_no_address_in_time_is_told(
+    bare: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("akool_async.cli.tunnel.PATIENCE", 1.0)
+    slow = command("import time; print(); print('wait', flush=True); time.sleep(600)")
+    ended = bare("webhooks", "listen", "--port", "0", "--tunnel", slow)
+    assert ended.status == 1
+    assert "akool: the tunnel printed no https address in 1 s; it said" in ended.err
 
 
 @pytest.mark.parametrize(
