@@ -78,8 +78,8 @@ def command() -> None:
 @click.option(
     "--tunnel",
     metavar="COMMAND",
-    help="Start a tunnel, such as cloudflared, ngrok or ssh -R, and show its address; {port} in"
-    " COMMAND is the port.",
+    help="Start a tunnel, such as cloudflared, ngrok or ssh -R, show its address, and end it with"
+    " this command; only `kill -9` leaves it running. {port} in COMMAND is the port.",
 )
 @click.option(
     "--journal",

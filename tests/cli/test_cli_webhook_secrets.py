@@ -42,6 +42,7 @@ WRONG: dict[str, dict[str, str]] = {
     "no length": {"AKOOL_CLIENT_SECRET": SECRET + "x"},
     "quoted secret": {"AKOOL_CLIENT_SECRET": f'"{SECRET}"'},
     "broken id": {"AKOOL_CLIENT_ID": f"{CLIENT_ID}\n"},
+    "id with a bell": {"AKOOL_CLIENT_ID": f"{CLIENT_ID}\a-"},
     "secret twice": {"AKOOL_CLIENT_ID": SECRET},
     "key as secret": {"AKOOL_CLIENT_SECRET": API_KEY},
     "key as id": {"AKOOL_CLIENT_ID": API_KEY},

@@ -158,6 +158,15 @@ def test_a_body_that_grows_too_large_is_told_while_it_is_read() -> None:
         assert "larger than 64 KiB" in running.line()
 
 
+def test_a_sender_that_hangs_up_is_not_told_and_harms_nobody() -> None:
+    with listening() as running:
+        with connected(running.url) as connection:
+            connection.sendall(b"10\r\n")
+        assert post(running.url, webhook("id-1")) == 200
+        assert running.line().endswith("id-1")
+        assert running.stop() == (0, "\n1 verified, 0 repeated, 0 refused\n", "")
+
+
 def test_an_empty_content_type_is_told_as_such() -> None:
     with listening() as running:
         assert post(running.url, webhook("id-1"), Content_Type="") == 415

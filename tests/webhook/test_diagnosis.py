@@ -111,6 +111,11 @@ def test_a_time_of_days_ago_is_told_in_days() -> None:
     assert "signed 3 d ago" in sentence(body(timestamp=int((NOW - 270_000) * 1000)), now=NOW)
 
 
+def test_the_allowed_time_is_told_in_seconds_where_it_is_short() -> None:
+    said = sentence(body(timestamp=int((NOW - 42) * 1000)), now=NOW, tolerance=30.0)
+    assert "signed 42 s ago; 30 s are allowed" in said
+
+
 def test_a_client_id_of_quotes_alone_is_told_as_a_wrong_one() -> None:
     assert reason(body(), other('""')) is Reason.WRONG_CLIENT_ID
 
