@@ -135,7 +135,7 @@ class Listener:
             access_log=None,
             shutdown_timeout=0.5,
             handler_cancellation=True,
-            logger=_server_log(self._tell_unreadable),
+            logger=_ServerLog(self._tell_unreadable),
         )
 
     def _tell_unreadable(self) -> None:
@@ -191,17 +191,17 @@ class Listener:
             self._seen.popitem(last=False)
 
 
-class _ServerLog(logging.Handler):
+class _ServerLog(logging.Logger):
     """Hears of requests that aiohttp cannot read: it logs them, some as errors with a traceback.
 
     Anyone can send such a request, and many do to a public address.
     """
 
     def __init__(self, unreadable: Callable[[], None]) -> None:
-        super().__init__()
+        super().__init__(server_logger.name, logging.DEBUG)
         self._unreadable = unreadable
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def handle(self, record: logging.LogRecord) -> None:
         """Take in what aiohttp logs; pass on what is an error of this program."""
         error = record.exc_info[1] if record.exc_info else None
         # Errors about a request have the status of its answer.
@@ -209,12 +209,6 @@ class _ServerLog(logging.Handler):
             self._unreadable()
         elif record.levelno >= logging.ERROR:
             server_logger.handle(record)
-
-
-def _server_log(unreadable: Callable[[], None]) -> logging.Logger:
-    log = logging.Logger("aiohttp.server", logging.DEBUG)
-    log.addHandler(_ServerLog(unreadable))
-    return log
 
 
 def _answer(arrival: Arrival) -> web.Response:

@@ -18,8 +18,10 @@ from akool_async.webhook.diagnosis import diagnose
 _HEADS = {
     400: (
         "no_http",
-        "It cannot be read as HTTP. If it came by your tunnel or proxy, let that send http, not"
-        " https, to this address. If not, ignore it: anyone can connect.",
+        (
+            "It cannot be read as HTTP. If it came by your tunnel or proxy, let that send http, not"
+            " https, to this address. If not, ignore it: anyone can connect."
+        ),
     ),
     408: (
         "slow",
