@@ -15,7 +15,6 @@ from typing import Final
 
 import click
 from aiohttp import web
-from aiohttp.log import server_logger
 from msgspec import Struct
 
 from akool_async.cli.webhook_file import Archive, saved
@@ -39,6 +38,8 @@ _KEPT: Final = 10_000
 _BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
 _UNREACHABLE: Final = 502
+_AIOHTTP: Final = "aiohttp.server"
+"""The name under which aiohttp logs about its servers."""
 
 
 class Arrival(Struct):
@@ -198,7 +199,7 @@ class _ServerLog(logging.Logger):
     """
 
     def __init__(self, unreadable: Callable[[], None]) -> None:
-        super().__init__(server_logger.name, logging.DEBUG)
+        super().__init__(_AIOHTTP, logging.DEBUG)
         self._unreadable = unreadable
 
     def handle(self, record: logging.LogRecord) -> None:
@@ -208,7 +209,7 @@ class _ServerLog(logging.Logger):
         if getattr(error, "code", _SERVER_ERROR) < _SERVER_ERROR:
             self._unreadable()
         elif record.levelno >= logging.ERROR:
-            server_logger.handle(record)
+            logging.getLogger(_AIOHTTP).handle(record)
 
 
 def _answer(arrival: Arrival) -> web.Response:

@@ -40,6 +40,15 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def hangup() -> Iterator[None]:
+    """Let processes hear of a closed terminal, even if `nohup` started the tests."""
+    number = getattr(signal, "SIGHUP", signal.SIGTERM)
+    before = signal.signal(number, signal.SIG_DFL)
+    yield
+    signal.signal(number, before)
+
+
+@pytest.fixture
 def notes(tmp_path: Path) -> Iterator[Path]:
     """A file in which a tunnel notes its processes; they are ended after the test."""
     path = tmp_path / "notes"
@@ -69,6 +78,7 @@ def command(program: str, *arguments: str) -> str:
     return shlex.join([sys.executable, "-c", program, *arguments])
 
 
+@pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.skipif(sys.platform == "win32", reason="it sends POSIX signals")
 async def test_a_tunnel_shows_its_address_and_ends_with_all_that_it_started(
