@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import signal
@@ -158,3 +159,27 @@ def _pipe() -> tuple[IO[str], IO[str]]:
     """Return the two ends of a pipe: to read from, and to write to."""
     ours, theirs = os.pipe()
     return os.fdopen(ours), os.fdopen(theirs, "w", buffering=1)
+
+
+class Terminal(io.StringIO):
+    """A terminal that takes what is printed, and keeps it."""
+
+    def isatty(self) -> bool:
+        """Say that it is a terminal."""
+        return True
+
+
+@contextlib.contextmanager
+def ctrl_c_once(condition: Callable[[], object]) -> Generator[None]:
+    """Press Ctrl-C, once a condition holds, on the command that this process runs meanwhile."""
+
+    def press() -> None:
+        until(condition)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()

@@ -37,7 +37,7 @@ from akool_async.endpoints.registry import NAMESPACES
 from akool_async.protocol import token
 from akool_async.simulator import Simulator, media
 from akool_async.simulator.world import REASONS
-from tests.cli.commands import COMMAND, Ended, environment, until
+from tests.cli.commands import COMMAND, Ended, Terminal, ctrl_c_once, environment, until
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 QUICK = ("--pace", "0.1")
@@ -194,15 +194,13 @@ def test_a_result_is_on_disk_while_other_jobs_still_run(
 
 def test_ctrl_c_stops_a_demo_and_prints_its_progress(tmp_path: Path) -> None:
     options = ("--jobs", "60", "--concurrency", "6", "--fail-rate", "0", "--pace", "0.3")
-    with running_demo(tmp_path, *options) as process:
-        until(lambda: len(files_in(tmp_path)) >= 3)
-        process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=30)
-    assert process.returncode == 130
+    with ctrl_c_once(lambda: len(files_in(tmp_path)) >= 3):
+        ended = demo(tmp_path, *options)
+    assert ended.status == 130
     told = re.fullmatch(
-        r"Stopped: (\d+) of 60 jobs done, 0 failed; results are in (.*)/\n", complaints
+        r"Stopped: (\d+) of 60 jobs done, 0 failed; results are in (.*)/\n", ended.err
     )
-    assert told, complaints
+    assert told, ended.err
     assert 60 > int(told[1]) >= len(files_in(tmp_path)) >= 3
     assert told[2] == str(tmp_path)
     assert all(map(opens, files_in(tmp_path)))
@@ -474,6 +472,24 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+def test_on_a_terminal_all_stages_are_drawn_in_place_and_removed_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    for name, value in {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}.items():
+        monkeypatch.setenv(name, value)
+    assert run(["demo", "--out", str(tmp_path), "--jobs", "12", *QUICK]) == 0
+    drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue()).replace("\r", "")
+    for word in ("waiting", "queued", "working", "done", "failed", "saved", "reage.video"):
+        assert word in drawn
+    assert "12 of 12" in drawn
+    assert re.search(r"elapsed, (about \d+:\d\d left, )?[\d.]+ jobs per second", drawn)
+    report = terminal.getvalue().rpartition("\x1b[2K")[2]
+    assert "12 of 12" not in report
+    assert "waiting" not in report
 
 
 @pytest.mark.parametrize("missing", ["click", "rich"])

@@ -11,10 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from aiohttp import web
 
-from akool_async import Status
+from akool_async import Status, __version__
+from akool_async.cli import main, tree
 from akool_async.cli.tree import COMMANDS
 from akool_async.endpoints import ENDPOINTS, RECIPES
 from akool_async.endpoints.registry import NAMESPACES
@@ -297,6 +299,40 @@ def test_namespaces_verbs_options_and_choices_complete() -> None:
     assert completed("reage", "image", "--face") == ["--face-reage"]
     assert completed("image", "refine", "--button", "U") == ["U1", "U2", "U3", "U4"]
     assert completed("errors", "122") == ["1220", "1221", "1222", "1223"]
+
+
+def test_commands_and_namespaces_complete_with_their_summaries() -> None:
+    found = tree.akool.shell_complete(click.Context(tree.akool), "s")
+    assert {each.value: each.help for each in found} == {
+        "simulate": COMMANDS["simulate"],
+        "streaming": NAMESPACES["streaming"].summary,
+    }
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",)])
+def test_help_lists_namespaces_and_commands_with_their_summaries(
+    arguments: tuple[str, ...], bare: Command
+) -> None:
+    ended = bare(*arguments)
+    assert (ended.status, ended.err) == (0, "")
+    for name in ("simulate", "webhooks"):
+        assert f"  {name} " in ended.out
+    assert NAMESPACES["streaming"].summary in " ".join(ended.out.split())
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["--version"], 0), (["sing"], 2)])
+def test_the_installed_command_exits_with_its_status(
+    arguments: list[str],
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["akool", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == status
+    out, err = capsys.readouterr()
+    assert (__version__ in out) if status == 0 else ("No such command" in err)
 
 
 def test_completing_a_namespace_loads_nothing() -> None:
