@@ -37,6 +37,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("web-backend-data"), help="a folder")
     parser.add_argument("--site", help="https address under which the world reaches this server")
     parser.add_argument("--no-webhooks", action="store_true", help="poll the jobs instead")
+    parser.add_argument(
+        "--at-once", type=int, default=10, metavar="N", help="how many jobs Akool works on at once"
+    )
     return parser.parse_args()
 
 
@@ -67,6 +70,7 @@ def _simulated(given: argparse.Namespace, here: str) -> Setup:
         api_key=akool.api_key,
         api=akool.url,
         credentials=None if given.no_webhooks else credentials,
+        at_once=given.at_once,
     )
 
 
@@ -92,6 +96,7 @@ def _real(given: argparse.Namespace, here: str, key: str) -> Setup:
         api_key=key,
         api=api,
         credentials=credentials,
+        at_once=given.at_once,
     )
 
 

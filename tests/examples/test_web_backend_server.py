@@ -309,7 +309,7 @@ def test_what_an_ended_simulated_akool_had_not_finished_can_be_tried_again(tmp_p
     book.open_account("first")
     book.add("1", "browser", "site", Wish("a.jpg", "ann.jpg", "age", 10, None))
     book.open_account("first")
-    assert [order.state for order in book.unfinished()] == ["queued"]
+    assert [order.state for order in book.unfinished()] == ["open"]
     book.open_account("second")
     assert book.unfinished() == []
     order = book.find("1")
