@@ -105,7 +105,7 @@ class Workshop:
         if error is None:
             try:
                 # Akool keeps a picture for seven days; this server keeps it for good.
-                saved = await job.result().save(self._results)
+                saved = await job.result().save(f"{self._results}/")
             except ResultExpired as expired:
                 error = expired
             else:

@@ -78,6 +78,17 @@ class Visitor:
         assert status == 200, body
         return {order["id"]: order for order in json.loads(body)["orders"]}
 
+    def told(self) -> Iterator[dict[str, Any]]:
+        """Yield what a stream tells of one order, until it is done."""
+        request = urllib.request.Request(f"{self.url}/api/events", headers={"Cookie": self._cookie})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as lines:  # noqa: S310 - loopback
+            for line in lines:
+                name, _, data = line.decode().rstrip().partition(": ")
+                if name == "data" and "id" in (order := json.loads(data)):
+                    yield order
+                    if order["state"] == "done":
+                        return
+
     def until(self, id: str, state: str) -> dict[str, Any]:
         """Wait until an order has a state; return it."""
         return eventually(lambda: (order := self.orders()[id])["state"] == state and order)
@@ -196,6 +207,42 @@ def test_akool_is_given_the_public_address_of_a_photo(polled: Server, akool: Sim
     (request,) = [job.request for job in list(akool.world.jobs.values())[-1:]]
     assert isinstance(request, ImageReage)
     assert request.modify_image == f"https://me.example/photos/{photo}"
+
+
+def test_a_stream_tells_the_numbers_in_line_that_others_move(
+    serve: Serve, akool: Simulator
+) -> None:
+    akool.world.behaviour = Behaviour(pace=1.0, spread=0.0)
+    server = serve("--at-once", "1")
+    others, visitor = Visitor(server), Visitor(server)
+    photo = others.upload()
+    for _ in range(2):
+        others.order(photo)
+    assert visitor.order(photo)["position"] == 2
+    told = [order["position"] for order in visitor.told()]
+    assert told[0] == 1  # nothing else about that order, or of that browser, had changed
+    assert set(told[1:]) == {None}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_picture_that_cannot_be_saved_is_saved_later(
+    visitor: Visitor, server: Server, akool: Simulator, *, killed: bool
+) -> None:
+    (folder,) = server.data.rglob("results")
+    aside = folder.rename(folder.with_name("aside"))
+    folder.touch()  # now it is no folder
+    said = len(server.log.read_text())
+    number = visitor.order(visitor.upload())["id"]
+    eventually(lambda: "on_end of reage.image" in server.log.read_text()[said:])
+    assert visitor.orders()[number]["note"] == "It is being saved."
+    if killed:
+        server.kill()
+    folder.unlink()
+    aside.rename(folder)
+    if killed:
+        server.start()
+    assert visitor.until(number, "done")["has_result"]
+    assert akool.world.creates == {"reage.image": 1}
 
 
 # Who may do what

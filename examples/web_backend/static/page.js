@@ -288,7 +288,10 @@ $("form").addEventListener("submit", (event) => {
   if (kind === "face" && !face) return refuse("Choose a photo with the new face.", "new-face");
   problem("");
   const uploaded = kind === "face" ? upload(face) : null; // one upload for all orders
-  for (const each of chosen) order(each, kind === "age" ? { kind, years } : { kind }, uploaded);
+  let before = Promise.resolve(); // photos travel together; orders arrive as they were chosen
+  for (const each of chosen) {
+    before = order(each, kind === "age" ? { kind, years } : { kind }, uploaded, before);
+  }
   chosen = [];
   showChosen();
   if (matchMedia("(max-width: 60rem)").matches) $("orders").scrollIntoView();
@@ -299,7 +302,7 @@ function refuse(text, field) {
   $(field).focus();
 }
 
-async function order({ file, preview }, change, uploadedFace) {
+async function order({ file, preview }, change, uploadedFace, before) {
   const id = newId();
   const draft = {
     id, at: 0, position: null, attempt: 0, photo_name: file.name, preview, kind: change.kind,
@@ -310,6 +313,7 @@ async function order({ file, preview }, change, uploadedFace) {
     const photo = await upload(file);
     const wish = uploadedFace ? { ...change, face: await uploadedFace } : change;
     const body = JSON.stringify({ photo, photo_name: file.name, change: wish });
+    await before;
     tell({ order: await ask("PUT", `/api/orders/${id}`, body) });
     URL.revokeObjectURL(preview);
   } catch (error) {
