@@ -51,6 +51,8 @@ class Setup:
     """The address of Akool's API; `None` for the real one."""
     credentials: WebhookCredentials | None = None
     """What webhooks are encrypted with; `None` for no webhooks: jobs are polled."""
+    lease: object = field(default=None, repr=False)
+    """What keeps the simulated Akool going, for as long as this object lives."""
     at_once: int = 10
     """Jobs that Akool works on at once; the others stand in line."""
 

@@ -19,9 +19,9 @@ import pytest
 
 from akool_async.endpoints import ImageReage
 from akool_async.simulator import Behaviour, Simulator
-from examples.web_backend.__main__ import main
+from examples.web_backend.__main__ import arguments, main, setup_of
 from examples.web_backend.orders import OrderBook, Wish
-from examples.web_backend.simulated import Leases
+from examples.web_backend.simulated import Leases, Simulated
 from tests.examples.conftest import SECRET, Serve, Server, environment_of, eventually
 
 PHOTO = b"\xff\xd8\xff\xe0 a photo"
@@ -337,6 +337,24 @@ def test_the_simulated_akool_goes_on_when_the_server_is_killed(
     alone.start()
     assert where.read_bytes() == before
     eventually(lambda: all(visitor.orders()[each]["state"] in {"done", "failed"} for each in ids))
+
+
+def test_a_server_needs_its_simulated_akool_for_as_long_as_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, held = socket.socketpair()
+    found = [Simulated("its name", "http://127.0.0.1:1", "key", "id", SECRET, lease)]
+    del lease
+    monkeypatch.setattr("examples.web_backend.__main__.attached", lambda _folder: found.pop())
+    monkeypatch.delenv("AKOOL_API_KEY", raising=False)
+    setup = setup_of(arguments(["--data", str(tmp_path)]), "http://127.0.0.1:2")
+    with held:
+        held.setblocking(False)
+        with pytest.raises(BlockingIOError):  # closed, it would give an empty answer
+            held.recv(1)
+        assert setup.simulated
+        assert isinstance(setup.lease, socket.socket)
+        setup.lease.close()
 
 
 async def test_the_simulated_akool_ends_when_no_server_needs_it() -> None:
