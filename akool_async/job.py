@@ -143,7 +143,9 @@ class Job(Generic[S]):
         """The job's place in line, from 1 for the next one; `None` if it does not stand in line.
 
         A higher priority goes first, and operations take turns. It is counted when it is asked
-        for, in less than a millisecond where 1000 jobs stand before it, and 25 where 100 000 do.
+        for, in less than a millisecond where 1000 jobs stand before it, and 25 where 100 000 do. No
+        event tells of a new place: each start would move all jobs in line. So read it when you
+        show it.
         """
         record = self._record
         return self._engine.queue.position(record) if record.state is QUEUED else None

@@ -150,7 +150,9 @@ class Client:
         Args:
             request: An operation, such as `ImageReage(...)`, or a recipe of several steps; or a
                 `Submission`, which brings the arguments below with it, and takes none beside it.
-            key: One key is one create, also after a crash. Needs a journal.
+            key: One key is one create, also after a crash. Needs a journal. If an earlier create
+                of the key was sent and never answered, it is not sent again: the job waits for
+                its webhook, and ends as `CreateOutcomeUnknown` if there is none.
             timeout: Seconds from acceptance to the end of the job, `None` for no end.
             priority: Among jobs that wait for a place, a higher priority goes first.
             tag: Anything of yours; `job.tag` returns it.
@@ -220,7 +222,9 @@ class Client:
         A row that cannot be sent is yielded as a job that has ended with its error, such as
         `InvalidInput` or `KeyConflict`; the rows after it go on. Data makes that possible for
         rows whose request cannot be built: a generator that raises is over. The exception of a
-        generator is raised once the jobs of the rows before it were yielded.
+        generator is raised once the jobs of the rows before it were yielded. A row whose key has
+        an earlier create that nobody answered waits for its webhook, or ends in doubt, as `submit`
+        says.
 
         Args:
             requests: Rows from any iterable or async iterable. A row is a request, a pair of key
@@ -309,10 +313,12 @@ class Client:
     async def recover(self) -> AsyncGenerator[Job[Any], None]:
         """Yield every job that an earlier process did not bring to an end, and watch it.
 
-        Jobs whose create was sent, but whose answer was never written down, have ended already,
-        as `CreateOutcomeUnknown`: they are not sent again. `akool journal resolve` decides about
-        them. Jobs that were submitted and never sent come last: they are queued, and sent when
-        their turn comes. A recipe goes on when its key is submitted again.
+        A job whose create was sent, but whose answer was never written down, is not sent again.
+        With a `webhook_url`, it waits up to `webhook_patience` seconds for the webhook that brings
+        its id; without one, it has ended already. It ends as `CreateOutcomeUnknown`, and `akool
+        journal resolve` decides about it. Jobs that were submitted and never sent come last: they
+        are queued, and sent when their turn comes. A recipe goes on when its key is submitted
+        again.
         With `save_to`, results that were complete but not saved are saved too, and those whose
         saved files are gone.
 
