@@ -16,7 +16,7 @@ What one row goes through::
                      -> refused     (may be sent again)
                      -> unknown     (a person, or a webhook, decides)
 
-`claims.py` writes the first two states, `rows.py` the others.
+`claims.py` writes the first two states, `rows.py` the others. `paging.py` reads many rows.
 """
 
 from __future__ import annotations
@@ -24,21 +24,17 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-import sqlite3
 import weakref
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import Future
-from typing import TypeAlias
 
 from akool_async.errors import InvalidInput, JournalError
 from akool_async.journal import claims, events, memory, outbox, rows
 from akool_async.journal.entry import UNFINISHED, Entry, State
 from akool_async.journal.file import JournalFile
 from akool_async.journal.job_store import Attempt, Change, Claim, Intent, JobStore
+from akool_async.journal.paging import pages_in_thread, pages_now
 from akool_async.observers import logger
-
-_Page: TypeAlias = Callable[[sqlite3.Connection, int], list[Entry]]
-"""Reads the rows that follow the one with a number."""
 
 
 class Journal(JobStore):
@@ -127,19 +123,21 @@ class Journal(JobStore):
 
         Rows may be written meanwhile; each is yielded at most once, as it then is.
         """
-        return self._pages_in_thread(functools.partial(rows.page, states=UNFINISHED))
+        return pages_in_thread(self, self._file, functools.partial(rows.page, states=UNFINISHED))
 
     def unsaved(self) -> AsyncGenerator[Entry, None]:
         """Yield the rows that completed and whose media was saved nowhere, oldest first."""
-        return self._pages_in_thread(rows.unsaved)
+        return pages_in_thread(self, self._file, rows.unsaved)
 
     def saved(self) -> AsyncGenerator[Entry, None]:
         """Yield the rows that completed and whose media was saved, oldest first."""
-        return self._pages_in_thread(rows.saved)
+        return pages_in_thread(self, self._file, rows.saved)
 
     def queued(self) -> AsyncGenerator[Entry, None]:
         """Yield the rows that were submitted and not sent, oldest first."""
-        return self._pages_in_thread(functools.partial(rows.page, states=[State.QUEUED]))
+        return pages_in_thread(
+            self, self._file, functools.partial(rows.page, states=[State.QUEUED])
+        )
 
     async def look_up(self, key: str) -> Entry | None:
         """Return the row of a key, with all that was put before.
@@ -198,7 +196,7 @@ class Journal(JobStore):
         Blocks while it reads. Rows may be written meanwhile; each is yielded at most once, as
         it then is.
         """
-        return self._pages(functools.partial(rows.page, states=states))
+        return pages_now(self, self._file, functools.partial(rows.page, states=states))
 
     async def note(self, row: int, change: Change) -> None:
         """Change a row; the change is on disk when this returns.
@@ -285,28 +283,6 @@ class Journal(JobStore):
         ends. In a forked child it does nothing: the journal is its parent's.
         """
         self._file.close()
-
-    def _pages(self, page: _Page) -> Iterator[Entry]:
-        after = 0
-        while entries := self._page(page, after):
-            yield from entries
-            after = entries[-1].number
-
-    async def _pages_in_thread(self, page: _Page) -> AsyncGenerator[Entry, None]:
-        after = 0
-        while entries := await self._page_in_thread(page, after):
-            for entry in entries:
-                yield entry
-            after = entries[-1].number
-
-    async def _page_in_thread(self, page: _Page, after: int) -> list[Entry]:
-        # Changes that were noted before are written first. Else a row whose end is still on its
-        # way to the disk would be taken for one whose create nobody knows the outcome of.
-        await self._file.writer.write(lambda _connection: None)
-        return await asyncio.to_thread(self._page, page, after)
-
-    def _page(self, page: _Page, after: int) -> list[Entry]:
-        return self._file.read(lambda connection: page(connection, after))
 
 
 def _text_of(path: str | os.PathLike[str]) -> str:
