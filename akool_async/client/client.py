@@ -129,7 +129,7 @@ class Client:
             raise TypeError(f"{endpoint.label} starts a job: use akool.submit()")
         endpoint = endpoint.filled_in(lambda: self._shared.credentials.pair)
         runtime = self._runtime(endpoint.label)
-        return cast("T", runtime.attach(await runtime.exchange.send(endpoint)))
+        return cast("T", runtime.links.attach(await runtime.exchange.send(endpoint)))
 
     def submit(
         self,
