@@ -105,6 +105,10 @@ class ArmedCreates:
     def __contains__(self, record: JobRecord[Any]) -> bool:
         return record in self._places
 
+    def is_waiting(self, record: JobRecord[Any]) -> bool:
+        """Say whether a job waits for an event."""
+        return record in self._waiting
+
     def waiting(self) -> list[JobRecord[Any]]:
         """Return the jobs that wait for an event."""
         return list(self._waiting)
@@ -159,6 +163,9 @@ class ArmedCreates:
     ) -> None:
         """Let a job wait for an event about a create that an earlier process sent.
 
+        It holds a place only while its create is young. What is unknown for longer may stay so
+        until a person decides: it must not keep new jobs waiting after each restart.
+
         Args:
             record: The job.
             place: Its row and attempt.
@@ -169,7 +176,8 @@ class ArmedCreates:
         self._owner.pending.remove(record)
         self._add(record, place)
         self._wait(record, place, intended_at, problem)
-        self._owner.places.add(record)
+        if self._clock.now().timestamp() - intended_at < self._patience:
+            self._owner.places.add(record)
 
     def _wait(
         self, record: JobRecord[Any], place: Place, sent_on: float, problem: BaseException

@@ -187,9 +187,9 @@ class Engine:
         now = moment(self.clock)
         record.adopt(reference, now)
         watch.add(record, now.time, at_once=True, told=lost)
-        if not lost:  # else it holds its place already
+        if not record.in_flight:  # a create that waits holds its place already, unless it is old
             self.places.add(record)
-        elif self._recorder is not None:
+        if lost and self._recorder is not None:
             shield("the journal", self._recorder.note_accepted, record)
         self.report(EventName.CREATED if lost else EventName.RESUMED, record)
         return record

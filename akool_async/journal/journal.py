@@ -32,7 +32,14 @@ from akool_async.errors import InvalidInput, JournalError
 from akool_async.journal import claims, events, memory, outbox, rows
 from akool_async.journal.entry import UNFINISHED, Entry, State
 from akool_async.journal.file import JournalFile
-from akool_async.journal.job_store import Attempt, Change, Claim, Intent, JobStore
+from akool_async.journal.job_store import (
+    Attempt,
+    Change,
+    Claim,
+    HearsDecisions,
+    Intent,
+    JobStore,
+)
 from akool_async.journal.paging import pages_in_thread, pages_now
 from akool_async.observers import logger
 
@@ -61,6 +68,7 @@ class Journal(JobStore):
         self._file = JournalFile(_text_of(path))
         # A journal that nobody closes is closed when it is collected, or at the program's end.
         weakref.finalize(self, self._file.close)
+        self._listeners: weakref.WeakSet[HearsDecisions] = weakref.WeakSet()
 
     def __repr__(self) -> str:
         return f"Journal({self._file.path!r})"
@@ -219,7 +227,8 @@ class Journal(JobStore):
     ) -> Entry:
         """Decide the outcome of a create whose outcome is unknown; return its row.
 
-        Blocks until the decision is on disk.
+        Blocks until the decision is on disk. A job of this process that waits for a webhook about
+        the create goes on as decided.
 
         Args:
             key_or_number: The row.
@@ -235,7 +244,14 @@ class Journal(JobStore):
         writer = self._file.writer
         change = _decision(accept=accept, job_id=job_id, resend=resend, abandon=abandon)
         action = functools.partial(rows.resolve, row=key_or_number, change=change)
-        return writer.write_soon(action, awaited=True).result()
+        entry = writer.write_soon(action, awaited=True).result()
+        for each in tuple(self._listeners):
+            each.decided(entry)
+        return entry
+
+    def tell(self, listener: HearsDecisions) -> None:
+        """Tell a listener of each row that is resolved, for as long as the listener lives."""
+        self._listeners.add(listener)
 
     async def compact(self, finished_before: float) -> int:
         """Empty the requests and results of old rows; return how many rows changed.
