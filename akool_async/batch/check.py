@@ -87,7 +87,8 @@ class Checked(Value):
             )
         sums = ", ".join(f"{count} {name}" for name, count in self.operations.items())
         left_out = f"; {self.left_out} equal an earlier row, and are left out"
-        yield f"{self.rows} rows: {sums or 'none is right'}{left_out if self.left_out else ''}"
+        rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
+        yield f"{rows}: {sums or 'none is right'}{left_out if self.left_out else ''}"
         if self.faults:
             wrong = sum(group.count for group in self.faults)
             yield f"{wrong} {'fault' if wrong == 1 else 'faults'}: nothing was sent"

@@ -50,7 +50,12 @@ def opened(path: Path | None) -> IO[bytes]:
     stream = cast("io.BufferedReader", source)
     if stream.peek(2)[:2] != _GZIP:
         return stream
-    return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=stream)))
+    if path is None:
+        unpacked = gzip.GzipFile(fileobj=stream)
+    else:
+        stream.close()
+        unpacked = gzip.GzipFile(path)
+    return io.BufferedReader(cast("io.RawIOBase", unpacked))
 
 
 def peeked(stream: IO[bytes]) -> bytes:
