@@ -65,11 +65,11 @@ class FolderKeys:
         number = 0
         while self._view is not None and (page := self._view.keys(number)):
             for number, key, fingerprint in page:  # noqa: B007 - the last begins the next page
-                key = _key_of_row(key, fingerprint)  # noqa: PLW2901
-                if key is not None and key not in keys:
+                own = _key_of_row(key, fingerprint)
+                if own is not None and own not in keys:
                     self.gone += 1
                     sentence = (
-                        f"no row has the key {shown(key)} any more, which the run's folder knows:"
+                        f"no row has the key {shown(own)} any more, which the run's folder knows:"
                         " its job is kept, and nothing is sent for it"
                     )
                     yield Fault(kind="gone", sentence=sentence, file=file, notice=True)

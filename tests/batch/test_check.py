@@ -53,7 +53,7 @@ def test_a_check_takes_at_most_a_hundred_bytes_for_a_row(tmp_path: Path, *, keye
     check(few, name_of="{line}{ext}")  # what is made once is there
     tracemalloc.start()
     try:
-        checked = check(path, name_of="{line}-{key}{ext}")
+        checked = check(path, name_of=lambda row: f"{row.line}-{row.key}")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -65,8 +65,8 @@ def test_first_lines_are_kept_however_many_there_are() -> None:
     seen = FirstLines()
     assert [seen.add(f"text {n}", n) for n in range(1, 5001)] == [0] * 5000
     assert [seen.add(f"text {n}", 9999) for n in range(1, 5001)] == list(range(1, 5001))
-    assert "text 7" in seen
-    assert "text" not in seen
+    assert seen.line_of("text 7") == 7
+    assert not seen.line_of("text")
 
 
 # Against a run's folder
@@ -94,7 +94,8 @@ async def test_what_the_folder_knows_is_told_in_three_sentences(tmp_path: Path) 
     )
     assert [group.first[0].sentence for group in checked.notices] == [
         (
-            "no row has the key 'key-1' any more, which the run's folder knows: its job is kept, and"
+            "no row has the key 'key-1' any more, which the run's folder knows: its job is"
+            " kept, and"
             " nothing is sent for it"
         )
     ]
@@ -132,3 +133,11 @@ def test_reading_is_lazy(tmp_path: Path) -> None:
     first = next(iter(read(rows())))  # type: ignore[arg-type]
     assert isinstance(first, BatchRow)
     assert tmp_path.exists()
+
+
+def test_the_manifest_of_the_examples_is_right() -> None:
+    path = Path(__file__).parents[2] / "examples" / "rows.csv"
+    checked = check(path, name_of="{key}{ext}")
+    assert checked.ok
+    assert not checked.notices
+    assert checked.rows == 6

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,7 +22,7 @@ from akool_async.endpoints import TTS, Face, ImageReage, SwapFaces
 from akool_async.errors import InvalidInput
 from tests.batch.manifests import OPTS, PHOTO, as_lines, faults_of, rows_of, said, written
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {
         "operation": "reage.image",
         "key": "ann",
@@ -45,7 +46,7 @@ ROWS = [
         "face_enhance": True,
     },
 ]
-REQUESTS = [
+REQUESTS: list[Any] = [
     ImageReage(target_image=[Face(PHOTO, OPTS)], face_reage=-10, modify_image=PHOTO),
     SwapFaces(source=PHOTO, target="https://photos.example/bob.mp4", face_enhance=True),
 ]

@@ -139,7 +139,7 @@ def test_dedupe_makes_equal_rows_one() -> None:
 def names_file(row: BatchRow | Fault, path: Path) -> bool:
     """Say whether a row's request holds a file, or, where no field takes one, its fault does."""
     if isinstance(row, BatchRow):
-        return getattr(row.request, "url") == path  # noqa: B009 - of any request
+        return bool(getattr(row.request, "url", None) == path)
     return "is a file of this machine" in row.sentence and f"'{path}'" in row.sentence
 
 

@@ -72,7 +72,8 @@ def test_a_missing_column_is_told_once_and_a_misspelt_one_with_the_name_that_is_
         ),
         (
             "rows.csv, line 1, column voce_id: no operation has such a parameter; did you mean"
-            " 'voice_id'? --map 'voce_id=voice_id' says so, and --map 'voce_id=' leaves the column out"
+            " 'voice_id'? --map 'voce_id=voice_id' says so, and --map 'voce_id=' leaves the"
+            " column out"
         ),
     ]
 
@@ -108,12 +109,14 @@ def test_all_wrong_values_of_a_row_are_told_in_words(tmp_path: Path) -> None:
     rows = f"reage.image,www.photos.example,ten,photos/a.jpg\nreage.image,{PHOTO},99,\n"
     assert sentences(written(tmp_path / "rows.csv", columns + rows)) == [
         (
-            "rows.csv, line 2, column target_image: must be an http or https URL, and there is no such"
+            "rows.csv, line 2, column target_image: must be an http or https URL, and there"
+            " is no such"
             " file either (here: 'www.photos.example')"
         ),
         "rows.csv, line 2, column face_reage: must be a whole number (here: 'ten')",
         (
-            "rows.csv, line 2, column modify_image: must be an http or https URL, and there is no such"
+            "rows.csv, line 2, column modify_image: must be an http or https URL, and there"
+            " is no such"
             " file either (here: 'photos/a.jpg')"
         ),
         "rows.csv, line 3, column face_reage: must be from -30 to 30 (here: '99')",
@@ -150,9 +153,12 @@ def test_two_rows_for_one_file_name_are_told(tmp_path: Path) -> None:
 
 
 def test_names_that_differ_by_case_only_are_one_name(tmp_path: Path) -> None:
-    path = written(tmp_path / "rows.jsonl", as_lines([said(key="Ann"), said(key="ann")]))
-    (fault,) = faults_of(check(path, name_of="{key}{ext}"))
-    assert fault.kind == "name"
+    for keys in (["Ann", "ann"], ["ann", "Ann"], ["Ann", "ANN"]):
+        path = written(tmp_path / "rows.jsonl", as_lines(said(key=key) for key in keys))
+        for name_of in ("{key}{ext}", lambda row: row.key):
+            (fault,) = faults_of(check(path, name_of=name_of))
+            assert (fault.kind, fault.line) == ("name", 2)
+            assert "line 1" in fault.sentence
 
 
 def test_byte_order_mark_and_crlf_are_taken(tmp_path: Path) -> None:
@@ -171,7 +177,8 @@ def test_utf_16_is_said_in_a_sentence(tmp_path: Path, name: str, encoding: str) 
     path = written(tmp_path / name, f"{HEADER}\n".encode(encoding))
     assert sentences(path) == [
         (
-            f"{name}: the file is in UTF-16, which some programs call Unicode text: save it as UTF-8,"
+            f"{name}: the file is in UTF-16, which some programs call Unicode text: save it"
+            " as UTF-8,"
             " in Excel as 'CSV UTF-8 (Comma delimited)'"
         )
     ]
@@ -225,7 +232,8 @@ def test_a_quote_that_is_not_closed_is_told_where_it_opens(tmp_path: Path) -> No
     text = f'{HEADER}\naudio.tts,a,"Hello.,nicole\n' + "audio.tts,b,Bye.,nicole\n" * 9
     assert sentences(written(tmp_path / "rows.csv", text)) == [
         (
-            "rows.csv, line 2: the record that begins here cannot be read, nor what follows: a double"
+            "rows.csv, line 2: the record that begins here cannot be read, nor what follows:"
+            " a double"
             " quote is opened here and not closed"
         )
     ]
@@ -235,7 +243,8 @@ def test_a_cell_that_holds_the_delimiter_without_quotes_is_told(tmp_path: Path) 
     path = written(tmp_path / "rows.csv", f"{HEADER}\naudio.tts,a,Hello, you.,nicole\n")
     assert sentences(path) == [
         (
-            "rows.csv, line 2: this row has 5 cells, and the header has 4: put a text that holds the"
+            "rows.csv, line 2: this row has 5 cells, and the header has 4: put a text that"
+            " holds the"
             " delimiter in double quotes"
         )
     ]
@@ -251,7 +260,8 @@ def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
     path = written(tmp_path / "two.csv", "operation,text,input_text,voice_id\naudio.tts,a,b,c\n")
     assert sentences(path, map={"text": "input_text"}) == [
         (
-            "two.csv, line 1, column input_text: this column and text are both input_text: leave one"
+            "two.csv, line 1, column input_text: this column and text are both input_text:"
+            " leave one"
             " out"
         )
     ]
@@ -321,12 +331,14 @@ def test_dates_and_numbers_of_too_many_digits_are_no_texts(
     path = sheet(fill)
     assert sentences(path) == [
         (
-            "rows.xlsx, line 2, column B (key): the cell holds the date or time 2026-04-03: format the"
+            "rows.xlsx, line 2, column B (key): the cell holds the date or time 2026-04-03:"
+            " format the"
             " column as text, and type the value again, as spreadsheets make dates of texts such as"
             " 3-4"
         ),
         (
-            "rows.xlsx, line 4, column B (key): a spreadsheet keeps 15 digits of a number, so this one"
+            "rows.xlsx, line 4, column B (key): a spreadsheet keeps 15 digits of a number,"
+            " so this one"
             " may be wrong: format the column as text, and type it again"
         ),
     ]
