@@ -21,7 +21,8 @@ Read: TypeAlias = Callable[[Any], Any]
 """Makes a parameter's value of a cell that is not empty; raises `Unreadable` where it cannot."""
 
 
-_IS_ADDRESS: Rule = get_args(Url)[1]
+IS_ADDRESS: Rule = get_args(Url)[1]
+"""The rule of parameters that take an address."""
 
 
 class CellReader(NamedTuple):
@@ -42,7 +43,7 @@ def reader_of(plan: FieldPlan, base: Path | None) -> CellReader:
         base: The folder that the names of files are relative to; `None` for the working folder.
     """
     form, bare = form_of(plan), bare_type(plan.type)
-    if takes_address(plan):
+    if IS_ADDRESS in plan.rules:
         return CellReader(partial(_address, base), str)
     if form.metavar == TEXT and not form.repeated:
         return CellReader(_text, str)
@@ -53,11 +54,6 @@ def reader_of(plan: FieldPlan, base: Path | None) -> CellReader:
         return CellReader(partial(_items, form))
     direct = bare if bare in {int, float, bool} else None
     return CellReader(partial(_other, form), direct)
-
-
-def takes_address(plan: FieldPlan) -> bool:
-    """Say whether a parameter takes an address."""
-    return _IS_ADDRESS in plan.rules
 
 
 def is_empty(cell: Any) -> bool:

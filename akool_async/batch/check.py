@@ -18,7 +18,7 @@ from akool_async.batch.options import RowOptions
 from akool_async.batch.rows import BatchRow, Inspect, RowReader
 from akool_async.batch.seen import FirstLines
 from akool_async.batch.sources import Rows
-from akool_async.batch.template import name_from
+from akool_async.batch.template import Names, names_from
 from akool_async.protocol.value import Value
 
 NameOf: TypeAlias = Callable[[BatchRow], str]
@@ -87,7 +87,8 @@ class Checked(Value):
             )
         sums = ", ".join(f"{count} {name}" for name, count in self.operations.items())
         left_out = f"; {self.left_out} equal an earlier row, and are left out"
-        yield f"{self.rows} rows: {sums or 'none is right'}{left_out if self.left_out else ''}"
+        rows = "1 row" if self.rows == 1 else f"{self.rows} rows"
+        yield f"{rows}: {sums or 'none is right'}{left_out if self.left_out else ''}"
         if self.faults:
             wrong = sum(group.count for group in self.faults)
             yield f"{wrong} {'fault' if wrong == 1 else 'faults'}: nothing was sent"
@@ -115,12 +116,12 @@ def check(
         InvalidInput: the file needs a library that is not installed, or the template is wrong.
         JournalError: the folder's journal cannot be read.
     """
-    if isinstance(name_of, str):
-        name_of = name_from(name_of)
+    names = names_from(name_of) if isinstance(name_of, str) else Names(name_of)
     options = options or RowOptions()
     reader = RowReader(rows, options, inspect)
-    reader.names_keys = options.dedupe or folder is not None or name_of is not None
-    return _Check(reader, folder, name_of).run()
+    needed = names.of is not None and not names.by_key
+    reader.names_keys = needed or options.dedupe or folder is not None
+    return _Check(reader, folder, names).run()
 
 
 class _Check:
@@ -128,25 +129,30 @@ class _Check:
         self,
         reader: RowReader,
         folder: RunFolder | str | os.PathLike[str] | None,
-        name_of: NameOf | None,
+        names: Names,
     ) -> None:
         self._reader = reader
-        self._name_of = name_of
-        self._names = FirstLines()
+        self._names = names
+        self._first = FirstLines()
+        self._any_upper = False
+        """Whether a key has had upper-case letters."""
         self._faults = _FaultList()
         self._operations: Counter[str] = Counter()
         self._folder = FolderKeys.at(folder) if folder is not None else None
 
     def run(self) -> Checked:
-        operations, folder, name_of = self._operations, self._folder, self._name_of
+        operations, folder = self._operations, self._folder
+        named = None
+        if self._names.of is not None:
+            named = self._first_by_key if self._names.by_key else self._first_of_name
         for row in self._reader:
             if type(row) is not BatchRow:
                 assert isinstance(row, Fault)
                 self._faults.add(row)
                 continue
             operations[row.operation] += 1
-            if name_of is not None:
-                self._check_name(row, name_of(row))
+            if named is not None and (first := named(row)):
+                self._faults.add(self._same_name(row, first))
             if folder is not None:
                 self._faults.extend(folder.compare(row, self._reader.file))
         if folder is None:
@@ -166,16 +172,33 @@ class _Check:
             **known,
         )
 
-    def _check_name(self, row: BatchRow, name: str) -> None:
-        first = self._names.add(name.casefold(), row.line)  # some file systems know no case
-        if first:
+    # Some file systems know no upper and lower case: names that differ by nothing else are equal.
+
+    def _first_of_name(self, row: BatchRow) -> int:
+        """Return the line of the row that has the name of a row's file; 0 if none has it."""
+        assert self._names.of is not None
+        return self._first.add(self._names.of(row).casefold(), row.line)
+
+    def _first_by_key(self, row: BatchRow) -> int:
+        """Return the same where keys are different: no name has to be made, nor to be kept."""
+        folded = row.key.casefold()
+        if folded == row.key:
+            return self._first.line_of(folded) if self._any_upper else 0
+        self._any_upper = True
+        return self._first.add(folded, row.line) or self._reader.keys.line_of(folded)
+
+    def _same_name(self, row: BatchRow, first: int) -> Fault:
+        assert self._names.of is not None
+        sentence = (
+            f"its result would be saved as {self._names.of(row)!r}, as that of line {first}: put"
+            " {key} or {line} into the template of names"
+        )
+        if self._names.by_key:
             sentence = (
-                f"its result would be saved as {name!r}, as that of line {first}: put {{key}} or"
-                " {line} into the template of names"
+                f"its key and that of line {first} differ by upper and lower case only, and so"
+                " would the names of their files, which some file systems take for one"
             )
-            self._faults.add(
-                Fault(kind="name", sentence=sentence, file=self._reader.file, line=row.line)
-            )
+        return Fault(kind="name", sentence=sentence, file=self._reader.file, line=row.line)
 
 
 class _FaultList:

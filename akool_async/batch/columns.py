@@ -90,6 +90,10 @@ class ColumnsRead:
         for column in layout.names:
             self._first.setdefault(column, (line, layout))
         self._read |= shape.read
+        overruled = {name.removeprefix(SET) for name in layout.names if name.startswith(SET)}
+        self._read |= {each for each, name in layout.names.items() if name in overruled} - {
+            SET + name for name in overruled
+        }
         self._near |= layout.misspelt(shape)
         self._names |= dict.fromkeys(shape.known)
 
@@ -103,6 +107,8 @@ class ColumnsRead:
                 yield self._unused(file, name)
                 continue
             near = self._near.get(column)
+            if near and layout.table is None:  # told where it stands
+                continue
             sentence = (
                 f"no operation has such a parameter; did you mean {near!r}? --map"
                 f" '{column}={near}' says so, and --map '{column}=' leaves the column out"

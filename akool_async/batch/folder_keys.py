@@ -12,7 +12,9 @@ from akool_async.batch.keys import RowKeys, is_given
 from akool_async.batch.rows import BatchRow
 from akool_async.engine.keys import request_fingerprint
 from akool_async.journal.looking import JournalView
+from akool_async.protocol.endpoint import Recipe
 
+_FIRST_STEP: Final = "/1"
 _AT_ONCE: Final = 256
 """Rows that are looked up at once."""
 
@@ -62,23 +64,28 @@ class FolderKeys:
         yield from self._compare_all(file)
         number = 0
         while self._view is not None and (page := self._view.keys(number)):
-            for number, key in page:  # noqa: B007 - the last one begins the next page
-                if key not in keys:
+            for number, key, fingerprint in page:  # noqa: B007 - the last begins the next page
+                own = _key_of_row(key, fingerprint)
+                if own is not None and own not in keys:
                     self.gone += 1
                     sentence = (
-                        f"no row has the key {shown(key)} any more, which the run's folder knows:"
+                        f"no row has the key {shown(own)} any more, which the run's folder knows:"
                         " its job is kept, and nothing is sent for it"
                     )
                     yield Fault(kind="gone", sentence=sentence, file=file, notice=True)
 
     def _compare_all(self, file: str) -> Iterator[Fault]:
         rows, self._waiting = self._waiting, []
-        known = {} if self._view is None else self._view.fingerprints([row.key for row in rows])
+        known = (
+            {} if self._view is None else self._view.fingerprints([_first_key(row) for row in rows])
+        )
         for row in rows:
-            fingerprint = known.get(row.key)
+            fingerprint = known.get(_first_key(row))
             if fingerprint is None:
                 self.new += 1
-            elif is_given(row.key) or fingerprint == request_fingerprint(row.request):
+            elif is_given(row.key) or fingerprint.partition("/")[0] == request_fingerprint(
+                row.request
+            ):
                 self.known += 1
             else:
                 self.changed += 1
@@ -87,3 +94,19 @@ class FolderKeys:
                     " one key is one job: undo the change, or give the row a new key"
                 )
                 yield Fault(kind="changed", sentence=sentence, file=file, line=row.line)
+
+
+# A recipe's paid steps have rows in the journal, and the recipe has none: their keys and their
+# fingerprints are those of the recipe, and a number.
+
+
+def _first_key(row: BatchRow) -> str:
+    """Return the key of a row's first job."""
+    return f"{row.key}{_FIRST_STEP}" if isinstance(row.request, Recipe) else row.key
+
+
+def _key_of_row(key: str, fingerprint: str) -> str | None:
+    """Return the key of the row that a job belongs to; `None` for a recipe's later steps."""
+    if "/" not in fingerprint:
+        return key
+    return key.removesuffix(_FIRST_STEP) if fingerprint.endswith(_FIRST_STEP) else None

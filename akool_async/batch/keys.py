@@ -23,6 +23,8 @@ class RowKeys:
         self._marks = FirstLines()
         self.take = self._own.add
         """Take note of a row's own key; return the line that had it before, or 0."""
+        self.line_of = self._own.line_of
+        """Return the line of a row's own key; 0 for one that no row has."""
         self._counts: dict[str, int] = {}
         """How many rows there are of each request that came more than once."""
 
@@ -36,10 +38,10 @@ class RowKeys:
         return f"{mark}-{number}", first
 
     def __contains__(self, key: str) -> bool:
-        if key in self._own:
+        if self._own.line_of(key):
             return True
         numbered = _NUMBERED.fullmatch(key)
-        if numbered is None or numbered["mark"] not in self._marks:
+        if numbered is None or not self._marks.line_of(numbered["mark"]):
             return False
         return int(numbered["number"]) <= self._counts.get(numbered["mark"], 1)
 

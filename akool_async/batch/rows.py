@@ -9,7 +9,9 @@ keeps its key.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from akool_async.batch.cells import is_empty, key_in, priority_in
 from akool_async.batch.columns import KEY, OPERATION, PARAMETERS, SET, ColumnsRead, Layout
@@ -34,7 +36,7 @@ Inspect: TypeAlias = Callable[[Startable[Any]], object]
 names a file where files cannot be uploaded."""
 
 
-class BatchRow(NamedTuple):
+class BatchRow(Struct, frozen=True, gc=False):
     """A row of a manifest as a request."""
 
     line: int
@@ -130,7 +132,7 @@ class RowReader:
             layout = self._layouts[columns] = Layout(columns, self._options, raw.table)
         if layout.nested and isinstance(cells[PARAMETERS], Mapping):
             others = {name: cell for name, cell in cells.items() if name != PARAMETERS}
-            return self._made(raw._replace(cells={**others, **cells[PARAMETERS]}))
+            return self._made(RawRow(raw.line, {**others, **cells[PARAMETERS]}, raw.table))
         if self._set:
             cells = {**cells, **self._set}
         operation: Any = self._options.operation or cells.get(layout.operation)

@@ -37,14 +37,15 @@ class FirstLines:
             self._grow()
         return 0
 
-    def __contains__(self, text: str) -> bool:
+    def line_of(self, text: str) -> int:
+        """Return the line at which a text was first seen; 0 for one that was not."""
         wanted = hash(text) or 1
         at = wanted & self._mask
         while found := self._hashes[at]:
             if found == wanted:
-                return True
+                return self._lines[at]
             at = (at + 1) & self._mask
-        return False
+        return 0
 
     def _grow(self) -> None:
         old_hashes, old_lines = self._hashes, self._lines

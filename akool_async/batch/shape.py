@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from akool_async.batch.cells import CellReader, Read, is_empty, reader_of, takes_address
+from akool_async.batch.cells import IS_ADDRESS, CellReader, Read, is_empty, reader_of
 from akool_async.batch.fault import FaultKind, shown
 from akool_async.batch.manifest.row import NoCell
 from akool_async.endpoints.forms import Unreadable, in_words
@@ -22,7 +22,8 @@ from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.value import Input
 
-_NEAR: Final = 0.8
+_NEAR: Final = 0.75
+"""How alike two names are of which one may be meant by the other; 1 for equal ones."""
 _EXPECTED: Final = re.compile(r"expected (?P<kind>[^,]+), got [^-]+")
 
 
@@ -154,7 +155,7 @@ class Shape:
         tail = "".join(rest)
         part = tail.removeprefix("[0]").removeprefix(".")
         column = next((each for each in columns if each.endswith(f".{part}")), None)
-        if column is not None:
+        if column is not None or tail == "[0].path":  # of one face, few know that it has a path
             tail = ""
         rule = _EXPECTED.sub(r"must be \g<kind>", in_words(error.rule))
         if isinstance(error.value, Path):
@@ -162,9 +163,9 @@ class Shape:
                 "is a file of this machine, and Akool takes addresses only: give an http or https"
                 " address, or say with --uploads where files are to be put"
             )
-        elif (plan := self.plans.get(head)) and takes_address(plan) and _is_name(error.value):
+        elif error.rule.startswith(IS_ADDRESS.text) and _is_name(error.value):
             rule += ", and there is no such file either"
-        here = "" if error.value is None else f" (here: {shown(error.value)})"
+        here = "" if error.value is None else f" (here: {_here(error.value)})"
         column = column or next(iter(columns), head)
         return Problem("value", column, f"{tail} {rule}{here}".strip())
 
@@ -196,6 +197,10 @@ class Shape:
 def _is_name(value: object) -> bool:
     """Say whether a text may be the name of a file."""
     return isinstance(value, str) and "://" not in value and "." in value
+
+
+def _here(value: object) -> str:
+    return f"'{value}'" if isinstance(value, Path) else shown(value)
 
 
 def known_names(cls: type[Startable[Any]]) -> tuple[str, ...]:

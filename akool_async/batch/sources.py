@@ -12,16 +12,12 @@ from akool_async.batch.fault import Fault, shown
 from akool_async.batch.manifest.row import RawRow
 from akool_async.batch.manifest.source import Manifest, records
 from akool_async.batch.options import RowOptions
+from akool_async.client.rows import Item as ClientItem
 from akool_async.client.rows import Row
 from akool_async.client.submission import Submission
 from akool_async.protocol.endpoint import Operation, Recipe, Startable
 
-Rows: TypeAlias = (
-    Manifest
-    | Iterable[Manifest]
-    | Iterable[Row]
-    | Iterable[Startable[Any] | tuple[str, Startable[Any]] | Submission[Any]]
-)
+Rows: TypeAlias = Manifest | Iterable[Manifest | Row | ClientItem[Any]]
 """A manifest's path, files for `each`, or rows as `akool.map` takes them."""
 
 # Rows may be anything. Classes in variables of type `Any` keep what is asked of them simple.

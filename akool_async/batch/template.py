@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from string import Formatter
-from typing import Any
+from typing import Any, NamedTuple
 
 from akool_async.batch.rows import BatchRow
 from akool_async.errors import InvalidInput
 
 
-def name_from(template: str) -> Callable[[BatchRow], str] | None:
-    """Return what names a row's file before it is sent; `None` if no two names can be equal.
+class Names(NamedTuple):
+    """What is known of the names of files before a row is sent."""
+
+    of: Callable[[BatchRow], str] | None
+    """Names the file of a row; `None` if no two names can be equal."""
+    by_key: bool = False
+    """Whether two names are equal only if their keys are, but for upper and lower case."""
+
+
+def names_from(template: str) -> Names:
+    """Return what a template says of the names of files.
 
     Raises:
         InvalidInput: the template has an unknown field, or no valid form.
@@ -26,9 +35,12 @@ def name_from(template: str) -> Callable[[BatchRow], str] | None:
         problem = str(error)
     else:
         if "id" in fields:  # Akool's own, so that each row has another one
-            return None
-        return lambda row: template.format(
-            **{**known, "key": row.key, "operation": row.operation, "line": row.line}
-        )
+            return Names(None)
+
+        def name(row: BatchRow) -> str:
+            told = {"key": row.key, "operation": row.operation, "line": row.line}
+            return template.format(**{**known, **told})
+
+        return Names(name, by_key="key" in fields)
     rule = f"must be a template of {', '.join('{' + name + '}' for name in known)}: {problem}"
     raise InvalidInput("name", template, rule)

@@ -85,8 +85,8 @@ class JournalView:
         """
         return self._read(lambda connection: rows.fingerprints(connection, keys))
 
-    def keys(self, after: int) -> list[tuple[int, str]]:
-        """Return the next page of keys with the numbers of their rows; steps have none.
+    def keys(self, after: int) -> list[tuple[int, str, str]]:
+        """Return the next page of rows with a key: number, key and fingerprint.
 
         Raises:
             JournalError: the file cannot be read.

@@ -62,11 +62,10 @@ def fingerprints(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[st
     return found
 
 
-def keys(connection: sqlite3.Connection, after: int) -> list[tuple[int, str]]:
-    """Return the next page of keys, with their rows' numbers; steps of recipes are left out."""
+def keys(connection: sqlite3.Connection, after: int) -> list[tuple[int, str, str]]:
+    """Return the next page of rows with a key: number, key and fingerprint."""
     sql = """
-        SELECT number, key FROM job
-        WHERE number > ? AND key IS NOT NULL AND fingerprint NOT LIKE '%/%'
+        SELECT number, key, fingerprint FROM job WHERE number > ? AND key IS NOT NULL
         ORDER BY number LIMIT ?"""
     return connection.execute(sql, (after, PAGE)).fetchall()
 

@@ -42,13 +42,13 @@ class _Texts:
                 self._faults.append(line)
                 self.number = line.line
                 continue
-            self.number = line.number
+            self.number, content = line
             try:
-                yield line.content.decode()
+                yield content.decode()
             except UnicodeDecodeError:
                 sentence = f"this line {NOT_UTF_8}"
                 self._faults.append(
-                    Fault(kind="syntax", sentence=sentence, file=self._file, line=line.number)
+                    Fault(kind="syntax", sentence=sentence, file=self._file, line=self.number)
                 )
 
     def faults(self) -> list[Fault]:

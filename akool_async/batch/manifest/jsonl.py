@@ -21,14 +21,15 @@ def read(stream: IO[bytes], file: str) -> Iterator[RawRow | Fault]:
         if isinstance(line, Fault):
             yield line
             continue
+        number, content = line
         try:
-            cells = decode(line.content)
+            cells = decode(content)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            if line.content.strip():
-                sentence = _problem(line.content, error)
-                yield Fault(kind="syntax", sentence=sentence, file=file, line=line.number)
+            if content.strip():
+                sentence = _problem(content, error)
+                yield Fault(kind="syntax", sentence=sentence, file=file, line=number)
             continue
-        yield RawRow(line.number, cells)
+        yield RawRow(number, cells)
 
 
 def _problem(content: bytes, error: Exception) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from msgspec import Struct
+
 Cell: TypeAlias = Any
 """A text, a number, a truth value, a list, a dict, a date, a path, `None`, or a `NoCell`."""
 
@@ -25,8 +27,8 @@ class Table(NamedTuple):
     """The letter of each column, in a spreadsheet."""
 
 
-class RawRow(NamedTuple):
-    """A row of a manifest."""
+class RawRow(Struct, frozen=True, gc=False):
+    """A row of a manifest. There are many, and a struct is made four times as fast as a tuple."""
 
     line: int
     """Its line, from 1; in a spreadsheet or table its number."""

@@ -8,7 +8,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final, NamedTuple, cast
+from typing import IO, Final, TypeAlias, cast
 
 from akool_async.batch.fault import Fault
 
@@ -32,12 +32,8 @@ NOT_UTF_8: Final = (
 )
 
 
-class Line(NamedTuple):
-    """One line of a file."""
-
-    number: int
-    """From 1."""
-    content: bytes
+Line: TypeAlias = tuple[int, bytes]
+"""The number of a line, from 1, and its content."""
 
 
 def opened(path: Path | None) -> IO[bytes]:
@@ -50,7 +46,12 @@ def opened(path: Path | None) -> IO[bytes]:
     stream = cast("io.BufferedReader", source)
     if stream.peek(2)[:2] != _GZIP:
         return stream
-    return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=stream)))
+    if path is None:
+        unpacked = gzip.GzipFile(fileobj=stream)
+    else:
+        stream.close()
+        unpacked = gzip.GzipFile(path)
+    return io.BufferedReader(cast("io.RawIOBase", unpacked))
 
 
 def peeked(stream: IO[bytes]) -> bytes:
@@ -89,7 +90,7 @@ def lines_of(stream: IO[bytes], file: str) -> Iterator[Line | Fault]:
         if too_long:
             yield Fault(kind="syntax", sentence=f"this line {TOO_LONG}", file=file, line=number)
         else:
-            yield Line(number, content.removeprefix(BOM) if number == 1 else content)
+            yield number, content.removeprefix(BOM) if number == 1 else content
 
 
 def _why(error: Exception) -> str:
