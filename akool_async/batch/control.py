@@ -83,7 +83,8 @@ class _Control:
         self._path = path
         self._token = ""
         self._server: asyncio.Server | None = None
-        self._visits: set[asyncio.Task[None]] = set()
+        self._visits: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         with suppress(FileNotFoundError):
@@ -115,23 +116,25 @@ class _Control:
         if self._server is None:
             return
         self._server.close()
-        for visit in self._visits:
-            visit.cancel()
-        await asyncio.gather(*self._visits, return_exceptions=True)
+        self._stopping.set()
+        for writer in self._visits.values():
+            writer.close()  # a cancelled visit makes asyncio complain, before Python 3.12
+        if self._visits:
+            await asyncio.wait(list(self._visits))
         with suppress(OSError):
             self._path.unlink()
 
     async def _visited(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         visit = asyncio.current_task()
         assert visit is not None
-        self._visits.add(visit)
+        self._visits[visit] = writer
         try:
             if not self._token or await self._knows_token(reader):
                 await self._serve(reader, writer)
         except (OSError, ValueError):  # it has gone, or sends a line without an end
             pass
         finally:
-            self._visits.discard(visit)
+            self._visits.pop(visit, None)
             writer.close()
 
     async def _knows_token(self, reader: asyncio.StreamReader) -> bool:
@@ -149,9 +152,10 @@ class _Control:
             await _say(writer, self._answer(asked))
 
     async def _watch(self, writer: asyncio.StreamWriter) -> None:
-        while True:
+        while not self._stopping.is_set():
             await _say(writer, {"figures": self._run.figures().to_dict()})
-            await asyncio.sleep(_SECOND)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _SECOND)
 
     def _answer(self, asked: dict[str, Any]) -> dict[str, Any]:
         commands: dict[object, Callable[[], object]] = {
@@ -166,7 +170,7 @@ class _Control:
             if type(places) is not int or places < 1:
                 return {"error": "concurrency must be a whole number, 1 or more"}
             self._run.set_concurrency(places)
-        elif what in commands:
+        elif isinstance(what, str) and what in commands:
             commands[what]()
         else:
             known = ", ".join([*map(str, commands), "watch", "set"])

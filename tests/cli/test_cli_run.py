@@ -208,7 +208,7 @@ async def test_rows_from_standard_input_are_carried_out_as_they_come(
     counts = last_figures(output)["operations"]
     assert counts["audio.tts"]["completed"] == 3
     assert counts[""]["failed"] == 1
-    (error,) = [json.loads(each) for each in (tmp_path / "stream/errors.jsonl").open()]
+    (error,) = map(json.loads, (tmp_path / "stream/errors.jsonl").read_text().splitlines())
     assert error["line"] == 4
 
 
