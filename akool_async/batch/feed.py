@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 _AHEAD: Final = 1000
 """Rows that are read ahead."""
+_TOGETHER: Final = 0.005
+"""Seconds for which a page that is not full waits for more rows: a page costs more than a row."""
 
 
 class Feed(Generic[T]):
@@ -48,6 +50,8 @@ class Feed(Generic[T]):
         Raises:
             Exception: what reading has raised, after the rows that came before it.
         """
+        if self._ready and len(self._ready) < self._page and not self._over:
+            await asyncio.sleep(_TOGETHER)
         while True:
             with self._change:
                 self._news.clear()
@@ -61,6 +65,7 @@ class Feed(Generic[T]):
                     raise self._error
                 return []
             await self._news.wait()
+            await asyncio.sleep(_TOGETHER)
 
     def stop(self) -> None:
         """Read no more."""

@@ -8,7 +8,7 @@ some microseconds for each row that is done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
 from akool_async.batch.counts import Counts
@@ -135,16 +135,32 @@ class Feeding:
         for each in page:
             if isinstance(each, Fault):
                 self._refuse_fault(each)
-        async for row in _with_turns(rows):
+        for number, row in enumerate(rows):
+            if number % _IN_A_ROW == 0:
+                await asyncio.sleep(0)
             self._counts.of(row.operation).read += 1
-            if not await self._judge(row, known.get(row.key)):
+            found = known.get(row.key)
+            if found is not None and self._is_done(row, found):
+                self._counts.known(row.operation, "completed")
+            elif not await self._judge(row, found):
                 return
+
+    def _is_done(self, row: BatchRow, known: KnownRow) -> bool:
+        """Say whether a row has completed, and nobody wants to know.
+
+        Most rows have, of a run that is started again: so this test comes first, and is short.
+        """
+        completed = known.state is State.COMPLETED and known.status == "completed"
+        return completed and not self._tells and _same_request(row, known)
 
     async def _known(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
         recipes = [row.key for row in rows if isinstance(row.request, _RECIPE)]
         plain = [row.key for row in rows if not isinstance(row.request, _RECIPE)]
-        known = await self._lines.known(plain) if plain else {}
-        return known | (await self._lines.known(recipes, recipes=True) if recipes else {})
+        brief = not self._tells
+        known = await self._lines.known(plain, brief=brief) if plain else {}
+        if recipes:
+            known |= await self._lines.known(recipes, recipes=True, brief=brief)
+        return known
 
     def _refuse_fault(self, fault: Fault) -> None:
         """Write down a row that is wrong. One in a file is found before; one in a stream is not."""
@@ -192,12 +208,10 @@ class Feeding:
 
     async def _done(self, row: BatchRow, known: KnownRow) -> None:
         """Count a row that has ended."""
-        if known.line is None or known.status != known.state:
+        if known.status != known.state:
             await self._sender.restore(row, known)
             return
-        if known.state is State.COMPLETED and not self._tells:
-            self._counts.known(row.operation, "completed")
-            return
+        assert known.line is not None
         outcome = decoder.decode(known.line)
         end = end_of(known.state)
         error = "" if end == "completed" else outcome.error or ""
@@ -249,14 +263,6 @@ class Feeding:
             self._next_at = max(self._next_at, now - self._interval) + self._interval * creates
 
 
-async def _with_turns(rows: Sequence[BatchRow]) -> AsyncIterator[BatchRow]:
-    """Yield rows, and let the event loop do other things now and then."""
-    for number, row in enumerate(rows):
-        if number % _IN_A_ROW == 0:
-            await asyncio.sleep(0)
-        yield row
-
-
 _OF_A_RECIPE: Final = 2
 """The most paid steps of a recipe."""
 
@@ -275,7 +281,7 @@ def _has_ended(row: BatchRow, known: KnownRow) -> bool:
     if not known.state.finished or known.state is State.REFUSED:
         return False
     # A step of a recipe may have ended, and the recipe have stopped there.
-    return known.line is not None or not isinstance(row.request, _RECIPE)
+    return known.status is not None or not isinstance(row.request, _RECIPE)
 
 
 def _same_request(row: BatchRow, known: KnownRow) -> bool:

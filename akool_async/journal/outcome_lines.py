@@ -104,18 +104,23 @@ class OutcomeReader:
     def __init__(self, read: Callable[[Callable[[sqlite3.Connection], Any]], Any]) -> None:
         self._read_now = read
 
-    async def known(self, keys: Sequence[str], *, recipes: bool = False) -> dict[str, KnownRow]:
+    async def known(
+        self, keys: Sequence[str], *, recipes: bool = False, brief: bool = False
+    ) -> dict[str, KnownRow]:
         """Do what `known_now` does, in a thread."""
-        return await asyncio.to_thread(self.known_now, keys, recipes=recipes)
+        return await asyncio.to_thread(self.known_now, keys, recipes=recipes, brief=brief)
 
-    def known_now(self, keys: Sequence[str], *, recipes: bool = False) -> dict[str, KnownRow]:
+    def known_now(
+        self, keys: Sequence[str], *, recipes: bool = False, brief: bool = False
+    ) -> dict[str, KnownRow]:
         """Return what is known of some keys, by key; a key without a job is left out. Blocks.
 
         Args:
             keys: Keys of rows of the manifest.
             recipes: Whether they are of recipes. Then the last paid step counts.
+            brief: Whether the lines of rows that completed are left out.
         """
-        return self._now(lambda connection: _known(connection, keys, recipes=recipes))
+        return self._now(lambda connection: _known(connection, keys, recipes=recipes, brief=brief))
 
     async def undecided(self) -> list[KnownRow]:
         """Return the rows of jobs that Akool may have, and that have not ended, oldest first."""
@@ -247,19 +252,25 @@ def _forget_jobless(connection: sqlite3.Connection) -> None:
 
 _COLUMNS: Final = """job.number, job.key, job.name, job.state, job.fingerprint, job.attempt,
     job.created_at, outcome.status, outcome.line, outcome.behind"""
+_BRIEF: Final = _COLUMNS.replace(
+    "outcome.line", "CASE WHEN outcome.status != 'completed' THEN outcome.line END"
+)
+"""The same, without the lines of rows that completed, which are most of the bytes."""
+_STATES: Final = {state.value: state for state in State}
 _FROM: Final = "FROM job LEFT JOIN outcome ON outcome.job = job.number"
 _SELECT: Final = f"SELECT {_COLUMNS} {_FROM}"
 
 
 def _known(
-    connection: sqlite3.Connection, keys: Sequence[str], *, recipes: bool
+    connection: sqlite3.Connection, keys: Sequence[str], *, recipes: bool, brief: bool
 ) -> dict[str, KnownRow]:
+    select = f"SELECT {_BRIEF} {_FROM}" if brief else _SELECT
     found: dict[str, KnownRow] = {}
     asked = [step for key in keys for step in _step_keys(key)] if recipes else keys
     for start in range(0, len(asked), 500):
         some = asked[start : start + 500]
         where = f"WHERE job.key IN ({_marks(some)}) ORDER BY job.number"
-        for row in connection.execute(f"{_SELECT} {where}", some):
+        for row in connection.execute(f"{select} {where}", some):
             key = row[1].rpartition("/")[0] if recipes else row[1]
             found[key] = _row(row)
     return found
@@ -355,7 +366,11 @@ def _page(
 
 
 def _row(row: Sequence[Any]) -> KnownRow:
-    return KnownRow(*row)._replace(state=State(row[3]), behind=bool(row[-1]))
+    number, key, name, state, fingerprint, attempt, created_at, status, line, behind = row
+    known = _STATES[state]
+    return KnownRow(
+        number, key, name, known, fingerprint, attempt, created_at, status, line, behind == 1
+    )
 
 
 def _step_keys(key: str) -> list[str]:
