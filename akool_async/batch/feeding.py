@@ -19,10 +19,11 @@ from akool_async.batch.keys import is_given
 from akool_async.batch.live import LiveRows
 from akool_async.batch.money import Money, Verdict
 from akool_async.batch.outcome import Outcome
-from akool_async.batch.rows import BatchRow
+from akool_async.batch.rows import NO_ROWS, BatchRow
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.selection import Selection
 from akool_async.engine.keys import request_fingerprint
+from akool_async.errors import InvalidInput
 from akool_async.journal import State
 from akool_async.journal.outcome_lines import KnownRow, OutcomeLines
 from akool_async.protocol.endpoint import Recipe
@@ -163,8 +164,16 @@ class Feeding:
         return known
 
     def _refuse_fault(self, fault: Fault) -> None:
-        """Write down a row that is wrong. One in a file is found before; one in a stream is not."""
-        if fault.notice or fault.line == self._faulty:  # a row may have several faults
+        """Write down a row that is wrong. One in a file is found before; one in a stream is not.
+
+        Raises:
+            InvalidInput: it is no row, but the whole manifest.
+        """
+        if fault.notice or fault.sentence == NO_ROWS:
+            return
+        if fault.kind == "file":
+            raise InvalidInput("rows", fault.file, fault.sentence)
+        if fault.line == self._faulty:  # a row may have several faults
             return
         self._faulty = fault.line
         self._counts.of("").read += 1

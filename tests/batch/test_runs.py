@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 import pytest
 from aiohttp import web
 
-from akool_async import Akool, JournalInUse
+from akool_async import Akool, InvalidInput, JournalInUse
 from akool_async.batch import RunOptions, load, run
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.outcome import Outcome
 from akool_async.batch.rows import read
 from akool_async.batch.runner import Run
 from akool_async.endpoints import TTS
-from akool_async.journal import State
+from akool_async.journal import Change, Journal, State
 from akool_async.simulator import Simulator
 from tests.clients import Connect
 from tests.clocks import Until
@@ -306,3 +306,105 @@ async def test_rows_of_a_stream_are_carried_out_as_they_come(
 def _made(folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     return folder
+
+
+async def test_recipes_are_rows_like_any_other_and_each_step_is_paid_for_once(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    rows = [
+        {
+            "operation": "faceswap.swap",
+            "source": f"https://host.example/{n}.jpg",
+            "target": "https://host.example/target.jpg",
+            "key": f"swap-{n}",
+        }
+        for n in range(3)
+    ]
+    speaking = {
+        "operation": "video.speaking_photo",
+        "talking_photo_url": "https://host.example/photo.jpg",
+        "input_text": "Good morning.",
+        "voice_id": "voice",
+        "key": "speaking",
+    }
+    outcomes = await carried_out([*rows, speaking], akool, out)
+    assert [each.msg for each in outcomes] == [None] * 4
+    assert {each.status for each in outcomes} == {State.COMPLETED}
+    assert {each.operation for each in outcomes} == {"faceswap.swap", "video.speaking_photo"}
+    assert all((out / str(each.path)).stat().st_size == each.bytes for each in outcomes)
+    assert simulator.world.creates.total() == 3 + 2  # the speech is a paid step, too
+    again = await carried_out([speaking, *rows], akool, out)
+    assert sorted(again, key=repr) == sorted(outcomes, key=repr)
+    assert simulator.world.creates.total() == 5
+    (out / "results.jsonl").unlink()
+    await carried_out([], akool, out)
+    assert len(list(load(out))) == 4
+
+
+async def test_a_create_without_an_answer_is_in_doubt_and_sent_no_more(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    async def lose(name: str, _request: web.Request) -> None:
+        if name == "audio.tts":
+            raise ConnectionResetError
+
+    simulator.fault = lose
+    carried = Run(RunFolder.at(_made(out)), RunOptions())
+    await carried.carry_out(read(speeches(2)), akool)
+    assert carried.in_doubt == ["row-0", "row-1"]
+    assert carried.figures().operations["audio.tts"].in_doubt == 2
+    assert [each["status"] for each in lines_of(out / "errors.jsonl")] == ["unknown"] * 2
+    assert (out / "results.jsonl").read_bytes() == b""
+    simulator.fault = None
+    requests = simulator.requests["audio.tts"]
+    await carried_out(speeches(2), akool, out)
+    assert simulator.requests["audio.tts"] == requests
+    journal = Journal(out / "journal.sqlite")
+    for key in carried.in_doubt:
+        journal.resolve(key, resend=True)
+    journal.close_now()
+    outcomes = await carried_out(speeches(2), akool, out)
+    assert {each.status for each in outcomes} == {State.COMPLETED}
+    assert lines_of(out / "errors.jsonl") == []
+
+
+async def test_jobs_whose_rows_are_gone_from_the_manifest_are_saved_all_the_same(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    running = run(speeches(8), akool, out=out)
+    await anext(running)
+    await running.aclose()
+    created = simulator.world.creates.total()
+    outcomes = await carried_out([], akool, out)
+    assert {each.line for each in outcomes} <= {0}
+    assert len(list(load(out))) == created == simulator.world.creates.total()
+
+
+async def test_results_that_expired_before_they_were_saved_are_told_as_expired(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    await carried_out(speeches(2), akool, out, save=False)
+
+    async def gone(name: str, _request: web.Request) -> web.Response | None:
+        return web.Response(status=404) if name == "media" else None
+
+    simulator.fault = gone
+    journal = Journal(out / "journal.sqlite")
+    for entry in journal.entries():
+        await journal.note(entry.number, _long_ago(entry.created_at))
+    await journal.close()
+    fetching = Run(RunFolder.at(out), RunOptions())
+    await fetching.fetch(akool)
+    assert (fetching.counts.expired, fetching.counts.saved) == (2, 0)
+
+
+def _long_ago(created_at: int | None) -> Change:
+    assert created_at is not None
+    return Change(State.COMPLETED, created_at=created_at - 8 * 24 * 3600)
+
+
+async def test_a_manifest_that_is_not_there_is_an_error_of_the_call(
+    akool: Akool, out: Path
+) -> None:
+    with pytest.raises(InvalidInput, match="there is no such file"):
+        await carried_out(out / "none.jsonl", akool, out)
