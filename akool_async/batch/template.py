@@ -29,18 +29,18 @@ def names_from(template: str) -> Names:
     known: dict[str, Any] = {"id": "", "ext": "", "date": datetime.now(UTC)}
     known |= {"key": "", "operation": "", "line": 0}
     try:
-        fields = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+        fields = {name: spec for _, name, spec, _ in Formatter().parse(template) if name}
         template.format(**known)
     except (ValueError, KeyError, IndexError, AttributeError) as error:
         problem = str(error)
     else:
-        if "id" in fields:  # Akool's own, so that each row has another one
+        if {"id", "line"} & fields.keys():  # each row has another one
             return Names(None)
 
         def name(row: BatchRow) -> str:
             told = {"key": row.key, "operation": row.operation, "line": row.line}
             return template.format(**{**known, **told})
 
-        return Names(name, by_key="key" in fields)
+        return Names(name, by_key=fields.get("key") == "")  # {key:.3} may be one of several keys
     rule = f"must be a template of {', '.join('{' + name + '}' for name in known)}: {problem}"
     raise InvalidInput("name", template, rule)

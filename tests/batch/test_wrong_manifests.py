@@ -150,6 +150,8 @@ def test_two_rows_for_one_file_name_are_told(tmp_path: Path) -> None:
     assert check(path, name_of=lambda row: row.key).ok
     assert check(path, name_of="{date:%Y}/{key}{ext}").ok
     assert check(path, name_of="{id}{ext}").ok
+    assert check(path, name_of="{line:04d}{ext}").ok
+    assert not check(path, name_of="{key:.0}{ext}").ok
 
 
 def test_names_that_differ_by_case_only_are_one_name(tmp_path: Path) -> None:
