@@ -3,8 +3,9 @@
 How it works
 ------------
 Rows come from a thread, some hundred ahead (`feed.py`). Those that have ended are skipped by pages
-of the journal (`feeding.py`). The others are submitted under their keys, twice as many as there are
-places, so that none is ever free (`live.py`). What becomes of each is written down in groups
+of the journal (`feeding.py`). The others are submitted under their keys, as many as there are
+places (`live.py`): the run itself keeps the number, so that it can be changed, and so that nothing
+waits in a queue that would have to be dropped. What becomes of each is written down in groups
 (`writing.py`), and its result saved in a lane of its own (`saving.py`). So memory depends on the
 number of places, and not on the number of rows.
 
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 _RECIPE: Final[Any] = Recipe
 _NOT_READ: Final[Any] = None
 """The request of a row that is in the journal, and not, or not yet, in the manifest."""
+_NO_LIMIT: Final = 1_000_000
 _LOOK_AGAIN: Final = 0.05
 """Seconds until the jobs are looked at again that could not be dropped yet."""
 
@@ -136,6 +138,7 @@ class Run:
         own = akool.with_settings(
             journal=self._journal,
             save_to=None,
+            max_concurrency=_NO_LIMIT,
             on_event=self._live.hear,
             on_credit="pause" if self.options.on_credit == "pause" else "raise",
         )
