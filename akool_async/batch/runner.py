@@ -126,7 +126,8 @@ class Run:
         async with self._opened(akool):
             missing = Missing(self.folder, self._lines, self._operations)
             await self._lines.put_behind(await missing.numbers())
-            self.counts.expired, self.counts.expiring = missing.expired, missing.expiring
+            self.counts.expired = missing.expired
+            await self._count_saved()  # without those whose files are gone
             await self._lane.begin()
             self._phase = "running"
             await self._lane.drained()
@@ -161,8 +162,7 @@ class Run:
         self._akool = akool
         self._operations = akool.operations
         await self._lines.forget_jobless()
-        self.counts.saved, self.counts.bytes = await self._lines.saved()
-        self.counts.saved_before = self.counts.saved
+        await self._count_saved()
         if not self.options.save:
             await self._lines.settle_behind()
         for name in await asyncio.to_thread(self._files.mend):
@@ -192,6 +192,10 @@ class Run:
             options=self.options,
             tells=self._tell is not None,
         )
+
+    async def _count_saved(self) -> None:
+        self.counts.saved, self.counts.bytes = await self._lines.saved()
+        self.counts.saved_before = self.counts.saved
 
     async def _close_money(self) -> None:
         if self.money is not None:

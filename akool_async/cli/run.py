@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.console import Console
 
 from akool_async import Akool
 from akool_async.batch import names
@@ -26,7 +25,7 @@ from akool_async.cli.messages import Problem
 from akool_async.cli.opening import client
 from akool_async.cli.options import Number
 from akool_async.cli.places import check_folder
-from akool_async.cli.run_display import Display, JsonLines
+from akool_async.cli.run_display import display_for
 from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_doubts
 from akool_async.cli.run_serving import serve
 from akool_async.cli.run_types import ANY_CODE, Codes, Pair, Rate
@@ -141,7 +140,7 @@ def command(manifest: tuple[str, ...], **given: Any) -> int:
 async def _carry_out(
     run: Run, rows: Iterator[BatchRow | Fault], akool: Akool, given: dict[str, Any]
 ) -> int:
-    figures = await serve(run, rows, akool, _display(quiet=given["quiet"]))
+    figures = await serve(run, run.carry_out(rows, akool), display_for(quiet=given["quiet"]))
     code = exit_code(run)
     tell_doubts(run)
     if run.stopped_by:
@@ -149,16 +148,6 @@ async def _carry_out(
     if given["on_end"]:
         await run_command(given["on_end"], run, figures, code)
     return code
-
-
-def _display(*, quiet: bool) -> Display:
-    console = Console(markup=False, emoji=False, highlight=False)
-    # Ask the file, not rich: FORCE_COLOR in a build log makes rich assume a terminal.
-    if quiet or not console.file.isatty() or console.is_dumb_terminal:
-        return JsonLines(quiet=quiet)
-    from akool_async.cli.run_view import LiveView  # not for a log
-
-    return LiveView(console)
 
 
 def _folder_of(manifest: tuple[str, ...], given: dict[str, Any]) -> Path:
