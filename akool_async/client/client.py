@@ -199,7 +199,7 @@ class Client(Caller):
             raise InvalidToken(f"the token is for {cls.__name__}, not {operation.__name__}")
         engine = self._runtime("akool.job(token)").engine
         record = engine.operations.record(cls, reference.name)
-        return Job(engine.adopt(record, reference), engine)
+        return Job(engine.adoption.adopt(record, reference), engine)
 
     def _job_of(self, key: str, operation: type[Operation[Any]] | None) -> Job[Any]:
         runtime = self._runtime("akool.job(key=...)")
