@@ -211,7 +211,7 @@ class KeyedJobs:
             self._register(record, entry)
         reference = reference_of(entry)
         if reference is not None and goes_on(entry, result):
-            watched = self._engine.adopt(record, reference)
+            watched = self._engine.adoption.adopt(record, reference)
             if watched is not record:
                 self._work_on(watched, entry)
             return watched
@@ -243,7 +243,7 @@ class KeyedJobs:
         armed.discard(record)
         reference = reference_of(entry)
         if reference is not None:
-            self._engine.adopt(record, reference)
+            self._engine.adoption.adopt(record, reference)
             return
         row = row_of(record)
         # No number any more: the row stays as decided, and may be another job's by now.
