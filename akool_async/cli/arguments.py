@@ -11,14 +11,11 @@ import click
 from click.core import ParameterSource
 
 from akool_async.cli.fields import dashed
-from akool_async.cli.forms import form_of
-from akool_async.cli.sources import Unreadable, json_of
+from akool_async.cli.sources import json_of, picture_of, text_of
+from akool_async.endpoints.forms import FILE, PICTURE, Form, Unreadable, form_of, in_words
 from akool_async.errors import InvalidInput
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.value import Input
-
-_KINDS = {"`int`": "a whole number", "`float`": "a number", "`str`": "text", "`null`": "nothing"}
-"""The names of types in rules, and the words that users see instead."""
 
 
 def given(ctx: click.Context, cls: type[Input]) -> dict[str, Any]:
@@ -38,11 +35,29 @@ def _read(ctx: click.Context, plan: FieldPlan) -> Any:
     argument, form = ctx.params[plan.name], form_of(plan)
     try:
         if form.repeated:
-            return [*chain.from_iterable(map(form.read, argument))]
-        return form.read(argument)
+            return [*chain.from_iterable(_value(form, each) for each in argument)]
+        return argument if form.flag else _value(form, argument)
     except Unreadable as error:
         problem = str(error)
     raise click.BadParameter(problem, ctx, _parameter(ctx, plan.name))
+
+
+def _value(form: Form, argument: str) -> Any:
+    """Read an argument: its own text, or that of a file or of standard input."""
+    if form.metavar == FILE:
+        return _picture(argument)
+    return form.read(argument if form.choices else text_of(argument))
+
+
+def _picture(argument: str) -> str:
+    """Return a picture as text, from a file or an argument in base64.
+
+    Any other argument is taken for the name of a file that does not exist.
+    """
+    text = picture_of(argument)
+    if not PICTURE.holds(text):
+        raise Unreadable(f"{argument[:60]!r} is no file, and {PICTURE.text}")
+    return text
 
 
 def _parameter(ctx: click.Context, name: str) -> click.Parameter | None:
@@ -86,7 +101,7 @@ def _from_document(
     except InvalidInput as error:
         wire_names = {plan.name: plan.wire_name for plan in plan_of(cls)}
         head, rest = _split(error.field)
-        problem = f"{wire_names.get(head, head)}{rest} {_in_words(error.rule)}"
+        problem = f"{wire_names.get(head, head)}{rest} {in_words(error.rule)}"
     raise click.BadParameter(problem, ctx, _parameter(ctx, "request"))
 
 
@@ -98,14 +113,8 @@ def _split(field: str) -> tuple[str, str]:
 
 def in_options(cls: type[Input], rule: str) -> str:
     """Return a rule with the names of options instead of fields."""
-    rule = _in_words(rule)
+    rule = in_words(rule)
     for name in sorted((plan.name for plan in plan_of(cls)), key=len, reverse=True):
         if "_" in name.rstrip("_"):  # a single word may be an ordinary word of the rule
             rule = re.sub(rf"(?<![-\w]){name}\b(=(?=\W))?", f"--{dashed(name)}", rule)
-    return rule
-
-
-def _in_words(rule: str) -> str:
-    for kind, words in _KINDS.items():
-        rule = rule.replace(kind, words)
     return rule

@@ -12,7 +12,7 @@ import click
 import msgspec
 from click.shell_completion import CompletionItem
 
-from akool_async.cli.forms import FILE, Form, form_of
+from akool_async.endpoints.forms import FILE, Form, form_of
 from akool_async.protocol.documentation import field_docs
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.value import Input

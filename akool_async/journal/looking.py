@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -67,6 +67,22 @@ class JournalView:
             JournalError: the file cannot be read.
         """
         return self._read(lambda connection: rows.of_job(connection, id))
+
+    def fingerprints(self, keys: Sequence[str]) -> dict[str, str]:
+        """Return the fingerprints of the requests that some keys belong to, by key.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return self._read(lambda connection: rows.fingerprints(connection, keys))
+
+    def keys(self, after: int) -> list[tuple[int, str, str]]:
+        """Return the next page of rows with a key: number, key and fingerprint.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return self._read(lambda connection: rows.keys(connection, after))
 
     def close(self) -> None:
         """Close the file."""

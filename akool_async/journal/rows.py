@@ -51,6 +51,25 @@ def find_many(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, 
     return found
 
 
+def fingerprints(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, str]:
+    """Return the fingerprints of many keys, by key; a key without a row is left out."""
+    found: dict[str, str] = {}
+    for start in range(0, len(keys), PAGE):
+        some = keys[start : start + PAGE]
+        where = f"key IN ({', '.join('?' * len(some))})"
+        sql = f"SELECT key, fingerprint FROM job WHERE {where}"  # noqa: S608 - question marks
+        found.update(connection.execute(sql, some))
+    return found
+
+
+def keys(connection: sqlite3.Connection, after: int) -> list[tuple[int, str, str]]:
+    """Return the next page of rows with a key: number, key and fingerprint."""
+    sql = """
+        SELECT number, key, fingerprint FROM job WHERE number > ? AND key IS NOT NULL
+        ORDER BY number LIMIT ?"""
+    return connection.execute(sql, (after, PAGE)).fetchall()
+
+
 def get(connection: sqlite3.Connection, number: int) -> Entry | None:
     """Return a row by its number."""
     return _only(_fetch(connection, "WHERE number = ?", number))

@@ -21,7 +21,7 @@ from msgspec import Meta, Struct
 
 from akool_async.errors import InvalidInput
 from akool_async.protocol.cells import is_sequence, plain_cells
-from akool_async.protocol.fields import FieldPlan, extras, plan_of
+from akool_async.protocol.fields import FieldPlan, extras, none_if_empty, plan_of
 
 Test: TypeAlias = Callable[[Any], bool]
 
@@ -43,17 +43,21 @@ def checks_of(cls: type[Struct]) -> tuple[tuple[str, bool, Test, FieldPlan], ...
 def _fast_test(plan: FieldPlan) -> Test:
     """Return a test that passes only valid values of the right type; it may reject valid ones."""
     kind, limits = _type_and_limits(plan)
-    if plan.coding is not None or not isinstance(kind, type):
+    shortest = limits.min_length or 0
+    if plan.coding is not None and plan.coding.from_wire is none_if_empty:
+        shortest = max(1, shortest)  # any other text is on the wire as it is here
+    elif plan.coding is not None:
         return _never
     if kind is str and limits == Meta(min_length=limits.min_length):
-        return _text_test(limits.min_length or 0, [rule.holds for rule in plan.rules])
-    if plan.rules:
+        return _text_test(shortest, [rule.holds for rule in plan.rules])
+    if get_origin(kind) is tuple and limits == Meta():
+        return _items_test(get_args(kind)[0], [rule.holds for rule in plan.rules])
+    if plan.rules or not isinstance(kind, type):
         return _never
     if kind is int and limits == Meta(ge=limits.ge, le=limits.le):
         return _integer_test(limits)
-    if issubclass(kind, bool | float | Enum) and limits == Meta():
-        return lambda value: type(value) is kind
-    return _never
+    is_plain = issubclass(kind, bool | float | Enum) and limits == Meta()
+    return (lambda value: type(value) is kind) if is_plain else _never
 
 
 def _never(_value: object) -> bool:
@@ -75,6 +79,17 @@ def _text_test(shortest: int, rules: Sequence[Test]) -> Test:
     holds = rules[0] if len(rules) == 1 and not shortest else keeps
     # Texts that are not ASCII may hold a lone surrogate: the full check looks for one.
     return lambda value: type(value) is str and value.isascii() and holds(value)
+
+
+def _items_test(item: Any, rules: Sequence[Test]) -> Test:
+    """Return a test that passes tuples of inputs: each of these was checked when it was built."""
+    if not (isinstance(item, type) and issubclass(item, Struct)):
+        return _never
+    return lambda value: (
+        type(value) is tuple
+        and all(type(each) is item for each in cast("tuple[object, ...]", value))
+        and all(rule(value) for rule in rules)
+    )
 
 
 def _integer_test(limits: Meta) -> Test:

@@ -17,9 +17,9 @@ from aiohttp import web
 
 from akool_async.cli.arguments import request_of
 from akool_async.cli.fields import options_of
-from akool_async.cli.forms import form_of
 from akool_async.cli.tree import run
 from akool_async.endpoints import Button, Scale
+from akool_async.endpoints.forms import form_of
 from akool_async.protocol.fields import CommaSeparated, Flag, Url, plan_of
 from akool_async.protocol.value import Input
 from akool_async.simulator import Simulator

@@ -14,9 +14,9 @@ import pytest
 from aiohttp import web
 
 from akool_async import Face, Operation, endpoints
-from akool_async.cli.forms import form_of
 from akool_async.cli.namespaces import commands_of
 from akool_async.endpoints import ENDPOINTS, RECIPES
+from akool_async.endpoints.forms import form_of
 from akool_async.endpoints.namespace import Namespace
 from akool_async.endpoints.registry import NAMESPACES
 from akool_async.protocol import token
