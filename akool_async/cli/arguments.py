@@ -15,6 +15,7 @@ from akool_async.cli.forms import form_of
 from akool_async.cli.sources import Unreadable, json_of
 from akool_async.errors import InvalidInput
 from akool_async.protocol.fields import FieldPlan, plan_of
+from akool_async.protocol.files import with_paths
 from akool_async.protocol.value import Input
 
 _KINDS = {"`int`": "a whole number", "`float`": "a number", "`str`": "text", "`null`": "nothing"}
@@ -62,7 +63,7 @@ def request_of(ctx: click.Context, cls: type[Input]) -> Any:
         if plan.required and plan.name not in values:
             raise click.MissingParameter(ctx=ctx, param=_parameter(ctx, plan.name))
     try:
-        return cls(**values)
+        return cls(**with_paths(cls, values))
     except InvalidInput as error:
         head, rest = _split(error.field)
         problem = f"{rest} {in_options(cls, error.rule)}".strip()
@@ -79,7 +80,7 @@ def _from_document(
     try:
         document: Any = json_of(source if source == "-" else f"@{source.removeprefix('@')}")
         if isinstance(document, dict):
-            return cls.from_wire(cast("dict[str, Any]", document))
+            return cls.from_wire(with_paths(cls, cast("dict[str, Any]", document)))
         problem = "must hold a JSON object"
     except Unreadable as error:
         problem = str(error)

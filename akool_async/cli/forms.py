@@ -14,15 +14,17 @@ import msgspec
 from akool_async.cli.sources import Unreadable, json_of, picture_of, text_of
 from akool_async.endpoints import Face
 from akool_async.endpoints.detection import Picture
-from akool_async.protocol.fields import FieldPlan, Rule, Url
+from akool_async.protocol.fields import FieldPlan, Rule
 
-FACE = "URL[@OPTS]"
+FACE = "URL|FILE[@OPTS]"
 """Form of a face as an argument."""
+
+ADDRESS = "URL|FILE"
+"""Form of an address, or of a file that is uploaded; shells complete it as a file name."""
 
 FILE = "FILE"
 """Form of a file as an argument; shells complete it as a file name."""
 
-_URL: Rule = get_args(Url)[1]
 _PICTURE: Rule = get_args(Picture)[1]
 
 _MARKED = re.compile(r"(?P<path>.+)@(?P<opts>[-0-9.]+,[-0-9.,:]+)", re.DOTALL)
@@ -58,7 +60,7 @@ def _simple(plan: FieldPlan, bare: Any) -> Form:
     if bare is str and _PICTURE in plan.rules:
         return Form(FILE, _picture)
     if bare is str:
-        return Form("URL" if _URL in plan.rules else "TEXT", text_of)
+        return Form(ADDRESS if plan.files is not None and plan.rules else "TEXT", text_of)
     if bare in {int, float}:
         return Form("INTEGER" if bare is int else "NUMBER", partial(_number, bare))
     return Form("JSON", json_of)

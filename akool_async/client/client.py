@@ -26,6 +26,7 @@ from akool_async.job import Job
 from akool_async.protocol import token as tokens
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Endpoint, Operation, Startable
+from akool_async.protocol.files import holds_files
 from akool_async.protocol.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ class Client:
             raise TypeError(f"{endpoint.label} starts a job: use akool.submit()")
         endpoint = endpoint.filled_in(lambda: self._shared.credentials.pair)
         runtime = self._runtime(endpoint.label)
+        if holds_files(endpoint):
+            endpoint = await runtime.files.lane.sent(endpoint)
         return cast("T", runtime.attach(await runtime.exchange.send(endpoint)))
 
     def submit(

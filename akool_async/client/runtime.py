@@ -16,6 +16,7 @@ from akool_async.client.fresh import FreshAddress
 from akool_async.client.shared import Records, Shared, Vendor
 from akool_async.client.stats import Stats, stats_of
 from akool_async.client.submission import Submitter
+from akool_async.client.uploading import FileSteps
 from akool_async.clock import Clock, bound
 from akool_async.engine import CreditGuard, Engine, JobRecord, Policies
 from akool_async.engine.calls import Calls
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from akool_async.client.keyed import KeyedJobs
     from akool_async.client.saving import Saver
     from akool_async.schedule.learner import Learner
+    from akool_async.uploads.lane import UploadLane
 
 CALL_TIME: Final = 10.0
 """Seconds. Closing a client waits at most so long until coroutine functions of the user return."""
@@ -87,9 +89,10 @@ class Runtime:
         self.delivery = None if records is None else self._new_delivery(records)
         self.saver = self._new_saver(dispatcher)
         self.engine = self._new_engine(dispatcher, clock)
+        self.files = FileSteps(self.engine, self._new_lane)
         self.keyed = None if records is None else self._new_keyed(records)
         self._finder: JobFinder | None = None
-        self.submitter = Submitter(self.engine, vendor.call, self.keyed)
+        self.submitter = Submitter(self.engine, vendor.call, self.keyed, self.files)
         self.closed = self.retired = False
         if self.delivery is not None and self.keyed is not None:
             self.delivery.begin(self.keyed, self.engine, vendor.operations)
@@ -141,6 +144,16 @@ class Runtime:
             report=dispatcher,
         )
 
+    def _new_lane(self) -> UploadLane:
+        from akool_async.uploads.lane import UploadLane
+
+        configuration = self._shared.configuration
+        return UploadLane(
+            configuration.uploads,
+            at_once=configuration.limits.uploads,
+            clock=bound(configuration.clock),
+        )
+
     def _new_delivery(self, records: Records) -> Delivery | None:
         on_end = self._shared.configuration.on_end
         if on_end is None:
@@ -165,7 +178,12 @@ class Runtime:
         from akool_async.client.keyed import KeyedJobs
 
         return KeyedJobs(
-            records.store, records.keys, records.recorder, self.engine, saver=self.saver
+            records.store,
+            records.keys,
+            records.recorder,
+            self.engine,
+            saver=self.saver,
+            queue=self.files.queue,
         )
 
     def job(self, record: JobRecord[Any]) -> Job[Any]:
@@ -231,6 +249,7 @@ class Runtime:
             rest.callback(self._retire)
             rest.push_async_callback(self.exchange.close)
             rest.push_async_callback(self.downloader.close)
+            rest.push_async_callback(self.files.close)
             rest.push_async_callback(self._end_calls, 0.0)
             if self.saver is not None:  # once more, in case of a cancel on the way there
                 rest.push_async_callback(self.saver.close, 0.0)

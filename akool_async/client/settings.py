@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from akool_async.http.proxy import Proxies, Proxy
     from akool_async.journal import JobStore
     from akool_async.schedule.learner import Schedule
+    from akool_async.uploads import Uploader
     from akool_async.webhook.credentials import OneOrMore
 
 JOB_TIMEOUT: Final = 4 * 3600.0
@@ -90,6 +91,9 @@ class Settings(TypedDict, total=False):
     """A folder in which each result is saved in the background, as soon as its job completes.
     `close()` waits for that. A relative path belongs to the directory in which the client was
     made."""
+    uploads: str | Uploader | None
+    """Where files are uploaded to whose paths stand in place of addresses: a bucket of yours, such
+    as `s3://my-bucket/akool`, a `Bucket` with options, or any `Uploader`."""
     max_download_bytes: int
     """Bytes of the largest result that is saved."""
     allow_private_downloads: bool
@@ -227,6 +231,7 @@ class Configuration:
         self.save_to: str | None = _place_to_save(
             _checked("save_to", value("save_to"), _is_path, "a path")
         )
+        self.uploads: Uploader | None = _checked_uploads(value("uploads"))
         self.waits_for_credit = _checked_choice("on_credit", value("on_credit")) == "pause"
         self.downloads = Policy(
             allow_private=value("allow_private_downloads"),
@@ -255,6 +260,14 @@ class Configuration:
         if isinstance(self._backoff, Mapping):
             return self._backoff.get(family)
         return self._backoff
+
+
+def _checked_uploads(given: Any) -> Any:
+    if isinstance(given, str):
+        from akool_async.uploads import Bucket  # few clients upload files
+
+        return Bucket(given)
+    return _checked("uploads", given, _has("upload"), "the address of a bucket, or an Uploader")
 
 
 def _checked_on_end(given: Any, journal: object) -> Any:

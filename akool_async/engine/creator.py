@@ -33,6 +33,7 @@ from akool_async.engine.queue import PendingQueue
 from akool_async.engine.record import JobRecord
 from akool_async.engine.state import CREATING, QUEUED, Trigger
 from akool_async.engine.tasks import start
+from akool_async.engine.uploaded import addressed
 from akool_async.errors import AkoolError, APIError, CreateOutcomeUnknown, JobCancelled
 from akool_async.http.transport import Delivery
 from akool_async.observers import logger
@@ -214,7 +215,7 @@ class Creator:
             request = record.request
             if self._owner.armed is not None:
                 request = self._owner.armed.arm(record, attempt)
-            receipt = await self._owner.exchange.send(request, delivery)
+            receipt = await self._owner.exchange.send(addressed(record, request), delivery)
         except Exception as error:  # any error ends this job, and no other
             if not isinstance(error, AkoolError):
                 logger.exception("%s: creating failed", record.name)

@@ -26,6 +26,8 @@ _REMEMBERED: Final = 10_000
 _TRIES: Final = 5
 _FIRST, _LONGEST = 1.0, 30.0
 """Seconds: bounds of the pauses between two tries."""
+NAME: Final = "akool_async"
+"""The name of the engine's own tasks: they do not keep a program from ending."""
 _READERS: Final = 2
 """Files that are read for their digests at once: more would only move the disk's head."""
 
@@ -104,7 +106,7 @@ class UploadLane:
             return address
         task = self._running.get(file.name)
         if task is None:
-            task = self._running[file.name] = asyncio.create_task(self._upload(file))
+            task = self._running[file.name] = asyncio.create_task(self._upload(file), name=NAME)
             task.add_done_callback(lambda task: self._over(file.name, task))
         # Others may wait for it, too: one that is cancelled leaves it alone.
         return await asyncio.shield(task)

@@ -1,0 +1,112 @@
+"""The way of a job whose request names files, up to the queue.
+
+How this works
+--------------
+A request with files takes two steps more than another one, and holds no place meanwhile:
+
+    inspect    its files are checked and read, which gives the fingerprint of its key
+    (claim)    the journal is asked about the key, as for any job; a known key uploads nothing
+    upload     its files are brought to addresses, and the job waits for its turn
+
+Without a key the one follows the other. A row that an earlier process left in the queue begins
+with the upload; the fingerprint in the row says whether its files are still the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from akool_async.engine import Engine, JobRecord
+from akool_async.engine.uploaded import Uploaded, note_uploaded
+from akool_async.errors import InvalidInput, JournalError
+from akool_async.protocol.files import files_in, holds_files
+
+if TYPE_CHECKING:
+    from akool_async.protocol.endpoint import Startable
+    from akool_async.uploads.lane import UploadLane
+
+_CHANGED = "has another content than when its key was submitted"
+
+
+class FileSteps:
+    """Takes the steps of jobs with files on one event loop.
+
+    Args:
+        engine: Runs the jobs.
+        new_lane: Makes what reads and uploads files, at the first file: few clients have any.
+    """
+
+    def __init__(self, engine: Engine, new_lane: Callable[[], UploadLane]) -> None:
+        self._engine = engine
+        self._new_lane = new_lane
+        self._lane: UploadLane | None = None
+
+    @property
+    def lane(self) -> UploadLane:
+        """What reads and uploads files."""
+        if self._lane is None:
+            self._lane = self._new_lane()
+        return self._lane
+
+    async def close(self) -> None:
+        """Break off what is under way."""
+        if self._lane is not None:
+            await self._lane.close()
+
+    async def inspect(self, record: JobRecord[Any], request: Startable[Any]) -> None:
+        """Check the files of a request, and give its key the fingerprint of their content.
+
+        Raises:
+            InvalidInput: one of them cannot be used.
+        """
+        from akool_async.uploads.inspecting import fingerprint_of
+
+        files = await self.lane.inspect(request)
+        options = record.options
+        if options.key is not None and not options.fingerprint:
+            fingerprint = fingerprint_of(request, files)
+            record.options = msgspec.structs.replace(options, fingerprint=fingerprint)
+
+    def queue(self, record: JobRecord[Any]) -> None:
+        """Let a job wait for its turn, once its files have addresses."""
+        if record.request is not None and holds_files(record.request):
+            self._engine.prepare(record, self._upload_and_queue(record))
+        else:
+            self._engine.submit(record)
+
+    async def _upload_and_queue(self, record: JobRecord[Any]) -> None:
+        await self.upload(record)
+        if not record.ended:
+            self._engine.submit(record)
+
+    async def upload(self, record: JobRecord[Any]) -> None:
+        """Bring the files of a job's request to addresses.
+
+        Raises:
+            InvalidInput: a file cannot be used, or has changed since its key was submitted.
+            UploadError: one could not be uploaded.
+            JournalError: a row of an earlier process has files, and this client uploads none.
+        """
+        request = record.request
+        assert request is not None
+        if not self.lane.ready:
+            # The row stays in the queue, for a client that can send it.
+            raise JournalError("a queued job names files, and this client has no `uploads`")
+        files = await self.lane.inspect(request)
+        self._check_unchanged(record, files)
+        note_uploaded(record, Uploaded(files, await self.lane.addresses_of(files)))
+
+    @staticmethod
+    def _check_unchanged(record: JobRecord[Any], files: Any) -> None:
+        from akool_async.uploads.inspecting import fingerprint_of
+
+        request, options = record.request, record.options
+        assert request is not None
+        if options.row_key is None or options.row_key != options.key:
+            return  # the row of a recipe's step has the fingerprint of the recipe
+        if fingerprint_of(request, files) != options.fingerprint:
+            first = files_in(request)[0]
+            raise InvalidInput(first.field, str(first.path), _CHANGED, owner=first.owner)
