@@ -37,7 +37,7 @@ class S3:
     def __init__(self, url: str) -> None:
         self.url = url
         self.name = f"bucket-{uuid.uuid4().hex[:12]}"
-        self.options: dict[str, Any] = {
+        self.options: Any = {
             "access_key_id": "somebody",
             "secret_access_key": "who-knows-this",
             "region": "us-east-1",

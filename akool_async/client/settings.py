@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from akool_async.http.proxy import Proxies, Proxy
     from akool_async.journal import JobStore
     from akool_async.schedule.learner import Schedule
-    from akool_async.uploads import Uploader
+    from akool_async.uploads import Bucket, Uploader
     from akool_async.webhook.credentials import OneOrMore
 
 JOB_TIMEOUT: Final = 4 * 3600.0
@@ -87,10 +87,10 @@ class Settings(TypedDict, total=False):
     journal: str | os.PathLike[str] | JobStore | None
     """A file that records every job, so that a crash loses none and a key is one create; for one
     process at a time. A relative path belongs to the directory in which the client was made."""
-    save_to: str | os.PathLike[str] | None
-    """A folder in which each result is saved in the background, as soon as its job completes.
-    `close()` waits for that. A relative path belongs to the directory in which the client was
-    made."""
+    save_to: str | os.PathLike[str] | Bucket | None
+    """A folder, or a bucket such as `s3://my-bucket/out`, in which each result is saved in the
+    background, as soon as its job completes. `close()` waits for that. A relative path belongs to
+    the directory in which the client was made."""
     uploads: str | Uploader | None
     """Where files are uploaded to whose paths stand in place of addresses: a bucket of yours, such
     as `s3://my-bucket/akool`, a `Bucket` with options, or any `Uploader`."""
@@ -228,9 +228,7 @@ class Configuration:
             "clock", value("clock"), _has("time", "now", "call_at"), "a Clock"
         )
         self.clock = LoopClock() if clock is None else clock
-        self.save_to: str | None = _place_to_save(
-            _checked("save_to", value("save_to"), _is_path, "a path")
-        )
+        self.save_to: str | Bucket | None = _place_to_save(value("save_to"))
         self.uploads: Uploader | None = _checked_uploads(value("uploads"))
         self.waits_for_credit = _checked_choice("on_credit", value("on_credit")) == "pause"
         self.downloads = Policy(
@@ -264,10 +262,18 @@ class Configuration:
 
 def _checked_uploads(given: Any) -> Any:
     if isinstance(given, str):
-        from akool_async.uploads import Bucket  # few clients upload files
-
-        return Bucket(given)
+        return _bucket_at("uploads", given)
     return _checked("uploads", given, _has("upload"), "the address of a bucket, or an Uploader")
+
+
+def _bucket_at(field: str, address: str) -> Bucket:
+    from akool_async.uploads import Bucket  # few clients have one
+
+    try:
+        return Bucket(address)
+    except InvalidInput as error:
+        rule = error.rule
+    raise InvalidInput(field, address, rule)
 
 
 def _checked_on_end(given: Any, journal: object) -> Any:
@@ -298,11 +304,16 @@ def _place_of_journal(given: Any) -> Any:
     raise JournalError(f"journal {os.fspath(given)!r}: {problem}")
 
 
-def _place_to_save(given: str | os.PathLike[str] | None) -> str | None:
-    """Return a folder as an absolute one, for the same reason."""
+def _place_to_save(given: Any) -> Any:
+    """Return a folder as an absolute one, for the same reason; or the bucket of an address."""
+    if _has("save", "lacks")(given):
+        return given
+    _checked("save_to", given, _is_path, "a path, or the address of a bucket")
     text = None if given is None else os.fspath(given)
     if not text:
         return text
+    if "://" in text:
+        return _bucket_at("save_to", text)
     try:
         return absolute(text)
     except OSError as error:

@@ -31,6 +31,7 @@ from akool_async.engine import (
     JobOptions,
     JobRecord,
 )
+from akool_async.engine.record import JournalRow
 from akool_async.errors import InvalidInput, KeyConflict
 from akool_async.protocol.cells import checked_flag, checked_whole
 from akool_async.protocol.checking import is_text
@@ -143,6 +144,8 @@ class Submitter:
         self._files.lane.check(request)
         operation = request if isinstance(request, Operation) else None
         record = self._record(request, operation, options)
+        if options.row_key is not None:
+            record.journal_row = JournalRow()  # `job.recorded()` waits for it from now on
         self._engine.prepare(record, self._read_files(record, request))
         return record
 

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -275,9 +274,9 @@ class Recorder:
         with suppress(JournalError):  # closed: then the next process sends the job
             store.drop_soon(number, reason, row.owed)
 
-    def note_saved(self, record: JobRecord[Any], path: Path) -> None:
+    def note_saved(self, record: JobRecord[Any], path: str) -> None:
         """Write down where a result was saved."""
-        self._note(record, Change(State.COMPLETED, saved=str(path)))
+        self._note(record, Change(State.COMPLETED, saved=path))
 
     def note_expired(self, record: JobRecord[Any], reason: str) -> None:
         """Write down that a result was deleted before it was saved."""

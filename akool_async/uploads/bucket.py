@@ -127,7 +127,7 @@ class Bucket:
                 )
             except Exception as error:  # noqa: BLE001 - obstore has errors of many classes
                 problem = _in_short(error)
-        raise InvalidInput("uploads", repr(self), problem)
+        raise InvalidInput("place", repr(self), problem)
 
     async def upload(self, file: LocalFile, /) -> str:
         """Upload a file, unless its content is there; return an address signed for `valid_for`.
@@ -231,7 +231,7 @@ def _check_place(place: str, options: Mapping[str, Any]) -> None:
     scheme = _SCHEMES.get(parts.scheme)
     if scheme is None or not parts.netloc:
         rule = "must be a bucket, such as s3://my-bucket/akool, gs://… or az://container/…"
-        raise InvalidInput("uploads", place, rule)
+        raise InvalidInput("place", place, rule)
     wanted = _CREDENTIALS[scheme]
     named = {_BEFORE.sub("", name.lower()) for name, value in options.items() if value}
     if named & {"skip_signature", *(_BEFORE.sub("", name.lower()) for name in wanted)}:
@@ -245,7 +245,7 @@ def _check_place(place: str, options: Mapping[str, Any]) -> None:
     # do not have: minutes would pass before an error.
     secret = " and AWS_SECRET_ACCESS_KEY" if scheme == "s3" else ""
     rule = f"needs credentials: set {wanted[0]}{secret}, or pass options, or a store of obstore's"
-    raise InvalidInput("uploads", place, rule)
+    raise InvalidInput("place", place, rule)
 
 
 def _failure(error: Exception) -> UploadError:

@@ -33,7 +33,8 @@ _READERS: Final = 2
 
 NO_UPLOADER: Final = (
     "is a file, and Akool reads addresses only: say where files may be uploaded to, such as"
-    " Akool(uploads='s3://my-bucket/akool'), or give the file's address"
+    " Akool(uploads='s3://my-bucket/akool'), or AKOOL_UPLOADS=s3://my-bucket/akool for the"
+    " command line; or give the file's address"
 )
 
 
