@@ -32,11 +32,12 @@ class S3:
 
     Args:
         url: The server's address.
+        name: The bucket's name; made up if it is not given.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, name: str = "") -> None:
         self.url = url
-        self.name = f"bucket-{uuid.uuid4().hex[:12]}"
+        self.name = name or f"bucket-{uuid.uuid4().hex[:12]}"
         self.options: Any = {
             "access_key_id": "somebody",
             "secret_access_key": "who-knows-this",
@@ -53,6 +54,12 @@ class S3:
         self._client.create_bucket(Bucket=self.name)
         versions = {"Status": "Enabled"}
         self._client.put_bucket_versioning(Bucket=self.name, VersioningConfiguration=versions)
+
+    def named(self, name: str) -> S3:
+        """Return another bucket of the same server."""
+        other = S3(self.url, name)
+        other.close()
+        return other
 
     @property
     def environment(self) -> dict[str, str]:

@@ -15,8 +15,9 @@ from akool_async.cli.forms import form_of
 from akool_async.cli.sources import Unreadable, json_of
 from akool_async.errors import InvalidInput
 from akool_async.protocol.fields import FieldPlan, plan_of
-from akool_async.protocol.files import with_paths
+from akool_async.protocol.files import holds_files, with_paths
 from akool_async.protocol.value import Input
+from akool_async.uploads import check_files
 
 _KINDS = {"`int`": "a whole number", "`float`": "a number", "`str`": "text", "`null`": "nothing"}
 """The names of types in rules, and the words that users see instead."""
@@ -63,10 +64,14 @@ def request_of(ctx: click.Context, cls: type[Input]) -> Any:
         if plan.required and plan.name not in values:
             raise click.MissingParameter(ctx=ctx, param=_parameter(ctx, plan.name))
     try:
-        return cls(**with_paths(cls, values))
+        request = cls(**with_paths(cls, values))
+        if holds_files(request):
+            check_files(request)
     except InvalidInput as error:
         head, rest = _split(error.field)
         problem = f"{rest} {in_options(cls, error.rule)}".strip()
+    else:
+        return request
     raise click.BadParameter(problem, ctx, _parameter(ctx, head))
 
 
@@ -80,7 +85,10 @@ def _from_document(
     try:
         document: Any = json_of(source if source == "-" else f"@{source.removeprefix('@')}")
         if isinstance(document, dict):
-            return cls.from_wire(with_paths(cls, cast("dict[str, Any]", document)))
+            request = cls.from_wire(with_paths(cls, cast("dict[str, Any]", document)))
+            if holds_files(request):
+                check_files(request)
+            return request
         problem = "must hold a JSON object"
     except Unreadable as error:
         problem = str(error)

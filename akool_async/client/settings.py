@@ -308,8 +308,10 @@ def _place_to_save(given: Any) -> Any:
     """Return a folder as an absolute one, for the same reason; or the bucket of an address."""
     if _has("save", "lacks")(given):
         return given
-    _checked("save_to", given, _is_path, "a path, or the address of a bucket")
-    text = None if given is None else os.fspath(given)
+    path: str | os.PathLike[str] | None = _checked(
+        "save_to", given, _is_path, "a path, or the address of a bucket"
+    )
+    text = None if path is None else os.fspath(path)
     if not text:
         return text
     if "://" in text:

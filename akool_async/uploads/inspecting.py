@@ -98,7 +98,7 @@ def _check(wanted: WantedFile) -> tuple[str, str]:
         with wanted.path.open("rb") as file:
             head = file.read(HEAD)
     except FileNotFoundError:
-        problem = "there is no such file; an address begins with http:// or https://"
+        problem = "must be an http or https URL, or a file; there is no such file"
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
         problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
     else:
