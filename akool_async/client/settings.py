@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 from urllib.parse import urlsplit
 
@@ -229,7 +230,7 @@ class Configuration:
         )
         self.clock = LoopClock() if clock is None else clock
         self.save_to: str | Bucket | None = _place_to_save(value("save_to"))
-        self.uploads: Uploader | None = _checked_uploads(value("uploads"))
+        self.uploads: Uploader | None = _checked_uploads(value("uploads"), self._job_timeout)
         self.waits_for_credit = _checked_choice("on_credit", value("on_credit")) == "pause"
         self.downloads = Policy(
             allow_private=value("allow_private_downloads"),
@@ -260,10 +261,18 @@ class Configuration:
         return self._backoff
 
 
-def _checked_uploads(given: Any) -> Any:
+def _checked_uploads(given: Any, job_timeout: float | Mapping[str, float | None] | None) -> Any:
     if isinstance(given, str):
-        return _bucket_at("uploads", given)
-    return _checked("uploads", given, _has("upload"), "the address of a bucket, or an Uploader")
+        given = _bucket_at("uploads", given)
+    _checked("uploads", given, _has("upload"), "the address of a bucket, or an Uploader")
+    lasts: timedelta | None = getattr(given, "valid_for", None)
+    times = job_timeout.values() if isinstance(job_timeout, Mapping) else [job_timeout]
+    longest = max(filter(None, times), default=JOB_TIMEOUT)
+    # An address is handed to jobs for an hour, and a job has its time from then on.
+    if lasts is not None and lasts.total_seconds() < longest + 3600:
+        rule = "must sign addresses for an hour longer than the longest job_timeout"
+        raise InvalidInput("uploads", given, rule)
+    return given
 
 
 def _bucket_at(field: str, address: str) -> Bucket:

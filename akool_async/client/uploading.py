@@ -97,7 +97,8 @@ class FileSteps:
             raise JournalError("a queued job names files, and this client has no `uploads`")
         files = await self.lane.inspect(request)
         self._check_unchanged(record, files)
-        note_uploaded(record, Uploaded(files, await self.lane.addresses_of(files)))
+        await self.lane.addresses_of(files)
+        note_uploaded(record, Uploaded(files, self.lane.addresses_of))
 
     @staticmethod
     def _check_unchanged(record: JobRecord[Any], files: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -81,7 +82,7 @@ class UploadLane:
         async with self._readers:
             return await asyncio.to_thread(contents_of, request)
 
-    async def addresses_of(self, files: dict[Path, LocalFile]) -> dict[Path, str]:
+    async def addresses_of(self, files: Mapping[Path, LocalFile]) -> dict[Path, str]:
         """Return the addresses of files, which are uploaded where they are not there yet.
 
         Raises:

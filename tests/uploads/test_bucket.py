@@ -166,6 +166,14 @@ def test_options_without_credentials_are_no_reason_to_ask_the_machine() -> None:
         Bucket("s3://b", options={"region": "us-east-1"})
 
 
+def test_addresses_outlive_the_longest_job(s3: S3) -> None:
+    short = s3.bucket(valid_for=timedelta(hours=6))
+    Akool("key", uploads=short)
+    for timeout in (6 * 3600.0, {"video.translate": 6 * 3600.0, "audio.tts": None}):
+        with pytest.raises(InvalidInput, match="longer than the longest job_timeout"):
+            Akool("key", uploads=short, job_timeout=timeout)
+
+
 def test_odd_settings_are_refused(s3: S3) -> None:
     with pytest.raises(InvalidInput, match="at most 7 days"):
         s3.bucket(valid_for=timedelta(days=8))

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
+import msgspec
 import pytest
+from aiohttp import web
 
 from akool_async import (
+    CreateOutcomeUnknown,
     Face,
     InvalidInput,
     JobCancelled,
@@ -22,6 +25,7 @@ from akool_async import (
     Submission,
     UploadError,
 )
+from akool_async.clock import ManualClock
 from akool_async.endpoints import (
     AgeFaces,
     ImageElement,
@@ -275,7 +279,59 @@ async def test_a_closed_client_leaves_no_upload_behind(
     assert sent(quick) == []
 
 
+async def test_an_address_is_young_when_it_is_sent_however_long_the_job_waited(
+    quick: Simulator, connect: Connect, photo: Photo
+) -> None:
+    clock, shelf, places = ManualClock(), Shelf(), asyncio.Semaphore(1)
+    await places.acquire()
+    async with connect(quick, uploads=shelf, clock=clock, semaphore=places) as akool:
+        job = akool.submit(reage(photo()))
+        while not akool.stats.queued:
+            await clock.settle()
+        assert len(shelf.files) == 1
+        await clock.advance(2 * 3600)
+        places.release()
+        await job.created()
+    assert len(shelf.files) == 2
+
+
+async def test_a_webhook_address_stands_beside_the_address_of_a_file(
+    quick: Simulator, connect: Connect, photo: Photo
+) -> None:
+    hook = "https://hooks.example.com/akool"
+    async with connect(quick, uploads=Shelf()) as akool:
+        request = msgspec.structs.replace(reage(photo()), webhook_url=hook)
+        await akool.submit(request)
+    [request] = sent(quick)
+    assert request.webhook_url == hook
+    assert request.modify_image.startswith("https://shelf.example.com/")
+
+
 class TestKeys:
+    async def test_a_create_whose_reply_was_lost_is_neither_uploaded_nor_sent_again(
+        self, quick: Simulator, connect: Connect, photo: Photo, tmp_path: Path
+    ) -> None:
+        async def drop(name: str, request: web.Request) -> web.Response | None:
+            if name != "reage.image":
+                return None
+            assert request.transport is not None
+            request.transport.close()
+            return web.Response()
+
+        quick.fault, path = drop, photo()
+        async with connect(quick, uploads=Shelf(), journal=tmp_path / "j") as akool:
+            with pytest.raises(CreateOutcomeUnknown) as unknown:
+                await akool.submit(reage(path), key="k")
+        assert unknown.value.request == reage(path)
+        shelf, quick.fault = Shelf(), None
+        async with connect(quick, uploads=shelf, journal=tmp_path / "j") as akool:
+            [job] = [job async for job in akool.recover()]
+            assert isinstance(job.exception(), CreateOutcomeUnknown)
+            assert job.request == reage(path)
+            with pytest.raises(CreateOutcomeUnknown):
+                await akool.submit(reage(path), key="k")
+        assert shelf.files == sent(quick) == []
+
     async def test_a_key_is_of_the_content_and_not_of_the_path_or_the_address(
         self, quick: Simulator, connect: Connect, s3: S3, photo: Photo, tmp_path: Path
     ) -> None:
