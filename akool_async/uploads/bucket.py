@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from akool_async.errors import InvalidInput, UploadError
-from akool_async.uploads.uploader import LocalFile
+from akool_async.uploads.uploader import TASK_NAME, LocalFile
 
 if TYPE_CHECKING:
     from obstore.store import AzureStore, GCSStore, S3Store
@@ -31,6 +32,8 @@ LONGEST: Final = timedelta(days=7)
 _PART: Final = 5 * 2**20
 """Bytes of one part: the least that S3 takes."""
 _PARTS_AT_ONCE: Final = 2
+_FAREWELL: Final = 5.0
+"""Seconds that a cancelled upload has to take its parts back."""
 
 _RETRIES: Final[Mapping[str, Any]] = {"max_retries": 5, "retry_timeout": timedelta(minutes=3)}
 """How often obstore repeats one request, as after a broken connection."""
@@ -63,6 +66,13 @@ options have the same names, in lower case, with or without what stands before t
 
 _BEFORE: Final = re.compile(r"^(aws|google|azure_storage|azure)_")
 
+_ENDPOINTS: Final = (
+    "AWS_ENDPOINT",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "GOOGLE_BASE_URL",
+    "AZURE_STORAGE_ENDPOINT",
+)
 _SCHEMES: Final = {"s3": "s3", "s3a": "s3", "gs": "gs", "az": "az", "azure": "az", "abfs": "az"}
 
 
@@ -115,9 +125,9 @@ class Bucket:
             if not isinstance(self._place, str):
                 return self._place
             from_url: Any = store.from_url  # its options are typed by name, for literals
-            endpoint = str(self._options.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL", ""))
             # http is for a server on this machine, or in its network, that the user names.
-            client = {"allow_http": endpoint.startswith("http://")}
+            named = (*self._options.values(), *map(os.environ.get, _ENDPOINTS))
+            client = {"allow_http": any(str(each).startswith("http://") for each in named)}
             try:
                 return from_url(
                     self._place,
@@ -190,27 +200,49 @@ class Bucket:
         import obstore
 
         path, expected = (file, None) if isinstance(file, Path) else (file.path, file.sha256)
-        content: Any = await asyncio.to_thread(_begun, path, expected)
-        await obstore.put_async(
-            self._store,
-            name,
-            content,
-            attributes={"Content-Type": media_type},
-            chunk_size=_PART,
-            max_concurrency=_PARTS_AT_ONCE,
-        )
+        cancelled = threading.Event()
+        content: Any = await asyncio.to_thread(_begun, path, expected, cancelled)
+
+        async def put() -> None:
+            await obstore.put_async(
+                self._store,
+                name,
+                content,
+                attributes={"Content-Type": media_type},
+                chunk_size=_PART,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+
+        await _broken_off_by(cancelled, asyncio.create_task(put(), name=TASK_NAME))
 
 
-def _parts(path: Path, expected: str | None) -> Iterator[bytes]:
+async def _broken_off_by(cancelled: threading.Event, upload: asyncio.Task[None]) -> None:
+    """Await an upload. Cancelled, let obstore take the parts back that are there already.
+
+    It does so where the reading of the file fails, not where its own coroutine is cancelled.
+    """
+    try:
+        await asyncio.shield(upload)
+    except asyncio.CancelledError:
+        cancelled.set()
+        await asyncio.wait([upload], timeout=_FAREWELL)
+        upload.cancel()
+        await asyncio.gather(upload, return_exceptions=True)
+        raise
+
+
+def _parts(path: Path, expected: str | None, cancelled: threading.Event) -> Iterator[bytes]:
     """Yield a file in parts; obstore reads them in a thread of its own.
 
     Raises:
-        UploadError: after the last part, if it is not the content that was announced: then obstore
-            breaks the upload off, and no object appears.
+        UploadError: after the last part, if it is not the content that was announced, or as soon
+            as the upload is cancelled: then obstore breaks it off, and no object appears.
     """
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while part := file.read(_PART):
+            if cancelled.is_set():
+                raise UploadError("cancelled")
             digest.update(part)
             yield part
     if expected is not None and digest.hexdigest() != expected:
@@ -219,9 +251,9 @@ def _parts(path: Path, expected: str | None) -> Iterator[bytes]:
         raise changed
 
 
-def _begun(path: Path, expected: str | None) -> bytes | Iterator[bytes]:
+def _begun(path: Path, expected: str | None, cancelled: threading.Event) -> bytes | Iterator[bytes]:
     """Return a small file whole: one request then, where parts would be three. Blocks."""
-    parts = _parts(path, expected)
+    parts = _parts(path, expected, cancelled)
     first = next(parts, b"")
     return first + b"".join(parts) if len(first) < _PART else chain([first], parts)
 

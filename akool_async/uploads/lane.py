@@ -16,7 +16,7 @@ from akool_async.protocol.fields import is_http_url
 from akool_async.protocol.files import files_in, with_addresses
 from akool_async.protocol.value import Input
 from akool_async.uploads.inspecting import contents_of
-from akool_async.uploads.uploader import LocalFile, Uploader
+from akool_async.uploads.uploader import TASK_NAME, LocalFile, Uploader
 
 E = TypeVar("E", bound=Input)
 
@@ -27,8 +27,6 @@ _REMEMBERED: Final = 10_000
 _TRIES: Final = 5
 _FIRST, _LONGEST = 1.0, 30.0
 """Seconds: bounds of the pauses between two tries."""
-NAME: Final = "akool_async"
-"""The name of the engine's own tasks: they do not keep a program from ending."""
 _READERS: Final = 2
 """Files that are read for their digests at once: more would only move the disk's head."""
 
@@ -108,7 +106,9 @@ class UploadLane:
             return address
         task = self._running.get(file.name)
         if task is None:
-            task = self._running[file.name] = asyncio.create_task(self._upload(file), name=NAME)
+            task = self._running[file.name] = asyncio.create_task(
+                self._upload(file), name=TASK_NAME
+            )
             task.add_done_callback(lambda task: self._over(file.name, task))
         # Others may wait for it, too: one that is cancelled leaves it alone.
         return await asyncio.shield(task)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from akool_async.protocol.value import Value
+
+TASK_NAME: Final = "akool_async"
+"""The name of the engine's own tasks: they do not keep a program from ending."""
 
 
 class LocalFile(Value):

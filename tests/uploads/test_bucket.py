@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +19,12 @@ import msgspec
 import obstore
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from obstore.store import S3Store
 
 from akool_async import Akool, InvalidInput, UploadError
@@ -28,6 +36,7 @@ from akool_async.uploads.inspecting import inspected
 from akool_async.uploads.lane import REUSED, UploadLane
 
 if TYPE_CHECKING:
+    from tests.clocks import Until
     from tests.s3 import S3
     from tests.uploads.conftest import Photo
 
@@ -60,6 +69,15 @@ async def test_a_file_that_changed_after_it_was_read_leaves_no_object(
     photo(size=size, number=1)
     with pytest.raises(UploadError, match="changed while it was read"):
         await s3.bucket().upload(file)
+    assert (s3.names(), s3.unfinished()) == ([], 0)
+
+
+async def test_a_cancelled_upload_takes_its_parts_back(s3: S3, photo: Photo, until: Until) -> None:
+    upload = asyncio.create_task(s3.bucket().upload(known(photo(size=100 * MB))))
+    await until(lambda: s3.unfinished() == 1)
+    upload.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await upload
     assert (s3.names(), s3.unfinished()) == ([], 0)
 
 
@@ -115,6 +133,37 @@ async def test_who_may_write_but_not_list_uploads_all_the_same(s3: S3, photo: Ph
         options = s3.options | {"endpoint": url}
         await Bucket(s3.place(), options=options).upload(known(photo()))
     assert asked == ["HEAD", "PUT"]
+
+
+async def test_a_container_of_azure_is_written_to_and_signed_for(photo: Photo) -> None:
+    async with server(404, 201) as (url, asked):
+        key = base64.b64encode(b"who-knows-this").decode()
+        options = {"account_name": "me", "account_key": key, "endpoint": url}
+        file = known(photo())
+        address = await Bucket("az://box/akool", options=options).upload(file)
+    assert asked == ["HEAD", "PUT"]
+    assert address.startswith(f"{url}/box/akool/{file.name}?")
+    assert "sig=" in address
+
+
+async def test_a_bucket_of_google_is_written_to_and_signed_for(photo: Photo) -> None:
+    pem = rsa.generate_private_key(65537, 2048).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    # With a key of its own a store signs here: both its requests and the addresses.
+    account = {
+        "private_key": pem.decode(),
+        "private_key_id": "1",
+        "client_email": "me@example.com",
+    }
+    async with server(404) as (url, asked):
+        key = json.dumps(account | {"gcs_base_url": url})
+        file = known(photo())
+        options = {"service_account_key": key, "base_url": url}
+        address = await Bucket("gs://box/akool", options=options).upload(file)
+    assert asked == ["HEAD", "PUT"]
+    assert f"/box/akool/{file.name}?" in address
+    assert "X-Goog-Signature=" in address
 
 
 async def test_a_server_that_fails_for_a_while_is_asked_again(s3: S3, photo: Photo) -> None:
