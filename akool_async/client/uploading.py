@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from akool_async.engine import Engine, JobRecord
-from akool_async.engine.uploaded import Uploaded, note_uploaded
+from akool_async.engine.uploaded import Uploaded, note_uploaded, uploaded_of
 from akool_async.errors import InvalidInput, JournalError
 from akool_async.protocol.files import files_in, holds_files
 
@@ -65,6 +65,7 @@ class FileSteps:
         from akool_async.uploads.inspecting import fingerprint_of
 
         files = await self.lane.inspect(request)
+        note_uploaded(record, Uploaded(files, self.lane.addresses_of))
         options = record.options
         if options.key is not None and not options.fingerprint:
             fingerprint = fingerprint_of(request, files)
@@ -95,10 +96,14 @@ class FileSteps:
         if not self.lane.ready:
             # The row stays in the queue, for a client that can send it.
             raise JournalError("a queued job names files, and this client has no `uploads`")
-        files = await self.lane.inspect(request)
-        self._check_unchanged(record, files)
-        await self.lane.addresses_of(files)
-        note_uploaded(record, Uploaded(files, self.lane.addresses_of))
+        uploaded = uploaded_of(record)
+        # A row of an earlier process was not read here; a recipe may name other files in the end.
+        if uploaded is None or not {each.path for each in files_in(request)} <= {*uploaded.files}:
+            files = await self.lane.inspect(request)
+            self._check_unchanged(record, files)
+            uploaded = Uploaded(files, self.lane.addresses_of)
+            note_uploaded(record, uploaded)
+        await self.lane.addresses_of(uploaded.files)
 
     @staticmethod
     def _check_unchanged(record: JobRecord[Any], files: Any) -> None:

@@ -86,8 +86,12 @@ class UploadLane:
         Raises:
             UploadError: one could not be uploaded.
         """
-        found = await asyncio.gather(*map(self._address_of, files.values()))
-        return dict(zip(files, found, strict=True))
+        found = {path: self._known_address(file) for path, file in files.items()}
+        wanted = [path for path, address in found.items() if not address]
+        if wanted:
+            uploads = [self._upload_once(files[path]) for path in wanted]
+            found |= zip(wanted, await asyncio.gather(*uploads), strict=True)
+        return found
 
     async def sent(self, request: E) -> E:
         """Return a request with an address in place of each file.
@@ -100,10 +104,12 @@ class UploadLane:
         addresses = await self.addresses_of(await self.inspect(request))
         return with_addresses(request, addresses.__getitem__)
 
-    async def _address_of(self, file: LocalFile) -> str:
+    def _known_address(self, file: LocalFile) -> str:
+        """Return an address that may be handed on; an empty text if there is none."""
         until, address = self._known.get(file.name, (0.0, ""))
-        if address and self._clock.time() < until:
-            return address
+        return address if self._clock.time() < until else ""
+
+    async def _upload_once(self, file: LocalFile) -> str:
         task = self._running.get(file.name)
         if task is None:
             task = self._running[file.name] = asyncio.create_task(
