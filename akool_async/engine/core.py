@@ -33,6 +33,7 @@ from akool_async.engine.record import JobRecord
 from akool_async.engine.reporter import Reporter
 from akool_async.engine.settings import Policies
 from akool_async.engine.state import UNANSWERED, Trigger
+from akool_async.engine.watch import Resources
 from akool_async.engine.watches import Watches
 from akool_async.errors import JobCancelled
 from akool_async.http.breaker import Breaker
@@ -112,12 +113,14 @@ class Engine:
         )
         self.watches = Watches(
             policies,
-            exchange,
-            clock,
-            breaker,
-            finish=self.finish,
-            report=self.report,
-            on_ring=self._creator.give_way,
+            Resources(
+                exchange,
+                clock,
+                breaker,
+                finish=self.finish,
+                report=self.report,
+                on_ring=self._creator.give_way,
+            ),
             cut_off=self.endings.cut_off,
         )
         self.cancelling: set[JobRecord[Any]] = set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from inspect import isclass
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar, cast
@@ -252,7 +252,7 @@ def tolerant(type: type[T], document: Any) -> T:
     if not isinstance(document, Mapping):
         return msgspec.convert(document, type)
     known: dict[str, Any] = {}
-    for part in msgspec.structs.fields(cast("Any", type)):
+    for part in _parts_of(type):
         if part.encode_name in document:
             try:
                 known[part.name] = _nearest(part, document[part.encode_name])
@@ -262,6 +262,11 @@ def tolerant(type: type[T], document: Any) -> T:
         elif part.required:
             raise ValidationError(f"Object missing required field `{part.encode_name}`")
     return explained(type(**known), cast("Any", document))
+
+
+@cache  # msgspec compiles the annotations of all fields at each call: 120 µs a row
+def _parts_of(type: type[Any]) -> tuple[FieldInfo, ...]:
+    return msgspec.structs.fields(type)
 
 
 def _nearest(part: FieldInfo, document: Any) -> Any:

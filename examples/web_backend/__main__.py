@@ -27,7 +27,8 @@ POLLED = """\
 Without AKOOL_CLIENT_ID and AKOOL_CLIENT_SECRET there are no webhooks: jobs are polled."""
 
 
-def _arguments() -> argparse.Namespace:
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """Return the options of the command line, or given ones."""
     parser = argparse.ArgumentParser(
         prog="python -m examples.web_backend",
         description="Serve a page that makes faces in photos older, younger, or somebody else's."
@@ -37,7 +38,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("web-backend-data"), help="a folder")
     parser.add_argument("--site", help="https address under which the world reaches this server")
     parser.add_argument("--no-webhooks", action="store_true", help="poll the jobs instead")
-    return parser.parse_args()
+    parser.add_argument(
+        "--at-once", type=int, default=10, metavar="N", help="how many jobs Akool works on at once"
+    )
+    return parser.parse_args(given)
 
 
 def _listening(port: int) -> socket.socket:
@@ -49,7 +53,8 @@ def _listening(port: int) -> socket.socket:
     sys.exit(problem)
 
 
-def _setup(given: argparse.Namespace, here: str) -> Setup:
+def setup_of(given: argparse.Namespace, here: str) -> Setup:
+    """Return how to run: with Akool if there is a key, else with a simulated one."""
     key = os.environ.get("AKOOL_API_KEY")
     return _simulated(given, here) if key is None else _real(given, here, key)
 
@@ -67,6 +72,8 @@ def _simulated(given: argparse.Namespace, here: str) -> Setup:
         api_key=akool.api_key,
         api=akool.url,
         credentials=None if given.no_webhooks else credentials,
+        lease=akool.lease,
+        at_once=given.at_once,
     )
 
 
@@ -92,16 +99,17 @@ def _real(given: argparse.Namespace, here: str, key: str) -> Setup:
         api_key=key,
         api=api,
         credentials=credentials,
+        at_once=given.at_once,
     )
 
 
 def main() -> None:
     """Serve until Ctrl-C or SIGTERM."""
-    given = _arguments()
+    given = arguments()
     with _listening(given.port) as listening:
         here = f"http://127.0.0.1:{listening.getsockname()[1]}"
         try:
-            app = build_app(_setup(given, here))
+            app = build_app(setup_of(given, here))
         except (AkoolError, OSError) as error:
             sys.exit(str(error))
         print(f"{here} is ready: open it in a browser. Ctrl-C ends it.", flush=True)

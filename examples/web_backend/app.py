@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from akool_async.webhook import WebhookCredentials
 from .door import Door
 from .orders import Order, OrderBook, Wish
 from .photos import Photos, Refused, media_type
-from .streams import Stream, Streams
+from .streams import Line, Stream, Streams
 from .workshop import Workshop
 
 STATIC = Path(__file__).with_name("static")
@@ -50,14 +51,19 @@ class Setup:
     """The address of Akool's API; `None` for the real one."""
     credentials: WebhookCredentials | None = None
     """What webhooks are encrypted with; `None` for no webhooks: jobs are polled."""
+    lease: object = field(default=None, repr=False)
+    """What keeps the simulated Akool going, for as long as this object lives."""
+    at_once: int = 10
+    """Jobs that Akool works on at once; the others stand in line."""
 
-    def client(self, workshop: Workshop) -> Akool:
-        """Make the one client of this server."""
+    def client(self, **hooks: Any) -> Akool:
+        """Make the one client of this server, with an `on_event` and an `on_end`."""
         return Akool(
             self.api_key,
             base_url=self.api,
             journal=self.folder / f"journal-{self.account}.sqlite",
-            on_event=workshop.noted,
+            max_concurrency=self.at_once,
+            **hooks,
             webhook_url=f"{self.site}/akool" if self.credentials else None,
             webhook_credentials=self.credentials,
         )
@@ -73,9 +79,8 @@ class Backend:
         self.book = OrderBook(setup.folder / "orders.sqlite")
         self.book.open_account(setup.account)
         self.streams = Streams()
-        self.workshop = Workshop(self.book, self.streams, self.results)
         try:
-            self.akool = setup.client(self.workshop)
+            self.workshop = Workshop(setup.client, self.book, self.streams, self.results)
         except AkoolError:
             self.book.close()
             raise
@@ -84,8 +89,17 @@ class Backend:
         """Return all that a browser's page shows."""
         return {
             "simulated": self.setup.simulated,
-            "orders": [order.shown() for order in self.book.of_browser(browser)],
+            "orders": [self.workshop.shown(order) for order in self.book.of_browser(browser)],
         }
+
+    async def close(self) -> None:
+        """End within a second: the jobs go on at Akool, and the next server takes them up.
+
+        Where webhooks bring the answer to a create, this server need not wait for it.
+        """
+        grace = 5.0 if self.setup.credentials is None else 0.5
+        await self.workshop.akool.close(grace=grace, saving=0.4)
+        self.book.close()
 
 
 def build_app(setup: Setup) -> FastAPI:
@@ -98,11 +112,11 @@ def build_app(setup: Setup) -> FastAPI:
 
     @asynccontextmanager
     async def running(_app: FastAPI) -> AsyncGenerator[None]:
-        async with backend.akool:
-            backend.workshop.resume(backend.akool)
+        try:
+            await backend.workshop.take_up()
             yield
-            await backend.workshop.close()
-        backend.book.close()
+        finally:
+            await backend.close()
 
     # The pages on which FastAPI shows an API load their scripts from another host.
     app = FastAPI(title="akool_async web backend", lifespan=running, openapi_url=None)
@@ -110,7 +124,7 @@ def build_app(setup: Setup) -> FastAPI:
     app.include_router(routes)
     app.mount("/static", StaticFiles(directory=STATIC))
     if setup.credentials is not None:
-        app.mount("/akool", backend.akool.webhooks.asgi_app())
+        app.mount("/akool", backend.workshop.akool.webhooks.asgi_app())
     app.add_middleware(Door)
     return app
 
@@ -184,7 +198,7 @@ async def health(backend: TheBackend) -> dict[str, Any]:
         "status": "ok",
         "streams": len(backend.streams),
         "unfinished": len(backend.book.unfinished()),
-        "webhooks": dict(backend.akool.stats.webhooks),
+        "webhooks": dict(backend.workshop.akool.stats.webhooks),
     }
 
 
@@ -222,25 +236,19 @@ async def place(id: UUID, new: NewOrder, backend: TheBackend, browser: Browser) 
         years=change.years if isinstance(change, Age) else None,
         face=face,
     )
-    is_new = backend.book.add(str(id), browser, backend.setup.site, wish)
+    backend.book.add(str(id), browser, backend.setup.site, wish)
     order = _order_of(str(id), backend, browser)
     if order.wish != wish:
         raise HTTPException(409, "That number belongs to another order.")
-    if is_new:
-        backend.workshop.start(backend.akool, order)
-        backend.streams.note(browser, order.id)
-    return order.shown()
+    return await _taken(order, backend)
 
 
 @routes.post("/api/orders/{id}/again", status_code=202)
 async def again(id: UUID, once: OnceMore, backend: TheBackend, browser: Browser) -> dict[str, Any]:
     """Try a failed order again: a new attempt under the same key."""
     order = _order_of(str(id), backend, browser)
-    if backend.book.attempt_again(order.id, once.failed):
-        order = _order_of(order.id, backend, browser)
-        backend.workshop.start(backend.akool, order, again=True)
-        backend.streams.note(browser, order.id)
-    return order.shown()
+    is_new = backend.book.attempt_again(order.id, once.failed)
+    return await _taken(_order_of(order.id, backend, browser), backend, again=is_new)
 
 
 @routes.get("/api/orders/{id}/result")
@@ -268,20 +276,12 @@ async def events(backend: TheBackend, browser: Browser) -> EventSourceResponse:
     """
     stream, stopping = Stream(), anyio.Event()
 
-    async def told() -> AsyncIterator[ServerSentEvent]:
-        with backend.streams.open(browser, stream):  # before the orders are read
-            yield _event("all", backend.page(browser))
-            async for changed in stream:
-                order = backend.book.find(changed)
-                if order is not None:
-                    yield _event("order", order.shown())
-
     async def end() -> None:
         await stopping.wait()  # set when SIGTERM or Ctrl-C comes
         stream.end()
 
     return EventSourceResponse(
-        told(),
+        _told(backend, browser, stream),
         ping=15,
         send_timeout=10,
         data_sender_callable=end,
@@ -290,8 +290,30 @@ async def events(backend: TheBackend, browser: Browser) -> EventSourceResponse:
     )
 
 
+async def _told(backend: Backend, browser: str, stream: Stream) -> AsyncGenerator[ServerSentEvent]:
+    line, time = Line(), asyncio.get_running_loop().time
+    with backend.streams.open(browser, stream):  # before the orders are read
+        page = backend.page(browser)
+        for shown in page["orders"]:
+            line.note(shown["id"], shown["position"], time())
+        yield _event("all", page)
+        while (changed := await stream.changed(line.look_at)) is not None:
+            for each in dict.fromkeys((*changed, *line.due(time()))):
+                shown = backend.workshop.shown(_order_of(each, backend, browser))
+                if line.note(each, shown["position"], time()) or each in changed:
+                    yield _event("order", shown)
+
+
 def _event(name: str, data: dict[str, Any]) -> ServerSentEvent:
     return ServerSentEvent(json.dumps(data), event=name, retry=500)
+
+
+async def _taken(order: Order, backend: Backend, *, again: bool = False) -> dict[str, Any]:
+    """Start an order, unless it has ended; return it as it is then."""
+    if order.state == "open":
+        await backend.workshop.take(order, again=again)
+        backend.streams.note(order.browser, order.id)
+    return backend.workshop.shown(backend.book.find(order.id) or order)
 
 
 def _order_of(id: str, backend: Backend, browser: str) -> Order:

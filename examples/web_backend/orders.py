@@ -1,7 +1,7 @@
 """Orders: what a person asked for, and how far it is. They are kept in a database of the app.
 
-The journal of `Akool` makes sure that an order is paid for once. This database holds what only
-the page needs: whose order it is, the photo's name, and what the person is told.
+The journal of `Akool` makes sure that an order is paid for once, and knows its job. This database
+holds what only the page needs: whose order it is, the photo's name, and how it ended.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-State = Literal["queued", "processing", "done", "failed", "unsure"]
-"""`unsure`: sent, and nobody knows yet whether Akool took it."""
+State = Literal["open", "done", "failed", "unsure"]
+"""`open`: its job knows how far it is. `unsure`: sent, and nobody knows whether Akool took it."""
 
-Again = Literal["", "try", "fetch", "look"]
-"""What pressing the button of an ended order does: nothing (there is none), a new attempt, the
-download once more, or another look at a job that may go on."""
+Again = Literal["", "try", "look"]
+"""What pressing the button of an ended order does: nothing (there is none), a new attempt, or
+another look at a job that may go on."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,18 @@ class Wish:
     """Years to add; below 0 for younger."""
     face: str | None
     """Name of the uploaded file with the new face."""
+
+
+@dataclass(frozen=True)
+class End:
+    """How an order ended."""
+
+    state: State
+    note: str = ""
+    """What the person is told about it."""
+    again: Again = ""
+    result: str = ""
+    """Name of the saved file."""
 
 
 @dataclass(frozen=True)
@@ -53,32 +65,34 @@ class Order:
     attempt: int
     state: State
     note: str
-    """What the person is told about it."""
     again: Again
     result: str
-    """Name of the saved file, or empty."""
-    version: int
-    """Counts the changes: a page ignores what is older than what it shows."""
 
     @property
     def wish(self) -> Wish:
         """What was asked for."""
         return Wish(self.photo, self.photo_name, self.kind, self.years, self.face)
 
-    def shown(self) -> dict[str, Any]:
-        """Return what the page may know of it."""
+    def shown(self, state: str = "", **more: object) -> dict[str, Any]:
+        """Return what the page may know of it.
+
+        Args:
+            state: How far its job is, while it is open.
+            more: A `note`, or a `position` in line.
+        """
         hidden = {"browser", "site", "result"}
         fields = {name: value for name, value in asdict(self).items() if name not in hidden}
-        return fields | {"has_result": bool(self.result)}
+        fields |= {"state": state or self.state, "has_result": bool(self.result), "position": None}
+        # A page ignores what is older than what it shows.
+        return fields | {"at": time.time()} | more
 
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS orders (
     id TEXT PRIMARY KEY, browser TEXT NOT NULL, site TEXT NOT NULL, photo TEXT NOT NULL,
     photo_name TEXT NOT NULL, kind TEXT NOT NULL, years INTEGER, face TEXT, created REAL NOT NULL,
-    attempt INTEGER NOT NULL DEFAULT 1, state TEXT NOT NULL DEFAULT 'queued',
-    note TEXT NOT NULL DEFAULT '', again TEXT NOT NULL DEFAULT '',
-    result TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL DEFAULT 1
+    attempt INTEGER NOT NULL DEFAULT 1, state TEXT NOT NULL DEFAULT 'open',
+    note TEXT NOT NULL DEFAULT '', again TEXT NOT NULL DEFAULT '', result TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS by_browser ON orders (browser, created);
 CREATE TABLE IF NOT EXISTS account (name TEXT NOT NULL);
@@ -116,7 +130,7 @@ class OrderBook:
         if known == [name]:
             return
         self._database.execute(
-            "UPDATE orders SET state = 'failed', again = 'try', version = version + 1,"
+            "UPDATE orders SET state = 'failed', again = 'try',"
             " note = 'The simulated Akool that worked on it has ended.'"
             " WHERE state NOT IN ('done', 'failed')"
         )
@@ -158,27 +172,16 @@ class OrderBook:
         A page that asks twice, because the answer was lost, begins one attempt.
         """
         changed = self._database.execute(
-            "UPDATE orders SET state = 'queued', note = '', again = '', attempt = attempt + 1,"
-            " version = version + 1 WHERE id = ? AND attempt = ? AND again != ''",
+            "UPDATE orders SET state = 'open', note = '', again = '', attempt = attempt + 1"
+            " WHERE id = ? AND attempt = ? AND again != ''",
             (id, failed),
         )
         return changed.rowcount == 1
 
-    def change(
-        self, id: str, state: State, *, note: str = "", again: Again = "", result: str = ""
-    ) -> None:
-        """Write down how far an order is."""
+    def end(self, id: str, end: End) -> None:
+        """Write down how an order ended."""
         self._database.execute(
-            "UPDATE orders SET state = ?, note = ?, again = ?, result = ?, version = version + 1"
-            " WHERE id = ?",
-            (state, note, again, result, id),
+            "UPDATE orders SET state = :state, note = :note, again = :again, result = :result"
+            " WHERE id = :id",
+            asdict(end) | {"id": id},
         )
-
-    def move(self, id: str) -> bool:
-        """Write down that a queued order is being processed; return whether that is new."""
-        changed = self._database.execute(
-            "UPDATE orders SET state = 'processing', note = '', version = version + 1"
-            " WHERE id = ? AND state = 'queued'",
-            (id,),
-        )
-        return changed.rowcount == 1

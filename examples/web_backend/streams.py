@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 
 
 class Stream:
@@ -29,14 +29,49 @@ class Stream:
         self._ended = True
         self._some.set()
 
-    async def __aiter__(self) -> AsyncIterator[str]:
-        """Yield the ids of changed orders, until the server stops."""
-        while not self._ended:
-            await self._some.wait()
-            self._some.clear()
-            changed, self._changed = self._changed, {}
-            for each in changed:
-                yield each
+    async def changed(self, until: float | None) -> list[str] | None:
+        """Wait for changed orders; return their ids, or `None` when the server stops.
+
+        Args:
+            until: The moment of the loop's time at which it waits no longer, and returns none.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                await self._some.wait()
+        if self._ended:
+            return None
+        self._some.clear()
+        changed, self._changed = list(self._changed), {}
+        return changed
+
+
+class Line:
+    """The numbers in line that a page shows, and when to look whether they have changed.
+
+    Nobody is told when a job moves up: each start would move all that wait. So the stream looks,
+    once a second, and less often where many go before, as counting them takes time.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self.look_at: float | None = None
+        """The moment of the loop's time; `None` while nothing stands in line."""
+
+    def due(self, now: float) -> list[str]:
+        """Return the ids of the orders to look at."""
+        if self.look_at is None or now < self.look_at:
+            return []
+        self.look_at = None
+        return list(self._numbers)
+
+    def note(self, id: str, number: int | None, now: float) -> bool:
+        """Take note of an order's number; return whether it is another one than before."""
+        before = self._numbers.pop(id, None)
+        if number is not None:
+            self._numbers[id] = number
+        if self._numbers and self.look_at is None:
+            self.look_at = now + max(1.0, sum(self._numbers.values()) / 1000)
+        return number != before
 
 
 class Streams:

@@ -90,9 +90,15 @@ class Browser:
             return None
 
     async def order(self, number: int) -> str:
-        path, params = f"/speeches/order-{number}", {"text": f"Number {number}."}
-        answer = await self.ask("PUT", path, params=params)
-        return str(answer["token"])
+        body = {"input_text": f"Number {number}.", "voice_id": "voice-nicole"}
+        answer = await self.ask("PUT", f"/speeches/order-{number}", json=body)
+        return str(answer["order"])
+
+    async def done(self, order: str) -> None:
+        """Ask until the worker that has the order says that it is done."""
+        answer = None
+        while answer is None or not answer["done"]:
+            answer = await self.ask("GET", f"/speeches/{order}")
 
     async def workers(self) -> set[int]:
         asked = await asyncio.gather(*(self.ask("GET", "/health") for _ in range(20)))
@@ -116,14 +122,12 @@ async def test_each_worker_has_a_journal_and_a_killed_ones_jobs_go_on(
 ) -> None:
     start(SHOWN, "--workers", "2")
     first, _ = await two_workers(browser)
-    tokens = [await browser.order(number) for number in range(ORDERS)]
+    orders = [await browser.order(number) for number in range(ORDERS)]
     os.kill(first, signal.SIGKILL)
     while first in await two_workers(browser):
         pass
-    for token in tokens:
-        answer = None
-        while answer is None or answer["status"] != "COMPLETED":
-            answer = await browser.ask("GET", f"/speeches/{token}")
+    for order in orders:
+        await browser.done(order)
     assert akool.world.creates == {"audio.tts": ORDERS}
     assert sorted(folder.name for folder in (tmp_path / "workers").iterdir()) == ["1", "2"]
     results = tmp_path / "results"
@@ -144,13 +148,48 @@ async def test_sigterm_ends_a_server_with_a_stream_open(
     start: Start, browser: Browser, akool: Simulator, log: Path
 ) -> None:
     akool.world.behaviour = Behaviour(pace=1000.0, instant_audio_rate=0.0)
-    server = start(SHOWN)
+    server = start(SHOWN[:-1])
     assert await browser.workers()
-    token = await browser.order(1)
-    async with aiohttp.request("GET", f"{browser.url}/speeches/{token}/events") as stream:
+    order = await browser.order(1)
+    async with aiohttp.request("GET", f"{browser.url}/speeches/{order}/events") as stream:
         assert b"event: status" in await stream.content.readline()
         server.terminate()
         await asyncio.to_thread(server.wait, timeout=30)
     assert server.returncode in {0, -signal.SIGTERM}
     said = await asyncio.to_thread(log.read_text)
     assert "Application shutdown complete" in said
+
+
+async def test_sigterm_waits_for_a_bounded_time_for_what_never_comes(
+    start: Start, browser: Browser, akool: Simulator, log: Path, until: Until
+) -> None:
+    async def never(*_about: object) -> None:
+        await asyncio.sleep(3600)
+
+    server = start(SHOWN[:-1])
+    assert await browser.workers()
+    akool.fault = never
+    await browser.order(1)
+    await until(lambda: akool.requests["audio.tts"] == 1)
+    server.terminate()
+    await asyncio.to_thread(server.wait, timeout=60)
+    assert "Application shutdown complete" in await asyncio.to_thread(log.read_text)
+
+
+async def test_a_reload_keeps_what_is_at_akool_and_what_stands_in_line(
+    start: Start, browser: Browser, akool: Simulator, tmp_path: Path
+) -> None:
+    akool.world.behaviour = Behaviour(pace=1.0, instant_audio_rate=0.0)
+    narrow = [block.replace("on_end=ended)", "on_end=ended, max_concurrency=2)") for block in SHOWN]
+    start(narrow[:-1], "--reload", "--timeout-graceful-shutdown", "2")
+    (before,) = await browser.workers()
+    orders = [await browser.order(number) for number in range(6)]
+    number = (await browser.ask("GET", f"/speeches/{orders[-1]}"))["position"]
+    assert number is not None
+    source = tmp_path / "backend.py"
+    source.write_text(source.read_text() + "\n# changed\n")
+    while (await browser.workers()) <= {before}:
+        pass
+    for order in orders:
+        await browser.done(order)
+    assert akool.world.creates == {"audio.tts": 6}

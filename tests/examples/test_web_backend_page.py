@@ -116,7 +116,7 @@ def test_a_photo_goes_from_queued_to_done_live(
     assert download.value.suggested_filename == "ann-age.png"
 
 
-@pytest.mark.parametrize("options", [(), ("--no-webhooks",)])
+@pytest.mark.parametrize("options", [(), ("--no-webhooks",), ("--at-once", "3")])
 def test_ten_orders_go_on_when_the_server_is_killed(
     open_page: Open, serve: Serve, akool: Simulator, options: tuple[str, ...]
 ) -> None:
@@ -124,9 +124,14 @@ def test_ten_orders_go_on_when_the_server_is_killed(
     server = serve(*options)
     page = open_page(server)
     order(page, photos(10))
-    eventually(lambda: akool.world.creates.total() == 10)
-    if options:  # without webhooks, a create whose answer dies with the server stays in doubt
-        expect(page.locator("[data-state=uploading], [data-state=queued]")).to_have_count(0)
+    expect(page.locator("[data-state=uploading]")).to_have_count(0)
+    if "--at-once" in options:  # the others stand in line, and have cost nothing yet
+        eventually(lambda: akool.world.creates.total() >= 3)
+        assert akool.world.creates.total() < 10
+    else:
+        eventually(lambda: akool.world.creates.total() == 10)
+    if "--no-webhooks" in options:  # a create whose answer dies with the server stays in doubt
+        expect(page.locator("[data-state=queued]")).to_have_count(0)
     server.kill()
     expect(page.locator("#link")).to_be_visible()
     server.start()
@@ -135,6 +140,26 @@ def test_ten_orders_go_on_when_the_server_is_killed(
     assert akool.world.creates == {"reage.image": 10}
     page.reload()
     all_are(page, "done", 10)
+
+
+def test_an_order_in_line_shows_its_number_which_moves_up(
+    open_page: Open, serve: Serve, akool: Simulator
+) -> None:
+    akool.world.behaviour = Behaviour(pace=1.0, spread=0.0)
+    page = open_page(serve("--at-once", "1"))
+    seen = page.evaluate_handle(
+        """() => { const seen = []; new MutationObserver(() => {
+            const last = [...document.querySelectorAll(".order")].find(
+                (each) => each.querySelector("h3").textContent === "photo 3.png");
+            const text = last?.querySelector(".nothing:not([hidden])")?.textContent;
+            if (text && text !== seen.at(-1)) seen.push(text);
+        }).observe(document.querySelector("#list"), {subtree: true, childList: true});
+        return seen; }"""
+    )
+    order(page, photos(3))
+    all_are(page, "done", 3)
+    assert seen.json_value() == ["Number 2 in line", "Number 1 in line"]
+    assert "line" not in page.locator("#said").inner_text()  # a screen reader is not told of each
 
 
 def test_a_failed_order_says_why_and_is_tried_again(

@@ -19,9 +19,9 @@ import pytest
 
 from akool_async.endpoints import ImageReage
 from akool_async.simulator import Behaviour, Simulator
-from examples.web_backend.__main__ import main
+from examples.web_backend.__main__ import arguments, main, setup_of
 from examples.web_backend.orders import OrderBook, Wish
-from examples.web_backend.simulated import Leases
+from examples.web_backend.simulated import Leases, Simulated
 from tests.examples.conftest import SECRET, Serve, Server, environment_of, eventually
 
 PHOTO = b"\xff\xd8\xff\xe0 a photo"
@@ -77,6 +77,17 @@ class Visitor:
         status, body, _ = self.ask("GET", "/api/orders")
         assert status == 200, body
         return {order["id"]: order for order in json.loads(body)["orders"]}
+
+    def told(self) -> Iterator[dict[str, Any]]:
+        """Yield what a stream tells of one order, until it is done."""
+        request = urllib.request.Request(f"{self.url}/api/events", headers={"Cookie": self._cookie})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as lines:  # noqa: S310 - loopback
+            for line in lines:
+                name, _, data = line.decode().rstrip().partition(": ")
+                if name == "data" and "id" in (order := json.loads(data)):
+                    yield order
+                    if order["state"] == "done":
+                        return
 
     def until(self, id: str, state: str) -> dict[str, Any]:
         """Wait until an order has a state; return it."""
@@ -198,6 +209,42 @@ def test_akool_is_given_the_public_address_of_a_photo(polled: Server, akool: Sim
     assert request.modify_image == f"https://me.example/photos/{photo}"
 
 
+def test_a_stream_tells_the_numbers_in_line_that_others_move(
+    serve: Serve, akool: Simulator
+) -> None:
+    akool.world.behaviour = Behaviour(pace=1.0, spread=0.0)
+    server = serve("--at-once", "1")
+    others, visitor = Visitor(server), Visitor(server)
+    photo = others.upload()
+    for _ in range(2):
+        others.order(photo)
+    assert visitor.order(photo)["position"] == 2
+    told = [order["position"] for order in visitor.told()]
+    assert told[0] == 1  # nothing else about that order, or of that browser, had changed
+    assert set(told[1:]) == {None}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_picture_that_cannot_be_saved_is_saved_later(
+    visitor: Visitor, server: Server, akool: Simulator, *, killed: bool
+) -> None:
+    (folder,) = server.data.rglob("results")
+    aside = folder.rename(folder.with_name("aside"))
+    folder.touch()  # now it is no folder
+    said = len(server.log.read_text())
+    number = visitor.order(visitor.upload())["id"]
+    eventually(lambda: "on_end of reage.image" in server.log.read_text()[said:])
+    assert visitor.orders()[number]["note"] == "It is being saved."
+    if killed:
+        server.kill()
+    folder.unlink()
+    aside.rename(folder)
+    if killed:
+        server.start()
+    assert visitor.until(number, "done")["has_result"]
+    assert akool.world.creates == {"reage.image": 1}
+
+
 # Who may do what
 
 
@@ -292,6 +339,24 @@ def test_the_simulated_akool_goes_on_when_the_server_is_killed(
     eventually(lambda: all(visitor.orders()[each]["state"] in {"done", "failed"} for each in ids))
 
 
+def test_a_server_needs_its_simulated_akool_for_as_long_as_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, held = socket.socketpair()
+    found = [Simulated("its name", "http://127.0.0.1:1", "key", "id", SECRET, lease)]
+    del lease
+    monkeypatch.setattr("examples.web_backend.__main__.attached", lambda _folder: found.pop())
+    monkeypatch.delenv("AKOOL_API_KEY", raising=False)
+    setup = setup_of(arguments(["--data", str(tmp_path)]), "http://127.0.0.1:2")
+    with held:
+        held.setblocking(False)
+        with pytest.raises(BlockingIOError):  # closed, it would give an empty answer
+            held.recv(1)
+        assert setup.simulated
+        assert isinstance(setup.lease, socket.socket)
+        setup.lease.close()
+
+
 async def test_the_simulated_akool_ends_when_no_server_needs_it() -> None:
     leases = Leases("its name")
     async with await asyncio.start_server(leases.hold, "127.0.0.1", 0) as listening:
@@ -309,7 +374,7 @@ def test_what_an_ended_simulated_akool_had_not_finished_can_be_tried_again(tmp_p
     book.open_account("first")
     book.add("1", "browser", "site", Wish("a.jpg", "ann.jpg", "age", 10, None))
     book.open_account("first")
-    assert [order.state for order in book.unfinished()] == ["queued"]
+    assert [order.state for order in book.unfinished()] == ["open"]
     book.open_account("second")
     assert book.unfinished() == []
     order = book.find("1")

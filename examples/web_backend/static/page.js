@@ -9,7 +9,7 @@ const STATES = {
   uploading: "Uploading", queued: "Queued", processing: "Processing", done: "Done",
   failed: "Failed", unsure: "In doubt",
 };
-const BUTTONS = { try: "Try again", fetch: "Fetch it again", look: "Look again", remove: "Remove" };
+const BUTTONS = { try: "Try again", look: "Look again", remove: "Remove" };
 const NEVER_MIND = [408, 425, 429, 500, 502, 503, 504]; // answers of a server that is not well
 
 // Requests
@@ -53,7 +53,7 @@ function words(order) {
 
 function show(order) {
   let card = cards.get(order.id);
-  if (card && order.version < card.order.version) return; // older than what is shown
+  if (card && order.at < card.order.at) return; // older than what is shown
   if (!card) {
     card = { element: $("card").content.firstElementChild.cloneNode(true) };
     card.element.querySelector(".again").addEventListener("click", () => again(order.id));
@@ -90,8 +90,10 @@ function fill(element, order) {
   after.alt = `After: ${order.photo_name}, ${words(order).toLowerCase()}`;
   const address = `/api/orders/${order.id}/result`;
   if (order.has_result) load(after, address);
-  find("progress").hidden = !busy;
-  find(".nothing").hidden = busy || order.has_result;
+  const inLine = order.position !== null;
+  find("progress").hidden = !busy || inLine;
+  find(".nothing").hidden = (busy && !inLine) || order.has_result;
+  find(".nothing").textContent = inLine ? `Number ${order.position} in line` : "No picture";
   const download = find(".download");
   download.hidden = !order.has_result;
   download.href = `${address}?download=true`;
@@ -286,7 +288,10 @@ $("form").addEventListener("submit", (event) => {
   if (kind === "face" && !face) return refuse("Choose a photo with the new face.", "new-face");
   problem("");
   const uploaded = kind === "face" ? upload(face) : null; // one upload for all orders
-  for (const each of chosen) order(each, kind === "age" ? { kind, years } : { kind }, uploaded);
+  let before = Promise.resolve(); // photos travel together; orders arrive as they were chosen
+  for (const each of chosen) {
+    before = order(each, kind === "age" ? { kind, years } : { kind }, uploaded, before);
+  }
   chosen = [];
   showChosen();
   if (matchMedia("(max-width: 60rem)").matches) $("orders").scrollIntoView();
@@ -297,10 +302,10 @@ function refuse(text, field) {
   $(field).focus();
 }
 
-async function order({ file, preview }, change, uploadedFace) {
+async function order({ file, preview }, change, uploadedFace, before) {
   const id = newId();
   const draft = {
-    id, version: 0, attempt: 0, photo_name: file.name, preview, kind: change.kind,
+    id, at: 0, position: null, attempt: 0, photo_name: file.name, preview, kind: change.kind,
     years: change.years ?? null, created: Date.now() / 1000, has_result: false,
   };
   show({ ...draft, state: "uploading", note: "", again: "" });
@@ -308,6 +313,7 @@ async function order({ file, preview }, change, uploadedFace) {
     const photo = await upload(file);
     const wish = uploadedFace ? { ...change, face: await uploadedFace } : change;
     const body = JSON.stringify({ photo, photo_name: file.name, change: wish });
+    await before;
     tell({ order: await ask("PUT", `/api/orders/${id}`, body) });
     URL.revokeObjectURL(preview);
   } catch (error) {
