@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from akool_async.client.keyed import KeyedJobs
     from akool_async.client.saving import Saver
     from akool_async.schedule.learner import Learner
-    from akool_async.uploads.lane import UploadLane
 
 CALL_TIME: Final = 10.0
 """Seconds. Closing a client waits at most so long until coroutine functions of the user return."""
@@ -82,7 +81,7 @@ class Runtime:
         self.saver = self._new_saver(dispatcher)
         self.links = self._new_links()
         self.engine = self._new_engine(dispatcher, clock)
-        self.files = FileSteps(self.engine, self._new_lane)
+        self.files = FileSteps(self.engine, configuration, clock)
         self.keyed = None if records is None else self._new_keyed(records)
         self._finder: JobFinder | None = None
         self.submitter = Submitter(self.engine, vendor.call, self.keyed, self.files)
@@ -157,16 +156,6 @@ class Runtime:
             clock=configuration.clock,
             recorder=None if records is None else records.recorder,
             report=dispatcher,
-        )
-
-    def _new_lane(self) -> UploadLane:
-        from akool_async.uploads.lane import UploadLane
-
-        configuration = self._shared.configuration
-        return UploadLane(
-            configuration.uploads,
-            at_once=configuration.limits.uploads,
-            clock=bound(configuration.clock),
         )
 
     def _new_delivery(self, records: Records) -> Delivery | None:

@@ -14,7 +14,6 @@ with the upload; the fingerprint in the row says whether its files are still the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,6 +24,8 @@ from akool_async.errors import InvalidInput, JournalError
 from akool_async.protocol.files import files_in, holds_files
 
 if TYPE_CHECKING:
+    from akool_async.client.settings import Configuration
+    from akool_async.clock import Clock
     from akool_async.protocol.endpoint import Startable
     from akool_async.uploads.lane import UploadLane
 
@@ -36,19 +37,25 @@ class FileSteps:
 
     Args:
         engine: Runs the jobs.
-        new_lane: Makes what reads and uploads files, at the first file: few clients have any.
+        configuration: Names the uploader, if the user named one.
+        clock: Where time comes from.
     """
 
-    def __init__(self, engine: Engine, new_lane: Callable[[], UploadLane]) -> None:
+    def __init__(self, engine: Engine, configuration: Configuration, clock: Clock) -> None:
         self._engine = engine
-        self._new_lane = new_lane
+        self._configuration = configuration
+        self._clock = clock
         self._lane: UploadLane | None = None
 
     @property
     def lane(self) -> UploadLane:
-        """What reads and uploads files."""
+        """What reads and uploads files; made at the first file, as few clients have any."""
         if self._lane is None:
-            self._lane = self._new_lane()
+            from akool_async.uploads.lane import UploadLane
+
+            limit = self._configuration.limits.uploads
+            uploader = self._configuration.uploads
+            self._lane = UploadLane(uploader, at_once=limit, clock=self._clock)
         return self._lane
 
     async def close(self) -> None:
