@@ -150,7 +150,7 @@ class Engine:
         return Counter(record.name for record in (*self.queue, *self.pending.claiming()))
 
     def prepare(self, record: JobRecord[Any], steps: Coroutine[Any, Any, None]) -> None:
-        """Run a recipe's steps, the last of which submits the job; it holds no place meanwhile."""
+        """Run steps, the last of which submits the job; it holds no place meanwhile."""
         self.reporter.ask()
         self.pending.prepare(record, steps)
         self.report(EventName.PREPARING, record)
