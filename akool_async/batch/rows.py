@@ -9,7 +9,7 @@ keeps its key.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -30,6 +30,9 @@ from akool_async.errors import InvalidInput
 from akool_async.protocol.endpoint import Startable
 
 _STARTABLES: Mapping[str, type[Startable[Any]]] = {**OPERATIONS, **RECIPES}
+
+NO_ROWS: Final = "it has no rows"
+"""What is wrong with an empty manifest; an empty stream of rows is merely over."""
 
 Inspect: TypeAlias = Callable[[Startable[Any]], object]
 """Looks at each request, and raises `InvalidInput` for one that may not be sent, such as one that
@@ -122,7 +125,7 @@ class RowReader:
                 assert isinstance(made, list)
                 yield from made
         if not self.rows and not broken:
-            yield self._fault("file", "it has no rows")
+            yield self._fault("file", NO_ROWS)
         yield from self._columns.faults(self.file)
 
     def _made(self, raw: RawRow) -> BatchRow | list[Fault] | None:
