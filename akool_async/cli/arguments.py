@@ -15,7 +15,9 @@ from akool_async.cli.sources import json_of, picture_of, text_of
 from akool_async.endpoints.forms import FILE, PICTURE, Form, Unreadable, form_of, in_words
 from akool_async.errors import InvalidInput
 from akool_async.protocol.fields import FieldPlan, plan_of
+from akool_async.protocol.files import holds_files, with_paths
 from akool_async.protocol.value import Input
+from akool_async.uploads import check_files
 
 
 def given(ctx: click.Context, cls: type[Input]) -> dict[str, Any]:
@@ -77,10 +79,14 @@ def request_of(ctx: click.Context, cls: type[Input]) -> Any:
         if plan.required and plan.name not in values:
             raise click.MissingParameter(ctx=ctx, param=_parameter(ctx, plan.name))
     try:
-        return cls(**values)
+        request = cls(**with_paths(cls, values))
+        if holds_files(request):
+            check_files(request)
     except InvalidInput as error:
         head, rest = _split(error.field)
         problem = f"{rest} {in_options(cls, error.rule)}".strip()
+    else:
+        return request
     raise click.BadParameter(problem, ctx, _parameter(ctx, head))
 
 
@@ -94,7 +100,10 @@ def _from_document(
     try:
         document: Any = json_of(source if source == "-" else f"@{source.removeprefix('@')}")
         if isinstance(document, dict):
-            return cls.from_wire(cast("dict[str, Any]", document))
+            request = cls.from_wire(with_paths(cls, cast("dict[str, Any]", document)))
+            if holds_files(request):
+                check_files(request)
+            return request
         problem = "must hold a JSON object"
     except Unreadable as error:
         problem = str(error)

@@ -16,21 +16,20 @@ import msgspec
 
 from akool_async.endpoints.detection import Picture
 from akool_async.endpoints.face import Face
-from akool_async.protocol.fields import FieldPlan, Rule, Url
+from akool_async.protocol.fields import FieldPlan, Rule
 
-FACE = "URL[@OPTS]"
+FACE = "URL|FILE[@OPTS]"
 """Form of a face."""
+
+ADDRESS = "URL|FILE"
+"""Form of an address, or of a file that is uploaded; shells complete it as a file name."""
 
 FILE = "FILE"
 """Form of a picture, which the command line takes from a file."""
 
-URL = "URL"
-"""Form of an address."""
-
 TEXT = "TEXT"
 """Form of a text."""
 
-_URL: Rule = get_args(Url)[1]
 PICTURE: Rule = get_args(Picture)[1]
 """The rule of a picture in base64."""
 
@@ -79,7 +78,7 @@ def _simple(plan: FieldPlan, bare: Any) -> Form:
     if bare is str and PICTURE in plan.rules:
         return Form(FILE, str)
     if bare is str:
-        return Form(URL if _URL in plan.rules else TEXT, str)
+        return Form(ADDRESS if plan.files is not None and plan.rules else TEXT, str)
     if bare in {int, float}:
         return Form("INTEGER" if bare is int else "NUMBER", partial(_number, bare))
     return Form("JSON", json_in)

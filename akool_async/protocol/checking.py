@@ -13,8 +13,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from enum import Enum
-from functools import cache
-from typing import Any, Literal, TypeAlias, cast, get_args, get_origin
+from functools import cache, partial
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -27,6 +29,8 @@ Test: TypeAlias = Callable[[Any], bool]
 
 _LEAST, _MOST = -(2**63), 2**64 - 1
 """The whole numbers that the JSON encoder takes."""
+# In a variable of type `Any`, a class keeps what is asked of it simple.
+_PATH: Final[Any] = PathLike
 _TOO_LARGE = "must fit in 64 bits"
 _SURROGATE = "must not hold a lone surrogate"
 
@@ -107,6 +111,8 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     Raises:
         InvalidInput: the value has the wrong type or breaks a rule.
     """
+    if plan.files is not None and isinstance(value, _PATH):
+        return Path(value)  # the file itself is looked at when the request is submitted
     if plan.coding is not None:
         value = plan.coding.from_wire(value)
     if type(value) is not plan.type:  # for texts, numbers and enums, the type is all there is
@@ -161,7 +167,7 @@ class _Refusal(Struct, frozen=True):
 def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
     """Convert a value with msgspec; return it, or the reason why that failed."""
     refusal: _Refusal | None = None
-    for prepare in (_plain_sequence, plain_cells):
+    for prepare in (_plain_sequence, plain_cells, partial(_with_values, expected)):
         try:
             return msgspec.convert(prepare(value), expected), None
         except Exception as error:  # noqa: BLE001 - a foreign object may raise any error
@@ -169,7 +175,52 @@ def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
     return None, refusal
 
 
+def _with_values(expected: Any, value: Any) -> Any:
+    """Return a sequence with its dicts as values, where one holds the path of a file.
+
+    msgspec takes a path in no text field, not even in a dict.
+    """
+    if not is_sequence(value) or not any(map(_holds_path, value)):
+        return value
+    return tuple(_valued(expected, index, each) for index, each in enumerate(value))
+
+
+def _holds_path(item: object) -> bool:
+    return isinstance(item, dict) and any(
+        isinstance(each, _PATH) for each in cast("dict[str, object]", item).values()
+    )
+
+
+def _valued(expected: Any, index: int, item: Any) -> Any:
+    if not _holds_path(item):
+        return item
+    kinds = inner_of(expected)
+    cls = next((each for each in kinds if has_tag(each, item)), kinds[0] if kinds else None)
+    if cls is None:
+        return item
+    try:
+        return cls.from_dict(item)
+    except InvalidInput as error:
+        refused = error
+    raise InvalidInput(f"[{index}].{refused.field}", refused.value, refused.rule)
+
+
+def inner_of(hint: Any) -> tuple[Any, ...]:
+    """Return the classes of values that a type holds inside."""
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return (hint,)
+    return tuple(cls for arg in get_args(hint) for cls in inner_of(arg))
+
+
+def has_tag(cls: Any, data: Any) -> bool:
+    """Say whether the tag in some data is that of a class."""
+    config = cls.__struct_config__
+    return bool(config.tag_field) and data.get(config.tag_field) == config.tag
+
+
 def _refusal_of(error: Exception, value: Any, expected: Any) -> _Refusal:
+    if isinstance(error, InvalidInput):
+        return _Refusal(error.field, error.value, error.rule)
     if isinstance(error, UnicodeError):
         return _Refusal("", value, _SURROGATE)
     if not isinstance(error, msgspec.ValidationError):
