@@ -1,6 +1,8 @@
 """A job as a future: the user's handle on one piece of work at Akool.
 
 Many coroutines may await one job; it is watched once. Cancelling an awaiter leaves the job alone.
+
+`JobView` is what a job says about itself; `Job` adds its outcome, which one waits for.
 """
 
 from __future__ import annotations
@@ -30,12 +32,8 @@ _NO_COPY = (
 )
 
 
-class Job(Generic[S]):
-    """One job: awaitable, observable, and resumable by its token.
-
-    Made by the client's methods, by `akool.submit`, `akool.map` and `akool.job`. It runs whether
-    awaited or not.
-    """
+class JobView(Generic[S]):
+    """A job as it stands: what is known of it without any request, and without waiting."""
 
     __slots__ = ("__weakref__", "_engine", "_record")
 
@@ -44,9 +42,9 @@ class Job(Generic[S]):
         self._engine = engine
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Job):
+        if not isinstance(other, JobView):
             return NotImplemented
-        return self._record is cast("Job[Any]", other)._record  # type: ignore[redundant-cast]
+        return self._record is cast("JobView[Any]", other)._record  # type: ignore[redundant-cast]
 
     def __hash__(self) -> int:
         return hash(self._record)
@@ -57,8 +55,6 @@ class Job(Generic[S]):
     def __repr__(self) -> str:
         record = self._record
         return f"<Job {record.name} {record.id or 'not created'}: {record.state.meaning}>"
-
-    # What is known, without any request
 
     @property
     def name(self) -> str:
@@ -160,7 +156,23 @@ class Job(Generic[S]):
             self._record.extras = {}
         return self._record.extras
 
-    # Its outcome
+    def done(self) -> bool:
+        """Say whether the job has ended."""
+        return self._record.ended
+
+    def cancelled(self) -> bool:
+        """Say whether the job ended because it was cancelled."""
+        return self._record.cancelled
+
+
+class Job(JobView[S]):
+    """One job: awaitable, observable, and resumable by its token.
+
+    Made by the client's methods, by `akool.submit`, `akool.map` and `akool.job`. It runs whether
+    awaited or not.
+    """
+
+    __slots__ = ()
 
     def _asked(self) -> JobRecord[S]:
         """Return the record, and take note that somebody asks for the outcome."""
@@ -238,10 +250,6 @@ class Job(Generic[S]):
             await self
         return self
 
-    def done(self) -> bool:
-        """Say whether the job has ended."""
-        return self._record.ended
-
     def result(self) -> S:
         """Return the result of a job that has ended.
 
@@ -258,10 +266,6 @@ class Job(Generic[S]):
             asyncio.InvalidStateError: it has not ended.
         """
         return self._asked().exception()
-
-    def cancelled(self) -> bool:
-        """Say whether the job ended because it was cancelled."""
-        return self._record.cancelled
 
     def add_done_callback(
         self,

@@ -7,8 +7,10 @@ receiver gives: it does not say which check failed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from typing import Final
 
 import click
@@ -34,7 +36,10 @@ from akool_async.webhook.signed import opened
 _KEPT: Final = 10_000
 """Events that are remembered, to know their repetitions."""
 _BAD_REQUEST: Final = 400
+_SERVER_ERROR: Final = 500
 _UNREACHABLE: Final = 502
+_AIOHTTP: Final = "aiohttp.server"
+"""The name under which aiohttp logs about its servers."""
 
 
 class Arrival(Struct):
@@ -97,7 +102,7 @@ class Listener:
         self._archive = archive
         self._fixed_answer = answer
         self._seen: OrderedDict[bytes, None] = OrderedDict()
-        self._runner: web.AppRunner | None = None
+        self._runner = self._made_runner()
         self.arrivals: asyncio.Queue[Arrival | None] = asyncio.Queue()
         """What has arrived, in the order of the answers; at the end `None`."""
         self.verdicts: Counter[str] = Counter()
@@ -108,11 +113,6 @@ class Listener:
         Raises:
             click.ClickException: the port cannot be listened on.
         """
-        app = web.Application(client_max_size=LARGEST)
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True
-        )
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, "127.0.0.1", port).start()
@@ -125,10 +125,28 @@ class Listener:
 
     async def stop(self) -> None:
         """Answer what has arrived, and listen no more."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-            self.arrivals.put_nowait(None)
+        await self._runner.cleanup()
+        self.arrivals.put_nowait(None)
+
+    def _made_runner(self) -> web.AppRunner:
+        app = web.Application(client_max_size=LARGEST)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        return web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=0.5,
+            handler_cancellation=True,
+            logger=_ServerLog(self._tell_unreadable),
+        )
+
+    def _tell_unreadable(self) -> None:
+        """Tell of a request that is no HTTP; aiohttp has answered it."""
+        arrival = Arrival(time.time(), "", "", {}, refused=_BAD_REQUEST, answer=_BAD_REQUEST)
+        self._tell(arrival)
+
+    def _tell(self, arrival: Arrival) -> None:
+        self.verdicts[arrival.verdict] += 1
+        self.arrivals.put_nowait(arrival)
 
     async def _handle(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -142,8 +160,7 @@ class Listener:
             await self._take_in(arrival, arrival.body)
         if self._fixed_answer is not None:
             arrival.answer = self._fixed_answer
-        self.verdicts[arrival.verdict] += 1
-        self.arrivals.put_nowait(arrival)
+        self._tell(arrival)
         return _answer(arrival)
 
     async def _take_in(self, arrival: Arrival, body: bytes) -> None:
@@ -173,6 +190,26 @@ class Listener:
         self._seen[digest] = None
         while len(self._seen) > _KEPT:
             self._seen.popitem(last=False)
+
+
+class _ServerLog(logging.Logger):
+    """Hears of requests that aiohttp cannot read: it logs them, some as errors with a traceback.
+
+    Anyone can send such a request, and many do to a public address.
+    """
+
+    def __init__(self, unreadable: Callable[[], None]) -> None:
+        super().__init__(_AIOHTTP, logging.DEBUG)
+        self._unreadable = unreadable
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Take in what aiohttp logs; pass on what is an error of this program."""
+        error = record.exc_info[1] if record.exc_info else None
+        # Errors about a request have the status of its answer.
+        if getattr(error, "code", _SERVER_ERROR) < _SERVER_ERROR:
+            self._unreadable()
+        elif record.levelno >= logging.ERROR:
+            logging.getLogger(_AIOHTTP).handle(record)
 
 
 def _answer(arrival: Arrival) -> web.Response:

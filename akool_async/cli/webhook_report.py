@@ -16,8 +16,21 @@ from akool_async.webhook.credentials import WebhookCredentials
 from akool_async.webhook.diagnosis import diagnose
 
 _HEADS = {
-    408: ("slow", "The body did not come in 5 s."),
-    413: ("too_large", "The body is larger than 64 KiB. Akool's have about 400 bytes."),
+    400: (
+        "no_http",
+        (
+            "It cannot be read as HTTP. If it came by your tunnel or proxy, let that send http, not"
+            " https, to this address. If not, ignore it: anyone can connect."
+        ),
+    ),
+    408: (
+        "slow",
+        "The body did not come in 5 s. If Akool sent it, a proxy on the way holds it back.",
+    ),
+    413: (
+        "too_large",
+        "The body is larger than 64 KiB. Akool's have about 400 bytes: this is none.",
+    ),
 }
 _INDENT = " " * 10
 
@@ -81,7 +94,7 @@ class Reporter:
         if found is not None:
             return found.reason.value, found.sentence
         # It was refused, and is not now: the time of an event at the edge of what is allowed.
-        return "stale", "It arrived at the edge of the allowed time."
+        return "stale", "It was signed just as long ago as is allowed: check this machine's clock."
 
 
 def _why_by_head(arrival: Arrival) -> tuple[str, str]:
@@ -91,7 +104,8 @@ def _why_by_head(arrival: Arrival) -> tuple[str, str]:
     if arrival.method != "POST":
         sentence = (
             f"A {arrival.method} request: the address works, but Akool's webhooks are POST"
-            " requests. Where a proxy redirects, a POST may become a GET."
+            " requests. Where a proxy redirects, a POST may become a GET: give Akool the address at"
+            " which the redirect ends."
         )
         return "method", sentence
     coding = arrival.headers.get("content-encoding", "identity")
@@ -99,8 +113,8 @@ def _why_by_head(arrival: Arrival) -> tuple[str, str]:
         return "changed", f"A proxy on the way compressed the body ({coding}): switch that off."
     kind = arrival.headers.get("content-type", "")
     sentence = (
-        f"Its content type is {kind}, not application/json: a proxy on the way re-encoded the"
-        " body, or this is no webhook of Akool."
+        f"Its content type is {kind or 'empty'}, not application/json. If a proxy on the way"
+        " re-encoded it, let that pass webhooks on unchanged. If not, this is no webhook of Akool."
     )
     return "changed", sentence
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import combinations
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -77,8 +78,8 @@ def command() -> None:
 @click.option(
     "--tunnel",
     metavar="COMMAND",
-    help="Start a tunnel, such as cloudflared, ngrok or ssh -R, and show its address; {port} in"
-    " COMMAND is the port.",
+    help="Start a tunnel, such as cloudflared, ngrok or ssh -R, show its address, and end it with"
+    " this command; only `kill -9` leaves it running. {port} in COMMAND is the port.",
 )
 @click.option(
     "--journal",
@@ -233,12 +234,28 @@ def _credentials() -> WebhookCredentials:
             f"set {' and '.join(missing)}: webhooks are signed with the account's client id, and"
             " encrypted with its client secret"
         )
+    _check_places()
     try:
         return WebhookCredentials(**values)
     except InvalidInput as error:
         problem = f"{_VARIABLES[error.field]} {error.rule}"
         if values[error.field].strip(" \t\r\n'\"") != values[error.field]:
             problem += "; it has blanks or quotes around it"
+        elif error.field == "client_secret":
+            problem += "; copy the account's client secret whole"
     except ImportError as error:
         problem = str(error)
     raise click.ClickException(problem)
+
+
+def _check_places() -> None:
+    """Find a value that stands in two variables, before it is compared with any webhook.
+
+    Raises:
+        click.ClickException: there is one.
+    """
+    for one, other in combinations((*_VARIABLES.values(), "AKOOL_API_KEY"), 2):
+        if os.environ.get(one) == os.environ.get(other):
+            raise click.ClickException(
+                f"{one} and {other} have the same value, which can be right in one of them only"
+            )

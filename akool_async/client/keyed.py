@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import copy
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.client.restoring import (
@@ -24,7 +25,7 @@ from akool_async.engine.state import CLAIMING
 from akool_async.engine.tasks import start
 from akool_async.engine.waiters import Failure
 from akool_async.errors import JournalError, KeyConflict
-from akool_async.journal import Claim, Entry, JobStore, State
+from akool_async.journal import Claim, Entry, JobStore, State, TellsDecisions
 from akool_async.observers import logger
 from akool_async.protocol.endpoint import Operation, Startable
 from akool_async.protocol.snapshot import Snapshot
@@ -72,6 +73,9 @@ class KeyedJobs:
         self._asked: list[tuple[JobRecord[Any], contextvars.Context]] = []
         """Those about which the store is being asked."""
         self._task: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        if engine.armed is not None and isinstance(store, TellsDecisions):
+            store.tell(self)
 
     @staticmethod
     def fingerprint(request: Startable[Any]) -> str:
@@ -198,6 +202,7 @@ class KeyedJobs:
             self._take_up(record, entry)
             return record
         row, result = row_of(record), result_of(entry, record.family)
+        row.armed = entry.armed
         asked_for = goes_on(entry, result) and entry.result is not None  # it lacks an address
         if not entry.state.finished or asked_for or (entry.unsaved and self._saver is not None):
             self._work_on(record, entry)
@@ -206,7 +211,7 @@ class KeyedJobs:
             self._register(record, entry)
         reference = reference_of(entry)
         if reference is not None and goes_on(entry, result):
-            watched = self._engine.adopt(record, reference)
+            watched = self._engine.adoption.adopt(record, reference)
             if watched is not record:
                 self._work_on(watched, entry)
             return watched
@@ -225,6 +230,25 @@ class KeyedJobs:
             return record
         self._engine.restore(record, outcome)
         return record
+
+    def decided(self, entry: Entry) -> None:
+        """Let a job that waits for a webhook go on as a person has decided."""
+        with suppress(RuntimeError):  # its loop is closed: the journal knows the decision
+            self._loop.call_soon_threadsafe(self._go_on, entry)
+
+    def _go_on(self, entry: Entry) -> None:
+        armed, record = self._engine.armed, self._recorder.working_on(entry.number)
+        if record is None or armed is None or not armed.is_waiting(record):
+            return
+        armed.discard(record)
+        reference = reference_of(entry)
+        if reference is not None:
+            self._engine.adoption.adopt(record, reference)
+            return
+        row = row_of(record)
+        # No number any more: the row stays as decided, and may be another job's by now.
+        row.number, row.state = None, entry.state
+        self._engine.restore(record, outcome_of(entry, None, record))
 
     def _take_up(self, record: JobRecord[Any], entry: Entry) -> None:
         """Queue a job that an earlier process did not send; it costs nothing yet."""

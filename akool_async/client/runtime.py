@@ -8,11 +8,12 @@ import threading
 import weakref
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.client.complaints import quieten
 from akool_async.client.events import EventDispatcher
 from akool_async.client.fresh import FreshAddress
+from akool_async.client.links import ResultLinker
 from akool_async.client.shared import Records, Shared, Vendor
 from akool_async.client.stats import Stats, stats_of
 from akool_async.client.submission import Submitter
@@ -26,7 +27,6 @@ from akool_async.job import Job
 from akool_async.media import SessionDownloader
 from akool_async.observers import logger
 from akool_async.protocol.endpoint import Startable
-from akool_async.result import Link, Result
 from akool_async.schedule.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -73,19 +73,12 @@ class Runtime:
         self._transport = AiohttpTransport(
             configuration.timeout, configuration.session, proxies=configuration.proxies
         )
-        self.exchange = Exchange(
-            self._transport,
-            Signer(shared.credentials, vendor.exchange_token, clock),
-            hosts=configuration.hosts,
-            retry=configuration.retry,
-            clock=clock,
-            requests=shared.requests,
-        )
-        self._fresh = FreshAddress(vendor.call, self.exchange, vendor.operations)
+        self.exchange = self._new_exchange(clock)
         self.calls = Calls(clock)
         dispatcher = EventDispatcher(clock, self.job, shared.hooks, self.calls)
         self.delivery = None if records is None else self._new_delivery(records)
         self.saver = self._new_saver(dispatcher)
+        self.links = self._new_links()
         self.engine = self._new_engine(dispatcher, clock)
         self.keyed = None if records is None else self._new_keyed(records)
         self._finder: JobFinder | None = None
@@ -99,6 +92,28 @@ class Runtime:
         with_first_step(self._guard)
         unclosed.add(self)
 
+    def _new_exchange(self, clock: Clock) -> Exchange:
+        shared, configuration = self._shared, self._shared.configuration
+        return Exchange(
+            self._transport,
+            Signer(shared.credentials, self._vendor.exchange_token, clock),
+            hosts=configuration.hosts,
+            retry=configuration.retry,
+            clock=clock,
+            requests=shared.requests,
+        )
+
+    def _new_links(self) -> ResultLinker:
+        shared, vendor = self._shared, self._vendor
+        return ResultLinker(
+            vendor,
+            self.downloader,
+            FreshAddress(vendor.call, self.exchange, vendor.operations),
+            saver=self.saver,
+            # What is learned of durations is kept where there is a journal.
+            note_ended=None if shared.records is None else shared.experience.note_ended,
+        )
+
     def _new_engine(self, dispatcher: EventDispatcher, clock: Clock) -> Engine:
         shared, configuration = self._shared, self._shared.configuration
         policies = Policies(
@@ -107,7 +122,7 @@ class Runtime:
             timeout=configuration.job_timeout,
             schedule=self._schedule_of,
             batch_size=shared.experience.batch_size,
-            finish_result=self._finish_result,
+            finish_result=self.links.finish,
             handle=self.job,
             arms=configuration.webhook_url is not None,
             patience=configuration.webhook_patience,
@@ -183,36 +198,6 @@ class Runtime:
         """Return when an operation's jobs are polled: as the user says, else as is learned."""
         fixed = self._shared.configuration.backoff(startable.family.name)
         return fixed or self._shared.experience.learner(name, startable.family.usual_of(startable))
-
-    # Results
-
-    def _finish_result(self, record: JobRecord[Any], last: Any) -> Any:
-        """Make a completed job's last snapshot its result; begin to save it, if that is set."""
-        result = self._vendor.completed(last, record.request)
-        if self._shared.records is not None:
-            self._shared.experience.note_ended(record.name)
-        if isinstance(result, Result):
-            link = Link(
-                self.downloader,
-                self._vendor.client,
-                operation=record.name,
-                accepted_at=record.created,
-                job_id=result.job_id,
-                fresh=self._fresh,
-            )
-            result.attach(link)
-            if self.saver is not None:
-                self.saver.add(record, result)
-        return result
-
-    def attach(self, reply: Any) -> Any:
-        """Give looked up results what they need to be saved; return the reply."""
-        if isinstance(reply, Result):
-            reply.attach(Link(self.downloader, self._vendor.client, fresh=self._fresh))
-        elif isinstance(reply, tuple):
-            for row in cast("Any", reply):
-                self.attach(row)
-        return cast("Any", reply)
 
     # The end
 

@@ -195,38 +195,23 @@ class Configuration:
         hosts: Mapping[str, str],
         operations: Callable[[], Mapping[str, type[Operation[Any]]]],
     ) -> None:
-        given: dict[str, Any] = {**DEFAULTS, **settings}
-
-        def value(name: str) -> Any:
-            return given.get(name)
-
+        value = cast("Callable[[str], Any]", {**DEFAULTS, **settings}.get)
         self.hosts = hosts
         self.max_concurrency = checked_count("max_concurrency", value("max_concurrency"))
         timeout = value("timeout")
         self.timeout = timeout if isinstance(timeout, Timeout) else Timeout(total=timeout)
         self._job_timeout = _checked_job_timeout(value("job_timeout"), operations)
-        retry: Retry | None = _checked("retry", value("retry"), _is(Retry), "a Retry")
-        self.retry = retry or Retry()
+        self.retry: Retry = _checked("retry", value("retry"), _is(Retry), "a Retry") or Retry()
         self.schedule: Schedule | None = _checked_schedule(value("schedule"))
         self._backoff: Backoff | Mapping[str, Backoff] | None = _checked_backoff(value("backoff"))
         self.limits = _checked_limits(value("limits"))
-        semaphore: Semaphore | None = value("semaphore")
-        _checked("semaphore", semaphore, _has("acquire", "release"), "a semaphore")
-        self.places: Places | None = None if semaphore is None else SemaphorePlaces(semaphore)
-        self.session: aiohttp.ClientSession | None = value("session")
-        if self.session is not None:
-            check_session(self.session)
-        journal = _checked("journal", value("journal"), _is_journal, "a path, or a JobStore")
-        self.journal: str | os.PathLike[str] | JobStore | None = _place_of_journal(journal)
+        self.places = _places_of(value("semaphore"))
+        self.session = _checked_session(value("session"))
+        self.journal: str | os.PathLike[str] | JobStore | None = _place_of_journal(value("journal"))
         self.on_event: Hook | Sequence[Hook] = value("on_event")
         self.on_end: OnEnd | None = _checked_on_end(value("on_end"), self.journal)
-        clock: Clock | None = _checked(
-            "clock", value("clock"), _has("time", "now", "call_at"), "a Clock"
-        )
-        self.clock = LoopClock() if clock is None else clock
-        self.save_to: str | None = _place_to_save(
-            _checked("save_to", value("save_to"), _is_path, "a path")
-        )
+        self.clock = _checked_clock(value("clock"))
+        self.save_to = _place_to_save(value("save_to"))
         self.waits_for_credit = _checked_choice("on_credit", value("on_credit")) == "pause"
         self.downloads = Policy(
             allow_private=value("allow_private_downloads"),
@@ -257,6 +242,23 @@ class Configuration:
         return self._backoff
 
 
+def _places_of(given: Semaphore | None) -> Places | None:
+    """Return the places that a semaphore has for jobs."""
+    _checked("semaphore", given, _has("acquire", "release"), "a semaphore")
+    return None if given is None else SemaphorePlaces(given)
+
+
+def _checked_session(given: aiohttp.ClientSession | None) -> aiohttp.ClientSession | None:
+    if given is not None:
+        check_session(given)
+    return given
+
+
+def _checked_clock(given: Any) -> Clock:
+    clock: Clock | None = _checked("clock", given, _has("time", "now", "call_at"), "a Clock")
+    return LoopClock() if clock is None else clock
+
+
 def _checked_on_end(given: Any, journal: object) -> Any:
     if given is None:
         return None
@@ -276,6 +278,7 @@ def _place_of_journal(given: Any) -> Any:
 
     Entered again in another one, it would open another file, and pay once more for its keys.
     """
+    _checked("journal", given, _is_journal, "a path, or a JobStore")
     if not _is_path(given) or os.fspath(given) in {"", ":memory:"}:
         return given
     try:
@@ -287,6 +290,7 @@ def _place_of_journal(given: Any) -> Any:
 
 def _place_to_save(given: str | os.PathLike[str] | None) -> str | None:
     """Return a folder as an absolute one, for the same reason."""
+    _checked("save_to", given, _is_path, "a path")
     text = None if given is None else os.fspath(given)
     if not text:
         return text

@@ -164,7 +164,7 @@ class Submitter:
         if known is not None:  # such as a job that `recover()` gave back before
             if record.journal_row is not None:
                 record.journal_row.owed = 0  # told, though its row is not its own
-            self._engine.follow(record, known)
+            self._engine.adoption.follow(record, known)
             return
         self._queue(record)
 

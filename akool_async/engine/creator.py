@@ -208,7 +208,8 @@ class Creator:
         try:
             attempt = None
             if self._recorder is not None:
-                attempt = await self._recorder.intend(record)
+                armed = self._owner.armed is not None and record.takes_address
+                attempt = await self._recorder.intend(record, armed=armed)
             self._owner.report(EventName.CREATING, record)
             request = record.request
             if self._owner.armed is not None:
@@ -226,8 +227,8 @@ class Creator:
         self._hold.failed(problem, delivery.sent_at)
         if delivery.sent and not isinstance(problem, APIError):
             problem = self.unknown(record, delivery, str(problem))
-            armed = self._owner.armed
-            if armed is not None and armed.wait(record, delivery, problem):
+            creates = self._owner.armed
+            if creates is not None and creates.wait(record, delivery, problem):
                 return
         if stops_all(problem):
             self._stop_all(record, problem)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Coroutine
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from akool_async.clock import Clock, Timer
 from akool_async.engine.fair_limiter import FairLimiter
@@ -21,6 +21,9 @@ from akool_async.http.breaker import Breaker
 from akool_async.protocol.snapshot import Snapshot
 
 S = TypeVar("S", bound=Snapshot)
+
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None], Callable[[], object]], object]
+"""Runs a lookup in a task; calls the function that it gets when the task is over."""
 
 
 class LookupSender(Generic[S]):
@@ -34,7 +37,7 @@ class LookupSender(Generic[S]):
         doubt: Knows whether the account is refused.
         trouble: Has the parts of failed lookups.
         times: When each job is polled next.
-        spawn: Runs a lookup in a task; calls the function that it gets when the task is over.
+        spawn: Runs each lookup.
         look_up: Sends one lookup, and takes in the reply.
     """
 
@@ -48,7 +51,7 @@ class LookupSender(Generic[S]):
         doubt: AccountDoubt,
         trouble: LookupTrouble[S],
         times: PollTimes[S],
-        spawn: Callable[[Coroutine[Any, Any, None], Callable[[], object]], object],
+        spawn: Spawn,
         look_up: Callable[[Look[S]], Coroutine[Any, Any, None]],
     ) -> None:
         self._family = family

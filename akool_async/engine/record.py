@@ -133,8 +133,9 @@ class JobRecord(KnownJob[S], Generic[S]):
 
         That is derived, not stored: a pending job costs no byte more.
         """
-        request = self.request
-        return request is not None and request.takes_address
+        request, row = self.request, self.journal_row
+        armed = row is None or row.armed
+        return armed and request is not None and request.takes_address
 
     def error(self, cls: type[J], message: str) -> J:
         """Build an error about this job."""
@@ -284,7 +285,7 @@ class JobRecord(KnownJob[S], Generic[S]):
 class JournalRow:
     """What the journal holds of a record."""
 
-    __slots__ = ("keys", "number", "owed", "saved", "state", "written")
+    __slots__ = ("armed", "keys", "number", "owed", "saved", "state", "written")
 
     def __init__(self) -> None:
         self.keys: tuple[tuple[str, str], ...] = ()
@@ -293,6 +294,8 @@ class JournalRow:
         """The row's number; `None` while nothing is written down."""
         self.state: State | None = None
         """The row's state after the end of the job."""
+        self.armed = True
+        """Whether an earlier process has sent the create with a webhook address of its own."""
         self.saved: tuple[int, str] | None = None
         """Where the result was saved: the row's number, and the file."""
         self.owed: int | None = None

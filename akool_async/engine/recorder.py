@@ -45,7 +45,7 @@ def row_of(record: JobRecord[Any]) -> JournalRow:
     return record.journal_row
 
 
-def intent_of(record: JobRecord[Any]) -> Intent:
+def intent_of(record: JobRecord[Any], *, armed: bool = False) -> Intent:
     """Return what a create writes down before it leaves: the request holds no secret."""
     request, key = record.request, record.options.row_key
     assert request is not None
@@ -56,6 +56,7 @@ def intent_of(record: JobRecord[Any]) -> Intent:
         fingerprint=known or request_fingerprint(request),
         key=key,
         retry_failed=record.options.retry_failed,
+        armed=armed,
     )
 
 
@@ -88,6 +89,10 @@ class Recorder:
         row.number = number
         row.report_written()
         self._working[number] = record
+
+    def working_on(self, number: int) -> JobRecord[Any] | None:
+        """Return the job of this process that a row is about."""
+        return self._working.get(number)
 
     def is_live(self, entry: Entry) -> bool:
         """Say whether this process works on a row."""
@@ -148,13 +153,17 @@ class Recorder:
 
     # What is written down
 
-    async def intend(self, record: JobRecord[Any]) -> Attempt:
+    async def intend(self, record: JobRecord[Any], *, armed: bool) -> Attempt:
         """Write down that a create is about to leave; durable when this returns.
+
+        Args:
+            record: The job.
+            armed: Whether the create leaves with a webhook address of its own.
 
         Raises:
             JournalError: it cannot be written down, so nothing may be sent.
         """
-        intent, row = intent_of(record), row_of(record)
+        intent, row = intent_of(record, armed=armed), row_of(record)
         arriving = intent.key, intent.fingerprint
         with self._lock:  # loops of several threads may use one client
             self._arriving[arriving] += 1

@@ -22,8 +22,8 @@ deadline, a cancel, or the end of the client.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -32,7 +32,7 @@ from akool_async.engine.deadlines import Deadlines
 from akool_async.engine.event_names import EventName
 from akool_async.engine.fair_limiter import FairLimiter
 from akool_async.engine.look import Look
-from akool_async.engine.lookup_sender import LookupSender
+from akool_async.engine.lookup_sender import LookupSender, Spawn
 from akool_async.engine.lookup_trouble import LookupTrouble
 from akool_async.engine.poll_times import PollTimes
 from akool_async.engine.record import COMPLETED, FAILED, JobRecord
@@ -56,48 +56,57 @@ WHOLE: Final = 1000
 a job keeps what it needs to go on: 100 000 of them have to fit into memory."""
 
 
+class Resources(NamedTuple):
+    """What the watches of all families share."""
+
+    exchange: Exchange
+    """Sends the lookups."""
+    clock: Clock
+    breaker: Breaker
+    """Knows whether the host is down."""
+    finish: Callable[[JobRecord[Any], Any], None]
+    """Ends a job."""
+    report: Callable[[str, JobRecord[Any], object], object]
+    """Notified of changes of status."""
+    on_ring: Callable[[float], object]
+    """Called with the seconds by which polls were late."""
+
+
 class Watch(Generic[S]):
     """The accepted jobs of one family.
 
     Args:
         family: What its jobs share.
-        exchange: Sends the lookups.
-        clock: Where time comes from.
+        resources: What it shares with the watches of other families.
         limiter: Limits the lookups under way.
         batch_size: How many ids one lookup may hold.
-        spawn: Runs a lookup in a task; calls the function that it gets when the task is over.
-        finish: Ends a job.
-        breaker: Knows whether the host is down.
-        report: Notified of changes of status.
-        on_ring: Called with the seconds by which polls were late.
+        spawn: Runs its lookups.
     """
 
     def __init__(
         self,
         family: Family[S],
+        resources: Resources,
         *,
-        exchange: Exchange,
-        clock: Clock,
         limiter: FairLimiter,
         batch_size: BatchSize,
-        spawn: Callable[[Coroutine[Any, Any, None], Callable[[], object]], object],
-        finish: Callable[[JobRecord[Any], Any], None],
-        breaker: Breaker,
-        report: Callable[[str, JobRecord[Any], object], object],
-        on_ring: Callable[[float], object],
+        spawn: Spawn,
     ) -> None:
+        clock, breaker = resources.clock, resources.breaker
         self._family = family
-        self._exchange = exchange
+        self._exchange = resources.exchange
         self._clock = clock
         self.batch_size = batch_size
-        self._finish = finish
-        self._report = report
-        self._setbacks: Setbacks[S] = Setbacks(exchange.retry)
+        self._finish = resources.finish
+        self._report = resources.report
+        self._setbacks: Setbacks[S] = Setbacks(resources.exchange.retry)
         self.records: dict[str, JobRecord[S]] = {}
         """The watched jobs by id, in the order in which they came."""
         self.asked = 0
         """How many ids were asked about so far, each time counted."""
-        self._times: PollTimes[S] = PollTimes(clock, self.records, batch_size, self._go, on_ring)
+        self._times: PollTimes[S] = PollTimes(
+            clock, self.records, batch_size, self._go, resources.on_ring
+        )
         self._troubles = Troubles(family.name, self.records, clock)
         self._trouble: LookupTrouble[S] = LookupTrouble(
             family,
@@ -108,14 +117,17 @@ class Watch(Generic[S]):
             times=self._times,
             batch_size=batch_size,
             breaker=breaker,
-            finish=finish,
+            finish=resources.finish,
         )
         self._deadlines: Deadlines[S] = Deadlines(
             clock, self.records, self._end_overdue, lambda record: self.wake(record.id or "")
         )
-        self._sender: LookupSender[S] = LookupSender(
-            family.name,
-            clock=clock,
+        self._sender = self._new_sender(limiter, breaker, spawn)
+
+    def _new_sender(self, limiter: FairLimiter, breaker: Breaker, spawn: Spawn) -> LookupSender[S]:
+        return LookupSender(
+            self._family.name,
+            clock=self._clock,
             limiter=limiter,
             breaker=breaker,
             doubt=self._setbacks.account,

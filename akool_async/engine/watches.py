@@ -8,16 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
-from akool_async.clock import Clock, Moment
+from akool_async.clock import Moment
 from akool_async.engine.event_names import EventName
 from akool_async.engine.fair_limiter import FairLimiter
 from akool_async.engine.record import JobRecord
 from akool_async.engine.settings import Policies
 from akool_async.engine.tasks import start
 from akool_async.engine.wakes import EarlyWakes
-from akool_async.engine.watch import Watch
-from akool_async.http.breaker import Breaker
-from akool_async.http.exchange import Exchange
+from akool_async.engine.watch import Resources, Watch
 from akool_async.observers import logger
 from akool_async.protocol.endpoint import Family
 from akool_async.protocol.snapshot import Status
@@ -31,40 +29,26 @@ class Watches(dict[str, Watch[Any]]):
 
     Args:
         policies: What the client decides.
-        exchange: Sends the lookups.
-        clock: Where time comes from.
-        breaker: Knows whether the host is down.
-        finish: Ends a job.
-        report: Notified of changes of status.
-        on_ring: Called with the seconds by which polls were late.
+        resources: What all watches share.
         cut_off: Called if something else has cancelled, or interrupted, a lookup.
     """
 
     def __init__(
         self,
         policies: Policies,
-        exchange: Exchange,
-        clock: Clock,
-        breaker: Breaker,
+        resources: Resources,
         *,
-        finish: Callable[[JobRecord[Any], Any], None],
-        report: Callable[[str, JobRecord[Any], object], object],
-        on_ring: Callable[[float], object],
         cut_off: Callable[[], object],
     ) -> None:
         super().__init__()
         self._policies = policies
-        self._exchange = exchange
-        self._clock = clock
-        self._breaker = breaker
-        self._finish = finish
-        self._report = report
-        self._on_ring = on_ring
+        self._resources = resources
+        self._clock = resources.clock
         self._cut_off = cut_off
         self._stopped = False
         self._single_limiter = FairLimiter(policies.limits.polls)
         self._batch_limiter = FairLimiter(policies.limits.batch_polls)
-        self._early_wakes = EarlyWakes(clock)
+        self._early_wakes = EarlyWakes(resources.clock)
         self._lookups: set[asyncio.Task[None]] = set()
         self._last_moment = Moment(-1.0, 0.0)
 
@@ -74,15 +58,10 @@ class Watches(dict[str, Watch[Any]]):
         if watch is None:
             watch = self[family.name] = Watch(
                 family,
-                exchange=self._exchange,
-                clock=self._clock,
+                self._resources,
                 limiter=self._batch_limiter if family.batch > 1 else self._single_limiter,
                 batch_size=self._policies.batch_size(family),
                 spawn=self._start_lookup,
-                finish=self._finish,
-                breaker=self._breaker,
-                report=self._report,
-                on_ring=self._on_ring,
             )
         return watch
 
@@ -141,7 +120,7 @@ class Watches(dict[str, Watch[Any]]):
             return
         last = record.snapshot or record.family.result(id=record.id or "")
         record.observe(msgspec.structs.replace(last, status=status))
-        self._report(EventName.STATUS, record, status)
+        self._resources.report(EventName.STATUS, record, status)
 
     def woken_early(self, id: str) -> bool:
         """Say whether a webhook told of an accepted job before its receipt came; forget that."""

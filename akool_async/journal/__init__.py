@@ -10,9 +10,11 @@ from akool_async.journal.job_store import (
     Change,
     Claim,
     FindsJobs,
+    HearsDecisions,
     Intent,
     JobStore,
     Outbox,
+    TellsDecisions,
     TellsSaved,
 )
 
@@ -26,11 +28,13 @@ __all__ = [
     "Claim",
     "Entry",
     "FindsJobs",
+    "HearsDecisions",
     "Intent",
     "JobStore",
     "Journal",
     "Outbox",
     "State",
+    "TellsDecisions",
     "TellsSaved",
     "fingerprint",
 ]

@@ -19,8 +19,8 @@ from akool_async.journal.job_store import Attempt, Claim, Intent
 
 _INSERT: Final = """
     INSERT INTO job (number, key, name, fingerprint, state, attempt, reason, intended_at,
-        updated_at, request)
-    VALUES (?, ?, ?, ?, ?, ?, '', ?, ?, ?)"""
+        updated_at, request, armed)
+    VALUES (?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?)"""
 
 
 def claim(connection: sqlite3.Connection, intents: Sequence[Intent]) -> list[Claim]:
@@ -148,6 +148,7 @@ def _add(connection: sqlite3.Connection, added: Sequence[Entry]) -> None:
                 entry.intended_at,
                 entry.updated_at,
                 entry.request,
+                entry.armed,
             )
             for entry in added
         ],
@@ -158,8 +159,21 @@ def _intend_new(connection: sqlite3.Connection, intent: Intent) -> Attempt:
     if intent.key is not None:
         raise JournalError("an intent with a key has to be claimed first")
     now = time.time()
-    values = (None, None, intent.name, intent.fingerprint, "intent", 1, now, now, intent.request)
-    inserted = connection.execute(_INSERT, values)
+    inserted = connection.execute(
+        _INSERT,
+        (
+            None,
+            None,
+            intent.name,
+            intent.fingerprint,
+            "intent",
+            1,
+            now,
+            now,
+            intent.request,
+            intent.armed,
+        ),
+    )
     assert inserted.lastrowid is not None
     return Attempt(inserted.lastrowid, 1)
 
@@ -170,8 +184,8 @@ def _intend_again(connection: sqlite3.Connection, known: Entry, intent: Intent) 
         """
         UPDATE job SET state = 'intent', attempt = ?, id = NULL, job_id = NULL,
             created_at = NULL, reason = '', result = NULL, saved = NULL, intended_at = ?,
-            updated_at = ?, request = ?
+            updated_at = ?, request = ?, armed = ?
         WHERE number = ?""",
-        (attempt, now, now, intent.request, known.number),
+        (attempt, now, now, intent.request, intent.armed, known.number),
     )
     return Attempt(known.number, attempt)

@@ -76,6 +76,8 @@ class Entry(Value):
     """When this attempt's intent was written, or a queued row was, in seconds since 1970."""
     updated_at: float
     """When the row last changed, in seconds since 1970."""
+    armed: bool = False
+    """Whether this attempt's create left with a webhook address of its own."""
 
     @property
     def unsaved(self) -> bool:

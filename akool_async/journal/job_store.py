@@ -38,6 +38,8 @@ class Intent(Value):
     """The caller's name for the job; one key is one create."""
     retry_failed: bool = False
     """Whether a key whose job failed may be sent, and paid for, again."""
+    armed: bool = False
+    """Whether the create leaves with a webhook address that names its row and attempt."""
 
 
 class Change(NamedTuple):
@@ -161,6 +163,23 @@ class TellsSaved(Protocol):
 
         A compacted row is not among them: it has lost its result.
         """
+        ...
+
+
+class HearsDecisions(Protocol):
+    """Whoever is to know what a person decides about unknown creates."""
+
+    def decided(self, entry: Entry) -> object:
+        """Take in a row that was resolved. Called in any thread."""
+        ...
+
+
+@runtime_checkable
+class TellsDecisions(Protocol):
+    """A store in which a person may decide about unknown creates while a client uses it."""
+
+    def tell(self, listener: HearsDecisions) -> None:
+        """Tell a listener of each row that is resolved, for as long as the listener lives."""
         ...
 
 

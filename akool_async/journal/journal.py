@@ -1,47 +1,28 @@
-"""The journal: the job store in one SQLite file.
+"""The journal: the job store in one SQLite file, and what else can be done with that file.
 
-How it works. One thread, the writer, changes the file. Every write is a small function that is
-queued; the thread takes all that are queued, runs them in one transaction and flushes it to
-the disk once. So a thousand coroutines that wait for their intents share a flush, and no event
-loop waits for a disk. The queue is first in, first out: each write sees all that were put
-before it.
-
-Reading needs no queue. The methods for users and for the command line (`find`, `get`,
-`entries`) read at once on a second connection and block meanwhile, for about as long as the
-page cache takes. The engine's methods (`unfinished`, `unsaved`) do the same in a thread.
-
-What one row goes through::
-
-    queued -> intent -> created -> completed | failed | expired
-                     -> refused     (may be sent again)
-                     -> unknown     (a person, or a webhook, decides)
-
-`claims.py` writes the first two states, `rows.py` the others.
+The engine uses the `SqliteStore`. The methods here are for users, for the command line, and for
+what a client remembers. Those that read do so at once, and block meanwhile, for about as long as
+the page cache takes.
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import os
-import sqlite3
 import weakref
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from concurrent.futures import Future
-from typing import TypeAlias
+from collections.abc import Iterator
 
 from akool_async.errors import InvalidInput, JournalError
-from akool_async.journal import claims, events, memory, outbox, rows
-from akool_async.journal.entry import UNFINISHED, Entry, State
+from akool_async.journal import events, memory, rows
+from akool_async.journal.entry import Entry, State
 from akool_async.journal.file import JournalFile
-from akool_async.journal.job_store import Attempt, Change, Claim, Intent, JobStore
+from akool_async.journal.job_store import Change, HearsDecisions
+from akool_async.journal.paging import pages_now
+from akool_async.journal.sqlite_store import SqliteStore
 from akool_async.observers import logger
 
-_Page: TypeAlias = Callable[[sqlite3.Connection, int], list[Entry]]
-"""Reads the rows that follow the one with a number."""
 
-
-class Journal(JobStore):
+class Journal(SqliteStore):
     """A durable record of every job, in one SQLite file.
 
     One process at a time uses the file, and one client in that process, on any number of
@@ -62,124 +43,11 @@ class Journal(JobStore):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = JournalFile(_text_of(path))
-        # A journal that nobody closes is closed when it is collected, or at the program's end.
-        weakref.finalize(self, self._file.close)
+        super().__init__(JournalFile(_text_of(path)))
+        self._listeners: weakref.WeakSet[HearsDecisions] = weakref.WeakSet()
 
     def __repr__(self) -> str:
         return f"Journal({self._file.path!r})"
-
-    # What the engine calls: nothing of it blocks an event loop
-
-    async def claim(self, intents: Sequence[Intent]) -> Sequence[Claim]:
-        """Ask for a row for each of many keys; see `JobStore.claim`.
-
-        Raises:
-            JournalError: an intent has no key, or nothing can be written.
-        """
-        if not intents:
-            return []
-        return await self._file.writer.write(functools.partial(claims.claim, intents=intents))
-
-    async def intend(self, intent: Intent, row: int | None = None) -> Attempt:
-        """Write down that a create is about to be sent; see `JobStore.intend`.
-
-        Raises:
-            JournalError: the row may not be sent, or nothing can be written; then nothing may
-                be sent.
-        """
-        return await self._file.writer.write(
-            functools.partial(claims.intend, intent=intent, row=row), undo=claims.withdraw
-        )
-
-    async def adopt(self, attempt: Attempt, id: str) -> bool:
-        """Write down that a create was accepted, as a webhook says; see `JobStore.adopt`.
-
-        Raises:
-            JournalError: nothing can be written.
-        """
-        action = functools.partial(events.adopt, attempt=attempt, id=id)
-        return await self._file.writer.write(action)
-
-    async def remember_event(self, digest: bytes) -> None:
-        """Remember that an event was taken in; it is on disk when this returns.
-
-        Raises:
-            JournalError: nothing can be written.
-        """
-        await self._file.writer.write(functools.partial(events.remember, digest=digest))
-
-    def recall_events(self) -> list[bytes]:
-        """Return the digests of the latest events, oldest first; blocks while it reads."""
-        return self._file.read(events.recall)
-
-    def note_soon(self, row: int, change: Change) -> Future[None]:
-        """Queue a change of a row, without waiting; see `JobStore.note_soon`.
-
-        Raises:
-            JournalError: the journal is closed.
-        """
-        action = functools.partial(rows.note, number=row, change=change)
-        return self._file.writer.write_soon(action, must_succeed=True)
-
-    def unfinished(self) -> AsyncGenerator[Entry, None]:
-        """Yield the rows that a restarted process has to recover, oldest first.
-
-        Rows may be written meanwhile; each is yielded at most once, as it then is.
-        """
-        return self._pages_in_thread(functools.partial(rows.page, states=UNFINISHED))
-
-    def unsaved(self) -> AsyncGenerator[Entry, None]:
-        """Yield the rows that completed and whose media was saved nowhere, oldest first."""
-        return self._pages_in_thread(rows.unsaved)
-
-    def saved(self) -> AsyncGenerator[Entry, None]:
-        """Yield the rows that completed and whose media was saved, oldest first."""
-        return self._pages_in_thread(rows.saved)
-
-    def queued(self) -> AsyncGenerator[Entry, None]:
-        """Yield the rows that were submitted and not sent, oldest first."""
-        return self._pages_in_thread(functools.partial(rows.page, states=[State.QUEUED]))
-
-    async def look_up(self, key: str) -> Entry | None:
-        """Return the row of a key, with all that was put before.
-
-        Raises:
-            JournalError: the journal is closed, or cannot be used.
-        """
-        return await self._file.writer.write(functools.partial(rows.find, key=key))
-
-    def drop_soon(self, row: int, reason: str, owed: int | None = None) -> Future[None]:
-        """Queue that a queued job is not to be sent; see `FindsJobs.drop_soon`.
-
-        Raises:
-            JournalError: the journal is closed.
-        """
-        action = functools.partial(claims.drop, row=row, reason=reason, owed=owed)
-        return self._file.writer.write_soon(action, must_succeed=True)
-
-    async def owed(self) -> AsyncGenerator[tuple[int, Entry], None]:
-        """Yield the ends that `on_end` was not told of yet, each with its number, oldest first."""
-        after = 0
-        while ends := await self._file.writer.write(functools.partial(outbox.owed, after=after)):
-            for end in ends:
-                yield end
-            after = ends[-1][0]
-
-    def acknowledge_soon(self, row: int, owed: int) -> Future[None]:
-        """Queue that `on_end` was told of an end; see `Outbox.acknowledge_soon`.
-
-        Raises:
-            JournalError: the journal is closed.
-        """
-        action = functools.partial(outbox.acknowledge, job=row, end=owed)
-        return self._file.writer.write_soon(action, must_succeed=True)
-
-    async def close(self) -> None:
-        """Write everything that is queued, end the thread, and let others use the file."""
-        await asyncio.to_thread(self.close_now)
-
-    # What users and the command line call
 
     def find(self, key: str) -> Entry | None:
         """Return the row of a key; blocks while it reads.
@@ -198,7 +66,7 @@ class Journal(JobStore):
         Blocks while it reads. Rows may be written meanwhile; each is yielded at most once, as
         it then is.
         """
-        return self._pages(functools.partial(rows.page, states=states))
+        return pages_now(self, self._file, functools.partial(rows.page, states=states))
 
     async def note(self, row: int, change: Change) -> None:
         """Change a row; the change is on disk when this returns.
@@ -221,7 +89,8 @@ class Journal(JobStore):
     ) -> Entry:
         """Decide the outcome of a create whose outcome is unknown; return its row.
 
-        Blocks until the decision is on disk.
+        Blocks until the decision is on disk. A job of this process that waits for a webhook about
+        the create goes on as decided.
 
         Args:
             key_or_number: The row.
@@ -237,7 +106,14 @@ class Journal(JobStore):
         writer = self._file.writer
         change = _decision(accept=accept, job_id=job_id, resend=resend, abandon=abandon)
         action = functools.partial(rows.resolve, row=key_or_number, change=change)
-        return writer.write_soon(action, awaited=True).result()
+        entry = writer.write_soon(action, awaited=True).result()
+        for each in tuple(self._listeners):
+            each.decided(entry)
+        return entry
+
+    def tell(self, listener: HearsDecisions) -> None:
+        """Tell a listener of each row that is resolved, for as long as the listener lives."""
+        self._listeners.add(listener)
 
     async def compact(self, finished_before: float) -> int:
         """Empty the requests and results of old rows; return how many rows changed.
@@ -278,35 +154,17 @@ class Journal(JobStore):
         """Return all values whose names begin with a prefix, in the order of their names."""
         return self._file.read(functools.partial(memory.recall_all, prefix=prefix))
 
-    def close_now(self) -> None:
-        """Do what `close` does, and block meanwhile.
+    async def remember_event(self, digest: bytes) -> None:
+        """Remember that an event was taken in; it is on disk when this returns.
 
-        A journal that nobody closes is closed when it is collected, or when the interpreter
-        ends. In a forked child it does nothing: the journal is its parent's.
+        Raises:
+            JournalError: nothing can be written.
         """
-        self._file.close()
+        await self._file.writer.write(functools.partial(events.remember, digest=digest))
 
-    def _pages(self, page: _Page) -> Iterator[Entry]:
-        after = 0
-        while entries := self._page(page, after):
-            yield from entries
-            after = entries[-1].number
-
-    async def _pages_in_thread(self, page: _Page) -> AsyncGenerator[Entry, None]:
-        after = 0
-        while entries := await self._page_in_thread(page, after):
-            for entry in entries:
-                yield entry
-            after = entries[-1].number
-
-    async def _page_in_thread(self, page: _Page, after: int) -> list[Entry]:
-        # Changes that were noted before are written first. Else a row whose end is still on its
-        # way to the disk would be taken for one whose create nobody knows the outcome of.
-        await self._file.writer.write(lambda _connection: None)
-        return await asyncio.to_thread(self._page, page, after)
-
-    def _page(self, page: _Page, after: int) -> list[Entry]:
-        return self._file.read(lambda connection: page(connection, after))
+    def recall_events(self) -> list[bytes]:
+        """Return the digests of the latest events, oldest first; blocks while it reads."""
+        return self._file.read(events.recall)
 
 
 def _text_of(path: str | os.PathLike[str]) -> str:

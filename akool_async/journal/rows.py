@@ -142,7 +142,11 @@ def last_number(connection: sqlite3.Connection) -> int:
 def _fetch(connection: sqlite3.Connection, where: str, *values: object) -> list[Entry]:
     rows = connection.execute(f"{_SELECT} {where}", values).fetchall()
     try:
-        return [msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), Entry) for row in rows]
+        # SQLite has no booleans: `armed` is the last column, and 0 or 1.
+        return [
+            msgspec.convert(dict(zip(_COLUMNS, (*row, armed != 0), strict=True)), Entry)
+            for *row, armed in rows
+        ]
     except msgspec.ValidationError as error:
         problem = str(error)
     raise JournalError(f"the journal is damaged: a row holds what it cannot ({problem})")

@@ -57,6 +57,7 @@ def _version_4(connection: sqlite3.Connection) -> None:
         "CREATE TABLE event (number INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE)"
     )
     connection.execute("CREATE TABLE outbox (job INTEGER PRIMARY KEY, end INTEGER NOT NULL)")
+    connection.execute("ALTER TABLE job ADD COLUMN armed INTEGER NOT NULL DEFAULT 0")
 
 
 MIGRATIONS: Final[Sequence[Migration]] = (_version_1, _version_2, _version_3, _version_4)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from akool_async.media.addresses import AddressGuard, is_public
-    from akool_async.media.download import Progress
+    from akool_async.media.arrival import Progress
     from akool_async.media.downloader import Downloader, SessionDownloader, StandaloneDownloader
     from akool_async.media.names import absolute, extension_of, safe_name
     from akool_async.media.policy import Policy, own_addresses
@@ -44,7 +44,7 @@ _HOMES = {
     "StandaloneDownloader": "downloader",
     "MediaStream": "stream",
     "Policy": "policy",
-    "Progress": "download",
+    "Progress": "arrival",
     "SessionDownloader": "downloader",
     "Source": "source",
     "absolute": "names",

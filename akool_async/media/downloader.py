@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import aiohttp
 
     from akool_async.http.proxy import Proxies
-    from akool_async.media.download import Progress, Resources
+    from akool_async.media.arrival import Progress
+    from akool_async.media.download import Resources
     from akool_async.media.names import Destination
     from akool_async.media.session import MediaSession
     from akool_async.media.source import Source

@@ -7,10 +7,8 @@ unless `_ANSWERS` has a better answer. `World` decides what becomes of the jobs.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import re
-import threading
 import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
@@ -22,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from aiohttp import web
+from anyio.from_thread import start_blocking_portal
 
 from akool_async import errors
 from akool_async.clock import Clock, LoopClock
@@ -164,17 +163,8 @@ class Simulator:
     @contextmanager
     def in_thread(self) -> Generator[Self]:
         """Run in a thread with an event loop of its own, for synchronous callers too."""
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="akool-simulator", daemon=True)
-        thread.start()
-        try:
-            asyncio.run_coroutine_threadsafe(self.start(), loop).result()
+        with start_blocking_portal() as portal, portal.wrap_async_context_manager(self):
             yield self
-        finally:
-            asyncio.run_coroutine_threadsafe(self.stop(), loop).result()
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
 
     def _handler(
         self, endpoint: type[Endpoint[Any]]

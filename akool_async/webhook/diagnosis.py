@@ -35,6 +35,10 @@ _SHOWN: Final = 4
 _OPENING: Final = b'{"_id":"'
 """How the text of every event of Akool begins."""
 _BLANKS: Final = " \t\r\n'\""
+_NONE: Final = (
+    "this is no webhook of Akool, so ignore it: anyone can post here. To try it out, `akool"
+    " webhooks send` makes one."
+)
 
 
 class Reason(StrEnum):
@@ -147,7 +151,7 @@ def _no_webhook(body: bytes) -> str:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _no_json(body.lstrip()[:1])
     if not isinstance(document, dict):
-        return "The body is JSON, but no object: this is no webhook of Akool."
+        return f"The body is JSON, but no object: {_NONE}"
     if {"_id", "status"} <= document.keys():
         return (
             "The body is an event that is neither signed nor encrypted, so anyone can have made"
@@ -155,16 +159,19 @@ def _no_webhook(body: bytes) -> str:
         )
     missing = [name for name in NAMES if name not in document]
     if missing:
-        return f"The body has no {', '.join(missing)}: this is no webhook of Akool."
-    return "One of the body's four parts has a form that Akool's never have."
+        return f"The body has no {', '.join(missing)}: {_NONE}"
+    return f"One of the body's four parts is neither a text nor a whole number: {_NONE}"
 
 
 def _no_json(first: bytes) -> str:
     if first == b"<":
-        return "The body is HTML or XML, not JSON: this is no webhook of Akool."
+        return f"The body is HTML or XML, not JSON: {_NONE}"
     if first == b"{":
-        return "The body begins as JSON and is none: it was cut short or re-encoded."
-    return "The body is no JSON: this is no webhook of Akool."
+        return (
+            "The body begins as JSON and is none: it was cut short or re-encoded. If it came by a"
+            " proxy, let that pass the body on unchanged."
+        )
+    return f"The body is no JSON: {_NONE}"
 
 
 def _unsigned(signed: SignedBody, credentials: WebhookCredentials) -> Diagnosis:
@@ -188,11 +195,7 @@ def _unsigned(signed: SignedBody, credentials: WebhookCredentials) -> Diagnosis:
 
 
 def _fits(parts: Mapping[str, Any], credentials: WebhookCredentials) -> bool:
-    try:
-        candidate = msgspec.convert(parts, SignedBody)
-    except msgspec.ValidationError:
-        return False
-    return candidate.signature.isascii() and candidate.is_by(credentials)
+    return msgspec.convert(parts, SignedBody).is_by(credentials)
 
 
 def _slip(signed: SignedBody, credentials: WebhookCredentials) -> Diagnosis | None:
@@ -228,8 +231,9 @@ def _by_ciphertext(signed: SignedBody, credentials: WebhookCredentials) -> Diagn
     theirs = bytes(a ^ b ^ c for a, b, c in zip(text, ours, _OPENING, strict=False))
     if theirs == ours[: len(theirs)]:
         sentence = (
-            "The client secret fits, and the client id in its beginning. So the signature,"
-            " timestamp or nonce was changed on the way; or AKOOL_CLIENT_ID was copied in part."
+            "The client secret fits, and so does the beginning of the client id. Either"
+            " AKOOL_CLIENT_ID is not the whole client id: copy it anew. Or a proxy on the way"
+            " changed the signature, timestamp or nonce: let it pass the body on unchanged."
         )
         return Diagnosis(reason=Reason.CHANGED, sentence=sentence)
     sentence = (
@@ -252,9 +256,15 @@ def _comparison(theirs: bytes, credentials: WebhookCredentials) -> str:
 def _stale(signed: SignedBody, age: float, tolerance: float) -> Diagnosis:
     allowed = span(tolerance)
     if age != age:  # NaN  # noqa: PLR0124
-        sentence = "Its timestamp is no number."
+        sentence = (
+            "Its timestamp is no number, so Akool did not make it. Let the program that did give"
+            " milliseconds since 1970, as `akool webhooks send` does."
+        )
     elif 1e8 < signed.seconds * 1000 < 1e10:  # noqa: PLR2004 - seconds from 1973 to 2286
-        sentence = "Its timestamp counts seconds; Akool's count milliseconds."
+        sentence = (
+            "Its timestamp counts seconds, so Akool did not make it. Let the program that did give"
+            " milliseconds since 1970, as `akool webhooks send` does."
+        )
     elif age < 0:
         sentence = (
             f"From the future, by {span(-age)}; {allowed} are allowed. This machine's clock is"
@@ -274,11 +284,15 @@ def _undecrypted(signed: SignedBody, credentials: WebhookCredentials) -> Diagnos
     encrypted = _decoded(signed.ciphertext)
     if encrypted is None:
         sentence = (
-            "It is signed, but `dataEncrypt` is no base64 of whole blocks: Akool did not make it."
+            "It is signed, but `dataEncrypt` is no base64 of whole blocks, so Akool did not make"
+            " it. Ignore it, or mend the program that did: `akool webhooks send` shows how it is."
         )
         return Diagnosis(reason=Reason.NO_EVENT, sentence=sentence)
     if _is_end_of_event(_decrypted(encrypted, credentials)):
-        sentence = "It decrypts, but to no event: `_id` or `status` is missing, or of another form."
+        sentence = (
+            "It decrypts, but to no event: `_id` or `status` is missing, or of another form. If"
+            " Akool sent it, its webhooks have changed: update this package, or report it."
+        )
         return Diagnosis(reason=Reason.NO_EVENT, sentence=sentence)
     length = len(credentials.client_secret.encode())
     sentence = (

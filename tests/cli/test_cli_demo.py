@@ -16,14 +16,13 @@ import struct
 import subprocess
 import sys
 import termios
-import time
 import wave
 import zlib
 from collections import Counter
 from collections.abc import Callable, Generator
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import pytest
@@ -38,29 +37,12 @@ from akool_async.endpoints.registry import NAMESPACES
 from akool_async.protocol import token
 from akool_async.simulator import Simulator, media
 from akool_async.simulator.world import REASONS
+from tests.cli.commands import COMMAND, Ended, Terminal, ctrl_c_once, environment, until
 
-COMMAND = (sys.executable, "-W", "error", "-m", "akool_async.cli")
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 QUICK = ("--pace", "0.1")
 KINDS = 6
 ID = r"[0-9a-f]{24}"
-
-
-def environment(simulator: Simulator | None = None) -> dict[str, str]:
-    """Return an environment without settings of the terminal, that names the simulator if given."""
-    wishes = {"FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES", "TERM"}
-    kept = {name: value for name, value in os.environ.items() if name not in wishes}
-    if simulator is None:
-        return kept
-    return kept | {"AKOOL_BASE_URL": simulator.url, "AKOOL_API_KEY": simulator.api_key}
-
-
-class Ended(NamedTuple):
-    """A command that has ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
 
 
 def demo(
@@ -98,13 +80,6 @@ def running_demo(
             yield process
         finally:
             process.kill()
-
-
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.01)
 
 
 def has_line(output: str, pattern: str) -> bool:
@@ -154,29 +129,29 @@ def test_the_final_table_of_a_demo_agrees_with_the_files_on_disk(tmp_path: Path)
     with running_demo(tmp_path, *options) as process:
         stdout, stderr = process.communicate(timeout=60)
     ended = Ended(process.returncode, stdout, stderr)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    rows = rows_of(ended.stdout)
+    assert (ended.status, ended.err) == (0, "")
+    rows = rows_of(ended.out)
     done, failed = rows.pop("all")
     assert rows.keys() == documented_requests().keys()
     assert all(sum(counts) == 24 // KINDS for counts in rows.values())
     assert done == sum(counts[0] for counts in rows.values())
-    assert failed == 24 - done == len(failures_of(ended.stdout)) > 0
+    assert failed == 24 - done == len(failures_of(ended.out)) > 0
     files = files_in(tmp_path)
     assert len(files) == done > 0
     assert all(map(opens, files))
     assert all(path.stem.encode() in path.read_bytes() for path in files)
-    assert f"{tmp_path}{os.sep}" in ended.stdout
+    assert f"{tmp_path}{os.sep}" in ended.out
 
 
 def test_a_demo_reports_its_requests_and_files(tmp_path: Path) -> None:
     ended = demo(tmp_path, "--jobs", "18", "--concurrency", "4", *QUICK)
-    assert ended.returncode == 0, ended.stderr
+    assert ended.status == 0, ended.err
     assert re.search(
-        r"^requests +\d\.\d\d per job: 18 creates, \d+ lookups$", ended.stdout, re.MULTILINE
+        r"^requests +\d\.\d\d per job: 18 creates, \d+ lookups$", ended.out, re.MULTILINE
     )
-    assert re.search(r"^in flight +4 at most, of 4 allowed$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^in flight +4 at most, of 4 allowed$", ended.out, re.MULTILINE)
     size = sum(path.stat().st_size for path in files_in(tmp_path))
-    assert has_line(ended.stdout, rf"files +\d+, {size / 1000:.1f} kB, in .+")
+    assert has_line(ended.out, rf"files +\d+, {size / 1000:.1f} kB, in .+")
 
 
 def test_the_same_seed_asks_for_the_same_jobs_in_the_same_order() -> None:
@@ -188,9 +163,9 @@ def test_the_same_seed_asks_for_the_same_jobs_in_the_same_order() -> None:
 
 def test_jobs_that_fail_are_listed_with_their_reasons_and_are_no_error(tmp_path: Path) -> None:
     ended = demo(tmp_path, "--jobs", "12", "--fail-rate", "1", *QUICK)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert rows_of(ended.stdout)["all"] == (0, 12)
-    listed = failures_of(ended.stdout)
+    assert (ended.status, ended.err) == (0, "")
+    assert rows_of(ended.out)["all"] == (0, 12)
+    listed = failures_of(ended.out)
     assert Counter(name for name, _, _ in listed) == dict.fromkeys(documented_requests(), 2)
     assert len({job_id for _, job_id, _ in listed}) == 12
     assert {reason for _, _, reason in listed} <= set(REASONS)
@@ -213,21 +188,19 @@ def test_a_result_is_on_disk_while_other_jobs_still_run(
 
     akool_simulator.fault = wait_for_a_file
     ended = demo(tmp_path, "--live", "--yes", simulator=akool_simulator)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (ended.status, ended.err) == (0, "")
     assert seen == [True]
 
 
 def test_ctrl_c_stops_a_demo_and_prints_its_progress(tmp_path: Path) -> None:
     options = ("--jobs", "60", "--concurrency", "6", "--fail-rate", "0", "--pace", "0.3")
-    with running_demo(tmp_path, *options) as process:
-        until(lambda: len(files_in(tmp_path)) >= 3)
-        process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=30)
-    assert process.returncode == 130
+    with ctrl_c_once(lambda: len(files_in(tmp_path)) >= 3):
+        ended = demo(tmp_path, *options)
+    assert ended.status == 130
     told = re.fullmatch(
-        r"Stopped: (\d+) of 60 jobs done, 0 failed; results are in (.*)/\n", complaints
+        r"Stopped: (\d+) of 60 jobs done, 0 failed; results are in (.*)/\n", ended.err
     )
-    assert told, complaints
+    assert told, ended.err
     assert 60 > int(told[1]) >= len(files_in(tmp_path)) >= 3
     assert told[2] == str(tmp_path)
     assert all(map(opens, files_in(tmp_path)))
@@ -271,18 +244,18 @@ def test_a_wrong_option_is_refused_in_one_line(
     tmp_path: Path, options: tuple[str, ...], named: str
 ) -> None:
     ended = demo(tmp_path / "out", *options)
-    assert ended.returncode == 2
-    assert re.fullmatch(rf"akool demo: .*{named}.*\n", ended.stderr)
-    assert ended.stdout == ""
+    assert ended.status == 2
+    assert re.fullmatch(rf"akool demo: .*{named}.*\n", ended.err)
+    assert ended.out == ""
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_reported_before_any_job_runs(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     ended = demo(tmp_path / "file" / "out")
-    assert ended.returncode == 1
-    assert re.fullmatch(r"akool: nothing can be saved in .*/file/out: .+\n", ended.stderr)
-    assert ended.stdout == ""
+    assert ended.status == 1
+    assert re.fullmatch(r"akool: nothing can be saved in .*/file/out: .+\n", ended.err)
+    assert ended.out == ""
 
 
 # Live demos: here, against a simulator that the environment names
@@ -293,10 +266,10 @@ def test_a_live_demo_that_is_declined_starts_nothing(
 ) -> None:
     for answer in ("n\n", "\n", ""):
         ended = demo(tmp_path, "--live", simulator=akool_simulator, answer=answer)
-        assert (ended.returncode, ended.stderr) == (1, "")
-        assert "6 paid jobs" in ended.stdout
-        assert "which has 10000 credits now" in ended.stdout
-        assert "Nothing was started" in ended.stdout
+        assert (ended.status, ended.err) == (1, "")
+        assert "6 paid jobs" in ended.out
+        assert "which has 10000 credits now" in ended.out
+        assert "Nothing was started" in ended.out
     assert akool_simulator.requests == {"account.credit": 3}
 
 
@@ -305,27 +278,27 @@ def test_a_live_demo_runs_one_job_of_each_kind_and_prints_the_remaining_credit(
     tmp_path: Path, akool_simulator: Simulator, options: tuple[str, ...], answer: str
 ) -> None:
     ended = demo(tmp_path, "--live", *options, simulator=akool_simulator, answer=answer)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert ("Start them?" in ended.stdout) == bool(answer)
+    assert (ended.status, ended.err) == (0, "")
+    assert ("Start them?" in ended.out) == bool(answer)
     assert akool_simulator.world.creates == dict.fromkeys(documented_requests(), 1)
     sent = {job.name: job.request for job in akool_simulator.world.jobs.values()}
     assert sent == paid_requests()
-    assert "The account has 9994 credits left" in ended.stdout
+    assert "The account has 9994 credits left" in ended.out
     assert {path.stem for path in files_in(tmp_path)} == set(akool_simulator.world.jobs)
 
 
 def test_a_live_demo_without_credentials_names_the_variables_to_set(tmp_path: Path) -> None:
     ended = demo(tmp_path, "--live", "--yes")
-    assert ended.returncode == 1
-    assert re.fullmatch(r"akool: .*AKOOL_API_KEY.*\n", ended.stderr)
+    assert ended.status == 1
+    assert re.fullmatch(r"akool: .*AKOOL_API_KEY.*\n", ended.err)
 
 
 def test_a_live_job_that_fails_is_a_problem(tmp_path: Path) -> None:
     with Simulator(pace=0.1, fail_rate=1.0).in_thread() as simulator:
         ended = demo(tmp_path, "--live", "--yes", simulator=simulator)
-    assert ended.returncode == 1
-    assert "6 paid jobs failed" in ended.stdout
-    assert len(failures_of(ended.stdout)) == 6
+    assert ended.status == 1
+    assert "6 paid jobs failed" in ended.out
+    assert len(failures_of(ended.out)) == 6
 
 
 def test_a_file_with_other_content_is_a_problem(tmp_path: Path, akool_simulator: Simulator) -> None:
@@ -335,9 +308,9 @@ def test_a_file_with_other_content_is_a_problem(tmp_path: Path, akool_simulator:
 
     akool_simulator.fault = damage
     ended = demo(tmp_path, "--live", "--yes", simulator=akool_simulator)
-    assert ended.returncode == 1
-    assert "2 problems:" in ended.stdout
-    assert ended.stdout.count(".png: its content is not that of a .png file") == 2
+    assert ended.status == 1
+    assert "2 problems:" in ended.out
+    assert ended.out.count(".png: its content is not that of a .png file") == 2
 
 
 def test_a_file_that_cannot_be_fetched_is_a_problem_and_names_its_token(
@@ -349,11 +322,11 @@ def test_a_file_that_cannot_be_fetched_is_a_problem_and_names_its_token(
 
     akool_simulator.fault = lose
     ended = demo(tmp_path, "--live", "--yes", simulator=akool_simulator)
-    assert ended.returncode == 1
+    assert ended.status == 1
     assert len(files_in(tmp_path)) == 4
     jobs = akool_simulator.world.jobs
     lost = {job.id for job in jobs.values() if job.name.startswith("audio.")}
-    assert ids_of_tokens(ended.stdout) == lost
+    assert ids_of_tokens(ended.out) == lost
 
 
 def ids_of_tokens(output: str) -> set[str]:
@@ -370,9 +343,9 @@ def test_a_create_without_an_answer_is_an_error_and_is_not_repeated(
 
     akool_simulator.fault = drop
     ended = demo(tmp_path, "--live", "--yes", simulator=akool_simulator)
-    assert ended.returncode == 1
-    assert "reage.video (not created): reage.video: sent at" in ended.stdout
-    assert has_line(ended.stdout, r"operation +done +failed +error .*")
+    assert ended.status == 1
+    assert "reage.video (not created): reage.video: sent at" in ended.out
+    assert has_line(ended.out, r"operation +done +failed +error .*")
     assert akool_simulator.requests["reage.video"] == 1
 
 
@@ -427,9 +400,9 @@ def test_on_a_terminal_progress_is_redrawn_in_place(tmp_path: Path, columns: int
 
 def test_without_a_terminal_progress_is_plain_lines(tmp_path: Path) -> None:
     ended = demo(tmp_path, "--jobs", "6", *QUICK)
-    assert "\x1b" not in ended.stdout
+    assert "\x1b" not in ended.out
     assert has_line(
-        ended.stdout, r"6 of 6 ended, \d failed, 0 in flight, 0 waiting; \d+:\d\d elapsed.*"
+        ended.out, r"6 of 6 ended, \d failed, 0 in flight, 0 waiting; \d+:\d\d elapsed.*"
     )
 
 
@@ -499,6 +472,24 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
         timeout=60,
         check=False,
     )
+
+
+def test_on_a_terminal_all_stages_are_drawn_in_place_and_removed_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    for name, value in {"TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}.items():
+        monkeypatch.setenv(name, value)
+    assert run(["demo", "--out", str(tmp_path), "--jobs", "12", *QUICK]) == 0
+    drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue()).replace("\r", "")
+    for word in ("waiting", "queued", "working", "done", "failed", "saved", "reage.video"):
+        assert word in drawn
+    assert "12 of 12" in drawn
+    assert re.search(r"elapsed, (about \d+:\d\d left, )?[\d.]+ jobs per second", drawn)
+    report = terminal.getvalue().rpartition("\x1b[2K")[2]
+    assert "12 of 12" not in report
+    assert "waiting" not in report
 
 
 @pytest.mark.parametrize("missing", ["click", "rich"])

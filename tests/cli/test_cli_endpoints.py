@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -16,7 +16,6 @@ from aiohttp import web
 from akool_async import Face, Operation, endpoints
 from akool_async.cli.forms import form_of
 from akool_async.cli.namespaces import commands_of
-from akool_async.cli.tree import run
 from akool_async.endpoints import ENDPOINTS, RECIPES
 from akool_async.endpoints.namespace import Namespace
 from akool_async.endpoints.registry import NAMESPACES
@@ -25,6 +24,7 @@ from akool_async.protocol.documentation import summary
 from akool_async.protocol.endpoint import Endpoint
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.simulator import Simulator
+from tests.cli.commands import Command, Ended, point_at
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 IDS = "6593c94c0ef703e8c055e3c8,6582bf774e47940151d8fa1e"
@@ -114,14 +114,6 @@ class Received(NamedTuple):
     body: bytes
 
 
-class Ended(NamedTuple):
-    """A command that has ended."""
-
-    status: int
-    out: str
-    err: str
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Simulator]:
     """Run one simulated Akool for all commands of this file."""
@@ -152,22 +144,11 @@ def answer_with(server: Simulator, requests: list[Received], document: Mapping[s
     server.fault = answer
 
 
-Command = Callable[..., Ended]
-
-
 @pytest.fixture
-def akool(
-    server: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
+def akool(bare: Command, server: Simulator, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run the command in this process, with credentials in the environment."""
-    monkeypatch.setenv("AKOOL_BASE_URL", server.url)
-    monkeypatch.setenv("AKOOL_API_KEY", server.api_key)
-
-    def command(*arguments: str) -> Ended:
-        status = run(arguments)
-        return Ended(status, *capsys.readouterr())
-
-    return command
+    point_at(server, monkeypatch)
+    return bare
 
 
 def verb_of(name: str) -> list[str]:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import io
+import functools
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from akool_async import Akool
-from akool_async.cli.tree import run
 from akool_async.endpoints import TTS
 from akool_async.errors import CreateOutcomeUnknown
 from akool_async.journal import Intent, Journal, State, fingerprint
 from akool_async.simulator import Simulator
+from tests.cli.commands import Command
 
 SPEECH = TTS(input_text="hello", voice_id="v")
 PAYLOAD = fingerprint("audio.tts", SPEECH.to_wire())
@@ -37,25 +36,11 @@ def journal(tmp_path: Path) -> Path:
     return path
 
 
-class Ended(NamedTuple):
-    """A command that has ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def akool(*arguments: str, journal: Path) -> Ended:
-    """Run the command in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        patch.setenv("AKOOL_JOURNAL", str(journal))
-        status = run(["journal", *arguments])
-    return Ended(status, out.getvalue(), err.getvalue())
+@pytest.fixture
+def akool(bare: Command, journal: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run `akool journal` in this process, for the journal."""
+    monkeypatch.setenv("AKOOL_JOURNAL", str(journal))
+    return functools.partial(bare, "journal")
 
 
 def state_of(journal: Path) -> State:
@@ -66,20 +51,20 @@ def state_of(journal: Path) -> State:
     return entry.state
 
 
-def test_rows_are_listed_and_rows_of_unknown_outcome_are_counted(journal: Path) -> None:
-    listed = akool("list", journal=journal)
-    assert listed.returncode == 0
-    assert "row-1" in listed.stdout
-    assert "intent" in listed.stdout
-    assert "1 may have been created" in listed.stderr
+def test_rows_are_listed_and_rows_of_unknown_outcome_are_counted(akool: Command) -> None:
+    listed = akool("list")
+    assert listed.status == 0
+    assert "row-1" in listed.out
+    assert "intent" in listed.out
+    assert "1 may have been created" in listed.err
 
 
-def test_rows_are_listed_as_json_by_state(journal: Path) -> None:
-    rows = json.loads(akool("list", "--json", "--state", "intent", journal=journal).stdout)
+def test_rows_are_listed_as_json_by_state(akool: Command) -> None:
+    rows = json.loads(akool("list", "--json", "--state", "intent").out)
     assert [(row["row"], row["key"], row["operation"]) for row in rows] == [
         ("#1", "row-1", "audio.tts")
     ]
-    assert json.loads(akool("list", "--json", "--state", "created", journal=journal).stdout) == []
+    assert json.loads(akool("list", "--json", "--state", "created").out) == []
 
 
 @pytest.mark.parametrize(
@@ -91,31 +76,31 @@ def test_rows_are_listed_as_json_by_state(journal: Path) -> None:
     ],
 )
 def test_a_decision_is_written_down(
-    journal: Path, row: str, decision: list[str], state: State
+    journal: Path, akool: Command, row: str, decision: list[str], state: State
 ) -> None:
-    assert akool("resolve", row, *decision, journal=journal).returncode == 0
+    assert akool("resolve", row, *decision).status == 0
     assert state_of(journal) is state
 
 
-def test_an_accepted_row_has_a_token(journal: Path) -> None:
-    resolved = akool("resolve", "row-1", "--accept", "65f8017f56559aa67f0ecde7", journal=journal)
-    assert "akj1." in resolved.stdout
+def test_an_accepted_row_has_a_token(akool: Command) -> None:
+    resolved = akool("resolve", "row-1", "--accept", "65f8017f56559aa67f0ecde7")
+    assert "akj1." in resolved.out
 
 
 @pytest.mark.parametrize(
     "wrong", [[], ["--resend", "--abandon"], ["--accept", "two,ids"], ["--accept", ""]]
 )
-def test_a_wrong_decision_changes_nothing(journal: Path, wrong: list[str]) -> None:
-    refused = akool("resolve", "row-1", *wrong, journal=journal)
-    assert refused.returncode == 2
-    assert len(refused.stderr.strip().splitlines()) == 1
+def test_a_wrong_decision_changes_nothing(journal: Path, akool: Command, wrong: list[str]) -> None:
+    refused = akool("resolve", "row-1", *wrong)
+    assert refused.status == 2
+    assert len(refused.err.strip().splitlines()) == 1
     assert state_of(journal) is State.INTENT
 
 
-def test_a_decided_row_cannot_be_decided_again(journal: Path) -> None:
-    assert akool("resolve", "row-1", "--abandon", journal=journal).returncode == 0
-    again = akool("resolve", "row-1", "--resend", journal=journal)
-    assert again.returncode == 1
+def test_a_decided_row_cannot_be_decided_again(journal: Path, akool: Command) -> None:
+    assert akool("resolve", "row-1", "--abandon").status == 0
+    again = akool("resolve", "row-1", "--resend")
+    assert again.status == 1
     assert state_of(journal) is State.ABANDONED
 
 
@@ -135,19 +120,21 @@ def test_a_journal_in_use_is_reported_as_such(journal: Path) -> None:
     assert "another process" in busy.stderr
 
 
-def test_old_rows_are_emptied(journal: Path) -> None:
-    akool("resolve", "row-1", "--abandon", journal=journal)
-    assert akool("compact", "--days", "0", journal=journal).stdout == "1 row emptied\n"
+def test_old_rows_are_emptied(akool: Command) -> None:
+    akool("resolve", "row-1", "--abandon")
+    assert akool("compact", "--days", "0").out == "1 row emptied\n"
 
 
-async def test_a_row_of_unknown_outcome_is_sent_only_after_the_decision(journal: Path) -> None:
+async def test_a_row_of_unknown_outcome_is_sent_only_after_the_decision(
+    journal: Path, akool: Command
+) -> None:
     async with Simulator(pace=0.05) as simulator:
         settings: Any = {"base_url": simulator.url, "api_key": simulator.api_key}
         async with Akool(**settings, journal=journal) as client:
             with pytest.raises(CreateOutcomeUnknown):
                 await client.submit(SPEECH, key="row-1")
         assert simulator.world.creates.total() == 0
-        await asyncio.to_thread(akool, "resolve", "row-1", "--resend", journal=journal)
+        await asyncio.to_thread(akool, "resolve", "row-1", "--resend")
         async with Akool(**settings, journal=journal) as client:
             assert (await client.submit(SPEECH, key="row-1")).url
         assert simulator.world.creates.total() == 1

@@ -3,68 +3,24 @@
 from __future__ import annotations
 
 import io
-import json
 import signal
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from aiohttp import web
 
-from akool_async.cli.tree import COMMANDS, run
+from akool_async.cli.tree import COMMANDS
 from akool_async.endpoints.registry import NAMESPACES
 from akool_async.protocol import token
 from akool_async.protocol.token import JobReference
 from akool_async.simulator import Simulator
+from tests.cli.commands import COMMAND, Command, Ended, point_at
 
-COMMAND = (sys.executable, "-W", "error", "-m", "akool_async.cli")
 PHOTO = "https://photos.example/ann.jpg"
 OLDER = ("reage", "image", "--target-image", PHOTO, "--face-reage", "10", "--modify-image", PHOTO)
 SPEECH = ("audio", "tts", "--input-text", "Hello.", "--voice-id", "v")
 SOME_TOKEN = token.write(JobReference(name="reage.image", id="abc", job_id=None, created=0))
-
-
-class Ended(NamedTuple):
-    """A command that has ended."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """What it printed, which is JSON and nothing else."""
-        read: dict[str, Any] = json.loads(self.out)
-        return read
-
-
-Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def bare(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run the command in this process, without credentials."""
-
-    def command(*arguments: str) -> Ended:
-        status = run(arguments)
-        return Ended(status, *capsys.readouterr())
-
-    return command
-
-
-@pytest.fixture
-def akool(bare: Command, akool_simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Run the command in this process against the simulator."""
-    point_at(akool_simulator, monkeypatch)
-    return bare
-
-
-def point_at(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AKOOL_BASE_URL", simulator.url)
-    monkeypatch.setenv("AKOOL_API_KEY", simulator.api_key)
 
 
 # Errors

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Generator
 from typing import NamedTuple
 
@@ -15,14 +14,13 @@ import pytest
 
 from akool_async import Akool, JobFailed, Status
 from akool_async.simulator import Simulator
-
-COMMAND = (sys.executable, "-W", "error", "-m", "akool_async.cli", "simulate")
+from tests.cli.commands import Command, Serve, Serving, serving, serving_process
 
 
 class Running(NamedTuple):
-    """A simulator that runs as a process, and the output at its start."""
+    """A simulator that runs, and the output at its start."""
 
-    process: subprocess.Popen[str]
+    serving: Serving
     greeting: str
 
     @property
@@ -32,41 +30,33 @@ class Running(NamedTuple):
         assert line is not None
         return dict(pair.split("=", 1) for pair in line[1].split())
 
-    def stop(self, number: signal.Signals) -> tuple[int, str, str]:
-        """Send a signal; return the exit status and the output since the start."""
-        self.process.send_signal(number)
-        written, complaints = self.process.communicate(timeout=30)
-        return self.process.returncode, written, complaints
-
 
 @contextlib.contextmanager
-def simulator(*options: str) -> Generator[Running]:
-    process = subprocess.Popen(
-        [*COMMAND, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            lines: list[str] = []
-            while not lines or not lines[-1].startswith("Ctrl-C"):
-                lines.append(process.stdout.readline())
-                assert lines[-1], "it ended before it served"
-            yield Running(process, "".join(lines))
-        finally:
-            process.kill()
+def simulator(*options: str, run: Serve = serving) -> Generator[Running]:
+    """Simulate; in a thread of this process, or as `run` says."""
+    with run("simulate", *options) as served:
+        lines: list[str] = []
+        while not lines or not lines[-1].startswith("Ctrl-C"):
+            lines.append(served.out.readline())
+            assert lines[-1], "it ended before it served"
+        yield Running(served, "".join(lines))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("run", "number"),
+    [(serving_process, signal.SIGINT), (serving_process, signal.SIGTERM), (serving, signal.SIGINT)],
+)
 async def test_it_serves_until_a_signal_and_then_prints_its_requests(
-    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+    run: Serve, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with simulator("--pace", "0.1") as running:
+    with simulator("--pace", "0.1", run=run) as running:
         for name, value in running.variables.items():
             monkeypatch.setenv(name, value)
         async with Akool() as akool:
             speech = await akool.audio.tts(input_text="Hello.", voice_id="voice-nicole")
             left = await akool.account.credit()
-        status, written, complaints = running.stop(number)
+        running.serving.send(number)
+        status, written, complaints = await asyncio.to_thread(running.serving.ended)
     assert speech.status is Status.COMPLETED
     assert left.credit == 9_999
     assert (status, complaints) == (0, "")
@@ -102,23 +92,18 @@ def test_it_listens_on_the_given_port() -> None:
         assert running.variables["AKOOL_BASE_URL"] == f"http://127.0.0.1:{port}"
 
 
-def test_a_port_in_use_is_reported_in_one_line() -> None:
+def test_a_port_in_use_is_reported_in_one_line(bare: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = subprocess.run(
-            [*COMMAND, "--port", str(port)], capture_output=True, text=True, timeout=30, check=False
-        )
-    assert ended.returncode == 1
-    assert re.fullmatch(rf"akool: port {port} cannot be listened on: .+\n", ended.stderr)
-    assert ended.stdout == ""
+        ended = bare("simulate", "--port", str(port))
+    assert (ended.status, ended.out) == (1, "")
+    assert re.fullmatch(rf"akool: port {port} cannot be listened on: .+\n", ended.err)
 
 
 @pytest.mark.parametrize(
     "options", [("--port", "65536"), ("--seed", "x"), ("--fail-rate", "2"), ("--pace", "-1")]
 )
-def test_a_wrong_option_is_refused_in_one_line(options: tuple[str, str]) -> None:
-    ended = subprocess.run(
-        [*COMMAND, *options], capture_output=True, text=True, timeout=30, check=False
-    )
-    assert ended.returncode == 2
-    assert re.fullmatch(rf"akool simulate: .*{options[0]}.*\n", ended.stderr)
+def test_a_wrong_option_is_refused_in_one_line(options: tuple[str, str], bare: Command) -> None:
+    ended = bare("simulate", *options)
+    assert ended.status == 2
+    assert re.fullmatch(rf"akool simulate: .*{options[0]}.*\n", ended.err)

@@ -9,60 +9,26 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
+import click
 import pytest
 from aiohttp import web
 
-from akool_async import Status
-from akool_async.cli.tree import COMMANDS, run
+from akool_async import Status, __version__
+from akool_async.cli import main, tree
+from akool_async.cli.tree import COMMANDS
 from akool_async.endpoints import ENDPOINTS, RECIPES
 from akool_async.endpoints.registry import NAMESPACES
 from akool_async.errors import CODES, PAGE_CODES
 from akool_async.protocol import token
 from akool_async.protocol.token import JobReference
 from akool_async.simulator import Simulator
+from tests.cli.commands import COMMAND, Command, point_at
 
-COMMAND = (sys.executable, "-W", "error", "-m", "akool_async.cli")
 PHOTO = "https://photos.example/ann.jpg"
 OLDER = ("reage", "image", "--target-image", PHOTO, "--face-reage", "10", "--modify-image", PHOTO)
 SITE = "https://docs.akool.com/ai-tools-suite"
-
-
-class Ended(NamedTuple):
-    """A command that has ended."""
-
-    status: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def bare(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run the command in this process, without credentials."""
-
-    def command(*arguments: str) -> Ended:
-        status = run(arguments)
-        return Ended(status, *capsys.readouterr())
-
-    return command
-
-
-@pytest.fixture
-def akool(bare: Command, akool_simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Run the command in this process against the simulator."""
-    point_at(akool_simulator, monkeypatch)
-    return bare
-
-
-def point_at(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AKOOL_BASE_URL", simulator.url)
-    monkeypatch.setenv("AKOOL_API_KEY", simulator.api_key)
 
 
 def started(akool: Command) -> str:
@@ -333,6 +299,40 @@ def test_namespaces_verbs_options_and_choices_complete() -> None:
     assert completed("reage", "image", "--face") == ["--face-reage"]
     assert completed("image", "refine", "--button", "U") == ["U1", "U2", "U3", "U4"]
     assert completed("errors", "122") == ["1220", "1221", "1222", "1223"]
+
+
+def test_commands_and_namespaces_complete_with_their_summaries() -> None:
+    found = tree.akool.shell_complete(click.Context(tree.akool), "s")
+    assert {each.value: each.help for each in found} == {
+        "simulate": COMMANDS["simulate"],
+        "streaming": NAMESPACES["streaming"].summary,
+    }
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",)])
+def test_help_lists_namespaces_and_commands_with_their_summaries(
+    arguments: tuple[str, ...], bare: Command
+) -> None:
+    ended = bare(*arguments)
+    assert (ended.status, ended.err) == (0, "")
+    for name in ("simulate", "webhooks"):
+        assert f"  {name} " in ended.out
+    assert NAMESPACES["streaming"].summary in " ".join(ended.out.split())
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["--version"], 0), (["sing"], 2)])
+def test_the_installed_command_exits_with_its_status(
+    arguments: list[str],
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["akool", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == status
+    out, err = capsys.readouterr()
+    assert (__version__ in out) if status == 0 else ("No such command" in err)
 
 
 def test_completing_a_namespace_loads_nothing() -> None:

@@ -12,12 +12,10 @@ import re
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from aiohttp import web
@@ -27,26 +25,20 @@ from akool_async.protocol import token
 from akool_async.simulator import Simulator
 from akool_async.simulator.server import Fault
 from akool_async.simulator.world import REASONS
+from tests.cli.commands import (
+    COMMAND,
+    Command,
+    Ended,
+    Terminal,
+    ctrl_c_once,
+    environment,
+    point_at,
+    until,
+)
 
-COMMAND = (sys.executable, "-W", "error", "-m", "akool_async.cli")
 PHOTO = "https://photos.example/ann.jpg"
 OLDER = ("reage", "image", "--target-image", PHOTO, "--face-reage", "10", "--modify-image", PHOTO)
 TOKEN = r"akj1\.[\w-]+"
-
-
-class Ended(NamedTuple):
-    """A command that has ended."""
-
-    status: int
-    out: str
-    err: str
-
-
-def environment(simulator: Simulator) -> dict[str, str]:
-    """Return an environment that names the simulator, without settings of the terminal."""
-    wishes = {"FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES", "TERM"}
-    kept = {name: value for name, value in os.environ.items() if name not in wishes}
-    return kept | {"AKOOL_BASE_URL": simulator.url, "AKOOL_API_KEY": simulator.api_key}
 
 
 @contextlib.contextmanager
@@ -70,31 +62,6 @@ def running(simulator: Simulator, *arguments: str) -> Generator[subprocess.Popen
 def ended(process: subprocess.Popen[str]) -> Ended:
     out, err = process.communicate(timeout=60)
     return Ended(process.returncode, out, err)
-
-
-def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.01)
-
-
-Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def akool(
-    akool_simulator: Simulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """Run the command in this process against the simulator."""
-    monkeypatch.setenv("AKOOL_BASE_URL", akool_simulator.url)
-    monkeypatch.setenv("AKOOL_API_KEY", akool_simulator.api_key)
-
-    def command(*arguments: str) -> Ended:
-        status = run(arguments)
-        return Ended(status, *capsys.readouterr())
-
-    return command
 
 
 def jobs_of(simulator: Simulator) -> list[str]:
@@ -334,12 +301,13 @@ def test_a_timeout_without_a_wait_is_refused(akool: Command, akool_simulator: Si
     assert akool_simulator.requests == {}
 
 
-def test_ctrl_c_leaves_the_job_running_and_prints_its_token() -> None:
+def test_ctrl_c_leaves_the_job_running_and_prints_its_token(
+    bare: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Simulator(pace=1000.0).in_thread() as simulator:
-        with running(simulator, *OLDER, "--wait") as process:
-            until(lambda: simulator.requests["faceswap.results"])
-            process.send_signal(signal.SIGINT)
-            status, out, err = ended(process)
+        point_at(simulator, monkeypatch)
+        with ctrl_c_once(lambda: simulator.requests["faceswap.results"]):
+            status, out, err = bare(*OLDER, "--wait")
         (job,) = jobs_of(simulator)
         assert simulator.world.in_flight == 1
     assert (status, out) == (130, "")
@@ -393,15 +361,23 @@ def test_ctrl_c_twice_does_not_claim_that_nothing_was_started() -> None:
     )
 
 
-def test_ctrl_c_in_a_recipe_prints_the_tokens_of_paid_steps() -> None:
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ctrl_c_in_a_recipe_prints_the_tokens_of_paid_steps(
+    bare: Command, monkeypatch: pytest.MonkeyPatch, *, as_json: bool
+) -> None:
     speaking = ("--input-text", "Hello.", "--voice-id", "ann", "--talking-photo-url", PHOTO)
+    options = ("--json",) if as_json else ()
     with Simulator(pace=1000.0, instant_audio_rate=0.0).in_thread() as simulator:
-        with running(simulator, "video", "speaking-photo", *speaking) as process:
-            until(lambda: simulator.requests["audio.get"])
-            process.send_signal(signal.SIGINT)
-            status, out, err = ended(process)
+        point_at(simulator, monkeypatch)
+        with ctrl_c_once(lambda: simulator.requests["audio.get"]):
+            stopped = bare("video", "speaking-photo", *speaking, *options)
+        status, out, err = stopped
         (job,) = jobs_of(simulator)
-    assert (status, out) == (130, "")
+    assert status == 130
+    if as_json:
+        assert stopped.document["error"]["type"] == "Interrupted"
+    else:
+        assert out == ""
     told = re.fullmatch(
         rf"Stopped; video\.speaking_photo was not started; steps already paid for: ({TOKEN})\n", err
     )
@@ -442,6 +418,43 @@ def on_a_terminal(simulator: Simulator, *arguments: str) -> tuple[int, str]:
             written += chunk
     os.close(ours)
     return process.returncode, written.decode()
+
+
+def test_on_a_terminal_each_status_is_drawn_in_the_place_of_the_last(
+    akool: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    ended = akool(*OLDER, "--wait")
+    written = terminal.getvalue()
+    assert ended.status == 0
+    assert "completed" in ended.out
+    assert re.search(r"reage\.image [0-9a-f]{24}: (queued|processing)", written)
+    assert "\x1b[2K" in written
+
+
+def test_media_are_not_written_to_a_terminal(
+    akool: Command, akool_simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", Terminal())
+    ended = akool(*OLDER, "--save", "-")
+    assert ended.status == 2
+    assert "redirect it to a file or a pipe" in ended.err
+    assert akool_simulator.requests == {}
+
+
+def test_media_on_standard_output_are_whole_and_all_else_stands_aside(
+    akool_simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    point_at(akool_simulator, monkeypatch)
+    assert run([*OLDER, "--save", "-"]) == 0
+    out, err = capsysbinary.readouterr()
+    (job,) = akool_simulator.world.jobs.values()
+    assert out == job.media().content
+    assert b"completed" in err
 
 
 def without_colours(written: str) -> str:

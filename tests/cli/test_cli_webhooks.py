@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
 import re
 import shlex
 import signal
 import socket
 import stat
-import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -22,19 +21,24 @@ import pytest
 from aiohttp import web
 
 from akool_async import Akool
+from akool_async.cli import webhook_listener, webhook_posts
 from akool_async.cli import webhooks as commands
-from akool_async.cli.tree import run
+from akool_async.cli.webhook_listener import Arrival
+from akool_async.cli.webhook_report import Reporter
 from akool_async.endpoints import TTS
+from akool_async.journal import Journal
 from akool_async.protocol.snapshot import Status
 from akool_async.simulator import Simulator
 from akool_async.webhook import verify
+from tests.cli.commands import Command, Ended, serving_process
 from tests.cli.webhook_parts import (
-    CLIENT_ID,
-    COMMAND,
     CREDENTIALS,
     SECRET,
     Receiver,
+    assert_hides,
     listening,
+    post,
+    set_credentials,
     webhook,
 )
 
@@ -44,8 +48,7 @@ CLOCK = r"\d\d:\d\d:\d\d"
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AKOOL_CLIENT_ID", CLIENT_ID)
-    monkeypatch.setenv("AKOOL_CLIENT_SECRET", SECRET)
+    set_credentials(monkeypatch)
 
 
 @pytest.fixture
@@ -54,41 +57,16 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
-class Ended(NamedTuple):
-    """A command that has ended."""
-
-    status: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
-
-
 @pytest.fixture
-def akool(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run `akool webhooks` in this process; whatever it prints, the secret is not in it."""
+def akool(bare: Command) -> Command:
+    """Run `akool webhooks`; whatever it prints, no credential is in it."""
 
     def command(*arguments: str) -> Ended:
-        status = run(["webhooks", *arguments])
-        out, err = capsys.readouterr()
-        assert SECRET not in out + err
-        return Ended(status, out, err)
+        ended = bare("webhooks", *arguments)
+        assert_hides(ended.out + ended.err)
+        return ended
 
     return command
-
-
-def post(url: str, body: bytes, *, method: str = "POST", **headers: str) -> int:
-    """Send a request, and return the status of the answer."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
-    fields = {"Content-Type": "application/json"}
-    fields |= {name.replace("_", "-"): value for name, value in headers.items()}
-    try:
-        connection.request(method, f"{parts.path or '/'}?{parts.query}".rstrip("?"), body, fields)
-        return connection.getresponse().status
-    finally:
-        connection.close()
 
 
 # listen
@@ -96,7 +74,7 @@ def post(url: str, body: bytes, *, method: str = "POST", **headers: str) -> int:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_events_are_told_until_a_signal_and_then_counted(number: signal.Signals) -> None:
-    with listening() as running:
+    with listening(run=serving_process) as running:
         assert "--tunnel" in running.greeting
         body = webhook("id-1")
         assert post(running.url, webhook("id-2", Status.PROCESSING)) == 200
@@ -129,8 +107,7 @@ def test_beside_a_wrong_credential_a_sentence_tells_what_to_change(
     assert said in line
     assert variable in line
     assert written == "\n0 verified, 0 repeated, 1 refused\n"
-    for secret in (SECRET, value):
-        assert secret not in running.greeting + line + written + complaints
+    assert value not in running.greeting + line + written + complaints
 
 
 def test_what_is_no_webhook_is_told_in_words_and_refused() -> None:
@@ -156,6 +133,74 @@ def with_plus() -> bytes:
     """Return a webhook whose ciphertext has a sign that forms change."""
     bodies = (webhook(f"id-{number}") for number in range(1000))
     return next(body for body in bodies if b"+" in body)
+
+
+def connected(url: str) -> socket.socket:
+    """Connect to a listener, and send the head of a webhook whose body has to follow."""
+    parts = urlsplit(url)
+    connection = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30)
+    head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+    return connection
+
+
+def test_a_body_that_does_not_come_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_listener, "SLOWEST", 0.05)
+    with listening() as running, connected(running.url) as connection:
+        assert connection.recv(12) == b"HTTP/1.1 408"
+        assert "did not come in 5 s" in running.line()
+
+
+def test_a_body_that_grows_too_large_is_told_while_it_is_read() -> None:
+    with listening() as running, connected(running.url) as connection:
+        connection.sendall(b"10001\r\n" + b" " * 0x10001 + b"\r\n")  # and its end never comes
+        assert connection.recv(12) == b"HTTP/1.1 413"
+        assert "larger than 64 KiB" in running.line()
+
+
+def test_a_sender_that_hangs_up_is_not_told_and_harms_nobody() -> None:
+    with listening() as running:
+        with connected(running.url) as connection:
+            connection.sendall(b"10\r\n")
+        assert post(running.url, webhook("id-1")) == 200
+        assert running.line().endswith("id-1")
+        assert running.stop() == (0, "\n1 verified, 0 repeated, 0 refused\n", "")
+
+
+def test_an_empty_content_type_is_told_as_such() -> None:
+    with listening() as running:
+        assert post(running.url, webhook("id-1"), Content_Type="") == 415
+        assert "content type is empty, not application/json" in running.line()
+
+
+def test_repetitions_are_known_among_a_bounded_number_of_events(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(webhook_listener, "_KEPT", 2)
+    first, second, third = (webhook(f"id-{number}") for number in range(3))
+    with listening() as running:
+        for body, verdict in (
+            (first, "verified"),
+            (second, "verified"),
+            (first, "repeated"),
+            (third, "verified"),
+            (third, "repeated"),
+            (first, "verified"),
+        ):
+            post(running.url, body)
+            assert verdict in running.line()
+
+
+def test_an_event_that_was_stale_by_a_moment_is_told_to_be_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    at = time.time()
+    arrival = Arrival(at, "POST", "/", {}, webhook("id-1", timestamp=int((at - 299) * 1000)))
+    Reporter(CREDENTIALS, tolerance=300.0, as_json=False).show(arrival, None)
+    assert (
+        "signed just as long ago as is allowed: check this machine's clock"
+        in capsys.readouterr()[0]
+    )
 
 
 def test_events_of_any_age_are_taken_if_that_is_asked_for() -> None:
@@ -224,6 +269,16 @@ def test_a_program_that_cannot_be_reached_is_told_and_the_webhook_comes_again() 
         assert f"http://{nobody}/ did not answer: Connect call failed" in running.line()
 
 
+def test_a_program_that_does_not_answer_in_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_posts, "_PATIENCE", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"127.0.0.1:{mute.getsockname()[1]}"
+        with listening("--forward-to", address) as running:
+            assert post(running.url, webhook("id-1")) == 502
+            running.line()
+            assert "did not answer: it took longer than 0.1 s" in running.line()
+
+
 def test_a_redirect_is_told_and_not_followed(receiver: Receiver) -> None:
     receiver.status = 302
     with listening("--forward-to", receiver.url) as running:
@@ -254,19 +309,12 @@ def test_credentials_in_each_others_place_are_told_and_not_shown(
     assert SECRET[:4] not in running.greeting + line + written + complaints
 
 
-def test_a_port_in_use_is_reported_in_one_line() -> None:
+def test_a_port_in_use_is_reported_in_one_line(akool: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = subprocess.run(
-            [*COMMAND, "listen", "--port", str(port)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert ended.returncode == 1
-    assert re.fullmatch(rf"akool: port {port} cannot be listened on: .+\n", ended.stderr)
-    assert ended.stdout == ""
+        ended = akool("listen", "--port", str(port))
+    assert (ended.status, ended.out) == (1, "")
+    assert re.fullmatch(rf"akool: port {port} cannot be listened on: .+\n", ended.err)
 
 
 # The journal
@@ -304,6 +352,42 @@ def _told_with(journal: Path, target: str, job_id: str, *options: str) -> list[s
         return [running.line() for _ in range(1 if options else 2)]
 
 
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """A journal without jobs."""
+    path = tmp_path / "jobs.sqlite"
+    Journal(path).close_now()
+    return path
+
+
+def test_beside_a_journal_all_else_is_told_as_without(journal: Path) -> None:
+    with listening("--journal", str(journal), "--json") as running:
+        post(running.url, b"junk")
+        refused = json.loads(running.line())
+        post(running.url, webhook("unknown"))
+        unknown = json.loads(running.line())
+    assert (refused["verdict"], refused["job"]) == ("refused", None)
+    assert (unknown["verdict"], unknown["job"]) == ("verified", None)
+
+
+def test_a_journal_that_breaks_is_told_and_the_events_are_told_on(journal: Path) -> None:
+    with listening("--journal", str(journal)) as running:
+        journal.write_bytes(b"no journal any more" * 1000)
+        assert post(running.url, webhook("id-1")) == 200
+        assert running.line().endswith("verified  completed  audio  id-1")
+        status, _, complaints = running.stop()
+    assert status == 0
+    assert re.fullmatch(r"journal '.+jobs.sqlite' .+\n", complaints)
+
+
+def test_what_is_no_journal_is_refused_at_once(tmp_path: Path, akool: Command) -> None:
+    path = tmp_path / "jobs.sqlite"
+    path.write_bytes(b"no journal at all" * 1000)
+    ended = akool("listen", "--port", "0", "--journal", str(path))
+    assert (ended.status, ended.out) == (1, "")
+    assert re.fullmatch(r"akool: journal '.+jobs.sqlite' .+\n", ended.err)
+
+
 # save and replay
 
 
@@ -322,7 +406,7 @@ def test_saved_webhooks_are_sent_again_as_they_arrived(
     saved(path, *bodies[:2], target="/TOKEN?a=1")
     saved(path, bodies[2])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert SECRET not in path.read_text()
+    assert_hides(path.read_text())
     verdicts = [json.loads(line)["verdict"] for line in path.read_text().splitlines()]
     assert verdicts == ["verified", "refused", "verified"]
     ended = akool("replay", str(path), "--to", receiver.url)
@@ -346,6 +430,20 @@ def test_old_webhooks_are_sent_again_as_new_ones_if_that_is_asked_for(
     receiver.status = 200
     assert akool("replay", str(path), "--to", receiver.url, "--fresh").status == 0
     assert verify(receiver.got[-1].body, CREDENTIALS).id == "id-1"
+
+
+def test_with_json_each_answer_of_a_replay_is_one_line(
+    tmp_path: Path, receiver: Receiver, akool: Command
+) -> None:
+    path = tmp_path / "hooks.jsonl"
+    saved(path, webhook("id-1"), webhook("id-2"), target="/TOKEN")
+    receiver.status = 503
+    ended = akool("replay", str(path), "--to", receiver.url, "--json")
+    assert (ended.status, ended.err) == (1, "")
+    answers = [json.loads(line) for line in ended.out.splitlines()]
+    assert [(each["to"], each["status"]) for each in answers] == [
+        (f"{receiver.url}/TOKEN", 503)
+    ] * 2
 
 
 def test_what_is_none_of_this_account_is_not_signed_anew(
@@ -462,6 +560,15 @@ def test_a_secret_of_another_length_is_told_at_once(
     assert said in ended.err
     assert secret not in ended.err
     assert SECRET[:-1] not in ended.err
+
+
+def test_without_its_package_the_command_names_the_extra_to_install(
+    akool: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers", None)
+    ended = akool("listen", "--port", "0")
+    assert (ended.status, ended.out) == (1, "")
+    assert ended.err.endswith("pip install 'akool_async[webhook]'\n")
 
 
 # The page

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from akool_async import Akool, CreateOutcomeUnknown, InvalidInput, InvalidSignature
+from akool_async import Akool, CreateOutcomeUnknown, InvalidInput, InvalidSignature, JobCancelled
 from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS
-from akool_async.errors import ClientClosed, JobFailed, MissingCredentials
+from akool_async.errors import ClientClosed, JobError, JobFailed, MissingCredentials
 from akool_async.journal import Attempt, Journal, State
 from akool_async.protocol.snapshot import Status
 from akool_async.webhook import Outcome
@@ -347,3 +350,79 @@ async def test_an_id_stays_in_its_row_though_patience_ends_while_it_is_written(
     async with connect(url, journal=tmp_path / "jobs.db") as akool:
         assert (await asyncio.wait_for(akool.submit(SPEECH, key="k"), 20)).id == job_id
     assert vendor.ids == [job_id]
+
+
+async def test_old_rows_of_unknown_outcome_do_not_keep_new_jobs_waiting(
+    vendor: Vendor, url: str, clock: ManualClock, until: Until, tmp_path: Path
+) -> None:
+    path = tmp_path / "jobs.db"
+    few: dict[str, Any] = {"max_concurrency": 2, "webhook_patience": 100.0}
+    vendor.loses = True
+    async with connect(url, clock, journal=path, **few) as akool:
+        lost = [akool.submit(SPEECH, key=f"k{number}") for number in range(2)]
+        await until(lambda: all("lost" in repr(job) for job in lost))
+        assert akool.stats.in_flight == 2
+    vendor.loses = False
+    _set_intended_at(path, clock.now().timestamp() - 101.0)
+    async with connect(url, clock, journal=path, **few) as akool:
+        again = [job async for job in akool.recover()]
+        assert (len(again), akool.stats.in_flight) == (2, 0)
+        new = akool.submit(SPEECH)
+        await until(lambda: len(vendor.ids) == 3)
+        assert akool.stats.in_flight == 1
+        first, second, third = vendor.ids
+        # Found to exist, they count like any other job.
+        for each in (first, second):
+            await akool.webhooks.feed(body(each, Status.PROCESSING), vendor.token(each))
+        assert akool.stats.in_flight == 3
+        for each in (first, second, third):
+            await akool.webhooks.feed(vendor.ends(each), vendor.token(each))
+        assert {job.id for job in await asyncio.gather(*again, new)} == {first, second, third}
+        assert akool.stats.in_flight == 0
+
+
+def _set_intended_at(path: Path, when: float) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE job SET intended_at = ?", (when,))
+        connection.commit()
+
+
+async def test_a_create_that_left_without_an_address_does_not_wait_for_an_event(
+    vendor: Vendor, url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "jobs.db"
+    vendor.loses = True
+    async with Akool("key", base_url=url, journal=path) as akool:
+        with pytest.raises(CreateOutcomeUnknown):
+            await akool.submit(SPEECH, key="k")
+    async with connect(url, journal=path) as akool:
+        with pytest.raises(CreateOutcomeUnknown):
+            await akool.submit(SPEECH, key="k")
+
+
+@pytest.mark.parametrize("decision", ["accept", "resend", "abandon"])
+async def test_a_job_that_waits_goes_on_as_a_person_decides(
+    vendor: Vendor, url: str, until: Until, tmp_path: Path, decision: str
+) -> None:
+    journal = Journal(tmp_path / "jobs.db")
+    vendor.loses = True
+    async with connect(url, journal=journal) as akool:
+        job = akool.submit(SPEECH, key="k")
+        await until(lambda: "lost" in repr(job))
+        vendor.loses = False
+        (job_id,) = vendor.ids
+        given: dict[str, Any] = {decision: job_id if decision == "accept" else True}
+        journal.resolve("k", **given)
+        if decision == "accept":
+            vendor.status[job_id] = 3
+            assert (await job).id == job_id
+        else:
+            with pytest.raises(JobCancelled if decision == "abandon" else JobError):
+                await job
+        assert akool.stats.in_flight == 0
+        again = akool.submit(SPEECH, key="k")
+        await again.created() if decision == "resend" else await until(again.done)
+        assert len(vendor.ids) == (2 if decision == "resend" else 1)
+        states = {"accept": State.COMPLETED, "resend": State.CREATED, "abandon": State.ABANDONED}
+        await until(lambda: [each.state for each in journal.entries()] == [states[decision]])
+    await journal.close()

@@ -6,6 +6,7 @@ import gc
 import logging
 import sys
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,3 +161,24 @@ async def test_an_event_that_comes_too_early_leads_to_a_second_poll_soon(
         vendor.status[job_id] = 3
         await elapse(clock, job.done)
         assert clock.time() - begun < 30
+
+
+@pytest.mark.parametrize("armed", [True, False])
+async def test_only_a_job_whose_create_had_an_address_is_polled_rarely_after_a_restart(
+    vendor: Vendor, url: str, clock: ManualClock, elapse: Elapse, tmp_path: Path, *, armed: bool
+) -> None:
+    path = tmp_path / "jobs.db"
+    earlier = (
+        connect(url, clock, journal=path) if armed else Akool("key", base_url=url, journal=path)
+    )
+    async with earlier as akool:
+        await akool.submit(SPEECH).created()
+    (job_id,) = vendor.ids
+    async with connect(url, clock, journal=path) as akool:
+        await trust(akool, vendor)
+        (again,) = [job async for job in akool.recover()]
+        await elapse(clock, lambda: vendor.asked[job_id] >= 1)
+        begun = clock.time()
+        vendor.status[job_id] = 3
+        await elapse(clock, again.done)
+        assert (clock.time() - begun >= 50) is armed

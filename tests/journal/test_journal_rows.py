@@ -317,3 +317,16 @@ async def test_that_an_outcome_is_unknown_is_no_news_of_a_row_that_has_an_id() -
     with pytest.raises(JournalError, match="no row"):
         await asyncio.wrap_future(journal.note_soon(number + 1, Change(State.UNKNOWN)))
     await journal.close()
+
+
+async def test_a_journal_that_only_its_readers_hold_stays_open_until_they_have_read_all(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path / "jobs.sqlite")
+    for _ in range(PAGE + 1):
+        await intend(journal)
+    await journal.close()
+    blocking = [entry.number for entry in Journal(tmp_path / "jobs.sqlite").entries()]
+    assert len(blocking) == PAGE + 1
+    opened = Journal(tmp_path / "jobs.sqlite").unfinished()
+    assert [entry.number async for entry in opened] == blocking

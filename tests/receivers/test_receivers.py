@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import aiohttp
 import litestar
@@ -226,6 +227,42 @@ async def test_a_slow_body_is_not_waited_for(
 
     status, _ = await post(http, f"{address}/{token}", slow())
     assert status == 408
+
+
+async def test_a_body_that_comes_in_pieces_is_taken_in(
+    address: str, token: str, http: aiohttp.ClientSession, akool: Akool
+) -> None:
+    body = fresh()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for place in range(0, len(body), 100):
+            yield body[place : place + 100]
+            await asyncio.sleep(0.01)
+
+    assert await post(http, f"{address}/{token}", pieces()) == (200, b"")
+    assert akool.stats.webhooks == {"foreign": 1}
+
+
+async def test_a_sender_that_hangs_up_has_sent_no_webhook(
+    address: str, token: str, http: aiohttp.ClientSession, akool: Akool
+) -> None:
+    parts = urlsplit(f"{address}/{token}")
+    _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    head = f"POST {parts.path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: 400\r\n\r\n{{".encode())
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+    assert await post(http, f"{address}/{token}") == (200, b""), "it serves the next"
+    assert akool.stats.webhooks == {"foreign": 1}
+
+
+async def test_a_connection_that_is_no_request_is_an_error_of_the_mount(akool: Akool) -> None:
+    async def unused(*_: Any) -> Any:
+        raise AssertionError
+
+    with pytest.raises(RuntimeError, match="'websocket'"):
+        await akool.webhooks.asgi_app()({"type": "websocket"}, unused, unused)
 
 
 @pytest.mark.parametrize("name", ["aiohttp", "alone"])

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from akool_async import Akool
+from akool_async import Akool, InvalidInput
+from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS
 from akool_async.simulator import Simulator
 from akool_async.testing import armed
-from tests.clocks import Until
+from tests.clocks import Elapse, Until
 
 MANY = 60
 
@@ -75,3 +76,32 @@ async def test_nothing_is_sent_to_another_machine() -> None:
         await akool.submit(TTS(input_text="Hello.", voice_id="v", webhook_url=elsewhere))
         assert simulator.webhooks.answers == {"not on loopback": 1}
         assert not simulator.webhooks.sent
+
+
+@pytest.mark.parametrize("late", [0.0, 1.0], ids=["while it runs", "before its event is sent"])
+async def test_a_job_that_was_deleted_is_told_of_no_more(
+    late: float, clock: ManualClock, elapse: Elapse
+) -> None:
+    behaviour: dict[str, Any] = {"webhook_late_rate": late, "webhook_lateness": 1e5}
+    simulator = Simulator(clock=clock, instant_audio_rate=0.0, webhook_retries=(), **behaviour)
+    async with simulator, Akool(simulator.api_key, base_url=simulator.url) as akool:
+        nobody = "http://127.0.0.1:9/akool"
+        job = akool.submit(TTS(input_text="Hello.", voice_id="v", webhook_url=nobody))
+        await job.created()
+        (simulated,) = simulator.world.jobs.values()
+        seen = simulator.webhooks.answers
+        step = simulated.duration / 20
+        await elapse(clock, lambda: clock.time() > simulated.ends if late else seen, step=step)
+        simulator.world.remove(list(simulator.world.jobs))
+        await elapse(clock, lambda: clock.time() > simulated.ends + 1e5, step=5e3)
+        assert simulator.webhooks.sent == ({} if late else {2: 1})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"webhook_lateness": -1.0}, {"webhook_retries": (1.0, -1.0)}, {"webhook_loss_rate": 1.5}],
+    ids="+".join,
+)
+def test_a_behaviour_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=next(iter(wrong))):
+        Simulator(**wrong)

@@ -107,6 +107,26 @@ def test_a_time_that_is_no_number_is_told() -> None:
     assert "no number" in sentence(signed(ciphertext_of(body()), timestamp="now"))
 
 
+def test_a_time_of_days_ago_is_told_in_days() -> None:
+    assert "signed 3 d ago" in sentence(body(timestamp=int((NOW - 270_000) * 1000)), now=NOW)
+
+
+def test_the_allowed_time_is_told_in_seconds_where_it_is_short() -> None:
+    said = sentence(body(timestamp=int((NOW - 42) * 1000)), now=NOW, tolerance=30.0)
+    assert "signed 42 s ago; 30 s are allowed" in said
+
+
+def test_a_client_id_of_quotes_alone_is_told_as_a_wrong_one() -> None:
+    assert reason(body(), other('""')) is Reason.WRONG_CLIENT_ID
+
+
+def test_a_character_that_the_first_block_cuts_in_two_hides_no_cause() -> None:
+    event = Event(id="1234567\u00e4", status=Status.COMPLETED, type="audio")
+    cut = msgspec.json.encode(event.to_wire())[15:17]
+    assert cut == "\u00e4".encode()
+    assert "Wrong client id" in sentence(sign(event, other("your-id-BBBBBBBBBBBB==")))
+
+
 def test_without_a_check_of_the_time_an_old_webhook_has_no_diagnosis() -> None:
     assert diagnose(body(timestamp=1), MINE, tolerance=None) is None
 
@@ -193,6 +213,17 @@ def test_what_a_proxy_did_to_the_body_is_named(what: str) -> None:
     assert what in said
 
 
+def test_what_a_proxy_did_is_named_even_where_the_client_id_is_wrong_too() -> None:
+    said = sentence(gzip.compress(body(other("your-id-BBBBBBBBBBBB=="))))
+    assert "it compressed it; the signature does not fit either" in said
+    assert "unchanged" in said
+
+
+def test_a_part_that_is_neither_text_nor_number_is_told() -> None:
+    text = msgspec.json.encode({**parts_of(body()), "nonce": [1]})
+    assert "neither a text nor a whole number" in sentence(text)
+
+
 def test_a_nonce_that_lost_its_zeros_is_told() -> None:
     text = body(nonce="0042")
     assert "zeros" in sentence(changing("nonce", int)(text))
@@ -214,6 +245,7 @@ def test_a_cut_ciphertext_is_told() -> None:
         (b"<html>", Reason.NO_WEBHOOK, "HTML"),
         (b'{"signature": "ab', Reason.NO_WEBHOOK, "cut short"),
         (b"hello", Reason.NO_WEBHOOK, "no JSON"),
+        (b"{}", Reason.NO_WEBHOOK, "ignore it: anyone can post here"),
         (b"[1]", Reason.NO_WEBHOOK, "no object"),
         (b'{"_id": "1", "status": 3}', Reason.NO_WEBHOOK, "neither signed nor encrypted"),
         (b'{"signature": "ab"}', Reason.NO_WEBHOOK, "no dataEncrypt, timestamp, nonce"),

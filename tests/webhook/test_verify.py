@@ -189,6 +189,17 @@ def test_base64_that_is_not_strict_is_refused() -> None:
             verify(signed(other), MINE)
 
 
+def test_another_spelling_of_the_same_bytes_is_refused() -> None:
+    text = b'{"_id":"a","status":3,"type":"audio","url":"https://x"}'
+    ciphertext = msgspec.json.decode(forged(text))["dataEncrypt"]
+    assert verify(signed(ciphertext), MINE).id == "a"
+    head, last = ciphertext.rstrip("=")[:-1], ciphertext.rstrip("=")[-1]
+    spelt = f"{head}{chr(ord(last) + 1)}=="  # the last sign has bits that no byte uses
+    assert base64.b64decode(spelt) == base64.b64decode(ciphertext)
+    with pytest.raises(DecryptionFailed):
+        verify(signed(spelt), MINE)
+
+
 @pytest.mark.parametrize("late", [-299.0, 0.0, 299.0])
 def test_an_event_within_the_tolerance_is_read(late: float) -> None:
     verify(sign(EVENT, MINE, timestamp=int((time.time() - late) * 1000)), MINE)

@@ -1,0 +1,160 @@
+"""What a client is before it starts a job: opened and closed, called, and counted.
+
+A client may be used in several event loops at once. Each has connections and jobs of its own: its
+`Runtime`, which is made at the first use. Whatever a client does begins with its loop's runtime.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+
+from akool_async.client.events import hooks_of
+from akool_async.client.runtime import running_loop
+from akool_async.client.runtimes import Runtimes
+from akool_async.client.settings import Configuration, Settings
+from akool_async.client.shared import Shared, Vendor
+from akool_async.http.auth import Credentials
+from akool_async.protocol.cells import checked_number
+from akool_async.protocol.endpoint import Endpoint, Operation
+
+if TYPE_CHECKING:
+    from akool_async.client.runtime import Runtime
+    from akool_async.client.stats import Stats
+
+T = TypeVar("T")
+
+
+class Caller:
+    """Calls endpoints, in any event loop, until it is closed. A `Client` runs jobs, too.
+
+    Args:
+        credentials: What signs requests.
+        hosts: Scheme and host of each part of the API, by its name; `api` is one of them.
+        settings: What the user set.
+    """
+
+    requests_in: ClassVar[str] = "akool_async.endpoints"
+    """The module in which the classes of requests are found."""
+
+    def __init__(
+        self, credentials: Credentials, hosts: Mapping[str, str], settings: Settings
+    ) -> None:
+        configuration = Configuration(settings, hosts, lambda: self.operations)
+        self._shared = Shared(configuration, credentials)
+        self._shared.open_records()
+        self._runtimes = Runtimes(self._shared)
+        self._shared.hooks = hooks_of(self._shared.configuration.on_event, self.figures)
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "_shared"):  # a traceback shows a client that a setting stopped
+            return f"<{type(self).__name__}, not made>"
+        host, kind = self._shared.configuration.hosts["api"], self._shared.credentials.kind
+        return f"<{type(self).__name__} {host}, {kind}>"
+
+    # Opened and closed
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._runtimes.enter(loop)
+        self._runtime("async with")
+        self._runtimes.entered(loop)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._runtimes.left(asyncio.get_running_loop()):
+            await self.close()
+
+    async def close(self, grace: float = 5.0, saving: float | None = None) -> None:
+        """End this event loop's jobs, close its connections; the client may be entered again.
+
+        Other event loops that use the client go on. `async with` closes the client when the last
+        of the blocks that were entered in this loop is left.
+
+        Jobs end with `ClientClosed`. A job that Akool has accepted goes on there, and its token
+        still works. Creates already sent are awaited first. With `save_to`, completed results
+        are saved first. One that is not saved in time is named in the log; with a journal,
+        `recover()` saves it in the next process.
+
+        Args:
+            grace: Seconds to wait for the answers to creates. A create without an answer ends
+                as `CreateOutcomeUnknown`.
+            saving: Seconds to wait, after that, until completed results are saved; ten minutes
+                if not given.
+
+        Raises:
+            InvalidInput: `grace` or `saving` is no number.
+        """
+        rule = "must be a number of seconds"
+        limit = None if saving is None else checked_number("saving", saving, rule)
+        await self._runtimes.close(checked_number("grace", grace, rule), limit)
+
+    # Called
+
+    async def call(self, endpoint: Endpoint[T], /) -> T:
+        """Send a query or command and return what its reply means.
+
+        Raises:
+            APIError: Akool said no.
+            TransportError: no usable answer came.
+            TypeError: it is an operation; those are submitted.
+        """
+        if isinstance(endpoint, Operation):
+            raise TypeError(f"{endpoint.label} starts a job: use akool.submit()")
+        endpoint = endpoint.filled_in(lambda: self._shared.credentials.pair)
+        runtime = self._runtime(endpoint.label)
+        return cast("T", runtime.links.attach(await runtime.exchange.send(endpoint)))
+
+    def _runtime(self, purpose: str) -> Runtime:
+        """Return the running loop's part of the client; made at the first use."""
+        return self._runtimes.get(purpose, vendor=self._vendor, hint=self.requests_in)
+
+    # Figures
+
+    @property
+    def stats(self) -> Stats:
+        """The client's figures so far, in all event loops, and those of the moment, in this one.
+
+        Where no loop runs, such as in another thread, those of the moment are of all loops.
+        """
+        return self._runtimes.stats(running_loop())
+
+    def figures(self) -> Stats:
+        """Return the figures of all event loops, those of the moment included."""
+        return self._runtimes.stats(None)
+
+    # What a vendor's own client adds
+
+    @property
+    def operations(self) -> Mapping[str, type[Operation[Any]]]:
+        """The operations whose jobs can be resumed by token, by dotted name."""
+        return {}
+
+    def _vendor(self) -> Vendor:
+        return Vendor(
+            self,
+            self.call,
+            self._completed,
+            self._credit,
+            self._exchange_token,
+            lambda: self.operations,
+        )
+
+    def _completed(self, result: Any, _request: Operation[Any] | None) -> Any:
+        """Return a job's result, completed by what only its request says."""
+        return result
+
+    async def _credit(self) -> float:
+        """Return the account's credit. Asked for while jobs wait for credit."""
+        raise NotImplementedError
+
+    async def _exchange_token(self) -> str:
+        """Return a fresh bearer token, where the vendor has such tokens."""
+        raise NotImplementedError

@@ -1,0 +1,93 @@
+"""`akool.webhooks.feed` where something goes wrong: no event is lost, and no error is another's."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from akool_async import JournalError
+from akool_async.client import inbox
+from akool_async.journal import Attempt, Journal
+from akool_async.webhook import Outcome
+from akool_async.webhook.address import Addresses, Place
+from tests.armed import CREDENTIALS, HOOK, SPEECH, Vendor, body, connect
+from tests.servers import Serve
+
+FOREIGN = Addresses(HOOK, CREDENTIALS, b"somebody").token(Place(1, 1))
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    return Vendor()
+
+
+@pytest.fixture
+async def url(vendor: Vendor, serve: Serve) -> str:
+    return (await serve(vendor)).url
+
+
+class FullDisk(Journal):
+    """A journal that cannot be written while its disk is full."""
+
+    full = True
+
+    async def adopt(self, attempt: Attempt, id: str) -> bool:
+        if self.full:
+            raise JournalError("the disk is full")
+        return await super().adopt(attempt, id)
+
+
+async def test_an_event_that_cannot_be_written_down_is_taken_in_when_it_comes_again(
+    vendor: Vendor, url: str, tmp_path: Path
+) -> None:
+    journal = FullDisk(tmp_path / "jobs.sqlite")
+    async with connect(url, journal=journal) as akool:
+        job = akool.submit(SPEECH, key="order-7")
+        await job.created()
+        (job_id,) = vendor.ids
+        event, token = vendor.ends(job_id), vendor.token(job_id)
+        with pytest.raises(JournalError):
+            await akool.webhooks.feed(event, token)
+        assert not akool.stats.webhooks
+        journal.full = False
+        assert await akool.webhooks.feed(event, token) is Outcome.WOKEN
+        assert (await job).id == job_id
+
+
+@pytest.mark.parametrize("text", [False, True])
+async def test_a_function_that_fails_with_an_event_of_another_worker_is_logged(
+    vendor: Vendor, url: str, *, text: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    event = body("a" * 24)
+    offered: list[tuple[bytes, str]] = []
+
+    def on_foreign(*given: Any) -> None:
+        offered.append(given)
+        raise RuntimeError("a mistake of the user's")
+
+    async with connect(url) as akool:
+        given = event.decode() if text else event
+        outcome = await akool.webhooks.feed(given, FOREIGN, on_foreign=on_foreign)
+        assert outcome is Outcome.FOREIGN
+        assert akool.stats.webhooks == {"foreign": 1}
+    assert offered == [(event, FOREIGN)]
+    (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert "on_foreign failed" in record.message
+    assert CREDENTIALS.client_secret not in caplog.text
+
+
+async def test_repetitions_are_known_in_bounded_memory(
+    vendor: Vendor, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "_KEPT", 2)
+    first, second, third = (body(f"{number:024x}") for number in range(3))
+    async with connect(url) as akool:
+        outcomes = [
+            await akool.webhooks.feed(each, FOREIGN)
+            for each in (first, second, first, third, third, first)
+        ]
+    repeated = [outcome is Outcome.REPEATED for outcome in outcomes]
+    assert repeated == [False, False, True, False, True, False]
