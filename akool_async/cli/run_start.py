@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_d
 from akool_async.cli.run_serving import serve
 from akool_async.cli.run_types import ANY_CODE
 from akool_async.errors import InvalidInput, JournalInUse
+from akool_async.uploads import check_files, refuse_files
 
 STDIN: Final = "-"
 
@@ -92,6 +94,11 @@ async def _carry_out(
     return code
 
 
+def _file_check() -> Callable[[Any], object]:
+    """Return what looks at each row's files; without a bucket, none may be there."""
+    return check_files if os.environ.get("AKOOL_UPLOADS") else refuse_files
+
+
 def _folder_of(manifest: tuple[str, ...], given: dict[str, Any]) -> Path:
     first = manifest[0]
     if first == STDIN:
@@ -130,6 +137,7 @@ def _checked(
             reading,
             folder=folder if folder.journal.exists() else None,
             name_of=(lambda row: row.key) if names.by_key else None,
+            inspect=_file_check(),
         )
     except InvalidInput as error:
         raise BadInput(str(error), {}, "InvalidInput") from None
