@@ -8,6 +8,7 @@ const STATES = {
   refused: ["Refused", "bad"], unknown: ["In doubt", "bad"], completed: ["Completed", "good"],
   failed: ["Failed", "bad"], expired: ["Expired", "bad"], abandoned: ["Abandoned", ""],
 };
+const GOES_ON = ["queued", "intent", "created"];
 const HINTS = {
   failed: "It stays as it is. The same akool run command with --retry-failed sends it, and pays for it, again.",
   refused: "It was never created, and cost nothing. The next run sends it again.",
@@ -19,6 +20,7 @@ const HINTS = {
 const FORMAT = new Intl.NumberFormat("en");
 const pages = [null]; // where each page up to this one begins
 let next = null;
+let shown = null; // the job whose page is open
 let asked = 0; // answers may come in another order than they were asked for
 
 export const number = (value) => FORMAT.format(value);
@@ -55,9 +57,13 @@ export function chooseOperations(names) {
 let seen = "";
 let loading = null;
 export function jobsMayHaveChanged(mark) {
-  if (mark === seen || pages.length > 1) return; // an older page stays as it is read
+  if (mark === seen) return;
   seen = mark;
-  loading ??= setTimeout(() => { loading = null; if (!$("overview").hidden) load(); }, AT_MOST_EVERY);
+  loading ??= setTimeout(() => {
+    loading = null;
+    if (shown && GOES_ON.includes(shown.state)) loadJob(shown.number);
+    else if (!shown && pages.length === 1) load(); // an older page stays as it is read
+  }, AT_MOST_EVERY);
 }
 
 async function load() {
@@ -160,8 +166,9 @@ export function showPlace() {
   const found = /^#\/job\/(-?\d+)$/.exec(location.hash);
   $("job").hidden = !found;
   $("overview").hidden = Boolean(found);
-  if (found) return loadJob(found[1]);
+  shown = null;
   $("job-media").replaceChildren(); // nothing goes on playing
+  if (found) return loadJob(found[1]);
   load();
   if (location.hash === "#jobs") $("jobs").focus();
 }
@@ -173,12 +180,14 @@ async function loadJob(id) {
     job = await answer.json();
     if (!answer.ok) throw new Error(job.error);
   } catch (error) {
-    job = { key: `#${id}`, state: "", why: `It could not be read: ${error.message}.`, request: "" };
+    job = { number: Number(id), key: `#${id}`, state: "", why: `It could not be read: ${error.message}.`, request: "" };
   }
   if (location.hash === `#/job/${id}`) showJob(job);
 }
 
 function showJob(job) {
+  const again = shown?.number === job.number;
+  shown = job;
   $("job-key").textContent = job.key;
   showState($("job-state"), job.state);
   $("job-why").textContent = job.why;
@@ -187,6 +196,7 @@ function showJob(job) {
   $("job-facts").replaceChildren();
   fill($("job-facts"), facts(job).flatMap(([name, value]) => [["dt", name], ["dd", value]]));
   showMedia(job);
+  if (again) return; // who reads it is left in peace
   $("job-key").focus();
   window.scrollTo(0, 0);
 }
