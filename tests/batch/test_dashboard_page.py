@@ -130,7 +130,7 @@ def test_figures_charts_and_errors_of_a_run_that_is_over(page: Page) -> None:
     expect(page.locator("#done-words")).to_have_text(f"{ROWS} of {ROWS} rows ended")
     expect(page.locator("#operations tr")).to_have_count(2)
     expect(page.locator("#errors li")).not_to_have_count(0)
-    expect(page.locator("#control-hint")).to_contain_text("No process carries this run out")
+    expect(page.locator("#control-hint")).to_have_text("This run is over.")
     expect(page.get_by_role("button", name="Pause")).to_be_disabled()
     for chart in ("#ended path.good", "#ended path.bad", "#flying path"):
         expect(page.locator(chart)).to_have_attribute("d", re.compile(r"^M[\d.]+ [\d.]+L"))
@@ -147,7 +147,7 @@ def test_jobs_are_searched_filtered_and_paged(page: Page) -> None:
     page.get_by_label("Search").fill("photo-11")
     expect(page.locator("#rows .key-text")).to_have_text(["photo-117", "photo-114", "photo-111"])
     page.get_by_label("Search").fill("")
-    page.get_by_label("Operation").select_option("reage.image")
+    page.get_by_label("Operation", exact=True).select_option("reage.image")
     page.get_by_label("State").select_option("Not completed")
     expect(page.locator("#rows .state").first).to_have_text("Failed")
     assert {each.partition("-")[0] for each in keys(page)} == {"photo"}
@@ -157,7 +157,7 @@ def test_jobs_are_searched_filtered_and_paged(page: Page) -> None:
 
 
 def test_a_job_s_page_has_its_request_as_text_and_its_media(page: Page, over: str) -> None:
-    page.get_by_label("Operation").select_option("audio.tts")
+    page.get_by_label("Operation", exact=True).select_option("audio.tts")
     page.get_by_label("State").select_option("Completed")
     expect(page.locator("#rows .state[data-tone=bad]")).to_have_count(0)
     page.locator("#rows .key-text").first.click()
@@ -172,7 +172,7 @@ def test_a_job_s_page_has_its_request_as_text_and_its_media(page: Page, over: st
     assert download.value.suggested_filename.endswith(".wav")
     page.go_back()
     expect(page.locator("#overview")).to_be_visible()
-    page.get_by_label("Operation").select_option("reage.image")
+    page.get_by_label("Operation", exact=True).select_option("reage.image")
     expect(page.locator("#rows .what").first).to_have_text("reage.image")
     page.locator("#rows .key-text").first.click()
     picture = page.locator("#job-media img")

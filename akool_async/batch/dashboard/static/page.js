@@ -28,7 +28,7 @@ function show(picture) {
   showTiles(running, figures, sums);
   showOperations(figures);
   showErrors(figures.errors);
-  showControls(running, figures);
+  showControls(running, figures, left);
   chooseOperations(Object.keys(figures.operations));
   jobsMayHaveChanged(JSON.stringify(figures.operations));
   drawLast(sums.in_flight);
@@ -181,16 +181,17 @@ function chart(svg, lines) {
 
 // Buttons
 
-function showControls(running, figures) {
+function showControls(running, figures, left) {
   const going = running && ["running", "paused"].includes(figures.phase);
   $("pause").disabled = !going;
   put($("pause"), figures.phase === "paused" ? "Resume" : "Pause");
   for (const id of ["drain", "places", "places-set"]) $(id).disabled = !going;
   if (document.activeElement !== $("places") && going) $("places").value = figures.concurrency;
-  put($("control-hint"), hintOf(running, figures));
+  put($("control-hint"), hintOf(running, figures, left));
 }
 
-function hintOf(running, figures) {
+function hintOf(running, figures, left) {
+  if (!running && !left) return "This run is over.";
   if (!running) return "No process carries this run out. The same akool run command goes on.";
   if (figures.phase === "draining") return "Nothing more is created; what is in flight is awaited and saved.";
   if (figures.phase === "paused") return "Nothing is created until it is resumed; what is in flight goes on.";
