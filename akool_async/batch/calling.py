@@ -26,6 +26,16 @@ _PATIENCE: Final = 10.0
 class NotRunning(Exception):
     """No process carries the run out."""
 
+    def __str__(self) -> str:
+        return "no process carries the run out"
+
+
+class NotAnswering(NotRunning):
+    """A process carries the run out, and does not answer: it may be stopped by a signal."""
+
+    def __str__(self) -> str:
+        return "the process that carries the run out does not answer"
+
 
 class CommandRefused(Exception):
     """The run answered with a sentence that says what is wrong with a command."""
@@ -42,7 +52,8 @@ class RunCall:
         """Give a command, and return the figures after it.
 
         Raises:
-            NotRunning: the run has ended meanwhile, or does not answer for 10 seconds.
+            NotRunning: the run has ended meanwhile.
+            NotAnswering: it does not answer for 10 seconds.
         """
         return await self._asked({"do": command})
 
@@ -87,6 +98,8 @@ class RunCall:
             async with asyncio.timeout(_PATIENCE):
                 line = await self._reader.readline()
             answer = msgspec.json.decode(line, type=_Answer)
+        except TimeoutError:
+            raise NotAnswering from None
         except (OSError, ValueError):  # it has gone, is stuck, or is no run; also a torn line
             raise NotRunning from None
         if answer.error is not None:

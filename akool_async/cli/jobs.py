@@ -13,7 +13,7 @@ import click
 from rich.cells import cell_len
 from rich.console import Console
 
-from akool_async.batch.calling import CommandRefused, NotRunning, calling
+from akool_async.batch.calling import CommandRefused, NotAnswering, NotRunning, calling
 from akool_async.batch.figures import RunFigures
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.past import figures_in, outcome_in_line
@@ -98,11 +98,11 @@ def _seen(journal: Path) -> Seen | None:
     view: JournalView | None = None
     try:
         view = JournalView(journal)
-        figures = asyncio.run(_asked(journal))
-        if figures is not None:
-            return Seen(name_of(journal), figures.phase, figures, view)
-        figures = figures_in(view)
-        return Seen(name_of(journal), "stopped" if _left(figures) else "over", figures, view)
+        phase, figures = asyncio.run(_asked(journal))
+        if figures is None:
+            figures = figures_in(view)
+            phase = phase or ("stopped" if _left(figures) else "over")
+        return Seen(name_of(journal), phase, figures, view)
     except JournalError as error:
         click.echo(str(error), err=True)
     if view is not None:
@@ -110,16 +110,19 @@ def _seen(journal: Path) -> Seen | None:
     return None
 
 
-async def _asked(journal: Path) -> RunFigures | None:
-    """Ask the run for its figures, if it goes on: then nobody has to count."""
+async def _asked(journal: Path) -> tuple[str, RunFigures | None]:
+    """Ask the run what it does, and for its figures, if it goes on: then nobody has to count."""
     folder = RunFolder.at(journal.parent)
     if folder.journal.name != journal.name:
-        return None
+        return "", None
     try:
         async with calling(folder) as call:
-            return await call.do("figures")
+            figures = await call.do("figures")
+    except NotAnswering:
+        return "no answer", None
     except (NotRunning, CommandRefused):
-        return None
+        return "", None
+    return figures.phase, figures
 
 
 def _sum(figures: RunFigures, name: str) -> int:

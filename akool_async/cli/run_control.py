@@ -9,7 +9,14 @@ from typing import Any
 
 import click
 
-from akool_async.batch.calling import Command, CommandRefused, NotRunning, RunCall, calling
+from akool_async.batch.calling import (
+    Command,
+    CommandRefused,
+    NotAnswering,
+    NotRunning,
+    RunCall,
+    calling,
+)
 from akool_async.batch.figures import RunFigures
 from akool_async.batch.folder import RunFolder
 from akool_async.cli.messages import Problem
@@ -57,8 +64,10 @@ def tell(folder: Path, what: Callable[[RunCall], Awaitable[RunFigures]]) -> RunF
 
     try:
         return asyncio.run(told())
-    except NotRunning:
-        problem = f"no process carries {folder} out; the same `akool run` command goes on"
+    except NotAnswering as silent:
+        problem = f"{folder}: {silent}"
+    except NotRunning as gone:
+        problem = f"{folder}: {gone}; the same `akool run` command goes on"
     except CommandRefused as refused:
         problem = str(refused)
     raise Problem(problem, {})

@@ -14,9 +14,10 @@ import pytest
 from rich.cells import cell_len
 
 from akool_async.cli.job_lines import JobLines, fitted
-from akool_async.journal import State
+from akool_async.journal import Journal, State
 from akool_async.journal.browsing import JobRow
 from akool_async.simulator import Simulator
+from tests.cli.commands import Command
 
 ROWS = 200
 
@@ -98,7 +99,7 @@ async def test_a_run_is_paused_changed_resumed_and_drained_from_another_terminal
     assert run.returncode == 3
     assert terminal.simulator.world.creates.total() < ROWS
     code, _, errors = await terminal.akool("pause", "rows.run")
-    assert (code, "no process carries rows.run out" in errors) == (1, True)
+    assert (code, "no process carries the run out" in errors) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -204,3 +205,13 @@ def test_a_line_fits_whatever_is_in_it(width: int) -> None:
 def test_a_path_is_cut_on_its_left() -> None:
     assert fitted("/a/long/path/to/night.run", 12, left=True) == "…o/night.run"
     assert fitted("a long text", 6) == "a lon…"
+
+
+def test_without_its_package_the_dashboard_says_what_to_install(
+    bare: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Journal(tmp_path / "journal.sqlite").close_now()
+    monkeypatch.setattr("akool_async.cli.dashboard.find_spec", lambda _name: None)
+    ended = bare("dashboard", str(tmp_path))
+    assert ended.status == 1
+    assert "pip install 'akool_async[batch]'" in ended.err

@@ -170,8 +170,8 @@ class Dashboard:
             return _refused(400, "there is no such command")
         try:
             figures = await self._told(asked)
-        except NotRunning:
-            return _refused(409, "no process carries this run out any more")
+        except NotRunning as problem:
+            return _refused(409, str(problem))
         except CommandRefused as refused:
             return _refused(400, str(refused))
         self.watch.show(Picture(running=True, figures=figures))
