@@ -240,8 +240,11 @@ async def test_what_is_missing_is_found_and_fetched(
     assert f"media/{files[1].name} has 5 bytes instead of" in output
     assert "media/stranger.txt belongs to no row" in output
     files[1].unlink()
-    code, output, _ = await outcome_of(await start("fetch", "rows.run"))
-    assert (code, output) == (0, "2 results saved\n")
+    code, output, _ = await outcome_of(await start("fetch", "rows.run", "--dry-run"))
+    assert (code, output) == (1, "2 results without a file\n")
+    code, output, errors = await outcome_of(await start("fetch", "rows.run"))
+    assert (code, errors) == (0, "2 results saved\n")
+    assert last_figures(output)["saved"] == 5
     (files[0].parent / "stranger.txt").unlink()
     code, output, _ = await outcome_of(await start("verify", "rows.run"))
     assert code == 0
