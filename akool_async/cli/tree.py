@@ -24,12 +24,18 @@ _AS_JSON = "--json"
 
 COMMANDS: Mapping[str, str] = {
     "completion": "Print the script that completes commands in a shell.",
+    "dashboard": "Show a run in the browser, live.",
     "demo": "Run hundreds of simulated jobs at once, and save their results.",
+    "drain": "Let a run create nothing more, and end.",
     "errors": "Explain Akool's error codes.",
     "fetch": "Save the results of a run that have no file.",
     "job": "Show a job by its token, wait for it, or cancel it.",
+    "jobs": "List what the journals of this machine know of jobs.",
     "journal": "Look into a journal; decide about creates of unknown outcome.",
+    "pause": "Let a run create nothing until `akool resume`.",
+    "resume": "Let a paused run create again.",
     "run": "Carry out the rows of a manifest: every result on disk, nothing paid for twice.",
+    "set": "Change a setting of a run while it goes on.",
     "simulate": "Serve a simulated Akool on this machine, until Ctrl-C.",
     "verify": "Compare the files of a run with its results.jsonl.",
     "webhooks": "Show webhooks that arrive; make one; send saved ones again.",

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from akool_async.errors import JournalError
 from akool_async.journal import memory, rows, schema
+from akool_async.journal.browsing import JobBrowser
 from akool_async.journal.database import describe
 from akool_async.journal.entry import Entry
 from akool_async.journal.outcome_lines import OutcomeReader
@@ -97,6 +98,11 @@ class JournalView:
     def outcomes(self) -> OutcomeReader:
         """The lines of a run's `results.jsonl`."""
         return OutcomeReader(self._read)
+
+    @property
+    def jobs(self) -> JobBrowser:
+        """Pages of the rows, and counts of them."""
+        return JobBrowser(self._read)
 
     def close(self) -> None:
         """Close the file."""

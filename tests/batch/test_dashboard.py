@@ -1,0 +1,258 @@
+"""The server of `akool dashboard`: what it shows, and whom it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from akool_async import Akool, batch
+from akool_async.batch import RunOptions
+from akool_async.batch.dashboard import Dashboard
+from akool_async.batch.folder import RunFolder
+from akool_async.batch.rows import read
+from akool_async.batch.runner import Run
+from akool_async.endpoints import TTS
+from akool_async.simulator import Simulator
+from tests.clients import Connect
+from tests.clocks import Until
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    async with Simulator(pace=0.02, omit_rate=0.0, instant_audio_rate=0.0) as running:
+        yield running
+
+
+@pytest.fixture
+def akool(simulator: Simulator, connect: Connect) -> Akool:
+    return connect(simulator, max_concurrency=8)
+
+
+def speeches(count: int) -> list[tuple[str, TTS]]:
+    return [(f"row-{n}", TTS(input_text=f"text {n}", voice_id="voice")) for n in range(count)]
+
+
+@pytest.fixture
+async def folder(akool: Akool, tmp_path: Path) -> RunFolder:
+    """Return the folder of a run of 60 rows that is over."""
+    out = tmp_path / "night.run"
+    async for _ in batch.run(speeches(60), akool, out=out):
+        pass
+    return RunFolder.at(out)
+
+
+@pytest.fixture
+async def dashboard(folder: RunFolder) -> AsyncIterator[Dashboard]:
+    serving = Dashboard(folder)
+    yield serving
+    await serving.stop()
+
+
+@pytest.fixture
+async def address(dashboard: Dashboard) -> str:
+    return await dashboard.start()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)) as session:
+        yield session
+
+
+async def got(browser: aiohttp.ClientSession, address: str) -> Any:
+    async with browser.get(address) as answer:
+        assert answer.status == 200
+        return json.loads(await answer.read())
+
+
+async def status_of(
+    browser: aiohttp.ClientSession, address: str, method: str = "GET", **given: Any
+) -> int:
+    async with browser.request(method, address, **given) as answer:
+        return answer.status
+
+
+async def next_picture(stream: aiohttp.ClientResponse) -> dict[str, Any]:
+    async for line in stream.content:
+        if line.startswith(b"data:"):
+            picture: dict[str, Any] = json.loads(line[5:])
+            return picture
+    pytest.fail("the stream has ended")
+
+
+def origin_of(address: str) -> str:
+    return address.rpartition("/")[0].rpartition("/")[0]
+
+
+async def test_rows_come_by_pages_and_are_found(
+    browser: aiohttp.ClientSession, address: str
+) -> None:
+    page = await got(browser, f"{address}api/rows")
+    assert len(page["rows"]) == 50
+    rest = await got(browser, f"{address}api/rows?before={page['next']}")
+    assert (len(rest["rows"]), rest["next"]) == (10, None)
+    keys = {row["key"] for row in page["rows"] + rest["rows"]}
+    assert keys == {key for key, _ in speeches(60)}
+    found = await got(browser, f"{address}api/rows?search=TEXT+7%22&operation=audio.tts")
+    assert [row["key"] for row in found["rows"]] == ["row-7"]
+    assert (await got(browser, f"{address}api/rows?state=trouble"))["rows"] == []
+
+
+@pytest.mark.parametrize("query", ["state=nonsense", "before=x"])
+async def test_a_page_that_makes_no_sense_is_refused(
+    browser: aiohttp.ClientSession, address: str, query: str
+) -> None:
+    assert await status_of(browser, f"{address}api/rows?{query}") == 400
+
+
+async def test_a_job_is_shown_with_its_request_times_and_file(
+    browser: aiohttp.ClientSession, address: str, folder: RunFolder
+) -> None:
+    (row,) = (await got(browser, f"{address}api/rows?search=row-42"))["rows"]
+    job = await got(browser, f"{address}api/rows/{row['number']}")
+    assert json.loads(job["request"])["input_text"] == "text 42"
+    assert job["accepted"] <= job["changed"]
+    assert (job["state"], job["medium"]) == ("completed", "audio")
+    path = job["outcome"]["path"]
+    async with browser.get(address + path) as answer:
+        assert await answer.read() == (folder.root / path).read_bytes()
+        assert answer.headers["Content-Type"].startswith("audio/")
+    async with browser.get(address + path, headers={"Range": "bytes=0-3"}) as answer:
+        assert (answer.status, await answer.read()) == (206, b"RIFF")
+    assert await status_of(browser, f"{address}api/rows/999") == 404
+
+
+async def test_nothing_outside_of_the_media_is_served(
+    browser: aiohttp.ClientSession, address: str, folder: RunFolder
+) -> None:
+    (folder.media / "link.wav").symlink_to(folder.journal)
+    (folder.media / "inside.wav").symlink_to(next(folder.media.glob("*.wav")))
+    for path in ("..%2Fjournal.sqlite", "%2Fetc%2Fpasswd", "link.wav", "a%00b", ".", "x" * 300):
+        assert await status_of(browser, f"{address}media/{path}") == 404, path
+    assert await status_of(browser, f"{address}media/inside.wav") == 200
+
+
+@pytest.mark.parametrize("name", ["page.html", "picture.svg", "script.js", "unknown"])
+async def test_what_may_hold_scripts_is_never_shown(
+    browser: aiohttp.ClientSession, address: str, folder: RunFolder, name: str
+) -> None:
+    (folder.media / name).write_text("<script>alert(1)</script>")
+    async with browser.get(f"{address}media/{name}") as answer:
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["Content-Disposition"] == "attachment"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_only_who_knows_the_token_gets_in(
+    browser: aiohttp.ClientSession, address: str
+) -> None:
+    origin = origin_of(address)
+    for path in ("/", "/api/rows", "/wrong/", f"/{'x' * 32}/api/rows", "/%ff/"):
+        assert await status_of(browser, origin + path) == 404, path
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "127.0.0.1:1"}, 421),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),  # another port of this machine
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+    ],
+)
+async def test_other_sites_are_refused(
+    browser: aiohttp.ClientSession, address: str, headers: dict[str, str], status: int
+) -> None:
+    assert await status_of(browser, f"{address}api/rows", headers=headers) == status
+
+
+async def test_a_command_needs_the_page_s_own_origin(
+    browser: aiohttp.ClientSession, address: str
+) -> None:
+    origin = {"Origin": origin_of(address)}
+    pause = {"do": "pause"}
+    where = f"{address}api/do"
+    assert await status_of(browser, where, "POST", json=pause) == 403
+    assert await status_of(browser, where, "POST", data="{}", headers=origin) == 415
+    assert await status_of(browser, where, "POST", json={"do": "x"}, headers=origin) == 400
+    # The run is over: there is nobody to tell.
+    assert await status_of(browser, where, "POST", json=pause, headers=origin) == 409
+
+
+async def test_every_answer_forbids_scripts_that_are_not_the_page_s(
+    browser: aiohttp.ClientSession, address: str
+) -> None:
+    for path in ("", "page.js", "api/rows", "nothing", "api/events"):
+        async with browser.get(address + path) as answer:
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert "unsafe" not in policy
+            assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+async def test_a_run_that_is_over_is_shown_from_its_journal(
+    browser: aiohttp.ClientSession, address: str
+) -> None:
+    async with browser.get(f"{address}api/events") as stream:
+        picture = await next_picture(stream)
+    assert picture["running"] is False
+    figures = picture["figures"]["operations"]["audio.tts"]
+    assert (figures["rows"], figures["completed"]) == (60, 60)
+    assert picture["figures"]["saved"] == 60
+    history = await got(browser, f"{address}api/history")
+    assert sum(history["completed"]) == 60
+    assert (await got(browser, f"{address}api/run"))["name"] == "night.run"
+
+
+async def test_a_run_that_goes_on_is_watched_and_told_what_to_do(
+    browser: aiohttp.ClientSession, akool: Akool, tmp_path: Path, until: Until
+) -> None:
+    folder = RunFolder.at(tmp_path / "live")
+    folder.root.mkdir()
+    run = Run(folder, RunOptions(), planned={"audio.tts": 500})
+    work = asyncio.create_task(run.carry_out(read(speeches(500)), akool))
+    await until(lambda: run.figures().phase == "running")
+    dashboard = Dashboard(folder)
+    address = await dashboard.start()
+    origin = {"Origin": origin_of(address)}
+
+    async def do(**command: Any) -> dict[str, Any]:
+        async with browser.post(f"{address}api/do", json=command, headers=origin) as answer:
+            said: dict[str, Any] = await answer.json()
+            assert answer.status == 200, said
+            return said
+
+    async with browser.get(f"{address}api/events") as stream:
+        picture = await next_picture(stream)
+        assert picture["running"] is True
+        assert sum(each["rows"] for each in picture["figures"]["operations"].values()) == 500
+        assert (await do(do="pause"))["phase"] == "paused"
+        while (await next_picture(stream))["figures"]["phase"] != "paused":
+            pass
+        assert (await do(do="set", concurrency=3))["concurrency"] == 3
+        assert (await do(do="resume"))["phase"] == "running"
+        assert dashboard.watch.watchers == 1
+        await do(do="drain")
+        await work
+        while (await next_picture(stream))["running"]:
+            pass
+    await until(lambda: dashboard.watch.watchers == 0)  # nobody looks: nothing is asked for
+    assert run.stopped_by == "it was asked to drain"
+    await dashboard.stop()
+
+
+async def test_it_ends_with_pages_open(browser: aiohttp.ClientSession, folder: RunFolder) -> None:
+    dashboard = Dashboard(folder)
+    address = await dashboard.start()
+    async with browser.get(f"{address}api/events") as stream:
+        await next_picture(stream)
+        await asyncio.wait_for(dashboard.stop(), 30)
