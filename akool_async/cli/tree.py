@@ -29,12 +29,15 @@ COMMANDS: Mapping[str, str] = {
     "fetch": "Save the results of a run that have no file.",
     "job": "Show a job by its token, wait for it, or cancel it.",
     "journal": "Look into a journal; decide about creates of unknown outcome.",
+    "report": "Write the report of a run, as a page with all its results.",
     "run": "Carry out the rows of a manifest: every result on disk, nothing paid for twice.",
     "simulate": "Serve a simulated Akool on this machine, until Ctrl-C.",
     "verify": "Compare the files of a run with its results.jsonl.",
     "webhooks": "Show webhooks that arrive; make one; send saved ones again.",
 }
-"""Each command's summary by name; its module has the same name."""
+"""Each command's summary by name; its module has the same name, if `_MODULES` names no other."""
+
+_MODULES: Mapping[str, str] = {"report": "run_report"}
 
 
 def _summaries() -> Mapping[str, str]:
@@ -58,7 +61,7 @@ class CommandTree(click.Group):
             return commands_of(cmd_name)
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"akool_async.cli.{cmd_name}").command
+        command = import_module(f"akool_async.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -14,6 +14,7 @@ from akool_async.journal import memory, rows, schema
 from akool_async.journal.database import describe
 from akool_async.journal.entry import Entry
 from akool_async.journal.outcome_lines import OutcomeReader
+from akool_async.journal.run_rows import RunRowReader
 
 T = TypeVar("T")
 
@@ -97,6 +98,11 @@ class JournalView:
     def outcomes(self) -> OutcomeReader:
         """The lines of a run's `results.jsonl`."""
         return OutcomeReader(self._read)
+
+    @property
+    def run_rows(self) -> RunRowReader:
+        """All rows of a run, ended or not."""
+        return RunRowReader(self._read)
 
     def close(self) -> None:
         """Close the file."""
