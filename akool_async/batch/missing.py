@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from akool_async.batch.endings import decoder
 from akool_async.batch.folder import RunFolder
-from akool_async.client.saving import is_gone
+from akool_async.client.saving_place import is_gone
 from akool_async.journal.outcome_lines import KnownRow, OutcomeLines
 
 _DAY: Final = 24 * 3600.0

@@ -104,7 +104,7 @@ def printed_price(request: Any) -> float | None:
     if not isinstance(request, AnalyzeContent):
         return None
     if request.type == ContentType.TEXT:
-        return _TEXT_PRICE * math.ceil(len(request.content) / _TEXT_LENGTH)
+        return _TEXT_PRICE * math.ceil(len(str(request.content)) / _TEXT_LENGTH)
     return _PRINTED.get(ContentType(request.type))
 
 
