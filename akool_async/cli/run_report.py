@@ -28,9 +28,10 @@ _MISSING = "a report needs jinja2 and vl-convert-python: pip install 'akool_asyn
     help="Show at most so many results of each operation in the gallery.",
 )
 def command(folder: Path, portable: Path | None, gallery: int) -> None:
-    """Write report.html into RUN, the folder of a run; the run may go on meanwhile.
+    """Write the report of a run, as a page with all its results.
 
-    The page needs no network and no scripts. It shows totals, money, durations, failures with the
+    The page is report.html in RUN, the folder of the run, which may go on meanwhile. It needs no
+    network and no scripts. It shows totals, money, durations, failures with the
     commands that repeat them, results, and all rows.
     """
     run = RunFolder.at(folder)

@@ -98,9 +98,7 @@ class RunRowReader:
         )
         return found[0] if found and found[0].number == number else None
 
-    def _pages(
-        self, page: Callable[..., list[RunRow]], *, requests: bool
-    ) -> Iterator[RunRow]:
+    def _pages(self, page: Callable[..., list[RunRow]], *, requests: bool) -> Iterator[RunRow]:
         after: int | None = None
         while True:
             start = after  # for the closure
@@ -129,11 +127,14 @@ def _jobs_page(
         ORDER BY job.number LIMIT ?""",  # noqa: S608 - our own words
         (after or 0, limit),
     )
-    return [RunRow._make(row) for row in rows]
+    return [RunRow(*row) for row in rows]
 
 
 def _jobless_page(
-    connection: sqlite3.Connection, after: int | None, *, requests: bool  # noqa: ARG001 - as above
+    connection: sqlite3.Connection,
+    after: int | None,
+    *,
+    requests: bool,  # noqa: ARG001 - as above
 ) -> list[RunRow]:
     rows = connection.execute(
         """
@@ -141,4 +142,4 @@ def _jobless_page(
         WHERE job < ? ORDER BY job DESC LIMIT ?""",
         (after or 0, PAGE),
     )
-    return [RunRow._make(row) for row in rows]
+    return [RunRow(*row) for row in rows]

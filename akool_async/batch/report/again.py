@@ -29,7 +29,11 @@ _REPEATED: Final = (
 )
 """Options that say what the rows are, where they go, and how many run at once. Not those that chose
 among rows, or limited what was spent: the command is to be about the rows that it stands beside."""
-_DEFAULTS: Final[Mapping[str, Any]] = {"concurrency": 100, "on_credit": "pause", "name": "{key}{ext}"}
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "concurrency": 100,
+    "on_credit": "pause",
+    "name": "{key}{ext}",
+}
 
 
 class Advice(NamedTuple):
@@ -99,10 +103,7 @@ class Commands:
         )
 
     def _advice(self, sentence: str, more: Sequence[str]) -> Advice:
-        command = self.run(*more)
-        if not command:
-            sentence = f"{sentence.rstrip(':')}, from the program that called batch.run."
-        return Advice(sentence, command)
+        return Advice(sentence, self.run(*more) or _in_a_program(more))
 
     def _options(self) -> list[str]:
         words: list[str] = []
@@ -129,6 +130,18 @@ class Commands:
             except (TypeError, ValueError):  # written by another version
                 continue
         return given
+
+
+def _in_a_program(words: Sequence[str]) -> str:
+    """Return the call of a run that a program carried out, with its options as arguments."""
+    arguments = ["rows", "akool", "out=..."]
+    for word in words:
+        name, _, value = word.partition("=")
+        if name == "--retry-failed":
+            arguments.append(f"retry_failed={True if value == 'any' else [value]}")
+    if "--only" in words:
+        arguments.append(f"only={[words[-1]]}")
+    return f"batch.run({', '.join(arguments)})"
 
 
 def _is_list(value: Any) -> bool:

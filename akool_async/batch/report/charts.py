@@ -19,12 +19,15 @@ _VERSION: Final = "5.20"
 _WIDTH: Final = 440
 _HEIGHT: Final = 160
 _DAY: Final = 86400
+_TEN_MINUTES: Final = 600
+_THOUSAND: Final = 1000
 _MOST_OPERATIONS: Final = 20
 _SHORTEST: Final = 0.01
 """Seconds that a logarithmic axis can show."""
 _CONFIG: Final[Mapping[str, Any]] = {
     "font": "system-ui, sans-serif",
     "view": {"stroke": None},
+    "padding": {"left": 14, "right": 14, "top": 5, "bottom": 5},
     "axis": {
         "labelColor": "currentColor",
         "titleColor": "currentColor",
@@ -62,24 +65,21 @@ def charts_over_time(timeline: Timeline) -> list[Chart]:
             "Jobs in flight",
             f"At most {max(in_flight):,.0f} jobs were at Akool at once, on average of"
             f" {_span(timeline.width)}.",
-            _over_time(timeline, in_flight, "jobs in flight", "var(--flight)", bars=False),
+            _over_time(timeline, in_flight, "jobs in flight", "var(--flight)"),
         ),
         Chart(
             "Throughput",
             f"At most {max(completed):,.0f} rows completed in a minute, on average of"
             f" {_span(timeline.width)}.",
-            _over_time(timeline, completed, "completed a minute", "var(--done)", bars=True),
+            _over_time(timeline, completed, "completed a minute", "var(--done)"),
         ),
     ]
     if any(failed):
         charts.append(
             Chart(
                 "Failures",
-                f"{sum(failed):,} rows failed, at most {max(failed):,} in"
-                f" {_span(timeline.width)}.",
-                _over_time(
-                    timeline, failed, f"failed in {_span(timeline.width)}", "var(--bad)", bars=True
-                ),
+                f"{sum(failed):,} rows failed, at most {max(failed):,} in {_span(timeline.width)}.",
+                _over_time(timeline, failed, f"failed in {_span(timeline.width)}", "var(--bad)"),
             )
         )
     return charts
@@ -120,11 +120,11 @@ def _durations(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     y = {"field": "operation", "type": "nominal", "sort": None, "title": None}
     offset = {"yOffset": {"field": "phase", "type": "nominal", "sort": None}, "color": colour}
     scale = {"type": "log", "nice": True}
-    axis = {"format": "~g", "tickCount": 6}
+    axis = {"format": "~f", "tickCount": 6}
     x = {
         "field": "p50",
         "type": "quantitative",
-        "title": "seconds, each step ten times as long",
+        "title": "seconds, on a logarithmic scale",
         "scale": scale,
         "axis": axis,
     }
@@ -135,51 +135,47 @@ def _durations(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "data": {"values": values},
         "encoding": {"y": y, **offset},
         "layer": [
-            {"mark": {"type": "rule", "strokeWidth": 3}, "encoding": {"x": x, "x2": {"field": "p95"}}},
-            {"mark": {"type": "point", "filled": True, "size": 60, "opacity": 1}, "encoding": {"x": x}},
+            {
+                "mark": {"type": "rule", "strokeWidth": 3},
+                "encoding": {"x": x, "x2": {"field": "p95"}},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
+                "encoding": {"x": x},
+            },
             {"mark": {"type": "tick", "thickness": 3, "size": 12}, "encoding": {"x": late}},
         ],
     }
 
 
-def _over_time(
-    timeline: Timeline, numbers: Sequence[float], title: str, colour: str, *, bars: bool
-) -> str:
-    values = [
-        {
-            "from": _local(timeline.start(index)),
-            "to": _local(timeline.start(index + 1)),
-            "n": round(number, 3),
-        }
-        for index, number in enumerate(numbers)
-    ]
-    x: dict[str, Any] = {
-        "field": "from",
-        "type": "temporal",
-        "scale": {"type": "utc"},
-        "title": None,
-        "axis": {"format": _format(timeline), "tickCount": 6, "labelOverlap": True},
-    }
-    encoding: dict[str, Any] = {
-        "x": x,
-        "y": {
-            "field": "n",
-            "type": "quantitative",
-            "title": title,
-            "axis": {"tickCount": 4, "format": "~s" if max(numbers) >= 1000 else "~g"},
-        },
-    }
-    mark: dict[str, Any] = {"type": "area", "interpolate": "step-after", "color": colour}
-    if bars:
-        mark = {"type": "bar", "color": colour, "binSpacing": 0}
-        encoding["x2"] = {"field": "to"}
+def _over_time(timeline: Timeline, numbers: Sequence[float], title: str, colour: str) -> str:
+    moments = [_local(timeline.start(index)) for index in range(timeline.size + 1)]
+    steps = zip(moments, [*numbers, numbers[-1]], strict=True)
     return _draw(
         {
             "width": _WIDTH,
             "height": _HEIGHT,
-            "data": {"values": values},
-            "mark": mark,
-            "encoding": encoding,
+            "data": {"values": [{"at": at, "n": round(number, 3)} for at, number in steps]},
+            "mark": {"type": "area", "interpolate": "step-after", "color": colour},
+            "encoding": {
+                "x": {
+                    "field": "at",
+                    "type": "temporal",
+                    "scale": {"type": "utc"},
+                    "title": None,
+                    "axis": {"format": _format(timeline), "tickCount": 6, "labelOverlap": True},
+                },
+                "y": {
+                    "field": "n",
+                    "type": "quantitative",
+                    "title": title,
+                    "axis": {
+                        "tickCount": 4,
+                        "tickMinStep": 1,
+                        "format": "~s" if max(numbers) >= _THOUSAND else "~f",
+                    },
+                },
+            },
         }
     )
 
@@ -202,7 +198,7 @@ def _format(timeline: Timeline) -> str:
     span = timeline.size * timeline.width
     if span >= 2 * _DAY:
         return "%d %b"
-    return "%H:%M:%S" if span < 600 else "%H:%M"
+    return "%H:%M:%S" if span < _TEN_MINUTES else "%H:%M"
 
 
 def _span(seconds: int) -> str:

@@ -58,7 +58,9 @@ def shelves_of(tally: Tally, reader: RunRowReader, place: Callable[[Path], str])
             yield Shelf(operation, each.files.seen, len(each.files.taken), items)
 
 
-def _items_of(tally: OperationTally, reader: RunRowReader, place: Callable[[Path], str]) -> Iterator[Item]:
+def _items_of(
+    tally: OperationTally, reader: RunRowReader, place: Callable[[Path], str]
+) -> Iterator[Item]:
     for number in tally.files.taken:
         row = reader.row(number)
         if row is None or row.line is None:

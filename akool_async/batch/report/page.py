@@ -105,7 +105,10 @@ class _Page:
         figures = figures_now(folder)
         self._goes_on = figures is not None
         self._commands = Commands(folder)
-        self._tally = Tally(self._reader.span(), time.time(), gallery)
+        span, now = self._reader.span(), time.time()
+        if span is not None and self._goes_on:
+            span = span._replace(changed=now)
+        self._tally = Tally(span, now, gallery)
         self._tally.add_all(rows_of(self._reader, goes_on=self._goes_on))
         prices = Prices(self._commands.prices(), learned_in(view.recall_all))
         self._summary = Summary(self._tally, totals_in(view), figures, prices, self._commands)
@@ -138,6 +141,7 @@ class _Page:
             "zone": charts.zone(),
             "manifests": _manifests_of(self._folder),
             "figures": self._summary.figures,
+            "money": self._summary.money,
             "notices": self._summary.notices,
             "places": (*PLACES, "not sent"),
             "operations": self._summary.operations,

@@ -73,7 +73,7 @@ def _is_text(name: str) -> bool:
 
 
 def _media_of(folder: RunFolder) -> list[Path]:
-    """Return the saved files; those that are just being written have names that begin with a dot."""
+    """Return the saved files. The name of one that is just being written begins with a dot."""
     found: list[Path] = []
     for root, folders, files in os.walk(folder.media):
         folders.sort()

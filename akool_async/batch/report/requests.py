@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
@@ -69,9 +69,7 @@ def summary_of(operation: str, request: bytes | None, longest: int = _LONGEST) -
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def sources_of(
-    operation: str, request: bytes | None, place: Callable[[Path], str]
-) -> list[Source]:
+def sources_of(operation: str, request: bytes | None, place: Callable[[Path], str]) -> list[Source]:
     """Return the addresses and files that a request names.
 
     Args:
@@ -84,7 +82,7 @@ def sources_of(
     for name, value in _fields_of(request).items():
         if name not in _WEBHOOK:
             field = names.get(name, name)
-            found += filter(None, (_source(field, text, place) for text in _texts_in(value)))
+            found += filter(None, (_source(field, text, place) for text in _leaves_of(value)))
     return found
 
 
@@ -124,20 +122,18 @@ def _fields_of(request: bytes | None) -> dict[str, Any]:
         return {}
 
 
-def _texts_in(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in cast("dict[str, Any]", value).values():
-            yield from _texts_in(each)
-    elif isinstance(value, list):
-        for each in cast("list[Any]", value):
-            yield from _texts_in(each)
-
-
 def _text_of(value: Any) -> str:
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return " ".join(text.split())
+    return " ".join(", ".join(_leaves_of(value)).split())
+
+
+def _leaves_of(value: Any) -> Iterator[str]:
+    """Yield all texts and numbers in a value, as texts."""
+    if isinstance(value, dict | list):
+        inner = cast("dict[str, Any]", value).values() if isinstance(value, dict) else value
+        for each in cast("Iterable[Any]", inner):
+            yield from _leaves_of(each)
+    elif value is not None and value != "":
+        yield value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 @cache

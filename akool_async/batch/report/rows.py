@@ -44,9 +44,7 @@ class ReportRow(NamedTuple):
         return self.place == "completed" and self.outcome is not None and not self.outcome.path
 
 
-def rows_of(
-    reader: RunRowReader, *, goes_on: bool, requests: bool = False
-) -> Iterator[ReportRow]:
+def rows_of(reader: RunRowReader, *, goes_on: bool, requests: bool = False) -> Iterator[ReportRow]:
     """Yield all rows of a run.
 
     Args:

@@ -9,7 +9,25 @@ from typing import Final
 _STEP: Final = math.log(1.02)
 _SHORTEST: Final = 0.001
 _BINS: Final = 120
-_WIDTHS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
+_WIDTHS: Final = (
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    10800,
+    21600,
+    43200,
+)
 _DAY: Final = 86400
 
 
@@ -48,6 +66,7 @@ class Timeline:
         days = math.ceil(span / _BINS / _DAY) * _DAY
         self.width: int = next((each for each in _WIDTHS if span / each <= _BINS), days)
         """Seconds of a span."""
+        self._ended = ended
         self.begun = begun - begun % self.width
         """Where the first span begins."""
         self.size = int((ended - self.begun) // self.width) + 1
@@ -65,7 +84,8 @@ class Timeline:
         (self.completed if completed else self.failed)[self._index(at)] += 1
 
     def fly(self, begun: float, ended: float) -> None:
-        """Take in when a job was in flight."""
+        """Take in when a job was in flight, as far as that is within the timeline."""
+        begun, ended = max(begun, self.begun), min(ended, self._ended)
         first, last = self._index(begun), self._index(ended)
         if first == last:
             self._parts[first] += max(0.0, ended - begun)

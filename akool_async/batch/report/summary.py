@@ -103,7 +103,7 @@ class Summary:
             done = tally.total("completed")
             rate = f"{done / seconds * 60:,.0f} completed a minute" if seconds > 1 else ""
             found.append(Figure("from first to last", duration(seconds), rate))
-        return found + self._money()
+        return found
 
     @property
     def notices(self) -> list[Advice]:
@@ -119,15 +119,17 @@ class Summary:
             notices.append(Advice(sentence, self._commands.fetch() if some_left else ""))
         left = sum(line.counts[-1] for line in self.operations) + tally.total("waiting")
         if self._figures is None and left + tally.total("in flight"):
-            sentence = f"{counted(left, 'row')} to be sent"
+            parts = [f"{counted(left, 'row')} to be sent"] if left else []
             if flying := tally.total("in flight"):
-                sentence += f", and {counted(flying, 'job')} at Akool to wait for"
+                parts.append(f"{counted(flying, 'job')} at Akool to wait for")
             command = self._commands.run()
-            ending = ". This goes on:" if command else ": the same program goes on."
-            notices.append(Advice(sentence + ending, command))
+            ending = "This goes on:" if command else "The same program goes on."
+            notices.append(Advice(f"{', and '.join(parts)}. {ending}", command))
         return notices
 
-    def _money(self) -> list[Figure]:
+    @property
+    def money(self) -> list[Figure]:
+        """What was spent, as far as is known."""
         now = self._figures
         spent = added(self._totals.credits_spent, None if now is None else now.credits_spent)
         left = self._totals.credits_left

@@ -61,14 +61,15 @@ class Tally:
     """The sums over all rows.
 
     Args:
-        span: When the run's jobs began and ended; `None` if there are none.
+        span: When the run's jobs began and last changed; `None` if there are none. A run that goes
+            on changes now.
         now: The time, in seconds since 1970.
         gallery: Results at most that the gallery shows of each operation.
     """
 
     def __init__(self, span: Span | None, now: float, gallery: int) -> None:
         self.span = span
-        self.timeline = None if span is None else Timeline(span.begun, max(span.changed, 0.0))
+        self.timeline = None if span is None else Timeline(*span)
         self.operations: dict[str, OperationTally] = {}
         self.failures = Failures()
         self.rows = 0
