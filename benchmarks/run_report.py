@@ -57,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--keep", type=Path, help="where the folders of the runs stay")
-    parser.add_argument("--gallery", type=int, default=500)
+    parser.add_argument("--gallery", type=int, default=200)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         for count in options.rows:

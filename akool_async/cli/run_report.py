@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from akool_async.batch.folder import RunFolder
+from akool_async.batch.report.page import GALLERY, write_report
+from akool_async.batch.report.portable import write_portable
 from akool_async.protocol.words import counted
 
 _MISSING = "a report needs jinja2 and vl-convert-python: pip install 'akool_async[report]'"
@@ -23,7 +25,7 @@ _MISSING = "a report needs jinja2 and vl-convert-python: pip install 'akool_asyn
 @click.option(
     "--gallery",
     type=click.IntRange(0),
-    default=500,
+    default=GALLERY,
     show_default=True,
     help="Show at most so many results of each operation in the gallery.",
 )
@@ -38,10 +40,7 @@ def command(folder: Path, portable: Path | None, gallery: int) -> None:
     if not run.journal.is_file():
         raise click.ClickException(f"{folder} is not the folder of a run: it has no journal.sqlite")
     try:
-        from akool_async.batch.report.page import write_report
-        from akool_async.batch.report.portable import write_portable
-
-        click.echo(f"{write_report(run, gallery=gallery)}")
+        click.echo(str(write_report(run, gallery=gallery)))
         if portable is not None:
             count = write_portable(run, portable, gallery=gallery)
             click.echo(f"{portable}: {counted(count, 'file')}")

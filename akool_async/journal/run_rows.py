@@ -8,8 +8,9 @@ rows of the run.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from akool_async.journal.entry import State
@@ -29,15 +30,12 @@ class RunRow(NamedTuple):
     """The operation of its job; `None` if it became no job."""
     state: str | None
     """The state of its job; `None` if it became no job."""
-    id: str | None
     intended_at: float | None
     """When it was sent, or its key was claimed, in seconds since 1970."""
     updated_at: float | None
     """When its job last changed, in seconds since 1970: once it has ended, when it did."""
     status: str | None
     """The status in its line; `None` if it has no line."""
-    behind: bool
-    """Whether its result waits to be saved."""
     line: bytes | None
     """Its line, with the end."""
     request: bytes | None
@@ -62,7 +60,7 @@ class RunRowReader:
         self._read = read
 
     @contextmanager
-    def at_one_moment(self) -> Iterator[None]:
+    def at_one_moment(self) -> Generator[None]:
         """Show, until the context ends, the rows as they are at its first query.
 
         Writers go on meanwhile; what they write is not seen, and their file grows by it.
@@ -94,17 +92,14 @@ class RunRowReader:
     def row(self, number: int) -> RunRow | None:
         """Return the row of a job, with its request."""
         found: list[RunRow] = self._read(
-            lambda connection: _jobs_page(connection, number - 1, requests=True, limit=1)
+            partial(_jobs_page, after=number - 1, requests=True, limit=1)
         )
         return found[0] if found and found[0].number == number else None
 
     def _pages(self, page: Callable[..., list[RunRow]], *, requests: bool) -> Iterator[RunRow]:
-        after: int | None = None
+        after = 0
         while True:
-            start = after  # for the closure
-            found: list[RunRow] = self._read(
-                lambda connection, start=start: page(connection, start, requests=requests)
-            )
+            found: list[RunRow] = self._read(partial(page, after=after, requests=requests))
             if not found:
                 return
             yield from found
@@ -112,12 +107,12 @@ class RunRowReader:
 
 
 _OPEN: Final = ", ".join(repr(state.value) for state in State if not state.finished)
-_JOB: Final = """job.number, job.key, job.name, job.state, job.id, job.intended_at, job.updated_at,
-    outcome.status, outcome.behind, outcome.line"""
+_JOB: Final = """job.number, job.key, job.name, job.state, job.intended_at, job.updated_at,
+    outcome.status, outcome.line"""
 
 
 def _jobs_page(
-    connection: sqlite3.Connection, after: int | None, *, requests: bool, limit: int = PAGE
+    connection: sqlite3.Connection, after: int, *, requests: bool, limit: int = PAGE
 ) -> list[RunRow]:
     request = "job.request" if requests else "NULL"
     rows = connection.execute(
@@ -125,21 +120,21 @@ def _jobs_page(
         SELECT {_JOB}, {request} FROM job LEFT JOIN outcome ON outcome.job = job.number
         WHERE job.number > ? AND (outcome.job IS NOT NULL OR job.state IN ({_OPEN}))
         ORDER BY job.number LIMIT ?""",  # noqa: S608 - our own words
-        (after or 0, limit),
+        (after, limit),
     )
     return [RunRow(*row) for row in rows]
 
 
 def _jobless_page(
     connection: sqlite3.Connection,
-    after: int | None,
+    after: int,
     *,
     requests: bool,  # noqa: ARG001 - as above
 ) -> list[RunRow]:
     rows = connection.execute(
         """
-        SELECT job, NULL, NULL, NULL, NULL, NULL, NULL, status, behind, line, NULL FROM outcome
+        SELECT job, NULL, NULL, NULL, NULL, NULL, status, line, NULL FROM outcome
         WHERE job < ? ORDER BY job DESC LIMIT ?""",
-        (after or 0, PAGE),
+        (after, PAGE),
     )
     return [RunRow(*row) for row in rows]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from akool_async import Akool
 from akool_async.batch import run
@@ -29,7 +30,7 @@ class Bucket:
 
     async def upload(self, file: LocalFile) -> str:
         """Return an address where nothing is."""
-        return f"https://files.example.com/{file.path.name}"
+        return f"https://files.example.com/{quote(file.path.name)}"
 
 
 def client(simulator: Simulator) -> Akool:

@@ -32,13 +32,20 @@ def test_the_command_that_the_page_shows_repeats_what_failed(
 ) -> None:
     lines = [{**ROW, "key": f"row-{n}", "input_text": f"text {n}"} for n in range(6)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert akool("run", "rows.jsonl", "--quiet", "--max-creates", "0").status == 3
+    assert akool("report", "rows.run").status == 0
+    page = Page(tmp_path / "rows.run" / "report.html")
+    assert "0 creates were allowed" in page.source
+    assert page.figures["not sent"].startswith("6")
+    (command,) = page.commands
     simulator.world.behaviour = FAILING
+    assert akool(*shlex.split(command)[1:], "--quiet").status == 1
     assert akool("run", "rows.jsonl", "--quiet").status == 1
     ended = akool("report", "rows.run", "--portable", "run.zip")
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.splitlines() == [str(Path("rows.run", "report.html")), "run.zip: 3 files"]
     assert zipfile.is_zipfile("run.zip")
-    (command,) = Page(tmp_path / "rows.run" / "report.html").commands
+    (command,) = set(Page(tmp_path / "rows.run" / "report.html").commands)
     simulator.world.behaviour = QUICK
     assert akool(*shlex.split(command)[1:], "--quiet").status == 0
     assert sum(each.status == "completed" for each in load("rows.run")) == 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.record import read_arguments
@@ -122,10 +122,10 @@ class Commands:
     def prices(self) -> dict[str, float]:
         """Return the prices that the run was given."""
         given: dict[str, float] = {}
-        pairs = self._arguments.get("price")
-        for pair in pairs if _is_list(pairs) else []:
+        pairs: list[Any] = self._arguments.get("price") or []
+        for pair in pairs:
             try:
-                name, price = cast("list[Any]", pair)
+                name, price = pair
                 given[str(name)] = float(price)
             except (TypeError, ValueError):  # written by another version
                 continue

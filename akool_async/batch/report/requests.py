@@ -78,12 +78,12 @@ def sources_of(operation: str, request: bytes | None, place: Callable[[Path], st
         place: Returns the address of a file on this machine, relative to the report.
     """
     names = _names_of(operation)
-    found: list[Source] = []
+    found: dict[str, Source | None] = {}
     for name, value in _fields_of(request).items():
-        if name not in _WEBHOOK:
-            field = names.get(name, name)
-            found += filter(None, (_source(field, text, place) for text in _leaves_of(value)))
-    return found
+        for text in _leaves_of(value):
+            if name not in _WEBHOOK and text not in found:  # two parameters may name one file
+                found[text] = _source(names.get(name, name), text, place)
+    return [each for each in found.values() if each is not None]
 
 
 def beside(root: Path) -> Callable[[Path], str]:
@@ -129,8 +129,8 @@ def _text_of(value: Any) -> str:
 def _leaves_of(value: Any) -> Iterator[str]:
     """Yield all texts and numbers in a value, as texts."""
     if isinstance(value, dict | list):
-        inner = cast("dict[str, Any]", value).values() if isinstance(value, dict) else value
-        for each in cast("Iterable[Any]", inner):
+        inner: Iterable[Any] = value.values() if isinstance(value, dict) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        for each in inner:
             yield from _leaves_of(each)
     elif value is not None and value != "":
         yield value if isinstance(value, str) else msgspec.json.encode(value).decode()

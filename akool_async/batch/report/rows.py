@@ -38,11 +38,6 @@ class ReportRow(NamedTuple):
     request: bytes | None
     """JSON of its request under wire names, if that was asked for."""
 
-    @property
-    def unsaved(self) -> bool:
-        """Whether it completed, and has no file."""
-        return self.place == "completed" and self.outcome is not None and not self.outcome.path
-
 
 def rows_of(reader: RunRowReader, *, goes_on: bool, requests: bool = False) -> Iterator[ReportRow]:
     """Yield all rows of a run.

@@ -109,7 +109,9 @@ class Summary:
     def notices(self) -> list[Advice]:
         """What a person should do next, beside what stands with the failures."""
         tally, notices = self._tally, list[Advice]()
-        if tally.unsaved:
+        if tally.unsaved and self._figures is not None:
+            notices.append(Advice(f"{counted(tally.unsaved, 'result')} not saved yet.", ""))
+        elif tally.unsaved:
             sentence = f"{counted(tally.unsaved, 'result')} without a file."
             if tally.expired:
                 sentence += f" Akool has deleted {tally.expired:,} of them by now."
