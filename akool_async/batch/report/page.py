@@ -32,8 +32,8 @@ from akool_async.journal.looking import JournalView
 from akool_async.journal.run_rows import RunRowReader
 
 GALLERY: Final = 200
-"""Results at most that the gallery shows of each operation, if nobody says otherwise. Players make a page
-slow to open: 500 of each of three operations take as long as 10 000 rows."""
+"""Results at most that the gallery shows of each operation, if nobody says otherwise. Players make
+a page slow to open: 500 of each of three operations take as long as 10 000 rows."""
 _PART: Final = 200
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _LOOKS: Final[dict[Place, str]] = {"in doubt": "doubt", "in flight": "flight"}

@@ -84,6 +84,8 @@ class Summary:
             return f"The run goes on ({self._figures.phase}{left}).{when}"
         if self._totals.stopped_by:
             return f"The run stopped early: {self._totals.stopped_by}.{when}"
+        if not self._left and not self._tally.total("in flight"):
+            return f"The run is over.{when}"
         return f"No process carries the run out now.{when}"
 
     @property
@@ -119,7 +121,7 @@ class Summary:
                 sentence += f" Within 24 hours, Akool deletes {tally.expiring:,} of them."
             some_left = tally.unsaved > tally.expired
             notices.append(Advice(sentence, self._commands.fetch() if some_left else ""))
-        left = sum(line.counts[-1] for line in self.operations) + tally.total("waiting")
+        left = self._left
         if self._figures is None and left + tally.total("in flight"):
             parts = [f"{counted(left, 'row')} to be sent"] if left else []
             if flying := tally.total("in flight"):
@@ -128,6 +130,11 @@ class Summary:
             ending = "This goes on:" if command else "The same program goes on."
             notices.append(Advice(f"{', and '.join(parts)}. {ending}", command))
         return notices
+
+    @property
+    def _left(self) -> int:
+        """How many rows were not sent."""
+        return sum(line.counts[-1] for line in self.operations) + self._tally.total("waiting")
 
     @property
     def money(self) -> list[Figure]:
