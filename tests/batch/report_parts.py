@@ -13,7 +13,7 @@ from akool_async.batch import run
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.outcome import Outcome
 from akool_async.batch.record import write_record
-from akool_async.endpoints import TTS, ImageReage
+from akool_async.endpoints import TTS, Face, ImageReage
 from akool_async.simulator import Behaviour, Simulator
 from akool_async.uploads import LocalFile
 
@@ -48,7 +48,7 @@ def speech(number: int) -> tuple[str, TTS]:
 def portrait(key: str, source: str | Path) -> tuple[str, ImageReage]:
     """Return a row that makes a face older."""
     return key, ImageReage(
-        target_image=[{"path": source, "opts": "1,1:2,2:3,3:4,4"}],
+        target_image=[Face(path=source, opts="1,1:2,2:3,3:4,4")],
         face_reage=20,
         modify_image=source,
     )

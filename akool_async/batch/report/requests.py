@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
@@ -128,8 +128,10 @@ def _text_of(value: Any) -> str:
 
 def _leaves_of(value: Any) -> Iterator[str]:
     """Yield all texts and numbers in a value, as texts."""
-    if isinstance(value, dict | list):
-        inner: Iterable[Any] = value.values() if isinstance(value, dict) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    if isinstance(value, dict):
+        value = list(cast("dict[str, Any]", value).values())
+    if isinstance(value, list):
+        inner: list[Any] = value
         for each in inner:
             yield from _leaves_of(each)
     elif value is not None and value != "":
