@@ -131,7 +131,7 @@ def _leaves_of(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         value = list(cast("dict[str, Any]", value).values())
     if isinstance(value, list):
-        inner: list[Any] = value
+        inner: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
         for each in inner:
             yield from _leaves_of(each)
     elif value is not None and value != "":
