@@ -41,6 +41,7 @@ from akool_async.batch.row_jobs import RowJobs
 from akool_async.batch.rows import BatchRow
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.saving import SavingLane
+from akool_async.batch.totals import leave_totals
 from akool_async.batch.writing import OutcomeWriter
 from akool_async.journal import Journal, State
 from akool_async.observers import logger
@@ -206,6 +207,7 @@ class Run:
             await self.money.close()
         for name, value in self.prices.dump().items():
             self._journal.remember(name, value)
+        leave_totals(self._journal, self.figures(), self.stopped_by)
 
     async def _work(self, rows: Iterable[BatchRow | Fault]) -> None:
         if self.options.save:

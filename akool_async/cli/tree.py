@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "jobs": "List what the journals of this machine know of jobs.",
     "journal": "Look into a journal; decide about creates of unknown outcome.",
     "pause": "Let a run create nothing until `akool resume`.",
+    "report": "Write the report of a run, as a page with all its results.",
     "resume": "Let a paused run create again.",
     "run": "Carry out the rows of a manifest: every result on disk, nothing paid for twice.",
     "set": "Change a setting of a run while it goes on.",
@@ -40,7 +41,9 @@ COMMANDS: Mapping[str, str] = {
     "verify": "Compare the files of a run with its results.jsonl.",
     "webhooks": "Show webhooks that arrive; make one; send saved ones again.",
 }
-"""Each command's summary by name; its module has the same name."""
+"""Each command's summary by name; its module has the same name, if `_MODULES` names no other."""
+
+_MODULES: Mapping[str, str] = {"report": "run_report"}
 
 
 def _summaries() -> Mapping[str, str]:
@@ -64,7 +67,7 @@ class CommandTree(click.Group):
             return commands_of(cmd_name)
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"akool_async.cli.{cmd_name}").command
+        command = import_module(f"akool_async.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)
         return command
 

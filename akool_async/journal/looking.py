@@ -15,6 +15,7 @@ from akool_async.journal.browsing import JobBrowser
 from akool_async.journal.database import describe
 from akool_async.journal.entry import Entry
 from akool_async.journal.outcome_lines import OutcomeReader
+from akool_async.journal.run_rows import RunRowReader
 
 T = TypeVar("T")
 
@@ -103,6 +104,11 @@ class JournalView:
     def jobs(self) -> JobBrowser:
         """Pages of the rows, and counts of them."""
         return JobBrowser(self._read)
+
+    @property
+    def run_rows(self) -> RunRowReader:
+        """All rows of a run, ended or not."""
+        return RunRowReader(self._read)
 
     def close(self) -> None:
         """Close the file."""

@@ -20,7 +20,6 @@ import wave
 import zlib
 from collections import Counter
 from collections.abc import Callable, Generator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from aiohttp import web
 
 from akool_async.cli import progress, report
 from akool_async.cli.inspection import flaw_of
-from akool_async.cli.tree import COMMANDS, run
+from akool_async.cli.tree import COMMANDS, akool, run
 from akool_async.cli.workload import documented_requests, mixed_requests, paid_requests
 from akool_async.endpoints import OPERATIONS
 from akool_async.endpoints.registry import NAMESPACES
@@ -516,7 +515,7 @@ def test_help_lists_every_command_in_one_line_and_loads_none() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_has_the_summary_of_each_command(name: str) -> None:
-    command: Any = import_module(f"akool_async.cli.{name}").command
+    command: Any = akool.get_command(click.Context(akool), name)
     assert isinstance(command, click.Command)
     assert command.name == name
     assert command.get_short_help_str(limit=200) == COMMANDS[name]

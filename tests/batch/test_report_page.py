@@ -1,0 +1,243 @@
+"""The report in a real browser: with and without scripts, by keyboard, on a phone, in print."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+import akool_async.batch.report
+from akool_async.batch.folder import RunFolder
+from akool_async.batch.report.page import write_report
+from akool_async.simulator import Simulator
+from benchmarks.run_report import made_up, picture
+from tests.batch.report_parts import FAILING, carried_out, portrait, speech
+from tests.batch.report_parts import Page as Parsed
+from tests.examples.conftest import chromium
+
+expect.set_options(timeout=60_000)
+
+STYLE = Path(akool_async.batch.report.__file__).parent / "templates" / "page.css"
+
+Open: TypeAlias = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Return a small run of everything: pictures, sounds, failures, hostile texts."""
+    place = tmp_path_factory.mktemp("reports")
+    folder = RunFolder.at(place / "night.run")
+    photo = place / "before.png"
+    photo.write_bytes(picture(7))
+
+    async def made() -> None:
+        async with Simulator(pace=0.01, omit_rate=0.0) as simulator:
+            rows = [portrait("ann", photo), portrait("bob", "https://elsewhere.example.com/b.png")]
+            await carried_out(simulator, [*rows, *map(speech, range(5))], folder.root)
+            await carried_out(simulator, [*map(speech, range(5, 8))], folder.root, FAILING)
+
+    with ThreadPoolExecutor(1) as pool:  # Playwright's loop runs in this thread already
+        pool.submit(asyncio.run, made()).result()
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Return a run of 1 000 rows, without players, whose files are not there."""
+    folder = RunFolder.at(tmp_path_factory.mktemp("reports") / "many.run")
+    made_up(folder, 1000)
+    write_report(folder, gallery=0)
+    return folder
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Open]:
+    """Open reports; at the end none has complained, or asked any host for anything."""
+    complaints: list[str] = []
+    asked: list[str] = []
+    contexts = []
+
+    def opened(
+        folder: RunFolder, *, scripts: bool = True, width: int = 1280, scheme: str = "light"
+    ) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 844},
+            java_script_enabled=scripts,
+            color_scheme="dark" if scheme == "dark" else "light",
+        )
+        contexts.append(context)
+        context.set_default_timeout(60_000)
+        context.on("weberror", lambda each: complaints.append(str(each.error)))
+        context.on("console", lambda each: complaints.append(f"{each.type}: {each.text}"))
+        context.on("request", lambda each: asked.append(each.url))
+        page = context.new_page()
+        page.goto(folder.report.absolute().as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []  # a breach of the page's policy is one
+    assert [each for each in asked if not each.startswith("file:")] == []
+
+
+def test_it_is_whole_without_scripts(open_page: Open, night: RunFolder) -> None:
+    page = open_page(night, scripts=False)
+    expect(page.locator("#all tbody tr")).to_have_count(10)
+    expect(page.locator("#time svg")).to_have_count(4)
+    expect(page.locator("#time svg").first).to_be_visible()
+    expect(
+        page.get_by_role("heading", name=re.compile(r"\d failed, JobFailed")).first
+    ).to_be_visible()
+    expect(page.locator("#gallery audio, #gallery video")).not_to_have_count(0)
+    expect(page.locator("#filter")).to_be_hidden()
+
+
+def test_pictures_before_and_after_are_loaded_from_the_disk(
+    open_page: Open, night: RunFolder
+) -> None:
+    page = open_page(night)
+    pair = page.locator("#gallery li", has_text="ann").first
+    pair.scroll_into_view_if_needed()
+    pictures = pair.locator("img")
+    expect(pictures).to_have_count(2)
+    for at in range(2):
+        page.wait_for_function(
+            "each => each.naturalWidth > 0", arg=pictures.nth(at).element_handle()
+        )
+    other = page.locator("#gallery li", has_text="bob").first
+    expect(other.locator("img")).to_have_count(1)
+    link = other.get_by_role("link", name="at its address").first
+    assert link.get_attribute("href") == "https://elsewhere.example.com/b.png"
+
+
+def test_a_hostile_prompt_does_nothing(open_page: Open, night: RunFolder) -> None:
+    page = open_page(night)
+    expect(page.locator("#all")).to_contain_text("document.title='taken'")
+    assert page.title() == "night.run: report of a run"
+    expect(page.locator("script")).to_have_count(1)
+
+
+def test_rows_are_searched_filtered_and_sorted(open_page: Open, many: RunFolder) -> None:
+    page = open_page(many)
+    said, found = page.get_by_role("status"), page.locator("#found tbody tr")
+    page.get_by_label("Search").fill("number 12")
+    texts = [each.text.lower() for each in Parsed(many.report).rows.values()]
+    fitting = sum("number" in text and "12" in text for text in texts)
+    expect(said).to_have_text(f"{fitting} of 1,000 rows")
+    expect(found).to_have_count(fitting)
+    expect(page.locator("#all")).to_be_hidden()
+    page.get_by_label("Search").fill("")
+    form = page.locator("#filter")
+    form.get_by_label("Status").select_option("failed")
+    form.get_by_label("Operation").select_option("reage.image")
+    expect(said).to_have_text(re.compile(r"^\d+ of 1,000 rows$"))
+    assert set(found.locator("td.p").all_inner_texts()) == {"✗ failed"}
+    for operation in found.locator("td:nth-child(3)").all_inner_texts():
+        assert operation == "reage.image"
+    page.get_by_role("button", name="Show all").click()
+    expect(page.locator("#all")).to_be_visible()
+    form.get_by_label("Order").select_option("longest at Akool")
+    expect(said).to_have_text("1,000 of 1,000 rows")
+    seconds = [float(text) for text in found.locator("td:nth-child(8)").all_inner_texts() if text]
+    assert seconds[:50] == sorted(seconds[:50], reverse=True)
+    more = page.get_by_role("button", name="Show more")
+    more.scroll_into_view_if_needed()  # it shows more by itself, too
+    page.wait_for_function("() => document.querySelectorAll('#found tbody tr').length >= 400")
+
+
+def test_a_failure_leads_to_its_row_also_while_only_some_are_shown(
+    open_page: Open, many: RunFolder
+) -> None:
+    page = open_page(many)
+    page.get_by_label("Search").fill("nothing has this")
+    expect(page.get_by_role("status")).to_have_text("0 of 1,000 rows")
+    link = page.locator("#failures li a").first
+    link.click()
+    target = page.locator(str(link.get_attribute("href")))
+    expect(target).to_be_in_viewport()
+
+
+def test_the_keyboard_reaches_rows_and_search(open_page: Open, night: RunFolder) -> None:
+    page = open_page(night)
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to all rows")
+    expect(skip).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="All rows")).to_be_in_viewport()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Search")).to_be_focused()
+    page.keyboard.type("ann")
+    expect(page.get_by_role("status")).to_have_text("1 of 10 rows")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_nothing_is_wider_than_a_phone(open_page: Open, night: RunFolder, scripts: bool) -> None:  # noqa: FBT001
+    page = open_page(night, width=390, scripts=scripts)
+    for part in ("#totals", "#time", "#failures", "#gallery", "#rows"):
+        box = page.locator(part).bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 390
+    if scripts:
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+
+
+def test_tables_and_controls_have_names(open_page: Open, night: RunFolder) -> None:
+    page = open_page(night)
+    assert page.locator("th:not([scope])").count() == 0
+    for control in page.locator("#filter input, #filter select").all():
+        assert control.evaluate("each => each.labels.length") == 1
+    for picture_ in page.locator("img").all():
+        assert picture_.get_attribute("alt")
+    for player in page.locator("audio, video").all():
+        assert player.get_attribute("aria-label")
+    levels = page.evaluate(
+        "[...document.querySelectorAll('h1, h2, h3')].map((each) => Number(each.tagName[1]))"
+    )
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_it_prints_all_rows_without_controls(open_page: Open, many: RunFolder) -> None:
+    page = open_page(many)
+    page.emulate_media(media="print")
+    expect(page.locator("#filter")).to_be_hidden()
+    expect(page.locator("nav")).to_be_hidden()
+    assert page.pdf().count(b"/Type /Page\n") + page.pdf().count(b"/Type /Page ") >= 5
+
+
+def luminance(colour: str) -> float:
+    digits = colour if len(colour) == 6 else "".join(each * 2 for each in colour)
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", [0, 1, 2], ids=["light", "dark", "print"])
+def test_every_colour_of_text_can_be_read(scheme: int) -> None:
+    block = re.findall(r":root \{([^}]*)\}", STYLE.read_text())[scheme]
+    colours = dict(re.findall(r"--(\w+): #([0-9a-f]+);", block))
+    assert len(colours) >= 10
+    for ground in ("page", "band"):
+        for name in ("ink", "soft", "link", "done", "bad", "doubt", "flight", "queue"):
+            one, other = sorted((luminance(colours[name]), luminance(colours[ground])))
+            assert (other + 0.05) / (one + 0.05) >= 4.5, (name, ground)
