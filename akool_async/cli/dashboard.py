@@ -24,7 +24,9 @@ from akool_async.cli.run_control import checked, run_argument
 )
 @click.option("--open", "opens", is_flag=True, help="Open the page in the browser.")
 def command(folder: Path, port: int, *, opens: bool) -> None:
-    """Show RUN, the folder of a run that goes on or is over, as a page, until Ctrl-C.
+    """Show a run in the browser, live.
+
+    RUN is the folder of a run that goes on or is over. It serves the page until Ctrl-C.
 
     It prints the page's address. Only this machine can reach it, and only who knows the address:
     its buttons pause and drain the run.

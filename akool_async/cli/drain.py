@@ -13,7 +13,9 @@ from akool_async.cli.run_control import give, in_flight, run_argument
 @click.command("drain")
 @run_argument
 def command(folder: Path) -> None:
-    """Let RUN, the folder of a run that goes on, create nothing more, and end.
+    """Let a run create nothing more, and end.
+
+    RUN is the folder of a run that goes on.
 
     What is in flight is awaited and saved. It does not wait for that.
     """

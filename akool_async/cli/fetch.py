@@ -26,7 +26,9 @@ from akool_async.protocol.words import counted
 @click.option("--dry-run", is_flag=True, help="Say what has no file, and stop there.")
 @click.option("--quiet", is_flag=True, help="Print no figures meanwhile.")
 def command(folder: Path, *, dry_run: bool, quiet: bool) -> int:
-    """Save the results of RUN, the folder of a run, that have no file. Nothing is created.
+    """Save the results of a run that have no file.
+
+    RUN is the folder of a run. Nothing is created.
 
     Akool keeps results for 7 days: it says what has expired, and what will within 24 hours.
     Exits with 1 if a result is not saved.

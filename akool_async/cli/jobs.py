@@ -66,7 +66,9 @@ class Seen(NamedTuple):
 def command(
     places: tuple[Path, ...], *, failed: bool, key: str | None, limit: int, as_json: bool
 ) -> None:
-    """List what journals know of jobs: a summary, and then jobs, each on a line.
+    """List what the journals of this machine know of jobs.
+
+    A summary comes first, and then jobs, each on a line.
 
     PATH is the folder of a run, the file of a journal, or a folder to look below; else it looks
     below the working folder, four folders deep, and at the journal that AKOOL_JOURNAL names. Of

@@ -12,7 +12,9 @@ from akool_async.cli.run_control import give, in_flight, run_argument
 @click.command("pause")
 @run_argument
 def command(folder: Path) -> None:
-    """Let RUN, the folder of a run that goes on, create nothing until `akool resume`.
+    """Let a run create nothing until `akool resume`.
+
+    RUN is the folder of a run that goes on.
 
     What is in flight goes on, and is saved.
     """

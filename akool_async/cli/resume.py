@@ -12,6 +12,9 @@ from akool_async.cli.run_control import give, run_argument
 @click.command("resume")
 @run_argument
 def command(folder: Path) -> None:
-    """Let RUN, the folder of a paused run, create again; also one that waits for credit."""
+    """Let a paused run create again.
+
+    RUN is the folder of a run that is paused, or waits for credit.
+    """
     figures = give(folder, "resume")
     click.echo(f"{folder} is {figures.phase}")

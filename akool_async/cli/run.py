@@ -69,7 +69,9 @@ from akool_async.cli.run_types import ANY_CODE, Codes, Pair, Rate
 @click.option("--quiet", is_flag=True, help="Print no figures.")
 @click.option("--on-end", metavar="COMMAND", help="Run this at the end, with the figures.")
 def command(manifest: tuple[str, ...], **given: Any) -> int:
-    """Carry out the rows of MANIFEST: JSON Lines, CSV, XLSX or Parquet, or - for standard input.
+    """Carry out the rows of a manifest, and save every result.
+
+    MANIFEST is JSON Lines, CSV, XLSX or Parquet, or - for standard input.
 
     The same command again goes on where this one stopped: finished rows cost nothing. Ctrl-C once
     creates nothing more, and awaits and saves what is in flight; twice leaves at once.

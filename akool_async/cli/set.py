@@ -16,7 +16,9 @@ _CONCURRENCY: Final = "concurrency"
 @run_argument
 @click.argument("setting", metavar="concurrency=N")
 def command(folder: Path, setting: str) -> None:
-    """Change a setting of RUN, the folder of a run that goes on.
+    """Change a setting of a run while it goes on.
+
+    RUN is the folder of a run that goes on.
 
     concurrency=50 lets at most 50 jobs be at Akool at once; those that are there already stay.
     """

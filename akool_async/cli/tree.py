@@ -35,7 +35,7 @@ COMMANDS: Mapping[str, str] = {
     "pause": "Let a run create nothing until `akool resume`.",
     "report": "Write the report of a run, as a page with all its results.",
     "resume": "Let a paused run create again.",
-    "run": "Carry out the rows of a manifest: every result on disk, nothing paid for twice.",
+    "run": "Carry out the rows of a manifest, and save every result.",
     "set": "Change a setting of a run while it goes on.",
     "simulate": "Serve a simulated Akool on this machine, until Ctrl-C.",
     "verify": "Compare the files of a run with its results.jsonl.",

@@ -14,7 +14,9 @@ from akool_async.protocol.words import counted
 @click.command("verify")
 @click.argument("folder", metavar="RUN", type=click.Path(exists=True, path_type=Path))
 def command(folder: Path) -> int:
-    """Compare the files of RUN, the folder of a run, with its results.jsonl.
+    """Compare the files of a run with its results.jsonl.
+
+    RUN is the folder of a run.
 
     Each file is read, and its size and SHA-256 are compared. Exits with 1 if something differs.
     """

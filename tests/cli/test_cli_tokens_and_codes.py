@@ -293,7 +293,7 @@ def completed(*words: str) -> list[str]:
 
 def test_namespaces_verbs_options_and_choices_complete() -> None:
     assert set(completed("")) == {*COMMANDS, *NAMESPACES}
-    assert completed("f") == ["faceswap"]
+    assert completed("fa") == ["faceswap"]
     verbs = {name.partition(".")[2] for name in {**ENDPOINTS, **RECIPES} if name[:6] == "video."}
     assert set(completed("video", "")) == {verb.replace("_", "-") for verb in verbs}
     assert completed("reage", "image", "--face") == ["--face-reage"]
@@ -304,6 +304,7 @@ def test_namespaces_verbs_options_and_choices_complete() -> None:
 def test_commands_and_namespaces_complete_with_their_summaries() -> None:
     found = tree.akool.shell_complete(click.Context(tree.akool), "s")
     assert {each.value: each.help for each in found} == {
+        "set": COMMANDS["set"],
         "simulate": COMMANDS["simulate"],
         "streaming": NAMESPACES["streaming"].summary,
     }
