@@ -213,4 +213,6 @@ def test_a_script_that_never_closes_its_client_runs_twice_without_a_warning(
             [*script, simulator.api_key, simulator.url],
             capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
         )  # fmt: skip
-    assert (run.returncode, run.stdout, run.stderr) == (0, "6 6\n", "")
+    # On a busy machine asyncio's debug mode tells of slow steps.
+    told = [line for line in run.stderr.splitlines() if not line.startswith("Executing <")]
+    assert (run.returncode, run.stdout, told) == (0, "6 6\n", [])

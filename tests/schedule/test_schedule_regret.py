@@ -20,7 +20,7 @@ GOALS = {
 """Upper limit of each figure's mean over all shapes of durations."""
 
 
-@pytest.mark.timeout(300)  # it takes 20 seconds of an idle core, and five times as many if measured
+@pytest.mark.timeout(900)  # it takes 20 seconds of an idle core, and does not depend on the clock
 @pytest.mark.no_cover
 @pytest.mark.parametrize("sharing", [ALONE, SHARED])
 def test_it_is_close_to_the_best_schedule_and_no_plain_schedule_is_better(sharing: int) -> None:
