@@ -11,7 +11,6 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
-from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from akool_async.journal import (
     JobStore,
     Outbox,
     State,
+    TakesNotes,
     TellsSaved,
 )
 from akool_async.journal.outcomes import reason_of, state_after
@@ -65,6 +65,8 @@ class Recorder:
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
+        quiet: object = store
+        self._take_note = quiet.take_note if isinstance(quiet, TakesNotes) else store.note_soon
         self._working: weakref.WeakValueDictionary[int, JobRecord[Any]] = (
             weakref.WeakValueDictionary()
         )
@@ -164,11 +166,15 @@ class Recorder:
             JournalError: it cannot be written down, so nothing may be sent.
         """
         intent, row = intent_of(record, armed=armed), row_of(record)
+        if row.number is not None:  # this process works on the row since its key was claimed
+            attempt = await self._store.intend(intent, row.number)
+            self.work_on(record, attempt.row)
+            return attempt
         arriving = intent.key, intent.fingerprint
         with self._lock:  # loops of several threads may use one client
             self._arriving[arriving] += 1
         try:
-            attempt = await self._store.intend(intent, row.number)
+            attempt = await self._store.intend(intent, None)
         finally:
             with self._lock:
                 self._arriving[arriving] -= 1
@@ -281,17 +287,18 @@ class Recorder:
         """Write down that a result was deleted before it was saved."""
         self._note(record, Change(State.EXPIRED, reason=reason))
 
-    def _note(self, record: JobRecord[Any], change: Change) -> Future[None] | None:
+    def _note(self, record: JobRecord[Any], change: Change) -> None:
         """Queue a note. That it cannot be written is no reason to lose the job itself."""
         row = record.journal_row
         if row is None or row.number is None:
-            return None
+            return
         for changed in tuple(self._changed.values()):
             changed.add(row.number)
         try:
-            return self._store.note_soon(row.number, change)
+            self._take_note(row.number, change)
         except JournalError as error:
             problem = str(error)
+        else:
+            return
         state = change.state
         logger.error("row %d stays as it is, though its job is %s: %s", row.number, state, problem)
-        return None

@@ -14,6 +14,7 @@ from akool_async.journal.job_store import (
     Intent,
     JobStore,
     Outbox,
+    TakesNotes,
     TellsDecisions,
     TellsSaved,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "Journal",
     "Outbox",
     "State",
+    "TakesNotes",
     "TellsDecisions",
     "TellsSaved",
     "fingerprint",

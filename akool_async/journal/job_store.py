@@ -155,6 +155,19 @@ class JobStore(Protocol):
 
 
 @runtime_checkable
+class TakesNotes(Protocol):
+    """A store that changes rows also for callers that do not ask whether it is done."""
+
+    def take_note(self, row: int, change: Change) -> object:
+        """Do what `JobStore.note_soon` does, without a future, which would cost more than the note.
+
+        Raises:
+            JournalError: the store is closed.
+        """
+        ...
+
+
+@runtime_checkable
 class TellsSaved(Protocol):
     """A store that can tell where media was saved. Then files that are gone are found missing."""
 
