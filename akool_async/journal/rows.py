@@ -63,15 +63,15 @@ def _by_keys(keys: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
         yield f"WHERE key IN ({'?, ' * (size - 1)}?)", some
 
 
-def _padded(values: Sequence[T], most: int) -> Iterator[tuple[int, Sequence[T]]]:
+def _padded(values: Sequence[T], most: int) -> Iterator[tuple[int, list[T]]]:
     """Yield values in parts, and how many each has: a power of two, filled up with the last value.
 
     So there are few different statements, and SQLite keeps them compiled.
     """
     for start in range(0, len(values), most):
-        some = values[start : start + most]
+        some = list(values[start : start + most])
         size = 1 << (len(some) - 1).bit_length()
-        yield size, [*some, *some[-1:] * (size - len(some))]
+        yield size, some + some[-1:] * (size - len(some))
 
 
 def get(connection: sqlite3.Connection, number: int) -> Entry | None:
@@ -138,20 +138,20 @@ def note_many(connection: sqlite3.Connection, changes: Sequence[tuple[int, Chang
     """
     now = time.time()
     values = [(number, change.state.value, *change[1:7], now) for number, change in changes]
+    before = connection.total_changes  # `rowcount` counts nothing in statements that begin with WITH
     try:
-        changed = sum(
-            connection.execute(_note_many(size), [each for row in some for each in row]).rowcount
-            for size, some in _padded(values, _AT_ONCE)
-        )
+        for size, some in _padded(values, _AT_ONCE):
+            connection.execute(_note_many(size), [each for row in some for each in row])
     except sqlite3.OperationalError:
         raise
     except Exception as error:  # a value that SQLite does not take
         if type(error) is sqlite3.DatabaseError:  # SQLite raises the base class for damage
             raise
         return False
+    done = connection.total_changes - before == len(changes)
     owed = [(number, change.owed) for number, change in changes if change.owed is not None]
     connection.executemany(OWE, owed)
-    return changed == len(changes)
+    return done
 
 
 @functools.cache
