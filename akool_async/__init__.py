@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         StaleEvent,
         TransportError,
         UnknownKey,
+        UploadError,
         WebhookError,
     )
     from akool_async.http.retry import Retry
@@ -144,6 +145,7 @@ __all__ = [
     "Timeout",
     "TransportError",
     "UnknownKey",
+    "UploadError",
     "WebhookError",
     "crun",
     "endpoints",

@@ -465,6 +465,16 @@ class DownloadError(AkoolError):
     final: bool = False
 
 
+class UploadError(AkoolError):
+    """A file could not be uploaded, so nothing was sent that needs its address.
+
+    Attributes:
+        final: Whether trying again cannot help, such as with a bucket that is not there.
+    """
+
+    final: bool = False
+
+
 class WebhookError(AkoolError):
     """A webhook cannot be trusted, and must be ignored."""
 

@@ -71,10 +71,9 @@ class Vendor:
         return body(job_id, status)
 
 
-def body(job_id: str, status: Status = Status.COMPLETED) -> bytes:
-    return sign(
-        Event(id=job_id, status=status, type="audio", url="https://cdn.example/x"), CREDENTIALS
-    )
+def body(job_id: str, status: Status = Status.COMPLETED, *, nonce: str | None = None) -> bytes:
+    event = Event(id=job_id, status=status, type="audio", url="https://cdn.example/x")
+    return sign(event, CREDENTIALS, nonce=nonce)
 
 
 def connect(url: str, clock: ManualClock | None = None, **given: Any) -> Akool:

@@ -11,14 +11,13 @@ import click
 from click.core import ParameterSource
 
 from akool_async.cli.fields import dashed
-from akool_async.cli.forms import form_of
-from akool_async.cli.sources import Unreadable, json_of
+from akool_async.cli.sources import json_of, picture_of, text_of
+from akool_async.endpoints.forms import FILE, PICTURE, Form, Unreadable, form_of, in_words
 from akool_async.errors import InvalidInput
 from akool_async.protocol.fields import FieldPlan, plan_of
+from akool_async.protocol.files import holds_files, with_paths
 from akool_async.protocol.value import Input
-
-_KINDS = {"`int`": "a whole number", "`float`": "a number", "`str`": "text", "`null`": "nothing"}
-"""The names of types in rules, and the words that users see instead."""
+from akool_async.uploads import check_files
 
 
 def given(ctx: click.Context, cls: type[Input]) -> dict[str, Any]:
@@ -38,11 +37,29 @@ def _read(ctx: click.Context, plan: FieldPlan) -> Any:
     argument, form = ctx.params[plan.name], form_of(plan)
     try:
         if form.repeated:
-            return [*chain.from_iterable(map(form.read, argument))]
-        return form.read(argument)
+            return [*chain.from_iterable(_value(form, each) for each in argument)]
+        return argument if form.flag else _value(form, argument)
     except Unreadable as error:
         problem = str(error)
     raise click.BadParameter(problem, ctx, _parameter(ctx, plan.name))
+
+
+def _value(form: Form, argument: str) -> Any:
+    """Read an argument: its own text, or that of a file or of standard input."""
+    if form.metavar == FILE:
+        return _picture(argument)
+    return form.read(argument if form.choices else text_of(argument))
+
+
+def _picture(argument: str) -> str:
+    """Return a picture as text, from a file or an argument in base64.
+
+    Any other argument is taken for the name of a file that does not exist.
+    """
+    text = picture_of(argument)
+    if not PICTURE.holds(text):
+        raise Unreadable(f"{argument[:60]!r} is no file, and {PICTURE.text}")
+    return text
 
 
 def _parameter(ctx: click.Context, name: str) -> click.Parameter | None:
@@ -62,10 +79,14 @@ def request_of(ctx: click.Context, cls: type[Input]) -> Any:
         if plan.required and plan.name not in values:
             raise click.MissingParameter(ctx=ctx, param=_parameter(ctx, plan.name))
     try:
-        return cls(**values)
+        request = cls(**with_paths(cls, values))
+        if holds_files(request):
+            check_files(request)
     except InvalidInput as error:
         head, rest = _split(error.field)
         problem = f"{rest} {in_options(cls, error.rule)}".strip()
+    else:
+        return request
     raise click.BadParameter(problem, ctx, _parameter(ctx, head))
 
 
@@ -79,14 +100,17 @@ def _from_document(
     try:
         document: Any = json_of(source if source == "-" else f"@{source.removeprefix('@')}")
         if isinstance(document, dict):
-            return cls.from_wire(cast("dict[str, Any]", document))
+            request = cls.from_wire(with_paths(cls, cast("dict[str, Any]", document)))
+            if holds_files(request):
+                check_files(request)
+            return request
         problem = "must hold a JSON object"
     except Unreadable as error:
         problem = str(error)
     except InvalidInput as error:
         wire_names = {plan.name: plan.wire_name for plan in plan_of(cls)}
         head, rest = _split(error.field)
-        problem = f"{wire_names.get(head, head)}{rest} {_in_words(error.rule)}"
+        problem = f"{wire_names.get(head, head)}{rest} {in_words(error.rule)}"
     raise click.BadParameter(problem, ctx, _parameter(ctx, "request"))
 
 
@@ -98,14 +122,8 @@ def _split(field: str) -> tuple[str, str]:
 
 def in_options(cls: type[Input], rule: str) -> str:
     """Return a rule with the names of options instead of fields."""
-    rule = _in_words(rule)
+    rule = in_words(rule)
     for name in sorted((plan.name for plan in plan_of(cls)), key=len, reverse=True):
         if "_" in name.rstrip("_"):  # a single word may be an ordinary word of the rule
             rule = re.sub(rf"(?<![-\w]){name}\b(=(?=\W))?", f"--{dashed(name)}", rule)
-    return rule
-
-
-def _in_words(rule: str) -> str:
-    for kind, words in _KINDS.items():
-        rule = rule.replace(kind, words)
     return rule

@@ -136,7 +136,7 @@ def _line_of(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S %Z}".rstrip()
     if isinstance(value, Face):
-        return f"{value.path}@{value.opts}" if value.opts else value.path
+        return f"{value.path}@{value.opts}" if value.opts else str(value.path)
     if isinstance(value, Struct):
         return msgspec.json.encode(document(value)).decode()
     if isinstance(value, float):

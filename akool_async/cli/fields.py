@@ -12,7 +12,7 @@ import click
 import msgspec
 from click.shell_completion import CompletionItem
 
-from akool_async.cli.forms import FILE, Form, form_of
+from akool_async.endpoints.forms import ADDRESS, FACE, FILE, Form, form_of
 from akool_async.protocol.documentation import field_docs
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.value import Input
@@ -53,7 +53,7 @@ def _option(cls: type[Input], plan: FieldPlan) -> click.Option:
 def _complete(
     form: Form, _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    if form.metavar == FILE:
+    if form.metavar in {ADDRESS, FACE, FILE}:
         return [CompletionItem(incomplete, type="file")]
     return [CompletionItem(choice) for choice in form.choices if choice.startswith(incomplete)]
 

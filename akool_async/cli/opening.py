@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from akool_async import Akool, InvalidInput, MissingCredentials
 from akool_async.cli.messages import Problem
 
@@ -13,7 +15,11 @@ def client(client_id: str | None = None, client_secret: str | None = None) -> Ak
         click.ClickException: there are no credentials, or a variable holds an invalid value.
     """
     try:
-        return Akool(client_id=client_id, client_secret=client_secret)
+        return Akool(
+            client_id=client_id,
+            client_secret=client_secret,
+            uploads=os.environ.get("AKOOL_UPLOADS") or None,
+        )
     except MissingCredentials:
         problem = (
             "no credential: set AKOOL_API_KEY, AKOOL_TOKEN, or AKOOL_CLIENT_ID and"

@@ -12,13 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
+
+from akool_async.endpoints.forms import Unreadable, json_in
 
 _STDIN_READ = "akool_async.cli.stdin"
-
-
-class Unreadable(Exception):
-    """An argument cannot be read; the message says what the argument must be."""
 
 
 def text_of(argument: str) -> str:
@@ -43,12 +40,7 @@ def json_of(argument: str) -> Any:
     Raises:
         Unreadable: the file does not exist, or holds no JSON.
     """
-    text = text_of(argument)
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        problem = str(error)
-    raise Unreadable(f"must be JSON: {problem}")
+    return json_in(text_of(argument))
 
 
 def picture_of(argument: str) -> str:

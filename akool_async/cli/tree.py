@@ -26,9 +26,12 @@ COMMANDS: Mapping[str, str] = {
     "completion": "Print the script that completes commands in a shell.",
     "demo": "Run hundreds of simulated jobs at once, and save their results.",
     "errors": "Explain Akool's error codes.",
+    "fetch": "Save the results of a run that have no file.",
     "job": "Show a job by its token, wait for it, or cancel it.",
     "journal": "Look into a journal; decide about creates of unknown outcome.",
+    "run": "Carry out the rows of a manifest: every result on disk, nothing paid for twice.",
     "simulate": "Serve a simulated Akool on this machine, until Ctrl-C.",
+    "verify": "Compare the files of a run with its results.jsonl.",
     "webhooks": "Show webhooks that arrive; make one; send saved ones again.",
 }
 """Each command's summary by name; its module has the same name."""

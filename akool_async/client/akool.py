@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
@@ -22,6 +22,7 @@ from akool_async.protocol.endpoint import Operation, Startable
 from akool_async.protocol.secret import hidden
 
 if TYPE_CHECKING:
+    from akool_async.client.events import Hook
     from akool_async.client.webhooks import Webhooks
 
 BASE_URL: Final = "https://openapi.akool.com"
@@ -54,6 +55,7 @@ class Akool(Client, Namespaces):
         # From here on, no traceback that shows local variables shows a secret.
         api_key = hidden(api_key)
         hide_secrets(settings)
+        self._given: tuple[str | None, AkoolSettings] = api_key, settings
         check_names("Akool", tuple(settings), AkoolSettings)
         given = {
             "api_key": api_key,
@@ -65,6 +67,21 @@ class Akool(Client, Namespaces):
         detect_url = checked_text("detect_url", settings.get("detect_url"))
         hosts = _hosts(base_url or os.environ.get("AKOOL_BASE_URL") or BASE_URL, detect_url)
         super().__init__(find_credentials(given), hosts, settings)
+
+    def with_settings(self, **changes: Unpack[AkoolSettings]) -> Akool:
+        """Return another client of the same account, with some settings changed.
+
+        Hooks are added to those that this client has. The two clients share nothing: each has
+        places and connections of its own.
+
+        Raises:
+            InvalidInput: a setting makes no sense.
+            JournalError: both would use one journal.
+        """
+        api_key, settings = self._given
+        hooks = [*_several(settings.get("on_event", ())), *_several(changes.get("on_event", ()))]
+        merged: AkoolSettings = {**settings, **changes, "on_event": hooks}
+        return Akool(api_key, **merged)
 
     @property
     def operations(self) -> Mapping[str, type[Operation[Any]]]:
@@ -92,6 +109,10 @@ class Akool(Client, Namespaces):
         from akool_async.endpoints.account import GetToken
 
         return (await self.call(GetToken())).token
+
+
+def _several(hooks: Hook | Sequence[Hook]) -> Sequence[Hook]:
+    return [hooks] if callable(hooks) else hooks
 
 
 def _hosts(base_url: str, detect_url: str | None) -> Mapping[str, str]:

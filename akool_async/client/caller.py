@@ -19,6 +19,7 @@ from akool_async.client.shared import Shared, Vendor
 from akool_async.http.auth import Credentials
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Endpoint, Operation
+from akool_async.protocol.files import holds_files
 
 if TYPE_CHECKING:
     from akool_async.client.runtime import Runtime
@@ -110,6 +111,8 @@ class Caller:
             raise TypeError(f"{endpoint.label} starts a job: use akool.submit()")
         endpoint = endpoint.filled_in(lambda: self._shared.credentials.pair)
         runtime = self._runtime(endpoint.label)
+        if holds_files(endpoint):
+            endpoint = await runtime.files.lane.sent(endpoint)
         return cast("T", runtime.links.attach(await runtime.exchange.send(endpoint)))
 
     def _runtime(self, purpose: str) -> Runtime:

@@ -199,7 +199,7 @@ class Client(Caller):
             raise InvalidToken(f"the token is for {cls.__name__}, not {operation.__name__}")
         engine = self._runtime("akool.job(token)").engine
         record = engine.operations.record(cls, reference.name)
-        return Job(engine.adopt(record, reference), engine)
+        return Job(engine.adoption.adopt(record, reference), engine)
 
     def _job_of(self, key: str, operation: type[Operation[Any]] | None) -> Job[Any]:
         runtime = self._runtime("akool.job(key=...)")
@@ -214,12 +214,12 @@ class Client(Caller):
     async def recover(self) -> AsyncGenerator[Job[Any], None]:
         """Yield every job that an earlier process did not bring to an end, and watch it.
 
-        A job whose create was sent, but whose answer was never written down, is not sent again.
-        With a `webhook_url`, it waits up to `webhook_patience` seconds for the webhook that brings
-        its id; without one, it has ended already. It ends as `CreateOutcomeUnknown`, and `akool
-        journal resolve` decides about it. Jobs that were submitted and never sent come last: they
-        are queued, and sent when their turn comes. A recipe goes on when its key is submitted
-        again.
+        A job whose create was sent, but whose answer was never written down, is not sent again. If
+        the create had a webhook address, and this client has a `webhook_url`, the job waits up to
+        `webhook_patience` seconds for the webhook that brings its id; else it has ended already,
+        as `CreateOutcomeUnknown`. `akool journal resolve` decides about it. Jobs that were
+        submitted and never sent come last: they are queued, and sent when their turn comes. A
+        recipe goes on when its key is submitted again.
         With `save_to`, results that were complete but not saved are saved too, and those whose
         saved files are gone.
 

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import copy
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,6 +53,7 @@ class KeyedJobs:
         recorder: Knows which rows this process works on; shared likewise.
         engine: Runs the jobs of this loop.
         saver: Saves results as jobs complete, if that is set.
+        queue: Lets a job wait for its turn, after its files are uploaded if it has some.
     """
 
     def __init__(
@@ -62,12 +64,14 @@ class KeyedJobs:
         engine: Engine,
         *,
         saver: Saver | None,
+        queue: Callable[[JobRecord[Any]], object],
     ) -> None:
         self._store = store
         self._registry = registry
         self._recorder = recorder
         self._engine = engine
         self._saver = saver
+        self._queue = queue
         self._waiting: deque[tuple[JobRecord[Any], contextvars.Context]] = deque()
         """With the context that each job was submitted in: its hooks and its task run there."""
         self._asked: list[tuple[JobRecord[Any], contextvars.Context]] = []
@@ -164,7 +168,7 @@ class KeyedJobs:
         try:
             if isinstance(answer, int):
                 self._recorder.work_on(record, answer)
-                self._engine.submit(record)
+                self._queue(record)
             elif isinstance(answer, Exception):
                 if isinstance(answer, KeyConflict):
                     self._registry.discard(record)
@@ -211,7 +215,7 @@ class KeyedJobs:
             self._register(record, entry)
         reference = reference_of(entry)
         if reference is not None and goes_on(entry, result):
-            watched = self._engine.adopt(record, reference)
+            watched = self._engine.adoption.adopt(record, reference)
             if watched is not record:
                 self._work_on(watched, entry)
             return watched
@@ -243,7 +247,7 @@ class KeyedJobs:
         armed.discard(record)
         reference = reference_of(entry)
         if reference is not None:
-            self._engine.adopt(record, reference)
+            self._engine.adoption.adopt(record, reference)
             return
         row = row_of(record)
         # No number any more: the row stays as decided, and may be another job's by now.
@@ -257,7 +261,7 @@ class KeyedJobs:
             self._engine.restore(record, JournalError(problem))
             return
         self._work_on(record, entry)
-        self._engine.submit(record)
+        self._queue(record)
 
     def is_live(self, key: str | None) -> bool:
         """Say whether a job of this process has a key, and has not ended."""

@@ -15,6 +15,7 @@ from akool_async.protocol.endpoint import Operation
 
 if TYPE_CHECKING:
     from akool_async.client.runtime import Runtime
+    from akool_async.client.saving_place import SavingPlace
     from akool_async.client.shared import Records
     from akool_async.engine import JobRecord
     from akool_async.journal import Entry
@@ -79,6 +80,8 @@ async def _without_file(
 
     Media that has expired is left out: else a file that was moved away would be missed for ever.
     """
+    assert runtime.saver is not None
+    place = runtime.saver.place
     now = runtime.engine.clock.now().timestamp()
     living: list[Entry] = []
     async for entry in records.recorder.saved():
@@ -89,19 +92,18 @@ async def _without_file(
         if (entry.created_at or entry.intended_at) + lifetime.total_seconds() > now:
             living.append(entry)
         if len(living) == _AT_ONCE:
-            for each in await _gone(living):
+            for each in await _gone(living, place):
                 yield each
             living.clear()
-    for each in await _gone(living):
+    for each in await _gone(living, place):
         yield each
 
 
-async def _gone(entries: list[Entry]) -> list[Entry]:
+async def _gone(entries: list[Entry], place: SavingPlace) -> list[Entry]:
     """Return the rows whose saved files are gone."""
-    from akool_async.client.saving import is_gone
 
     def look() -> list[Entry]:
-        return [entry for entry in entries if entry.saved is not None and is_gone(entry.saved)]
+        return [entry for entry in entries if entry.saved is not None and place.lacks(entry.saved)]
 
     return await asyncio.to_thread(look) if entries else []
 

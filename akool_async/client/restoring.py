@@ -21,6 +21,7 @@ from akool_async.errors import (
 )
 from akool_async.journal import Entry, State
 from akool_async.protocol.endpoint import Family, Operation
+from akool_async.protocol.files import with_paths
 from akool_async.protocol.reply import tolerant
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.token import JobReference
@@ -87,7 +88,9 @@ def outcome_of(
 def request_of(entry: Entry, operation: type[Operation[Any]]) -> Operation[Any] | None:
     """Build a row's request again; `None` if it was compacted, or breaks a newer rule."""
     try:
-        return operation.from_wire(msgspec.json.decode(entry.request, type=dict[str, Any]))
+        wire = msgspec.json.decode(entry.request, type=dict[str, Any])
+        # The journal is the user's own: a file that it names is one that he submitted.
+        return operation.from_wire(with_paths(operation, wire, bare=False))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidInput):
         return None
 

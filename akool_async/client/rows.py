@@ -24,6 +24,7 @@ from akool_async.engine import (
 from akool_async.errors import AkoolError, InvalidInput, KeyConflict
 from akool_async.protocol.endpoint import Operation, Recipe, Startable
 from akool_async.protocol.fields import plan_of
+from akool_async.protocol.files import holds_files
 from akool_async.protocol.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class RowSubmitter:
         """
         if self._runtime.closed:
             raise RuntimeError("the client is closed")
-        if self._plain and isinstance(row, _OPERATION):
+        if self._plain and isinstance(row, _OPERATION) and not holds_files(row):
             return self._submitter.start(row, FAIL_FAST)
         draft = _Draft(row)
         try:

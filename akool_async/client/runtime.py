@@ -17,6 +17,7 @@ from akool_async.client.links import ResultLinker
 from akool_async.client.shared import Records, Shared, Vendor
 from akool_async.client.stats import Stats, stats_of
 from akool_async.client.submission import Submitter
+from akool_async.client.uploading import FileSteps
 from akool_async.clock import Clock, bound
 from akool_async.engine import CreditGuard, Engine, JobRecord, Policies
 from akool_async.engine.calls import Calls
@@ -80,9 +81,10 @@ class Runtime:
         self.saver = self._new_saver(dispatcher)
         self.links = self._new_links()
         self.engine = self._new_engine(dispatcher, clock)
+        self.files = FileSteps(self.engine, configuration, clock)
         self.keyed = None if records is None else self._new_keyed(records)
         self._finder: JobFinder | None = None
-        self.submitter = Submitter(self.engine, vendor.call, self.keyed)
+        self.submitter = Submitter(self.engine, vendor.call, self.keyed, self.files)
         self.closed = self.retired = False
         if self.delivery is not None and self.keyed is not None:
             self.delivery.begin(self.keyed, self.engine, vendor.operations)
@@ -180,7 +182,12 @@ class Runtime:
         from akool_async.client.keyed import KeyedJobs
 
         return KeyedJobs(
-            records.store, records.keys, records.recorder, self.engine, saver=self.saver
+            records.store,
+            records.keys,
+            records.recorder,
+            self.engine,
+            saver=self.saver,
+            queue=self.files.queue,
         )
 
     def job(self, record: JobRecord[Any]) -> Job[Any]:
@@ -216,6 +223,7 @@ class Runtime:
             rest.callback(self._retire)
             rest.push_async_callback(self.exchange.close)
             rest.push_async_callback(self.downloader.close)
+            rest.push_async_callback(self.files.close)
             rest.push_async_callback(self._end_calls, 0.0)
             if self.saver is not None:  # once more, in case of a cancel on the way there
                 rest.push_async_callback(self.saver.close, 0.0)

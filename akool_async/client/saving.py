@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import stat
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from akool_async.client.saving_place import SavingPlace
 from akool_async.clock import Clock, Timer, wait_for_all
 from akool_async.engine import EventName, JobRecord
 from akool_async.engine.recorder import Recorder
@@ -18,6 +18,9 @@ from akool_async.errors import ClientClosed, ResultExpired
 from akool_async.observers import logger
 from akool_async.protocol.words import counted
 from akool_async.result import Result
+
+if TYPE_CHECKING:
+    from akool_async.uploads import Bucket
 
 TRIES: Final = 6
 """Failed attempts at one result after which the client gives up."""
@@ -46,7 +49,7 @@ class SaveTask:
 
 
 class Saver:
-    """Saves results in a folder, a limited number at once, oldest first.
+    """Saves results in a folder or a bucket, a limited number at once, oldest first.
 
     A result that cannot be saved is tried again later. In the end the client gives up, with an
     error in the log that names the job's token; a journal keeps the result as unsaved.
@@ -55,7 +58,7 @@ class Saver:
     is gone.
 
     Args:
-        folder: Where to, from the root on; made if it is not there.
+        place: Where to: a folder, from the root on, or a bucket.
         at_once: How many may be under way.
         clock: Where time comes from.
         recorder: Writes the paths down, where there is a journal.
@@ -64,14 +67,14 @@ class Saver:
 
     def __init__(
         self,
-        folder: str | os.PathLike[str],
+        place: str | os.PathLike[str] | Bucket,
         *,
         at_once: int,
         clock: Clock,
         recorder: Recorder | None = None,
         report: Callable[[str, JobRecord[Any], object], object] | None = None,
     ) -> None:
-        self._folder = os.path.join(os.fspath(folder), "")  # noqa: PTH118 - says: a folder
+        self.place = SavingPlace(place)
         self._at_once = at_once
         self._clock = clock
         self._recorder = recorder
@@ -116,7 +119,7 @@ class Saver:
         try:
             while self._saved_before:
                 known = list(self._saved_before)
-                gone = await asyncio.to_thread(_gone, known)
+                gone = await asyncio.to_thread(_gone, known, self.place)
                 del self._saved_before[: len(known)]
                 self._save_again(gone)
         except RuntimeError as error:  # the interpreter ends, and starts no thread any more
@@ -172,7 +175,7 @@ class Saver:
 
     async def _save(self, save: SaveTask) -> None:
         try:
-            path = await save.result.save(self._folder)
+            path = await self.place.save(save.result)
         except Exception as error:  # noqa: BLE001 - any error ends this save, and no other
             self._failed(save, error)
         else:
@@ -180,8 +183,8 @@ class Saver:
                 self._recorder.note_saved(save.record, path)
             row = save.record.journal_row
             if row is not None and row.number is not None:
-                row.saved = row.number, str(path)
-            self._notify(EventName.SAVED, save, str(path))
+                row.saved = row.number, path
+            self._notify(EventName.SAVED, save, path)
 
     def _notify(self, event: str, save: SaveTask, about: object) -> None:
         save.record.operation.events[event] += 1
@@ -248,18 +251,7 @@ class Saver:
             task.cancel()
 
 
-def _gone(saves: Sequence[SaveTask]) -> list[tuple[SaveTask, int, str]]:
+def _gone(saves: Sequence[SaveTask], place: SavingPlace) -> list[tuple[SaveTask, int, str]]:
     """Return the results whose files are gone, with their rows and those files. Blocks."""
     known = [(save, *save.before) for save in saves if save.before is not None]
-    return [each for each in known if is_gone(each[2])]
-
-
-def is_gone(path: str) -> bool:
-    """Say whether there is no file, or an empty one, where one was saved. Blocks."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - called with each row
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return True
-    except OSError:  # such as a folder that may not be entered: nobody can tell
-        return False
-    return not (stat.S_ISREG(found.st_mode) and found.st_size)
+    return [each for each in known if place.lacks(each[2])]

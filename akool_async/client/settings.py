@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from akool_async.http.proxy import Proxies, Proxy
     from akool_async.journal import JobStore
     from akool_async.schedule.learner import Schedule
+    from akool_async.uploads import Bucket, Uploader
     from akool_async.webhook.credentials import OneOrMore
 
 JOB_TIMEOUT: Final = 4 * 3600.0
@@ -86,10 +88,13 @@ class Settings(TypedDict, total=False):
     journal: str | os.PathLike[str] | JobStore | None
     """A file that records every job, so that a crash loses none and a key is one create; for one
     process at a time. A relative path belongs to the directory in which the client was made."""
-    save_to: str | os.PathLike[str] | None
-    """A folder in which each result is saved in the background, as soon as its job completes.
-    `close()` waits for that. A relative path belongs to the directory in which the client was
-    made."""
+    save_to: str | os.PathLike[str] | Bucket | None
+    """A folder, or a bucket such as `s3://my-bucket/out`, in which each result is saved in the
+    background, as soon as its job completes. `close()` waits for that. A relative path belongs to
+    the directory in which the client was made."""
+    uploads: str | Uploader | None
+    """Where files are uploaded to whose paths stand in place of addresses: a bucket of yours, such
+    as `s3://my-bucket/akool`, a `Bucket` with options, or any `Uploader`."""
     max_download_bytes: int
     """Bytes of the largest result that is saved."""
     allow_private_downloads: bool
@@ -211,7 +216,8 @@ class Configuration:
         self.on_event: Hook | Sequence[Hook] = value("on_event")
         self.on_end: OnEnd | None = _checked_on_end(value("on_end"), self.journal)
         self.clock = _checked_clock(value("clock"))
-        self.save_to = _place_to_save(value("save_to"))
+        self.save_to: str | Bucket | None = _place_to_save(value("save_to"))
+        self.uploads: Uploader | None = _checked_uploads(value("uploads"), self._job_timeout)
         self.waits_for_credit = _checked_choice("on_credit", value("on_credit")) == "pause"
         self.downloads = Policy(
             allow_private=value("allow_private_downloads"),
@@ -240,6 +246,30 @@ class Configuration:
         if isinstance(self._backoff, Mapping):
             return self._backoff.get(family)
         return self._backoff
+
+
+def _checked_uploads(given: Any, job_timeout: float | Mapping[str, float | None] | None) -> Any:
+    if isinstance(given, str):
+        given = _bucket_at("uploads", given)
+    _checked("uploads", given, _has("upload"), "the address of a bucket, or an Uploader")
+    lasts: timedelta | None = getattr(given, "valid_for", None)
+    times = job_timeout.values() if isinstance(job_timeout, Mapping) else [job_timeout]
+    longest = max(filter(None, times), default=JOB_TIMEOUT)
+    # An address is handed to jobs for an hour, and a job has its time from then on.
+    if lasts is not None and lasts.total_seconds() < longest + 3600:
+        rule = "must sign addresses for an hour longer than the longest job_timeout"
+        raise InvalidInput("uploads", given, rule)
+    return given
+
+
+def _bucket_at(field: str, address: str) -> Bucket:
+    from akool_async.uploads import Bucket  # few clients have one
+
+    try:
+        return Bucket(address)
+    except InvalidInput as error:
+        rule = error.rule
+    raise InvalidInput(field, address, rule)
 
 
 def _places_of(given: Semaphore | None) -> Places | None:
@@ -288,12 +318,18 @@ def _place_of_journal(given: Any) -> Any:
     raise JournalError(f"journal {os.fspath(given)!r}: {problem}")
 
 
-def _place_to_save(given: str | os.PathLike[str] | None) -> str | None:
-    """Return a folder as an absolute one, for the same reason."""
-    _checked("save_to", given, _is_path, "a path")
-    text = None if given is None else os.fspath(given)
+def _place_to_save(given: Any) -> Any:
+    """Return a folder as an absolute one, for the same reason; or the bucket of an address."""
+    if _has("save", "lacks")(given):
+        return given
+    path: str | os.PathLike[str] | None = _checked(
+        "save_to", given, _is_path, "a path, or the address of a bucket"
+    )
+    text = None if path is None else os.fspath(path)
     if not text:
         return text
+    if "://" in text:
+        return _bucket_at("save_to", text)
     try:
         return absolute(text)
     except OSError as error:

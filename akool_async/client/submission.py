@@ -8,6 +8,7 @@ How this works
 * an operation with a key is claimed first: the store says, a moment later, whether the key is
   new (then the job is queued), used for another request (then the job ends with `KeyConflict`),
   or used for this request before (then the job continues where the journal says it is);
+* a request with files has them read before that, and uploaded after it (`uploading.py`);
 * a recipe runs its steps first. Each paid step is a submission of its own, under the recipe's
   key and its place in the recipe; the last step is the recipe's own job.
 
@@ -30,15 +31,18 @@ from akool_async.engine import (
     JobOptions,
     JobRecord,
 )
+from akool_async.engine.record import JournalRow
 from akool_async.errors import InvalidInput, KeyConflict
 from akool_async.protocol.cells import checked_flag, checked_whole
 from akool_async.protocol.checking import is_text
 from akool_async.protocol.endpoint import Endpoint, Operation, Recipe, Startable
+from akool_async.protocol.files import holds_files
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.value import Value
 
 if TYPE_CHECKING:
     from akool_async.client.keyed import KeyedJobs
+    from akool_async.client.uploading import FileSteps
 
 _NO_JOURNAL = "key= needs a journal: Akool(journal=...)"
 
@@ -76,6 +80,7 @@ class Submitter:
         call: Sends a query or command; recipes need it.
         keys: The jobs of this process by key, and the journal's answers about others; `None`
             without a journal.
+        files: Takes the steps of jobs whose requests name files.
     """
 
     def __init__(
@@ -83,10 +88,12 @@ class Submitter:
         engine: Engine,
         call: Callable[[Endpoint[Any]], Any],
         keys: KeyedJobs | None,
+        files: FileSteps,
     ) -> None:
         self._engine = engine
         self._call = call
         self._keys = keys
+        self._files = files
 
     def submit(self, submission: Submission[S], *, fail_fast: bool = False) -> JobRecord[S]:
         """Start a job; return its record at once.
@@ -98,7 +105,8 @@ class Submitter:
         Raises:
             TypeError: the request starts no job.
             ValueError: a key was given, and the client has no journal.
-            InvalidInput: the timeout makes no sense, or the key is no valid text.
+            InvalidInput: the timeout makes no sense, the key is no valid text, or the request
+                names a file and the client has no `uploads`.
         """
         request = submission.request
         check_startable(request)
@@ -109,6 +117,8 @@ class Submitter:
         """Start a job with given options, or return the one that has its key."""
         if self._engine.endings.suspended:
             self._engine.endings.go_on()
+        if holds_files(request):
+            return self._start_with_files(request, options)
         if options.key is None and isinstance(request, Operation):
             record = self._record(request, request, options)
             self._engine.submit(record)
@@ -129,6 +139,54 @@ class Submitter:
         else:
             self._queue(record)
         return record
+
+    def _start_with_files(self, request: Startable[Any], options: JobOptions) -> JobRecord[Any]:
+        self._files.lane.check(request)
+        operation = request if isinstance(request, Operation) else None
+        record = self._record(request, operation, options)
+        if options.row_key is not None:
+            record.journal_row = JournalRow()  # `job.recorded()` waits for it from now on
+        self._engine.prepare(record, self._read_files(record, request))
+        return record
+
+    async def _read_files(self, record: JobRecord[Any], request: Startable[Any]) -> None:
+        """Read the files of a request; then go on as without them."""
+        await self._files.inspect(record, request)
+        if record.ended:
+            return
+        owner = self._owner_of_key(record, record.options)
+        if owner is not None:
+            self._mirror(record, owner)
+        elif isinstance(request, Recipe):
+            await self._run_steps(record, request)
+        else:
+            await self._queue_with_files(record)
+
+    async def _queue_with_files(self, record: JobRecord[Any]) -> None:
+        """Claim a key first: a known one uploads nothing. Else upload, and queue the job."""
+        if self._keys is None or record.options.row_key is None:
+            await self._files.upload(record)
+        if not record.ended:
+            self._queue(record)
+
+    def _owner_of_key(self, record: JobRecord[Any], options: JobOptions) -> JobRecord[Any] | None:
+        """Return the job of this process that has a key; else the key is the record's from now on.
+
+        Raises:
+            KeyConflict: the key belongs to another request.
+            RuntimeError: the key is in use in another event loop.
+        """
+        known = None if self._keys is None else self._keys.find_or_register(record, options)
+        if isinstance(known, KeyConflict):
+            raise known
+        if known is not None and known.operation.loop is not asyncio.get_running_loop():
+            raise RuntimeError(f"the key {options.row_key!r} is in use in another event loop")
+        return known
+
+    def _mirror(self, record: JobRecord[Any], owner: JobRecord[Any]) -> None:
+        if record.journal_row is not None:
+            record.journal_row.owed = 0  # told, though its row is not its own
+        self._engine.adoption.follow(record, owner)
 
     def _record(
         self, startable: Startable[Any], request: Operation[Any] | None, options: JobOptions
@@ -153,20 +211,16 @@ class Submitter:
         if record.ended:
             return
         options = steps.next_options()
-        known = None if self._keys is None else self._keys.find_or_register(record, options)
-        if isinstance(known, KeyConflict):
-            raise known
-        if known is not None and known.operation.loop is not asyncio.get_running_loop():
-            raise RuntimeError(f"the key {options.row_key!r} is in use in another event loop")
+        owner = self._owner_of_key(record, options)
         # The recipe's record becomes that of its last operation.
         record.operation = self._engine.operations.of(operation, operation.label)
         record.request, record.options = operation, options
-        if known is not None:  # such as a job that `recover()` gave back before
-            if record.journal_row is not None:
-                record.journal_row.owed = 0  # told, though its row is not its own
-            self._engine.follow(record, known)
-            return
-        self._queue(record)
+        if owner is not None:  # such as a job that `recover()` gave back before
+            self._mirror(record, owner)
+        elif holds_files(operation):
+            await self._queue_with_files(record)
+        else:
+            self._queue(record)
 
     def check_journal(self) -> None:
         """Refuse a key where there is no journal, with a `ValueError`."""
@@ -187,7 +241,8 @@ class Submitter:
             raise ValueError(_NO_JOURNAL)
         else:
             check_key(key)
-            fingerprint = self._keys.fingerprint(submission.request)
+            if not holds_files(submission.request):  # else it is known once they are read
+                fingerprint = self._keys.fingerprint(submission.request)
         return JobOptions(
             key=key,
             row_key=key,

@@ -11,7 +11,7 @@ from msgspec import field
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query, Webhook
-from akool_async.protocol.fields import Id, Rule, Url
+from akool_async.protocol.fields import AudioUrl, Id, Rule
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import ID
 from akool_async.protocol.value import Value
@@ -110,7 +110,7 @@ class VoiceClone(AudioOperation):
     path = "v3/audio/clone"
     usual = Guess(10.0)
 
-    voice_url: Url | None = None
+    voice_url: AudioUrl | None = None
     """Recording of the voice to clone."""
     voice_id: Id | None = None
     """A voice's `voice_id`. The page's note asks for exactly one of the two."""

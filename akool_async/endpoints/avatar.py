@@ -12,7 +12,7 @@ from msgspec import Meta, field
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query
-from akool_async.protocol.fields import Id, OneOf, Rule, Url
+from akool_async.protocol.fields import Id, OneOf, Rule, VideoUrl
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import ID, Snapshot
 from akool_async.protocol.value import Value
@@ -98,7 +98,7 @@ class UploadAvatar(Operation[Avatar]):
     family = AVATARS
     parse = Reply(Avatar)  # T10: an object on one page, an array of one on another
 
-    url: Url
+    url: VideoUrl
     """The video: about one minute, clear, with little turning of the head."""
     avatar_id: Annotated[str, Rule("must be letters and digits only", _is_plain)]
     """A unique id of your choice: letters and digits only."""

@@ -15,7 +15,7 @@ from akool_async.endpoints.face import MOST_FACES, Face, are_points
 from akool_async.errors import DetectionError
 from akool_async.protocol import wire
 from akool_async.protocol.endpoint import Command
-from akool_async.protocol.fields import Rule, Url, is_http_url
+from akool_async.protocol.fields import Rule, Url, VisibleUrl, is_http_url
 from akool_async.protocol.reply import Reply, tolerant
 from akool_async.protocol.value import Value
 from akool_async.protocol.wire import HttpResponse
@@ -200,7 +200,7 @@ class DetectFaces(_Detect):
     path = "interface/detect-api/detect_faces"
     docs = "https://docs.akool.com/ai-tools-suite/face-detection/detect-faces"
 
-    image_url: Url | None = field(name="url", default=None)
+    image_url: VisibleUrl | None = field(name="url", default=None)
     """The picture's, or video's, address."""
     num_frames: Annotated[int, Meta(ge=1, le=100)] = 5
     """Number of a video's frames to search, at most 100 (T35)."""

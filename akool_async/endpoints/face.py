@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-from akool_async.protocol.fields import Coding, Rule, Url, none_if_empty
+from akool_async.protocol.fields import Coding, ImageUrl, Rule, none_if_empty
 from akool_async.protocol.value import Input
 
 MOST_FACES = 8
@@ -35,7 +35,7 @@ Opts = Annotated[
 class Face(Input, kw_only=False, omit_defaults=True):
     """A face: the address of its picture, and its position in that picture."""
 
-    path: Url
+    path: ImageUrl
     """Picture that shows this face alone, such as a crop that detection made."""
     opts: Opts | None = None
     """Its landmarks: four points `x,y` in pixels, joined by colons, as in

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -32,7 +33,7 @@ from akool_async.protocol.endpoint import (
     Steps,
     Webhook,
 )
-from akool_async.protocol.fields import CommaSeparated, Flag, Rule, Url
+from akool_async.protocol.fields import CommaSeparated, Flag, ImageUrl, Rule, VideoUrl, VisibleUrl
 from akool_async.protocol.reply import Nothing, Reply, Rows
 from akool_async.protocol.snapshot import ID, Status
 from akool_async.protocol.wire import HttpResponse
@@ -198,7 +199,7 @@ class ImageFaceswap(_Swap):
 
     path = "v3/faceswap/highquality/specifyimage"
 
-    modify_image: Url = field(name="modifyImage")
+    modify_image: ImageUrl = field(name="modifyImage")
     """The original picture."""
 
 
@@ -209,7 +210,7 @@ class VideoFaceswap(_Swap):
     media = "video"
     usual = VIDEO_USUALLY
 
-    modify_video: Url = field(name="modifyVideo")
+    modify_video: VideoUrl = field(name="modifyVideo")
     """The original video (T19)."""
 
 
@@ -228,9 +229,9 @@ class SwapFaces(Webhook, Recipe[Faceswap]):
     family = FACESWAPS
     docs = _PAGE
 
-    source: Url
+    source: ImageUrl
     """Picture with the new faces."""
-    target: Url
+    target: VisibleUrl
     """Picture or video whose faces are replaced."""
     video: bool | None = None
     """Whether the target is a video. By default its extension decides: mp4, mov, avi, webm, mkv."""
@@ -261,7 +262,9 @@ class SwapFaces(Webhook, Recipe[Faceswap]):
         )
 
     def _swaps_video(self) -> bool:
-        named = urlsplit(self.target).path.lower().endswith(_MOVIES)
+        target = self.target
+        place = target.name if isinstance(target, Path) else urlsplit(target).path
+        named = place.lower().endswith(_MOVIES)
         return named if self.video is None else self.video
 
 
@@ -280,7 +283,7 @@ class FaceswapNamespace(Namespace, title="faceswap"):
     async def detect(
         self,
         *,
-        image_url: str | None = None,
+        image_url: str | Path | None = None,
         img: bytes | os.PathLike[str] | str | None = None,
         single_face: bool = False,
         num_frames: int = 5,
@@ -289,7 +292,7 @@ class FaceswapNamespace(Namespace, title="faceswap"):
         """Find the faces in a picture or a video, ready to be passed to a swap or a reage.
 
         Args:
-            image_url: The picture's, or video's, address.
+            image_url: The picture's, or video's, address; or its path, for a client with `uploads`.
             img: The picture itself: its bytes, its path, or its base64 text.
             single_face: Whether to return the largest face only.
             num_frames: Number of a video's frames to search, from 1 to 100.

@@ -12,7 +12,7 @@ from msgspec import Meta, field
 from akool_async.endpoints.namespace import Executor, Namespace, calls, submits
 from akool_async.job import Job
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Webhook
-from akool_async.protocol.fields import Id, OneOf, Rule, Url
+from akool_async.protocol.fields import Id, ImageUrl, OneOf, Rule
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import Status, telling
 from akool_async.result import Result, from_milliseconds
@@ -183,7 +183,7 @@ class GenerateImage(ImageOperation):
     """A description of the image."""
     scale: Annotated[Scale | str, OneOf(Scale)] = Scale.SQUARE
     """Aspect ratio: width to height."""
-    source_image: Url | None = None
+    source_image: ImageUrl | None = None
     """Picture to start from."""
 
 
@@ -211,7 +211,7 @@ class ReplaceBackground(ImageOperation):
     docs = _BACKGROUND_PAGE
     usual = Guess(15.0)
 
-    origin_img: Url
+    origin_img: ImageUrl
     """The foreground picture."""
     modify_origin_img_size: Size
     """Size of the foreground on the canvas, in pixels."""
@@ -223,7 +223,7 @@ class ReplaceBackground(ImageOperation):
     """Size of the canvas, in pixels."""
     color_code: Annotated[str, Rule("must be a colour such as #aafbe3", _is_colour)] | None = None
     """Background colour, such as `#aafbe3`."""
-    template_url: Url | None = None
+    template_url: ImageUrl | None = None
     """Background picture; with a colour, without one, or neither of them."""
     modify_template_size: Size | None = None
     """Size of the background picture on the canvas, in pixels; only with `template_url`."""

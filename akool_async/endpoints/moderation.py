@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from enum import IntEnum
-from typing import Annotated, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias
 
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, submits
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Webhook
-from akool_async.protocol.fields import Id, OneOf, Rule, is_http_url
+from akool_async.protocol.fields import MB, FieldPlan, Files, Id, OneOf, Rule, is_http_url
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import Status
 from akool_async.result import Result, from_milliseconds
@@ -89,6 +90,32 @@ def _is_language(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z]{2}", text) is not None
 
 
+_FILES: Final = {
+    ContentType.IMAGE: Files(
+        kinds=("image",), formats=(".gif", ".jpeg", ".jpg", ".png", ".webp"), largest=20 * MB
+    ),
+    ContentType.VIDEO: Files(kinds=("video",), formats=(".avi", ".mp4"), largest=1024 * MB),
+    ContentType.AUDIO: Files(
+        kinds=("audio", "video"),
+        formats=(
+            *(".flac", ".m4a", ".mp3", ".mp4", ".mpeg", ".mpga", ".oga", ".ogg"),
+            *(".wav", ".weba", ".webm"),
+        ),
+        largest=25 * MB,
+    ),
+    ContentType.TEXT: Files(
+        formats=(".csv", ".docx", ".json", ".md", ".pdf", ".txt", ".xml"),
+    ),
+}
+"""What the page says of each kind of content."""
+
+if TYPE_CHECKING:
+    Content: TypeAlias = str | Path
+else:  # as `Url`
+    Content = Annotated[str, Meta(min_length=1), Files()]
+"""A text; or the address, or the path, of content."""
+
+
 class AnalyzeContent(Webhook, Operation[Analysis]):
     """Judge whether content is fit to be shown; for enterprise accounts.
 
@@ -101,7 +128,7 @@ class AnalyzeContent(Webhook, Operation[Analysis]):
     family = ANALYSES
     parse = Reply(Analysis)
 
-    content: Annotated[str, Meta(min_length=1)]
+    content: Content
     """The URL of the content, or the text itself."""
     type: Annotated[ContentType | int, OneOf(ContentType)]
     """The kind of content; see `ContentType` for sizes and formats."""
@@ -110,9 +137,14 @@ class AnalyzeContent(Webhook, Operation[Analysis]):
     input: str | None = None
     """Additional criteria, in your own words."""
 
+    def files_for(self, plan: FieldPlan) -> Files | None:
+        """Return which files its kind of content may be."""
+        return _FILES.get(ContentType(self.type)) if plan.files is not None else None
+
     def check(self) -> None:
         """Require a URL for everything but texts."""
-        if self.type != ContentType.TEXT and not is_http_url(self.content):
+        given = self.content
+        if self.type != ContentType.TEXT and isinstance(given, str) and not is_http_url(given):
             raise self.refuse("content", "must be an http or https URL unless it is a text")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from types import GenericAlias, UnionType
 from typing import (
     Annotated,
@@ -27,6 +28,7 @@ from typing import (
 from akool_async.endpoints.paging import Page, Paged
 from akool_async.job import Job
 from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Startable
+from akool_async.protocol.fields import Files
 from akool_async.protocol.snapshot import Snapshot
 
 P = ParamSpec("P")
@@ -179,7 +181,8 @@ def plain(hint: Any) -> Any:
     """Return a type without the rules in its annotations."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return plain(args[0])
+        takes_files = any(isinstance(each, Files) for each in args[1:])
+        return plain(args[0]) | Path if takes_files else plain(args[0])
     if origin in {Union, UnionType}:
         shown = plain(args[0])
         for arg in args[1:]:

@@ -20,7 +20,7 @@ from akool_async.endpoints.faceswap import (
 )
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, submits
 from akool_async.protocol.endpoint import Operation, Recipe, Steps, Webhook
-from akool_async.protocol.fields import Url
+from akool_async.protocol.fields import ImageUrl, VideoUrl
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/reage"
 
@@ -43,7 +43,7 @@ class ImageReage(_Reage):
 
     path = "v3/faceswap/highquality/imgreage"
 
-    modify_image: Url = field(name="modifyImage")
+    modify_image: ImageUrl = field(name="modifyImage")
     """The original picture."""
 
 
@@ -54,7 +54,7 @@ class VideoReage(_Reage):
     media = "video"
     usual = VIDEO_USUALLY
 
-    modify_video: Url = field(name="modifyVideo")
+    modify_video: VideoUrl = field(name="modifyVideo")
     """The original video."""
 
 
@@ -68,7 +68,7 @@ class AgeFaces(Webhook, Recipe[Faceswap], kw_only=False):
     family = FACESWAPS
     docs = _PAGE
 
-    url: Url
+    url: ImageUrl
     """The picture."""
     years: Annotated[int, Meta(ge=-30, le=30)] = 10
     """Years to add, from -30 to 30; below 0 for younger."""

@@ -12,7 +12,7 @@ from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
 from akool_async.errors import NotFound
 from akool_async.protocol.endpoint import Command, Family, Guess, Lookup, Operation, Query, Webhook
-from akool_async.protocol.fields import Id, OneOf, Url
+from akool_async.protocol.fields import Id, OneOf, VisibleUrl
 from akool_async.protocol.reply import Nothing, Reply
 from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.value import Value
@@ -139,7 +139,7 @@ class OpenSession(Webhook, Operation[Session]):
     upload of type STREAMING that is COMPLETED."""
     duration: Annotated[int, Meta(ge=1, le=LONGEST)] | None = None
     """Duration of the session in seconds, at most 3600."""
-    background_url: Url | None = None
+    background_url: VisibleUrl | None = None
     """Picture or video behind the avatar."""
 
 

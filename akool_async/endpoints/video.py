@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from mimetypes import MimeTypes
-from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from msgspec import Meta, field
@@ -26,7 +26,17 @@ from akool_async.protocol.endpoint import (
     Steps,
     Webhook,
 )
-from akool_async.protocol.fields import Id, Rule, Url, is_http_url
+from akool_async.protocol.fields import (
+    MB,
+    AudioUrl,
+    Files,
+    Id,
+    ImageUrl,
+    Rule,
+    Url,
+    VideoUrl,
+    is_http_url,
+)
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
@@ -35,6 +45,9 @@ from akool_async.result import Result, from_milliseconds, trimmed
 _LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
 _TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"
 _TALKING_PHOTO_PAGE = "https://docs.akool.com/ai-tools-suite/talking-photo"
+_MOST = Files(kinds=("video",), largest=300 * MB)
+"""What two pages say of their videos, and the code 1207 of all."""
+
 _TALKING_AVATAR_PAGE = "https://docs.akool.com/ai-tools-suite/talking-avatar"
 
 Language = Annotated[str, Meta(min_length=1)]
@@ -141,9 +154,9 @@ class LipSync(VideoOperation):
     path = "v3/content/video/lipsync"
     docs = _LIP_SYNC_PAGE
 
-    video_url: Url
+    video_url: Annotated[VideoUrl, _MOST]
     """The video, at most 60 s, 300 MB and 60 frames per second; best at 25 or fewer."""
-    audio_url: Url
+    audio_url: AudioUrl
     """The recording; it should be as long as the video."""
 
 
@@ -154,7 +167,7 @@ class TranslateVideo(VideoOperation):
     docs = _TRANSLATION_PAGE
     usual = Guess(240.0, 1.0)
 
-    url: Url
+    url: Annotated[VideoUrl, _MOST]
     """The video, at most 60 s, 300 MB and 30 frames per second, and with sound."""
     source_language: Language
     """The `lang_code` of the spoken language."""
@@ -171,9 +184,9 @@ class TalkingPhoto(VideoOperation):
     docs = _TALKING_PHOTO_PAGE
     usual = Guess(90.0, 1.0)
 
-    talking_photo_url: Url
+    talking_photo_url: ImageUrl
     """The photo."""
-    audio_url: Url
+    audio_url: AudioUrl
     """The recording."""
 
 
@@ -214,12 +227,18 @@ def _is_finite(number: float) -> bool:
 Number = Annotated[int | float, Rule("must be finite", _is_finite)]
 
 
-Background = Annotated[
-    str,
-    Rule("must be an http or https URL, or a colour such as #aafbe3", _is_link_or_colour),
-    _Visible,
-]
-"""The address of a picture, or a colour in hexadecimal."""
+_VISIBLE_FILES = Files(kinds=("image", "video"), formats=tuple(sorted(_FORMATS)))
+
+if TYPE_CHECKING:
+    Background: TypeAlias = str | Path
+else:  # as `Url`
+    Background = Annotated[
+        str,
+        Rule("must be an http or https URL, or a colour such as #aafbe3", _is_link_or_colour),
+        _Visible,
+        _VISIBLE_FILES,
+    ]
+"""The address, or the path, of a picture; or a colour in hexadecimal."""
 
 
 class AvatarElement(Input, tag_field="type", tag="avatar", omit_defaults=True):
@@ -233,7 +252,7 @@ class AvatarElement(Input, tag_field="type", tag="avatar", omit_defaults=True):
     """Left edge in the picture, in pixels."""
     offset_y: Number
     """Top edge in the picture, in pixels."""
-    url: Annotated[Url, _Visible] | None = None
+    url: Annotated[Url, _Visible, _VISIBLE_FILES] | None = None
     """Your own avatar, with `avatar_from=3`."""
     avatar_id: Id | None = None
     """An avatar's `avatar_id`, from `avatar.list`."""
@@ -270,7 +289,7 @@ class ImageElement(Input, tag_field="type", tag="image", omit_defaults=True):
 class AudioElement(Input, tag_field="type", tag="audio", omit_defaults=True):
     """The recording that the avatar says."""
 
-    url: Url
+    url: AudioUrl
     """The recording."""
 
 
@@ -328,7 +347,7 @@ class SpeakingPhoto(_Spoken):
 
     docs = _TALKING_PHOTO_PAGE
 
-    talking_photo_url: Url
+    talking_photo_url: ImageUrl
     """The photo."""
 
     async def prepare(self, steps: Steps, /) -> Operation[Video]:

@@ -24,6 +24,7 @@ from collections import OrderedDict
 from typing import Any, Final, Protocol
 
 from akool_async.clock import Clock, Timer
+from akool_async.engine.adoption import Adoption
 from akool_async.engine.endings import Endings
 from akool_async.engine.event_names import EventName
 from akool_async.engine.pending import PendingJobs
@@ -34,7 +35,7 @@ from akool_async.engine.state import Trigger
 from akool_async.http.transport import Delivery
 from akool_async.journal.job_store import Attempt
 from akool_async.protocol.endpoint import Operation
-from akool_async.protocol.token import JobReference, reference_to
+from akool_async.protocol.token import reference_to
 from akool_async.webhook.address import Addresses, Place
 
 _MOST: Final = 10_000
@@ -69,8 +70,9 @@ class Owner(Protocol):
         """Ends jobs that nobody asked to end."""
         ...
 
-    def adopt(self, record: JobRecord[Any], reference: JobReference) -> object:
-        """Watch a job that was accepted earlier."""
+    @property
+    def adoption(self) -> Adoption:
+        """Watches jobs that were accepted earlier."""
         ...
 
     def finish(self, record: JobRecord[Any], outcome: BaseException) -> object:
@@ -222,7 +224,7 @@ class ArmedCreates:
     def _found(self, record: JobRecord[Any], id: str) -> None:
         sent_on = self._waiting[record].sent_on
         self.discard(record)
-        self._owner.adopt(record, reference_to(record.name, id, None, sent_on))
+        self._owner.adoption.adopt(record, reference_to(record.name, id, None, sent_on))
 
     def _end(self, record: JobRecord[Any]) -> None:
         problem = self._waiting[record].problem

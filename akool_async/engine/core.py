@@ -8,6 +8,8 @@ The life of a job (`state.py` has all changes of state):
     accepted       the receipt is here; the family's watch polls the job
     Watch          polls until a terminal status, a refusal, or the deadline
     finish         frees the place, writes the outcome down, notifies, lets the next job start
+
+A job that the vendor has already begins at its watch: `Adoption` brings it there.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from collections import Counter
 from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
-from akool_async.clock import Clock, moment, steady
+from akool_async.clock import Clock, steady
+from akool_async.engine.adoption import Adoption
 from akool_async.engine.calls import Calls
 from akool_async.engine.creator import Creator
 from akool_async.engine.credit_guard import CreditGuard
 from akool_async.engine.endings import Endings, outcome_of
 from akool_async.engine.event_names import EventName, event_of
-from akool_async.engine.follow import follow
 from akool_async.engine.operations import Operations
 from akool_async.engine.outage_hold import OutageHold
 from akool_async.engine.pending import PendingJobs
@@ -32,14 +34,14 @@ from akool_async.engine.queue import PendingQueue
 from akool_async.engine.record import JobRecord
 from akool_async.engine.reporter import Reporter
 from akool_async.engine.settings import Policies
-from akool_async.engine.state import UNANSWERED, Trigger
+from akool_async.engine.state import Trigger
 from akool_async.engine.watch import Resources
 from akool_async.engine.watches import Watches
 from akool_async.errors import JobCancelled
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.http.transport import Delivery
-from akool_async.observers import logger, shield
+from akool_async.observers import shield
 from akool_async.protocol import token
 from akool_async.protocol.snapshot import Snapshot, Status
 
@@ -82,51 +84,57 @@ class Engine:
         self.calls.relieved = self.pump
         self.reporter = Reporter(policies.listener)
         self.report = self.reporter.report
-        limits, breaker = policies.limits, Breaker(clock)
+        breaker = Breaker(clock)
         self.operations = Operations(policies)
         self.endings = Endings(self)
         self.finish_closed = self.endings.closed
         self.pending = PendingJobs(self.finish, self.endings.dropped)
         self.queue = PendingQueue()
-        shared = policies.places
-        self._shared = (
-            None
-            if shared is None
-            else SharedPlaces(shared, self.pump, self._no_place, self.endings.cut_off)
-        )
-        self.places = JobPlaces(policies.limit, limits.operations, self._shared)
-        self._hold = OutageHold(breaker, clock, self.pump, short=limits.creates)
-        self.armed: ArmedCreates | None = None
-        if addresses is not None:
-            from akool_async.engine.armed_creates import ArmedCreates  # few clients have webhooks
-
-            self.armed = ArmedCreates(self, addresses, clock, policies.patience)
-        self._creator = Creator(
-            self,
-            self.queue,
-            self.places,
-            most=limits.creates,
-            hold=self._hold,
-            guard=self._guard,
-            recorder=recorder,
-            clock=clock,
-        )
-        self.watches = Watches(
-            policies,
-            Resources(
-                exchange,
-                clock,
-                breaker,
-                finish=self.finish,
-                report=self.report,
-                on_ring=self._creator.give_way,
-            ),
-            cut_off=self.endings.cut_off,
-        )
+        self.places = self._new_places()
+        self._hold = OutageHold(breaker, clock, self.pump, short=policies.limits.creates)
+        self.adoption = Adoption(self, clock, recorder)
+        self.armed = None if addresses is None else self._new_armed(addresses)
+        self._creator = self._new_creator()
+        self.watches = self._new_watches(breaker)
         self.cancelling: set[JobRecord[Any]] = set()
         """Jobs that are to be cancelled: none is sent again, and a failure is the cancel."""
         self.closing = False
         """Whether nothing may be sent any more."""
+
+    def _new_places(self) -> JobPlaces:
+        policies, endings = self._policies, self.endings
+        shared = None
+        if policies.places is not None:
+            shared = SharedPlaces(policies.places, self.pump, endings.no_place, endings.cut_off)
+        return JobPlaces(policies.limit, policies.limits.operations, shared)
+
+    def _new_armed(self, addresses: Addresses) -> ArmedCreates:
+        from akool_async.engine.armed_creates import ArmedCreates  # few clients have webhooks
+
+        return ArmedCreates(self, addresses, self.clock, self._policies.patience)
+
+    def _new_creator(self) -> Creator:
+        return Creator(
+            self,
+            self.queue,
+            self.places,
+            most=self._policies.limits.creates,
+            hold=self._hold,
+            guard=self._guard,
+            recorder=self._recorder,
+            clock=self.clock,
+        )
+
+    def _new_watches(self, breaker: Breaker) -> Watches:
+        resources = Resources(
+            self.exchange,
+            self.clock,
+            breaker,
+            finish=self.finish,
+            report=self.report,
+            on_ring=self._creator.give_way,
+        )
+        return Watches(self._policies, resources, cut_off=self.endings.cut_off)
 
     def records(self) -> Iterator[JobRecord[Any]]:
         """Yield every job that has not ended, but for those that mirror another one."""
@@ -142,7 +150,7 @@ class Engine:
         return Counter(record.name for record in (*self.queue, *self.pending.claiming()))
 
     def prepare(self, record: JobRecord[Any], steps: Coroutine[Any, Any, None]) -> None:
-        """Run a recipe's steps, the last of which submits the job; it holds no place meanwhile."""
+        """Run steps, the last of which submits the job; it holds no place meanwhile."""
         self.reporter.ask()
         self.pending.prepare(record, steps)
         self.report(EventName.PREPARING, record)
@@ -167,41 +175,6 @@ class Engine:
             self.pump()
         else:
             self.finish(record, refusal)
-
-    def adopt(self, record: JobRecord[Any], reference: token.JobReference) -> JobRecord[Any]:
-        """Watch a job that was accepted earlier; return its record.
-
-        If the job is watched already, that is the known record, and the new one is not used; a
-        new record that somebody holds, because its key was claimed, mirrors the known one.
-        """
-        watch = self.watches.of(record.family)
-        known = watch.records.get(reference.id)
-        lost = record.state is UNANSWERED
-        self.cancelling.discard(record)  # from now on only the vendor can cancel it
-        if known is not None:
-            if record in self.pending or lost:
-                self.follow(record, known)
-            return known
-        self.reporter.ask()
-        self.pending.remove(record)
-        now = moment(self.clock)
-        record.adopt(reference, now)
-        watch.add(record, now.time, at_once=True, told=lost)
-        if not record.in_flight:  # a create that waits holds its place already, unless it is old
-            self.places.add(record)
-        if lost and self._recorder is not None:
-            shield("the journal", self._recorder.note_accepted, record)
-        self.report(EventName.CREATED if lost else EventName.RESUMED, record)
-        return record
-
-    def follow(self, record: JobRecord[Any], leader: JobRecord[Any]) -> None:
-        """Let a job mirror another job of its key."""
-        self.reporter.ask()
-        self.pending.remove(record)
-        self.places.free(record)
-        if record.options.row_key != record.options.key:  # a recipe, whose row is not its key's
-            record.wait(self.deliver)
-        follow(record, leader, self.report)
 
     def accepted(self, record: JobRecord[Any], receipt: Any, delivery: Delivery) -> None:
         """Watch a job whose create was answered with success."""
@@ -231,13 +204,6 @@ class Engine:
     def pump(self) -> None:
         """Create the jobs whose turn it is, as far as places and limits allow."""
         steady(self._creator.pump)
-
-    def _no_place(self, name: str, error: Exception) -> None:
-        """End the next job of an operation, because a user's own semaphore failed."""
-        record = self.queue.take(lambda each: each == name)
-        if record is not None:
-            logger.error("%s: waiting for a place failed", name, exc_info=error)
-            self.finish(record, error)
 
     def wake(self, id: str) -> bool:
         """Poll a job now, with others that are due soon. Called in the loop's thread.
@@ -308,8 +274,7 @@ class Engine:
             tasks += self.watches.stop(self.finish_closed)
             if self.armed is not None:
                 self.armed.stop()
-            if self._shared is not None:
-                tasks += self._shared.close()
+            tasks += self.places.close()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.endings.tell()
 

@@ -33,6 +33,7 @@ from akool_async.engine.queue import PendingQueue
 from akool_async.engine.record import JobRecord
 from akool_async.engine.state import CREATING, QUEUED, Trigger
 from akool_async.engine.tasks import start
+from akool_async.engine.uploaded import uploaded_of
 from akool_async.errors import AkoolError, APIError, CreateOutcomeUnknown, JobCancelled
 from akool_async.http.transport import Delivery
 from akool_async.observers import logger
@@ -204,17 +205,8 @@ class Creator:
         self._owner.endings.interrupted(record, unknown, why)
 
     async def _create(self, record: JobRecord[Any], delivery: Delivery) -> None:
-        assert record.request is not None
         try:
-            attempt = None
-            if self._recorder is not None:
-                armed = self._owner.armed is not None and record.takes_address
-                attempt = await self._recorder.intend(record, armed=armed)
-            self._owner.report(EventName.CREATING, record)
-            request = record.request
-            if self._owner.armed is not None:
-                request = self._owner.armed.arm(record, attempt)
-            receipt = await self._owner.exchange.send(request, delivery)
+            receipt = await self._send(record, delivery)
         except Exception as error:  # any error ends this job, and no other
             if not isinstance(error, AkoolError):
                 logger.exception("%s: creating failed", record.name)
@@ -234,6 +226,23 @@ class Creator:
             self._stop_all(record, problem)
         else:
             self._owner.finish(record, problem)
+
+    async def _send(self, record: JobRecord[Any], delivery: Delivery) -> Any:
+        """Write down the intent, with a journal, and send the create; return the receipt."""
+        attempt, uploaded = None, uploaded_of(record)
+        if uploaded is not None:  # before the intent: it may fail, and costs nothing
+            await uploaded.addresses_of(uploaded.files)
+        if self._recorder is not None:
+            armed = self._owner.armed is not None and record.takes_address
+            attempt = await self._recorder.intend(record, armed=armed)
+        self._owner.report(EventName.CREATING, record)
+        request = record.request
+        assert request is not None
+        if self._owner.armed is not None:
+            request = self._owner.armed.arm(record, attempt)
+        if uploaded is not None:
+            request = await uploaded.address(request)
+        return await self._owner.exchange.send(request, delivery)
 
     def unknown(
         self, record: JobRecord[Any], delivery: Delivery, reason: str

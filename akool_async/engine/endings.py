@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from akool_async.engine.queue import PendingQueue
 from akool_async.engine.record import COMPLETED, JobRecord
 from akool_async.engine.state import CREATING, WATCHED, Trigger
 from akool_async.engine.tasks import loop_goes_on
@@ -32,6 +33,11 @@ class Owner(Protocol):
 
     def pump(self) -> None:
         """Create the jobs whose turn it is."""
+        ...
+
+    @property
+    def queue(self) -> PendingQueue:
+        """The jobs that wait for a place."""
         ...
 
 
@@ -94,6 +100,13 @@ class Endings:
         self._owner.finish(record, problem)
         if not record.awaited:
             self._count_unseen(record)
+
+    def no_place(self, name: str, problem: Exception) -> None:
+        """End the next job of an operation, because waiting for a shared place failed."""
+        record = self._owner.queue.take(lambda each: each == name)
+        if record is not None:
+            logger.error("%s: waiting for a place failed", name, exc_info=problem)
+            self._owner.finish(record, problem)
 
     def cut_off(self) -> None:
         """Take note that a task of the engine was cancelled, or interrupted, by something else.

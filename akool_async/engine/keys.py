@@ -5,18 +5,33 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from akool_async.engine.options import JobOptions
 from akool_async.engine.record import JobRecord, JournalRow
 from akool_async.errors import KeyConflict
 from akool_async.journal.entry import State, fingerprint
 from akool_async.protocol.endpoint import Startable
+from akool_async.protocol.files import holds_files
 from akool_async.protocol.snapshot import Snapshot
 
+if TYPE_CHECKING:
+    from akool_async.uploads import LocalFile
 
-def request_fingerprint(request: Startable[Any]) -> str:
-    """Return what tells one request from another: its name and fields, webhook address aside."""
+
+def request_fingerprint(
+    request: Startable[Any], files: Mapping[Path, LocalFile] | None = None
+) -> str:
+    """Return what tells one request from another: its name and fields, webhook address aside.
+
+    A file counts by its content. Where it is not known from `files`, it is read, which blocks.
+    """
+    if holds_files(request):
+        from akool_async.uploads import fingerprint_of  # few requests have files
+
+        return fingerprint_of(request, files)
     return fingerprint(request.label, request.unarmed_wire())
 
 

@@ -1,4 +1,4 @@
-"""Jobs before the queue: the steps of their recipe run, or the store is asked about their key."""
+"""Jobs before the queue: steps of recipes and of uploads run, or the store is asked about a key."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PendingJobs:
         self._finish = finish
         self._drop = drop
         self._tasks: dict[JobRecord[Any], asyncio.Task[None] | None] = {}
-        """The task of a recipe's steps; `None` for a job whose key is claimed."""
+        """The task of its steps; `None` for a job whose key is claimed."""
 
     def __contains__(self, record: JobRecord[Any]) -> bool:
         return record in self._tasks
@@ -46,7 +46,7 @@ class PendingJobs:
         self._tasks[record] = None
 
     def prepare(self, record: JobRecord[Any], steps: Coroutine[Any, Any, None]) -> None:
-        """Run a recipe's steps, the last of which submits the job."""
+        """Run steps of a recipe or of uploads, the last of which submits the job."""
         task = start(steps, functools.partial(self._over, record))
         record.change(Trigger.PREPARE)
         self._tasks[record] = task

@@ -245,3 +245,7 @@ class JobPlaces:
         if self._shared is not None and record in self._sharing:
             self._sharing.discard(record)
             self._shared.release(record.name)
+
+    def close(self) -> list[asyncio.Task[None]]:
+        """Wait for no shared place any more; return the tasks that end now."""
+        return [] if self._shared is None else self._shared.close()

@@ -218,11 +218,12 @@ class JobRecord(KnownJob[S], Generic[S]):
 
     async def written(self) -> None:
         """Wait until the journal has answered about the job's key, or the job has ended."""
-        if self.state not in BEFORE_ANSWER or self.journal_row is None:
+        row = self.journal_row
+        if self.state not in BEFORE_ANSWER or row is None or row.number is not None:
             return
-        if self.journal_row.written is None:
-            self.journal_row.written = self.operation.loop.create_future()
-        await asyncio.shield(self.journal_row.written)
+        if row.written is None:
+            row.written = self.operation.loop.create_future()
+        await asyncio.shield(row.written)
 
     def _report_acceptance(self) -> None:
         if self.journal_row is not None:

@@ -12,14 +12,14 @@ import weakref
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from akool_async.engine.keys import request_fingerprint
 from akool_async.engine.record import JobRecord, JournalRow
-from akool_async.engine.state import QUEUED
+from akool_async.engine.state import PREPARING, QUEUED
+from akool_async.engine.uploaded import uploaded_of
 from akool_async.errors import ClientClosed, CreateOutcomeUnknown, JournalError
 from akool_async.journal import (
     Attempt,
@@ -50,10 +50,11 @@ def intent_of(record: JobRecord[Any], *, armed: bool = False) -> Intent:
     request, key = record.request, record.options.row_key
     assert request is not None
     known = None if key is None else row_of(record).fingerprint(key)
+    uploaded = uploaded_of(record)
     return Intent(
         name=record.name,
         request=msgspec.json.encode(request.to_wire()),
-        fingerprint=known or request_fingerprint(request),
+        fingerprint=known or request_fingerprint(request, uploaded and uploaded.files),
         key=key,
         retry_failed=record.options.retry_failed,
         armed=armed,
@@ -208,7 +209,7 @@ class Recorder:
         # key may be sent, and may be another job's by now.
         if isinstance(outcome, JournalError):
             return
-        if record.state is QUEUED:  # it was not sent
+        if record.state in {PREPARING, QUEUED}:  # it was not sent
             self.drop(record, row.number, outcome)
             return
         state = self._state_after(record, outcome)
@@ -279,9 +280,9 @@ class Recorder:
         with suppress(JournalError):  # closed: then the next process sends the job
             store.drop_soon(number, reason, row.owed)
 
-    def note_saved(self, record: JobRecord[Any], path: Path) -> None:
+    def note_saved(self, record: JobRecord[Any], path: str) -> None:
         """Write down where a result was saved."""
-        self._note(record, Change(State.COMPLETED, saved=str(path)))
+        self._note(record, Change(State.COMPLETED, saved=path))
 
     def note_expired(self, record: JobRecord[Any], reason: str) -> None:
         """Write down that a result was deleted before it was saved."""

@@ -30,13 +30,15 @@ class Limits(Input):
     default the client learns it, from 100 ids on. A number given here is never exceeded."""
     downloads: int = 8
     """Downloads of results at once."""
+    uploads: int = 4
+    """Uploads of files at once. Each holds at most 10 MiB in memory."""
     operations: Mapping[str, int] = {}
     """The most jobs in flight by a pattern of operation names, such as `{"video.*": 20}`, beside
     the one limit on all jobs."""
 
     def check(self) -> None:
         """Refuse limits under which nothing would ever happen."""
-        for name in ("creates", "polls", "batch_polls", "batch", "downloads"):
+        for name in ("creates", "polls", "batch_polls", "batch", "downloads", "uploads"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise self.refuse(name, "must be at least 1")
         if any(each < 1 for each in self.operations.values()):

@@ -32,7 +32,7 @@ class JobState(IntEnum):
 
 _MEANINGS: Final[Mapping[JobState, str]] = {
     JobState.NEW: "new",
-    JobState.PREPARING: "its recipe's steps run",
+    JobState.PREPARING: "its recipe's steps run, or its files are uploaded",
     JobState.CLAIMING: "the journal is asked about its key",
     JobState.QUEUED: "waiting for a place under the limit",
     JobState.CREATING: "being created",
@@ -47,7 +47,7 @@ class Trigger(IntEnum):
     """An event that moves a job from one state to another."""
 
     PREPARE = 0
-    """A recipe's steps begin."""
+    """A recipe's steps begin, or files are read or uploaded."""
     CLAIM = 1
     """The journal is asked about the job's key."""
     QUEUE = 2
@@ -76,6 +76,7 @@ TRANSITIONS: Final[Mapping[tuple[JobState, Trigger], JobState]] = {
     (_S.PREPARING, _T.CLAIM): _S.CLAIMING,
     (_S.PREPARING, _T.QUEUE): _S.QUEUED,
     (_S.PREPARING, _T.FOLLOW): _S.FOLLOWING,
+    (_S.CLAIMING, _T.PREPARE): _S.PREPARING,
     (_S.CLAIMING, _T.QUEUE): _S.QUEUED,
     (_S.CLAIMING, _T.ADOPT): _S.WATCHED,
     (_S.CLAIMING, _T.FOLLOW): _S.FOLLOWING,

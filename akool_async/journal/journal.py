@@ -17,6 +17,7 @@ from akool_async.journal import events, memory, rows
 from akool_async.journal.entry import Entry, State
 from akool_async.journal.file import JournalFile
 from akool_async.journal.job_store import Change, HearsDecisions
+from akool_async.journal.outcome_lines import OutcomeLines
 from akool_async.journal.paging import pages_now
 from akool_async.journal.sqlite_store import SqliteStore
 from akool_async.observers import logger
@@ -48,6 +49,11 @@ class Journal(SqliteStore):
 
     def __repr__(self) -> str:
         return f"Journal({self._file.path!r})"
+
+    @property
+    def outcomes(self) -> OutcomeLines:
+        """The lines of a run's `results.jsonl`, which belong to the rows of its jobs."""
+        return OutcomeLines(self._file)
 
     def find(self, key: str) -> Entry | None:
         """Return the row of a key; blocks while it reads.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Final
 
 from akool_async.errors import JournalError, JournalInUse
@@ -30,9 +31,9 @@ else:
         return True
 
 
-_IN_USE: Final = (
-    "another process, or another client in this one, uses this journal; close that first, or give"
-    " each process, such as each worker of a web server, a journal of its own"
+_ADVICE: Final = (
+    "close that first, or give each process, such as each worker of a web server, a journal of its"
+    " own"
 )
 
 
@@ -53,7 +54,7 @@ class FileLock:
         try:
             self._descriptor = _locked(f"{path}.lock")
         except BlockingIOError:
-            kind, problem = JournalInUse, _IN_USE
+            kind, problem = JournalInUse, f"{_holder(path)} uses this journal; {_ADVICE}"
         except OSError as error:
             problem = f"no lock can be made beside it ({error.strerror or error})"
         else:
@@ -80,4 +81,25 @@ def _locked(path: str) -> int:
             os.close(descriptor)
     if not held:
         raise BlockingIOError
+    _sign(descriptor)
     return descriptor
+
+
+def _sign(descriptor: int) -> None:
+    """Write this process's number into the lock file, for those who find it locked."""
+    # The first byte stays a space: Windows lets nobody read a byte that is locked.
+    with suppress(OSError):  # a full disk is no reason not to lock
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, f" {os.getpid():<10}".encode())
+
+
+def _holder(path: str) -> str:
+    """Say who holds a lock, as far as its file tells."""
+    try:
+        with open(f"{path}.lock", "rb") as file:  # noqa: PTH123 - the path may be bytes-like
+            file.seek(1)
+            number = int(file.read(10))
+    except (OSError, ValueError):  # locked by an older version, or this very moment
+        return "another process, or another client in this one,"
+    ours = number == os.getpid()
+    return "another client in this one" if ours else f"another process ({number})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from akool_async.errors import JournalError
 from akool_async.journal import memory, rows, schema
 from akool_async.journal.database import describe
 from akool_async.journal.entry import Entry
+from akool_async.journal.outcome_lines import OutcomeReader
 
 T = TypeVar("T")
 
@@ -52,6 +53,14 @@ class JournalView:
         """
         return self._read(lambda connection: memory.recall(connection, name))
 
+    def recall_all(self, prefix: str) -> dict[str, bytes]:
+        """Return all values whose names begin with a prefix.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return self._read(lambda connection: memory.recall_all(connection, prefix))
+
     def row(self, number: int) -> Entry | None:
         """Return a row by its number.
 
@@ -67,6 +76,27 @@ class JournalView:
             JournalError: the file cannot be read.
         """
         return self._read(lambda connection: rows.of_job(connection, id))
+
+    def fingerprints(self, keys: Sequence[str]) -> dict[str, str]:
+        """Return the fingerprints of the requests that some keys belong to, by key.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return self._read(lambda connection: rows.fingerprints(connection, keys))
+
+    def keys(self, after: int) -> list[tuple[int, str, str]]:
+        """Return the next page of rows with a key: number, key and fingerprint.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return self._read(lambda connection: rows.keys(connection, after))
+
+    @property
+    def outcomes(self) -> OutcomeReader:
+        """The lines of a run's `results.jsonl`."""
+        return OutcomeReader(self._read)
 
     def close(self) -> None:
         """Close the file."""

@@ -74,6 +74,23 @@ def _padded(values: Sequence[T], most: int) -> Iterator[tuple[int, list[T]]]:
         yield size, some + some[-1:] * (size - len(some))
 
 
+def fingerprints(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, str]:
+    """Return the fingerprints of many keys, by key; a key without a row is left out."""
+    found: dict[str, str] = {}
+    for where, some in _by_keys(keys):
+        sql = f"SELECT key, fingerprint FROM job {where}"  # noqa: S608 - question marks
+        found.update(connection.execute(sql, some))
+    return found
+
+
+def keys(connection: sqlite3.Connection, after: int) -> list[tuple[int, str, str]]:
+    """Return the next page of rows with a key: number, key and fingerprint."""
+    sql = """
+        SELECT number, key, fingerprint FROM job WHERE number > ? AND key IS NOT NULL
+        ORDER BY number LIMIT ?"""
+    return connection.execute(sql, (after, PAGE)).fetchall()
+
+
 def get(connection: sqlite3.Connection, number: int) -> Entry | None:
     """Return a row by its number."""
     return _only(_fetch(connection, "WHERE number = ?", number))
@@ -138,7 +155,9 @@ def note_many(connection: sqlite3.Connection, changes: Sequence[tuple[int, Chang
     """
     now = time.time()
     values = [(number, change.state.value, *change[1:7], now) for number, change in changes]
-    before = connection.total_changes  # `rowcount` counts nothing in statements that begin with WITH
+    before = (
+        connection.total_changes
+    )  # `rowcount` counts nothing in statements that begin with WITH
     try:
         for size, some in _padded(values, _AT_ONCE):
             connection.execute(_note_many(size), [each for row in some for each in row])

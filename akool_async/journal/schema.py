@@ -60,7 +60,31 @@ def _version_4(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE job ADD COLUMN armed INTEGER NOT NULL DEFAULT 0")
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (_version_1, _version_2, _version_3, _version_4)
+def _version_5(connection: sqlite3.Connection) -> None:
+    # What `outcome_lines.py` keeps: for each row of a run that has ended, its line of
+    # `results.jsonl` or `errors.jsonl`. The large column comes last, as in `job`.
+    connection.execute("""
+        CREATE TABLE outcome (
+            job INTEGER PRIMARY KEY,
+            status TEXT NOT NULL,
+            changed INTEGER NOT NULL,
+            behind INTEGER NOT NULL DEFAULT 0,
+            line BLOB NOT NULL
+        )""")
+    connection.execute("CREATE INDEX outcome_changed ON outcome (changed)")
+    connection.execute(
+        "CREATE INDEX outcome_trouble ON outcome (changed) WHERE status != 'completed'"
+    )
+    connection.execute("CREATE INDEX outcome_behind ON outcome (changed) WHERE behind")
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (
+    _version_1,
+    _version_2,
+    _version_3,
+    _version_4,
+    _version_5,
+)
 
 
 def problem_with(

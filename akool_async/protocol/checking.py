@@ -13,20 +13,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from enum import Enum
-from functools import cache
-from typing import Any, Literal, TypeAlias, cast, get_args, get_origin
+from functools import cache, partial
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
 
 from akool_async.errors import InvalidInput
 from akool_async.protocol.cells import is_sequence, plain_cells
-from akool_async.protocol.fields import FieldPlan, extras, plan_of
+from akool_async.protocol.fields import FieldPlan, extras, none_if_empty, plan_of
 
 Test: TypeAlias = Callable[[Any], bool]
 
 _LEAST, _MOST = -(2**63), 2**64 - 1
 """The whole numbers that the JSON encoder takes."""
+# In a variable of type `Any`, a class keeps what is asked of it simple.
+_PATH: Final[Any] = PathLike
 _TOO_LARGE = "must fit in 64 bits"
 _SURROGATE = "must not hold a lone surrogate"
 
@@ -43,17 +47,21 @@ def checks_of(cls: type[Struct]) -> tuple[tuple[str, bool, Test, FieldPlan], ...
 def _fast_test(plan: FieldPlan) -> Test:
     """Return a test that passes only valid values of the right type; it may reject valid ones."""
     kind, limits = _type_and_limits(plan)
-    if plan.coding is not None or not isinstance(kind, type):
+    shortest = limits.min_length or 0
+    if plan.coding is not None and plan.coding.from_wire is none_if_empty:
+        shortest = max(1, shortest)  # any other text is on the wire as it is here
+    elif plan.coding is not None:
         return _never
     if kind is str and limits == Meta(min_length=limits.min_length):
-        return _text_test(limits.min_length or 0, [rule.holds for rule in plan.rules])
-    if plan.rules:
+        return _text_test(shortest, [rule.holds for rule in plan.rules])
+    if get_origin(kind) is tuple and limits == Meta():
+        return _items_test(get_args(kind)[0], [rule.holds for rule in plan.rules])
+    if plan.rules or not isinstance(kind, type):
         return _never
     if kind is int and limits == Meta(ge=limits.ge, le=limits.le):
         return _integer_test(limits)
-    if issubclass(kind, bool | float | Enum) and limits == Meta():
-        return lambda value: type(value) is kind
-    return _never
+    is_plain = issubclass(kind, bool | float | Enum) and limits == Meta()
+    return (lambda value: type(value) is kind) if is_plain else _never
 
 
 def _never(_value: object) -> bool:
@@ -77,6 +85,17 @@ def _text_test(shortest: int, rules: Sequence[Test]) -> Test:
     return lambda value: type(value) is str and value.isascii() and holds(value)
 
 
+def _items_test(item: Any, rules: Sequence[Test]) -> Test:
+    """Return a test that passes tuples of inputs: each of these was checked when it was built."""
+    if not (isinstance(item, type) and issubclass(item, Struct)):
+        return _never
+    return lambda value: (
+        type(value) is tuple
+        and all(type(each) is item for each in cast("tuple[object, ...]", value))
+        and all(rule(value) for rule in rules)
+    )
+
+
 def _integer_test(limits: Meta) -> Test:
     least = _LEAST if limits.ge is None else limits.ge
     most = _MOST if limits.le is None else limits.le
@@ -92,6 +111,8 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     Raises:
         InvalidInput: the value has the wrong type or breaks a rule.
     """
+    if plan.files is not None and isinstance(value, _PATH):
+        return Path(value)  # the file itself is looked at when the request is submitted
     if plan.coding is not None:
         value = plan.coding.from_wire(value)
     if type(value) is not plan.type:  # for texts, numbers and enums, the type is all there is
@@ -146,7 +167,7 @@ class _Refusal(Struct, frozen=True):
 def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
     """Convert a value with msgspec; return it, or the reason why that failed."""
     refusal: _Refusal | None = None
-    for prepare in (_plain_sequence, plain_cells):
+    for prepare in (_plain_sequence, plain_cells, partial(_with_values, expected)):
         try:
             return msgspec.convert(prepare(value), expected), None
         except Exception as error:  # noqa: BLE001 - a foreign object may raise any error
@@ -154,7 +175,52 @@ def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
     return None, refusal
 
 
+def _with_values(expected: Any, value: Any) -> Any:
+    """Return a sequence with its dicts as values, where one holds the path of a file.
+
+    msgspec takes a path in no text field, not even in a dict.
+    """
+    if not is_sequence(value) or not any(map(_holds_path, value)):
+        return value
+    return tuple(_valued(expected, index, each) for index, each in enumerate(value))
+
+
+def _holds_path(item: object) -> bool:
+    return isinstance(item, dict) and any(
+        isinstance(each, _PATH) for each in cast("dict[str, object]", item).values()
+    )
+
+
+def _valued(expected: Any, index: int, item: Any) -> Any:
+    if not _holds_path(item):
+        return item
+    kinds = inner_of(expected)
+    cls = next((each for each in kinds if has_tag(each, item)), kinds[0] if kinds else None)
+    if cls is None:
+        return item
+    try:
+        return cls.from_dict(item)
+    except InvalidInput as error:
+        refused = error
+    raise InvalidInput(f"[{index}].{refused.field}", refused.value, refused.rule)
+
+
+def inner_of(hint: Any) -> tuple[Any, ...]:
+    """Return the classes of values that a type holds inside."""
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return (hint,)
+    return tuple(cls for arg in get_args(hint) for cls in inner_of(arg))
+
+
+def has_tag(cls: Any, data: Any) -> bool:
+    """Say whether the tag in some data is that of a class."""
+    config = cls.__struct_config__
+    return bool(config.tag_field) and data.get(config.tag_field) == config.tag
+
+
 def _refusal_of(error: Exception, value: Any, expected: Any) -> _Refusal:
+    if isinstance(error, InvalidInput):
+        return _Refusal(error.field, error.value, error.rule)
     if isinstance(error, UnicodeError):
         return _Refusal("", value, _SURROGATE)
     if not isinstance(error, msgspec.ValidationError):

@@ -16,7 +16,7 @@ from msgspec import Raw
 
 from akool_async.errors import APIError, NotFound, ReplyError
 from akool_async.protocol import token, wire
-from akool_async.protocol.fields import WebhookUrl, plan_of
+from akool_async.protocol.fields import WebhookUrl, plan_of, text_or_address
 from akool_async.protocol.lenient import repaired
 from akool_async.protocol.reasons import explained, says_enough
 from akool_async.protocol.reply import IN_ONE_STEP
@@ -264,12 +264,12 @@ class _Starting(Input):
         request: object = self
         return isinstance(request, Webhook) and request.arms and request.webhook_url is None
 
-    def unarmed_wire(self) -> dict[str, Any]:
+    def unarmed_wire(self, written: Callable[[Any], str] = text_or_address) -> dict[str, Any]:
         """Return what `to_wire` returns, without the webhook address.
 
         Two requests that differ in nothing else ask for the same job.
         """
-        wire = self.to_wire()
+        wire = self.to_wire(written)
         if isinstance(self, Webhook):
             plan = next(plan for plan in plan_of(type(self)) if plan.name == _WEBHOOK)
             wire.pop(plan.wire_name, None)

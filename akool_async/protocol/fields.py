@@ -12,7 +12,8 @@ import types
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import cache
-from typing import Annotated, Any, Union, cast, get_args, get_origin
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union, cast, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
@@ -48,6 +49,20 @@ class OneOf(Struct, frozen=True):
 
     enum: type[Enum]
 
+
+class Files(Struct, frozen=True):
+    """That a field takes a file on disk in place of an address, and which ones."""
+
+    kinds: tuple[str, ...] = ()
+    """`image`, `video` or `audio`; empty for any file."""
+    formats: tuple[str, ...] = ()
+    """Extensions in lower case, with their dots; empty for any."""
+    largest: int | None = None
+    """Bytes of the largest file that Akool takes; `None` where no page says."""
+
+
+MB = 2**20
+"""Bytes. The pages say MB; a file just above their limit, if MB is 10**6, is for Akool to judge."""
 
 _PLAIN_URL = re.compile(
     r"https?://(?![^/]{254})(?:[A-Za-z0-9][A-Za-z0-9-]{0,62}\.)+[A-Za-z][A-Za-z0-9-]{0,62}"
@@ -87,8 +102,24 @@ def _split(value: Any) -> Any:
 
 _IS_URL = Rule("must be an http or https URL", is_http_url, trouble_with)
 
-Url = Annotated[str, _IS_URL]
-"""An http(s) address that Akool can reach."""
+if TYPE_CHECKING:
+    Url: TypeAlias = str | Path
+else:  # msgspec takes no union of a text and a class of another library
+    Url = Annotated[str, _IS_URL, Files()]
+"""An http(s) address that Akool can reach; or the path of a file, which is uploaded first."""
+
+ImageUrl = Annotated[Url, Files(kinds=("image",))]
+"""The address, or the path, of a picture."""
+
+VideoUrl = Annotated[Url, Files(kinds=("video",))]
+"""The address, or the path, of a video."""
+
+VisibleUrl = Annotated[Url, Files(kinds=("image", "video"))]
+"""The address, or the path, of a picture or a video."""
+
+AudioUrl = Annotated[Url, Files(kinds=("audio", "video"))]
+"""The address, or the path, of a recording. The sound may stand in the file of a video, such as
+mp4."""
 
 Id = Annotated[str, Meta(min_length=1)]
 """An id that Akool gave."""
@@ -114,6 +145,8 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     required: bool
     optional: bool
     """Whether it may be `None`."""
+    files: Files | None = None
+    """Which files it takes in place of an address; `None` for none."""
 
 
 @cache
@@ -128,6 +161,8 @@ def plan_of(cls: type[Struct]) -> tuple[FieldPlan, ...]:
             coding=next((e for e in extras(field.type) if isinstance(e, Coding)), None),
             required=field.required,
             optional=type(None) in get_args(field.type),
+            # The last one is the nearest: a type may narrow what the type inside it takes.
+            files=next((e for e in reversed(extras(field.type)) if isinstance(e, Files)), None),
         )
         for field in msgspec.structs.fields(cls)
     )
@@ -164,3 +199,8 @@ def plain_text(value: Any) -> str:
     if isinstance(value, str):
         return str.__str__(value)
     raise NotImplementedError
+
+
+def text_or_address(value: Any) -> str:
+    """Return what `plain_text` does; for the path of a file, its address on this machine."""
+    return Path(value).absolute().as_uri() if isinstance(value, PurePath) else plain_text(value)

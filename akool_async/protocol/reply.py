@@ -252,7 +252,7 @@ def tolerant(type: type[T], document: Any) -> T:
     if not isinstance(document, Mapping):
         return msgspec.convert(document, type)
     known: dict[str, Any] = {}
-    for part in _parts_of(type):
+    for part in _parts_of(cast("Any", type)):
         if part.encode_name in document:
             try:
                 known[part.name] = _nearest(part, document[part.encode_name])

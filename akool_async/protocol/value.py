@@ -9,7 +9,7 @@ class that names a lent field again chooses its position and its type.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import (
     Any,
@@ -28,7 +28,7 @@ from msgspec import Struct, StructMeta
 from akool_async.errors import InvalidInput
 from akool_async.plain import as_json, plain
 from akool_async.protocol.checking import checked, checks_of
-from akool_async.protocol.fields import FieldPlan, plain_text, plan_of
+from akool_async.protocol.fields import FieldPlan, Files, plain_text, plan_of, text_or_address
 
 
 class _ValueMeta(StructMeta):
@@ -177,9 +177,18 @@ class Input(Value, forbid_unknown_fields=True, gc=False):
         """Build the error for a field that breaks a rule joining several fields."""
         return InvalidInput(field, getattr(self, field, None), rule, owner=type(self).__name__)
 
-    def to_wire(self) -> dict[str, Any]:
-        """Return the fields under their wire names as plain data, without those that are `None`."""
-        wire: dict[str, Any] = msgspec.to_builtins(self.body_fields(), enc_hook=plain_text)
+    def files_for(self, plan: FieldPlan) -> Files | None:
+        """Return which files a field takes in place of an address; `None` for none."""
+        return plan.files
+
+    def to_wire(self, written: Callable[[Any], str] = text_or_address) -> dict[str, Any]:
+        """Return the fields under their wire names as plain data, without those that are `None`.
+
+        Args:
+            written: Makes a text of what is no plain data, such as the path of a file; by default
+                that is its `file:` address on this machine.
+        """
+        wire: dict[str, Any] = msgspec.to_builtins(self.body_fields(), enc_hook=written)
         return wire
 
     def body_fields(self) -> dict[str, Any]:

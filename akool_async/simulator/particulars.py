@@ -47,7 +47,7 @@ def particulars(
 def _made(request: Operation[Any]) -> dict[str, Any]:
     match request:
         case AnalyzeContent():
-            return _judged(request.content)
+            return _judged(str(request.content))
         case GenerateImage():
             prompt = request.prompt
             return {"prompt": prompt, "origin_prompt": prompt, "buttons": (*Button,)}

@@ -7,10 +7,8 @@ unless `_ANSWERS` has a better answer. `World` decides what becomes of the jobs.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import re
-import threading
 import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
@@ -22,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from aiohttp import web
+from anyio.from_thread import start_blocking_portal
 
 from akool_async import errors
 from akool_async.clock import Clock, LoopClock
@@ -164,17 +163,8 @@ class Simulator:
     @contextmanager
     def in_thread(self) -> Generator[Self]:
         """Run in a thread with an event loop of its own, for synchronous callers too."""
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="akool-simulator", daemon=True)
-        thread.start()
-        try:
-            asyncio.run_coroutine_threadsafe(self.start(), loop).result()
+        with start_blocking_portal() as portal, portal.wrap_async_context_manager(self):
             yield self
-        finally:
-            asyncio.run_coroutine_threadsafe(self.stop(), loop).result()
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
 
     def _handler(
         self, endpoint: type[Endpoint[Any]]
@@ -428,19 +418,20 @@ def _close_session(simulator: Simulator, request: CloseSession) -> Mapping[str, 
 
 
 def _detect(simulator: Simulator, request: DetectFaces | LegacyDetectFaces) -> Mapping[str, Any]:
-    most = _faces_at(request.image_url, simulator.world.behaviour.faces)
+    address = "" if request.image_url is None else str(request.image_url)
+    most = _faces_at(address, simulator.world.behaviour.faces)
     count = min(most, 1) if request.single_face else most
     frame = faces.frame(count)
     if isinstance(request, DetectFaces):
-        picture = zlib.crc32((request.image_url or request.img or "").encode())
+        picture = zlib.crc32((address or request.img or "").encode())
         crops = faces.crops(count, f"{simulator.url}/faces/{picture:08x}")
         frame = {"faces_obj": {"0": {**frame, **(crops if request.return_face_url else {})}}}
     return {"error_code": 0, "error_msg": "SUCCESS", **frame}
 
 
-def _faces_at(address: str | None, otherwise: int) -> int:
+def _faces_at(address: str, otherwise: int) -> int:
     """Return the number of a picture's faces; `?faces=3` in its address sets it."""
-    said = parse_qs(urlsplit(address or "").query).get("faces", [""])[-1]
+    said = parse_qs(urlsplit(address).query).get("faces", [""])[-1]
     return int(said) if said.isdecimal() and len(said) <= 2 else otherwise  # noqa: PLR2004
 
 

@@ -17,9 +17,9 @@ from aiohttp import web
 
 from akool_async.cli.arguments import request_of
 from akool_async.cli.fields import options_of
-from akool_async.cli.forms import form_of
 from akool_async.cli.tree import run
 from akool_async.endpoints import Button, Scale
+from akool_async.endpoints.forms import form_of
 from akool_async.protocol.fields import CommaSeparated, Flag, Url, plan_of
 from akool_async.protocol.value import Input
 from akool_async.simulator import Simulator
@@ -212,7 +212,7 @@ def test_kinds_of_fields_that_no_endpoint_has_yet_have_forms() -> None:
         link: Url | None = None
 
     forms = [form_of(plan) for plan in plan_of(Sent)]
-    assert [form.metavar for form in forms] == ["NUMBER", "JSON", "JSON", "URL"]
+    assert [form.metavar for form in forms] == ["NUMBER", "JSON", "JSON", "URL|FILE"]
     assert forms[0].read("0.5") == 0.5
     assert forms[1].read("7") == 7
     assert forms[2].read('{"a": 1}') == {"a": 1}

@@ -14,9 +14,9 @@ import pytest
 from aiohttp import web
 
 from akool_async import Face, Operation, endpoints
-from akool_async.cli.forms import form_of
 from akool_async.cli.namespaces import commands_of
 from akool_async.endpoints import ENDPOINTS, RECIPES
+from akool_async.endpoints.forms import form_of
 from akool_async.endpoints.namespace import Namespace
 from akool_async.endpoints.registry import NAMESPACES
 from akool_async.protocol import token
@@ -222,7 +222,7 @@ def test_a_recipe_runs_to_its_result(
     name: str, akool: Command, received: list[Received], tmp_path: Path
 ) -> None:
     command = commands_of(name.partition(".")[0]).commands[verb_of(name)[1]]
-    examples = {"URL": "https://photos.example/ann.jpg", "TEXT": "Nicole", "INTEGER": "10"}
+    examples = {"URL|FILE": "https://photos.example/ann.jpg", "TEXT": "Nicole", "INTEGER": "10"}
     required = {plan.name for plan in plan_of(RECIPES[name]) if plan.required}
     arguments = [
         argument

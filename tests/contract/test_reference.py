@@ -397,7 +397,7 @@ def test_a_new_endpoint_is_in_the_reference(gallery: type[Any], builder: ModuleT
     assert ") -> Job[Image]" in section
     assert "\n    strokes: int = 10,\n" in section
     assert row_of(section, "style")[2:] == ["`str`", "required", "Whose manner it is painted in."]
-    assert row_of(section, "source")[1:3] == ["`sourceImage`", "`str \\| None`"]
+    assert row_of(section, "source")[1:3] == ["`sourceImage`", "`str \\| Path \\| None`"]
     assert row_of(section, "strokes")[3] == "`10`"
     assert "GET `/api/open/v3/content/image/tally`" in section_of(page, "## akool.image.tally")
     recipe = section_of(page, "## akool.image.paint_face")

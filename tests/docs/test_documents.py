@@ -100,8 +100,24 @@ def simulator_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
         yield simulator
 
 
+@pytest.fixture
+def bucket_around(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Give the page on files a bucket, and the files that it speaks of."""
+    if "uploads.md" not in request.node.name:
+        return
+    s3 = request.getfixturevalue("s3").named("my-bucket")
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "ann.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
+    (photos / "notes.txt").write_text("no picture")
+
+
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=named(WITH_PYTHON))
-@pytest.mark.usefixtures("simulator_around")
+@pytest.mark.usefixtures("simulator_around", "bucket_around")
 def test_every_python_block_of_a_page_runs(page: Path) -> None:
     with asyncio.Runner() as runner:
         parser = CodeBlockParser("python", Interpreter(runner))
@@ -112,7 +128,7 @@ def test_every_python_block_of_a_page_runs(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", INTERACTIVE, ids=named(INTERACTIVE))
-@pytest.mark.usefixtures("simulator_around")
+@pytest.mark.usefixtures("simulator_around", "bucket_around")
 def test_every_block_of_a_page_can_be_pasted_into_python_m_asyncio(page: Path) -> None:
     """There, a blank line ends a block that is indented, and nothing else does."""
     pasted = "".join(f"{block}\n" for block in blocks_of(page, "python"))

@@ -397,7 +397,7 @@ async def test_the_simulator_finds_as_many_faces_as_the_address_says(
     assert len(one.faces) == min(count, 1)
     assert all(len((face.opts or "").split(":")) == 4 for face in found.faces)
     if not legacy:
-        assert all(face.path.startswith(f"{crowd.url}/faces/") for face in found.faces)
+        assert all(str(face.path).startswith(f"{crowd.url}/faces/") for face in found.faces)
 
 
 @pytest.mark.parametrize("said", ["", "many", "-1", "1000000"])

@@ -193,7 +193,7 @@ def look_at(meaning: Any) -> None:
         if isinstance(each, Snapshot):
             look_at_snapshot(each)
         if isinstance(each, Detection):
-            assert all(face.path.startswith("http") for face in each.faces)
+            assert all(str(face.path).startswith("http") for face in each.faces)
 
 
 def look_at_snapshot(snapshot: Snapshot) -> None:

@@ -127,7 +127,7 @@ def test_the_table_says_which_changes_a_job_goes_through() -> None:
     assert ways == {
         "NEW": {"PREPARING", "CLAIMING", "QUEUED", "UNANSWERED", "WATCHED", "FOLLOWING", "ENDED"},
         "PREPARING": {"CLAIMING", "QUEUED", "FOLLOWING", "ENDED"},
-        "CLAIMING": {"QUEUED", "UNANSWERED", "WATCHED", "FOLLOWING", "ENDED"},
+        "CLAIMING": {"PREPARING", "QUEUED", "UNANSWERED", "WATCHED", "FOLLOWING", "ENDED"},
         "QUEUED": {"CREATING", "ENDED"},
         "CREATING": {"QUEUED", "UNANSWERED", "WATCHED", "ENDED"},
         "UNANSWERED": {"WATCHED", "FOLLOWING", "ENDED"},

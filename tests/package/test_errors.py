@@ -47,6 +47,7 @@ TREE = {
     "JournalError": "AkoolError",
     "JournalInUse": "JournalError",
     "DownloadError": "AkoolError",
+    "UploadError": "AkoolError",
     "WebhookError": "AkoolError",
     "InvalidSignature": "WebhookError",
     "DecryptionFailed": "WebhookError",

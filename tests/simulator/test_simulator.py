@@ -356,7 +356,7 @@ async def test_the_crops_of_faces_are_pictures_that_differ_by_picture(
         }
         assert len(crops) == 4
         for url in crops:
-            async with session.get(url) as response:
+            async with session.get(str(url)) as response:
                 assert (await response.read()).startswith(SIGNATURES["image/png"])
 
 

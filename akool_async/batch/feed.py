@@ -1,0 +1,98 @@
+"""Rows on their way from a manifest to the event loop, read by a thread.
+
+A manifest may be standard input, where the next row comes in an hour, and a big file is read for
+seconds: neither may hold up the event loop. The thread reads a little ahead and no further, so that
+a manifest of any size takes the memory of some hundred rows. It is a daemon: a program that ends
+waits for no row that may never come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Iterable
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+_AHEAD: Final = 1000
+"""Rows that are read ahead."""
+_TOGETHER: Final = 0.005
+"""Seconds for which a page that is not full waits for more rows: a page costs more than a row."""
+
+
+class Feed(Generic[T]):
+    """Reads rows in a thread, and hands them out in pages.
+
+    Args:
+        rows: The rows; a generator is read and closed in the thread.
+        page: Rows in one page at most.
+    """
+
+    def __init__(self, rows: Iterable[T], page: int = 500) -> None:
+        self._rows = rows
+        self._page = page
+        self._loop = asyncio.get_running_loop()
+        self._ready: deque[T] = deque()
+        self._news = asyncio.Event()
+        self._change = threading.Condition()
+        self._awaited = False
+        """Whether the loop waits for a row."""
+        self._over = self._stopped = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._read, name="akool-rows", daemon=True)
+        self._thread.start()
+
+    async def page(self) -> list[T]:
+        """Return the rows that are there, as soon as there is one; nothing at the end.
+
+        Raises:
+            Exception: what reading has raised, after the rows that came before it.
+        """
+        if self._ready and len(self._ready) < self._page and not self._over:
+            await asyncio.sleep(_TOGETHER)
+        while True:
+            with self._change:
+                self._news.clear()
+                taken = [self._ready.popleft() for _ in range(min(self._page, len(self._ready)))]
+                over, self._awaited = self._over, not taken
+                self._change.notify()
+            if taken:
+                return taken
+            if over:
+                if self._error is not None:
+                    raise self._error
+                return []
+            await self._news.wait()
+            await asyncio.sleep(_TOGETHER)
+
+    def stop(self) -> None:
+        """Read no more."""
+        with self._change:
+            self._stopped = self._over = True
+            self._ready.clear()
+            self._change.notify()
+        self._news.set()
+
+    def _read(self) -> None:
+        try:
+            for row in self._rows:
+                with self._change:
+                    self._ready.append(row)
+                    self._tell()
+                    while len(self._ready) >= _AHEAD and not self._stopped:
+                        self._change.wait()
+                    if self._stopped:
+                        return
+        except BaseException as error:  # noqa: BLE001 - it is raised where the rows are taken
+            self._error = error
+        finally:
+            with self._change:
+                self._over = True
+                self._tell()
+
+    def _tell(self) -> None:
+        if self._awaited and not self._loop.is_closed():
+            self._awaited = False
+            self._loop.call_soon_threadsafe(self._news.set)

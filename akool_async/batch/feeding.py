@@ -1,0 +1,302 @@
+"""Brings rows to their jobs: those that have ended are skipped, the others are submitted in turn.
+
+A page of rows is looked up in the journal with one question. A row whose job has ended becomes no
+job: it is counted, and that is all. So a run that is started again is at its first create after
+some microseconds for each row that is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, Protocol
+
+from akool_async.batch.counts import Counts
+from akool_async.batch.endings import decoder, end_of
+from akool_async.batch.fault import Fault
+from akool_async.batch.feed import Feed
+from akool_async.batch.keys import is_given
+from akool_async.batch.live import LiveRows
+from akool_async.batch.money import Money, Verdict
+from akool_async.batch.outcome import Outcome
+from akool_async.batch.rows import NO_ROWS, BatchRow
+from akool_async.batch.run_options import RunOptions
+from akool_async.batch.selection import Selection
+from akool_async.engine.keys import request_fingerprint
+from akool_async.errors import InvalidInput
+from akool_async.journal import State
+from akool_async.journal.outcome_lines import KnownRow, OutcomeLines
+from akool_async.protocol.endpoint import Recipe
+
+_RECIPE: Final[Any] = Recipe
+_IN_A_ROW: Final = 64
+"""Rows that are judged before the event loop gets a turn."""
+
+
+class Sender(Protocol):
+    """What the run does with rows."""
+
+    def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool) -> object:
+        """Submit a row's job."""
+        ...
+
+    def refuse(self, line: int, key: str, operation: str, error: str, msg: str) -> object:
+        """Write down that a row cannot be sent."""
+        ...
+
+    async def restore(self, row: BatchRow, known: KnownRow) -> object:
+        """Write down how a row has ended, as the journal says."""
+        ...
+
+    def told(self, outcome: Outcome) -> object:
+        """Take note of the outcome of a row that an earlier process brought to its end."""
+        ...
+
+
+class Feeding:
+    """Takes rows from a manifest for as long as there are rows, and room for them.
+
+    Args:
+        lines: The journal's table of lines.
+        counts: Counts the rows.
+        live: The rows whose jobs go on.
+        sender: What the run does with rows.
+        money: Knows what may be spent.
+        options: How the run is to be carried out.
+        tells: Whether somebody wants to know the outcomes of rows that ended earlier.
+    """
+
+    def __init__(
+        self,
+        lines: OutcomeLines,
+        counts: Counts,
+        live: LiveRows,
+        sender: Sender,
+        *,
+        money: Money,
+        options: RunOptions,
+        tells: bool,
+    ) -> None:
+        self._lines = lines
+        self._counts = counts
+        self._live = live
+        self._sender = sender
+        self._money = money
+        self._tells = tells
+        self._selection = Selection(
+            limit=options.limit, only=options.only, skip=options.skip, sample=options.sample
+        )
+        retry = options.retry_failed
+        self._retries = bool(retry)
+        self._codes = None if isinstance(retry, bool) else frozenset(retry)
+        self._interval = 0.0 if options.rate is None else 1 / options.rate
+        self._next_at = 0.0
+        self._most = options.max_creates
+        self._reserved = 0
+        """Creates that were sent, or may be."""
+        self._faulty = -1
+        """The line of the last row that was wrong."""
+        self._feed: Feed[BatchRow | Fault] | None = None
+        self.paused = False
+        self.stopped = False
+        """Whether nothing more is sent."""
+        self.spent = ""
+        """Which limit on creates or credits is reached; then nothing more is created."""
+
+    async def take_all(self, rows: Feed[BatchRow | Fault]) -> None:
+        """Take all rows; return once the last one was submitted, or sending was stopped."""
+        self._feed = rows
+        try:
+            while not self.stopped and (page := await rows.page()):
+                await self._take(page)
+            if not self.stopped:
+                self._counts.read_all()
+        finally:
+            rows.stop()
+
+    def ended(self, row: BatchRow) -> None:
+        """Take note that the job of a row, which was created, has ended."""
+        self._money.end(row.operation, created=True)
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self.stopped = True
+        if self._feed is not None:
+            self._feed.stop()
+        self._live.wake()
+
+    def give_back(self, row: BatchRow) -> None:
+        """Take note that a row's job was certainly not created."""
+        self._reserved -= _creates_of(row)
+        self._money.end(row.operation, created=False)
+
+    async def _take(self, page: Sequence[BatchRow | Fault]) -> None:
+        rows = [each for each in page if isinstance(each, BatchRow)]
+        known = await self._known(rows)
+        for each in page:
+            if isinstance(each, Fault):
+                self._refuse_fault(each)
+        for number, row in enumerate(rows):
+            if number % _IN_A_ROW == 0:
+                await asyncio.sleep(0)
+            self._counts.of(row.operation).read += 1
+            found = known.get(row.key)
+            if found is not None and self._is_done(row, found):
+                self._counts.known(row.operation, "completed")
+            elif not await self._judge(row, found):
+                return
+
+    def _is_done(self, row: BatchRow, known: KnownRow) -> bool:
+        """Say whether a row has completed, and nobody wants to know.
+
+        Most rows have, of a run that is started again: so this test comes first, and is short.
+        """
+        completed = known.state is State.COMPLETED and known.status == "completed"
+        return completed and not self._tells and _same_request(row, known)
+
+    async def _known(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
+        recipes = [row.key for row in rows if isinstance(row.request, _RECIPE)]
+        plain = [row.key for row in rows if not isinstance(row.request, _RECIPE)]
+        brief = not self._tells
+        known = await self._lines.known(plain, brief=brief) if plain else {}
+        if recipes:
+            known |= await self._lines.known(recipes, recipes=True, brief=brief)
+        return known
+
+    def _refuse_fault(self, fault: Fault) -> None:
+        """Write down a row that is wrong. One in a file is found before; one in a stream is not.
+
+        Raises:
+            InvalidInput: it is no row, but the whole manifest.
+        """
+        if fault.notice or fault.sentence == NO_ROWS:
+            return
+        if fault.kind == "file":
+            raise InvalidInput("rows", fault.file, fault.sentence)
+        if fault.line == self._faulty:  # a row may have several faults
+            return
+        self._faulty = fault.line
+        self._counts.of("").read += 1
+        self._sender.refuse(fault.line, f"line {fault.line}", "", "InvalidInput", str(fault))
+
+    async def _judge(self, row: BatchRow, known: KnownRow | None) -> bool:
+        """Do with a row what is to be done; return whether to go on with the next one."""
+        retry = False
+        if known is not None:
+            if not _same_request(row, known):
+                problem = f"the key {row.key!r} was used for another request"
+                self._sender.refuse(row.line, row.key, row.operation, "KeyConflict", problem)
+                return True
+            if _has_ended(row, known):
+                retry = self._is_retried(known)
+                if not retry:
+                    await self._done(row, known)
+                    return True
+        if self.spent or not self._selection.takes(row):
+            self._counts.of(row.operation).skipped += 1
+            return True
+        turn = await self._turn(row, known)
+        if turn == "now":
+            self._sender.send(row, known, retry=retry)
+            return True
+        if turn == "never" and self._counts.of(row.operation).planned:
+            self._counts.of(row.operation).skipped += 1
+            return True  # the others are read on, and counted
+        self.stop()
+        return False
+
+    def _is_retried(self, known: KnownRow) -> bool:
+        if not self._retries or known.state is not State.FAILED:
+            return False
+        if self._codes is None:
+            return True
+        outcome = None if known.line is None else decoder.decode(known.line)
+        return outcome is not None and not self._codes.isdisjoint(
+            {str(outcome.code), str(outcome.error)}
+        )
+
+    async def _done(self, row: BatchRow, known: KnownRow) -> None:
+        """Count a row that has ended."""
+        if known.status != known.state:
+            await self._sender.restore(row, known)
+            return
+        assert known.line is not None
+        outcome = decoder.decode(known.line)
+        end = end_of(known.state)
+        error = "" if end == "completed" else outcome.error or ""
+        self._counts.known(row.operation, end, error, outcome.msg or "")
+        if self._tells and not known.behind:  # else it is told once it is saved
+            self._sender.told(outcome)
+
+    async def _turn(
+        self, row: BatchRow, known: KnownRow | None
+    ) -> Literal["now", "never", "stopped"]:
+        """Wait until a row may be sent, or it is known that it may not."""
+        creates = 0 if _was_sent(known) else _creates_of(row)
+        while not self.stopped:
+            if self.paused or self._live.full:
+                await self._live.changed()
+            elif creates and (wait := self._next_at - asyncio.get_running_loop().time()) > 0:
+                await asyncio.sleep(wait)
+            elif creates and not self._money.begun:
+                await self._money.begin()
+            elif not creates or (verdict := self._verdict(row, creates)) == "yes":
+                break
+            elif verdict == "no":
+                return "never"
+            else:
+                await self._live.changed()
+        if self.stopped:
+            return "stopped"
+        if creates:
+            self._reserve(row, creates)
+        return "now"
+
+    def _verdict(self, row: BatchRow, creates: int) -> Verdict:
+        """Say whether the limits on creates and credits let a row be sent."""
+        if self._most is not None and self._reserved + creates > self._most:
+            if len(self._live):
+                return "wait"  # one that is refused makes room
+            self.spent = f"{self._most} creates were allowed, and are sent"
+            return "no"
+        verdict = self._money.verdict(row.operation, row.request)
+        if verdict == "no":
+            self.spent = "the credits that were allowed are spent"
+        return verdict
+
+    def _reserve(self, row: BatchRow, creates: int) -> None:
+        self._reserved += creates
+        self._money.send(row.operation)
+        if self._interval:
+            now = asyncio.get_running_loop().time()
+            self._next_at = max(self._next_at, now - self._interval) + self._interval * creates
+
+
+_OF_A_RECIPE: Final = 2
+"""The most paid steps of a recipe."""
+
+
+def _creates_of(row: BatchRow) -> int:
+    """Return how many creates a row may need."""
+    return _OF_A_RECIPE if isinstance(row.request, _RECIPE) else 1
+
+
+def _was_sent(known: KnownRow | None) -> bool:
+    return known is not None and known.state in {State.CREATED, State.INTENT, State.UNKNOWN}
+
+
+def _has_ended(row: BatchRow, known: KnownRow) -> bool:
+    """Say whether a row stays as it is. What was refused costs nothing, and is sent again."""
+    if not known.state.finished or known.state is State.REFUSED:
+        return False
+    # A step of a recipe may have ended, and the recipe have stopped there.
+    return known.status is not None or not isinstance(row.request, _RECIPE)
+
+
+def _same_request(row: BatchRow, known: KnownRow) -> bool:
+    if is_given(row.key):  # made from its request
+        return True
+    fingerprint = known.fingerprint
+    if isinstance(row.request, _RECIPE):
+        fingerprint = fingerprint.rpartition("/")[0]
+    return fingerprint == request_fingerprint(row.request)

@@ -1,0 +1,111 @@
+"""The rows of a run whose jobs go on: a few hundred, however many rows there are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from akool_async.batch.counts import Counts
+from akool_async.batch.rows import BatchRow
+from akool_async.client.events import Event
+from akool_async.engine import EventName
+from akool_async.job import Job
+from akool_async.journal.outcome_lines import KnownRow
+
+_FEWEST: Final = 16
+"""Rows that may go on at once, however few places there are."""
+
+
+class LiveRow:
+    """A row whose job goes on."""
+
+    __slots__ = ("accepted_at", "attempts", "counted", "in_flight", "job", "row", "submitted_at")
+
+    def __init__(self, row: BatchRow, known: KnownRow | None, *, counted: bool = True) -> None:
+        self.row = row
+        self.job: Job[Any] | None = None
+        self.counted = counted
+        """Whether it is a row of the manifest, and so in the counts."""
+        self.submitted_at = time.time()
+        self.accepted_at: float | None = None if known is None else known.created_at
+        self.attempts = 0 if known is None else known.attempt
+        self.in_flight = False
+
+
+class LiveRows:
+    """The rows whose jobs go on, and room for more.
+
+    Args:
+        counts: Is told which rows are in flight.
+        places: The most jobs at Akool at once.
+    """
+
+    def __init__(self, counts: Counts, places: int) -> None:
+        self._counts = counts
+        self._rows: set[LiveRow] = set()
+        self._change = asyncio.Event()
+        self.places = places
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[LiveRow]:
+        return iter(tuple(self._rows))
+
+    @property
+    def full(self) -> bool:
+        """Whether enough rows go on: one waits for each place, so that none is ever free."""
+        return len(self._rows) >= max(_FEWEST, 2 * self.places)
+
+    def add(self, live: LiveRow) -> None:
+        """Take in a row whose job was submitted just now."""
+        self._rows.add(live)
+
+    def remove(self, live: LiveRow) -> None:
+        """Take out a row whose job has ended."""
+        self._rows.discard(live)
+        self.set_in_flight(live, to=False)
+        self.wake()
+
+    def set_in_flight(self, live: LiveRow, *, to: bool) -> None:
+        """Count a row as in flight, or no more."""
+        if live.in_flight is to:
+            return
+        live.in_flight = to
+        if live.counted:
+            self._counts.of(live.row.operation).in_flight += 1 if to else -1
+
+    def wake(self) -> None:
+        """Let those look again who wait for a change."""
+        self._change.set()
+
+    async def changed(self) -> None:
+        """Wait until a job has ended, or something else has changed."""
+        self._change.clear()
+        await self._change.wait()
+
+    def hear(self, event: Event) -> None:
+        """Take note of an event of a job; it is called with each one, and so is short."""
+        name = event.name
+        if name not in _HEARD:
+            return
+        live = event.job.tag
+        if not isinstance(live, LiveRow):  # a step of a recipe
+            return
+        if name == EventName.CREATING:
+            live.attempts += 1
+            self._counts.creates += 1
+            self.set_in_flight(live, to=True)
+        elif name == EventName.CREATED:
+            live.accepted_at = time.time()
+        elif name == EventName.RESUMED:
+            self.set_in_flight(live, to=True)
+        else:  # refused for now, and queued again
+            self.set_in_flight(live, to=False)
+
+
+_HEARD: Final = frozenset(
+    {EventName.CREATING, EventName.CREATED, EventName.RESUMED, EventName.QUEUED}
+)

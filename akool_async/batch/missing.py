@@ -1,0 +1,71 @@
+"""Which results of a run have no file, and until when Akool keeps them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from akool_async.batch.endings import decoder
+from akool_async.batch.folder import RunFolder
+from akool_async.client.saving_place import is_gone
+from akool_async.journal.outcome_lines import KnownRow, OutcomeLines
+
+_DAY: Final = 24 * 3600.0
+
+
+class Missing:
+    """Finds results without a file.
+
+    Args:
+        folder: The run's folder.
+        lines: The journal's table of lines.
+        operations: The operations by name: they know how long their results are kept.
+    """
+
+    def __init__(
+        self, folder: RunFolder, lines: OutcomeLines, operations: Mapping[str, Any]
+    ) -> None:
+        self._folder = folder
+        self._lines = lines
+        self._operations = operations
+        self.expired = 0
+        """How many of them Akool keeps no more, as far as can be told."""
+        self.expiring = 0
+        """How many of them Akool keeps for a day at most."""
+
+    async def numbers(self) -> list[int]:
+        """Return the rows of the journal whose results have no file, and may still be kept."""
+        found: list[int] = []
+        after = 0
+        while page := await self._lines.completed(after):
+            after = page[-1][0]
+            found += await asyncio.to_thread(self._without_file, [known for _, known in page])
+        return found
+
+    def _without_file(self, page: list[KnownRow]) -> list[int]:
+        found: list[int] = []
+        now = time.time()
+        for known in page:
+            assert known.line is not None
+            outcome = decoder.decode(known.line)
+            if outcome.url is None:
+                continue
+            if outcome.path is not None and not is_gone(str(self._folder.root / outcome.path)):
+                continue
+            left = self._seconds_left(known, now)
+            if left <= 0:
+                self.expired += 1
+                continue
+            self.expiring += left < _DAY
+            found.append(known.number)
+        return found
+
+    def _seconds_left(self, known: KnownRow, now: float) -> float:
+        operation = self._operations.get(known.name)
+        lifetime: timedelta = getattr(
+            operation and operation.family.result, "lifetime", timedelta()
+        )
+        return (known.created_at or now) + lifetime.total_seconds() - now

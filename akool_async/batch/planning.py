@@ -1,0 +1,183 @@
+"""What a run would do, and what that would take: nothing is sent, and no lock is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import islice
+from typing import Any, Final
+
+from akool_async.batch.fault import Fault
+from akool_async.batch.folder import RunFolder
+from akool_async.batch.prices import Prices, learned_in
+from akool_async.batch.rows import BatchRow
+from akool_async.batch.run_options import RunOptions
+from akool_async.batch.selection import Selection
+from akool_async.journal import State
+from akool_async.journal.looking import JournalView
+from akool_async.journal.outcome_lines import Average, KnownRow
+from akool_async.protocol.endpoint import Recipe
+from akool_async.protocol.value import Value
+
+_PAGE: Final = 500
+_RECIPE: Final[Any] = Recipe
+
+
+class OperationPlan(Value):
+    """What a run would do with the rows of one operation."""
+
+    rows: int
+    done: int
+    """Rows that have ended, and stay as they are."""
+    at_akool: int
+    """Rows whose jobs Akool has: they are watched, and cost nothing more."""
+    in_doubt: int
+    """Rows of which nobody knows whether Akool made the job: they are not sent."""
+    left_out: int
+    """Rows that are not chosen."""
+    sent: int
+    """Rows that would be sent."""
+    credits: float | None
+    """What those would cost; `None` if a price is not known."""
+    bytes: float | None
+    """What their files may need, as those of the rows that are done; `None` if none is."""
+    seconds: float | None
+    """What their jobs may take together, likewise."""
+
+
+class _Counts:
+    def __init__(self) -> None:
+        self.rows = self.done = self.at_akool = self.in_doubt = self.left_out = self.sent = 0
+        self.unpriced = 0
+        """Rows that would be sent, and whose price is not known."""
+        self.credits = 0.0
+
+
+class Plan:
+    """Looks at all rows, and at what a run's folder knows of them.
+
+    Args:
+        folder: The run's folder, which need not be there.
+        options: How the run is to be carried out.
+    """
+
+    def __init__(self, folder: RunFolder, options: RunOptions) -> None:
+        self._view = JournalView(folder.journal) if folder.journal.exists() else None
+        self._options = options
+        self._selection = Selection(
+            limit=options.limit, only=options.only, skip=options.skip, sample=options.sample
+        )
+        learned = {} if self._view is None else learned_in(self._view.recall_all)
+        self._prices = Prices(options.prices, learned)
+        self._operations: dict[str, _Counts] = {}
+        self._sent = 0
+
+    def of(self, rows: Iterable[BatchRow | Fault]) -> Mapping[str, OperationPlan]:
+        """Return what would be done with some rows, by operation.
+
+        Raises:
+            JournalError: the folder's journal cannot be read.
+        """
+        found = (row for row in rows if isinstance(row, BatchRow))
+        averages: Mapping[str, Average] = {}
+        try:
+            while page := list(islice(found, _PAGE)):
+                self._look_at(page)
+            if self._view is not None:
+                averages = self._view.outcomes.averages()
+        finally:
+            if self._view is not None:
+                self._view.close()
+        return {
+            name: _plan_of(counts, averages.get(name)) for name, counts in self._operations.items()
+        }
+
+    def _look_at(self, page: list[BatchRow]) -> None:
+        known: dict[str, KnownRow] = {}
+        if self._view is not None:
+            for recipes in (False, True):
+                keys = [row.key for row in page if isinstance(row.request, _RECIPE) is recipes]
+                known |= self._view.outcomes.known_now(keys, recipes=recipes)
+        for row in page:
+            counts = self._operations.setdefault(row.operation, _Counts())
+            counts.rows += 1
+            self._count(row, known.get(row.key), counts)
+
+    def _count(self, row: BatchRow, known: KnownRow | None, counts: _Counts) -> None:
+        state = None if known is None else known.state
+        if state is State.CREATED:
+            counts.at_akool += 1
+        elif state in {State.INTENT, State.UNKNOWN}:
+            counts.in_doubt += 1
+        elif state is not None and self._stays(state):
+            counts.done += 1
+        elif not self._selection.takes(row) or self._sent == self._options.max_creates:
+            counts.left_out += 1
+        else:
+            self._sent += 1
+            counts.sent += 1
+            price = self._prices.of(row.operation, row.request)
+            if price is None:
+                counts.unpriced += 1
+            counts.credits += price or 0.0
+
+    def _stays(self, state: State) -> bool:
+        retried = state is State.FAILED and bool(self._options.retry_failed)
+        return state.finished and state is not State.REFUSED and not retried
+
+
+def _plan_of(counts: _Counts, average: Average | None) -> OperationPlan:
+    size = None if average is None or average.bytes is None else average.bytes * counts.sent
+    took = None if average is None or average.seconds is None else average.seconds * counts.sent
+    return OperationPlan(
+        rows=counts.rows,
+        done=counts.done,
+        at_akool=counts.at_akool,
+        in_doubt=counts.in_doubt,
+        left_out=counts.left_out,
+        sent=counts.sent,
+        credits=None if counts.unpriced else counts.credits,
+        bytes=size if counts.sent else 0.0,
+        seconds=took if counts.sent else 0.0,
+    )
+
+
+def lines_of(plan: Mapping[str, OperationPlan], places: int) -> Iterator[str]:
+    """Yield what a person is to read of a plan.
+
+    Args:
+        plan: By operation, what would be done.
+        places: The most jobs at Akool at once.
+    """
+    for name, each in plan.items():
+        parts = {
+            "would be sent": each.sent,
+            "done": each.done,
+            "at Akool": each.at_akool,
+            "in doubt": each.in_doubt,
+            "left out": each.left_out,
+        }
+        shown = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
+        yield f"{name}: {each.rows} rows: {shown}"
+    sent = {name: each for name, each in plan.items() if each.sent}
+    yield "credits: " + _sum_of({n: e.credits for n, e in sent.items()}, "{:g}".format)
+    yield "disk: " + _sum_of({n: e.bytes for n, e in sent.items()}, _megabytes)
+    yield "time: " + _sum_of({n: e.seconds for n, e in sent.items()}, partial(_hours, places))
+
+
+def _sum_of(values: Mapping[str, float | None], shown: Callable[[float], str]) -> str:
+    """Return a sum in words; what is not known is named, and never counted as 0."""
+    missing = [name for name, value in values.items() if value is None]
+    known = [value for value in values.values() if value is not None]
+    parts = [shown(sum(known))] if known or not missing else []
+    if missing:
+        parts.append(f"unknown for {', '.join(missing)}, of which nothing was learned yet")
+    return "; ".join(parts)
+
+
+def _megabytes(size: float) -> str:
+    return f"about {size / 1e6:.1f} MB"
+
+
+def _hours(places: int, seconds: float) -> str:
+    return f"about {seconds / places / 3600:.1f} hours, with {places} jobs at once"

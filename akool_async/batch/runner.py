@@ -1,0 +1,392 @@
+"""One run: rows in, jobs at Akool, files on disk, a line for each row.
+
+How it works
+------------
+Rows come from a thread, some hundred ahead (`feed.py`). Those that have ended are skipped by pages
+of the journal (`feeding.py`). The others are submitted under their keys, twice as many as there are
+places, so that none is ever free (`live.py`). What becomes of each is written down in groups
+(`writing.py`), and its result saved in a lane of its own (`saving.py`). So memory depends on the
+number of places, and not on the number of rows.
+
+The journal is the truth. A process may die at any moment: the next one begins with the jobs that
+Akool has already, so that they hold their places before others are sent, and meets each other row
+in the state that the journal has it in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from akool_async.batch.control import controlled
+from akool_async.batch.counts import Counts
+from akool_async.batch.endings import end_of, outcome_in, outcome_of, refusal_of
+from akool_async.batch.fault import Fault
+from akool_async.batch.feed import Feed
+from akool_async.batch.feeding import Feeding
+from akool_async.batch.figures import Phase, RunFigures
+from akool_async.batch.folder import RunFolder
+from akool_async.batch.live import LiveRow, LiveRows
+from akool_async.batch.measuring import figures_of
+from akool_async.batch.missing import Missing
+from akool_async.batch.money import Money
+from akool_async.batch.names import FileNames
+from akool_async.batch.outcome import Outcome
+from akool_async.batch.prices import Prices, learned_in
+from akool_async.batch.results import ResultFiles
+from akool_async.batch.rows import BatchRow
+from akool_async.batch.run_options import RunOptions
+from akool_async.batch.saving import SavingLane
+from akool_async.batch.writing import OutcomeWriter
+from akool_async.client.submission import Submission
+from akool_async.engine.credit_guard import stops_all
+from akool_async.errors import AkoolError, JobCancelled, JournalError
+from akool_async.journal import Journal, State
+from akool_async.journal.outcome_lines import KnownRow
+from akool_async.observers import logger
+from akool_async.protocol.endpoint import Recipe
+from akool_async.result import Result
+
+if TYPE_CHECKING:
+    from akool_async.client.akool import Akool
+
+_RECIPE: Final[Any] = Recipe
+_NOT_READ: Final[Any] = None
+"""The request of a row that is in the journal, and not, or not yet, in the manifest."""
+_LOOK_AGAIN: Final = 0.05
+"""Seconds until the jobs are looked at again that could not be dropped yet."""
+
+
+class Run:
+    """Carries out the rows of a manifest in a folder.
+
+    Args:
+        folder: The run's folder; it exists.
+        options: How the run is to be carried out.
+        planned: The rows of each operation, where the manifest was read beforehand.
+        tell: Called with the outcome of each row whose line is on disk.
+
+    Raises:
+        JournalInUse: another process uses the folder.
+        JournalError: the folder's journal cannot be used.
+        InvalidInput: the template of the names makes no sense.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        options: RunOptions,
+        *,
+        planned: Mapping[str, int] | None = None,
+        tell: Callable[[Outcome], object] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.options = options
+        self.counts = Counts(planned)
+        self.stopped_by = ""
+        """Why the run stopped before its last row; empty if it did not."""
+        self.in_doubt: list[str] = []
+        """Keys of the journal's rows of which nobody knows whether Akool made the job."""
+        self._names = FileNames(options.name)
+        self._tell = tell
+        self._journal = Journal(folder.journal)
+        self._lines = self._journal.outcomes
+        self.prices = Prices(options.prices, learned_in(self._journal.recall_all))
+        self.money: Money | None = None
+        self._files = ResultFiles(folder, self._lines)
+        self._phase: Phase = "starting"
+        self._earlier: dict[str, LiveRow] = {}
+        """By key, jobs that Akool has from an earlier process, and whose rows are still to come."""
+        self._operations: Mapping[str, Any] = {}
+        self._dropping: asyncio.Task[None] | None = None
+
+    # From the first row to the last
+
+    async def carry_out(self, rows: Iterable[BatchRow | Fault], akool: Akool) -> None:
+        """Bring all rows to their ends. A cancelled call leaves at once; nothing is lost by that.
+
+        Args:
+            rows: The rows; read in a thread.
+            akool: Whose account pays. A client of the run's own takes its settings.
+        """
+        async with self._opened(akool), controlled(self, self.folder.control):
+            await self._work(rows)
+
+    async def fetch(self, akool: Akool) -> None:
+        """Save the results of an earlier run that have no file, and create nothing.
+
+        Args:
+            akool: The account that has them.
+        """
+        async with self._opened(akool):
+            missing = Missing(self.folder, self._lines, self._operations)
+            await self._lines.put_behind(await missing.numbers())
+            self.counts.expired, self.counts.expiring = missing.expired, missing.expiring
+            await self._lane.begin()
+            self._phase = "running"
+            await self._lane.drained()
+            self._writer.rewrite_at_end()
+
+    @asynccontextmanager
+    async def _opened(self, akool: Akool) -> AsyncGenerator[None, None]:
+        self._live = LiveRows(self.counts, akool.stats.places)
+        own = akool.with_settings(
+            journal=self._journal,
+            save_to=None,
+            on_event=self._live.hear,
+            on_credit="pause" if self.options.on_credit == "pause" else "raise",
+        )
+        try:
+            async with own:
+                await self._begin(own)
+                try:
+                    yield
+                finally:
+                    if self._dropping is not None:
+                        self._dropping.cancel()
+                    await self._lane.stop()
+                    await self._close_money()
+                    await self._writer.close()
+        finally:
+            self._phase = "over"
+            await self._journal.close()
+
+    async def _begin(self, akool: Akool) -> None:
+        self._akool = akool
+        self._operations = akool.operations
+        await self._lines.forget_jobless()
+        self.counts.saved, self.counts.bytes = await self._lines.saved()
+        self.counts.saved_before = self.counts.saved
+        if not self.options.save:
+            await self._lines.settle_behind()
+        for name in await asyncio.to_thread(self._files.mend):
+            logger.info("%s was written anew from the journal", name)
+        self._writer = OutcomeWriter(self._lines, self._files, self._written)
+        self._lane = SavingLane(
+            akool,
+            self.folder,
+            names=self._names,
+            lines=self._lines,
+            writer=self._writer,
+            counts=self.counts,
+            at_once=self.options.downloads,
+        )
+        self.money = Money(
+            partial(_credit_of, akool),
+            self.prices,
+            most=self.options.max_credits,
+            changed=self._live.wake,
+        )
+        self._feeding = Feeding(
+            self._lines,
+            self.counts,
+            self._live,
+            self,
+            money=self.money,
+            options=self.options,
+            tells=self._tell is not None,
+        )
+
+    async def _close_money(self) -> None:
+        if self.money is not None:
+            await self.money.close()
+        for name, value in self.prices.dump().items():
+            self._journal.remember(name, value)
+
+    async def _work(self, rows: Iterable[BatchRow | Fault]) -> None:
+        if self.options.save:
+            await self._lane.begin()
+        await self._take_up_earlier()
+        self._phase = "running"
+        await self._feeding.take_all(Feed(rows))
+        self.stopped_by = self.stopped_by or self._feeding.spent
+        self._adopt_gone()
+        while len(self._live):
+            await self._live.changed()
+        self.counts.skip_rest()
+        self.in_doubt = [
+            known.key
+            for known in await self._lines.undecided()
+            if known.state in {State.INTENT, State.UNKNOWN}
+        ]
+        await self._lane.drained()
+
+    async def _take_up_earlier(self) -> None:
+        """Watch the jobs that Akool has: they hold their places before others are sent."""
+        for known in await self._lines.undecided():
+            is_step = "/" in known.fingerprint  # its recipe is submitted again, and finds it
+            if known.state is State.CREATED and not is_step and known.name in self._operations:
+                row = BatchRow(0, known.key, known.name, _NOT_READ)
+                live = LiveRow(row, known, counted=False)
+                live.job = self._akool.job(key=known.key)
+                self._earlier[known.key] = live
+
+    def _adopt_gone(self) -> None:
+        """Await the jobs whose rows are not in the manifest any more: they are paid for."""
+        for live in self._earlier.values():
+            self._follow(live)
+        self._earlier.clear()
+
+    # What `Feeding` asks for
+
+    def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool) -> None:
+        """Submit a row's job."""
+        live = LiveRow(row, known)
+        self._earlier.pop(row.key, None)
+        try:
+            live.job = self._akool.submit(
+                Submission(
+                    row.request,
+                    key=row.key,
+                    priority=row.priority,
+                    tag=live,
+                    retry_failed=retry,
+                )
+            )
+        except AkoolError as error:  # such as a key that no journal can hold
+            self._feeding.give_back(row)
+            self.refuse(row.line, row.key, row.operation, type(error).__name__, str(error))
+            return
+        if known is not None and known.state is State.CREATED:
+            self._live.set_in_flight(live, to=True)
+        self._follow(live)
+
+    def _follow(self, live: LiveRow) -> None:
+        assert live.job is not None
+        self._live.add(live)
+        live.job.add_done_callback(lambda _job: self._ended(live))
+
+    def refuse(self, line: int, key: str, operation: str, error: str, msg: str) -> None:
+        """Write down that a row cannot be sent."""
+        outcome = refusal_of(line, key, operation, error, msg)
+        self.counts.ended(operation, "failed", error, msg)
+        self._writer.add(outcome, jobless=True)
+
+    async def restore(self, row: BatchRow, known: KnownRow) -> None:
+        """Write down how a row has ended, as the journal says: its line was never written."""
+        entry = await asyncio.to_thread(self._journal.get, known.number)
+        operation = self._operations.get(known.name)
+        if entry is None or operation is None:
+            raise JournalError(f"row {known.number} of the journal cannot be read")
+        outcome = outcome_in(entry, row, operation.family)
+        end = end_of(outcome.status)
+        self.counts.known(row.operation, end, outcome.error or "", outcome.msg or "")
+        # A file that was saved just before the process died is fetched again: nobody wrote down
+        # what its bytes are.
+        self._conclude(outcome, known.key, None, recipe=isinstance(row.request, _RECIPE))
+
+    def told(self, outcome: Outcome) -> None:
+        """Pass on the outcome of a row that an earlier process brought to its end."""
+        if self._tell is not None:
+            self._tell(outcome)
+
+    # What becomes of a row
+
+    def _ended(self, live: LiveRow) -> None:
+        """Take note that a row's job has ended. Called in the loop, soon after."""
+        try:
+            self._take_end(live)
+        finally:
+            self._live.remove(live)
+
+    def _take_end(self, live: LiveRow) -> None:
+        job, row = live.job, live.row
+        assert job is not None
+        error = job.exception()
+        if isinstance(error, JobCancelled) and job.id is None and self._feeding.stopped:
+            return  # dropped before it was sent: it waits for the next run
+        outcome = outcome_of(live)
+        if outcome is None:
+            return
+        if outcome.status is State.REFUSED:
+            self._feeding.give_back(row)
+        else:
+            self._feeding.ended(row)
+        if isinstance(error, JournalError) or (isinstance(error, AkoolError) and stops_all(error)):
+            self.drain(str(error))
+        if live.counted:
+            self.counts.ended(
+                row.operation, end_of(outcome.status), outcome.error or "", outcome.msg or ""
+            )
+        recipe = isinstance(row.request, _RECIPE)
+        key = f"{row.key}/{len(job.steps) + 1}" if recipe else row.key
+        result = None if error is not None else job.result()
+        if cost := getattr(result, "deduction_credit", None):
+            self.prices.told(row.operation, cost)
+        self._conclude(outcome, key, result if isinstance(result, Result) else None, recipe=recipe)
+
+    def _conclude(self, outcome: Outcome, key: str, result: Result | None, *, recipe: bool) -> None:
+        """Write a row's outcome down; let its result be saved, if there is one."""
+        saves = self.options.save and outcome.status is State.COMPLETED and outcome.url is not None
+        self._writer.add(outcome, recipe=recipe, behind=saves)
+        if saves:
+            self._lane.add(key, outcome, result, recipe=recipe)
+
+    def _written(self, outcome: Outcome) -> None:
+        self._lane.written(outcome)
+        if self._tell is not None:
+            self._tell(outcome)
+
+    # What somebody asks for meanwhile
+
+    def figures(self) -> RunFigures:
+        """Return the figures of this moment. Called in the thread of the loop."""
+        if self._phase == "starting":
+            return figures_of(self.counts, self._phase)
+        return figures_of(
+            self.counts,
+            self._phase,
+            self._akool.stats,
+            behind=self._lane.behind,
+            places=self._live.places,
+            money=self.money,
+        )
+
+    def drain(self, why: str) -> None:
+        """Create nothing more; what is in flight is awaited and saved.
+
+        Args:
+            why: The reason, for the end of the run.
+        """
+        if self._phase in {"draining", "over"}:
+            return
+        self._phase, self.stopped_by = "draining", why
+        self._feeding.stop()
+        self._dropping = asyncio.create_task(self._drop_unsent())
+
+    async def _drop_unsent(self) -> None:
+        """Drop the jobs that wait for a place; those that are on their way there, a moment later.
+
+        Only a job that stands in line is dropped: any other may be on its way to Akool.
+        """
+        while unsent := [live for live in self._live if live.job and live.job.id is None]:
+            for live in unsent:
+                if live.job is not None and live.job.position is not None:
+                    await live.job.cancel()
+            await asyncio.sleep(_LOOK_AGAIN)
+
+    def pause(self) -> None:
+        """Create nothing until `resume` is called; what is in flight goes on."""
+        if self._phase == "running":
+            self._phase = "paused"
+            self._feeding.paused = True
+
+    def resume(self) -> None:
+        """Create again."""
+        if self._phase == "paused":
+            self._phase = "running"
+            self._feeding.paused = False
+            self._live.wake()
+        self._akool.resume()
+
+    def set_concurrency(self, places: int) -> None:
+        """Change the most jobs at Akool at once; those that are there stay."""
+        self._live.places = places
+        self._live.wake()
+
+
+async def _credit_of(akool: Akool) -> float:
+    return (await akool.account.credit()).credit

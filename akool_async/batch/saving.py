@@ -1,0 +1,266 @@
+"""Saves the results of a run, in a lane of their own, oldest first.
+
+A result that waits is on disk: its row of the journal holds it, and its line there is marked as
+`behind`. The next few hundred are in memory too; the others are read back when their turn comes. So
+a slow link costs no memory, holds up no create, and a run that is killed goes on saving where it
+was. A file gets its name once it is whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+from collections import deque
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from akool_async.batch.counts import Counts
+from akool_async.batch.endings import decoder
+from akool_async.batch.files import Placed, put_in_place
+from akool_async.batch.folder import RunFolder
+from akool_async.batch.names import FileNames, NamedRow
+from akool_async.batch.outcome import Outcome
+from akool_async.batch.writing import OutcomeWriter
+from akool_async.errors import ResultExpired
+from akool_async.journal import State
+from akool_async.journal.outcome_lines import OutcomeLines
+from akool_async.observers import logger
+from akool_async.result import Result
+
+if TYPE_CHECKING:
+    from akool_async.client.akool import Akool
+
+TRIES: Final = 6
+"""Failed attempts at one result, after which the run gives it up; `akool fetch` tries again."""
+_FIRST, _LONGEST = 5.0, 300.0
+"""Seconds: bounds of the first and of every pause between two attempts."""
+_IN_MEMORY: Final = 500
+"""Results that wait in memory; the others wait on disk."""
+_LOOK_AGAIN: Final = 0.3
+"""Seconds. What waits may be on its way to the disk."""
+
+
+class _Waiting(NamedTuple):
+    """A result that waits to be saved."""
+
+    key: str
+    """The key of its job's row in the journal."""
+    outcome: Outcome
+    recipe: bool
+    result: Result | None = None
+    """`None` if it was read back: then the journal is asked."""
+    tries: int = 0
+
+
+class SavingLane:
+    """Saves results, a few at once.
+
+    Args:
+        akool: Downloads them.
+        folder: The run's folder.
+        names: Names the files.
+        lines: The journal's table of lines.
+        writer: Writes down what is on disk.
+        counts: Counts it.
+        at_once: How many may be under way.
+    """
+
+    def __init__(
+        self,
+        akool: Akool,
+        folder: RunFolder,
+        *,
+        names: FileNames,
+        lines: OutcomeLines,
+        writer: OutcomeWriter,
+        counts: Counts,
+        at_once: int,
+    ) -> None:
+        self._akool = akool
+        self._folder = folder
+        self._names = names
+        self._lines = lines
+        self._writer = writer
+        self._counts = counts
+        self._at_once = at_once
+        self._ready: deque[_Waiting] = deque()
+        self._held: set[str] = set()
+        """Keys of rows that are in memory, or whose lines are on their way to the disk."""
+        self._elsewhere = 0
+        """Results that wait on disk alone."""
+        self._place = 0
+        """How far the lines on disk were read."""
+        self._retried = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loading: asyncio.Task[None] | None = None
+        self._stopped = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def behind(self) -> int:
+        """How many results wait, or are being saved."""
+        return len(self._ready) + len(self._tasks) + self._retried + self._elsewhere
+
+    async def begin(self) -> None:
+        """Take up what an earlier process has not saved."""
+        await asyncio.to_thread(shutil.rmtree, self._parts, ignore_errors=True)
+        self._elsewhere = await self._lines.count_behind()
+        self._pump()
+
+    def add(self, key: str, outcome: Outcome, result: Result | None, *, recipe: bool) -> None:
+        """Save a result whose line is being written down as `behind`.
+
+        Args:
+            key: The key of its job's row in the journal.
+            outcome: What became of its row.
+            result: The result; `None` to ask the journal for it.
+            recipe: Whether the row is a recipe's.
+        """
+        if self._elsewhere or len(self._ready) >= _IN_MEMORY:
+            self._elsewhere += 1  # behind those that wait longer
+        else:
+            self._held.add(outcome.key)
+            self._ready.append(_Waiting(key, outcome, recipe, result))
+        self._pump()
+
+    def written(self, outcome: Outcome) -> None:
+        """Take note that the complete line of a row is on disk."""
+        self._held.discard(outcome.key)
+
+    async def drained(self) -> None:
+        """Wait until nothing waits any more."""
+        await self._idle.wait()
+
+    async def stop(self) -> None:
+        """Save nothing more; what waits is on disk."""
+        self._stopped = True
+        tasks = [*self._tasks, *filter(None, [self._loading])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(shutil.rmtree, self._parts, ignore_errors=True)
+
+    @property
+    def _parts(self) -> Path:
+        return self._folder.media / ".parts"
+
+    def _pump(self) -> None:
+        if self._stopped:
+            return
+        while self._ready and len(self._tasks) < self._at_once:
+            task = asyncio.create_task(self._save(self._ready.popleft()))
+            self._tasks.add(task)
+            task.add_done_callback(self._over)
+        if self._elsewhere and len(self._ready) < self._at_once and self._loading is None:
+            self._loading = asyncio.create_task(self._load())
+        if self.behind:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._pump()
+
+    async def _load(self) -> None:
+        """Read back the next of those that wait on disk."""
+        try:
+            rows = await self._lines.behind(self._place, _IN_MEMORY)
+            for place, row in rows:
+                self._place = place
+                assert row.line is not None
+                outcome = decoder.decode(row.line)
+                if outcome.key in self._held:
+                    continue
+                self._held.add(outcome.key)
+                recipe = row.key != outcome.key
+                self._ready.append(_Waiting(row.key, outcome, recipe))
+                self._elsewhere -= 1
+            if not rows and self._writer.idle:  # what was counted was written otherwise meanwhile
+                self._elsewhere = 0
+            elif not rows:
+                await asyncio.sleep(_LOOK_AGAIN)
+        except Exception:
+            logger.exception("reading back what waits to be saved failed")
+            await asyncio.sleep(_LONGEST)
+        finally:
+            self._loading = None
+        self._pump()
+
+    async def _save(self, waiting: _Waiting) -> None:
+        try:
+            result = await self._result_of(waiting)
+            placed = await self._placed(waiting, result)
+        except ResultExpired as error:
+            self._lost(waiting, error, State.EXPIRED)
+        except Exception as error:  # noqa: BLE001 - any error ends this attempt, and no other
+            self._failed(waiting, error)
+        else:
+            outcome = msgspec.structs.replace(
+                waiting.outcome,
+                url=result.url or None,
+                path=f"media/{placed.path}",
+                bytes=placed.size,
+                sha256=placed.sha256,
+            )
+            self._counts.saved += 1
+            self._counts.bytes += placed.size
+            saved = str(self._folder.media / placed.path)
+            self._writer.add(outcome, recipe=waiting.recipe, saved=saved)
+
+    async def _result_of(self, waiting: _Waiting) -> Any:
+        return waiting.result or await self._akool.job(key=waiting.key)
+
+    async def _placed(self, waiting: _Waiting, result: Result) -> Placed:
+        outcome = waiting.outcome
+        room = self._parts / f"{outcome.line}-{id(waiting):x}"
+        row = NamedRow(
+            outcome.key,
+            outcome.operation,
+            outcome.line,
+            outcome.id or result.id,
+            datetime.now(UTC),
+        )
+        try:
+            part = await result.save(f"{room}/")
+            return await asyncio.to_thread(
+                put_in_place,
+                part,
+                self._folder.media,
+                self._names,
+                row,
+                is_anothers=lambda path: self._lines.owner_of(path) not in {None, waiting.key},
+            )
+        finally:
+            await asyncio.to_thread(shutil.rmtree, room, ignore_errors=True)
+
+    def _failed(self, waiting: _Waiting, error: Exception) -> None:
+        tries = waiting.tries + 1
+        if tries >= TRIES or getattr(error, "final", False):
+            self._lost(waiting, error, waiting.outcome.status)
+            return
+        pause = random.uniform(1, min(_LONGEST, _FIRST * 2.0**tries))
+        what = f"{waiting.outcome.operation} {waiting.outcome.key}"
+        logger.warning("the result of %s is not saved yet: %s; again in %.0f s", what, error, pause)
+        again = waiting._replace(tries=tries)
+        self._retried += 1
+        asyncio.get_running_loop().call_later(pause, self._again, again)
+
+    def _again(self, waiting: _Waiting) -> None:
+        self._retried -= 1
+        self._ready.appendleft(waiting)
+        self._pump()
+
+    def _lost(self, waiting: _Waiting, error: Exception, status: State) -> None:
+        """Give a result up: its line says why it has no file."""
+        self._counts.unsaved += 1
+        logger.error("the result of %s is not saved: %s", waiting.outcome.key, error)
+        outcome = msgspec.structs.replace(
+            waiting.outcome, status=status, error=type(error).__name__, msg=str(error)
+        )
+        self._writer.add(outcome, recipe=waiting.recipe)

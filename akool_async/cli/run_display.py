@@ -1,0 +1,71 @@
+"""The figures of a run: a JSON line every half minute, or a live view on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+import click
+
+from akool_async.batch.figures import RunFigures
+
+INTERVAL: Final = 30.0
+"""Seconds between two lines."""
+
+
+class Display(Protocol):
+    """A display of a run's figures."""
+
+    interval: float
+    """Seconds between two updates."""
+
+    def __enter__(self) -> Self:
+        """Begin to show the run."""
+        ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Remove the display, if it is drawn in place."""
+
+    def show(self, figures: RunFigures) -> None:
+        """Show the present figures."""
+
+
+class JsonLines:
+    """A line of JSON every half minute, and one at the end.
+
+    Args:
+        quiet: Whether to print none of them.
+    """
+
+    interval = INTERVAL
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    def show(self, figures: RunFigures) -> None:
+        """Print the figures."""
+        if not self._quiet:
+            print_line(figures)
+
+
+def print_line(figures: RunFigures) -> None:
+    """Print the figures as one line of JSON."""
+    click.echo(figures.to_json())
+    sys.stdout.flush()

@@ -1,0 +1,76 @@
+"""The end of `akool run`: its exit status, what a person has to decide, and the next command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from typing import Final
+
+import click
+
+from akool_async.batch.figures import RunFigures
+from akool_async.batch.runner import Run
+from akool_async.protocol.words import counted
+
+DONE, FAILED, BAD_INPUT, STOPPED, IN_DOUBT = range(5)
+"""Exit statuses: all rows completed; some failed; the command line or the manifest is wrong, or
+another process has the folder; rows are left that were to be sent; some creates are in doubt."""
+
+_SHOWN: Final = 20
+"""Rows that are listed."""
+
+
+def exit_code(run: Run) -> int:
+    """Return the exit status of a run that is over: the one that asks for most attention."""
+    counts = run.counts
+    if counts.total("in_doubt") or run.in_doubt:
+        return IN_DOUBT
+    if run.stopped_by:
+        return STOPPED
+    return FAILED if counts.total("failed") or counts.unsaved else DONE
+
+
+def tell_doubts(run: Run) -> None:
+    """List the creates of which nobody knows the outcome, with the command that decides."""
+    if not run.in_doubt:
+        return
+    click.echo(
+        f"{counted(len(run.in_doubt), 'create')} may have made a job, and nobody knows: look at"
+        " the account, then decide about each. --resend pays again for one that was made.",
+        err=True,
+    )
+    journal = shlex.quote(str(run.folder.journal))
+    for key in run.in_doubt[:_SHOWN]:
+        decide = "(--accept ID | --resend | --abandon)"
+        click.echo(
+            f"  akool journal resolve {shlex.quote(key)} --file {journal} {decide}", err=True
+        )
+    if len(run.in_doubt) > _SHOWN:
+        click.echo(f"  ... and {len(run.in_doubt) - _SHOWN} more, see errors.jsonl", err=True)
+
+
+async def run_command(command: str, run: Run, figures: RunFigures, code: int) -> None:
+    """Run a user's command with the figures in its environment, and as JSON on its stdin.
+
+    What it prints goes where the run's own output goes. That it fails changes no exit status.
+    """
+    total = run.counts.total
+    told = {
+        "AKOOL_RUN": str(run.folder.root.resolve()),
+        "AKOOL_EXIT_CODE": str(code),
+        "AKOOL_ROWS": str(total("rows")),
+        "AKOOL_SAVED": str(figures.saved),
+        "AKOOL_BYTES": str(figures.bytes),
+        "AKOOL_SECONDS": f"{figures.elapsed:.0f}",
+        "AKOOL_STOPPED_BY": run.stopped_by,
+        "AKOOL_CREDITS_SPENT": "" if figures.credits_spent is None else str(figures.credits_spent),
+    }
+    for name in ("completed", "failed", "in_doubt", "skipped"):
+        told[f"AKOOL_{name.upper()}"] = str(total(name))
+    process = await asyncio.create_subprocess_shell(
+        command, stdin=asyncio.subprocess.PIPE, env=os.environ | told
+    )
+    await process.communicate(figures.to_json().encode() + b"\n")
+    if process.returncode:
+        click.echo(f"akool run: the command of --on-end ended with {process.returncode}", err=True)

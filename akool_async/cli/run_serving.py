@@ -1,0 +1,69 @@
+"""What goes on while `akool run` runs: the run itself, its display, and signals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+
+import click
+
+from akool_async import Akool
+from akool_async.batch.fault import Fault
+from akool_async.batch.figures import RunFigures
+from akool_async.batch.rows import BatchRow
+from akool_async.batch.runner import Run
+from akool_async.cli import run_signals
+from akool_async.cli.progress import clock
+from akool_async.cli.run_display import Display, print_line
+from akool_async.protocol.words import counted
+
+
+async def serve(
+    run: Run, rows: Iterable[BatchRow | Fault], akool: Akool, display: Display
+) -> RunFigures:
+    """Carry a run out, show it meanwhile, and return its last figures.
+
+    Args:
+        run: The run.
+        rows: Its rows.
+        akool: Whose account pays.
+        display: Shows it.
+    """
+    work = asyncio.create_task(run.carry_out(rows, akool))
+
+    def drain() -> None:
+        run.drain("it was interrupted")
+        click.echo(_how_long(run), err=True)
+
+    with (
+        run_signals.heard(drain=drain, leave=work.cancel, show=lambda: print_line(run.figures())),
+        display,
+    ):
+        ticker = asyncio.create_task(_tick(run, display))
+        try:
+            with suppress(asyncio.CancelledError):
+                await work
+        finally:
+            ticker.cancel()
+            await asyncio.wait([ticker])
+        figures = run.figures()
+        display.show(figures)
+    return figures
+
+
+async def _tick(run: Run, display: Display) -> None:
+    while True:
+        await asyncio.sleep(display.interval)
+        display.show(run.figures())
+
+
+def _how_long(run: Run) -> str:
+    figures = run.figures()
+    flying = counted(run.counts.total("in_flight"), "job")
+    behind = f", {counted(figures.behind, 'result')} to be saved" if figures.behind else ""
+    about = "" if figures.eta is None else f", about {clock(figures.eta)}"
+    return (
+        f"Nothing more is created. In flight and awaited: {flying}{behind}{about}."
+        " Ctrl-C again leaves at once; the same command goes on from there."
+    )

@@ -1,0 +1,107 @@
+"""The live view of a run on a terminal: a bar for each operation, and what a person asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Final, Self
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from akool_async.batch.figures import RunFigures
+from akool_async.cli.progress import clock
+from akool_async.protocol.words import counted
+
+_ERRORS: Final = 5
+"""Classes of errors that are shown."""
+_OPERATIONS: Final = 20
+"""Operations that are shown; the others are one line."""
+
+
+class LiveView:
+    """The figures, redrawn in place, and left there at the end.
+
+    Args:
+        console: The terminal.
+    """
+
+    interval = 0.5
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, figures: RunFigures) -> None:
+        """Redraw the view."""
+        self._live.update(view_of(figures), refresh=True)
+
+
+def view_of(figures: RunFigures) -> RenderableType:
+    """Return a drawing of the figures of a moment."""
+    lines = [Text(line, style=style) for line, style in _lines(figures)]
+    return Group(_table(figures), Text(), *lines)
+
+
+def _table(figures: RunFigures) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("operation", min_width=14, overflow="ellipsis", no_wrap=True)
+    table.add_column("")
+    for title, style in (
+        ("done", "green"),
+        ("failed", "red"),
+        ("in doubt", "yellow"),
+        ("skipped", "dim"),
+        ("in flight", "cyan"),
+        ("waiting", "dim"),
+        ("rows", "bold"),
+    ):
+        table.add_column(title, justify="right", style=style)
+    for name, each in list(figures.operations.items())[:_OPERATIONS]:
+        ended = each.completed + each.failed + each.in_doubt + each.skipped
+        counts = (each.completed, each.failed, each.in_doubt, each.skipped)
+        table.add_row(
+            name or "(wrong rows)",
+            ProgressBar(total=max(each.rows, 1), completed=ended, width=24),
+            *(f"{count:,}" if count else "" for count in (*counts, each.in_flight, each.waiting)),
+            f"{each.rows:,}",
+        )
+    if len(figures.operations) > _OPERATIONS:
+        table.add_row(f"and {len(figures.operations) - _OPERATIONS} more operations")
+    return table
+
+
+def _lines(figures: RunFigures) -> Iterator[tuple[str, str]]:
+    """Yield lines of text, each with its style."""
+    parts = [f"{figures.phase}, {clock(figures.elapsed)}"]
+    if figures.eta is not None and figures.phase != "over":
+        parts.append(f"about {clock(figures.eta)} left")
+    if figures.per_minute is not None:
+        parts.append(f"{figures.per_minute:,.0f} rows per minute")
+    parts.append(f"{figures.concurrency} at once")
+    yield ", ".join(parts), ""
+    saved = f"{counted(figures.saved, 'file')} saved, {figures.bytes / 1e6:,.1f} MB"
+    if figures.behind:
+        saved += f"; {counted(figures.behind, 'result')} behind"
+    yield saved, ""
+    if figures.credits_left is not None:
+        spent = 0.0 if figures.credits_spent is None else figures.credits_spent
+        yield f"{spent:g} credits spent, {figures.credits_left:g} left", ""
+    for each in figures.errors[:_ERRORS]:
+        newest = " ".join(each.newest.split())
+        yield f"{each.count:,} {each.error}, such as: {newest[:120]}", "red"

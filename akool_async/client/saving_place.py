@@ -1,0 +1,64 @@
+"""Where results are saved: a folder, or a bucket. A file is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from akool_async.media.names import type_of
+
+if TYPE_CHECKING:
+    from akool_async.result import Result
+    from akool_async.uploads import Bucket
+
+
+class SavingPlace:
+    """A folder, or a prefix in a bucket.
+
+    Args:
+        place: The folder, from the root on; made if it is not there. Or the bucket.
+    """
+
+    def __init__(self, place: str | os.PathLike[str] | Bucket) -> None:
+        self._bucket: Bucket | None = None
+        if isinstance(place, str | os.PathLike):
+            self._folder = os.path.join(os.fspath(place), "")  # noqa: PTH118 - says: a folder
+        else:
+            self._bucket = place
+
+    async def save(self, result: Result) -> str:
+        """Save a result's media; return where it lies.
+
+        On its way to a bucket it is a file for a while: a download that breaks off goes on where
+        it was, and nothing is sent before it is whole.
+
+        Raises:
+            DownloadError: it could not be fetched whole.
+            UploadError: the bucket does not take it.
+            OSError: the file cannot be written.
+        """
+        if self._bucket is None:
+            return str(await result.save(self._folder))
+        with TemporaryDirectory(prefix="akool-") as folder:
+            path = await result.save(Path(folder, ""))
+            return await self._bucket.save(path, type_of(path.suffix.lower()))
+
+    def lacks(self, saved: str) -> bool:
+        """Say whether there is no file, or an empty one, where one was saved. Blocks."""
+        if "://" not in saved:
+            return is_gone(saved)
+        return self._bucket is not None and self._bucket.lacks(saved)
+
+
+def is_gone(path: str) -> bool:
+    """Say whether there is no file, or an empty one, where one was saved. Blocks."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - called with each row
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return True
+    except OSError:  # such as a folder that may not be entered: nobody can tell
+        return False
+    return not (stat.S_ISREG(found.st_mode) and found.st_size)

@@ -1,0 +1,148 @@
+"""The money of a run: prices that are learned, limits, and what would be spent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from akool_async import Akool, Face
+from akool_async.batch.folder import RunFolder
+from akool_async.batch.money import UNPRICED, Money
+from akool_async.batch.planning import Plan, lines_of
+from akool_async.batch.prices import Prices, printed_price
+from akool_async.batch.rows import read
+from akool_async.batch.run_options import RunOptions
+from akool_async.batch.runner import Run
+from akool_async.endpoints import TTS, AnalyzeContent, ImageReage
+from akool_async.simulator import Simulator
+from tests.clients import Connect
+
+
+def speeches(count: int) -> list[tuple[str, TTS]]:
+    return [(f"row-{n}", TTS(input_text=f"text {n}", voice_id="voice")) for n in range(count)]
+
+
+def test_a_price_is_learned_from_one_operation_alone() -> None:
+    prices = Prices()
+    assert prices.of("audio.tts") is None
+    prices.learn({"audio.tts": 20}, 10.0)
+    assert prices.of("audio.tts") == pytest.approx(0.5)
+
+
+def test_prices_of_mixed_rows_are_told_apart_by_several_readings() -> None:
+    prices = Prices()
+    prices.learn({"audio.tts": 10, "reage.image": 10}, 45.0)
+    assert prices.of("audio.tts") is None
+    prices.learn({"audio.tts": 20, "reage.image": 10}, 50.0)
+    assert prices.of("audio.tts") == pytest.approx(0.5)
+    assert prices.of("reage.image") == pytest.approx(4.0)
+    again = Prices(learned=prices.dump())
+    assert again.of("reage.image") == pytest.approx(4.0)
+
+
+def test_a_payment_meanwhile_teaches_nothing_and_a_given_price_stays() -> None:
+    prices = Prices({"audio.tts": 2.0})
+    prices.learn({"audio.tts": 10}, -100.0)
+    prices.learn({"audio.tts": 10}, 5.0)
+    assert prices.of("audio.tts") == 2.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "price"),
+    [
+        (1, "https://host.example/a.jpg", 0.2),
+        (2, "https://host.example/a.mp4", None),
+        (4, "x" * 601, 0.2),
+    ],
+)
+def test_a_price_that_the_page_prints_is_known(
+    kind: int, content: str, price: float | None
+) -> None:
+    request = AnalyzeContent(content=content, type=kind, language="en")
+    assert printed_price(request) == price
+    assert Prices().of("moderation.analyze", request) == price
+
+
+async def test_a_limit_on_credits_is_kept_once_the_price_is_known(
+    connect: Connect, tmp_path: Path
+) -> None:
+    async with Simulator(pace=0.02, omit_rate=0.0, credit=1000.0) as simulator:
+        akool = connect(simulator, max_concurrency=8)
+        run = Run(RunFolder.at(tmp_path), RunOptions(max_credits=25))
+        await run.carry_out(read(speeches(100)), akool)
+        assert simulator.world.creates.total() == 25
+        assert run.figures().credits_spent == 25
+        assert run.figures().credits_left == 975
+        assert "credits" in run.stopped_by
+        again = Run(RunFolder.at(tmp_path), RunOptions(max_credits=5))
+        await again.carry_out(read(speeches(100)), akool)
+        assert simulator.world.creates.total() == 30
+
+
+async def test_an_unknown_price_overshoots_by_a_few_rows_at_most(
+    connect: Connect, tmp_path: Path
+) -> None:
+    async with Simulator(pace=0.02, omit_rate=0.0) as simulator:
+        akool = connect(simulator, max_concurrency=50)
+        run = Run(RunFolder.at(tmp_path), RunOptions(max_credits=3))
+        await run.carry_out(read(speeches(100)), akool)
+        assert 3 <= simulator.world.creates.total() <= UNPRICED
+
+
+async def test_what_is_in_flight_counts_at_its_price() -> None:
+    async def credit() -> float:
+        return 100.0
+
+    money = Money(credit, Prices({"a": 2.0}), most=5.0, changed=lambda: None)
+    await money.read()
+    sent = 0
+    while (verdict := money.verdict("a", None)) == "yes":
+        money.send("a")
+        sent += 1
+    assert (sent, verdict) == (2, "wait")
+    for _ in range(2):
+        money.end("a", created=True)
+    await money.read()
+    assert money.verdict("a", None) == "yes"  # the account says that they cost nothing
+
+
+def plan_of(folder: Path, rows: list[Any], **options: Any) -> list[str]:
+    plan = Plan(RunFolder.at(folder), RunOptions(**options)).of(read(rows))
+    return list(lines_of(plan, 10))
+
+
+def test_a_dry_run_of_a_new_folder_knows_the_rows_and_not_the_rest(tmp_path: Path) -> None:
+    image = ImageReage(
+        target_image=[Face(path="https://h.example/a.jpg", opts="1,2:3,4:5,6:7,8")],
+        face_reage=5,
+        modify_image="https://h.example/b.jpg",
+    )
+    told = plan_of(tmp_path / "new", [*speeches(3), image], max_creates=2)
+    assert told == [
+        "audio.tts: 3 rows: 2 would be sent, 1 left out",
+        "reage.image: 1 rows: 1 left out",
+        "credits: unknown for audio.tts, of which nothing was learned yet",
+        "disk: unknown for audio.tts, of which nothing was learned yet",
+        "time: unknown for audio.tts, of which nothing was learned yet",
+    ]
+
+
+async def test_a_dry_run_knows_what_an_earlier_run_has_learned(
+    connect: Connect, tmp_path: Path
+) -> None:
+    async with Simulator(pace=0.02, omit_rate=0.0) as simulator:
+        akool: Akool = connect(simulator)
+        await Run(RunFolder.at(tmp_path), RunOptions()).carry_out(read(speeches(5)), akool)
+        requests = simulator.requests.total()
+        told = plan_of(tmp_path, speeches(105))
+        assert simulator.requests.total() == requests
+    assert told[0] == "audio.tts: 105 rows: 100 would be sent, 5 done"
+    assert told[1] == "credits: 100"
+    sizes = [
+        json.loads(line)["bytes"] for line in (tmp_path / "results.jsonl").read_text().splitlines()
+    ]
+    assert told[2] == f"disk: about {100 * sum(sizes) / 5 / 1e6:.1f} MB"
+    assert told[3].startswith("time: about 0.0 hours, with 10 jobs at once")

@@ -1,0 +1,101 @@
+"""Names of files from templates: safe on every file system, and never outside."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from akool_async import InvalidInput
+from akool_async.batch.files import put_in_place
+from akool_async.batch.names import FileNames, NamedRow
+
+ROW = NamedRow("row-1", "audio.tts", 7, "65f0", datetime(2026, 1, 2, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("template", "path"),
+    [
+        ("{key}{ext}", "row-1.wav"),
+        ("{key}", "row-1.wav"),
+        ("{operation}/{line}-{id}{ext}", "audio.tts/7-65f0.wav"),
+        ("{date:%Y-%m}/{date}-{key}{ext}", "2026-01/2026-01-02-row-1.wav"),
+        ("night of {key}{ext}", "night of row-1.wav"),
+    ],
+)
+def test_a_template_names_the_file(template: str, path: str) -> None:
+    assert FileNames(template).path_of(ROW, ".wav") == path
+
+
+@pytest.mark.parametrize(
+    ("template", "rule"),
+    [
+        ("{operation}{ext}", "needs {key}, {line} or {id}"),
+        ("{key}/{operation}{ext}", "needs {key}, {line} or {id}"),
+        ("../{key}", "must be relative"),
+        ("/root/{key}", "must be relative"),
+        ("a/./{key}", "must be relative"),
+        ("a//{key}", "must be relative"),
+        ("", "must be relative"),
+        ("{name}-{key}", "unknown field"),
+        ("{key:>5}", "unknown field"),
+        ("{date:%Y/%m}-{key}", "some file systems refuse"),
+        ("{key}{ext}.bak", "at its end only"),
+        ("a:b-{key}", "some file systems refuse"),
+        ("{key", "some file systems refuse"),
+        ("c:\\{key}", "some file systems refuse"),
+    ],
+)
+def test_a_template_that_cannot_work_is_refused(template: str, rule: str) -> None:
+    with pytest.raises(InvalidInput, match=rule):
+        FileNames(template)
+
+
+@pytest.mark.parametrize(
+    "key", ["../../etc/passwd", "a/b", "con", "a\0b", "x" * 5000, "é" * 200, ".", "..", "a:b", " "]
+)
+def test_no_key_leads_outside_or_makes_a_name_that_is_refused(key: str) -> None:
+    for template in ("{key}{ext}", "{key}/{line}{ext}", "con{date:}{key}"):
+        path = FileNames(template).path_of(ROW._replace(key=key), ".wav")
+        assert ".." not in path.split("/")
+        assert all(0 < len(part) <= 200 and part.isascii() for part in path.split("/"))
+        assert not any(mark in path for mark in '\0\\:*?"<>|')
+
+
+def test_keys_that_are_made_safe_stay_different() -> None:
+    names = FileNames()
+    keys = ["a b", "a-b", "a/b", "a?b"]
+    assert len({names.path_of(ROW._replace(key=key), "") for key in keys}) == len(keys)
+
+
+def test_ten_thousand_rows_share_a_folder() -> None:
+    names = FileNames("{operation}/{key}")
+    paths = [names.path_of(ROW._replace(line=line), "") for line in (1, 9999, 10_000, 123_456)]
+    assert paths == [
+        *["audio.tts/row-1"] * 2,
+        *("audio.tts/1/row-1", "audio.tts/12/row-1"),
+    ]
+
+
+def test_a_file_gets_its_extension_by_its_content(tmp_path: Path) -> None:
+    part = tmp_path / "part.mp4"
+    part.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(10))
+    placed = put_in_place(part, tmp_path / "media", FileNames(), ROW, is_anothers=lambda _: False)
+    assert placed.path == "row-1.png"
+    assert (tmp_path / "media/row-1.png").stat().st_size == placed.size == 18
+
+
+def test_a_file_takes_no_place_of_another_row(tmp_path: Path) -> None:
+    names, media = FileNames("{line}"), tmp_path / "media"
+    media.mkdir()
+    (media / "7.png").write_bytes(b"another row's")
+    for _ in range(2):  # again, after a crash
+        part = tmp_path / "part"
+        part.write_bytes(b"\x89PNG\r\n\x1a\n")
+        placed = put_in_place(
+            part, media, names, ROW, is_anothers=lambda path: path.endswith("/7.png")
+        )
+        assert placed.path == f"7-{placed.sha256[:8]}.png"
+    assert (media / "7.png").read_bytes() == b"another row's"
+    assert len(list(media.iterdir())) == 2
