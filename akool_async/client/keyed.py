@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from akool_async.client.restoring import (
     goes_on,
     is_step,
@@ -233,6 +235,38 @@ class KeyedJobs:
             armed.wait_again(record, place, entry.intended_at, outcome)
             return record
         self._engine.restore(record, outcome)
+        return record
+
+    def take_back(
+        self,
+        entry: Entry,
+        operation: type[Operation[Any]],
+        tag: object,
+        linked: Callable[[JobRecord[Any], Any], Any],
+    ) -> JobRecord[Any] | None:
+        """Return the record of a completed job again, which nobody has held since its end.
+
+        Nothing is counted or told: that was done when it ended.
+
+        Args:
+            entry: Its row.
+            operation: Its operation.
+            tag: What was submitted with it.
+            linked: Makes the result in the row one that can be saved.
+        """
+        result = result_of(entry, operation.family)
+        if result is None:
+            return None
+        record = record_of(self._engine, entry, operation)
+        if tag is not None:
+            record.options = msgspec.structs.replace(record.options, tag=tag)
+        reference = reference_of(entry)
+        if reference is not None:
+            record.take_reference(reference, moment(self._engine.clock))
+        record.observe(result)
+        self._work_on(record, entry)
+        row_of(record).state = entry.state
+        record.finish(linked(record, result))
         return record
 
     def decided(self, entry: Entry) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from akool_async.client.finding import JobFinder
     from akool_async.client.keyed import KeyedJobs
     from akool_async.client.saving import Saver
+    from akool_async.journal import Entry
     from akool_async.schedule.learner import Learner
 
 CALL_TIME: Final = 10.0
@@ -148,15 +149,25 @@ class Runtime:
         configuration, records = self._shared.configuration, self._shared.records
         if configuration.save_to is None:
             return None
+        from akool_async.client.backlog import Backlog
         from akool_async.client.saving import Saver
 
+        recorder = None if records is None else records.recorder
         return Saver(
             configuration.save_to,
             at_once=configuration.limits.downloads,
             clock=configuration.clock,
-            recorder=None if records is None else records.recorder,
+            recorder=recorder,
             report=dispatcher,
+            backlog=None if recorder is None else Backlog(recorder, self._taken_back),
         )
+
+    def _taken_back(self, entry: Entry, tag: object) -> JobRecord[Any] | None:
+        """Return the record of a job again whose result is to be saved now."""
+        operation = self._vendor.operations().get(entry.name)
+        if operation is None or self.keyed is None:
+            return None
+        return self.keyed.take_back(entry, operation, tag, self.links.linked)
 
     def _new_delivery(self, records: Records) -> Delivery | None:
         on_end = self._shared.configuration.on_end

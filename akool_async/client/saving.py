@@ -6,20 +6,21 @@ import asyncio
 import os
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.client.saving_place import SavingPlace
-from akool_async.clock import Clock, Timer, wait_for_all
+from akool_async.clock import Clock, Timer, sleep, wait_for_all
 from akool_async.engine import EventName, JobRecord
 from akool_async.engine.recorder import Recorder
 from akool_async.engine.tasks import start
-from akool_async.errors import ClientClosed, ResultExpired
+from akool_async.errors import ClientClosed, JournalError, ResultExpired
 from akool_async.observers import logger
 from akool_async.protocol.words import counted
 from akool_async.result import Result
 
 if TYPE_CHECKING:
+    from akool_async.client.backlog import Backlog, Kept
     from akool_async.uploads import Bucket
 
 TRIES: Final = 6
@@ -27,6 +28,11 @@ TRIES: Final = 6
 _FIRST, _LONGEST = 5.0, 300.0
 """Seconds: bounds of the first and of every pause between two attempts. A download has shorter
 pauses of its own."""
+
+MOST: Final = 1000
+"""Results that wait in memory, where a journal keeps the others."""
+_PAGE: Final = 500
+"""Results that are read back at once, as soon as there is room for them."""
 
 _CLOSED: Final = "the client was closed first"
 
@@ -63,6 +69,7 @@ class Saver:
         clock: Where time comes from.
         recorder: Writes the paths down, where there is a journal.
         report: Notified of each result that is on disk, with its path, or that is given up.
+        backlog: Where results wait that memory has no room for, where there is a journal.
     """
 
     def __init__(
@@ -73,12 +80,15 @@ class Saver:
         clock: Clock,
         recorder: Recorder | None = None,
         report: Callable[[str, JobRecord[Any], object], object] | None = None,
+        backlog: Backlog | None = None,
     ) -> None:
         self.place = SavingPlace(place)
         self._at_once = at_once
         self._clock = clock
         self._recorder = recorder
         self._report = report
+        self._backlog = backlog
+        self._loading: asyncio.Task[None] | None = None
         self._waiting: deque[SaveTask] = deque()
         self._running: dict[asyncio.Task[None], SaveTask] = {}
         self._timers: dict[SaveTask, Timer] = {}
@@ -92,8 +102,13 @@ class Saver:
     @property
     def left(self) -> int:
         """How many results are not saved yet."""
-        pending = len(self._waiting) + len(self._timers) + len(self._saved_before)
-        return pending + len(self._running)
+        behind = 0 if self._backlog is None else len(self._backlog)
+        return self.held + behind + len(self._saved_before) + (self._loading is not None)
+
+    @property
+    def held(self) -> int:
+        """How many of them are in memory."""
+        return len(self._waiting) + len(self._timers) + len(self._running)
 
     def add(self, record: JobRecord[Any], result: Result) -> None:
         """Save a result, if it has media, and its file is not there from before."""
@@ -101,12 +116,24 @@ class Saver:
         if not result.url:
             return
         if save.before is None:
-            self._queue(save)
+            if not self._put_behind(record):
+                self._queue(save)
         elif not self._stopped:
             self._idle.clear()
             self._saved_before.append(save)
             if self._looking is None:
                 self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    def _put_behind(self, record: JobRecord[Any]) -> bool:
+        """Let a result wait on disk, behind those that wait longer; return whether it does."""
+        backlog = self._backlog
+        if backlog is None or self._stopped or not (len(backlog) or self.held >= MOST):
+            return False
+        if not backlog.put(record):
+            return False
+        self._idle.clear()
+        self._pump()
+        return True
 
     def look_for(self, record: JobRecord[Any]) -> None:
         """Look for the file of a job whose key was submitted again."""
@@ -160,8 +187,33 @@ class Saver:
             save = self._waiting[0]
             self._running[start(self._save(save), self._over)] = save
             self._waiting.popleft()
+        room = self.held <= MOST - _PAGE and self._loading is None and not self._stopped
+        if room and self._backlog is not None and len(self._backlog):
+            self._loading = start(self._load(self._backlog), self._loaded)
         if not self.left:
             self._idle.set()
+
+    async def _load(self, backlog: Backlog) -> None:
+        """Read the next results back."""
+        try:
+            taken = await backlog.take(_PAGE)
+        except JournalError as error:
+            logger.warning("results that wait to be saved cannot be read: %s; again soon", error)
+            await sleep(self._clock, _FIRST)
+            return
+        self._waiting.extend(self._readable(taken))
+
+    def _readable(self, taken: Iterable[tuple[Kept, JobRecord[Any] | None]]) -> Iterator[SaveTask]:
+        for kept, record in taken:
+            if record is not None and isinstance(record.outcome, Result):
+                yield SaveTask(record, record.outcome)
+            else:
+                logger.error("row %d of the journal has no result to save any more", kept.number)
+                kept.operation.events[EventName.UNSAVED] += 1
+
+    def _loaded(self, _task: asyncio.Task[None]) -> None:
+        self._loading = None
+        self._pump()
 
     def _over(self, task: asyncio.Task[None]) -> None:
         save = self._running.get(task)
@@ -229,10 +281,25 @@ class Saver:
             tasks: list[asyncio.Task[Any]] = [
                 idle,
                 *self._running,
-                *filter(None, [self._looking]),
+                *filter(None, [self._looking, self._loading]),
             ]
             self._stop()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._backlog is not None:
+            await self._give_up_all(self._backlog)
+
+    async def _give_up_all(self, backlog: Backlog) -> None:
+        """Tell of each result that waits on disk that it is not saved."""
+        try:
+            while len(backlog):
+                for save in self._readable(await backlog.take(_PAGE)):
+                    self._give_up(save)
+        except JournalError as error:
+            problem = str(error)
+        else:
+            return
+        logger.error("%s not saved: %s; %s", counted(len(backlog), "result"), _CLOSED, problem)
+        backlog.clear()
 
     def _stop(self) -> None:
         """Save nothing more."""
@@ -243,8 +310,8 @@ class Saver:
         self._timers.clear()
         self._waiting.clear()
         self._saved_before.clear()
-        if self._looking is not None:
-            self._looking.cancel()
+        for task in filter(None, [self._looking, self._loading]):
+            task.cancel()
         for save in given_up:
             self._give_up(save)
         for task in self._running:

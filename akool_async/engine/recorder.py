@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Container, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -29,6 +29,7 @@ from akool_async.journal import (
     Intent,
     JobStore,
     Outbox,
+    ReadsRows,
     State,
     TakesNotes,
     TellsSaved,
@@ -77,6 +78,8 @@ class Recorder:
         """Keys and fingerprints of intents that are on their way to the disk."""
         self._changed: dict[object, set[int]] = {}
         """For each reader of rows, the rows that this process has changed since it began."""
+        self.backlogs: weakref.WeakSet[Container[int]] = weakref.WeakSet()
+        """Rows of results that wait to be saved, and that no job in memory stands for."""
         self.delivers = False
         """Whether ends are delivered: whether there is an `on_end`."""
         self.telling: set[int] = set()
@@ -105,11 +108,28 @@ class Recorder:
 
     def _is_working_on(self, number: int) -> bool:
         """Say whether a job of this process may still change a row."""
+        if any(number in backlog for backlog in tuple(self.backlogs)):
+            return True
         record = self._working.get(number)
         if record is None or record.journal_row is None:
             return False
         # What became of an unknown create is decided by others: by a person, or by a webhook.
         return not (record.ended and record.journal_row.state is State.UNKNOWN)
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether rows can be read back by their numbers."""
+        store: object = self._store
+        return isinstance(store, ReadsRows)
+
+    async def rows(self, numbers: Sequence[int]) -> Sequence[Entry]:
+        """Return rows by their numbers, with all that was noted; those that are gone are left out.
+
+        Raises:
+            JournalError: the journal is closed, or cannot be used.
+        """
+        store: object = self._store
+        return await store.rows(numbers) if numbers and isinstance(store, ReadsRows) else ()
 
     async def unfinished(self) -> AsyncIterator[Entry]:
         """Yield the rows that no process has brought to an end, and none works on."""

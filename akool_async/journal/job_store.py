@@ -168,6 +168,22 @@ class TakesNotes(Protocol):
 
 
 @runtime_checkable
+class ReadsRows(Protocol):
+    """A store that reads rows by their numbers.
+
+    Then results that wait to be saved, behind the next thousand, wait there and not in memory.
+    """
+
+    async def rows(self, numbers: Sequence[int]) -> Sequence[Entry]:
+        """Return rows, with all that was put before; numbers without a row are left out.
+
+        Raises:
+            JournalError: the store is closed, or cannot be used.
+        """
+        ...
+
+
+@runtime_checkable
 class TellsSaved(Protocol):
     """A store that can tell where media was saved. Then files that are gone are found missing."""
 

@@ -91,6 +91,14 @@ def keys(connection: sqlite3.Connection, after: int) -> list[tuple[int, str, str
     return connection.execute(sql, (after, PAGE)).fetchall()
 
 
+def get_many(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Entry]:
+    """Return rows by their numbers; a number without a row is left out."""
+    found: list[Entry] = []
+    for size, some in _padded(numbers, PAGE):
+        found += _fetch(connection, f"WHERE number IN ({'?, ' * (size - 1)}?)", *some)
+    return found
+
+
 def get(connection: sqlite3.Connection, number: int) -> Entry | None:
     """Return a row by its number."""
     return _only(_fetch(connection, "WHERE number = ?", number))

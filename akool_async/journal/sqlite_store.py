@@ -121,6 +121,14 @@ class SqliteStore(JobStore):
         """
         return await self._file.writer.write(functools.partial(rows.find, key=key))
 
+    async def rows(self, numbers: Sequence[int]) -> list[Entry]:
+        """Return rows by their numbers; see `ReadsRows.rows`.
+
+        Raises:
+            JournalError: the journal is closed, or cannot be used.
+        """
+        return await self._file.writer.write(functools.partial(rows.get_many, numbers=numbers))
+
     def drop_soon(self, row: int, reason: str, owed: int | None = None) -> Future[None]:
         """Queue that a queued job is not to be sent; see `FindsJobs.drop_soon`.
 
