@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from akool_async.client.caller import Caller
+from akool_async.client.steering import Steered
 from akool_async.client.submission import (
     Submission,
     check_alone,
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Snapshot)
 
 
-class Client(Caller):
+class Client(Steered):
     """Calls endpoints and runs jobs. A vendor's own client adds names to it.
 
-    How it is opened, closed and called is in `Caller`.
+    How it is opened, closed and called is in `Caller`; how it is paused, in `Steered`.
     """
 
     def submit(
@@ -148,8 +148,8 @@ class Client(Caller):
         defaults = Defaults(*checked_options(timeout, priority, retry_failed))
         runtime = self._runtime("map()")
         submit = RowSubmitter(runtime, self._startables, defaults)
-        ahead = 2 * self._shared.configuration.max_concurrency
-        return run_all(requests, submit, runtime.engine, ordered=ordered, ahead=ahead)
+        room = self._shared.room
+        return run_all(requests, submit, runtime.engine, ordered=ordered, room=room)
 
     @overload
     def job(self, token: str, operation: type[Operation[S]]) -> Job[S]: ...
@@ -232,10 +232,6 @@ class Client(Caller):
 
         async for job in recover(self._shared.records, self._runtime("recover()"), self.operations):
             yield job
-
-    def resume(self) -> None:
-        """Create jobs again that wait for credit, where `on_credit` is "pause"."""
-        self._runtime("resume()").engine.credit_returned()
 
     def _startables(self) -> Mapping[str, type[Startable[Any]]]:
         """Return the operations and recipes that a row of `map` may name, by dotted name."""

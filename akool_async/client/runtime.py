@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from akool_async.client.finding import JobFinder
     from akool_async.client.keyed import KeyedJobs
     from akool_async.client.saving import Saver
-    from akool_async.journal import Entry
     from akool_async.schedule.learner import Learner
 
 CALL_TIME: Final = 10.0
@@ -120,7 +119,7 @@ class Runtime:
     def _new_engine(self, dispatcher: EventDispatcher, clock: Clock) -> Engine:
         shared, configuration = self._shared, self._shared.configuration
         policies = Policies(
-            limit=configuration.max_concurrency,
+            room=shared.room,
             limits=configuration.limits,
             timeout=configuration.job_timeout,
             schedule=self._schedule_of,
@@ -149,8 +148,8 @@ class Runtime:
         configuration, records = self._shared.configuration, self._shared.records
         if configuration.save_to is None:
             return None
-        from akool_async.client.backlog import Backlog
         from akool_async.client.saving import Saver
+        from akool_async.client.taking_back import backlog_of
 
         recorder = None if records is None else records.recorder
         return Saver(
@@ -159,15 +158,8 @@ class Runtime:
             clock=configuration.clock,
             recorder=recorder,
             report=dispatcher,
-            backlog=None if recorder is None else Backlog(recorder, self._taken_back),
+            backlog=backlog_of(self, self._vendor, recorder),
         )
-
-    def _taken_back(self, entry: Entry, tag: object) -> JobRecord[Any] | None:
-        """Return the record of a job again whose result is to be saved now."""
-        operation = self._vendor.operations().get(entry.name)
-        if operation is None or self.keyed is None:
-            return None
-        return self.keyed.take_back(entry, operation, tag, self.links.linked)
 
     def _new_delivery(self, records: Records) -> Delivery | None:
         on_end = self._shared.configuration.on_end

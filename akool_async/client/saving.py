@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from akool_async.client.save_task import SaveTask
+from akool_async.client.saved_before import Gone, SavedBefore
 from akool_async.client.saving_place import SavingPlace
 from akool_async.clock import Clock, Timer, sleep, wait_for_all
 from akool_async.engine import EventName, JobRecord
@@ -35,23 +37,6 @@ _PAGE: Final = 500
 """Results that are read back at once, as soon as there is room for them."""
 
 _CLOSED: Final = "the client was closed first"
-
-
-class SaveTask:
-    """A result to be saved."""
-
-    __slots__ = ("before", "record", "result", "tries")
-
-    def __init__(self, record: JobRecord[Any], result: Result) -> None:
-        self.record = record
-        self.result = result
-        row = record.journal_row
-        self.before = None if row is None else row.saved
-        """Where it was saved before: its row in the journal, and the file."""
-        self.tries = 0
-
-    def __str__(self) -> str:
-        return f"the result of {self.record.name} {self.record.token or self.result.id}"
 
 
 class Saver:
@@ -92,9 +77,7 @@ class Saver:
         self._waiting: deque[SaveTask] = deque()
         self._running: dict[asyncio.Task[None], SaveTask] = {}
         self._timers: dict[SaveTask, Timer] = {}
-        self._saved_before: list[SaveTask] = []
-        """Results whose files are still to be looked for."""
-        self._looking: asyncio.Task[None] | None = None
+        self._saved_before = SavedBefore(self.place, self._save_again, self._pump)
         self._stopped = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -120,9 +103,7 @@ class Saver:
                 self._queue(save)
         elif not self._stopped:
             self._idle.clear()
-            self._saved_before.append(save)
-            if self._looking is None:
-                self._looking = asyncio.get_running_loop().create_task(self._look())
+            self._saved_before.add(save)
 
     def _put_behind(self, record: JobRecord[Any]) -> bool:
         """Let a result wait on disk, behind those that wait longer; return whether it does."""
@@ -141,22 +122,7 @@ class Saver:
         if row is not None and row.saved is not None and isinstance(outcome, Result):
             self.add(record, outcome)
 
-    async def _look(self) -> None:
-        """Look for the files of results that were saved: all that have come, in one thread."""
-        try:
-            while self._saved_before:
-                known = list(self._saved_before)
-                gone = await asyncio.to_thread(_gone, known, self.place)
-                del self._saved_before[: len(known)]
-                self._save_again(gone)
-        except RuntimeError as error:  # the interpreter ends, and starts no thread any more
-            logger.warning("%d saved files were not looked for: %s", len(self._saved_before), error)
-            self._saved_before.clear()
-        finally:
-            self._looking = None
-            self._pump()
-
-    def _save_again(self, gone: Sequence[tuple[SaveTask, int, str]]) -> None:
+    def _save_again(self, gone: Sequence[Gone]) -> None:
         pending = {each.record for each in (*self._waiting, *self._timers, *self._running.values())}
         lost: list[str] = []
         for save, number, path in gone:
@@ -281,7 +247,7 @@ class Saver:
             tasks: list[asyncio.Task[Any]] = [
                 idle,
                 *self._running,
-                *filter(None, [self._looking, self._loading]),
+                *filter(None, [self._saved_before.task, self._loading]),
             ]
             self._stop()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -309,16 +275,10 @@ class Saver:
         given_up = [*self._timers, *self._waiting]
         self._timers.clear()
         self._waiting.clear()
-        self._saved_before.clear()
-        for task in filter(None, [self._looking, self._loading]):
-            task.cancel()
+        self._saved_before.stop()
+        if self._loading is not None:
+            self._loading.cancel()
         for save in given_up:
             self._give_up(save)
         for task in self._running:
             task.cancel()
-
-
-def _gone(saves: Sequence[SaveTask], place: SavingPlace) -> list[tuple[SaveTask, int, str]]:
-    """Return the results whose files are gone, with their rows and those files. Blocks."""
-    known = [(save, *save.before) for save in saves if save.before is not None]
-    return [each for each in known if place.lacks(each[2])]

@@ -75,6 +75,8 @@ class Stats(Value):
     """The most jobs that were at the vendor at once."""
     places: int = 0
     """The most jobs that may be at the vendor at once, for each event loop."""
+    paused: bool = False
+    """Whether the program has paused the client: no job is created."""
     refusals: int = 0
     """How often the server refused a request for its frequency."""
     creates_per_second: float | None = None
@@ -155,6 +157,7 @@ def together(one: Stats, other: Stats) -> Stats:
         in_flight=one.in_flight + other.in_flight,
         peak_in_flight=max(one.peak_in_flight, other.peak_in_flight),
         places=one.places + other.places,
+        paused=one.paused or other.paused,
         refusals=one.refusals + other.refusals,
         creates_per_second=_lower(one.creates_per_second, other.creates_per_second),
         reads_per_second=_lower(one.reads_per_second, other.reads_per_second),
