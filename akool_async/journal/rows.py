@@ -10,7 +10,7 @@ import functools
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -34,6 +34,7 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM job"  # noqa: S608 - our own names
 OWE: Final = "INSERT OR REPLACE INTO outbox (job, end) VALUES (?, ?)"
 """Writes down that `on_end` has to be told of a job's end, in place of an earlier end of it."""
 
+_STATES: Final = {state.value: state for state in State}
 _UNDECIDED = (State.INTENT, State.UNKNOWN)
 
 
@@ -89,6 +90,32 @@ def keys(connection: sqlite3.Connection, after: int) -> list[tuple[int, str, str
         SELECT number, key, fingerprint FROM job WHERE number > ? AND key IS NOT NULL
         ORDER BY number LIMIT ?"""
     return connection.execute(sql, (after, PAGE)).fetchall()
+
+
+class KnownKey(NamedTuple):
+    """What a journal knows of a key."""
+
+    number: int
+    """Its row."""
+    fingerprint: str
+    """The fingerprint of the request that it belongs to."""
+    state: State
+
+
+def known(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, KnownKey]:
+    """Return what is known of many keys, by key; a key without a row is left out."""
+    found: dict[str, KnownKey] = {}
+    for where, some in _by_keys(keys):
+        sql = f"SELECT key, number, fingerprint, state FROM job {where}"  # noqa: S608 - marks
+        for key, number, fingerprint, state in connection.execute(sql, some):
+            found[key] = KnownKey(number, fingerprint, _STATES[state])
+    return found
+
+
+def counts(connection: sqlite3.Connection) -> dict[State, int]:
+    """Return how many rows there are by state."""
+    found = connection.execute("SELECT state, count(*) FROM job GROUP BY state")
+    return {_STATES[state]: count for state, count in found}
 
 
 def get_many(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Entry]:
