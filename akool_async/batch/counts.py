@@ -71,8 +71,8 @@ class Counts:
         self.saved = self.bytes = self.saved_before = 0
         self.unsaved = 0
         """Results that were given up."""
-        self.expired = self.expiring = 0
-        """Results without a file that Akool keeps no more, and those it keeps for a day at most."""
+        self.expired = 0
+        """Results without a file that Akool keeps no more."""
         self.creates = 0
         """Creates that were sent."""
         self._ends: deque[tuple[int, int]] = deque()

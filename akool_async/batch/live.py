@@ -14,9 +14,6 @@ from akool_async.engine import EventName
 from akool_async.job import Job
 from akool_async.journal.outcome_lines import KnownRow
 
-_FEWEST: Final = 16
-"""Rows that may go on at once, however few places there are."""
-
 
 class LiveRow:
     """A row whose job goes on."""
@@ -56,8 +53,8 @@ class LiveRows:
 
     @property
     def full(self) -> bool:
-        """Whether enough rows go on: one waits for each place, so that none is ever free."""
-        return len(self._rows) >= max(_FEWEST, 2 * self.places)
+        """Whether a row goes on for each place."""
+        return len(self._rows) >= self.places
 
     def add(self, live: LiveRow) -> None:
         """Take in a row whose job was submitted just now."""

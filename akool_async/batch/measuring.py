@@ -52,11 +52,13 @@ def figures_of(
         errors=counts.errors,
         concurrency=places,
         elapsed=counts.elapsed,
-        eta=eta_of(counts, phase, stats, behind),
+        eta=eta_of(counts, phase, stats, behind=behind, places=places),
     )
 
 
-def eta_of(counts: Counts, phase: Phase, stats: Stats | None, behind: int) -> float | None:
+def eta_of(
+    counts: Counts, phase: Phase, stats: Stats | None, *, behind: int = 0, places: int = 0
+) -> float | None:
     """Return the seconds until the last row has ended and is saved, as far as can be told.
 
     The rows that are left end at the rate of the last minute. Before a row has ended, the learned
@@ -72,7 +74,6 @@ def eta_of(counts: Counts, phase: Phase, stats: Stats | None, behind: int) -> fl
     if not left:
         return saving
     if rate is None:
-        places = 0 if stats is None else stats.places
         return left / places * longest if places and longest else None
     if phase == "draining":  # nothing follows: the last one takes as long as a job takes
         return max(longest, saving)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from akool_async.batch.endings import decoder
 from akool_async.batch.folder import RunFolder
 from akool_async.client.saving_place import is_gone
-from akool_async.journal.outcome_lines import KnownRow, OutcomeLines
+from akool_async.journal.outcome_lines import KnownRow, OutcomeReader
 
 _DAY: Final = 24 * 3600.0
 
@@ -26,7 +26,7 @@ class Missing:
     """
 
     def __init__(
-        self, folder: RunFolder, lines: OutcomeLines, operations: Mapping[str, Any]
+        self, folder: RunFolder, lines: OutcomeReader, operations: Mapping[str, Any]
     ) -> None:
         self._folder = folder
         self._lines = lines

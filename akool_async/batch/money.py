@@ -23,7 +23,7 @@ EVERY: Final = 100
 UNPRICED: Final = 10
 """Rows of unknown price that may go on at once, where there is a limit: by so many it may
 overshoot."""
-_CLEAR: Final = 5
+_CLEAR: Final = 20
 """A reading tells prices if so many times more rows were sent than go on: nobody knows whether
 Akool takes the credit when a job begins or when it ends."""
 _ROUNDING: Final = 1e-9
@@ -146,11 +146,18 @@ class Money:
         self._cost += cost
         self._open -= ended
         self._ended -= ended
-        if sent and sent.total() >= _CLEAR * going_on:
+        if sent and self._is_clear(sent, going_on):
             self.prices.learn(sent, self._cost)
             self._sent -= sent
             self._cost = 0.0
         self._changed()
+
+    def _is_clear(self, sent: Counter[str], going_on: int) -> bool:
+        """Say whether a reading tells prices; the first one under a limit has to be exact."""
+        unpriced = any(self.prices.of(operation) is None for operation in sent)
+        if unpriced and self._most is not None:
+            return not going_on
+        return sent.total() >= _CLEAR * going_on
 
     async def _keep_reading(self) -> None:
         while True:

@@ -67,7 +67,9 @@ class Plan:
         self._selection = Selection(
             limit=options.limit, only=options.only, skip=options.skip, sample=options.sample
         )
-        learned = {} if self._view is None else learned_in(self._view.recall_all)
+        learned: Mapping[str, bytes] = {}
+        if self._view is not None:
+            learned = learned_in(self._view.recall_all)
         self._prices = Prices(options.prices, learned)
         self._operations: dict[str, _Counts] = {}
         self._sent = 0

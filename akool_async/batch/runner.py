@@ -3,8 +3,9 @@
 How it works
 ------------
 Rows come from a thread, some hundred ahead (`feed.py`). Those that have ended are skipped by pages
-of the journal (`feeding.py`). The others are submitted under their keys, twice as many as there are
-places, so that none is ever free (`live.py`). What becomes of each is written down in groups
+of the journal (`feeding.py`). The others are submitted under their keys, as many as there are
+places (`live.py`): the run itself keeps the number, so that it can be changed, and so that nothing
+waits in a queue that would have to be dropped. What becomes of each is written down in groups
 (`writing.py`), and its result saved in a lane of its own (`saving.py`). So memory depends on the
 number of places, and not on the number of rows.
 
@@ -23,13 +24,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from akool_async.batch.control import controlled
 from akool_async.batch.counts import Counts
-from akool_async.batch.endings import end_of, outcome_in, outcome_of, refusal_of
 from akool_async.batch.fault import Fault
 from akool_async.batch.feed import Feed
 from akool_async.batch.feeding import Feeding
 from akool_async.batch.figures import Phase, RunFigures
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.live import LiveRow, LiveRows
+from akool_async.batch.live import LiveRows
 from akool_async.batch.measuring import figures_of
 from akool_async.batch.missing import Missing
 from akool_async.batch.money import Money
@@ -37,25 +37,18 @@ from akool_async.batch.names import FileNames
 from akool_async.batch.outcome import Outcome
 from akool_async.batch.prices import Prices, learned_in
 from akool_async.batch.results import ResultFiles
+from akool_async.batch.row_jobs import RowJobs
 from akool_async.batch.rows import BatchRow
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.saving import SavingLane
 from akool_async.batch.writing import OutcomeWriter
-from akool_async.client.submission import Submission
-from akool_async.engine.credit_guard import stops_all
-from akool_async.errors import AkoolError, JobCancelled, JournalError
 from akool_async.journal import Journal, State
-from akool_async.journal.outcome_lines import KnownRow
 from akool_async.observers import logger
-from akool_async.protocol.endpoint import Recipe
-from akool_async.result import Result
 
 if TYPE_CHECKING:
     from akool_async.client.akool import Akool
 
-_RECIPE: Final[Any] = Recipe
-_NOT_READ: Final[Any] = None
-"""The request of a row that is in the journal, and not, or not yet, in the manifest."""
+_NO_LIMIT: Final = 1_000_000
 _LOOK_AGAIN: Final = 0.05
 """Seconds until the jobs are looked at again that could not be dropped yet."""
 
@@ -98,8 +91,6 @@ class Run:
         self.money: Money | None = None
         self._files = ResultFiles(folder, self._lines)
         self._phase: Phase = "starting"
-        self._earlier: dict[str, LiveRow] = {}
-        """By key, jobs that Akool has from an earlier process, and whose rows are still to come."""
         self._operations: Mapping[str, Any] = {}
         self._dropping: asyncio.Task[None] | None = None
 
@@ -124,7 +115,8 @@ class Run:
         async with self._opened(akool):
             missing = Missing(self.folder, self._lines, self._operations)
             await self._lines.put_behind(await missing.numbers())
-            self.counts.expired, self.counts.expiring = missing.expired, missing.expiring
+            self.counts.expired = missing.expired
+            await self._count_saved()  # without those whose files are gone
             await self._lane.begin()
             self._phase = "running"
             await self._lane.drained()
@@ -136,6 +128,7 @@ class Run:
         own = akool.with_settings(
             journal=self._journal,
             save_to=None,
+            max_concurrency=_NO_LIMIT,
             on_event=self._live.hear,
             on_credit="pause" if self.options.on_credit == "pause" else "raise",
         )
@@ -158,8 +151,7 @@ class Run:
         self._akool = akool
         self._operations = akool.operations
         await self._lines.forget_jobless()
-        self.counts.saved, self.counts.bytes = await self._lines.saved()
-        self.counts.saved_before = self.counts.saved
+        await self._count_saved()
         if not self.options.save:
             await self._lines.settle_behind()
         for name in await asyncio.to_thread(self._files.mend):
@@ -174,6 +166,20 @@ class Run:
             counts=self.counts,
             at_once=self.options.downloads,
         )
+        self._begin_feeding(akool)
+
+    def _begin_feeding(self, akool: Akool) -> None:
+        self._jobs = RowJobs(
+            akool,
+            self._journal,
+            live=self._live,
+            counts=self.counts,
+            writer=self._writer,
+            lane=self._lane if self.options.save else None,
+            prices=self.prices,
+            drain=self.drain,
+            tell=self._tell,
+        )
         self.money = Money(
             partial(_credit_of, akool),
             self.prices,
@@ -184,11 +190,16 @@ class Run:
             self._lines,
             self.counts,
             self._live,
-            self,
+            self._jobs,
             money=self.money,
             options=self.options,
             tells=self._tell is not None,
         )
+        self._jobs.feeding = self._feeding
+
+    async def _count_saved(self) -> None:
+        self.counts.saved, self.counts.bytes = await self._lines.saved()
+        self.counts.saved_before = self.counts.saved
 
     async def _close_money(self) -> None:
         if self.money is not None:
@@ -199,11 +210,13 @@ class Run:
     async def _work(self, rows: Iterable[BatchRow | Fault]) -> None:
         if self.options.save:
             await self._lane.begin()
-        await self._take_up_earlier()
+        await self._jobs.take_up_earlier()
         self._phase = "running"
+        if self.stopped_by:  # somebody was faster
+            self.drain(self.stopped_by)
         await self._feeding.take_all(Feed(rows))
         self.stopped_by = self.stopped_by or self._feeding.spent
-        self._adopt_gone()
+        self._jobs.adopt_gone()
         while len(self._live):
             await self._live.changed()
         self.counts.skip_rest()
@@ -213,117 +226,6 @@ class Run:
             if known.state in {State.INTENT, State.UNKNOWN}
         ]
         await self._lane.drained()
-
-    async def _take_up_earlier(self) -> None:
-        """Watch the jobs that Akool has: they hold their places before others are sent."""
-        for known in await self._lines.undecided():
-            is_step = "/" in known.fingerprint  # its recipe is submitted again, and finds it
-            if known.state is State.CREATED and not is_step and known.name in self._operations:
-                row = BatchRow(0, known.key, known.name, _NOT_READ)
-                live = LiveRow(row, known, counted=False)
-                live.job = self._akool.job(key=known.key)
-                self._earlier[known.key] = live
-
-    def _adopt_gone(self) -> None:
-        """Await the jobs whose rows are not in the manifest any more: they are paid for."""
-        for live in self._earlier.values():
-            self._follow(live)
-        self._earlier.clear()
-
-    # What `Feeding` asks for
-
-    def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool) -> None:
-        """Submit a row's job."""
-        live = LiveRow(row, known)
-        self._earlier.pop(row.key, None)
-        try:
-            live.job = self._akool.submit(
-                Submission(
-                    row.request,
-                    key=row.key,
-                    priority=row.priority,
-                    tag=live,
-                    retry_failed=retry,
-                )
-            )
-        except AkoolError as error:  # such as a key that no journal can hold
-            self._feeding.give_back(row)
-            self.refuse(row.line, row.key, row.operation, type(error).__name__, str(error))
-            return
-        if known is not None and known.state is State.CREATED:
-            self._live.set_in_flight(live, to=True)
-        self._follow(live)
-
-    def _follow(self, live: LiveRow) -> None:
-        assert live.job is not None
-        self._live.add(live)
-        live.job.add_done_callback(lambda _job: self._ended(live))
-
-    def refuse(self, line: int, key: str, operation: str, error: str, msg: str) -> None:
-        """Write down that a row cannot be sent."""
-        outcome = refusal_of(line, key, operation, error, msg)
-        self.counts.ended(operation, "failed", error, msg)
-        self._writer.add(outcome, jobless=True)
-
-    async def restore(self, row: BatchRow, known: KnownRow) -> None:
-        """Write down how a row has ended, as the journal says: its line was never written."""
-        entry = await asyncio.to_thread(self._journal.get, known.number)
-        operation = self._operations.get(known.name)
-        if entry is None or operation is None:
-            raise JournalError(f"row {known.number} of the journal cannot be read")
-        outcome = outcome_in(entry, row, operation.family)
-        end = end_of(outcome.status)
-        self.counts.known(row.operation, end, outcome.error or "", outcome.msg or "")
-        # A file that was saved just before the process died is fetched again: nobody wrote down
-        # what its bytes are.
-        self._conclude(outcome, known.key, None, recipe=isinstance(row.request, _RECIPE))
-
-    def told(self, outcome: Outcome) -> None:
-        """Pass on the outcome of a row that an earlier process brought to its end."""
-        if self._tell is not None:
-            self._tell(outcome)
-
-    # What becomes of a row
-
-    def _ended(self, live: LiveRow) -> None:
-        """Take note that a row's job has ended. Called in the loop, soon after."""
-        try:
-            self._take_end(live)
-        finally:
-            self._live.remove(live)
-
-    def _take_end(self, live: LiveRow) -> None:
-        job, row = live.job, live.row
-        assert job is not None
-        error = job.exception()
-        if isinstance(error, JobCancelled) and job.id is None and self._feeding.stopped:
-            return  # dropped before it was sent: it waits for the next run
-        outcome = outcome_of(live)
-        if outcome is None:
-            return
-        if outcome.status is State.REFUSED:
-            self._feeding.give_back(row)
-        else:
-            self._feeding.ended(row)
-        if isinstance(error, JournalError) or (isinstance(error, AkoolError) and stops_all(error)):
-            self.drain(str(error))
-        if live.counted:
-            self.counts.ended(
-                row.operation, end_of(outcome.status), outcome.error or "", outcome.msg or ""
-            )
-        recipe = isinstance(row.request, _RECIPE)
-        key = f"{row.key}/{len(job.steps) + 1}" if recipe else row.key
-        result = None if error is not None else job.result()
-        if cost := getattr(result, "deduction_credit", None):
-            self.prices.told(row.operation, cost)
-        self._conclude(outcome, key, result if isinstance(result, Result) else None, recipe=recipe)
-
-    def _conclude(self, outcome: Outcome, key: str, result: Result | None, *, recipe: bool) -> None:
-        """Write a row's outcome down; let its result be saved, if there is one."""
-        saves = self.options.save and outcome.status is State.COMPLETED and outcome.url is not None
-        self._writer.add(outcome, recipe=recipe, behind=saves)
-        if saves:
-            self._lane.add(key, outcome, result, recipe=recipe)
 
     def _written(self, outcome: Outcome) -> None:
         self._lane.written(outcome)
@@ -353,7 +255,10 @@ class Run:
         """
         if self._phase in {"draining", "over"}:
             return
-        self._phase, self.stopped_by = "draining", why
+        self.stopped_by = why
+        if self._phase == "starting":
+            return
+        self._phase = "draining"
         self._feeding.stop()
         self._dropping = asyncio.create_task(self._drop_unsent())
 

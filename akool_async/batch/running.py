@@ -53,22 +53,19 @@ async def run(
 ) -> AsyncGenerator[Outcome, None]:
     """Carry out rows in a folder; yield the outcome of each row once it is on disk.
 
-    The same call again goes on where the last one stopped, also after a crash: rows that have
-    ended are yielded again, and cost nothing. Leaving the iteration early creates nothing more;
-    jobs that Akool has accepted go on there, and are watched by the next call.
+    The same call again goes on, also after a crash: rows that have ended are yielded again, and
+    cost nothing. Left early, it creates nothing more; the next call watches what Akool has.
 
     Args:
         rows: A manifest's path; or rows as `akool.map` takes them: requests, pairs of key and
             request, or dicts with `operation` and its parameters, and perhaps a `key`.
-        akool: Whose account pays. A client of the run's own takes over its settings, so it needs
-            no journal.
+        akool: Whose account pays. A client of the run's own takes over its settings.
         out: The run's folder; it is made if it is not there.
         reading: How the rows of a manifest become requests.
         **options: See `RunOptions`.
 
     Raises:
-        JournalInUse: another process uses the folder.
-        JournalError: the folder's journal cannot be used.
+        JournalError: the folder's journal cannot be used, or another process uses it.
         InvalidInput: an option makes no sense.
         OSError: the folder cannot be made.
     """

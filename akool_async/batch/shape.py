@@ -158,12 +158,7 @@ class Shape:
         if column is not None or tail == "[0].path":  # of one face, few know that it has a path
             tail = ""
         rule = _EXPECTED.sub(r"must be \g<kind>", in_words(error.rule))
-        if isinstance(error.value, Path):
-            rule = (
-                "is a file of this machine, and Akool takes addresses only: give an http or https"
-                " address, or say with --uploads where files are to be put"
-            )
-        elif error.rule.startswith(IS_ADDRESS.text) and _is_name(error.value):
+        if error.rule.startswith(IS_ADDRESS.text) and _is_name(error.value):
             rule += ", and there is no such file either"
         here = "" if error.value is None else f" (here: {_here(error.value)})"
         column = column or next(iter(columns), head)

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 import click
+from rich.console import Console
 
 from akool_async.batch.figures import RunFigures
 
@@ -69,3 +70,14 @@ def print_line(figures: RunFigures) -> None:
     """Print the figures as one line of JSON."""
     click.echo(figures.to_json())
     sys.stdout.flush()
+
+
+def display_for(*, quiet: bool) -> Display:
+    """Return a live view on a terminal, and lines of JSON elsewhere."""
+    console = Console(markup=False, emoji=False, highlight=False)
+    # Ask the file, not rich: FORCE_COLOR in a build log makes rich assume a terminal.
+    if quiet or not console.file.isatty() or console.is_dumb_terminal:
+        return JsonLines(quiet=quiet)
+    from akool_async.cli.run_view import LiveView  # not for a log
+
+    return LiveView(console)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 import click
 
-from akool_async import Akool
-from akool_async.batch.fault import Fault
 from akool_async.batch.figures import RunFigures
-from akool_async.batch.rows import BatchRow
 from akool_async.batch.runner import Run
 from akool_async.cli import run_signals
 from akool_async.cli.progress import clock
@@ -20,33 +18,42 @@ from akool_async.protocol.words import counted
 
 
 async def serve(
-    run: Run, rows: Iterable[BatchRow | Fault], akool: Akool, display: Display
+    run: Run,
+    work: Coroutine[Any, Any, None],
+    display: Display,
+    *,
+    drains: bool = True,
 ) -> RunFigures:
     """Carry a run out, show it meanwhile, and return its last figures.
 
     Args:
         run: The run.
-        rows: Its rows.
-        akool: Whose account pays.
+        work: What it does.
         display: Shows it.
+        drains: Whether the first Ctrl-C drains; else it leaves at once.
     """
-    work = asyncio.create_task(run.carry_out(rows, akool))
+    task = asyncio.create_task(work)
 
     def drain() -> None:
+        if not drains:
+            task.cancel()
+            return
         run.drain("it was interrupted")
         click.echo(_how_long(run), err=True)
 
-    with (
-        run_signals.heard(drain=drain, leave=work.cancel, show=lambda: print_line(run.figures())),
-        display,
-    ):
+    def show() -> None:
+        print_line(run.figures())
+
+    with run_signals.heard(drain=drain, leave=task.cancel, show=show), display:
         ticker = asyncio.create_task(_tick(run, display))
         try:
             with suppress(asyncio.CancelledError):
-                await work
+                await task
         finally:
             ticker.cancel()
             await asyncio.wait([ticker])
+        if task.cancelled():
+            run.stopped_by = run.stopped_by or "it was interrupted"
         figures = run.figures()
         display.show(figures)
     return figures

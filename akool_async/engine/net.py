@@ -5,7 +5,8 @@ How this works
 Each operation of a client that arms its creates has an `Arrivals`. Three ends in a row that a
 webhook told earlier than a poll found them: then webhooks are trusted, and the jobs of that
 operation leave the timer wheel. Two ends in a row that a poll found untold: then they are polled
-as before, until webhooks are trusted again.
+as before, until webhooks are trusted again. An untold end is no sign while webhooks about younger
+jobs arrive: that one webhook is lost.
 
 Trusted jobs are still polled, first after a minute or four median durations, then each time after
 as long as the job is old, from one to five minutes. So a webhook that is lost delays a job, and
@@ -84,13 +85,17 @@ class Net(Generic[S]):
     def note_told(self, record: JobRecord[S]) -> None:
         """Take note that a webhook told of a job's end, earlier than a poll found it."""
         arrivals = record.operation.arrivals
-        if arrivals is not None and record.takes_address and arrivals.told():
+        if arrivals is None or not record.takes_address:
+            return
+        if arrivals.told(record.accepted_at, self._clock.time()):
             logger.info("%s: webhooks arrive; its jobs are polled rarely", record.name)
 
     def note_untold(self, record: JobRecord[S]) -> None:
         """Take note that a poll found a job's end of which no webhook had told."""
         arrivals = record.operation.arrivals
-        if arrivals is not None and record.takes_address and arrivals.untold():
+        if arrivals is None or not record.takes_address:
+            return
+        if arrivals.untold(record.accepted_at, self._clock.time()):
             logger.warning("%s: webhooks do not arrive; its jobs are polled again", record.name)
             self._release(record.operation)
 

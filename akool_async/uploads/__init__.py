@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from akool_async.uploads.bucket import Bucket
-    from akool_async.uploads.inspecting import check_files, fingerprint_of
+    from akool_async.uploads.inspecting import check_files, fingerprint_of, refuse_files
     from akool_async.uploads.uploader import LocalFile, Uploader
 
-__all__ = ["Bucket", "LocalFile", "Uploader", "check_files", "fingerprint_of"]
+__all__ = ["Bucket", "LocalFile", "Uploader", "check_files", "fingerprint_of", "refuse_files"]
 
 _HOMES = {
     "Bucket": "bucket",
@@ -22,6 +22,7 @@ _HOMES = {
     "Uploader": "uploader",
     "check_files": "inspecting",
     "fingerprint_of": "inspecting",
+    "refuse_files": "inspecting",
 }
 """The module of each name; it is loaded on first use, because many clients upload nothing."""
 

@@ -28,6 +28,23 @@ _REMEMBERED: Final = 10_000
 _UNKNOWN: Final = "application/octet-stream"
 
 
+NO_UPLOADER: Final = (
+    "is a file, and Akool reads addresses only: say where files may be uploaded to, such as"
+    " Akool(uploads='s3://my-bucket/akool'), or AKOOL_UPLOADS=s3://my-bucket/akool for the"
+    " command line; or give the file's address"
+)
+
+
+def refuse_files(request: Input) -> None:
+    """Refuse a request with files, because there is no uploader.
+
+    Raises:
+        InvalidInput: it has one; the message says what to do.
+    """
+    for first in files_in(request):
+        raise InvalidInput(first.field, str(first.path), NO_UPLOADER, owner=first.owner)
+
+
 def check_files(request: Input) -> None:
     """Check the files that a request names, without reading more than the first bytes of each.
 

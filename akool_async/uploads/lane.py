@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from akool_async.clock import Clock, sleep
-from akool_async.errors import InvalidInput, UploadError
+from akool_async.errors import UploadError
 from akool_async.observers import logger
 from akool_async.protocol.fields import is_http_url
-from akool_async.protocol.files import files_in, with_addresses
+from akool_async.protocol.files import with_addresses
 from akool_async.protocol.value import Input
-from akool_async.uploads.inspecting import contents_of
+from akool_async.uploads.inspecting import contents_of, refuse_files
 from akool_async.uploads.uploader import TASK_NAME, LocalFile, Uploader
 
 E = TypeVar("E", bound=Input)
@@ -29,12 +29,6 @@ _FIRST, _LONGEST = 1.0, 30.0
 """Seconds: bounds of the pauses between two tries."""
 _READERS: Final = 2
 """Files that are read for their digests at once: more would only move the disk's head."""
-
-NO_UPLOADER: Final = (
-    "is a file, and Akool reads addresses only: say where files may be uploaded to, such as"
-    " Akool(uploads='s3://my-bucket/akool'), or AKOOL_UPLOADS=s3://my-bucket/akool for the"
-    " command line; or give the file's address"
-)
 
 
 class UploadLane:
@@ -68,8 +62,7 @@ class UploadLane:
             InvalidInput: there is none; the message says what to do.
         """
         if self._uploader is None:
-            first = files_in(request)[0]
-            raise InvalidInput(first.field, str(first.path), NO_UPLOADER, owner=first.owner)
+            refuse_files(request)
 
     async def inspect(self, request: Input) -> dict[Path, LocalFile]:
         """Check and read the files of a request, in a thread; return them by their paths.

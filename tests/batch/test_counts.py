@@ -33,20 +33,20 @@ def test_the_time_left_of_a_steady_run_is_told_within_a_tenth(part: float) -> No
     rows, per_second = 12_000, 50
     counts, _ = steady(rows, int(rows * part), per_second)
     left = (rows - rows * part) / per_second
-    assert eta_of(counts, "running", None, 0) == pytest.approx(left, rel=0.1)
+    assert eta_of(counts, "running", None) == pytest.approx(left, rel=0.1)
 
 
 def test_before_a_row_has_ended_the_learned_durations_tell() -> None:
     counts = Counts({"audio.tts": 100}, Watch())
     counts.of("audio.tts").in_flight = 10
-    stats = Stats(jobs={"audio.tts": JobCounts(in_flight=10, median=6.0)}, places=10)
-    assert eta_of(counts, "running", stats, 0) == pytest.approx(60.0)
-    assert eta_of(counts, "running", None, 0) is None
+    stats = Stats(jobs={"audio.tts": JobCounts(in_flight=10, median=6.0)})
+    assert eta_of(counts, "running", stats, places=10) == pytest.approx(60.0)
+    assert eta_of(counts, "running", None) is None
 
 
 def test_a_run_that_is_over_has_no_time_left() -> None:
     counts, _ = steady(10, 10, 1)
-    assert eta_of(counts, "over", None, 0) == 0.0
+    assert eta_of(counts, "over", None) == 0.0
 
 
 def test_the_rate_is_that_of_the_last_minute() -> None:

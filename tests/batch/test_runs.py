@@ -408,3 +408,48 @@ async def test_a_manifest_that_is_not_there_is_an_error_of_the_call(
 ) -> None:
     with pytest.raises(InvalidInput, match="there is no such file"):
         await carried_out(out / "none.jsonl", akool, out)
+
+
+async def test_a_paused_run_creates_nothing_until_it_is_resumed(
+    akool: Akool, simulator: Simulator, out: Path, until: Until
+) -> None:
+    carried = Run(RunFolder.at(_made(out)), RunOptions())
+    work = asyncio.create_task(carried.carry_out(read(speeches(60)), akool))
+    await until(lambda: simulator.world.creates.total() >= 10)
+    carried.pause()
+    assert carried.figures().phase == "paused"
+    await until(lambda: carried.figures().operations["audio.tts"].in_flight == 0)
+    created = simulator.world.creates.total()
+    await asyncio.sleep(0.2)  # time in which a run that goes on creates a dozen
+    assert simulator.world.creates.total() == created < 60
+    carried.resume()
+    await work
+    assert simulator.world.creates.total() == 60
+
+
+async def test_the_number_of_jobs_at_once_changes_while_the_run_goes_on(
+    akool: Akool, simulator: Simulator, out: Path, until: Until
+) -> None:
+    carried = Run(RunFolder.at(_made(out)), RunOptions())
+    work = asyncio.create_task(carried.carry_out(read(speeches(200)), akool))
+
+    def in_flight() -> int:
+        return carried.figures().operations["audio.tts"].in_flight
+
+    await until(lambda: simulator.world.creates.total() >= 10)
+    carried.set_concurrency(30)
+    await until(lambda: in_flight() > 20)
+    carried.set_concurrency(2)
+    await until(lambda: in_flight() <= 2)
+    assert carried.figures().concurrency == 2
+    carried.set_concurrency(50)
+    await work
+    assert simulator.world.creates.total() == 200
+
+
+async def test_a_rate_spreads_creates_over_time(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    begun = asyncio.get_running_loop().time()
+    await carried_out(speeches(11), akool, out, rate=20)
+    assert asyncio.get_running_loop().time() - begun >= 0.5

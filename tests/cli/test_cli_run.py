@@ -240,8 +240,11 @@ async def test_what_is_missing_is_found_and_fetched(
     assert f"media/{files[1].name} has 5 bytes instead of" in output
     assert "media/stranger.txt belongs to no row" in output
     files[1].unlink()
-    code, output, _ = await outcome_of(await start("fetch", "rows.run"))
-    assert (code, output) == (0, "2 results saved\n")
+    code, output, _ = await outcome_of(await start("fetch", "rows.run", "--dry-run"))
+    assert (code, output) == (1, "2 results without a file\n")
+    code, output, errors = await outcome_of(await start("fetch", "rows.run"))
+    assert (code, errors) == (0, "2 results saved\n")
+    assert last_figures(output)["saved"] == 5
     (files[0].parent / "stranger.txt").unlink()
     code, output, _ = await outcome_of(await start("verify", "rows.run"))
     assert code == 0
@@ -259,4 +262,21 @@ async def test_a_check_and_a_dry_run_send_nothing(
     assert code == 0
     assert output.splitlines()[:2] == ["audio.tts: 30 rows: 30 would be sent", "credits: 15"]
     assert not (tmp_path / "rows.run").exists()
+    assert simulator.requests.total() == 0
+
+
+async def test_files_of_this_machine_need_a_bucket_and_are_looked_at_before_anything_is_sent(
+    start: Process, simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "face.jpg").touch()
+    row = {"operation": "reage.image", "target_image": "face.jpg", "face_reage": 10}
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(row | {"modify_image": "https://photos.example/a.jpg"}) + "\n")
+    code, _, errors = await outcome_of(await start("run", "rows.jsonl"))
+    assert code == 2
+    assert "AKOOL_UPLOADS" in errors
+    monkeypatch.setenv("AKOOL_UPLOADS", "s3://bucket")
+    code, _, errors = await outcome_of(await start("run", "rows.jsonl", "--check"))
+    assert code == 2
+    assert "empty" in errors
     assert simulator.requests.total() == 0

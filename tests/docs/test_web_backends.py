@@ -94,6 +94,15 @@ class Browser:
         answer = await self.ask("PUT", f"/speeches/order-{number}", json=body)
         return str(answer["order"])
 
+    async def accepted(self, order: str) -> None:
+        """Wait until Akool's answer is known: a job that is killed before that is in doubt."""
+        told = b""
+        while not told.startswith((b"event: status", b"event: done")):
+            url = f"{self.url}/speeches/{order}/events"
+            with suppress(aiohttp.ClientError, OSError):
+                async with aiohttp.request("GET", url) as stream:
+                    told = await stream.content.readline() if stream.ok else b""
+
     async def done(self, order: str) -> None:
         """Ask until the worker that has the order says that it is done."""
         answer = None
@@ -123,6 +132,8 @@ async def test_each_worker_has_a_journal_and_a_killed_ones_jobs_go_on(
     start(SHOWN, "--workers", "2")
     first, _ = await two_workers(browser)
     orders = [await browser.order(number) for number in range(ORDERS)]
+    for order in orders:
+        await browser.accepted(order)
     os.kill(first, signal.SIGKILL)
     while first in await two_workers(browser):
         pass

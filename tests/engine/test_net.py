@@ -113,6 +113,48 @@ async def test_two_ends_that_nobody_told_bring_the_schedule_back(
             assert clock.time() - begun >= 60
 
 
+async def test_lost_webhooks_do_not_end_the_trust_while_those_of_younger_jobs_arrive(
+    vendor: Vendor, url: str, clock: ManualClock, elapse: Elapse
+) -> None:
+    async with connect(url, clock) as akool:
+        await trust(akool, vendor)
+        lost = [await begin(akool, vendor) for _ in range(5)]
+        await clock.advance(1.0)
+        told, told_id = await begin(akool, vendor)
+        await tell(akool, vendor, told_id)
+        await told
+        for _, job_id in lost:
+            vendor.status[job_id] = 3
+        await elapse(clock, lambda: all(job.done() for job, _ in lost))
+        job, job_id = await begin(akool, vendor)
+        begun = clock.time()
+        vendor.status[job_id] = 3
+        await elapse(clock, job.done)
+        assert clock.time() - begun >= 60  # in the net
+
+
+async def test_after_five_minutes_without_any_webhook_each_untold_end_counts(
+    vendor: Vendor, url: str, clock: ManualClock, elapse: Elapse
+) -> None:
+    async with connect(url, clock) as akool:
+        await trust(akool, vendor)
+        lost = [await begin(akool, vendor) for _ in range(2)]
+        await clock.advance(1.0)
+        told, told_id = await begin(akool, vendor)
+        await tell(akool, vendor, told_id)
+        await told
+        silent = clock.time()
+        await elapse(clock, lambda: clock.time() > silent + 301)
+        for _, job_id in lost:
+            vendor.status[job_id] = 3
+        await elapse(clock, lambda: all(job.done() for job, _ in lost))
+        job, job_id = await begin(akool, vendor)
+        begun = clock.time()
+        vendor.status[job_id] = 3
+        await elapse(clock, job.done)
+        assert clock.time() - begun < 60
+
+
 async def test_polls_of_a_trusted_job_grow_to_five_minutes(
     vendor: Vendor, url: str, clock: ManualClock, elapse: Elapse
 ) -> None:

@@ -57,6 +57,9 @@ class Shop:
             job = visit.target.rpartition("/")[2].partition(".")[0]
             await visit.answer(media_of(job), content_type="audio/wav")
             return
+        if "quota" in visit.target:
+            await visit.say({"code": 1000, "data": {"credit": 10_000 - len(self.sold)}})
+            return
         if not visit.is_create:
             job = visit.target.rpartition("=")[2]
             ended = time.monotonic() - self._begun[job] > SECONDS

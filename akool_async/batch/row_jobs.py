@@ -1,0 +1,193 @@
+"""Rows become jobs, and jobs that have ended become outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from akool_async.batch.counts import Counts
+from akool_async.batch.endings import end_of, outcome_in, outcome_of, refusal_of
+from akool_async.batch.live import LiveRow, LiveRows
+from akool_async.batch.outcome import Outcome
+from akool_async.batch.prices import Prices
+from akool_async.batch.rows import BatchRow
+from akool_async.batch.saving import SavingLane
+from akool_async.batch.writing import OutcomeWriter
+from akool_async.client.submission import Submission
+from akool_async.engine.credit_guard import stops_all
+from akool_async.errors import AkoolError, JobCancelled, JournalError
+from akool_async.journal import Journal, State
+from akool_async.journal.outcome_lines import KnownRow
+from akool_async.protocol.endpoint import Recipe
+from akool_async.result import Result
+
+if TYPE_CHECKING:
+    from akool_async.batch.feeding import Feeding
+    from akool_async.client.akool import Akool
+
+_RECIPE: Final[Any] = Recipe
+_NOT_READ: Final[Any] = None
+"""The request of a row that is in the journal, and not, or not yet, in the manifest."""
+
+
+class RowJobs:
+    """Submits the jobs of rows, and writes down what becomes of them.
+
+    Args:
+        akool: Runs the jobs.
+        journal: The run's journal.
+        live: The rows whose jobs go on.
+        counts: Counts the rows.
+        writer: Writes outcomes down.
+        lane: Saves results; `None` if they are not saved.
+        prices: Learns from replies that tell a price.
+        drain: Called with the reason if nothing more can be created.
+        tell: Called with outcomes of rows that an earlier process brought to their ends.
+    """
+
+    feeding: Feeding
+    """What asks for jobs; set before the first one."""
+
+    def __init__(
+        self,
+        akool: Akool,
+        journal: Journal,
+        *,
+        live: LiveRows,
+        counts: Counts,
+        writer: OutcomeWriter,
+        lane: SavingLane | None,
+        prices: Prices,
+        drain: Callable[[str], object],
+        tell: Callable[[Outcome], object] | None,
+    ) -> None:
+        self._akool = akool
+        self._journal = journal
+        self._lines = journal.outcomes
+        self._live = live
+        self._counts = counts
+        self._writer = writer
+        self._lane = lane
+        self._prices = prices
+        self._drain = drain
+        self._tell = tell
+        self._earlier: dict[str, LiveRow] = {}
+        """By key, jobs that Akool has from an earlier process, and whose rows are still to come."""
+
+    async def take_up_earlier(self) -> None:
+        """Watch the jobs that Akool has: they hold their places before others are sent."""
+        for known in await self._lines.undecided():
+            is_step = "/" in known.fingerprint  # its recipe is submitted again, and finds it
+            if (
+                known.state is State.CREATED
+                and not is_step
+                and known.name in self._akool.operations
+            ):
+                row = BatchRow(0, known.key, known.name, _NOT_READ)
+                live = LiveRow(row, known, counted=False)
+                live.job = self._akool.job(key=known.key)
+                self._earlier[known.key] = live
+
+    def adopt_gone(self) -> None:
+        """Await the jobs whose rows are not in the manifest any more: they are paid for."""
+        for live in self._earlier.values():
+            self._follow(live)
+        self._earlier.clear()
+
+    # What `Feeding` asks for
+
+    def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool) -> None:
+        """Submit a row's job."""
+        live = LiveRow(row, known)
+        self._earlier.pop(row.key, None)
+        try:
+            live.job = self._akool.submit(
+                Submission(
+                    row.request,
+                    key=row.key,
+                    priority=row.priority,
+                    tag=live,
+                    retry_failed=retry,
+                )
+            )
+        except AkoolError as error:  # such as a key that no journal can hold
+            self.feeding.give_back(row)
+            self.refuse(row.line, row.key, row.operation, type(error).__name__, str(error))
+            return
+        if known is not None and known.state is State.CREATED:
+            self._live.set_in_flight(live, to=True)
+        self._follow(live)
+
+    def _follow(self, live: LiveRow) -> None:
+        assert live.job is not None
+        self._live.add(live)
+        live.job.add_done_callback(lambda _job: self._ended(live))
+
+    def refuse(self, line: int, key: str, operation: str, error: str, msg: str) -> None:
+        """Write down that a row cannot be sent."""
+        outcome = refusal_of(line, key, operation, error, msg)
+        self._counts.ended(operation, "failed", error, msg)
+        self._writer.add(outcome, jobless=True)
+
+    async def restore(self, row: BatchRow, known: KnownRow) -> None:
+        """Write down how a row has ended, as the journal says: its line was never written."""
+        entry = await asyncio.to_thread(self._journal.get, known.number)
+        operation = self._akool.operations.get(known.name)
+        if entry is None or operation is None:
+            raise JournalError(f"row {known.number} of the journal cannot be read")
+        outcome = outcome_in(entry, row, operation.family)
+        end = end_of(outcome.status)
+        self._counts.known(row.operation, end, outcome.error or "", outcome.msg or "")
+        # A file that was saved just before the process died is fetched again: nobody wrote down
+        # what its bytes are.
+        self._conclude(outcome, known.key, None, recipe=isinstance(row.request, _RECIPE))
+
+    def told(self, outcome: Outcome) -> None:
+        """Pass on the outcome of a row that an earlier process brought to its end."""
+        if self._tell is not None:
+            self._tell(outcome)
+
+    # What becomes of a row
+
+    def _ended(self, live: LiveRow) -> None:
+        """Take note that a row's job has ended. Called in the loop, soon after."""
+        try:
+            self._take_end(live)
+        finally:
+            self._live.remove(live)
+
+    def _take_end(self, live: LiveRow) -> None:
+        job, row = live.job, live.row
+        assert job is not None
+        error = job.exception()
+        if isinstance(error, JobCancelled) and job.id is None and self.feeding.stopped:
+            return  # dropped before it was sent: it waits for the next run
+        outcome = outcome_of(live)
+        if outcome is None:
+            return
+        if outcome.status is State.REFUSED:
+            self.feeding.give_back(row)
+        else:
+            self.feeding.ended(row)
+        if isinstance(error, JournalError) or (isinstance(error, AkoolError) and stops_all(error)):
+            self._drain(str(error))
+        if live.counted:
+            self._counts.ended(
+                row.operation, end_of(outcome.status), outcome.error or "", outcome.msg or ""
+            )
+        recipe = isinstance(row.request, _RECIPE)
+        key = f"{row.key}/{len(job.steps) + 1}" if recipe else row.key
+        result = None if error is not None else job.result()
+        if cost := getattr(result, "deduction_credit", None):
+            self._prices.told(row.operation, cost)
+        self._conclude(outcome, key, result if isinstance(result, Result) else None, recipe=recipe)
+
+    def _conclude(self, outcome: Outcome, key: str, result: Result | None, *, recipe: bool) -> None:
+        """Write a row's outcome down; let its result be saved, if there is one."""
+        lane = self._lane
+        if outcome.status is not State.COMPLETED or outcome.url is None:
+            lane = None
+        self._writer.add(outcome, recipe=recipe, behind=lane is not None)
+        if lane is not None:
+            lane.add(key, outcome, result, recipe=recipe)

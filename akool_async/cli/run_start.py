@@ -1,0 +1,191 @@
+"""What `akool run` does: checks the rows, opens the folder, carries out, and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from akool_async import Akool
+from akool_async.batch.check import Checked, check
+from akool_async.batch.fault import Fault
+from akool_async.batch.folder import RunFolder
+from akool_async.batch.names import FileNames
+from akool_async.batch.options import RowOptions
+from akool_async.batch.planning import Plan, lines_of
+from akool_async.batch.record import write_record
+from akool_async.batch.rows import BatchRow, read
+from akool_async.batch.run_options import RunOptions
+from akool_async.batch.runner import Run
+from akool_async.cli.messages import Problem
+from akool_async.cli.opening import client
+from akool_async.cli.places import check_folder
+from akool_async.cli.run_display import display_for
+from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_doubts
+from akool_async.cli.run_serving import serve
+from akool_async.cli.run_types import ANY_CODE
+from akool_async.errors import InvalidInput, JournalInUse
+from akool_async.uploads import check_files, refuse_files
+
+STDIN: Final = "-"
+
+
+class BadInput(Problem):
+    """What is wrong before anything is sent."""
+
+    exit_code = BAD_INPUT
+
+
+def start(manifest: tuple[str, ...], given: dict[str, Any]) -> int:
+    """Carry out the rows of a manifest, and return the exit status.
+
+    Args:
+        manifest: The paths.
+        given: The options, by name.
+
+    Raises:
+        BadInput: something is wrong before anything is sent.
+    """
+    folder = RunFolder.at(given["out"] or _folder_of(manifest, given))
+    reading = _reading(given)
+    try:
+        options = _options(given)
+    except InvalidInput as error:
+        raise BadInput(str(error), {}, "InvalidInput") from None
+    checked = None
+    if manifest != (STDIN,) or given["check"]:
+        checked = _checked(manifest, reading, folder, FileNames(options.name))
+    if given["check"]:
+        click.echo("\n".join(checked.lines()) if checked else "")
+        return 0
+    if given["dry_run"]:
+        plan = Plan(folder, options).of(read(manifest, reading))
+        click.echo("\n".join(lines_of(plan, given["concurrency"])))
+        return 0
+    check_folder(folder.root)
+    try:
+        akool = _client(given)
+        run = Run(folder, options, planned=checked.operations if checked else None)
+    except InvalidInput as error:
+        raise BadInput(str(error), {}, "InvalidInput") from None
+    except JournalInUse as error:
+        who = str(error).partition("; ")[0]
+        raise BadInput(f"{folder.root} is in use: {who}", {}, "JournalInUse") from None
+    files = () if given["each"] else tuple(each for each in manifest if each != STDIN)
+    arguments = {name: str(v) if isinstance(v, Path) else v for name, v in given.items()}
+    write_record(folder, {"manifest": manifest, **arguments}, files)
+    return asyncio.run(_carry_out(run, read(manifest, reading), akool, given))
+
+
+async def _carry_out(
+    run: Run, rows: Iterator[BatchRow | Fault], akool: Akool, given: dict[str, Any]
+) -> int:
+    figures = await serve(run, run.carry_out(rows, akool), display_for(quiet=given["quiet"]))
+    code = exit_code(run)
+    tell_doubts(run)
+    if run.stopped_by:
+        click.echo(f"Stopped early: {run.stopped_by}. The same command goes on.", err=True)
+    if given["on_end"]:
+        await run_command(given["on_end"], run, figures, code)
+    return code
+
+
+def _file_check() -> Callable[[Any], object]:
+    """Return what looks at each row's files; without a bucket, none may be there."""
+    return check_files if os.environ.get("AKOOL_UPLOADS") else refuse_files
+
+
+def _folder_of(manifest: tuple[str, ...], given: dict[str, Any]) -> Path:
+    first = manifest[0]
+    if first == STDIN:
+        raise click.UsageError("rows from standard input need --out DIR")
+    name = Path(first).resolve()
+    if given["each"] and not name.is_dir():
+        name = name.parent
+    return Path(f"{name.name.partition('.')[0] or 'akool'}.run")
+
+
+def _reading(given: dict[str, Any]) -> RowOptions:
+    try:
+        return RowOptions.of_texts(
+            operation=given["operation"],
+            set=given["set_"],
+            map=given["map_"],
+            each=given["each"],
+            dedupe=given["dedupe"],
+            sheet=given["sheet"],
+        )
+    except InvalidInput as error:
+        raise BadInput(f"--{error.field} {error.rule}", {}, "InvalidInput") from None
+
+
+def _checked(
+    manifest: tuple[str, ...], reading: RowOptions, folder: RunFolder, names: FileNames
+) -> Checked:
+    """Read all rows once, and print what is wrong with them.
+
+    Raises:
+        BadInput: something is.
+    """
+    try:
+        checked = check(
+            manifest,
+            reading,
+            folder=folder if folder.journal.exists() else None,
+            name_of=(lambda row: row.key) if names.by_key else None,
+            inspect=_file_check(),
+        )
+    except InvalidInput as error:
+        raise BadInput(str(error), {}, "InvalidInput") from None
+    if not checked.ok or checked.notices:
+        for line in checked.lines():
+            click.echo(line, err=True)
+    if not checked.ok:
+        raise BadInput("the manifest cannot be carried out; nothing was sent", {})
+    return checked
+
+
+def _client(given: dict[str, Any]) -> Akool:
+    limits: dict[str, int] = {}
+    for pattern, most in given["limits"]:
+        if not most.isdecimal():
+            raise click.BadParameter(f"{pattern}={most} is no number", param_hint="--limits")
+        limits[pattern] = int(most)
+    return client().with_settings(max_concurrency=given["concurrency"], limits=limits or None)
+
+
+def _retried(codes: tuple[str, ...] | None) -> bool | tuple[str, ...]:
+    return bool(codes) if codes in {None, (ANY_CODE,)} else codes or False
+
+
+def _prices(pairs: tuple[tuple[str, str], ...]) -> dict[str, float]:
+    prices: dict[str, float] = {}
+    for operation, text in pairs:
+        try:
+            prices[operation] = float(text)
+        except ValueError:
+            prices[operation] = -1.0
+        if not 0 <= prices[operation] < float("inf"):
+            raise click.BadParameter(f"{operation}={text} is no price", param_hint="--price")
+    return prices
+
+
+def _options(given: dict[str, Any]) -> RunOptions:
+    return RunOptions(
+        save=not given["no_save"],
+        name=given["name"],
+        retry_failed=_retried(given["retry_failed"]),
+        limit=given["limit"],
+        only=given["only"],
+        skip=given["skip"],
+        sample=given["sample"],
+        max_creates=given["max_creates"],
+        max_credits=given["max_credits"],
+        prices=_prices(given["price"]),
+        rate=given["rate"],
+        on_credit=given["on_credit"],
+    )
