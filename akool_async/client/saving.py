@@ -16,13 +16,14 @@ from akool_async.clock import Clock, Timer, sleep, wait_for_all
 from akool_async.engine import EventName, JobRecord
 from akool_async.engine.recorder import Recorder
 from akool_async.engine.tasks import start
-from akool_async.errors import ClientClosed, JournalError, ResultExpired
+from akool_async.errors import ClientClosed, InvalidInput, JournalError, ResultExpired
 from akool_async.observers import logger
 from akool_async.protocol.words import counted
 from akool_async.result import Result
 
 if TYPE_CHECKING:
     from akool_async.client.backlog import Backlog, Kept
+    from akool_async.client.named_files import FilesBy, NamedFiles
     from akool_async.uploads import Bucket
 
 TRIES: Final = 6
@@ -49,7 +50,7 @@ class Saver:
     is gone.
 
     Args:
-        place: Where to: a folder, from the root on, or a bucket.
+        place: Where to: a folder, from the root on, files that the user names, or a bucket.
         at_once: How many may be under way.
         clock: Where time comes from.
         recorder: Writes the paths down, where there is a journal.
@@ -59,7 +60,7 @@ class Saver:
 
     def __init__(
         self,
-        place: str | os.PathLike[str] | Bucket,
+        place: str | os.PathLike[str] | NamedFiles | FilesBy | Bucket,
         *,
         at_once: int,
         clock: Clock,
@@ -67,7 +68,7 @@ class Saver:
         report: Callable[[str, JobRecord[Any], object], object] | None = None,
         backlog: Backlog | None = None,
     ) -> None:
-        self.place = SavingPlace(place)
+        self.place = SavingPlace(place, recorder)
         self._at_once = at_once
         self._clock = clock
         self._recorder = recorder
@@ -193,7 +194,7 @@ class Saver:
 
     async def _save(self, save: SaveTask) -> None:
         try:
-            path = await self.place.save(save.result)
+            path = await self.place.save(save.record, save.result)
         except Exception as error:  # noqa: BLE001 - any error ends this save, and no other
             self._failed(save, error)
         else:
@@ -202,6 +203,8 @@ class Saver:
             row = save.record.journal_row
             if row is not None and row.number is not None:
                 row.saved = row.number, path
+            if save.result.link is not None:
+                save.result.link.saved = path
             self._notify(EventName.SAVED, save, path)
 
     def _notify(self, event: str, save: SaveTask, about: object) -> None:
@@ -217,7 +220,7 @@ class Saver:
             if self._recorder is not None and save.before is None:
                 self._recorder.note_expired(save.record, str(error))
             self._notify(EventName.UNSAVED, save, error)
-        elif save.tries >= TRIES or self._stopped or getattr(error, "final", False):
+        elif save.tries >= TRIES or self._stopped or _is_final(error):
             self._give_up(save, error)
         else:
             pause = random.uniform(0, min(_LONGEST, _FIRST * 2.0**save.tries))
@@ -282,3 +285,8 @@ class Saver:
             self._give_up(save)
         for task in self._running:
             task.cancel()
+
+
+def _is_final(error: Exception) -> bool:
+    """Say whether trying again does not help."""
+    return isinstance(error, InvalidInput) or getattr(error, "final", False)

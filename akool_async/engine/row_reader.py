@@ -81,6 +81,15 @@ class RowReader:
         store: object = self._store
         return await store.rows(numbers) if numbers and isinstance(store, ReadsRows) else ()
 
+    async def key_of_file(self, path: str) -> str | None:
+        """Return the key of the job whose result was saved in a file, if the store tells that.
+
+        Raises:
+            JournalError: the journal is closed, or cannot be used.
+        """
+        store: object = self._store
+        return await store.key_of_file(path) if isinstance(store, ReadsRows) else None
+
     async def unfinished(self) -> AsyncIterator[Entry]:
         """Yield the rows that no process has brought to an end, and none works on."""
         async with aclosing(self._not_live(self._store.unfinished())) as entries:

@@ -169,10 +169,18 @@ class TakesNotes(Protocol):
 
 @runtime_checkable
 class ReadsRows(Protocol):
-    """A store that reads rows by their numbers.
+    """A store that reads rows by their numbers, and by the files in which results were saved.
 
     Then results that wait to be saved, behind the next thousand, wait there and not in memory.
     """
+
+    async def key_of_file(self, path: str) -> str | None:
+        """Return the key of a row whose result was saved in a file, upper and lower case being one.
+
+        Raises:
+            JournalError: the store is closed, or cannot be used.
+        """
+        ...
 
     async def rows(self, numbers: Sequence[int]) -> Sequence[Entry]:
         """Return rows, with all that was put before; numbers without a row are left out.

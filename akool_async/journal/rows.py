@@ -118,6 +118,14 @@ def counts(connection: sqlite3.Connection) -> dict[State, int]:
     return {_STATES[state]: count for state, count in found}
 
 
+def key_of_file(connection: sqlite3.Connection, path: str) -> str | None:
+    """Return the key of the job whose result was saved in a file; looks at all rows."""
+    # On a file system that knows no case, a file may be there under the name of another key.
+    query = "SELECT key FROM job WHERE saved = ? COLLATE NOCASE"
+    found = connection.execute(query, (path,)).fetchone()
+    return None if found is None else found[0]
+
+
 def get_many(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Entry]:
     """Return rows by their numbers; a number without a row is left out."""
     found: list[Entry] = []

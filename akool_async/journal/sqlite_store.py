@@ -129,6 +129,14 @@ class SqliteStore(JobStore):
         """
         return await self._file.writer.write(functools.partial(rows.get_many, numbers=numbers))
 
+    async def key_of_file(self, path: str) -> str | None:
+        """Return the key of a row by its saved file; see `ReadsRows.key_of_file`.
+
+        Raises:
+            JournalError: the journal is closed, or cannot be used.
+        """
+        return await self._file.writer.write(functools.partial(rows.key_of_file, path=path))
+
     def drop_soon(self, row: int, reason: str, owed: int | None = None) -> Future[None]:
         """Queue that a queued job is not to be sent; see `FindsJobs.drop_soon`.
 
