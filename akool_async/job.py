@@ -176,6 +176,11 @@ class JobView(Generic[S]):
         """Say whether the job has ended."""
         return self._record.ended
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether the job has ended with a result. Nobody's error counts as looked at by that."""
+        return isinstance(self._record.outcome, Snapshot)
+
     def cancelled(self) -> bool:
         """Say whether the job ended because it was cancelled."""
         return self._record.cancelled

@@ -200,7 +200,7 @@ class Runtime:
     @property
     def stats(self) -> Stats:
         """This loop's part of the client's figures."""
-        return stats_of(self.engine)
+        return stats_of(self.engine, 0 if self.saver is None else self.saver.left)
 
     def _schedule_of(
         self, startable: Startable[Any] | type[Startable[Any]], name: str
