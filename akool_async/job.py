@@ -22,6 +22,7 @@ from akool_async.observers import check_function, is_coroutine_function
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Snapshot, Status
+from akool_async.result import Result
 
 S = TypeVar("S", bound=Snapshot)
 
@@ -122,6 +123,21 @@ class JobView(Generic[S]):
         return self._record.steps
 
     @property
+    def saved_path(self) -> str | None:
+        """Where the client saved the result, with `save_to=`; `None` before it is there.
+
+        A path from the root on, or the address of an object in a bucket. An earlier process may
+        have saved it. Leaving `async with` waits until results are saved, and the event `job.saved`
+        tells of each.
+        """
+        record = self._record
+        row, outcome = record.journal_row, record.outcome
+        if row is not None and row.saved is not None:
+            return row.saved[1]
+        link = outcome.link if isinstance(outcome, Result) else None
+        return None if link is None else link.saved
+
+    @property
     def eta(self) -> float | None:
         """Seconds that jobs like this one still take, in the median; `None` if that is unknown.
 
@@ -159,6 +175,11 @@ class JobView(Generic[S]):
     def done(self) -> bool:
         """Say whether the job has ended."""
         return self._record.ended
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the job has ended with a result. Nobody's error counts as looked at by that."""
+        return isinstance(self._record.outcome, Snapshot)
 
     def cancelled(self) -> bool:
         """Say whether the job ended because it was cancelled."""

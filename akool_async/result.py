@@ -42,7 +42,7 @@ class Link:
         fresh: Asks the vendor for the address of a result's media once more.
     """
 
-    __slots__ = ("accepted_at", "downloader", "executor", "fresh", "job_id", "operation")
+    __slots__ = ("accepted_at", "downloader", "executor", "fresh", "job_id", "operation", "saved")
 
     def __init__(
         self,
@@ -60,6 +60,8 @@ class Link:
         self.accepted_at = accepted_at
         self.job_id = job_id
         self.fresh = fresh
+        self.saved: str | None = None
+        """Where the client has saved it by itself."""
 
     def token(self, id: str) -> str | None:
         """Return the job's token."""

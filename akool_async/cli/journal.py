@@ -26,8 +26,8 @@ _DAY = 24 * 3600.0
 def command() -> None:
     """Look into a journal; decide about creates of unknown outcome.
 
-    The journal is the file that `Akool(journal=...)` was given. One process at a time can use
-    it: first stop the program that does.
+    The journal is the file that `Akool(journal=...)` was given. It can be listed at any time. To
+    decide, or to compact it, first stop the program that uses it.
     """
 
 
@@ -54,8 +54,8 @@ def _file(function: Any) -> Any:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(path: Path, state: str | None, *, unfinished: bool, as_json: bool) -> None:
-    """List the jobs of a journal."""
-    with _opened(path) as journal:
+    """List the jobs of a journal, also while a program uses it."""
+    with Journal.reader(path) as journal:
         states = UNFINISHED if unfinished else [State(state)] if state else []
         rows = [_row(entry) for entry in journal.entries(*states)]
     if as_json:

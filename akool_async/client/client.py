@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+import math
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, overload
 
-from akool_async.client.caller import Caller
+from akool_async.client.settings import checked_seconds
+from akool_async.client.steering import Steered
 from akool_async.client.submission import (
     Submission,
     check_alone,
@@ -17,6 +19,7 @@ from akool_async.engine import DEFAULT, ClientDefault
 from akool_async.errors import InvalidInput, InvalidToken
 from akool_async.job import Job
 from akool_async.protocol import token as tokens
+from akool_async.protocol.cells import checked_whole
 from akool_async.protocol.endpoint import Operation, Startable
 from akool_async.protocol.snapshot import Snapshot
 
@@ -26,10 +29,10 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Snapshot)
 
 
-class Client(Caller):
+class Client(Steered):
     """Calls endpoints and runs jobs. A vendor's own client adds names to it.
 
-    How it is opened, closed and called is in `Caller`.
+    How it is opened, closed and called is in `Caller`; how it is paused, in `Steered`.
     """
 
     def submit(
@@ -148,8 +151,45 @@ class Client(Caller):
         defaults = Defaults(*checked_options(timeout, priority, retry_failed))
         runtime = self._runtime("map()")
         submit = RowSubmitter(runtime, self._startables, defaults)
-        ahead = 2 * self._shared.configuration.max_concurrency
-        return run_all(requests, submit, runtime.engine, ordered=ordered, ahead=ahead)
+        room = self._shared.room
+        return run_all(requests, submit, runtime.engine, ordered=ordered, room=room)
+
+    def progress(
+        self,
+        jobs: Iterable[Job[S]] | AsyncIterable[Job[S]],
+        /,
+        *,
+        total: int | None = None,
+        every: float = 30.0,
+        to: TextIO | None = None,
+    ) -> AsyncGenerator[Job[S], None]:
+        """Yield jobs as they end, and show how many have: a bar on a terminal, else lines.
+
+        The bar needs rich, which `pip install 'akool_async[cli]'` brings. Where it is left early,
+        `map` is left, too; the jobs of a list go on.
+
+        Args:
+            jobs: What `map` returns, or jobs in a list.
+            total: How many jobs `map` will yield, for the time that is left. A list is counted.
+            every: Seconds between two lines; the bar is drawn twice a second.
+            to: Where it is shown; standard error if not given.
+
+        Raises:
+            InvalidInput: `every` is not more than 0, or `total` is no whole number.
+        """
+        from akool_async.client.progress import Progress, display_on, shown, total_of
+
+        if total is not None:
+            total = checked_whole("total", total, "must be a whole number")
+        seconds = checked_seconds("every", every)
+        runtime = self._runtime("progress()")
+        progress = Progress(
+            display_on(to, math.inf if seconds is None else seconds),
+            lambda: self.stats,
+            total_of(jobs, total),
+            runtime.engine.clock,
+        )
+        return shown(jobs, progress)
 
     @overload
     def job(self, token: str, operation: type[Operation[S]]) -> Job[S]: ...
@@ -232,10 +272,6 @@ class Client(Caller):
 
         async for job in recover(self._shared.records, self._runtime("recover()"), self.operations):
             yield job
-
-    def resume(self) -> None:
-        """Create jobs again that wait for credit, where `on_credit` is "pause"."""
-        self._runtime("resume()").engine.credit_returned()
 
     def _startables(self) -> Mapping[str, type[Startable[Any]]]:
         """Return the operations and recipes that a row of `map` may name, by dotted name."""

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from akool_async.client.keyed import KeyedJobs, record_of
 from akool_async.engine import Engine, JobRecord
 from akool_async.engine.calls import Calls
-from akool_async.engine.recorder import Recorder, row_of
+from akool_async.engine.recorder import Recorder
+from akool_async.engine.row_reader import row_of
 from akool_async.engine.tasks import start
 from akool_async.engine.waiters import Failure
 from akool_async.errors import ClientClosed

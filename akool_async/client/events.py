@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
@@ -66,6 +66,30 @@ class Watcher(Protocol):
 
         A hook that outlives its clients keeps the method by `weakref.WeakMethod`.
         """
+        ...
+
+
+class ClientEvent(Value):
+    """The client was paused or resumed, or its limits were changed, by the program."""
+
+    name: str
+    """`client.paused`, `client.resumed` or `client.limits`."""
+    at: datetime
+    """When, in UTC."""
+    paused: bool
+    """Whether no job is created."""
+    concurrency: int
+    """The most jobs in flight, in each event loop."""
+    limits: Mapping[str, int] = {}
+    """The most jobs in flight by pattern of operation names."""
+
+
+@runtime_checkable
+class HearsClient(Protocol):
+    """A hook that is also told what the program does with the client as a whole."""
+
+    def client_changed(self, event: ClientEvent, /) -> object:
+        """Take note of it; called in the thread of whoever changed the client."""
         ...
 
 

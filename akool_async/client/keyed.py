@@ -21,7 +21,8 @@ from akool_async.client.restoring import (
 from akool_async.clock import moment
 from akool_async.engine import NO_OPTIONS, Engine, JobOptions, JobRecord
 from akool_async.engine.keys import KeyRegistry, request_fingerprint
-from akool_async.engine.recorder import Recorder, intent_of, row_of
+from akool_async.engine.recorder import Recorder, intent_of
+from akool_async.engine.row_reader import row_of
 from akool_async.engine.state import CLAIMING
 from akool_async.engine.tasks import start
 from akool_async.engine.waiters import Failure
@@ -209,7 +210,7 @@ class KeyedJobs:
         row.armed = entry.armed
         asked_for = goes_on(entry, result) and entry.result is not None  # it lacks an address
         if not entry.state.finished or asked_for or (entry.unsaved and self._saver is not None):
-            self._work_on(record, entry)
+            self.work_on(record, entry)
         elif entry.saved is not None:
             row.saved = entry.number, entry.saved
             self._register(record, entry)
@@ -217,7 +218,7 @@ class KeyedJobs:
         if reference is not None and goes_on(entry, result):
             watched = self._engine.adoption.adopt(record, reference)
             if watched is not record:
-                self._work_on(watched, entry)
+                self.work_on(watched, entry)
             return watched
         if reference is not None:
             record.take_reference(reference, moment(self._engine.clock))
@@ -260,7 +261,7 @@ class KeyedJobs:
             problem = f"the request of row {entry.number} cannot be read: submit its key again"
             self._engine.restore(record, JournalError(problem))
             return
-        self._work_on(record, entry)
+        self.work_on(record, entry)
         self._queue(record)
 
     def is_live(self, key: str | None) -> bool:
@@ -268,7 +269,8 @@ class KeyedJobs:
         known = None if key is None else self._registry.get(key)
         return known is not None and not known.ended
 
-    def _work_on(self, record: JobRecord[Any], entry: Entry) -> None:
+    def work_on(self, record: JobRecord[Any], entry: Entry) -> None:
+        """Take note that this process works on a row, and has a job for its key."""
         self._recorder.work_on(record, entry.number)
         self._register(record, entry)
 

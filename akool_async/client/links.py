@@ -43,9 +43,16 @@ class ResultLinker:
 
     def finish(self, record: JobRecord[Any], last: Any) -> Any:
         """Make a completed job's last snapshot its result; begin to save it, if that is set."""
-        result = self._vendor.completed(last, record.request)
+        result = self.linked(record, last)
         if self._note_ended is not None:
             self._note_ended(record.name)
+        if self._saver is not None and isinstance(result, Result):
+            self._saver.add(record, result)
+        return result
+
+    def linked(self, record: JobRecord[Any], last: Any) -> Any:
+        """Return a completed job's last snapshot as its result."""
+        result = self._vendor.completed(last, record.request)
         if isinstance(result, Result):
             link = Link(
                 self._downloader,
@@ -56,8 +63,6 @@ class ResultLinker:
                 fresh=self._fresh,
             )
             result.attach(link)
-            if self._saver is not None:
-                self._saver.add(record, result)
         return result
 
     def attach(self, reply: Any) -> Any:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
+from contextlib import suppress
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from akool_async.client.rows import Item, Row
 from akool_async.engine import Engine, JobRecord, Waiter
 from akool_async.engine.cancelling import abandon
+from akool_async.engine.room import Room
 from akool_async.engine.tasks import start
 from akool_async.engine.waiters import Failure
 from akool_async.errors import InvalidInput, KeyConflict
@@ -44,10 +46,10 @@ async def run_all(
     engine: Engine,
     *,
     ordered: bool,
-    ahead: int,
+    room: Room,
 ) -> AsyncGenerator[Job[S], None]:
-    """Submit rows as they come, at most `ahead` not yet yielded; yield ended jobs."""
-    outbox: _Outbox[S] = _Outbox(ordered=ordered, ahead=ahead)
+    """Submit rows as they come, two for each place not yet yielded; yield ended jobs."""
+    outbox: _Outbox[S] = _Outbox(ordered=ordered, room=room)
     feeder = _Feeder(items, submit, outbox)
     try:
         while (record := outbox.next() or await outbox.wait()) is not None:
@@ -115,17 +117,28 @@ class _Outbox(Generic[S]):
     It holds ended jobs. Of the others it knows only their number, unless the order matters.
     """
 
-    def __init__(self, *, ordered: bool, ahead: int) -> None:
+    def __init__(self, *, ordered: bool, room: Room) -> None:
         self._ordered = ordered
-        self._ahead = ahead
+        self._places = room
         self._outstanding = 0
         self._submitted = 0
         self._ready: deque[JobRecord[S]] = deque()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
+        self._watcher = room.watch(self._look_again)
         self._over = False
+        self._loop = asyncio.get_running_loop()
         self.noted: Waiter = self.note
         """Its own `note`, made once: each access to a method makes another object."""
+
+    @property
+    def _full(self) -> bool:
+        return self._outstanding >= 2 * self._places.limit
+
+    def _look_again(self) -> None:
+        """Take note that the limit has changed; in whatever thread."""
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._room.set)
 
     def put(self, record: JobRecord[S]) -> bool:
         """Take a job in; say whether to wait, with `room`, before the next one."""
@@ -138,12 +151,12 @@ class _Outbox(Generic[S]):
             self.note(record)
         else:
             record.wait(self.noted)
-        return self._outstanding >= self._ahead or self._submitted % _IN_A_ROW == 0
+        return self._full or self._submitted % _IN_A_ROW == 0
 
     async def room(self) -> None:
         """Wait until there is room for another job."""
         await asyncio.sleep(0)
-        while self._outstanding >= self._ahead:
+        while self._full:
             self._room.clear()
             await self._room.wait()
 

@@ -119,7 +119,7 @@ class Runtime:
     def _new_engine(self, dispatcher: EventDispatcher, clock: Clock) -> Engine:
         shared, configuration = self._shared, self._shared.configuration
         policies = Policies(
-            limit=configuration.max_concurrency,
+            room=shared.room,
             limits=configuration.limits,
             timeout=configuration.job_timeout,
             schedule=self._schedule_of,
@@ -149,13 +149,16 @@ class Runtime:
         if configuration.save_to is None:
             return None
         from akool_async.client.saving import Saver
+        from akool_async.client.taking_back import backlog_of
 
+        recorder = None if records is None else records.recorder
         return Saver(
             configuration.save_to,
             at_once=configuration.limits.downloads,
             clock=configuration.clock,
-            recorder=None if records is None else records.recorder,
+            recorder=recorder,
             report=dispatcher,
+            backlog=backlog_of(self, self._vendor, recorder),
         )
 
     def _new_delivery(self, records: Records) -> Delivery | None:
@@ -197,7 +200,7 @@ class Runtime:
     @property
     def stats(self) -> Stats:
         """This loop's part of the client's figures."""
-        return stats_of(self.engine)
+        return stats_of(self.engine, 0 if self.saver is None else self.saver.left)
 
     def _schedule_of(
         self, startable: Startable[Any] | type[Startable[Any]], name: str

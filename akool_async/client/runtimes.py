@@ -20,6 +20,7 @@ import functools
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 
 from akool_async.client.runtime import Runtime, running_loop
 from akool_async.client.shared import Shared, Vendor
@@ -131,6 +132,20 @@ class Runtimes:
             use = self._use_of(loop)
             use.entered = max(0, use.entered - 1)
             return not use.entered
+
+    def pump(self) -> None:
+        """Let each loop look again for jobs that may be created; called in any thread."""
+        here = running_loop()
+        with self._lock:
+            runtimes = [use.runtime() for use in tuple(self._uses.values())]
+        for runtime in runtimes:
+            if runtime is None or runtime.closed:
+                continue
+            if runtime.loop is here:
+                runtime.engine.pump()
+            else:
+                with suppress(RuntimeError):  # the loop is closed
+                    runtime.loop.call_soon_threadsafe(runtime.engine.pump)
 
     async def close(self, grace: float, saving: float | None) -> None:
         """End all jobs of this loop, and close its connections.

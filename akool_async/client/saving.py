@@ -6,20 +6,24 @@ import asyncio
 import os
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from akool_async.client.save_task import SaveTask
+from akool_async.client.saved_before import Gone, SavedBefore
 from akool_async.client.saving_place import SavingPlace
-from akool_async.clock import Clock, Timer, wait_for_all
+from akool_async.clock import Clock, Timer, sleep, wait_for_all
 from akool_async.engine import EventName, JobRecord
 from akool_async.engine.recorder import Recorder
 from akool_async.engine.tasks import start
-from akool_async.errors import ClientClosed, ResultExpired
+from akool_async.errors import ClientClosed, InvalidInput, JournalError, ResultExpired
 from akool_async.observers import logger
 from akool_async.protocol.words import counted
 from akool_async.result import Result
 
 if TYPE_CHECKING:
+    from akool_async.client.backlog import Backlog, Kept
+    from akool_async.client.named_files import FilesBy, NamedFiles
     from akool_async.uploads import Bucket
 
 TRIES: Final = 6
@@ -28,24 +32,12 @@ _FIRST, _LONGEST = 5.0, 300.0
 """Seconds: bounds of the first and of every pause between two attempts. A download has shorter
 pauses of its own."""
 
+MOST: Final = 1000
+"""Results that wait in memory, where a journal keeps the others."""
+_PAGE: Final = 500
+"""Results that are read back at once, as soon as there is room for them."""
+
 _CLOSED: Final = "the client was closed first"
-
-
-class SaveTask:
-    """A result to be saved."""
-
-    __slots__ = ("before", "record", "result", "tries")
-
-    def __init__(self, record: JobRecord[Any], result: Result) -> None:
-        self.record = record
-        self.result = result
-        row = record.journal_row
-        self.before = None if row is None else row.saved
-        """Where it was saved before: its row in the journal, and the file."""
-        self.tries = 0
-
-    def __str__(self) -> str:
-        return f"the result of {self.record.name} {self.record.token or self.result.id}"
 
 
 class Saver:
@@ -58,33 +50,35 @@ class Saver:
     is gone.
 
     Args:
-        place: Where to: a folder, from the root on, or a bucket.
+        place: Where to: a folder, from the root on, files that the user names, or a bucket.
         at_once: How many may be under way.
         clock: Where time comes from.
         recorder: Writes the paths down, where there is a journal.
         report: Notified of each result that is on disk, with its path, or that is given up.
+        backlog: Where results wait that memory has no room for, where there is a journal.
     """
 
     def __init__(
         self,
-        place: str | os.PathLike[str] | Bucket,
+        place: str | os.PathLike[str] | NamedFiles | FilesBy | Bucket,
         *,
         at_once: int,
         clock: Clock,
         recorder: Recorder | None = None,
         report: Callable[[str, JobRecord[Any], object], object] | None = None,
+        backlog: Backlog | None = None,
     ) -> None:
-        self.place = SavingPlace(place)
+        self.place = SavingPlace(place, recorder)
         self._at_once = at_once
         self._clock = clock
         self._recorder = recorder
         self._report = report
+        self._backlog = backlog
+        self._loading: asyncio.Task[None] | None = None
         self._waiting: deque[SaveTask] = deque()
         self._running: dict[asyncio.Task[None], SaveTask] = {}
         self._timers: dict[SaveTask, Timer] = {}
-        self._saved_before: list[SaveTask] = []
-        """Results whose files are still to be looked for."""
-        self._looking: asyncio.Task[None] | None = None
+        self._saved_before = SavedBefore(self.place, self._save_again, self._pump)
         self._stopped = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -92,8 +86,13 @@ class Saver:
     @property
     def left(self) -> int:
         """How many results are not saved yet."""
-        pending = len(self._waiting) + len(self._timers) + len(self._saved_before)
-        return pending + len(self._running)
+        behind = 0 if self._backlog is None else len(self._backlog)
+        return self.held + behind + len(self._saved_before) + (self._loading is not None)
+
+    @property
+    def held(self) -> int:
+        """How many of them are in memory."""
+        return len(self._waiting) + len(self._timers) + len(self._running)
 
     def add(self, record: JobRecord[Any], result: Result) -> None:
         """Save a result, if it has media, and its file is not there from before."""
@@ -101,12 +100,22 @@ class Saver:
         if not result.url:
             return
         if save.before is None:
-            self._queue(save)
+            if not self._put_behind(record):
+                self._queue(save)
         elif not self._stopped:
             self._idle.clear()
-            self._saved_before.append(save)
-            if self._looking is None:
-                self._looking = asyncio.get_running_loop().create_task(self._look())
+            self._saved_before.add(save)
+
+    def _put_behind(self, record: JobRecord[Any]) -> bool:
+        """Let a result wait on disk, behind those that wait longer; return whether it does."""
+        backlog = self._backlog
+        if backlog is None or self._stopped or not (len(backlog) or self.held >= MOST):
+            return False
+        if not backlog.put(record):
+            return False
+        self._idle.clear()
+        self._pump()
+        return True
 
     def look_for(self, record: JobRecord[Any]) -> None:
         """Look for the file of a job whose key was submitted again."""
@@ -114,22 +123,7 @@ class Saver:
         if row is not None and row.saved is not None and isinstance(outcome, Result):
             self.add(record, outcome)
 
-    async def _look(self) -> None:
-        """Look for the files of results that were saved: all that have come, in one thread."""
-        try:
-            while self._saved_before:
-                known = list(self._saved_before)
-                gone = await asyncio.to_thread(_gone, known, self.place)
-                del self._saved_before[: len(known)]
-                self._save_again(gone)
-        except RuntimeError as error:  # the interpreter ends, and starts no thread any more
-            logger.warning("%d saved files were not looked for: %s", len(self._saved_before), error)
-            self._saved_before.clear()
-        finally:
-            self._looking = None
-            self._pump()
-
-    def _save_again(self, gone: Sequence[tuple[SaveTask, int, str]]) -> None:
+    def _save_again(self, gone: Sequence[Gone]) -> None:
         pending = {each.record for each in (*self._waiting, *self._timers, *self._running.values())}
         lost: list[str] = []
         for save, number, path in gone:
@@ -160,8 +154,33 @@ class Saver:
             save = self._waiting[0]
             self._running[start(self._save(save), self._over)] = save
             self._waiting.popleft()
+        room = self.held <= MOST - _PAGE and self._loading is None and not self._stopped
+        if room and self._backlog is not None and len(self._backlog):
+            self._loading = start(self._load(self._backlog), self._loaded)
         if not self.left:
             self._idle.set()
+
+    async def _load(self, backlog: Backlog) -> None:
+        """Read the next results back."""
+        try:
+            taken = await backlog.take(_PAGE)
+        except JournalError as error:
+            logger.warning("results that wait to be saved cannot be read: %s; again soon", error)
+            await sleep(self._clock, _FIRST)
+            return
+        self._waiting.extend(self._readable(taken))
+
+    def _readable(self, taken: Iterable[tuple[Kept, JobRecord[Any] | None]]) -> Iterator[SaveTask]:
+        for kept, record in taken:
+            if record is not None and isinstance(record.outcome, Result):
+                yield SaveTask(record, record.outcome)
+            else:
+                logger.error("row %d of the journal has no result to save any more", kept.number)
+                kept.operation.events[EventName.UNSAVED] += 1
+
+    def _loaded(self, _task: asyncio.Task[None]) -> None:
+        self._loading = None
+        self._pump()
 
     def _over(self, task: asyncio.Task[None]) -> None:
         save = self._running.get(task)
@@ -175,7 +194,7 @@ class Saver:
 
     async def _save(self, save: SaveTask) -> None:
         try:
-            path = await self.place.save(save.result)
+            path = await self.place.save(save.record, save.result)
         except Exception as error:  # noqa: BLE001 - any error ends this save, and no other
             self._failed(save, error)
         else:
@@ -184,6 +203,8 @@ class Saver:
             row = save.record.journal_row
             if row is not None and row.number is not None:
                 row.saved = row.number, path
+            if save.result.link is not None:
+                save.result.link.saved = path
             self._notify(EventName.SAVED, save, path)
 
     def _notify(self, event: str, save: SaveTask, about: object) -> None:
@@ -199,7 +220,7 @@ class Saver:
             if self._recorder is not None and save.before is None:
                 self._recorder.note_expired(save.record, str(error))
             self._notify(EventName.UNSAVED, save, error)
-        elif save.tries >= TRIES or self._stopped or getattr(error, "final", False):
+        elif save.tries >= TRIES or self._stopped or _is_final(error):
             self._give_up(save, error)
         else:
             pause = random.uniform(0, min(_LONGEST, _FIRST * 2.0**save.tries))
@@ -229,10 +250,25 @@ class Saver:
             tasks: list[asyncio.Task[Any]] = [
                 idle,
                 *self._running,
-                *filter(None, [self._looking]),
+                *filter(None, [self._saved_before.task, self._loading]),
             ]
             self._stop()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._backlog is not None:
+            await self._give_up_all(self._backlog)
+
+    async def _give_up_all(self, backlog: Backlog) -> None:
+        """Tell of each result that waits on disk that it is not saved."""
+        try:
+            while len(backlog):
+                for save in self._readable(await backlog.take(_PAGE)):
+                    self._give_up(save)
+        except JournalError as error:
+            problem = str(error)
+        else:
+            return
+        logger.error("%s not saved: %s; %s", counted(len(backlog), "result"), _CLOSED, problem)
+        backlog.clear()
 
     def _stop(self) -> None:
         """Save nothing more."""
@@ -242,16 +278,15 @@ class Saver:
         given_up = [*self._timers, *self._waiting]
         self._timers.clear()
         self._waiting.clear()
-        self._saved_before.clear()
-        if self._looking is not None:
-            self._looking.cancel()
+        self._saved_before.stop()
+        if self._loading is not None:
+            self._loading.cancel()
         for save in given_up:
             self._give_up(save)
         for task in self._running:
             task.cancel()
 
 
-def _gone(saves: Sequence[SaveTask], place: SavingPlace) -> list[tuple[SaveTask, int, str]]:
-    """Return the results whose files are gone, with their rows and those files. Blocks."""
-    known = [(save, *save.before) for save in saves if save.before is not None]
-    return [each for each in known if place.lacks(each[2])]
+def _is_final(error: Exception) -> bool:
+    """Say whether trying again does not help."""
+    return isinstance(error, InvalidInput) or getattr(error, "final", False)

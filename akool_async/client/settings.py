@@ -21,7 +21,7 @@ from akool_async.errors import InvalidInput, JournalError
 from akool_async.http.retry import Retry
 from akool_async.http.transport import Timeout, check_session
 from akool_async.media import Policy, absolute, own_addresses
-from akool_async.observers import check_function
+from akool_async.observers import check_function, is_coroutine_function
 from akool_async.protocol.addresses import trouble_with
 from akool_async.protocol.cells import (
     checked_flag,
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
     from akool_async.client.delivery import OnEnd
     from akool_async.client.events import Hook
+    from akool_async.client.named_files import FilesBy, NamedFiles
     from akool_async.http.proxy import Proxies, Proxy
+    from akool_async.job import Job
     from akool_async.journal import JobStore
     from akool_async.schedule.learner import Schedule
     from akool_async.uploads import Bucket, Uploader
@@ -88,10 +90,11 @@ class Settings(TypedDict, total=False):
     journal: str | os.PathLike[str] | JobStore | None
     """A file that records every job, so that a crash loses none and a key is one create; for one
     process at a time. A relative path belongs to the directory in which the client was made."""
-    save_to: str | os.PathLike[str] | Bucket | None
+    save_to: str | os.PathLike[str] | Callable[[Job[Any]], str | os.PathLike[str]] | Bucket | None
     """A folder, or a bucket such as `s3://my-bucket/out`, in which each result is saved in the
-    background, as soon as its job completes. `close()` waits for that. A relative path belongs to
-    the directory in which the client was made."""
+    background, as soon as its job completes. `close()` waits for that. A template such as
+    `out/{key}{ext}`, or a function that is called with each job, names the files. A relative path
+    belongs to the directory in which the client was made."""
     uploads: str | Uploader | None
     """Where files are uploaded to whose paths stand in place of addresses: a bucket of yours, such
     as `s3://my-bucket/akool`, a `Bucket` with options, or any `Uploader`."""
@@ -322,19 +325,31 @@ def _place_to_save(given: Any) -> Any:
     """Return a folder as an absolute one, for the same reason; or the bucket of an address."""
     if _has("save", "lacks")(given):
         return given
-    path: str | os.PathLike[str] | None = _checked(
-        "save_to", given, _is_path, "a path, or the address of a bucket"
-    )
-    text = None if path is None else os.fspath(path)
-    if not text:
+    what = "a path, a template, a function, or the address of a bucket"
+    place: Any = _checked("save_to", given, lambda each: _is_path(each) or callable(each), what)
+    text = "" if callable(place) else place and os.fspath(place)
+    if not text and not callable(place):
         return text
     if "://" in text:
+        if "{" in text:
+            raise InvalidInput("save_to", given, "must be no template: a bucket names its objects")
         return _bucket_at("save_to", text)
     try:
-        return absolute(text)
+        return _named_by(place) if callable(place) or "{" in text else absolute(text)
     except OSError as error:
         problem = _lost(error)
     raise InvalidInput("save_to", given, problem)
+
+
+def _named_by(given: Any) -> NamedFiles | FilesBy:
+    from akool_async.client.named_files import FilesBy, NamedFiles  # few clients name files
+
+    if not callable(given):
+        return NamedFiles(os.fspath(given))
+    check_function("save_to", given)
+    if is_coroutine_function(given):
+        raise InvalidInput("save_to", given, "must be a plain function: it is not awaited")
+    return FilesBy(given)
 
 
 def _lost(error: OSError) -> str:

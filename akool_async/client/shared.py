@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from akool_async.client.events import Hook
+from akool_async.client.events import ClientEvent, HearsClient, Hook
 from akool_async.client.settings import Configuration
 from akool_async.client.stats import Stats, together
+from akool_async.engine.room import Room
 from akool_async.http.auth import Credentials
+from akool_async.observers import logger, shield
 from akool_async.protocol.endpoint import Endpoint, Operation
 from akool_async.schedule.experience import Experience, Memory
 
@@ -91,6 +93,8 @@ class Shared:
         self.experience = Experience(
             configuration.hosts["api"], configuration.schedule, configuration.limits.batch
         )
+        self.room = Room(configuration.max_concurrency, configuration.limits.operations)
+        """How many jobs may be in flight, as it is now."""
         self.requests: Counter[str] = Counter()
         """HTTP requests sent so far, by endpoint."""
         self.hooks: tuple[Hook, ...] = ()
@@ -106,6 +110,24 @@ class Shared:
         """Keep the figures of an event loop that is over."""
         with self._lock:
             self.past = together(self.past, figures)
+
+    def tell_limits(self, name: str) -> None:
+        """Tell the log, and hooks that want to know, that the program has changed the client."""
+        room = self.room
+        state = "paused, no job is created until resume()" if room.paused else "not paused"
+        of = f", {dict(room.quotas)}" if room.quotas else ""
+        logger.info("%s: %s; jobs in flight at most: %d%s", name, state, room.limit, of)
+        event = ClientEvent(
+            name=name,
+            at=self.configuration.clock.now(),
+            paused=room.paused,
+            concurrency=room.limit,
+            limits=room.quotas,
+        )
+        hooks: tuple[object, ...] = self.hooks
+        for hook in hooks:
+            if isinstance(hook, HearsClient):
+                shield(f"a hook at {name}", hook.client_changed, event)
 
     def open_records(self) -> None:
         """Open the journal, if there is to be one and it is not open.
@@ -151,5 +173,6 @@ class Shared:
         return Stats(
             requests=dict(self.requests),
             webhooks={} if self._inbox is None else dict(self._inbox.outcomes),
-            places=self.configuration.max_concurrency,
+            places=self.room.limit,
+            paused=self.room.paused,
         )

@@ -75,6 +75,10 @@ class Stats(Value):
     """The most jobs that were at the vendor at once."""
     places: int = 0
     """The most jobs that may be at the vendor at once, for each event loop."""
+    paused: bool = False
+    """Whether the program has paused the client: no job is created."""
+    saving: int = 0
+    """Results that wait to be saved, or are being saved; with `save_to`."""
     refusals: int = 0
     """How often the server refused a request for its frequency."""
     creates_per_second: float | None = None
@@ -101,7 +105,7 @@ class Stats(Value):
         )
 
 
-def stats_of(engine: Engine) -> Stats:
+def stats_of(engine: Engine, saving: int = 0) -> Stats:
     """Return the figures of one event loop; requests and places are its client's."""
     watches = tuple(engine.watches.items())
     operations = tuple(engine.operations.items())
@@ -112,6 +116,7 @@ def stats_of(engine: Engine) -> Stats:
         looks={name: watch.asked for name, watch in watches},
         batch={name: watch.batch_size.size for name, watch in watches},
         queued=queued.total(),
+        saving=saving,
         in_flight=engine.places.in_flight,
         peak_in_flight=engine.places.peak,
         refusals=exchange.creates.refusals + exchange.reads.refusals,
@@ -152,9 +157,11 @@ def together(one: Stats, other: Stats) -> Stats:
         looks=_sum(one.looks, other.looks),
         batch={**one.batch, **other.batch},
         queued=one.queued + other.queued,
+        saving=one.saving + other.saving,
         in_flight=one.in_flight + other.in_flight,
         peak_in_flight=max(one.peak_in_flight, other.peak_in_flight),
         places=one.places + other.places,
+        paused=one.paused or other.paused,
         refusals=one.refusals + other.refusals,
         creates_per_second=_lower(one.creates_per_second, other.creates_per_second),
         reads_per_second=_lower(one.reads_per_second, other.reads_per_second),

@@ -106,7 +106,7 @@ class Engine:
         shared = None
         if policies.places is not None:
             shared = SharedPlaces(policies.places, self.pump, endings.no_place, endings.cut_off)
-        return JobPlaces(policies.limit, policies.limits.operations, shared)
+        return JobPlaces(policies.room, shared)
 
     def _new_armed(self, addresses: Addresses) -> ArmedCreates:
         from akool_async.engine.armed_creates import ArmedCreates  # few clients have webhooks

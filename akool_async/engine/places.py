@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from akool_async.engine.record import JobRecord
+from akool_async.engine.room import Room
 from akool_async.engine.tasks import start
 from akool_async.observers import logger
 
@@ -166,21 +167,21 @@ class JobPlaces:
     """The places of one client: its own limit and quotas, and shared places beside them.
 
     Args:
-        limit: The most jobs in flight.
-        quotas: By a pattern of operation names, such as `video.*`, the most jobs in flight.
+        room: The client's limit and quotas of the moment.
         shared: Places that are shared with other clients.
     """
 
-    def __init__(
-        self, limit: int, quotas: Mapping[str, int], shared: SharedPlaces | None = None
-    ) -> None:
-        self._limit = limit
-        self._quotas = quotas
+    def __init__(self, room: Room, shared: SharedPlaces | None = None) -> None:
+        self.room = room
+        self._quotas: Mapping[str, int] = {}
+        """The quotas that `_taken` counts for."""
         self._shared = shared
         self._sharing: set[JobRecord[Any]] = set()
         """Jobs that hold a shared place. A job that was accepted earlier holds none."""
         self._patterns: dict[str, tuple[str, ...]] = {}
         self._taken: Counter[str] = Counter()
+        self._by_name: Counter[str] = Counter()
+        """Jobs that hold a place, by operation: quotas may change."""
         self.in_flight = 0
         """Jobs that hold a place now."""
         self.peak = 0
@@ -189,15 +190,18 @@ class JobPlaces:
     @property
     def full(self) -> bool:
         """Whether no further job may be in flight, of whatever operation."""
-        return self.in_flight >= self._limit
+        return self.room.paused or self.in_flight >= self.room.limit
 
     def open_to(self, name: str) -> bool:
         """Say whether the client's own limits allow one more job of an operation in flight."""
         if self.full:
             return False
-        return all(self._taken[each] < self._quotas[each] for each in self._patterns_of(name))
+        patterns = self._patterns_of(name)
+        return all(self._taken[each] < self._quotas[each] for each in patterns)
 
     def _patterns_of(self, name: str) -> tuple[str, ...]:
+        if self._quotas is not self.room.quotas:
+            self._recount(self.room.quotas)
         if not self._quotas:
             return ()
         known = self._patterns.get(name)
@@ -205,6 +209,15 @@ class JobPlaces:
             known = tuple(each for each in self._quotas if fnmatchcase(name, each))
             self._patterns[name] = known
         return known
+
+    def _recount(self, quotas: Mapping[str, int]) -> None:
+        """Count for other quotas which of them the jobs in flight take."""
+        self._quotas = quotas
+        self._patterns.clear()
+        self._taken.clear()
+        for name, count in tuple(self._by_name.items()):
+            for each in self._patterns_of(name):
+                self._taken[each] += count
 
     def try_take(self, name: str) -> bool:
         """Say whether a job of an operation may be in flight; take its shared place, if any."""
@@ -224,10 +237,11 @@ class JobPlaces:
     def add(self, record: JobRecord[Any]) -> None:
         """Count a job that was accepted earlier. It needs no permission, but counts."""
         patterns = self._patterns_of(record.name)
-        # No calls between these three: an interrupt comes at a call, and would make a wrong number.
+        # No calls between these: an interrupt comes at a call, and would make a wrong number.
         record.in_flight = True
         self.in_flight += 1
         record.operation.in_flight += 1
+        self._by_name[record.operation.name] += 1
         for each in patterns:
             self._taken[each] += 1
         self.peak = max(self.peak, self.in_flight)
@@ -240,6 +254,7 @@ class JobPlaces:
         record.in_flight = False
         self.in_flight -= 1
         record.operation.in_flight -= 1
+        self._by_name[record.operation.name] -= 1
         for each in patterns:
             self._taken[each] -= 1
         if self._shared is not None and record in self._sharing:

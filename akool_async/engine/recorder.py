@@ -8,17 +8,15 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-import weakref
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
-from concurrent.futures import Future
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
 
 import msgspec
 
 from akool_async.engine.keys import request_fingerprint
-from akool_async.engine.record import JobRecord, JournalRow
+from akool_async.engine.record import JobRecord
+from akool_async.engine.row_reader import RowReader, row_of
 from akool_async.engine.state import PREPARING, QUEUED
 from akool_async.engine.uploaded import uploaded_of
 from akool_async.errors import ClientClosed, CreateOutcomeUnknown, JournalError
@@ -31,18 +29,11 @@ from akool_async.journal import (
     JobStore,
     Outbox,
     State,
-    TellsSaved,
+    TakesNotes,
 )
 from akool_async.journal.outcomes import reason_of, state_after
 from akool_async.observers import logger
 from akool_async.protocol.snapshot import Snapshot
-
-
-def row_of(record: JobRecord[Any]) -> JournalRow:
-    """Return what the journal holds of a record; made at the first use."""
-    if record.journal_row is None:
-        record.journal_row = JournalRow()
-    return record.journal_row
 
 
 def intent_of(record: JobRecord[Any], *, armed: bool = False) -> Intent:
@@ -61,96 +52,20 @@ def intent_of(record: JobRecord[Any], *, armed: bool = False) -> Intent:
     )
 
 
-class Recorder:
+class Recorder(RowReader):
     """The journal, as the engines of one client use it."""
 
     def __init__(self, store: JobStore) -> None:
-        self._store = store
-        self._working: weakref.WeakValueDictionary[int, JobRecord[Any]] = (
-            weakref.WeakValueDictionary()
-        )
-        """By the numbers of their rows, the jobs that this process works on."""
+        super().__init__(store)
+        quiet: object = store
+        self._take_note = quiet.take_note if isinstance(quiet, TakesNotes) else store.note_soon
         self._lock = threading.Lock()
-        self._arriving: Counter[tuple[str | None, str]] = Counter()
-        """Keys and fingerprints of intents that are on their way to the disk."""
-        self._changed: dict[object, set[int]] = {}
-        """For each reader of rows, the rows that this process has changed since it began."""
         self.delivers = False
         """Whether ends are delivered: whether there is an `on_end`."""
         self.telling: set[int] = set()
         """The numbers of ends that this process delivers."""
         self._ends = itertools.count(time.time_ns())
         """Numbers for ends, higher than those of earlier processes."""
-
-    # Who works on what
-
-    def work_on(self, record: JobRecord[Any], number: int) -> None:
-        """Take note that this process works on a row."""
-        row = row_of(record)
-        row.number = number
-        row.report_written()
-        self._working[number] = record
-
-    def working_on(self, number: int) -> JobRecord[Any] | None:
-        """Return the job of this process that a row is about."""
-        return self._working.get(number)
-
-    def is_live(self, entry: Entry) -> bool:
-        """Say whether this process works on a row."""
-        # An intent may be on disk before its record has learned the row's number.
-        arriving = self._arriving[entry.key, entry.fingerprint] > 0
-        return self._is_working_on(entry.number) or (entry.state is State.INTENT and arriving)
-
-    def _is_working_on(self, number: int) -> bool:
-        """Say whether a job of this process may still change a row."""
-        record = self._working.get(number)
-        if record is None or record.journal_row is None:
-            return False
-        # What became of an unknown create is decided by others: by a person, or by a webhook.
-        return not (record.ended and record.journal_row.state is State.UNKNOWN)
-
-    async def unfinished(self) -> AsyncIterator[Entry]:
-        """Yield the rows that no process has brought to an end, and none works on."""
-        async with aclosing(self._not_live(self._store.unfinished())) as entries:
-            async for entry in entries:
-                yield entry
-
-    async def queued(self) -> AsyncIterator[Entry]:
-        """Yield the rows that were submitted and not sent, if the store tells that."""
-        store: object = self._store
-        if isinstance(store, FindsJobs):
-            async with aclosing(self._not_live(store.queued())) as entries:
-                async for entry in entries:
-                    yield entry
-
-    async def unsaved(self) -> AsyncIterator[Entry]:
-        """Yield the rows whose results are complete, and whose media was saved nowhere."""
-        async with aclosing(self._not_live(self._store.unsaved())) as entries:
-            async for entry in entries:
-                if entry.result is not None:
-                    yield entry
-
-    async def saved(self) -> AsyncIterator[Entry]:
-        """Yield the rows whose media was saved, if the store tells that."""
-        store: object = self._store
-        if isinstance(store, TellsSaved):
-            async with aclosing(self._not_live(store.saved())) as entries:
-                async for entry in entries:
-                    yield entry
-
-    async def _not_live(self, entries: AsyncIterator[Entry]) -> AsyncGenerator[Entry, None]:
-        """Yield the rows that no job of this process works on, or has changed meanwhile.
-
-        The store reads ahead: when a row is yielded, its job may have ended, and be gone.
-        """
-        reader, changed = object(), set[int]()
-        self._changed[reader] = changed
-        try:
-            async for entry in entries:
-                if entry.number not in changed and not self.is_live(entry):
-                    yield entry
-        finally:
-            del self._changed[reader]
 
     # What is written down
 
@@ -165,11 +80,15 @@ class Recorder:
             JournalError: it cannot be written down, so nothing may be sent.
         """
         intent, row = intent_of(record, armed=armed), row_of(record)
+        if row.number is not None:  # this process works on the row since its key was claimed
+            attempt = await self._store.intend(intent, row.number)
+            self.work_on(record, attempt.row)
+            return attempt
         arriving = intent.key, intent.fingerprint
         with self._lock:  # loops of several threads may use one client
             self._arriving[arriving] += 1
         try:
-            attempt = await self._store.intend(intent, row.number)
+            attempt = await self._store.intend(intent, None)
         finally:
             with self._lock:
                 self._arriving[arriving] -= 1
@@ -282,17 +201,18 @@ class Recorder:
         """Write down that a result was deleted before it was saved."""
         self._note(record, Change(State.EXPIRED, reason=reason))
 
-    def _note(self, record: JobRecord[Any], change: Change) -> Future[None] | None:
+    def _note(self, record: JobRecord[Any], change: Change) -> None:
         """Queue a note. That it cannot be written is no reason to lose the job itself."""
         row = record.journal_row
         if row is None or row.number is None:
-            return None
+            return
         for changed in tuple(self._changed.values()):
             changed.add(row.number)
         try:
-            return self._store.note_soon(row.number, change)
+            self._take_note(row.number, change)
         except JournalError as error:
             problem = str(error)
+        else:
+            return
         state = change.state
         logger.error("row %d stays as it is, though its job is %s: %s", row.number, state, problem)
-        return None

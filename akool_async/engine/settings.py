@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from akool_async.engine.places import Places
 from akool_async.engine.record import JobRecord
+from akool_async.engine.room import Room
 from akool_async.protocol.endpoint import Family, Startable
 from akool_async.protocol.value import Input, Value
 from akool_async.schedule.backoff import Backoff
@@ -61,8 +62,8 @@ class EventListener(Protocol):
 class Policies(Value):
     """What the client decides about its jobs."""
 
-    limit: int
-    """The most jobs in flight at once."""
+    room: Room
+    """How many jobs may be in flight, as it is now."""
     limits: Limits
     timeout: Callable[[str], float | None]
     """Returns the seconds that an operation's jobs may take, by its name."""

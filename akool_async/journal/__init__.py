@@ -14,6 +14,8 @@ from akool_async.journal.job_store import (
     Intent,
     JobStore,
     Outbox,
+    ReadsRows,
+    TakesNotes,
     TellsDecisions,
     TellsSaved,
 )
@@ -33,7 +35,9 @@ __all__ = [
     "JobStore",
     "Journal",
     "Outbox",
+    "ReadsRows",
     "State",
+    "TakesNotes",
     "TellsDecisions",
     "TellsSaved",
     "fingerprint",

@@ -64,6 +64,8 @@ def intend(connection: sqlite3.Connection, intent: Intent, row: int | None) -> A
     """
     if row is None:
         return _intend_new(connection, intent)
+    if _intend_first(connection, intent, row):
+        return Attempt(row, 1)
     known = rows.get(connection, row)
     if known is None:
         raise JournalError(f"the journal has no row {row}")
@@ -176,6 +178,22 @@ def _intend_new(connection: sqlite3.Connection, intent: Intent) -> Attempt:
     )
     assert inserted.lastrowid is not None
     return Attempt(inserted.lastrowid, 1)
+
+
+def _intend_first(connection: sqlite3.Connection, intent: Intent, row: int) -> bool:
+    """Write the intent of a row that was claimed and never sent; say whether it is one.
+
+    Nearly all rows with a key are such. So they are not read before.
+    """
+    now = time.time()
+    changed = connection.execute(
+        """
+        UPDATE job SET state = 'intent', attempt = 1, intended_at = ?, updated_at = ?, request = ?,
+            armed = ?
+        WHERE number = ? AND key = ? AND fingerprint = ? AND state = 'queued' AND attempt = 0""",
+        (now, now, intent.request, intent.armed, row, intent.key, intent.fingerprint),
+    )
+    return changed.rowcount > 0
 
 
 def _intend_again(connection: sqlite3.Connection, known: Entry, intent: Intent) -> Attempt:

@@ -155,6 +155,43 @@ class JobStore(Protocol):
 
 
 @runtime_checkable
+class TakesNotes(Protocol):
+    """A store that changes rows also for callers that do not ask whether it is done."""
+
+    def take_note(self, row: int, change: Change) -> object:
+        """Do what `JobStore.note_soon` does, without a future, which would cost more than the note.
+
+        Raises:
+            JournalError: the store is closed.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsRows(Protocol):
+    """A store that reads rows by their numbers, and by the files in which results were saved.
+
+    Then results that wait to be saved, behind the next thousand, wait there and not in memory.
+    """
+
+    async def key_of_file(self, path: str) -> str | None:
+        """Return the key of a row whose result was saved in a file, upper and lower case being one.
+
+        Raises:
+            JournalError: the store is closed, or cannot be used.
+        """
+        ...
+
+    async def rows(self, numbers: Sequence[int]) -> Sequence[Entry]:
+        """Return rows, with all that was put before; numbers without a row are left out.
+
+        Raises:
+            JournalError: the store is closed, or cannot be used.
+        """
+        ...
+
+
+@runtime_checkable
 class TellsSaved(Protocol):
     """A store that can tell where media was saved. Then files that are gone are found missing."""
 

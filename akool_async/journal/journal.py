@@ -10,15 +10,17 @@ from __future__ import annotations
 import functools
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from akool_async.errors import InvalidInput, JournalError
 from akool_async.journal import events, memory, rows
 from akool_async.journal.entry import Entry, State
 from akool_async.journal.file import JournalFile
 from akool_async.journal.job_store import Change, HearsDecisions
+from akool_async.journal.looking import JournalView
 from akool_async.journal.outcome_lines import OutcomeLines
 from akool_async.journal.paging import pages_now
+from akool_async.journal.rows import KnownKey
 from akool_async.journal.sqlite_store import SqliteStore
 from akool_async.observers import logger
 
@@ -54,6 +56,32 @@ class Journal(SqliteStore):
     def outcomes(self) -> OutcomeLines:
         """The lines of a run's `results.jsonl`, which belong to the rows of its jobs."""
         return OutcomeLines(self._file)
+
+    @staticmethod
+    def reader(path: str | os.PathLike[str]) -> JournalView:
+        """Open a journal for reading only, also while a program uses it; see `JournalView`.
+
+        It takes no lock, and slows down nobody who writes. A file of an older version is brought up
+        to date first, for which no program may use it.
+
+        Raises:
+            JournalError: there is no such file, it is no journal, damaged, or of a newer version;
+                or it is of an older one, and in use.
+        """
+        view = JournalView(_text_of(path))
+        if view.current:
+            return view
+        view.close()
+        Journal(path).close_now()
+        return JournalView(path)
+
+    def known(self, keys: Sequence[str]) -> dict[str, KnownKey]:
+        """Return what is known of many keys, by key; a key without a row is left out.
+
+        It reads neither requests nor results: some microseconds for each key, where some hundred
+        are asked for at once. Blocks while it reads, and sees what `find` sees.
+        """
+        return self._file.read(functools.partial(rows.known, keys=keys))
 
     def find(self, key: str) -> Entry | None:
         """Return the row of a key; blocks while it reads.

@@ -5,23 +5,29 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from akool_async.errors import JournalError
 from akool_async.journal import memory, rows, schema
 from akool_async.journal.browsing import JobBrowser
 from akool_async.journal.database import describe
-from akool_async.journal.entry import Entry
+from akool_async.journal.entry import Entry, State
 from akool_async.journal.outcome_lines import OutcomeReader
+from akool_async.journal.paging import pages_now
+from akool_async.journal.rows import KnownKey
 from akool_async.journal.run_rows import RunRowReader
 
 T = TypeVar("T")
 
 
 class JournalView:
-    """A journal that another process may be writing to meanwhile.
+    """A journal that another process may be writing to meanwhile: it is read, and never changed.
+
+    Each method blocks while it reads, and sees what is on disk at that moment. Any thread may call
+    it. A `with` block closes the file at its end.
 
     Args:
         path: The journal's file; it must exist.
@@ -47,13 +53,70 @@ class JournalView:
             connection.close()
         raise JournalError(f"journal {self._shown!r} {problem}")
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    @property
+    def current(self) -> bool:
+        """Whether the file has the tables of this version; else some methods may fail.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return self.read(schema.is_current)
+
+    def entries(self, *states: State, after: int = 0) -> Iterator[Entry]:
+        """Yield the rows in some states, or all if no state is given, oldest first.
+
+        Rows may be written meanwhile; each is yielded at most once, as it then is. Memory holds
+        some hundred at a time.
+
+        Args:
+            states: The states.
+            after: The number of the row to begin behind.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return pages_now(self, self, partial(rows.page, states=states), after)
+
+    def find(self, key: str) -> Entry | None:
+        """Return the row of a key.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return self.read(partial(rows.find, key=key))
+
+    def known(self, keys: Sequence[str]) -> dict[str, KnownKey]:
+        """Return what is known of many keys, by key; a key without a row is left out.
+
+        It reads neither requests nor results: some microseconds for each key, where some hundred
+        are asked for at once.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return self.read(partial(rows.known, keys=keys))
+
+    def counts(self) -> dict[State, int]:
+        """Return how many rows there are by state. It looks at all rows.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
+        return self.read(rows.counts)
+
     def recall(self, name: str) -> bytes | None:
         """Return what the journal's client keeps under a name.
 
         Raises:
             JournalError: the file cannot be read.
         """
-        return self._read(lambda connection: memory.recall(connection, name))
+        return self.read(lambda connection: memory.recall(connection, name))
 
     def recall_all(self, prefix: str) -> dict[str, bytes]:
         """Return all values whose names begin with a prefix.
@@ -61,7 +124,7 @@ class JournalView:
         Raises:
             JournalError: the file cannot be read.
         """
-        return self._read(lambda connection: memory.recall_all(connection, prefix))
+        return self.read(lambda connection: memory.recall_all(connection, prefix))
 
     def row(self, number: int) -> Entry | None:
         """Return a row by its number.
@@ -69,7 +132,7 @@ class JournalView:
         Raises:
             JournalError: the file cannot be read.
         """
-        return self._read(lambda connection: rows.get(connection, number))
+        return self.read(lambda connection: rows.get(connection, number))
 
     def of_job(self, id: str) -> Entry | None:
         """Return the newest row whose job has an id. It looks at all rows.
@@ -77,7 +140,7 @@ class JournalView:
         Raises:
             JournalError: the file cannot be read.
         """
-        return self._read(lambda connection: rows.of_job(connection, id))
+        return self.read(lambda connection: rows.of_job(connection, id))
 
     def fingerprints(self, keys: Sequence[str]) -> dict[str, str]:
         """Return the fingerprints of the requests that some keys belong to, by key.
@@ -85,7 +148,7 @@ class JournalView:
         Raises:
             JournalError: the file cannot be read.
         """
-        return self._read(lambda connection: rows.fingerprints(connection, keys))
+        return self.read(lambda connection: rows.fingerprints(connection, keys))
 
     def keys(self, after: int) -> list[tuple[int, str, str]]:
         """Return the next page of rows with a key: number, key and fingerprint.
@@ -93,29 +156,34 @@ class JournalView:
         Raises:
             JournalError: the file cannot be read.
         """
-        return self._read(lambda connection: rows.keys(connection, after))
+        return self.read(lambda connection: rows.keys(connection, after))
 
     @property
     def outcomes(self) -> OutcomeReader:
         """The lines of a run's `results.jsonl`."""
-        return OutcomeReader(self._read)
+        return OutcomeReader(self.read)
 
     @property
     def jobs(self) -> JobBrowser:
         """Pages of the rows, and counts of them."""
-        return JobBrowser(self._read)
+        return JobBrowser(self.read)
 
     @property
     def run_rows(self) -> RunRowReader:
         """All rows of a run, ended or not."""
-        return RunRowReader(self._read)
+        return RunRowReader(self.read)
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._connection.close()
 
-    def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+    def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query at once.
+
+        Raises:
+            JournalError: the file cannot be read.
+        """
         try:
             with self._lock:
                 return query(self._connection)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from akool_async.journal import rows
 from akool_async.journal.entry import State
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class OutcomeReader:
 
     def owner_of(self, path: str) -> str | None:
         """Return the key of the job whose result was saved in a file; looks at all rows; blocks."""
-        return self._now(lambda connection: _owner_of(connection, path))
+        return self._now(lambda connection: rows.key_of_file(connection, path))
 
     def facts(self, which: str) -> FileFacts:
         """Return how a file has to look; blocks. `which` is `RESULTS` or `ERRORS`."""
@@ -339,13 +340,6 @@ def _settle_behind(connection: sqlite3.Connection) -> None:
 def _count_behind(connection: sqlite3.Connection) -> int:
     (count,) = connection.execute("SELECT count(*) FROM outcome WHERE behind").fetchone()
     return int(count)
-
-
-def _owner_of(connection: sqlite3.Connection, path: str) -> str | None:
-    # A file of another row is there under this name on a file system that knows no case.
-    query = "SELECT key FROM job WHERE saved = ? COLLATE NOCASE"
-    found = connection.execute(query, (path,)).fetchone()
-    return None if found is None else found[0]
 
 
 def _facts(connection: sqlite3.Connection, which: str) -> FileFacts:

@@ -11,18 +11,27 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Callable, Iterator
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from akool_async.journal.entry import Entry
 from akool_async.journal.file import JournalFile
+
+T = TypeVar("T")
 
 Page: TypeAlias = Callable[[sqlite3.Connection, int], list[Entry]]
 """Reads the rows that follow the one with a number."""
 
 
-def pages_now(_journal: object, file: JournalFile, page: Page) -> Iterator[Entry]:
+class Readable(Protocol):
+    """A journal's file, as far as it is read here."""
+
+    def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query at once, and block meanwhile."""
+        ...
+
+
+def pages_now(_journal: object, file: Readable, page: Page, after: int = 0) -> Iterator[Entry]:
     """Yield the rows of all pages; blocks while it reads one."""
-    after = 0
     while entries := _read(file, page, after):
         yield from entries
         after = entries[-1].number
@@ -46,5 +55,5 @@ async def _read_in_thread(file: JournalFile, page: Page, after: int) -> list[Ent
     return await asyncio.to_thread(_read, file, page, after)
 
 
-def _read(file: JournalFile, page: Page, after: int) -> list[Entry]:
+def _read(file: Readable, page: Page, after: int) -> list[Entry]:
     return file.read(lambda connection: page(connection, after))

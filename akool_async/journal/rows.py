@@ -6,10 +6,11 @@ statement: a write that is refused leaves nothing behind.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,8 +18,15 @@ from akool_async.errors import JournalError
 from akool_async.journal.entry import Entry, State
 from akool_async.journal.job_store import Change
 
+T = TypeVar("T")
+
 PAGE: Final = 256
 """Rows that one statement reads, or compacts."""
+
+_AT_ONCE: Final = 64
+"""Rows that one statement changes; each takes nine of SQLite's 999 parameters."""
+_TOGETHER = sqlite3.sqlite_version_info >= (3, 33)
+"""Whether this SQLite knows `UPDATE ... FROM`."""
 
 _COLUMNS = Entry.__struct_fields__
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM job"  # noqa: S608 - our own names
@@ -26,6 +34,7 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM job"  # noqa: S608 - our own names
 OWE: Final = "INSERT OR REPLACE INTO outbox (job, end) VALUES (?, ?)"
 """Writes down that `on_end` has to be told of a job's end, in place of an earlier end of it."""
 
+_STATES: Final = {state.value: state for state in State}
 _UNDECIDED = (State.INTENT, State.UNKNOWN)
 
 
@@ -44,20 +53,33 @@ def find(connection: sqlite3.Connection, key: str) -> Entry | None:
 def find_many(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, Entry]:
     """Return the rows of many keys, by key; a key without a row is left out."""
     found: dict[str, Entry] = {}
-    for start in range(0, len(keys), PAGE):
-        some = keys[start : start + PAGE]
-        where = f"WHERE key IN ({', '.join('?' * len(some))})"
+    for where, some in _by_keys(keys):
         found.update((str(entry.key), entry) for entry in _fetch(connection, where, *some))
     return found
+
+
+def _by_keys(keys: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield the condition for some hundred keys at a time, and the values in it."""
+    for size, some in _padded(keys, PAGE):
+        yield f"WHERE key IN ({'?, ' * (size - 1)}?)", some
+
+
+def _padded(values: Sequence[T], most: int) -> Iterator[tuple[int, list[T]]]:
+    """Yield values in parts, and how many each has: a power of two, filled up with the last value.
+
+    So there are few different statements, and SQLite keeps them compiled.
+    """
+    for start in range(0, len(values), most):
+        some = list(values[start : start + most])
+        size = 1 << (len(some) - 1).bit_length()
+        yield size, some + some[-1:] * (size - len(some))
 
 
 def fingerprints(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, str]:
     """Return the fingerprints of many keys, by key; a key without a row is left out."""
     found: dict[str, str] = {}
-    for start in range(0, len(keys), PAGE):
-        some = keys[start : start + PAGE]
-        where = f"key IN ({', '.join('?' * len(some))})"
-        sql = f"SELECT key, fingerprint FROM job WHERE {where}"  # noqa: S608 - question marks
+    for where, some in _by_keys(keys):
+        sql = f"SELECT key, fingerprint FROM job {where}"  # noqa: S608 - question marks
         found.update(connection.execute(sql, some))
     return found
 
@@ -68,6 +90,48 @@ def keys(connection: sqlite3.Connection, after: int) -> list[tuple[int, str, str
         SELECT number, key, fingerprint FROM job WHERE number > ? AND key IS NOT NULL
         ORDER BY number LIMIT ?"""
     return connection.execute(sql, (after, PAGE)).fetchall()
+
+
+class KnownKey(NamedTuple):
+    """What a journal knows of a key."""
+
+    number: int
+    """Its row."""
+    fingerprint: str
+    """The fingerprint of the request that it belongs to."""
+    state: State
+
+
+def known(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, KnownKey]:
+    """Return what is known of many keys, by key; a key without a row is left out."""
+    found: dict[str, KnownKey] = {}
+    for where, some in _by_keys(keys):
+        sql = f"SELECT key, number, fingerprint, state FROM job {where}"  # noqa: S608 - marks
+        for key, number, fingerprint, state in connection.execute(sql, some):
+            found[key] = KnownKey(number, fingerprint, _STATES[state])
+    return found
+
+
+def counts(connection: sqlite3.Connection) -> dict[State, int]:
+    """Return how many rows there are by state."""
+    found = connection.execute("SELECT state, count(*) FROM job GROUP BY state")
+    return {_STATES[state]: count for state, count in found}
+
+
+def key_of_file(connection: sqlite3.Connection, path: str) -> str | None:
+    """Return the key of the job whose result was saved in a file; looks at all rows."""
+    # On a file system that knows no case, a file may be there under the name of another key.
+    query = "SELECT key FROM job WHERE saved = ? COLLATE NOCASE"
+    found = connection.execute(query, (path,)).fetchone()
+    return None if found is None else found[0]
+
+
+def get_many(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Entry]:
+    """Return rows by their numbers; a number without a row is left out."""
+    found: list[Entry] = []
+    for size, some in _padded(numbers, PAGE):
+        found += _fetch(connection, f"WHERE number IN ({'?, ' * (size - 1)}?)", *some)
+    return found
 
 
 def get(connection: sqlite3.Connection, number: int) -> Entry | None:
@@ -98,26 +162,72 @@ def saved(connection: sqlite3.Connection, after: int) -> list[Entry]:
     return _fetch(connection, f"{where} AND number > ? ORDER BY number LIMIT ?", after, PAGE)
 
 
+_NOTE: Final = """
+    UPDATE job SET state = ?, id = coalesce(?, id), job_id = coalesce(?, job_id),
+        created_at = coalesce(?, created_at), reason = coalesce(?, reason),
+        result = coalesce(?, result), saved = coalesce(?, saved), updated_at = ?
+    WHERE number = ?"""
+# A webhook may write the id down in the moment in which the process gives the create up.
+_NOTE_UNKNOWN: Final = f"{_NOTE} AND {_in(_UNDECIDED)}"
+
+
 def note(connection: sqlite3.Connection, number: int, change: Change) -> None:
     """Change a row; that its outcome is unknown is no news of a row whose outcome is known.
 
     Raises:
         JournalError: there is no such row.
     """
-    # A webhook may write the id down in the moment in which the process gives the create up.
-    undecided = f"AND {_in(_UNDECIDED)}" if change.state is State.UNKNOWN else ""
-    changed = connection.execute(
-        f"""
-        UPDATE job SET state = ?, id = coalesce(?, id), job_id = coalesce(?, job_id),
-            created_at = coalesce(?, created_at), reason = coalesce(?, reason),
-            result = coalesce(?, result), saved = coalesce(?, saved), updated_at = ?
-        WHERE number = ? {undecided}""",  # noqa: S608 - our own words
-        (change.state.value, *change[1:7], time.time(), number),
-    )
+    state, *values, owed = change
+    sql = _NOTE_UNKNOWN if state is State.UNKNOWN else _NOTE
+    changed = connection.execute(sql, (state.value, *values, time.time(), number))
     if not changed.rowcount and get(connection, number) is None:
         raise JournalError(f"the journal has no row {number}")
-    if change.owed is not None:
-        connection.execute(OWE, (number, change.owed))
+    if owed is not None:
+        connection.execute(OWE, (number, owed))
+
+
+def may_be_together(change: Change) -> bool:
+    """Say whether a change can be written with others."""
+    return _TOGETHER and change.state is not State.UNKNOWN
+
+
+def note_many(connection: sqlite3.Connection, changes: Sequence[tuple[int, Change]]) -> bool:
+    """Change many rows, each once; return whether that was done, else `note` finds out why not.
+
+    Then some may have been changed: a change that is written twice is the same.
+    """
+    now = time.time()
+    values = [(number, change.state.value, *change[1:7], now) for number, change in changes]
+    before = (
+        connection.total_changes
+    )  # `rowcount` counts nothing in statements that begin with WITH
+    try:
+        for size, some in _padded(values, _AT_ONCE):
+            connection.execute(_note_many(size), [each for row in some for each in row])
+    except sqlite3.OperationalError:
+        raise
+    except Exception as error:  # a value that SQLite does not take
+        if type(error) is sqlite3.DatabaseError:  # SQLite raises the base class for damage
+            raise
+        return False
+    done = connection.total_changes - before == len(changes)
+    owed = [(number, change.owed) for number, change in changes if change.owed is not None]
+    connection.executemany(OWE, owed)
+    return done
+
+
+@functools.cache
+def _note_many(size: int) -> str:
+    row = f"({', '.join('?' * 9)})"
+    return f"""
+        WITH note (number, state, id, job_id, created_at, reason, result, saved, updated_at)
+            AS (VALUES {", ".join([row] * size)})
+        UPDATE job SET state = note.state, id = coalesce(note.id, job.id),
+            job_id = coalesce(note.job_id, job.job_id),
+            created_at = coalesce(note.created_at, job.created_at),
+            reason = coalesce(note.reason, job.reason), result = coalesce(note.result, job.result),
+            saved = coalesce(note.saved, job.saved), updated_at = note.updated_at
+        FROM note WHERE job.number = note.number"""  # noqa: S608 - question marks
 
 
 def resolve(connection: sqlite3.Connection, row: str | int, change: Change) -> Entry:

@@ -78,12 +78,20 @@ def _version_5(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX outcome_behind ON outcome (changed) WHERE behind")
 
 
+def _version_6(connection: sqlite3.Connection) -> None:
+    # For those who look for what went wrong; few rows are in these states.
+    connection.execute("""
+        CREATE INDEX trouble ON job (number)
+        WHERE state IN ('failed', 'refused', 'expired', 'abandoned', 'unknown')""")
+
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     _version_1,
     _version_2,
     _version_3,
     _version_4,
     _version_5,
+    _version_6,
 )
 
 
@@ -100,6 +108,11 @@ def problem_with(
         return f"was written by a newer akool_async (version {version}; known: {len(migrations)})"
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     return None if verdict == "ok" else "is damaged; restore it from a copy, or move it away"
+
+
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Say whether a database has the tables of this version."""
+    return _pragma(connection, "user_version") == len(MIGRATIONS)
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:

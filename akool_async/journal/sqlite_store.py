@@ -28,6 +28,7 @@ from akool_async.journal.entry import UNFINISHED, Entry, State
 from akool_async.journal.file import JournalFile
 from akool_async.journal.job_store import Attempt, Change, Claim, Intent, JobStore
 from akool_async.journal.paging import pages_in_thread
+from akool_async.journal.writer import NEW_ROW
 
 
 class SqliteStore(JobStore):
@@ -59,7 +60,9 @@ class SqliteStore(JobStore):
                 be sent.
         """
         return await self._file.writer.write(
-            functools.partial(claims.intend, intent=intent, row=row), undo=claims.withdraw
+            functools.partial(claims.intend, intent=intent, row=row),
+            row=NEW_ROW if row is None else row,
+            undo=claims.withdraw,
         )
 
     async def adopt(self, attempt: Attempt, id: str) -> bool:
@@ -77,8 +80,17 @@ class SqliteStore(JobStore):
         Raises:
             JournalError: the journal is closed.
         """
-        action = functools.partial(rows.note, number=row, change=change)
-        return self._file.writer.write_soon(action, must_succeed=True)
+        written = self._file.writer.note_soon(row, change, told=True)
+        assert written is not None
+        return written
+
+    def take_note(self, row: int, change: Change) -> None:
+        """Do what `note_soon` does, for callers that do not ask whether it is done.
+
+        Raises:
+            JournalError: the journal is closed.
+        """
+        self._file.writer.note_soon(row, change, told=False)
 
     def unfinished(self) -> AsyncGenerator[Entry, None]:
         """Yield the rows that a restarted process has to recover, oldest first.
@@ -108,6 +120,22 @@ class SqliteStore(JobStore):
             JournalError: the journal is closed, or cannot be used.
         """
         return await self._file.writer.write(functools.partial(rows.find, key=key))
+
+    async def rows(self, numbers: Sequence[int]) -> list[Entry]:
+        """Return rows by their numbers; see `ReadsRows.rows`.
+
+        Raises:
+            JournalError: the journal is closed, or cannot be used.
+        """
+        return await self._file.writer.write(functools.partial(rows.get_many, numbers=numbers))
+
+    async def key_of_file(self, path: str) -> str | None:
+        """Return the key of a row by its saved file; see `ReadsRows.key_of_file`.
+
+        Raises:
+            JournalError: the journal is closed, or cannot be used.
+        """
+        return await self._file.writer.write(functools.partial(rows.key_of_file, path=path))
 
     def drop_soon(self, row: int, reason: str, owed: int | None = None) -> Future[None]:
         """Queue that a queued job is not to be sent; see `FindsJobs.drop_soon`.

@@ -6,7 +6,9 @@ sets their futures. A commit flushes the disk, which costs the same for one row 
 hundreds: so the more callers wait, the less each write costs.
 
 Order. The queue is first in, first out, also inside a group. So a write sees every write that
-was put before it, whether or not that one is on disk yet.
+was put before it, whether or not that one is on disk yet. Only changes of different rows may change
+places: they are written with one statement. In each statement the thread gives way to the event
+loop, and has to wait for it: a statement for each row costs more than all else.
 
 Failures. A write that refuses by itself (`JournalError`, `KeyConflict`) fails its caller alone;
 it has changed nothing, so its group is committed without it. Trouble with the file (a full disk,
@@ -32,16 +34,20 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import functools
 import queue
 import sqlite3
 import threading
-from collections import defaultdict
+import time
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from akool_async.errors import AkoolError, JournalError
+from akool_async.journal import rows
 from akool_async.journal.database import Database, describe
+from akool_async.journal.job_store import Change
 from akool_async.observers import logger
 
 T = TypeVar("T")
@@ -49,8 +55,17 @@ T = TypeVar("T")
 Action: TypeAlias = Callable[[sqlite3.Connection], T]
 """The part of a transaction that one write is: it checks first, then changes rows."""
 
+ANY_ROW: Final = -1
+"""A write may read and change all rows: it comes after all that were put before it."""
+NEW_ROW: Final = 0
+"""A write reads no row, and adds one."""
+
 LARGEST_GROUP: Final = 512
 """New writes in one transaction; those that are repeated come on top."""
+
+LINGER: Final = 0.002
+"""Seconds for which a woken thread waits for more writes, where the last group had several. Each
+group wakes both threads, and they take turns: so fewer, larger groups cost less."""
 
 REPEAT_AFTER: Final = 1.0
 """Seconds after which failed writes are repeated if no other write comes."""
@@ -61,11 +76,16 @@ class _Write(Generic[T]):
     """One write in the queue, and its outcome."""
 
     action: Action[T]
-    future: asyncio.Future[T] | concurrent.futures.Future[T]
+    future: asyncio.Future[T] | concurrent.futures.Future[T] | None
+    """`None` where nobody asks for the outcome."""
     awaited: bool = True
     """Whether somebody waits for the future; if nobody does, a failure is logged."""
     must_succeed: bool = False
     """Whether it is repeated until it is on disk."""
+    row: int = ANY_ROW
+    """The one row that it reads and changes."""
+    change: Change | None = None
+    """The change of the row, if it is no more than that: then it is written with others."""
     value: T | None = None
     error: Exception | None = None
     """Set before the next group begins, so that a later write can ask for it."""
@@ -92,7 +112,7 @@ class _Write(Generic[T]):
 
     def settle(self) -> None:
         """Set the future; an asyncio future is set inside its loop."""
-        if self.future.done():  # cancelled meanwhile
+        if self.future is None or self.future.done():  # cancelled meanwhile
             return
         if self.error is not None:
             self.future.set_exception(self.error)
@@ -100,8 +120,45 @@ class _Write(Generic[T]):
             self.future.set_result(cast("T", self.value))
 
 
-class _Stop:
-    """The last item of the queue."""
+class _Notes:
+    """Changes of rows that are written with one statement, each of another row."""
+
+    def __init__(self) -> None:
+        self._writes: dict[int, tuple[_Write[Any], Change]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._writes)
+
+    def __contains__(self, row: int) -> bool:
+        return row in self._writes
+
+    def add(self, write: _Write[Any], change: Change) -> None:
+        """Take a change of a row of which none is here yet."""
+        self._writes[write.row] = write, change
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Write all changes; where that cannot be done together, one after the other."""
+        waiting, self._writes = self._writes, {}
+        changes = [(row, change) for row, (_, change) in waiting.items()]
+        if len(changes) > 1 and rows.note_many(connection, changes):
+            for write, _ in waiting.values():
+                write.error = None
+            return
+        for write, _ in waiting.values():
+            write.run(connection)
+
+
+def _run(group: list[_Write[Any]], connection: sqlite3.Connection) -> None:
+    """Run writes in their order, as far as it matters: changes of other rows come together."""
+    notes = _Notes()
+    for write in group:
+        if notes and (write.row == ANY_ROW or write.row in notes):
+            notes.run(connection)
+        if write.change is not None and rows.may_be_together(write.change):
+            notes.add(write, write.change)
+        else:
+            write.run(connection)
+    notes.run(connection)
 
 
 class Writer:
@@ -117,9 +174,15 @@ class Writer:
         self._shown = shown
         # A SimpleQueue, because its put() is reentrant: the garbage collector may run a finalizer
         # that closes a journal, and so puts the stop, in the middle of a put().
-        self._queue: queue.SimpleQueue[_Write[Any] | _Stop] = queue.SimpleQueue()
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        """Wakes the thread: one item for a group, however many writes it has."""
+        self._waiting: deque[_Write[Any]] = deque()
+        self._woken = False
+        """Whether the thread has been woken, and has not looked yet."""
         self._put_lock = threading.Lock()
         self._stopped = False
+        self._dense = False
+        """Whether the last group had several writes."""
         self._thread = threading.Thread(target=self._run, name="akool-journal", daemon=True)
         self._thread.start()
 
@@ -132,15 +195,22 @@ class Writer:
         self,
         action: Action[T],
         *,
+        row: int = ANY_ROW,
         undo: Callable[[sqlite3.Connection, T], object] | None = None,
     ) -> T:
         """Queue a write, and wait until it is on disk.
 
         A cancelled call does not stop the write; `undo`, if given, is then called with its
         value in a later write.
+
+        Args:
+            action: What to do in the transaction.
+            row: The one row that it reads and changes; `NEW_ROW` if it adds one, and looks at no
+                other.
+            undo: Takes the write back.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        write = _Write(action, future)
+        write = _Write(action, future, row=row)
         self._put(write)
         try:
             return await future
@@ -165,19 +235,40 @@ class Writer:
         self._put(_Write(action, future, awaited, must_succeed))
         return future
 
+    def note_soon(
+        self, row: int, change: Change, *, told: bool
+    ) -> concurrent.futures.Future[None] | None:
+        """Queue a change of a row, to be repeated until it is on disk.
+
+        Args:
+            row: The number of the row.
+            change: Its new values.
+            told: Whether the caller looks at a future; each costs as much as the rest of a write.
+        """
+        future: concurrent.futures.Future[None] | None = None
+        if told:
+            future = concurrent.futures.Future()
+            future.set_running_or_notify_cancel()
+        action = functools.partial(rows.note, number=row, change=change)
+        self._put(_Write(action, future, must_succeed=True, awaited=False, row=row, change=change))
+        return future
+
     def stop(self) -> None:
         """Write all that is queued, refuse later writes, and end the thread."""
         with self._put_lock:
             if not self._stopped:
                 self._stopped = True
-                self._queue.put(_Stop())
+                self._wakes.put(None)
         if threading.current_thread() is not self._thread:  # a finalizer may run in the thread
             self._thread.join()
 
     def _put(self, write: _Write[Any]) -> None:
         with self._put_lock:  # no write may stand behind the stop: nobody would run it
             if not self._stopped:
-                self._queue.put(write)
+                self._waiting.append(write)
+                if not self._woken:
+                    self._woken = True
+                    self._wakes.put(None)
                 return
         raise JournalError(f"journal {self._shown} is closed")
 
@@ -207,16 +298,18 @@ class Writer:
 
     def _next_group(self, timeout: float | None) -> tuple[list[_Write[Any]], bool]:
         """Wait for a write; return it with all that are queued, and whether to stop after it."""
+        if not self._waiting:
+            with contextlib.suppress(queue.Empty):
+                self._wakes.get(timeout=timeout)
+            if self._dense:
+                time.sleep(LINGER)
+        self._woken = False  # from now on a write wakes the thread again
+        stopping = self._stopped  # asked before the writes are taken: all are there then
         group: list[_Write[Any]] = []
-        with contextlib.suppress(queue.Empty):
-            item = self._queue.get(timeout=timeout)
-            while not isinstance(item, _Stop):
-                group.append(item)
-                if len(group) == LARGEST_GROUP:
-                    return group, False
-                item = self._queue.get_nowait()
-            return group, True
-        return group, False
+        while self._waiting and len(group) < LARGEST_GROUP:
+            group.append(self._waiting.popleft())
+        self._dense = len(group) > 1
+        return group, stopping and not self._waiting
 
     def _commit(self, group: list[_Write[Any]]) -> bool:
         """Run a group in one transaction; return whether it was committed."""
@@ -234,8 +327,7 @@ class Writer:
             return "is no longer in its place: it was moved, or deleted"
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for write in group:
-                write.run(connection)
+            _run(group, connection)
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             problem = describe(error)

@@ -53,6 +53,8 @@ class Experience:
         self._batch_sizes: dict[str, BatchSize] = {}
         self.learners: dict[str, Learner] = {}
         """By operation name."""
+        self._stored: dict[str, int] = {}
+        """How many completions what is stored rests on, by operation name."""
         self.memory: Memory | None = None
         """Where it is stored; `None` without a journal."""
 
@@ -73,6 +75,7 @@ class Experience:
             remembered = self._recalled(self._schedule_of(name))
             if remembered is not None:
                 known.load(remembered)
+            self._stored[name] = known.completions
         return known
 
     def batch_size(self, family: Family[Any]) -> BatchSize:
@@ -110,7 +113,9 @@ class Experience:
         learner = self.learners.get(name)
         if self.memory is None or learner is None:
             return
-        if learner.completions % _STORE_EVERY == 0:
+        # Not at each multiple: a job that is restored from the journal ends, and completes nothing.
+        if learner.completions - self._stored[name] >= _STORE_EVERY:
+            self._stored[name] = learner.completions
             self.memory.remember(self._schedule_of(name), learner.dump())
 
     def remember(self) -> None:

@@ -17,6 +17,7 @@ CONTESTANTS = {
     "naive": "benchmarks.contestants.bare:naive",
     "ours": "benchmarks.contestants.ours:run",
     "speeches": "benchmarks.contestants.ours:speeches",
+    "journalled": "benchmarks.contestants.journalled:run",
     "holding": "benchmarks.contestants.holding:hold",
     "holding_naive": "benchmarks.contestants.holding:naive",
     "httpx": "benchmarks.contestants.others:httpx",

@@ -104,18 +104,24 @@ def test_a_decided_row_cannot_be_decided_again(journal: Path, akool: Command) ->
     assert state_of(journal) is State.ABANDONED
 
 
-def test_a_journal_in_use_is_reported_as_such(journal: Path) -> None:
+def in_another_process(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "akool_async.cli", "journal", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_journal_in_use_is_listed_and_is_not_changed(journal: Path) -> None:
     opened = Journal(journal)
     try:
-        busy = subprocess.run(
-            [sys.executable, "-m", "akool_async.cli", "journal", "list", "--file", str(journal)],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        listed = in_another_process("list", "--file", str(journal))
+        busy = in_another_process("compact", "--file", str(journal))
     finally:
         opened.close_now()
+    assert (listed.returncode, "row-1" in listed.stdout) == (0, True)
     assert busy.returncode == 1
     assert "another process" in busy.stderr
 

@@ -20,6 +20,7 @@ from akool_async.engine.deadlines import Deadlines
 from akool_async.engine.fair_limiter import FairLimiter
 from akool_async.engine.places import JobPlaces
 from akool_async.engine.queue import PendingQueue
+from akool_async.engine.room import Room
 from akool_async.engine.state import Trigger
 from akool_async.engine.timer_wheel import TimerWheel
 from akool_async.schedule.batch_size import BatchSize
@@ -368,7 +369,7 @@ class Queue:
     """A pending queue, its places, and the jobs in it by name and number."""
 
     def __init__(self, **quotas: int) -> None:
-        self.places = JobPlaces(1000, quotas)
+        self.places = JobPlaces(Room(1000, quotas))
         self.queue = PendingQueue()
         self.operations: dict[str, OperationState[Faceswap]] = {}
 
@@ -448,7 +449,7 @@ async def test_a_pattern_limits_all_operations_that_it_fits_together(
     name: str,
     is_open: bool,  # noqa: FBT001
 ) -> None:
-    places = JobPlaces(1000, {"video.*": 2})
+    places = JobPlaces(Room(1000, {"video.*": 2}))
     places.add(watched("a", operation("video.lip_sync")))
     assert places.open_to(name)
     places.add(watched("b", operation("video.talking_photo")))

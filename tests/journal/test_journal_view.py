@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from akool_async.errors import JournalError
-from akool_async.journal import Change, Intent, Journal, State, fingerprint
+from akool_async.journal import Change, Intent, Journal, State, fingerprint, schema
 from akool_async.journal.looking import JournalView
 from tests.journal.conftest import Run
 
@@ -84,3 +84,97 @@ def test_the_database_of_another_program_is_refused(path: Path) -> None:
     connection.close()
     with pytest.raises(JournalError, match="another program"):
         JournalView(path)
+
+
+async def finished(journal: Journal, key: str, state: State) -> int:
+    """Write down a job that has ended; return the number of its row."""
+    row = await created(journal, key, f"id-{key}")
+    await asyncio.wrap_future(journal.note_soon(row, Change(state, reason="as it happens")))
+    return row
+
+
+async def test_a_reader_lists_rows_while_the_journal_is_written(
+    path: Path, journal: Journal
+) -> None:
+    for number in range(600):  # more than two pages
+        await created(journal, f"key {number}", f"id-{number}")
+    with Journal.reader(path) as reader:
+        rows = reader.entries()
+        assert next(rows).key == "key 0"
+        await created(journal, "late", "id-late")
+        assert [entry.key for entry in rows] == [*(f"key {n}" for n in range(1, 600)), "late"]
+        assert [entry.number for entry in reader.entries(after=599)] == [600, 601]
+
+
+async def test_a_reader_finds_rows_by_state_and_by_key(path: Path, journal: Journal) -> None:
+    failed = await finished(journal, "bad", State.FAILED)
+    await finished(journal, "good", State.COMPLETED)
+    await created(journal, "open", "id-open")
+    with Journal.reader(path) as reader:
+        assert [entry.number for entry in reader.entries(State.FAILED)] == [failed]
+        assert reader.counts() == {State.FAILED: 1, State.COMPLETED: 1, State.CREATED: 1}
+        found = reader.find("bad")
+        assert found is not None
+        assert found.number == failed
+        assert reader.find("other") is None
+
+
+async def test_many_keys_are_asked_for_at_once(path: Path, journal: Journal) -> None:
+    keys = [f"key {number}" for number in range(700)]
+    for key in keys:
+        await created(journal, key, "id")
+    with Journal.reader(path) as reader:
+        known = reader.known([*keys, "unknown"])
+    assert known == journal.known([*keys, "unknown"])
+    assert set(known) == set(keys)
+    assert known["key 699"].state is State.CREATED
+    assert known["key 699"].fingerprint == fingerprint("audio.tts", {"input_text": "key 699"})
+    assert journal.known([]) == {}
+
+
+async def test_failures_have_an_index(path: Path, journal: Journal) -> None:
+    await finished(journal, "bad", State.FAILED)
+    with Journal.reader(path) as reader:
+        (plan,) = reader.read(
+            lambda connection: connection.execute(
+                "EXPLAIN QUERY PLAN SELECT number FROM job WHERE state IN"
+                " ('failed', 'refused', 'expired', 'abandoned', 'unknown') ORDER BY number DESC"
+            ).fetchall()
+        )
+    assert "trouble" in plan[-1]
+
+
+async def test_a_reader_cannot_write(path: Path, journal: Journal) -> None:
+    await created(journal, "order-1", "id-1")
+    with Journal.reader(path) as reader, pytest.raises(JournalError, match="readonly"):
+        reader.read(lambda connection: connection.execute("DELETE FROM job"))
+
+
+async def test_a_reader_slows_no_writer_down_for_good(path: Path, journal: Journal) -> None:
+    """A reader in the middle of a page keeps no commit waiting."""
+    await created(journal, "order-1", "id-1")
+    with Journal.reader(path) as reader:
+        rows = reader.entries()
+        next(rows)
+        await asyncio.wait_for(created(journal, "order-2", "id-2"), 10)
+        await journal.close()
+        assert reader.find("order-2") is not None
+
+
+def test_a_reader_brings_an_older_file_up_to_date(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        schema.migrate(connection, schema.MIGRATIONS[:1])
+        connection.execute(
+            "INSERT INTO job VALUES (1, 'old', 'audio.tts', '', 'queued', 0, NULL, NULL, NULL,"
+            " '', NULL, 0, 0, x'7b7d', NULL)"
+        )
+    connection.close()
+    with Journal.reader(path) as reader:
+        assert [entry.key for entry in reader.entries()] == ["old"]
+
+
+def test_a_reader_of_a_missing_file_makes_none(path: Path) -> None:
+    with pytest.raises(JournalError, match="cannot be opened"):
+        Journal.reader(path)
+    assert not path.exists()
