@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from akool_async import crun, endpoints, errors
     from akool_async.client.akool import Akool
-    from akool_async.client.events import Event
+    from akool_async.client.events import ClientEvent, Event
     from akool_async.client.stats import JobCounts, Stats
     from akool_async.client.submission import Submission
     from akool_async.endpoints import Face
@@ -71,6 +71,7 @@ _HOMES = {
     "Backoff": "schedule.backoff",
     "Command": "protocol.endpoint",
     "Endpoint": "protocol.endpoint",
+    "ClientEvent": "client.events",
     "Event": "client.events",
     "Face": "endpoints",
     "Job": "job",
@@ -100,6 +101,7 @@ __all__ = [
     "Backoff",
     "CancelNotSupported",
     "ClientClosed",
+    "ClientEvent",
     "Command",
     "Conflict",
     "ConnectFailed",
