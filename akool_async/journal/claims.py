@@ -7,20 +7,18 @@ which cost nothing.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import time
 from collections.abc import Sequence
-from typing import Final
+
+from msgspec import structs
 
 from akool_async.errors import JournalError, KeyConflict
 from akool_async.journal import rows
 from akool_async.journal.entry import Entry, State
 from akool_async.journal.job_store import Attempt, Claim, Intent
-
-_INSERT: Final = """
-    INSERT INTO job (number, key, name, fingerprint, state, attempt, reason, intended_at,
-        updated_at, request, armed)
-    VALUES (?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?)"""
+from akool_async.journal.writer import Together
 
 
 def claim(connection: sqlite3.Connection, intents: Sequence[Intent]) -> list[Claim]:
@@ -74,6 +72,52 @@ def intend(connection: sqlite3.Connection, intent: Intent, row: int | None) -> A
     if not _may_be_sent(known.state, intent):
         raise JournalError(f"the job of row {row} is {known.state}: not to be sent again")
     return _intend_again(connection, known, intent)
+
+
+def together(intent: Intent, row: int | None) -> Together | None:
+    """Say how an intent is written with others."""
+    if row is None:
+        return None if intent.key is not None else Together(_intend_new_ones, intent)
+    return Together(_intend_first_ones, (intent, row)) if rows.TOGETHER else None
+
+
+def _intend_new_ones(connection: sqlite3.Connection, intents: Sequence[Intent]) -> list[Attempt]:
+    """Write the intents of many creates without a key."""
+    number, now = rows.last_number(connection), time.time()
+    added = [_queued(number + place, each, now) for place, each in enumerate(intents, 1)]
+    _add(connection, [structs.replace(each, state=State.INTENT, attempt=1) for each in added])
+    return [Attempt(each.number, 1) for each in added]
+
+
+def _intend_first_ones(
+    connection: sqlite3.Connection, intents: Sequence[tuple[Intent, int]]
+) -> list[Attempt] | None:
+    """Write the intents of many rows that were claimed and never sent; none if one is no such."""
+    now = time.time()
+    values = [
+        (row, intent.key, intent.fingerprint, intent.request, intent.armed, now)
+        for intent, row in intents
+    ]
+    connection.execute("SAVEPOINT together")
+    before = connection.total_changes
+    for size, some in rows.padded(values, rows.AT_ONCE):
+        connection.execute(_first_ones(size), [each for row in some for each in row])
+    done = connection.total_changes - before == len(intents)
+    if not done:
+        connection.execute("ROLLBACK TO together")
+    connection.execute("RELEASE together")
+    return [Attempt(row, 1) for _, row in intents] if done else None
+
+
+@functools.cache
+def _first_ones(size: int) -> str:
+    return f"""
+        WITH one (number, key, fingerprint, request, armed, now)
+            AS (VALUES {", ".join(["(?, ?, ?, ?, ?, ?)"] * size)})
+        UPDATE job SET state = 'intent', attempt = 1, intended_at = one.now, updated_at = one.now,
+            request = one.request, armed = one.armed
+        FROM one WHERE job.number = one.number AND job.key = one.key
+            AND job.fingerprint = one.fingerprint AND job.state = 'queued' AND job.attempt = 0"""  # noqa: S608 - question marks
 
 
 def withdraw(connection: sqlite3.Connection, intended: Attempt) -> None:
@@ -137,23 +181,34 @@ def _queued(number: int, intent: Intent, now: float) -> Entry:
 
 
 def _add(connection: sqlite3.Connection, added: Sequence[Entry]) -> None:
-    connection.executemany(
-        _INSERT,
-        [
-            (
-                entry.number,
-                entry.key,
-                entry.name,
-                entry.fingerprint,
-                entry.state.value,
-                entry.attempt,
-                entry.intended_at,
-                entry.updated_at,
-                entry.request,
-                entry.armed,
-            )
-            for entry in added
-        ],
+    left = list(added)
+    while left:
+        size = min(1 << (len(left).bit_length() - 1), rows.AT_ONCE)
+        some, left = left[:size], left[size:]
+        values = [value for entry in some for value in _values_of(entry)]
+        connection.execute(_insert(size), values)
+
+
+@functools.cache
+def _insert(size: int) -> str:
+    columns = "number, key, name, fingerprint, state, attempt, reason, intended_at, updated_at"
+    row = "(?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?)"
+    rest = ", ".join([row] * size)
+    return f"INSERT INTO job ({columns}, request, armed) VALUES {rest}"  # noqa: S608 - our own words
+
+
+def _values_of(entry: Entry) -> tuple[object, ...]:
+    return (
+        entry.number,
+        entry.key,
+        entry.name,
+        entry.fingerprint,
+        entry.state.value,
+        entry.attempt,
+        entry.intended_at,
+        entry.updated_at,
+        entry.request,
+        entry.armed,
     )
 
 
@@ -162,7 +217,7 @@ def _intend_new(connection: sqlite3.Connection, intent: Intent) -> Attempt:
         raise JournalError("an intent with a key has to be claimed first")
     now = time.time()
     inserted = connection.execute(
-        _INSERT,
+        _insert(1),
         (
             None,
             None,

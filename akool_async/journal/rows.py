@@ -23,9 +23,9 @@ T = TypeVar("T")
 PAGE: Final = 256
 """Rows that one statement reads, or compacts."""
 
-_AT_ONCE: Final = 64
+AT_ONCE: Final = 64
 """Rows that one statement changes; each takes nine of SQLite's 999 parameters."""
-_TOGETHER = sqlite3.sqlite_version_info >= (3, 33)
+TOGETHER = sqlite3.sqlite_version_info >= (3, 33)
 """Whether this SQLite knows `UPDATE ... FROM`."""
 
 _COLUMNS = Entry.__struct_fields__
@@ -60,11 +60,11 @@ def find_many(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, 
 
 def _by_keys(keys: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
     """Yield the condition for some hundred keys at a time, and the values in it."""
-    for size, some in _padded(keys, PAGE):
+    for size, some in padded(keys, PAGE):
         yield f"WHERE key IN ({'?, ' * (size - 1)}?)", some
 
 
-def _padded(values: Sequence[T], most: int) -> Iterator[tuple[int, list[T]]]:
+def padded(values: Sequence[T], most: int) -> Iterator[tuple[int, list[T]]]:
     """Yield values in parts, and how many each has: a power of two, filled up with the last value.
 
     So there are few different statements, and SQLite keeps them compiled.
@@ -129,7 +129,7 @@ def key_of_file(connection: sqlite3.Connection, path: str) -> str | None:
 def get_many(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[Entry]:
     """Return rows by their numbers; a number without a row is left out."""
     found: list[Entry] = []
-    for size, some in _padded(numbers, PAGE):
+    for size, some in padded(numbers, PAGE):
         found += _fetch(connection, f"WHERE number IN ({'?, ' * (size - 1)}?)", *some)
     return found
 
@@ -188,11 +188,13 @@ def note(connection: sqlite3.Connection, number: int, change: Change) -> None:
 
 def may_be_together(change: Change) -> bool:
     """Say whether a change can be written with others."""
-    return _TOGETHER and change.state is not State.UNKNOWN
+    return TOGETHER and change.state is not State.UNKNOWN
 
 
-def note_many(connection: sqlite3.Connection, changes: Sequence[tuple[int, Change]]) -> bool:
-    """Change many rows, each once; return whether that was done, else `note` finds out why not.
+def note_many(
+    connection: sqlite3.Connection, changes: Sequence[tuple[int, Change]]
+) -> list[None] | None:
+    """Change many rows, each once; return `None` if `note` has to find out what is wrong.
 
     Then some may have been changed: a change that is written twice is the same.
     """
@@ -202,18 +204,18 @@ def note_many(connection: sqlite3.Connection, changes: Sequence[tuple[int, Chang
         connection.total_changes
     )  # `rowcount` counts nothing in statements that begin with WITH
     try:
-        for size, some in _padded(values, _AT_ONCE):
+        for size, some in padded(values, AT_ONCE):
             connection.execute(_note_many(size), [each for row in some for each in row])
     except sqlite3.OperationalError:
         raise
     except Exception as error:  # a value that SQLite does not take
         if type(error) is sqlite3.DatabaseError:  # SQLite raises the base class for damage
             raise
-        return False
+        return None
     done = connection.total_changes - before == len(changes)
     owed = [(number, change.owed) for number, change in changes if change.owed is not None]
     connection.executemany(OWE, owed)
-    return done
+    return [None] * len(changes) if done else None
 
 
 @functools.cache

@@ -62,6 +62,7 @@ class SqliteStore(JobStore):
         return await self._file.writer.write(
             functools.partial(claims.intend, intent=intent, row=row),
             row=NEW_ROW if row is None else row,
+            together=claims.together(intent, row),
             undo=claims.withdraw,
         )
 

@@ -6,9 +6,9 @@ sets their futures. A commit flushes the disk, which costs the same for one row 
 hundreds: so the more callers wait, the less each write costs.
 
 Order. The queue is first in, first out, also inside a group. So a write sees every write that
-was put before it, whether or not that one is on disk yet. Only changes of different rows may change
-places: they are written with one statement. In each statement the thread gives way to the event
-loop, and has to wait for it: a statement for each row costs more than all else.
+was put before it, whether or not that one is on disk yet. Only writes of different rows may change
+places: those of one kind are written with one statement. In each statement the thread gives way to
+the event loop, and has to wait for it: a statement for each row costs more than all else.
 
 Failures. A write that refuses by itself (`JournalError`, `KeyConflict`) fails its caller alone;
 it has changed nothing, so its group is committed without it. Trouble with the file (a full disk,
@@ -40,9 +40,9 @@ import sqlite3
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 from akool_async.errors import AkoolError, JournalError
 from akool_async.journal import rows
@@ -63,12 +63,29 @@ NEW_ROW: Final = 0
 LARGEST_GROUP: Final = 512
 """New writes in one transaction; those that are repeated come on top."""
 
-LINGER: Final = 0.002
-"""Seconds for which a woken thread waits for more writes, where the last group had several. Each
-group wakes both threads, and they take turns: so fewer, larger groups cost less."""
+DENSE: Final = 8
+"""Writes in a group from which on the thread lets more come before it begins the next one. Each
+group wakes both threads, and they take turns: fewer, larger groups cost half as much. Where writes
+are few, none waits: what a killed process has not written down is in doubt."""
+
+LINGER: Final = (0.003, 0.007)
+"""Seconds for which it waits, one after the other, as long as more writes come."""
 
 REPEAT_AFTER: Final = 1.0
 """Seconds after which failed writes are repeated if no other write comes."""
+
+
+Many: TypeAlias = Callable[[sqlite3.Connection, list[Any]], Sequence[Any] | None]
+"""Does many writes of one kind with few statements; returns their values. Returns `None`, and has
+changed nothing that matters, if they have to be done one after the other."""
+
+
+class Together(NamedTuple):
+    """A write as one of many of its kind."""
+
+    many: Many
+    item: object
+    """What `many` is told of this one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -84,8 +101,8 @@ class _Write(Generic[T]):
     """Whether it is repeated until it is on disk."""
     row: int = ANY_ROW
     """The one row that it reads and changes."""
-    change: Change | None = None
-    """The change of the row, if it is no more than that: then it is written with others."""
+    together: Together | None = None
+    """How it is written with others of its kind, if it can be."""
     value: T | None = None
     error: Exception | None = None
     """Set before the next group begins, so that a later write can ask for it."""
@@ -120,45 +137,47 @@ class _Write(Generic[T]):
             self.future.set_result(cast("T", self.value))
 
 
-class _Notes:
-    """Changes of rows that are written with one statement, each of another row."""
+class _Batches:
+    """Writes of different rows that are written with one statement for each kind of write."""
 
     def __init__(self) -> None:
-        self._writes: dict[int, tuple[_Write[Any], Change]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._writes)
+        self._by_kind: dict[Many, list[tuple[_Write[Any], object]]] = {}
+        self._rows: set[int] = set()
 
     def __contains__(self, row: int) -> bool:
-        return row in self._writes
+        return row in self._rows
 
-    def add(self, write: _Write[Any], change: Change) -> None:
-        """Take a change of a row of which none is here yet."""
-        self._writes[write.row] = write, change
+    def add(self, write: _Write[Any], together: Together) -> None:
+        """Take a write; no other of its row is here."""
+        self._by_kind.setdefault(together.many, []).append((write, together.item))
+        if write.row != NEW_ROW:
+            self._rows.add(write.row)
 
     def run(self, connection: sqlite3.Connection) -> None:
-        """Write all changes; where that cannot be done together, one after the other."""
-        waiting, self._writes = self._writes, {}
-        changes = [(row, change) for row, (_, change) in waiting.items()]
-        if len(changes) > 1 and rows.note_many(connection, changes):
-            for write, _ in waiting.values():
-                write.error = None
-            return
-        for write, _ in waiting.values():
-            write.run(connection)
+        """Write all; where that cannot be done together, one after the other."""
+        for many, writes in self._by_kind.items():
+            items = [item for _, item in writes]
+            values = many(connection, items) if len(items) > 1 else None
+            for place, (write, _) in enumerate(writes):
+                if values is None:
+                    write.run(connection)
+                else:
+                    write.value, write.error = values[place], None
+        self._by_kind.clear()
+        self._rows.clear()
 
 
 def _run(group: list[_Write[Any]], connection: sqlite3.Connection) -> None:
-    """Run writes in their order, as far as it matters: changes of other rows come together."""
-    notes = _Notes()
+    """Run writes in their order, as far as it matters: those of different rows come together."""
+    batches = _Batches()
     for write in group:
-        if notes and (write.row == ANY_ROW or write.row in notes):
-            notes.run(connection)
-        if write.change is not None and rows.may_be_together(write.change):
-            notes.add(write, write.change)
+        if write.row == ANY_ROW or write.row in batches:
+            batches.run(connection)
+        if write.together is not None:
+            batches.add(write, write.together)
         else:
             write.run(connection)
-    notes.run(connection)
+    batches.run(connection)
 
 
 class Writer:
@@ -182,7 +201,7 @@ class Writer:
         self._put_lock = threading.Lock()
         self._stopped = False
         self._dense = False
-        """Whether the last group had several writes."""
+        """Whether the last group had many writes."""
         self._thread = threading.Thread(target=self._run, name="akool-journal", daemon=True)
         self._thread.start()
 
@@ -196,6 +215,7 @@ class Writer:
         action: Action[T],
         *,
         row: int = ANY_ROW,
+        together: Together | None = None,
         undo: Callable[[sqlite3.Connection, T], object] | None = None,
     ) -> T:
         """Queue a write, and wait until it is on disk.
@@ -207,10 +227,11 @@ class Writer:
             action: What to do in the transaction.
             row: The one row that it reads and changes; `NEW_ROW` if it adds one, and looks at no
                 other.
+            together: How it is written with others of its kind, if it can be.
             undo: Takes the write back.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        write = _Write(action, future, row=row)
+        write = _Write(action, future, row=row, together=together)
         self._put(write)
         try:
             return await future
@@ -250,7 +271,11 @@ class Writer:
             future = concurrent.futures.Future()
             future.set_running_or_notify_cancel()
         action = functools.partial(rows.note, number=row, change=change)
-        self._put(_Write(action, future, must_succeed=True, awaited=False, row=row, change=change))
+        many = rows.may_be_together(change)
+        together = Together(rows.note_many, (row, change)) if many else None
+        self._put(
+            _Write(action, future, must_succeed=True, awaited=False, row=row, together=together)
+        )
         return future
 
     def stop(self) -> None:
@@ -302,14 +327,23 @@ class Writer:
             with contextlib.suppress(queue.Empty):
                 self._wakes.get(timeout=timeout)
             if self._dense:
-                time.sleep(LINGER)
+                self._linger()
         self._woken = False  # from now on a write wakes the thread again
         stopping = self._stopped  # asked before the writes are taken: all are there then
         group: list[_Write[Any]] = []
         while self._waiting and len(group) < LARGEST_GROUP:
             group.append(self._waiting.popleft())
-        self._dense = len(group) > 1
+        self._dense = len(group) >= DENSE
         return group, stopping and not self._waiting
+
+    def _linger(self) -> None:
+        """Let more writes come, for as long as they do."""
+        before = 0
+        for seconds in LINGER:
+            if self._stopped or not before < len(self._waiting) < LARGEST_GROUP:
+                return
+            before = len(self._waiting)
+            time.sleep(seconds)
 
     def _commit(self, group: list[_Write[Any]]) -> bool:
         """Run a group in one transaction; return whether it was committed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from akool_async import JournalError
-from akool_async.journal import Change, Journal, State, rows
+from akool_async.journal import Attempt, Change, Journal, State, rows
 from akool_async.journal.database import open_writer
 from tests.journal import creates
 from tests.journal.creates import speech
@@ -20,7 +21,7 @@ COUNT = 100
 @pytest.fixture(params=[True, False], ids=["together", "an old SQLite"])
 def _together(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if not request.param:
-        monkeypatch.setattr(rows, "_TOGETHER", False)
+        monkeypatch.setattr(rows, "TOGETHER", False)
 
 
 async def intended(journal: Journal) -> list[int]:
@@ -103,6 +104,31 @@ async def test_many_changes_take_few_statements(path: Path) -> None:
         assert rows.note_many(connection, changes)
         assert len(said) == 2  # 64 rows each
         assert connection.execute("SELECT count(*) FROM job WHERE id = 'id'").fetchone() == (COUNT,)
+
+
+@pytest.mark.usefixtures("_together")
+async def test_many_intents_are_written_together_and_one_that_is_refused_fails_alone(
+    journal: Journal,
+) -> None:
+    intents = [speech(f"row {number}") for number in range(COUNT)]
+    claimed = await journal.claim(intents)
+    numbers = [row for row in claimed if isinstance(row, int)]
+    await journal.intend(intents[7], numbers[7])  # it is under way already
+    attempts = await asyncio.gather(
+        *(journal.intend(each, row) for each, row in zip(intents, numbers, strict=True)),
+        *(journal.intend(speech()) for _ in range(COUNT)),
+        return_exceptions=True,
+    )
+    refused = [place for place, each in enumerate(attempts) if isinstance(each, BaseException)]
+    assert refused == [7]
+    assert "not to be sent again" in str(attempts[7])
+    made = [each for each in attempts if isinstance(each, Attempt)]
+    assert len({attempt.row for attempt in made}) == 2 * COUNT - 1
+    assert {attempt.attempt for attempt in made} == {1}
+    assert [entry.state for entry in journal.entries()] == [State.INTENT] * 2 * COUNT
+    assert [entry.key for entry in journal.entries()] == (
+        [intent.key for intent in intents] + [None] * COUNT
+    )
 
 
 async def test_a_claimed_row_is_intended_with_one_statement(path: Path) -> None:
