@@ -38,7 +38,6 @@ import functools
 import queue
 import sqlite3
 import threading
-import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -62,14 +61,6 @@ NEW_ROW: Final = 0
 
 LARGEST_GROUP: Final = 512
 """New writes in one transaction; those that are repeated come on top."""
-
-DENSE: Final = 8
-"""Writes in a group from which on the thread lets more come before it begins the next one. Each
-group wakes both threads, and they take turns: fewer, larger groups cost half as much. Where writes
-are few, none waits: what a killed process has not written down is in doubt."""
-
-LINGER: Final = (0.003, 0.007)
-"""Seconds for which it waits, one after the other, as long as more writes come."""
 
 REPEAT_AFTER: Final = 1.0
 """Seconds after which failed writes are repeated if no other write comes."""
@@ -200,8 +191,6 @@ class Writer:
         """Whether the thread has been woken, and has not looked yet."""
         self._put_lock = threading.Lock()
         self._stopped = False
-        self._dense = False
-        """Whether the last group had many writes."""
         self._thread = threading.Thread(target=self._run, name="akool-journal", daemon=True)
         self._thread.start()
 
@@ -326,24 +315,12 @@ class Writer:
         if not self._waiting:
             with contextlib.suppress(queue.Empty):
                 self._wakes.get(timeout=timeout)
-            if self._dense:
-                self._linger()
         self._woken = False  # from now on a write wakes the thread again
         stopping = self._stopped  # asked before the writes are taken: all are there then
         group: list[_Write[Any]] = []
         while self._waiting and len(group) < LARGEST_GROUP:
             group.append(self._waiting.popleft())
-        self._dense = len(group) >= DENSE
         return group, stopping and not self._waiting
-
-    def _linger(self) -> None:
-        """Let more writes come, for as long as they do."""
-        before = 0
-        for seconds in LINGER:
-            if self._stopped or not before < len(self._waiting) < LARGEST_GROUP:
-                return
-            before = len(self._waiting)
-            time.sleep(seconds)
 
     def _commit(self, group: list[_Write[Any]]) -> bool:
         """Run a group in one transaction; return whether it was committed."""
