@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from akool_async.journal.entry import UNFINISHED, Entry, State, fingerprint
+from akool_async.journal.entry import UNDECIDED, UNFINISHED, Entry, State, fingerprint
 from akool_async.journal.job_store import (
     Attempt,
     Change,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from akool_async.journal.journal import Journal
 
 __all__ = [
+    "UNDECIDED",
     "UNFINISHED",
     "Attempt",
     "Change",
