@@ -74,4 +74,4 @@ class Jobs:
         owned = self._addresses.read(last)
         if owned is None or owned.owner != self._view.recall(OWNER_NAME):
             return None
-        return self._view.row(owned.place.row)
+        return self._view.row(owned.attempt.row)

@@ -27,6 +27,7 @@ from akool_async.engine.waiters import Failure
 from akool_async.errors import JournalError, KeyConflict
 from akool_async.journal import UNDECIDED, Claim, Entry, JobStore, State, TellsDecisions
 from akool_async.observers import logger
+from akool_async.protocol.attempt import Attempt
 from akool_async.protocol.endpoint import Operation, Startable
 from akool_async.protocol.snapshot import Snapshot
 
@@ -220,10 +221,8 @@ class KeyedJobs:
         if isinstance(outcome, Snapshot):
             record.observe(outcome)
         elif entry.state in UNDECIDED and armed is not None and record.takes_address:
-            from akool_async.webhook.address import Place  # few clients have webhooks
-
-            place = Place(entry.number, entry.attempt)
-            armed.wait_again(record, place, entry.intended_at, outcome)
+            attempt = Attempt(entry.number, entry.attempt)
+            armed.wait_again(record, attempt, entry.intended_at, outcome)
             return record
         self._engine.restore(record, outcome)
         return record

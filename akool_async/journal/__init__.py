@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from akool_async.journal.entry import UNDECIDED, UNFINISHED, Entry, State, fingerprint
 from akool_async.journal.job_store import (
-    Attempt,
     Change,
     Claim,
     FindsJobs,
@@ -17,6 +16,7 @@ from akool_async.journal.job_store import (
     TellsDecisions,
     TellsSaved,
 )
+from akool_async.protocol.attempt import Attempt
 
 if TYPE_CHECKING:
     from akool_async.journal.journal import Journal

@@ -15,7 +15,8 @@ from typing import Final
 from akool_async.errors import JournalError, KeyConflict
 from akool_async.journal import rows
 from akool_async.journal.entry import Entry, State
-from akool_async.journal.job_store import Attempt, Claim, Intent
+from akool_async.journal.job_store import Claim, Intent
+from akool_async.protocol.attempt import Attempt
 
 _INSERT: Final = """
     INSERT INTO job (number, key, name, fingerprint, state, attempt, reason, intended_at,

@@ -8,7 +8,7 @@ from typing import Final
 
 from akool_async.journal import rows
 from akool_async.journal.entry import UNDECIDED, State
-from akool_async.journal.job_store import Attempt
+from akool_async.protocol.attempt import Attempt
 
 KEPT: Final = 10_000
 """The most events that are remembered. The oldest are forgotten first."""

@@ -12,11 +12,11 @@ from akool_async import JournalError
 from akool_async.client import inbox
 from akool_async.journal import Attempt, Journal
 from akool_async.webhook import Outcome
-from akool_async.webhook.address import Addresses, Place
+from akool_async.webhook.address import Addresses
 from tests.armed import CREDENTIALS, HOOK, SPEECH, Vendor, body, connect
 from tests.servers import Serve
 
-FOREIGN = Addresses(HOOK, CREDENTIALS, b"somebody").token(Place(1, 1))
+FOREIGN = Addresses(HOOK, CREDENTIALS, b"somebody").token(Attempt(1, 1))
 
 
 @pytest.fixture

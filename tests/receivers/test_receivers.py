@@ -20,10 +20,11 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from akool_async import Akool
+from akool_async.protocol.attempt import Attempt
 from akool_async.protocol.snapshot import Status
 from akool_async.receivers import answers
 from akool_async.webhook import Event, WebhookCredentials, sign
-from akool_async.webhook.address import Addresses, Place
+from akool_async.webhook.address import Addresses
 from tests.servers import RawServer, Serve, Visit
 
 CREDENTIALS = WebhookCredentials(
@@ -130,7 +131,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def token_for(owner: bytes) -> str:
-    return Addresses(HOOK, CREDENTIALS, owner).token(Place(1, 1))
+    return Addresses(HOOK, CREDENTIALS, owner).token(Attempt(1, 1))
 
 
 @pytest.fixture
