@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import Final
 
 from akool_async.journal import rows
 from akool_async.journal.entry import UNDECIDED, State
 from akool_async.protocol.attempt import Attempt
-
-KEPT: Final = 10_000
-"""The most events that are remembered. The oldest are forgotten first."""
+from akool_async.webhook.recent import KEPT
 
 
 def recall(connection: sqlite3.Connection) -> list[bytes]:
