@@ -38,6 +38,11 @@ settings.register_profile("again", settings.get_profile("akool"), derandomize=Fa
 settings.load_profile("akool")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run two processes per core: about half of a test's time is waiting for servers."""
+    return 2 * (os.cpu_count() or 1)
+
+
 def _repair_aioresponses() -> None:
     """Give the responses that aioresponses builds the argument that aiohttp 3.14 asks for.
 

@@ -14,7 +14,7 @@ import click
 
 from akool_async.cli.display import fields_of, show_fields, show_json, show_rows
 from akool_async.client.restoring import reference_of
-from akool_async.journal import UNFINISHED, Entry, Journal, State
+from akool_async.journal import UNDECIDED, UNFINISHED, Entry, Journal, State
 from akool_async.protocol.token import is_id, write
 from akool_async.protocol.value import Value
 from akool_async.protocol.words import counted
@@ -62,7 +62,7 @@ def list_(path: Path, state: str | None, *, unfinished: bool, as_json: bool) -> 
         show_json(rows)
     elif rows:
         show_rows(rows)
-    unknown = sum(row.state in {State.INTENT, State.UNKNOWN} for row in rows)
+    unknown = sum(row.state in UNDECIDED for row in rows)
     if unknown and not as_json:
         click.echo(f"\n{unknown} may have been created: `akool journal resolve` decides.", err=True)
 

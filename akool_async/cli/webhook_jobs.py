@@ -10,6 +10,7 @@ from akool_async.client.inbox import OWNER_NAME
 from akool_async.journal.entry import Entry
 from akool_async.journal.looking import JournalView
 from akool_async.protocol.value import Value
+from akool_async.receivers.answers import last_segment
 from akool_async.webhook.address import OWNER, Addresses
 from akool_async.webhook.credentials import WebhookCredentials
 
@@ -70,8 +71,8 @@ class Jobs:
 
     def _armed(self, arrival: Arrival) -> Entry | None:
         """Return the row that the token of an address names, if it is one of this journal."""
-        last = arrival.target.partition("?")[0].rstrip("/").rpartition("/")[2]
+        last = last_segment(arrival.target.partition("?")[0])
         owned = self._addresses.read(last)
         if owned is None or owned.owner != self._view.recall(OWNER_NAME):
             return None
-        return self._view.row(owned.place.row)
+        return self._view.row(owned.attempt.row)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -20,21 +20,13 @@ from msgspec import Struct
 from akool_async.cli.webhook_file import Archive, saved
 from akool_async.cli.webhook_posts import Posted, Poster, address_for
 from akool_async.errors import WebhookError
-from akool_async.receivers.answers import (
-    LARGEST,
-    NOT_ALLOWED,
-    OK,
-    REFUSED,
-    SLOWEST,
-    Refused,
-    check_head,
-)
+from akool_async.receivers.aiohttp import read_body, refusal
+from akool_async.receivers.answers import OK, Refused, check_head
 from akool_async.webhook.credentials import WebhookCredentials
 from akool_async.webhook.event import Event
+from akool_async.webhook.recent import RecentEvents
 from akool_async.webhook.signed import opened
 
-_KEPT: Final = 10_000
-"""Events that are remembered, to know their repetitions."""
 _BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
 _UNREACHABLE: Final = 502
@@ -101,7 +93,7 @@ class Listener:
         self._forward_to = forward_to
         self._archive = archive
         self._fixed_answer = answer
-        self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._recent = RecentEvents()
         self._runner = self._made_runner()
         self.arrivals: asyncio.Queue[Arrival | None] = asyncio.Queue()
         """What has arrived, in the order of the answers; at the end `None`."""
@@ -129,7 +121,7 @@ class Listener:
         self.arrivals.put_nowait(None)
 
     def _made_runner(self) -> web.AppRunner:
-        app = web.Application(client_max_size=LARGEST)
+        app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
         return web.AppRunner(
             app,
@@ -153,7 +145,7 @@ class Listener:
         arrival = Arrival(time.time(), request.method, request.raw_path, headers)
         try:
             check_head(request.method, headers)
-            arrival.body = await _body(request)
+            arrival.body = await read_body(request)
         except Refused as refused:
             arrival.refused = arrival.answer = refused.status
         else:
@@ -170,8 +162,7 @@ class Listener:
         except WebhookError:
             arrival.answer = _BAD_REQUEST
         else:
-            arrival.repeated = digest in self._seen
-            self._remember(digest)
+            arrival.repeated = not self._recent.add(digest)
         self._save(arrival, body)
         # What anybody could have made is not sent on: the program may be no receiver of webhooks.
         if self._forward_to is not None and arrival.event is not None:
@@ -185,11 +176,6 @@ class Listener:
                 self._archive.add(saved(arrival.at, arrival.target, arrival.verdict, body))
             except OSError as error:
                 arrival.unsaved = error.strerror or str(error)
-
-    def _remember(self, digest: bytes) -> None:
-        self._seen[digest] = None
-        while len(self._seen) > _KEPT:
-            self._seen.popitem(last=False)
 
 
 class _ServerLog(logging.Logger):
@@ -215,27 +201,7 @@ class _ServerLog(logging.Logger):
 def _answer(arrival: Arrival) -> web.Response:
     if arrival.answer < _BAD_REQUEST:
         return web.Response(status=arrival.answer)
-    allow = {"Allow": "POST"} if arrival.answer == NOT_ALLOWED else None
-    answer = web.Response(
-        status=arrival.answer, body=REFUSED, content_type="text/plain", headers=allow
-    )
+    answer = refusal(arrival.answer)
     if arrival.body is None:
         answer.force_close()  # the rest of the body is not read
     return answer
-
-
-async def _body(request: web.Request) -> bytes:
-    """Read a body of limited size, in limited time.
-
-    Raises:
-        Refused: 408 or 413.
-    """
-    status = 0
-    try:
-        async with asyncio.timeout(SLOWEST):
-            return await request.read()
-    except TimeoutError:
-        status = 408
-    except web.HTTPRequestEntityTooLarge:
-        status = 413
-    raise Refused(status)

@@ -13,8 +13,8 @@ import yarl
 
 from akool_async.cli.display import text_of
 from akool_async.protocol.value import Value
+from akool_async.receivers.answers import OK
 
-OK: Final = 200
 """The one status that keeps Akool from sending a webhook again."""
 _PATIENCE: Final = 10.0
 """Seconds in which a program must have answered."""

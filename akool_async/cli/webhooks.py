@@ -19,11 +19,13 @@ from akool_async.cli.display import document, show_json
 from akool_async.cli.options import SECONDS
 from akool_async.cli.webhook_file import Archive, SavedWebhook, read_archive
 from akool_async.cli.webhook_listener import Listener
-from akool_async.cli.webhook_posts import OK, Posted, Poster, address_for, checked_address
+from akool_async.cli.webhook_posts import Posted, Poster, address_for, checked_address
 from akool_async.cli.webhook_report import Reporter
 from akool_async.cli.webhook_serving import Serving, serve
 from akool_async.protocol.secret import Secret
+from akool_async.receivers.answers import OK
 from akool_async.webhook import Event, WebhookCredentials, sign, verify
+from akool_async.webhook.diagnosis import BLANKS
 
 _TOLERANCE: Final = 300.0
 """Seconds by which an event's time may differ from now, as in every receiver."""
@@ -239,7 +241,7 @@ def _credentials() -> WebhookCredentials:
         return WebhookCredentials(**values)
     except InvalidInput as error:
         problem = f"{_VARIABLES[error.field]} {error.rule}"
-        if values[error.field].strip(" \t\r\n'\"") != values[error.field]:
+        if values[error.field].strip(BLANKS) != values[error.field]:
             problem += "; it has blanks or quotes around it"
         elif error.field == "client_secret":
             problem += "; copy the account's client secret whole"

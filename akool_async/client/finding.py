@@ -11,7 +11,7 @@ from akool_async.engine import Engine, JobRecord
 from akool_async.engine.keys import KeyRegistry
 from akool_async.engine.tasks import start
 from akool_async.errors import JournalError, UnknownKey
-from akool_async.journal import FindsJobs, JobStore, State
+from akool_async.journal import UNFINISHED, FindsJobs, JobStore
 from akool_async.protocol.endpoint import Operation
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class JobFinder:
         faster = self._registry.find_or_add(record, record.options)
         if isinstance(faster, JobRecord):  # another thread was
             return faster
-        self._registry.add(record, key, entry.fingerprint)
+        if faster is not None:  # another request had the key here, and its job has ended
+            self._registry.add(record, key, entry.fingerprint)
         if entry.state.finished:
             return self._keyed.restore(record, entry)
         # What this process has put, and the disk does not have yet, decides: so it is asked once
@@ -100,4 +101,4 @@ def _is_final(record: JobRecord[Any]) -> bool:
     """Say whether an ended job is known to have ended for good, and may be asked for here."""
     if record.operation.loop is not asyncio.get_running_loop() or record.journal_row is None:
         return False
-    return record.journal_row.state not in {None, State.CREATED, State.INTENT, State.UNKNOWN}
+    return record.journal_row.state not in {None, *UNFINISHED}

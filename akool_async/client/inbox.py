@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections import Counter
 from typing import Final, Protocol, runtime_checkable
 
 from akool_async.errors import MissingCredentials
@@ -14,9 +13,7 @@ from akool_async.protocol.secret import hidden
 from akool_async.schedule.experience import Memory
 from akool_async.webhook.address import OWNER, Addresses
 from akool_async.webhook.credentials import OneOrMore, WebhookCredentials
-
-_KEPT: Final = 10_000
-"""Events that are remembered, to know their repetitions."""
+from akool_async.webhook.recent import RecentEvents
 
 OWNER_NAME: Final = "webhook.owner"
 """The name under which a journal keeps what its rows' addresses begin with."""
@@ -66,26 +63,19 @@ class Inbox:
         self.credentials = credentials
         self.owner = _owner_of(store)
         self.addresses = Addresses(url or "", credentials, self.owner)
-        self.arms = url is not None
         self.outcomes: Counter[str] = Counter()
         """How many events had each outcome; `refused` counts those that were none."""
         self._memory = store if isinstance(store, EventMemory) else None
-        self._seen: OrderedDict[bytes, None] | None = None
+        self._recent: RecentEvents | None = None
 
     def begin(self, digest: bytes) -> bool:
         """Begin to take in an event; return `False` if it is a repetition.
 
         It is one also while the first one is being taken in. `remember` or `forget` follows.
         """
-        if self._seen is None:
-            known: Sequence[bytes] = self._memory.recall_events() if self._memory else ()
-            self._seen = OrderedDict.fromkeys(known)
-        if digest in self._seen:
-            return False
-        self._seen[digest] = None
-        while len(self._seen) > _KEPT:
-            self._seen.popitem(last=False)
-        return True
+        if self._recent is None:
+            self._recent = RecentEvents(self._memory.recall_events() if self._memory else ())
+        return self._recent.add(digest)
 
     async def remember(self, digest: bytes) -> None:
         """Remember an event that was taken in; it is on disk when this returns."""
@@ -94,8 +84,8 @@ class Inbox:
 
     def forget(self, digest: bytes) -> None:
         """Forget an event that could not be taken in: it comes again."""
-        if self._seen is not None:
-            self._seen.pop(digest, None)
+        if self._recent is not None:
+            self._recent.discard(digest)
 
 
 def _owner_of(store: object) -> bytes:

@@ -27,16 +27,14 @@ from akool_async.engine.state import CLAIMING
 from akool_async.engine.tasks import start
 from akool_async.engine.waiters import Failure
 from akool_async.errors import JournalError, KeyConflict
-from akool_async.journal import Claim, Entry, JobStore, State, TellsDecisions
+from akool_async.journal import UNDECIDED, Claim, Entry, JobStore, State, TellsDecisions
 from akool_async.observers import logger
+from akool_async.protocol.attempt import Attempt
 from akool_async.protocol.endpoint import Operation, Startable
 from akool_async.protocol.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from akool_async.client.saving import Saver
-
-_UNDECIDED: Final = frozenset({State.INTENT, State.UNKNOWN})
-"""The states of a row of which nobody knows whether its create was accepted."""
 
 _AT_ONCE: Final = 500
 """Keys in one question to the store: one transaction, and one flush of the disk."""
@@ -227,11 +225,9 @@ class KeyedJobs:
         armed = self._engine.armed
         if isinstance(outcome, Snapshot):
             record.observe(outcome)
-        elif entry.state in _UNDECIDED and armed is not None and record.takes_address:
-            from akool_async.webhook.address import Place  # few clients have webhooks
-
-            place = Place(entry.number, entry.attempt)
-            armed.wait_again(record, place, entry.intended_at, outcome)
+        elif entry.state in UNDECIDED and armed is not None and record.takes_address:
+            attempt = Attempt(entry.number, entry.attempt)
+            armed.wait_again(record, attempt, entry.intended_at, outcome)
             return record
         self._engine.restore(record, outcome)
         return record

@@ -22,7 +22,7 @@ from akool_async.http.retry import Retry
 from akool_async.http.transport import Timeout, check_session
 from akool_async.media import Policy, absolute, own_addresses
 from akool_async.observers import check_function, is_coroutine_function
-from akool_async.protocol.addresses import trouble_with
+from akool_async.protocol.addresses import LOOPBACK, trouble_with
 from akool_async.protocol.cells import (
     checked_flag,
     checked_number,
@@ -487,17 +487,13 @@ def checked_webhook_url(url: str | None, api: str) -> str | None:
     if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
         rule = "must be an address without a user, a query or a fragment"
         raise InvalidInput("webhook_url", url, rule)
-    if _is_loopback(urlsplit(api).hostname or ""):
+    if urlsplit(api).hostname in LOOPBACK:
         return url  # a simulator reaches what this machine reaches
     if parts.scheme != "https":
         raise InvalidInput("webhook_url", url, "must be https")
     if not _is_on_the_internet(parts.hostname):
         raise InvalidInput("webhook_url", url, "must be on the public internet: Akool calls it")
     return url
-
-
-def _is_loopback(host: str) -> bool:
-    return host in {"localhost", "127.0.0.1", "::1"}
 
 
 def _is_on_the_internet(host: str) -> bool:
@@ -523,7 +519,7 @@ def checked_url(field: str, url: object) -> str:
     if trouble:
         raise InvalidInput(field, url, f"must be an address that a server can have; {trouble}")
     parts = urlsplit(url)
-    loopback = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    loopback = parts.hostname in LOOPBACK
     if not parts.hostname or parts.scheme not in ({"https", "http"} if loopback else {"https"}):
         raise InvalidInput(field, url, "must be https, or http on loopback")
     nothing_else = not (parts.path.strip("/") or parts.query or parts.fragment)

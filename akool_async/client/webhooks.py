@@ -13,14 +13,13 @@ in: if `feed` fails, Akool sends the event again.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from akool_async.engine.told import told
 from akool_async.errors import ClientClosed, InvalidSignature
-from akool_async.journal.job_store import Attempt
+from akool_async.observers import logger
 from akool_async.webhook.address import Owned
 from akool_async.webhook.event import Event
 from akool_async.webhook.outcome import Outcome
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from akool_async.receivers.aiohttp import Handler
     from akool_async.receivers.answers import Feed
     from akool_async.receivers.asgi import AsgiReceiver
-
-logger = logging.getLogger("akool_async")
-
 
 OnForeign: TypeAlias = Callable[[bytes, str], object | Awaitable[object]]
 """Called with the body and the token of an event for another worker; may be asynchronous."""
@@ -168,15 +164,13 @@ class Webhooks:
         raise ClientClosed(problem)
 
     async def _take_in(self, event: Event, owned: Owned | None, runtime: Runtime) -> Outcome:
-        place = None
-        if owned is not None:
-            if owned.owner != self._shared.inbox.owner:
-                return Outcome.FOREIGN
-            place = owned.place
+        attempt = None if owned is None else owned.attempt
+        if owned is not None and owned.owner != self._shared.inbox.owner:
+            return Outcome.FOREIGN
         written = False
-        if place is not None and self._shared.records is not None:
-            written = await self._shared.records.store.adopt(Attempt(*place), event.id)
-        return told(runtime.engine, event.id, event.status, place, written=written)
+        if attempt is not None and self._shared.records is not None:
+            written = await self._shared.records.store.adopt(attempt, event.id)
+        return told(runtime.engine, event.id, event.status, attempt, written=written)
 
 
 def _read(inbox: Inbox, token: str | None) -> Owned | None:

@@ -2,7 +2,7 @@
 
 How this works
 --------------
-An armed create leaves with a webhook address that names its row and attempt (`Place`). Its reply
+An armed create leaves with a webhook address that names its row and attempt (`Attempt`). Its reply
 may be lost: then nobody knows whether the job exists. If it does, Akool sends an event to that
 address, sooner or later, and the event brings the id. So an armed create without a readable
 reply does not end. It waits, keeps its place under the limit, and:
@@ -33,10 +33,10 @@ from akool_async.engine.record import JobRecord
 from akool_async.engine.reporter import Reporter
 from akool_async.engine.state import Trigger
 from akool_async.http.transport import Delivery
-from akool_async.journal.job_store import Attempt
+from akool_async.protocol.attempt import Attempt
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.token import reference_to
-from akool_async.webhook.address import Addresses, Place
+from akool_async.webhook.address import Addresses
 
 _MOST: Final = 10_000
 """Ids that are kept at once for jobs that do not wait yet."""
@@ -97,15 +97,15 @@ class ArmedCreates:
         self._patience = patience
         self._numbers = itertools.count(1)
         """Numbers for the jobs of a client without a journal."""
-        self._records: dict[Place, JobRecord[Any]] = {}
-        """The jobs by place, under way or waiting."""
-        self._places: dict[JobRecord[Any], Place] = {}
-        self._early: OrderedDict[Place, str] = OrderedDict()
+        self._records: dict[Attempt, JobRecord[Any]] = {}
+        """The jobs by create, under way or waiting."""
+        self._attempts: dict[JobRecord[Any], Attempt] = {}
+        self._early: OrderedDict[Attempt, str] = OrderedDict()
         """Ids that events brought before a job waited for them, oldest first."""
         self._waiting: dict[JobRecord[Any], _Wait] = {}
 
     def __contains__(self, record: JobRecord[Any]) -> bool:
-        return record in self._places
+        return record in self._attempts
 
     def is_waiting(self, record: JobRecord[Any]) -> bool:
         """Say whether a job waits for an event."""
@@ -121,23 +121,23 @@ class ArmedCreates:
         `record.request` stays as it is: so the journal's row and the key's fingerprint do, too.
         """
         assert record.request is not None
-        place = Place(next(self._numbers), 1) if attempt is None else Place(*attempt)
-        armed = record.request.armed(self._addresses.url(place))
+        attempt = attempt or Attempt(next(self._numbers), 1)
+        armed = record.request.armed(self._addresses.url(attempt))
         if armed is not record.request:
-            self._add(record, place)
+            self._add(record, attempt)
         return armed
 
-    def _add(self, record: JobRecord[Any], place: Place) -> None:
-        self._records[place] = record
-        self._places[record] = place
+    def _add(self, record: JobRecord[Any], attempt: Attempt) -> None:
+        self._records[attempt] = record
+        self._attempts[record] = attempt
 
     def discard(self, record: JobRecord[Any]) -> None:
         """Take note that a create's outcome is known, whatever it is."""
-        place = self._places.pop(record, None)
-        if place is None:
+        attempt = self._attempts.pop(record, None)
+        if attempt is None:
             return
-        del self._records[place]
-        self._early.pop(place, None)
+        del self._records[attempt]
+        self._early.pop(attempt, None)
         wait = self._waiting.pop(record, None)
         if wait is not None:
             wait.timer.cancel()
@@ -153,15 +153,15 @@ class ArmedCreates:
         Returns:
             Whether it waits; an unarmed create does not, nor does a job of a closing client.
         """
-        place = self._places.get(record)
-        if place is None or self._owner.closing:
+        attempt = self._attempts.get(record)
+        if attempt is None or self._owner.closing:
             return False
         sent_on = delivery.sent_on or self._clock.now()
-        self._wait(record, place, sent_on.timestamp(), problem)
+        self._wait(record, attempt, sent_on.timestamp(), problem)
         return True
 
     def wait_again(
-        self, record: JobRecord[Any], place: Place, intended_at: float, problem: BaseException
+        self, record: JobRecord[Any], attempt: Attempt, intended_at: float, problem: BaseException
     ) -> None:
         """Let a job wait for an event about a create that an earlier process sent.
 
@@ -170,56 +170,56 @@ class ArmedCreates:
 
         Args:
             record: The job.
-            place: Its row and attempt.
+            attempt: Its row and attempt.
             intended_at: When its create was about to be sent, in seconds since 1970.
             problem: The error that ends the job after `patience` seconds.
         """
         self._owner.reporter.ask()
         self._owner.pending.remove(record)
-        self._add(record, place)
-        self._wait(record, place, intended_at, problem)
+        self._add(record, attempt)
+        self._wait(record, attempt, intended_at, problem)
         if self._clock.now().timestamp() - intended_at < self._patience:
             self._owner.places.add(record)
 
     def _wait(
-        self, record: JobRecord[Any], place: Place, sent_on: float, problem: BaseException
+        self, record: JobRecord[Any], attempt: Attempt, sent_on: float, problem: BaseException
     ) -> None:
         record.change(Trigger.LOSE)
         timer = self._clock.call_at(self._clock.time() + self._patience, lambda: self._end(record))
         self._waiting[record] = _Wait(timer, sent_on, problem)
         self._owner.reporter.report(EventName.UNANSWERED, record, problem)
-        if place in self._early:
+        if attempt in self._early:
             # Not at once: the caller has more to do about the job that waits.
-            asyncio.get_running_loop().call_soon(self._take_early, record, place)
+            asyncio.get_running_loop().call_soon(self._take_early, record, attempt)
 
-    def _take_early(self, record: JobRecord[Any], place: Place) -> None:
-        early = self._early.pop(place, None)
+    def _take_early(self, record: JobRecord[Any], attempt: Attempt) -> None:
+        early = self._early.pop(attempt, None)
         if early is not None and record in self._waiting:
             self._found(record, early)
 
-    def told(self, place: Place, id: str, *, keep: bool) -> JobRecord[Any] | None:
+    def told(self, attempt: Attempt, id: str, *, keep: bool) -> JobRecord[Any] | None:
         """Take in that an event named the id of a create; return the job if it had waited for it.
 
         Args:
-            place: The create.
+            attempt: The create.
             id: The vendor's `_id` of the job.
             keep: Whether to keep the id also where no create of this process is under way: its
                 row may have been read just before the id was written into it.
         """
-        record = self._records.get(place)
+        record = self._records.get(attempt)
         if record is not None and record in self._waiting:
             self._found(record, id)
             return record
         if record is None and not keep:
             return None  # most events: their jobs are watched, or have ended
-        self._early[place] = id
+        self._early[attempt] = id
         while len(self._early) > _MOST:
             self._early.popitem(last=False)
         return None
 
-    def is_under_way(self, place: Place) -> bool:
+    def is_under_way(self, attempt: Attempt) -> bool:
         """Say whether a create has been sent, or is about to be, and its reply may still come."""
-        return place in self._records
+        return attempt in self._records
 
     def _found(self, record: JobRecord[Any], id: str) -> None:
         sent_on = self._waiting[record].sent_on

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from akool_async.engine.options import JobOptions
 from akool_async.engine.record import JobRecord, JournalRow
 from akool_async.errors import KeyConflict
-from akool_async.journal.entry import State, fingerprint
+from akool_async.journal.entry import UNFINISHED, State, fingerprint
 from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.files import holds_files
 from akool_async.protocol.snapshot import Snapshot
@@ -98,8 +98,7 @@ class KeyRegistry:
         if isinstance(known.outcome, Snapshot) and known.family.lacks_address(known.outcome):
             return None  # its media may have an address by now
         # A person may have decided meanwhile what became of an unknown create.
-        again = {None, State.CREATED, State.UNKNOWN, State.INTENT}
-        again |= sendable(retry_failed=options.retry_failed)
+        again = {None, *UNFINISHED, *sendable(retry_failed=options.retry_failed)}
         return None if known.journal_row.state in again else known
 
 

@@ -11,10 +11,10 @@ import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar
 
 from akool_async.clock import Clock
-from akool_async.engine.net import IN_NET, Net
+from akool_async.engine.net import Net
 from akool_async.engine.operation import OperationState
 from akool_async.engine.record import JobRecord
 from akool_async.engine.setbacks import Streak
@@ -26,8 +26,6 @@ from akool_async.schedule.batch_size import BatchSize
 
 S = TypeVar("S", bound=Snapshot)
 
-_NO_SLOT: Final = (None, WOKEN, IN_NET)
-"""What `record.slot` is where the record stands in no slot of a wheel."""
 _SHORTLY: Final = 0.95
 """A job whose end a webhook told was at least that part of its age old when it ended."""
 _SAMPLE: Final = 1024
@@ -102,9 +100,9 @@ class PollTimes(Generic[S]):
     def told(self, record: JobRecord[S]) -> None:
         """Ask about a record soon, and not about others with it: a webhook says that it ended."""
         self._operations.add(record.operation)
-        if not any(record.slot is each for each in _NO_SLOT):
-            slot = cast("Slot[S]", record.slot)
-            slot.remove(record)  # else the wheel would hold an ended job until the slot begins
+        if isinstance(record.slot, deque):
+            # Else the wheel would hold an ended job until the slot begins.
+            record.slot.remove(record)
         self._told.add(record)
         self.woken.add(record)
 
@@ -160,7 +158,7 @@ class PollTimes(Generic[S]):
                 continue
             if record.slot is not None:
                 self._leave_woken(record)
-            elif self._is_for_net(record):
+            elif record.operation.arrivals is not None and self._is_for_net(record):
                 continue
             # Jobs of an operation that were accepted in one moment draw one delay.
             if (

@@ -99,15 +99,14 @@ class Watches(dict[str, Watch[Any]]):
         self._early_wakes.add(id)
         return False
 
-    def tell(self, id: str) -> bool:
-        """Ask about a job that a webhook says has ended; return `False` if it is not watched.
+    def tell(self, id: str) -> None:
+        """Ask about a job that a webhook says has ended.
 
-        Its id is kept for a minute then: the webhook may be earlier than the create's reply.
+        If it is not watched, its id is kept for a minute: the webhook may be earlier than the
+        create's reply.
         """
-        if any(watch.tell(id) for watch in self.values()):
-            return True
-        self._early_wakes.add(id)
-        return False
+        if not any(watch.tell(id) for watch in self.values()):
+            self._early_wakes.add(id)
 
     def find(self, id: str) -> JobRecord[Any] | None:
         """Return the watched job of an id."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from akool_async.journal.entry import UNFINISHED, Entry, State, fingerprint
+from akool_async.journal.entry import UNDECIDED, UNFINISHED, Entry, State, fingerprint
 from akool_async.journal.job_store import (
-    Attempt,
     Change,
     Claim,
     FindsJobs,
@@ -19,11 +18,13 @@ from akool_async.journal.job_store import (
     TellsDecisions,
     TellsSaved,
 )
+from akool_async.protocol.attempt import Attempt
 
 if TYPE_CHECKING:
     from akool_async.journal.journal import Journal
 
 __all__ = [
+    "UNDECIDED",
     "UNFINISHED",
     "Attempt",
     "Change",

@@ -17,8 +17,9 @@ from msgspec import structs
 from akool_async.errors import JournalError, KeyConflict
 from akool_async.journal import rows
 from akool_async.journal.entry import Entry, State
-from akool_async.journal.job_store import Attempt, Claim, Intent
+from akool_async.journal.job_store import Claim, Intent
 from akool_async.journal.writer import Together
+from akool_async.protocol.attempt import Attempt
 
 
 def claim(connection: sqlite3.Connection, intents: Sequence[Intent]) -> list[Claim]:

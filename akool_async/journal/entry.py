@@ -39,6 +39,9 @@ class State(StrEnum):
         return self is not State.QUEUED and self not in UNFINISHED
 
 
+UNDECIDED = (State.INTENT, State.UNKNOWN)
+"""The states in which nobody knows whether the create was accepted."""
+
 UNFINISHED = (State.INTENT, State.CREATED, State.UNKNOWN)
 """The states in which Akool may have the job: a restarted process has to recover these rows.
 

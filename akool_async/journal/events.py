@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import Final
 
-from akool_async.journal.entry import State
-from akool_async.journal.job_store import Attempt
-
-KEPT: Final = 10_000
-"""The most events that are remembered. The oldest are forgotten first."""
+from akool_async.journal import rows
+from akool_async.journal.entry import UNDECIDED, State
+from akool_async.protocol.attempt import Attempt
+from akool_async.webhook.recent import KEPT
 
 
 def recall(connection: sqlite3.Connection) -> list[bytes]:
     """Return the digests of the events that were taken in last, oldest first."""
-    rows = connection.execute("SELECT digest FROM event ORDER BY number DESC LIMIT ?", (KEPT,))
-    return [digest for (digest,) in rows][::-1]
+    known = connection.execute("SELECT digest FROM event ORDER BY number DESC LIMIT ?", (KEPT,))
+    return [digest for (digest,) in known][::-1]
 
 
 def remember(connection: sqlite3.Connection, digest: bytes) -> None:
@@ -30,17 +28,10 @@ def remember(connection: sqlite3.Connection, digest: bytes) -> None:
 def adopt(connection: sqlite3.Connection, attempt: Attempt, id: str) -> bool:
     """Give a create of unknown outcome the id that an event brought; see `JobStore.adopt`."""
     changed = connection.execute(
-        """
+        f"""
         UPDATE job SET state = ?, id = ?, created_at = CAST(intended_at AS INTEGER), reason = '',
             updated_at = ?
-        WHERE number = ? AND attempt = ? AND state IN (?, ?)""",
-        (
-            State.CREATED.value,
-            id,
-            time.time(),
-            *attempt,
-            State.INTENT.value,
-            State.UNKNOWN.value,
-        ),
+        WHERE number = ? AND attempt = ? AND {rows.in_states(UNDECIDED)}""",  # noqa: S608 - our own words
+        (State.CREATED.value, id, time.time(), *attempt),
     )
     return changed.rowcount > 0

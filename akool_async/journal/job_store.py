@@ -22,6 +22,7 @@ from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from akool_async.errors import KeyConflict
 from akool_async.journal.entry import Entry, State
+from akool_async.protocol.attempt import Attempt
 from akool_async.protocol.value import Value
 
 
@@ -54,15 +55,6 @@ class Change(NamedTuple):
     saved: str | None = None
     owed: int | None = None
     """The number of this end in the outbox, where `on_end` has to be told of it."""
-
-
-class Attempt(NamedTuple):
-    """An intent on disk. No other attempt of this store has the two numbers."""
-
-    row: int
-    """The number of the row."""
-    attempt: int
-    """Which of the row's attempts it is, from 1."""
 
 
 Claim: TypeAlias = int | Entry | KeyConflict

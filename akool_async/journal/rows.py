@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from akool_async.errors import JournalError
-from akool_async.journal.entry import Entry, State
+from akool_async.journal.entry import UNDECIDED, Entry, State
 from akool_async.journal.job_store import Change
 
 T = TypeVar("T")
@@ -35,14 +35,14 @@ OWE: Final = "INSERT OR REPLACE INTO outbox (job, end) VALUES (?, ?)"
 """Writes down that `on_end` has to be told of a job's end, in place of an earlier end of it."""
 
 _STATES: Final = {state.value: state for state in State}
-_UNDECIDED = (State.INTENT, State.UNKNOWN)
 
 
-def _in(states: Sequence[State]) -> str:
+def in_states(states: Sequence[State]) -> str:
+    """Return the condition that a row is in one of some states."""
     return f"state IN ({', '.join(repr(state.value) for state in states)})"
 
 
-_FINISHED = _in([state for state in State if state.finished])
+_FINISHED = in_states([state for state in State if state.finished])
 
 
 def find(connection: sqlite3.Connection, key: str) -> Entry | None:
@@ -146,19 +146,19 @@ def of_job(connection: sqlite3.Connection, id: str) -> Entry | None:
 
 def page(connection: sqlite3.Connection, after: int, states: Sequence[State]) -> list[Entry]:
     """Return the next page of rows, of some states or, if none is named, of all."""
-    where = f"WHERE {_in(states)}" if states else "WHERE TRUE"
+    where = f"WHERE {in_states(states)}" if states else "WHERE TRUE"
     return _fetch(connection, f"{where} AND number > ? ORDER BY number LIMIT ?", after, PAGE)
 
 
 def unsaved(connection: sqlite3.Connection, after: int) -> list[Entry]:
     """Return the next page of rows whose result is there and whose media was saved nowhere."""
-    where = f"WHERE {_in([State.COMPLETED])} AND saved IS NULL AND result IS NOT NULL"
+    where = f"WHERE {in_states([State.COMPLETED])} AND saved IS NULL AND result IS NOT NULL"
     return _fetch(connection, f"{where} AND number > ? ORDER BY number LIMIT ?", after, PAGE)
 
 
 def saved(connection: sqlite3.Connection, after: int) -> list[Entry]:
     """Return the next page of rows whose result is there and whose media was saved."""
-    where = f"WHERE {_in([State.COMPLETED])} AND saved IS NOT NULL AND result IS NOT NULL"
+    where = f"WHERE {in_states([State.COMPLETED])} AND saved IS NOT NULL AND result IS NOT NULL"
     return _fetch(connection, f"{where} AND number > ? ORDER BY number LIMIT ?", after, PAGE)
 
 
@@ -168,7 +168,7 @@ _NOTE: Final = """
         result = coalesce(?, result), saved = coalesce(?, saved), updated_at = ?
     WHERE number = ?"""
 # A webhook may write the id down in the moment in which the process gives the create up.
-_NOTE_UNKNOWN: Final = f"{_NOTE} AND {_in(_UNDECIDED)}"
+_NOTE_UNKNOWN: Final = f"{_NOTE} AND {in_states(UNDECIDED)}"
 
 
 def note(connection: sqlite3.Connection, number: int, change: Change) -> None:
@@ -241,7 +241,7 @@ def resolve(connection: sqlite3.Connection, row: str | int, change: Change) -> E
     known = find(connection, row) if isinstance(row, str) else get(connection, row)
     if known is None:
         raise JournalError(f"the journal has no row {row!r}")
-    if known.state not in _UNDECIDED:
+    if known.state not in UNDECIDED:
         raise JournalError(f"row {row!r} is {known.state}: there is nothing to resolve")
     if change.state is State.CREATED:
         # Akool's time is unknown; the intent was written at most one request earlier.

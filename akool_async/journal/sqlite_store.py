@@ -26,9 +26,10 @@ from concurrent.futures import Future
 from akool_async.journal import claims, events, outbox, rows
 from akool_async.journal.entry import UNFINISHED, Entry, State
 from akool_async.journal.file import JournalFile
-from akool_async.journal.job_store import Attempt, Change, Claim, Intent, JobStore
+from akool_async.journal.job_store import Change, Claim, Intent, JobStore
 from akool_async.journal.paging import pages_in_thread
 from akool_async.journal.writer import NEW_ROW
+from akool_async.protocol.attempt import Attempt
 
 
 class SqliteStore(JobStore):

@@ -21,6 +21,9 @@ _LABEL = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 _BRACKETED = re.compile(r"\[(?P<address>[^\[\]]*)\](?::[0-9]+)?")
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""The hosts by which a program reaches its own machine."""
+
 _LONGEST_HOST, _LONGEST_LABEL = 253, 63
 """Characters, by RFC 1035."""
 

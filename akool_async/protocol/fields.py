@@ -168,11 +168,21 @@ def plan_of(cls: type[Struct]) -> tuple[FieldPlan, ...]:
     )
 
 
+UNIONS = frozenset({Union, types.UnionType})
+"""What `get_origin` returns for `X | Y`."""
+
+
+def tag_of(cls: type[Struct]) -> dict[str, Any]:
+    """Return the field and value that tell a class from others in a union; empty for most."""
+    config = cls.__struct_config__
+    return {config.tag_field: config.tag} if config.tag_field else {}
+
+
 def extras(hint: Any) -> list[Any]:
     """Return the annotations of a type, those of its optional form included."""
     if get_origin(hint) is Annotated:
         return [*hint.__metadata__, *extras(hint.__origin__)]
-    if get_origin(hint) in {Union, types.UnionType}:
+    if get_origin(hint) in UNIONS:
         return [extra for arm in get_args(hint) for extra in extras(arm)]
     return []
 
@@ -189,7 +199,7 @@ def _kept_as_tuples(hint: Any) -> Any:
         return cast("Any", Annotated)[(bare, *kept)] if kept else bare
     if origin is Sequence:
         return types.GenericAlias(tuple, (_kept_as_tuples(args[0]), ...))
-    if origin in {Union, types.UnionType}:
+    if origin in UNIONS:
         return Union[tuple(map(_kept_as_tuples, args))]  # noqa: UP007 - built at run time
     return hint
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import types
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any, Final, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
 from akool_async.protocol.documentation import field_docs, summary
-from akool_async.protocol.fields import FieldPlan, plan_of
+from akool_async.protocol.fields import UNIONS, FieldPlan, plan_of, tag_of
 
 Schema: TypeAlias = dict[str, Any]
-
-_UNIONS: Final = (Union, types.UnionType)
 
 
 def json_schema_of(kind: Any, *, written: bool) -> Schema:
@@ -45,8 +42,7 @@ def json_schema_of(kind: Any, *, written: bool) -> Schema:
 
 
 def _tag_schema(cls: type[Struct]) -> Schema:
-    config = cls.__struct_config__
-    return {config.tag_field: {"const": config.tag}} if config.tag_field else {}
+    return {name: {"const": tag} for name, tag in tag_of(cls).items()}
 
 
 def _field_schema(cls: type[Struct], plan: FieldPlan, *, written: bool) -> Schema:
@@ -75,7 +71,7 @@ def _schema_of(hint: Any, *, written: bool) -> Schema:
         return json_schema_of(hint, written=written)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _enum_schema(kind)
-    if origin in {*_UNIONS, tuple, list, Sequence, dict, Mapping}:
+    if origin in {*UNIONS, tuple, list, Sequence, dict, Mapping}:
         parts = [_schema_of(arg, written=written) for arg in get_args(hint) if arg is not ...]
         return _container_schema(origin, parts)
     try:
@@ -87,7 +83,7 @@ def _schema_of(hint: Any, *, written: bool) -> Schema:
 
 
 def _container_schema(origin: Any, parts: list[Schema]) -> Schema:
-    if origin in _UNIONS:
+    if origin in UNIONS:
         return {"anyOf": parts}
     if origin in {dict, Mapping}:
         return {"type": "object", "additionalProperties": parts[1]}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Union, cast, get_args, get_origin
+from typing import Annotated, Any, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
 from akool_async.errors import InvalidInput
+from akool_async.protocol.fields import UNIONS, tag_of
 
 
 def rebuilt(kind: Any, data: object) -> Any:
@@ -39,7 +39,7 @@ def _with_wire_names(hint: Any, data: Any) -> Any:
     origin = get_origin(hint)
     if origin is Annotated:
         return _with_wire_names(hint.__origin__, data)
-    if origin in _UNIONS:
+    if origin in UNIONS:
         arms = [arm for arm in get_args(hint) if _may_hold(arm, data)]
         return _with_wire_names(_tagged(arms, data), data) if arms else data
     if not _may_hold(hint, data):
@@ -48,9 +48,6 @@ def _with_wire_names(hint: Any, data: Any) -> Any:
         return _object(hint, cast("Mapping[str, Any]", data))
     items: Sequence[Any] = data
     return [_with_wire_names(get_args(hint)[0], each) for each in items]
-
-
-_UNIONS: Final = (Union, types.UnionType)
 
 
 def _may_hold(hint: Any, data: Any) -> bool:
@@ -69,8 +66,7 @@ def _tag_of(hint: Any) -> dict[str, Any]:
     """Return the field and value by which a class is told from others; empty for most."""
     if not _is_struct(hint):
         return {}
-    config = (get_origin(hint) or hint).__struct_config__
-    return {config.tag_field: config.tag} if config.tag_field else {}
+    return tag_of(get_origin(hint) or hint)
 
 
 def _tagged(arms: Sequence[Any], data: Any) -> Any:
@@ -92,5 +88,5 @@ def _object(hint: Any, data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _takes_none(hint: Any) -> bool:
     return hint in {Any, type(None)} or (
-        get_origin(hint) in _UNIONS and any(map(_takes_none, get_args(hint)))
+        get_origin(hint) in UNIONS and any(map(_takes_none, get_args(hint)))
     )

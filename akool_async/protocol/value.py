@@ -28,7 +28,14 @@ from msgspec import Struct, StructMeta
 from akool_async.errors import InvalidInput
 from akool_async.plain import as_json, plain
 from akool_async.protocol.checking import checked, checks_of
-from akool_async.protocol.fields import FieldPlan, Files, plain_text, plan_of, text_or_address
+from akool_async.protocol.fields import (
+    FieldPlan,
+    Files,
+    plain_text,
+    plan_of,
+    tag_of,
+    text_or_address,
+)
 
 
 class _ValueMeta(StructMeta):
@@ -101,7 +108,7 @@ class Value(Struct, metaclass=_ValueMeta, frozen=True, kw_only=True):
         Values inside become dicts too, and enums their plain values; times become ISO 8601
         texts, and infinity `None`. Secrets are left out.
         """
-        return _tag_of(type(self)) | {
+        return tag_of(type(self)) | {
             name: plain(getattr(self, name)) for name in _shown_names(type(self))
         }
 
@@ -143,12 +150,6 @@ class Value(Struct, metaclass=_ValueMeta, frozen=True, kw_only=True):
 def _shown_names(cls: type[Value]) -> tuple[str, ...]:
     names = (name for name in cls.__struct_fields__ if name not in cls.hidden_fields)
     return (*names, *cls.shown_properties)
-
-
-def _tag_of(cls: type[Value]) -> dict[str, Any]:
-    """Return the field that tells a class from others in a list of several; empty for most."""
-    config = cls.__struct_config__
-    return {config.tag_field: config.tag} if config.tag_field else {}
 
 
 class Input(Value, forbid_unknown_fields=True, gc=False):
@@ -222,7 +223,7 @@ class Input(Value, forbid_unknown_fields=True, gc=False):
         """
         if not isinstance(data, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - a body
             raise InvalidInput("data", data, "must be an object", owner=cls.__name__)
-        given = {key: value for key, value in data.items() if key not in _tag_of(cls)}
+        given = {key: value for key, value in data.items() if key not in tag_of(cls)}
         _complete(cls, {plan.name: plan for plan in plan_of(cls)}, given)
         return cls(**given)
 

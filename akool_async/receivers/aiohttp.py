@@ -9,7 +9,6 @@ from typing import TypeAlias
 from aiohttp import web
 
 from akool_async.receivers.answers import (
-    LARGEST,
     NOT_ALLOWED,
     OK,
     REFUSED,
@@ -21,6 +20,7 @@ from akool_async.receivers.answers import (
     status_of,
     token_of,
 )
+from akool_async.webhook.signed import LARGEST
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -37,20 +37,25 @@ def handler_for(feeding: Feeding, feed: Feed) -> Handler:
         try:
             check_head(request.method, request.headers)  # their case does not matter
             token = token_of(request.path, feeding)
-            status = await status_of(feed, await _body(request), token)
+            status = await status_of(feed, await read_body(request), token)
         except Refused as refused:
             status = refused.status
         if status == OK:
             return web.Response()
-        allow = {"Allow": "POST"} if status == NOT_ALLOWED else None
-        answer = web.Response(status=status, body=REFUSED, content_type="text/plain", headers=allow)
+        answer = refusal(status)
         answer.force_close()  # the rest of the body is not read
         return answer
 
     return handle
 
 
-async def _body(request: web.Request) -> bytes:
+def refusal(status: int) -> web.Response:
+    """Return the answer of a request that was not taken in."""
+    allow = {"Allow": "POST"} if status == NOT_ALLOWED else None
+    return web.Response(status=status, body=REFUSED, content_type="text/plain", headers=allow)
+
+
+async def read_body(request: web.Request) -> bytes:
     """Read a body of limited size, in limited time.
 
     Raises:

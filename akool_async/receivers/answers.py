@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from akool_async.errors import ClientClosed, JournalError, WebhookError
+from akool_async.webhook.signed import LARGEST
 
-LARGEST: Final = 64 * 1024
-"""Bytes of the largest body that is read. Akool's have about 400."""
 _DIGITS: Final = 9
 """Digits of the longest content length that is read as a number."""
 SLOWEST: Final = 5.0
@@ -50,6 +49,11 @@ Feed = Callable[[bytes, str | None], Awaitable[object]]
 """Takes in a body and a token."""
 
 
+def last_segment(path: str) -> str:
+    """Return the segment of a path where a token stands: the last that is not empty."""
+    return path.rstrip("/").rpartition("/")[2]
+
+
 def token_of(path: str, feeding: Feeding) -> str | None:
     """Return the token of an address: the last segment of its path that is not empty.
 
@@ -58,7 +62,7 @@ def token_of(path: str, feeding: Feeding) -> str | None:
     Raises:
         Refused: 404, if there has to be a token and there is none of this account.
     """
-    last = path.rstrip("/").rpartition("/")[2]
+    last = last_segment(path)
     if last and feeding.is_ours(last):
         return last
     if feeding.needs_token:

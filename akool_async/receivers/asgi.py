@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 from akool_async.receivers.answers import (
-    LARGEST,
     NOT_ALLOWED,
     OK,
     REFUSED,
@@ -19,6 +18,7 @@ from akool_async.receivers.answers import (
     status_of,
     token_of,
 )
+from akool_async.webhook.signed import LARGEST
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from akool_async.clock import sleep
+from akool_async.protocol.addresses import LOOPBACK
 from akool_async.protocol.endpoint import Operation, Webhook
 from akool_async.protocol.snapshot import Status
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from akool_async.simulator.world import SimulatedJob, World
     from akool_async.webhook import WebhookCredentials
 
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _OK: Final = 200
 
 
@@ -61,7 +61,7 @@ class SimulatedWebhooks:
         url = _address_of(job.request)
         if url is None:
             return
-        if (urlsplit(url).hostname or "") not in _LOOPBACK:
+        if urlsplit(url).hostname not in LOOPBACK:
             self.answers["not on loopback"] += 1
             return
         draw, behaviour = self._random.random, self._world.behaviour

@@ -20,6 +20,7 @@ import hmac
 from typing import Final, NamedTuple
 
 from akool_async.errors import InvalidInput
+from akool_async.protocol.attempt import Attempt
 from akool_async.protocol.secret import Hidden
 from akool_async.webhook.credentials import OneOrMore, each_of
 
@@ -27,19 +28,10 @@ OWNER: Final = 8
 """Bytes of an owner."""
 
 _ROW, _ATTEMPT, _CODE = 6, 2, 16
-_PLACE: Final = OWNER + _ROW + _ATTEMPT
+_NAMED: Final = OWNER + _ROW + _ATTEMPT
 _LENGTH: Final = 43
 """Characters of a token: 32 bytes in URL-safe base64, without padding."""
 _LABEL: Final = b"akool_async: webhook address, version 1"
-
-
-class Place(NamedTuple):
-    """The create that an event is about."""
-
-    row: int
-    """The number of the row in the owner's journal, or of the job in a client without one."""
-    attempt: int
-    """Which of the row's creates it is, from 1."""
 
 
 class Owned(NamedTuple):
@@ -47,7 +39,8 @@ class Owned(NamedTuple):
 
     owner: bytes
     """The journal or client that the row belongs to, in 8 bytes."""
-    place: Place
+    attempt: Attempt
+    """The create that an event is about."""
 
 
 class Addresses:
@@ -72,14 +65,15 @@ class Addresses:
         self._last: tuple[str, Owned] | None = None
         """The last token that was read: a receiver reads it, and then the client."""
 
-    def url(self, place: Place) -> str:
+    def url(self, create: Attempt) -> str:
         """Return the address of a create."""
-        return self._start + self.token(place)
+        return self._start + self.token(create)
 
-    def token(self, place: Place) -> str:
+    def token(self, create: Attempt) -> str:
         """Return the last segment of a create's address."""
         # The attempt wraps round after 65 536 creates of one row.
-        row, attempt = place.row.to_bytes(_ROW, "big"), (place.attempt & 0xFFFF).to_bytes(2, "big")
+        row = create.row.to_bytes(_ROW, "big")
+        attempt = (create.attempt & 0xFFFF).to_bytes(_ATTEMPT, "big")
         packed = self.owner + row + attempt
         return _text(packed + _code(self._keys[0], packed))
 
@@ -104,12 +98,12 @@ class Addresses:
             return None
         if _text(blob) != token:  # one of several spellings of the same bytes
             return None
-        packed, code = blob[:_PLACE], blob[_PLACE:]
+        packed, code = blob[:_NAMED], blob[_NAMED:]
         if not any(hmac.compare_digest(code, _code(key, packed)) for key in self._keys):
             return None
         row = int.from_bytes(packed[OWNER : OWNER + _ROW], "big")
         attempt = int.from_bytes(packed[OWNER + _ROW :], "big")
-        return Owned(packed[:OWNER], Place(row, attempt))
+        return Owned(packed[:OWNER], Attempt(row, attempt))
 
 
 def _code(key: bytes, packed: bytes) -> bytes:

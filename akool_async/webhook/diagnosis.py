@@ -15,8 +15,6 @@ Never send a diagnosis to the sender: who can ask often enough can decrypt and f
 
 from __future__ import annotations
 
-import base64
-import binascii
 import time
 from collections.abc import Mapping
 from enum import StrEnum
@@ -27,14 +25,22 @@ import msgspec
 from akool_async.errors import InvalidInput, WebhookError
 from akool_async.protocol.value import Value
 from akool_async.webhook.credentials import BLOCK, WebhookCredentials
-from akool_async.webhook.signed import LARGEST, SignedBody, parsed, verify
+from akool_async.webhook.signed import (
+    LARGEST,
+    SignedBody,
+    blocks_of,
+    decrypted,
+    parsed,
+    verify,
+)
 from akool_async.webhook.undoing import NAMES, undone_body, undone_parts
 
 _SHOWN: Final = 4
 """Characters of a client id that are shown."""
 _OPENING: Final = b'{"_id":"'
 """How the text of every event of Akool begins."""
-_BLANKS: Final = " \t\r\n'\""
+BLANKS: Final = " \t\r\n'\""
+"""What a shell or a file of settings may leave around a value."""
 _NONE: Final = (
     "this is no webhook of Akool, so ignore it: anyone can post here. To try it out, `akool"
     " webhooks send` makes one."
@@ -200,7 +206,7 @@ def _fits(parts: Mapping[str, Any], credentials: WebhookCredentials) -> bool:
 
 def _slip(signed: SignedBody, credentials: WebhookCredentials) -> Diagnosis | None:
     """Find a slip in how the client id was set."""
-    plain = credentials.client_id.strip(_BLANKS)
+    plain = credentials.client_id.strip(BLANKS)
     slips = (
         (plain, "AKOOL_CLIENT_ID has blanks or quotes around it: remove them."),
         (
@@ -220,10 +226,10 @@ def _slip(signed: SignedBody, credentials: WebhookCredentials) -> Diagnosis | No
 
 def _by_ciphertext(signed: SignedBody, credentials: WebhookCredentials) -> Diagnosis | None:
     """Say what the ciphertext tells about the secret and the client id of the sender."""
-    encrypted = _decoded(signed.ciphertext)
+    encrypted = blocks_of(signed.ciphertext)
     if encrypted is None:
         return _changed("`dataEncrypt` is cut short, or no base64 any more")
-    text = _decrypted(encrypted, credentials)
+    text = decrypted(encrypted, credentials)
     if not _is_end_of_event(text):
         return None
     ours = credentials.client_id.encode()[:BLOCK].ljust(BLOCK, b"\0")
@@ -281,14 +287,14 @@ def _stale(signed: SignedBody, age: float, tolerance: float) -> Diagnosis:
 
 def _undecrypted(signed: SignedBody, credentials: WebhookCredentials) -> Diagnosis:
     """Say why a body that is signed holds no event."""
-    encrypted = _decoded(signed.ciphertext)
+    encrypted = blocks_of(signed.ciphertext)
     if encrypted is None:
         sentence = (
             "It is signed, but `dataEncrypt` is no base64 of whole blocks, so Akool did not make"
             " it. Ignore it, or mend the program that did: `akool webhooks send` shows how it is."
         )
         return Diagnosis(reason=Reason.NO_EVENT, sentence=sentence)
-    if _is_end_of_event(_decrypted(encrypted, credentials)):
+    if _is_end_of_event(decrypted(encrypted, credentials)):
         sentence = (
             "It decrypts, but to no event: `_id` or `status` is missing, or of another form. If"
             " Akool sent it, its webhooks have changed: update this package, or report it."
@@ -302,21 +308,6 @@ def _undecrypted(signed: SignedBody, credentials: WebhookCredentials) -> Diagnos
         " does not decrypt what was sent before."
     )
     return Diagnosis(reason=Reason.WRONG_SECRET, sentence=sentence)
-
-
-def _decoded(ciphertext: str) -> bytes | None:
-    """Return the whole blocks of a ciphertext; `None` if it has none."""
-    try:
-        encrypted = base64.b64decode(ciphertext, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return encrypted if encrypted and len(encrypted) % BLOCK == 0 else None
-
-
-def _decrypted(encrypted: bytes, credentials: WebhookCredentials) -> bytes:
-    """Decrypt; with a wrong client id, all but the first block is right."""
-    decryptor = credentials.cipher.decryptor()
-    return decryptor.update(encrypted) + decryptor.finalize()
 
 
 def _is_end_of_event(text: bytes) -> bool:

@@ -109,7 +109,7 @@ def opened(
     if tolerance is not None and not abs(signed.seconds - time.time()) <= tolerance:
         raise StaleEvent(f"the event's time differs from now by more than {tolerance:g} seconds")
     for each in fitting:
-        event = _decrypted(signed.ciphertext, each)
+        event = _event_in(signed.ciphertext, each)
         if event is not None:
             return event, signed.digest
     raise DecryptionFailed("the payload does not decrypt to an event")
@@ -181,18 +181,29 @@ def _code_units(text: str) -> bytes:
     return text.encode("utf-16-be")
 
 
-def _decrypted(ciphertext: str, credentials: WebhookCredentials) -> Event | None:
-    """Return the event of a ciphertext; `None` if there is none, whatever the reason."""
+def blocks_of(ciphertext: str) -> bytes | None:
+    """Return the whole blocks of a ciphertext; `None` if it has none."""
     try:
         encrypted = base64.b64decode(ciphertext, validate=True)
     except (binascii.Error, ValueError):
         return None
-    if not encrypted or len(encrypted) % BLOCK:
+    return encrypted if encrypted and len(encrypted) % BLOCK == 0 else None
+
+
+def decrypted(encrypted: bytes, credentials: WebhookCredentials) -> bytes:
+    """Decrypt whole blocks. A wrong client id spoils the first one only."""
+    decryptor = credentials.cipher.decryptor()
+    return decryptor.update(encrypted) + decryptor.finalize()
+
+
+def _event_in(ciphertext: str, credentials: WebhookCredentials) -> Event | None:
+    """Return the event of a ciphertext; `None` if there is none, whatever the reason."""
+    encrypted = blocks_of(ciphertext)
+    if encrypted is None:
         return None
     if base64.b64encode(encrypted) != ciphertext.encode():  # one of several spellings of the bytes
         return None
-    decryptor = credentials.cipher.decryptor()
-    text = decryptor.update(encrypted) + decryptor.finalize()
+    text = decrypted(encrypted, credentials)
     # With wrong padding, of whatever kind, the same steps are taken as with no JSON: the text is
     # compared, and read all the same. The time must not tell the two apart.
     count = text[-1] if 1 <= text[-1] <= BLOCK else BLOCK

@@ -21,15 +21,16 @@ import pytest
 from aiohttp import web
 
 from akool_async import Akool
-from akool_async.cli import webhook_listener, webhook_posts
+from akool_async.cli import webhook_posts
 from akool_async.cli import webhooks as commands
 from akool_async.cli.webhook_listener import Arrival
 from akool_async.cli.webhook_report import Reporter
 from akool_async.endpoints import TTS
 from akool_async.journal import Journal
 from akool_async.protocol.snapshot import Status
+from akool_async.receivers import aiohttp as aiohttp_receiver
 from akool_async.simulator import Simulator
-from akool_async.webhook import verify
+from akool_async.webhook import recent, verify
 from tests.cli.commands import Command, Ended, serving_process
 from tests.cli.webhook_parts import (
     CREDENTIALS,
@@ -145,7 +146,7 @@ def connected(url: str) -> socket.socket:
 
 
 def test_a_body_that_does_not_come_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_listener, "SLOWEST", 0.05)
+    monkeypatch.setattr(aiohttp_receiver, "SLOWEST", 0.05)
     with listening() as running, connected(running.url) as connection:
         assert connection.recv(12) == b"HTTP/1.1 408"
         assert "did not come in 5 s" in running.line()
@@ -176,7 +177,7 @@ def test_an_empty_content_type_is_told_as_such() -> None:
 def test_repetitions_are_known_among_a_bounded_number_of_events(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(webhook_listener, "_KEPT", 2)
+    monkeypatch.setattr(recent, "KEPT", 2)
     first, second, third = (webhook(f"id-{number}") for number in range(3))
     with listening() as running:
         for body, verdict in (

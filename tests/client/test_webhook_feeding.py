@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from akool_async import JournalError
-from akool_async.client import inbox
 from akool_async.journal import Attempt, Journal
-from akool_async.webhook import Outcome
-from akool_async.webhook.address import Addresses, Place
+from akool_async.webhook import Outcome, recent
+from akool_async.webhook.address import Addresses
 from tests.armed import CREDENTIALS, HOOK, SPEECH, Vendor, body, connect
 from tests.servers import Serve
 
-FOREIGN = Addresses(HOOK, CREDENTIALS, b"somebody").token(Place(1, 1))
+FOREIGN = Addresses(HOOK, CREDENTIALS, b"somebody").token(Attempt(1, 1))
 
 
 @pytest.fixture
@@ -82,7 +81,7 @@ async def test_a_function_that_fails_with_an_event_of_another_worker_is_logged(
 async def test_repetitions_are_known_in_bounded_memory(
     vendor: Vendor, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "_KEPT", 2)
+    monkeypatch.setattr(recent, "KEPT", 2)
     first, second, third = (body(f"{number:024x}") for number in range(3))
     async with connect(url) as akool:
         outcomes = [

@@ -20,10 +20,11 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from akool_async import Akool
+from akool_async.protocol.attempt import Attempt
 from akool_async.protocol.snapshot import Status
 from akool_async.receivers import answers
-from akool_async.webhook import Event, WebhookCredentials, sign
-from akool_async.webhook.address import Addresses, Place
+from akool_async.webhook import Event, WebhookCredentials, sign, signed
+from akool_async.webhook.address import Addresses
 from tests.servers import RawServer, Serve, Visit
 
 CREDENTIALS = WebhookCredentials(
@@ -130,7 +131,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def token_for(owner: bytes) -> str:
-    return Addresses(HOOK, CREDENTIALS, owner).token(Place(1, 1))
+    return Addresses(HOOK, CREDENTIALS, owner).token(Attempt(1, 1))
 
 
 @pytest.fixture
@@ -197,7 +198,7 @@ async def test_a_large_body_is_refused_while_it_is_read(
     address: str, token: str, http: aiohttp.ClientSession
 ) -> None:
     url = f"{address}/{token}"
-    assert (await post(http, url, b" " * (answers.LARGEST + 1)))[0] == 413
+    assert (await post(http, url, b" " * (signed.LARGEST + 1)))[0] == 413
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:

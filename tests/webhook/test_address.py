@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from akool_async import InvalidInput
+from akool_async.protocol.attempt import Attempt
 from akool_async.webhook import WebhookCredentials
-from akool_async.webhook.address import Addresses, Owned, Place
+from akool_async.webhook.address import Addresses, Owned
 
 ID, SECRET = "my-client-id-AAAAAAAAA==", "canary-secret-0123456789-abcdefg"
 MINE = WebhookCredentials(client_id=ID, client_secret=SECRET)
@@ -25,7 +26,7 @@ def addresses(credentials: object = MINE, owner: bytes = OWNER) -> Addresses:
 
 @given(st.integers(0, 2**32), st.integers(0, 65_535))
 def test_any_process_with_the_secret_reads_whose_job_it_is(row: int, attempt: int) -> None:
-    place = Place(row, attempt)
+    place = Attempt(row, attempt)
     url = addresses().url(place)
     start, _, token = url.rpartition("/")
     assert start == "https://me.example/akool"
@@ -34,27 +35,27 @@ def test_any_process_with_the_secret_reads_whose_job_it_is(row: int, attempt: in
 
 
 def test_a_token_of_another_secret_is_none() -> None:
-    token = addresses(NEWER).token(Place(1, 1))
+    token = addresses(NEWER).token(Attempt(1, 1))
     assert addresses().read(token) is None
 
 
 def test_while_a_secret_is_replaced_the_tokens_of_both_are_read() -> None:
     both = addresses([NEWER, MINE])
     for credentials in (MINE, NEWER):
-        assert both.read(addresses(credentials).token(Place(3, 1))) == Owned(OWNER, Place(3, 1))
-    assert addresses(NEWER).read(both.token(Place(3, 1))) is not None, "the first makes new ones"
+        assert both.read(addresses(credentials).token(Attempt(3, 1))) == Owned(OWNER, Attempt(3, 1))
+    assert addresses(NEWER).read(both.token(Attempt(3, 1))) is not None, "the first makes new ones"
 
 
 @pytest.mark.parametrize("place", [*range(0, 43, 6), 42])
 def test_a_token_with_one_other_sign_is_none(place: int) -> None:
-    token = addresses().token(Place(7, 2))
+    token = addresses().token(Attempt(7, 2))
     for sign in URL_SAFE.replace(token[place], ""):
         assert addresses().read(token[:place] + sign + token[place + 1 :]) is None
 
 
 @pytest.mark.parametrize("change", ["", "A", "=", "ä", "!"])
 def test_a_token_of_another_form_is_none(change: str) -> None:
-    token = addresses().token(Place(7, 2))
+    token = addresses().token(Attempt(7, 2))
     assert addresses().read(token + change if change in {"A", "="} else token[:-1] + change) is None
 
 
