@@ -240,10 +240,13 @@ class Run:
         """Return the figures of this moment. Called in the thread of the loop."""
         if self._phase == "starting":
             return figures_of(self.counts, self._phase)
+        stats, phase = self._akool.stats, self._phase
+        if phase == "running" and stats.out_of_credit:
+            phase = "out of credit"
         return figures_of(
             self.counts,
-            self._phase,
-            self._akool.stats,
+            phase,
+            stats,
             behind=self._lane.behind,
             places=self._live.places,
             money=self.money,

@@ -148,6 +148,40 @@ async def test_without_credit_the_run_stops_and_sends_no_more_rows(
         assert figures.rows == figures.completed + figures.failed + figures.skipped
 
 
+async def test_a_run_that_waits_for_credit_says_so_and_goes_on_when_it_is_resumed(
+    connect: Connect, out: Path, until: Until
+) -> None:
+    async with Simulator(pace=0.02, omit_rate=0.0, credit=5.0) as simulator:
+        carried = Run(RunFolder.at(_made(out)), RunOptions())
+        akool = connect(simulator, max_concurrency=4)
+        work = asyncio.create_task(carried.carry_out(read(speeches(12)), akool))
+        await until(lambda: carried.figures().phase == "out of credit")
+        await until(lambda: not carried.counts.total("in_flight"))  # no refusal is on its way
+        assert carried.figures().eta is None
+        carried.pause()
+        assert carried.figures().phase == "paused"
+        simulator.world.credit = 100.0
+        carried.resume()
+        assert carried.figures().phase == "running"
+        await work
+        assert simulator.world.creates.total() == 12
+        assert carried.figures().phase == "over"
+
+
+async def test_a_run_that_waits_for_credit_is_drained_like_any_other(
+    connect: Connect, out: Path, until: Until
+) -> None:
+    async with Simulator(pace=0.02, omit_rate=0.0, credit=5.0) as simulator:
+        carried = Run(RunFolder.at(_made(out)), RunOptions(), planned={"audio.tts": 12})
+        akool = connect(simulator, max_concurrency=4)
+        work = asyncio.create_task(carried.carry_out(read(speeches(12)), akool))
+        await until(lambda: carried.figures().phase == "out of credit")
+        carried.drain("enough")
+        await asyncio.wait_for(work, 30)
+        counts = carried.figures().operations["audio.tts"]
+        assert (counts.completed, counts.skipped) == (5, 7)
+
+
 async def test_two_rows_of_one_key_are_one_job_and_a_changed_request_is_refused(
     akool: Akool, simulator: Simulator, out: Path
 ) -> None:
