@@ -118,14 +118,14 @@ class Run:
             await self._lines.put_behind(await missing.numbers())
             self.counts.expired = missing.expired
             await self._count_saved()  # without those whose files are gone
+            self._writer.rewrite_at_end()
             await self._lane.begin()
             self._phase = "running"
             await self._lane.drained()
-            self._writer.rewrite_at_end()
 
     @asynccontextmanager
     async def _opened(self, akool: Akool) -> AsyncGenerator[None, None]:
-        self._live = LiveRows(self.counts, akool.stats.places)
+        self._live = LiveRows(self.counts, akool.stats.places, akool.stats.limits)
         own = akool.with_settings(
             journal=self._journal,
             save_to=None,
