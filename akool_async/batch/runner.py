@@ -84,6 +84,10 @@ class Run:
         """Why the run stopped before its last row; empty if it did not."""
         self.in_doubt: list[str] = []
         """Keys of the journal's rows of which nobody knows whether Akool made the job."""
+        self.left = False
+        """Whether it was left before its last job had ended."""
+        self.changed = False
+        """Whether this process has changed anything that a report shows."""
         self._names = FileNames(options.name)
         self._tell = tell
         self._journal = Journal(folder.journal)
@@ -104,8 +108,12 @@ class Run:
             rows: The rows; read in a thread.
             akool: Whose account pays. A client of the run's own takes its settings.
         """
-        async with self._opened(akool), controlled(self, self.folder.control):
-            await self._work(rows)
+        try:
+            async with self._opened(akool), controlled(self, self.folder.control):
+                await self._work(rows)
+        except asyncio.CancelledError:
+            self.left = True
+            raise
 
     async def fetch(self, akool: Akool) -> None:
         """Save the results of an earlier run that have no file, and create nothing.
@@ -207,7 +215,8 @@ class Run:
             await self.money.close()
         for name, value in self.prices.dump().items():
             self._journal.remember(name, value)
-        leave_totals(self._journal, self.figures(), self.stopped_by)
+        self.changed = leave_totals(self._journal, self.figures(), self.stopped_by)
+        self.changed |= self.counts.news > 0 or self.counts.saved != self.counts.saved_before
 
     async def _work(self, rows: Iterable[BatchRow | Fault]) -> None:
         if self.options.save:

@@ -26,6 +26,7 @@ from akool_async.cli.opening import client
 from akool_async.cli.places import check_folder
 from akool_async.cli.run_display import display_for
 from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_doubts
+from akool_async.cli.run_page import make_page
 from akool_async.cli.run_serving import serve
 from akool_async.cli.run_types import ANY_CODE
 from akool_async.errors import InvalidInput, JournalInUse
@@ -78,19 +79,22 @@ def start(manifest: tuple[str, ...], given: dict[str, Any]) -> int:
     files = () if given["each"] else tuple(each for each in manifest if each != STDIN)
     arguments = {name: str(v) if isinstance(v, Path) else v for name, v in given.items()}
     write_record(folder, {"manifest": manifest, **arguments}, files)
-    return asyncio.run(_carry_out(run, read(manifest, reading), akool, given))
+    return _carry_out(run, read(manifest, reading), akool, given)
 
 
-async def _carry_out(
+def _carry_out(
     run: Run, rows: Iterator[BatchRow | Fault], akool: Akool, given: dict[str, Any]
 ) -> int:
-    figures = await serve(run, run.carry_out(rows, akool), display_for(quiet=given["quiet"]))
+    work = run.carry_out(rows, akool)
+    figures = asyncio.run(serve(run, work, display_for(quiet=given["quiet"])))
     code = exit_code(run)
     tell_doubts(run)
     if run.stopped_by:
         click.echo(f"Stopped early: {run.stopped_by}. The same command goes on.", err=True)
+    if not given["no_report"]:
+        make_page(run, quiet=given["quiet"])
     if given["on_end"]:
-        await run_command(given["on_end"], run, figures, code)
+        asyncio.run(run_command(given["on_end"], run, figures, code))
     return code
 
 

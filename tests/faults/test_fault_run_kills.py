@@ -81,7 +81,7 @@ class Shop:
 
 async def start(shop: Shop, manifest: Path, out: Path) -> asyncio.subprocess.Process:
     shop.visited.clear()
-    arguments = ["run", str(manifest), "--out", str(out), "--concurrency", "8"]
+    arguments = ["run", str(manifest), "--out", str(out), "--concurrency", "8", "--no-report"]
     shop.customer = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "akool_async.cli", *arguments),
         env=os.environ | {"AKOOL_API_KEY": "the-key", "AKOOL_BASE_URL": shop.url},

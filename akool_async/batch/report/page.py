@@ -71,8 +71,12 @@ def write_report(folder: RunFolder, *, gallery: int = GALLERY) -> Path:
         ModuleNotFoundError: jinja2 or vl-convert-python is not installed.
     """
     part = folder.report.with_name(f".{folder.report.name}.part")
-    write_page(folder, part, beside(folder.root), gallery=gallery)
-    part.replace(folder.report)
+    try:
+        write_page(folder, part, beside(folder.root), gallery=gallery)
+        part.replace(folder.report)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     return folder.report
 
 
