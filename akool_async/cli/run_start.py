@@ -14,7 +14,6 @@ from akool_async import Akool
 from akool_async.batch.check import Checked, check
 from akool_async.batch.fault import Fault
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.names import FileNames
 from akool_async.batch.options import RowOptions
 from akool_async.batch.planning import Plan, lines_of
 from akool_async.batch.record import write_record
@@ -59,7 +58,7 @@ def start(manifest: tuple[str, ...], given: dict[str, Any]) -> int:
         raise BadInput(str(error), {}, "InvalidInput") from None
     checked = None
     if manifest != (STDIN,) or given["check"]:
-        checked = _checked(manifest, reading, folder, FileNames(options.name))
+        checked = _checked(manifest, reading, folder, options.name)
     if given["check"]:
         click.echo("\n".join(checked.lines()) if checked else "")
         return 0
@@ -128,7 +127,7 @@ def _reading(given: dict[str, Any]) -> RowOptions:
 
 
 def _checked(
-    manifest: tuple[str, ...], reading: RowOptions, folder: RunFolder, names: FileNames
+    manifest: tuple[str, ...], reading: RowOptions, folder: RunFolder, name: str
 ) -> Checked:
     """Read all rows once, and print what is wrong with them.
 
@@ -140,7 +139,7 @@ def _checked(
             manifest,
             reading,
             folder=folder if folder.journal.exists() else None,
-            name_of=(lambda row: row.key) if names.by_key else None,
+            name_of=name,
             inspect=_file_check(),
         )
     except InvalidInput as error:

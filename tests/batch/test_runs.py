@@ -366,7 +366,7 @@ async def test_rows_of_a_limited_operation_keep_no_places_from_others(
     connect: Connect, simulator: Simulator, out: Path, until: Until
 ) -> None:
     akool = connect(simulator, max_concurrency=6, limits={"reage.*": 1})
-    rows = [*photos(25), *speeches(25)]
+    rows: list[Any] = [*photos(25), *speeches(25)]
     carried = Run(RunFolder.at(_made(out)), RunOptions())
     work = asyncio.create_task(carried.carry_out(read(rows), akool))
     await until(lambda: simulator.world.creates["audio.tts"] == 25)
@@ -393,7 +393,7 @@ async def test_rows_that_others_went_past_wait_for_the_next_run_if_this_one_is_d
     connect: Connect, simulator: Simulator, out: Path, until: Until
 ) -> None:
     akool = connect(simulator, max_concurrency=6, limits={"reage.*": 1})
-    rows = [*photos(25), *speeches(5)]
+    rows: list[Any] = [*photos(25), *speeches(5)]
     carried = Run(RunFolder.at(_made(out)), RunOptions(), planned={"reage.image": 25})
     work = asyncio.create_task(carried.carry_out(read(rows), akool))
     await until(lambda: simulator.world.creates["audio.tts"] == 5)

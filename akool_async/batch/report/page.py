@@ -17,12 +17,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from akool_async.batch.calling import figures_now
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.prices import Prices, learned_in
 from akool_async.batch.report import charts
 from akool_async.batch.report.again import Commands
 from akool_async.batch.report.gallery import Shelf, shelves_of
-from akool_async.batch.report.live import figures_now
 from akool_async.batch.report.requests import beside, link_to, summary_of, web_link
 from akool_async.batch.report.rows import PLACES, Place, ReportRow, rows_of
 from akool_async.batch.report.summary import Summary, moment
