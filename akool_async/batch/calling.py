@@ -6,6 +6,7 @@ import asyncio
 import os
 import stat
 from collections.abc import AsyncGenerator, AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -142,6 +143,23 @@ async def calling(folder: RunFolder) -> AsyncGenerator[RunCall, None]:
         yield call
     finally:
         writer.close()
+
+
+def figures_now(folder: RunFolder) -> RunFigures | None:
+    """Return the figures of the run that goes on in a folder; `None` if none can be asked. Blocks.
+
+    It may be called where an event loop runs: it asks in a thread of its own.
+    """
+
+    async def asked() -> RunFigures | None:
+        try:
+            async with calling(folder) as call:
+                return await call.do("figures")
+        except (NotRunning, CommandRefused):
+            return None
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, asked()).result()
 
 
 async def _connected(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:

@@ -14,11 +14,11 @@ from typing import Final, TypeAlias
 from akool_async.batch.fault import Fault, FaultKind
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.folder_keys import FolderKeys
+from akool_async.batch.names import FileNames
 from akool_async.batch.options import RowOptions
 from akool_async.batch.rows import BatchRow, Inspect, RowReader
 from akool_async.batch.seen import FirstLines
 from akool_async.batch.sources import Rows
-from akool_async.batch.template import Names, names_from
 from akool_async.protocol.value import Value
 
 NameOf: TypeAlias = Callable[[BatchRow], str]
@@ -109,19 +109,19 @@ def check(
             as `akool.map` takes them: pairs of key and request, or dicts.
         options: How rows become requests.
         folder: The folder of an earlier run: rows are compared with what it knows.
-        name_of: The file name of a row's result, or the template of it, such as `{key}{ext}`.
+        name_of: The file name of a row's result, or the template of it, see `RunOptions.name`.
         inspect: Looks at each request; what it refuses with `InvalidInput` is a fault of the row.
 
     Raises:
         InvalidInput: the file needs a library that is not installed, or the template is wrong.
         JournalError: the folder's journal cannot be read.
     """
-    names = names_from(name_of) if isinstance(name_of, str) else Names(name_of)
     options = options or RowOptions()
     reader = RowReader(rows, options, inspect)
-    needed = names.of is not None and not names.by_key
-    reader.names_keys = needed or options.dedupe or folder is not None
-    return _Check(reader, folder, names).run()
+    by_key = isinstance(name_of, str) and FileNames(name_of).by_key
+    named = None if isinstance(name_of, str) else name_of
+    reader.names_keys = named is not None or options.dedupe or folder is not None
+    return _Check(reader, folder, named, by_key=by_key).run()
 
 
 class _Check:
@@ -129,10 +129,14 @@ class _Check:
         self,
         reader: RowReader,
         folder: RunFolder | str | os.PathLike[str] | None,
-        names: Names,
+        name_of: NameOf | None,
+        *,
+        by_key: bool,
     ) -> None:
         self._reader = reader
-        self._names = names
+        self._name_of = name_of
+        self._by_key = by_key
+        """Whether names are equal if keys are, but for upper and lower case."""
         self._first = FirstLines()
         self._any_upper = False
         """Whether a key has had upper-case letters."""
@@ -142,9 +146,9 @@ class _Check:
 
     def run(self) -> Checked:
         operations, folder = self._operations, self._folder
-        named = None
-        if self._names.of is not None:
-            named = self._first_by_key if self._names.by_key else self._first_of_name
+        named = self._first_by_key if self._by_key else None
+        if self._name_of is not None:
+            named = self._first_of_name
         for row in self._reader:
             if type(row) is not BatchRow:
                 assert isinstance(row, Fault)
@@ -176,8 +180,8 @@ class _Check:
 
     def _first_of_name(self, row: BatchRow) -> int:
         """Return the line of the row that has the name of a row's file; 0 if none has it."""
-        assert self._names.of is not None
-        return self._first.add(self._names.of(row).casefold(), row.line)
+        assert self._name_of is not None
+        return self._first.add(self._name_of(row).casefold(), row.line)
 
     def _first_by_key(self, row: BatchRow) -> int:
         """Return the same where keys are different: no name has to be made, nor to be kept."""
@@ -188,15 +192,14 @@ class _Check:
         return self._first.add(folded, row.line) or self._reader.keys.line_of(folded)
 
     def _same_name(self, row: BatchRow, first: int) -> Fault:
-        assert self._names.of is not None
         sentence = (
-            f"its result would be saved as {self._names.of(row)!r}, as that of line {first}: put"
-            " {key} or {line} into the template of names"
+            f"its key and that of line {first} differ by upper and lower case only, and so would"
+            " the names of their files, which some file systems take for one"
         )
-        if self._names.by_key:
+        if self._name_of is not None:
             sentence = (
-                f"its key and that of line {first} differ by upper and lower case only, and so"
-                " would the names of their files, which some file systems take for one"
+                f"its result would be saved as {self._name_of(row)!r}, as that of line {first}: put"
+                " {key} or {line} into the template of names"
             )
         return Fault(kind="name", sentence=sentence, file=self._reader.file, line=row.line)
 

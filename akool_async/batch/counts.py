@@ -73,6 +73,8 @@ class Counts:
         """Results that were given up."""
         self.expired = 0
         """Results without a file that Akool keeps no more."""
+        self.news = 0
+        """Rows that ended in this process."""
         self.creates = 0
         """Creates that were sent."""
         self._ends: deque[tuple[int, int]] = deque()
@@ -89,6 +91,7 @@ class Counts:
 
     def ended(self, operation: str, end: End, error: str = "", msg: str = "") -> None:
         """Count a row that has ended just now."""
+        self.news += 1
         counts = self.of(operation)
         setattr(counts, end, getattr(counts, end) + 1)
         if error:

@@ -15,6 +15,7 @@ from akool_async.batch.counts import Counts
 from akool_async.batch.endings import decoder, end_of
 from akool_async.batch.fault import Fault
 from akool_async.batch.feed import Feed
+from akool_async.batch.held import HeldRows, WaitingRow
 from akool_async.batch.keys import is_given
 from akool_async.batch.live import LiveRows
 from akool_async.batch.money import Money, Verdict
@@ -97,6 +98,9 @@ class Feeding:
         self._faulty = -1
         """The line of the last row that was wrong."""
         self._feed: Feed[BatchRow | Fault] | None = None
+        self._held = HeldRows(live)
+        self._sending: asyncio.Task[None] | None = None
+        """Sends the rows that others went past."""
         self.paused = False
         self.stopped = False
         """Whether nothing more is sent."""
@@ -111,8 +115,12 @@ class Feeding:
                 await self._take(page)
             if not self.stopped:
                 self._counts.read_all()
+            if self._sending is not None:
+                await self._sending
         finally:
             rows.stop()
+            if self._sending is not None:
+                self._sending.cancel()
 
     def ended(self, row: BatchRow) -> None:
         """Take note that the job of a row, which was created, has ended."""
@@ -195,7 +203,36 @@ class Feeding:
         if self.spent or not self._selection.takes(row):
             self._counts.of(row.operation).skipped += 1
             return True
-        turn = await self._turn(row, known)
+        waiting = WaitingRow(row, known, retry)
+        if _was_sent(known) or not self._held.holds_back(row.operation):
+            return await self._send(waiting)
+        return await self._let_others_past(waiting)
+
+    async def _let_others_past(self, waiting: WaitingRow) -> bool:
+        while self._held.full and not self.stopped:
+            await self._live.changed()
+        self._held.add(waiting)
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send_held())
+        return not self.stopped
+
+    async def _send_held(self) -> None:
+        try:
+            while self._held and not self.stopped:
+                waiting = self._held.next()
+                if waiting is None:
+                    await self._live.changed()
+                elif await self._send(waiting, held=True):
+                    self._held.drop(waiting)
+                    self._live.wake()
+        except BaseException:
+            self.stop()  # `take_all` may wait for a row, and is to raise this
+            raise
+
+    async def _send(self, waiting: WaitingRow, *, held: bool = False) -> bool:
+        """Send a row once it may be sent; return whether to go on with the next one."""
+        row, known, retry = waiting
+        turn = await self._turn(row, known, held=held)
         if turn == "now":
             self._sender.send(row, known, retry=retry)
             return True
@@ -229,13 +266,13 @@ class Feeding:
             self._sender.told(outcome)
 
     async def _turn(
-        self, row: BatchRow, known: KnownRow | None
+        self, row: BatchRow, known: KnownRow | None, *, held: bool
     ) -> Literal["now", "never", "stopped"]:
         """Wait until a row may be sent, or it is known that it may not."""
         creates = 0 if _was_sent(known) else _creates_of(row)
         while not self.stopped:
-            if self.paused or self._live.full:
-                await self._live.changed()
+            if self.paused or self._live.full or not (held or self._held.next() is None):
+                await self._live.changed()  # one that others went past goes first
             elif creates and (wait := self._next_at - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(wait)
             elif creates and not self._money.begun:

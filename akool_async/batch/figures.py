@@ -7,7 +7,8 @@ from typing import Literal, TypeAlias
 
 from akool_async.protocol.value import Value
 
-Phase: TypeAlias = Literal["starting", "running", "paused", "draining", "over"]
+Phase: TypeAlias = Literal["starting", "running", "paused", "out of credit", "draining", "over"]
+"""What a run does. Without credit, it waits until there is some, or somebody resumes it."""
 
 
 class OperationFigures(Value):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from akool_async.batch.counts import Counts
@@ -37,12 +39,18 @@ class LiveRows:
     Args:
         counts: Is told which rows are in flight.
         places: The most jobs at Akool at once.
+        limits: The same by pattern of operation names.
     """
 
-    def __init__(self, counts: Counts, places: int) -> None:
+    def __init__(self, counts: Counts, places: int, limits: Mapping[str, int]) -> None:
         self._counts = counts
         self._rows: set[LiveRow] = set()
         self._change = asyncio.Event()
+        self._limits = limits
+        self._taken: Counter[str] = Counter()
+        """Rows that go on, by pattern."""
+        self._patterns: dict[str, tuple[str, ...]] = {}
+        """The patterns that each operation fits."""
         self.places = places
 
     def __len__(self) -> int:
@@ -56,13 +64,27 @@ class LiveRows:
         """Whether a row goes on for each place."""
         return len(self._rows) >= self.places
 
+    def open_to(self, operation: str) -> bool:
+        """Say whether the limits by pattern allow one more row of an operation."""
+        patterns = self._patterns_of(operation)
+        return all(self._taken[each] < self._limits[each] for each in patterns)
+
+    def _patterns_of(self, operation: str) -> tuple[str, ...]:
+        known = self._patterns.get(operation)
+        if known is None:
+            known = tuple(each for each in self._limits if fnmatchcase(operation, each))
+            self._patterns[operation] = known
+        return known
+
     def add(self, live: LiveRow) -> None:
         """Take in a row whose job was submitted just now."""
         self._rows.add(live)
+        self._taken.update(self._patterns_of(live.row.operation))
 
     def remove(self, live: LiveRow) -> None:
         """Take out a row whose job has ended."""
         self._rows.discard(live)
+        self._taken.subtract(self._patterns_of(live.row.operation))
         self.set_in_flight(live, to=False)
         self.wake()
 

@@ -66,6 +66,8 @@ def eta_of(
     """
     if phase == "over":
         return 0.0
+    if phase in {"paused", "out of credit"}:  # nobody knows when it goes on
+        return None
     rate = counts.per_minute
     in_flight = counts.total("in_flight")
     left = in_flight + (0 if phase == "draining" else counts.total("waiting"))

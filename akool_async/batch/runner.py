@@ -84,6 +84,10 @@ class Run:
         """Why the run stopped before its last row; empty if it did not."""
         self.in_doubt: list[str] = []
         """Keys of the journal's rows of which nobody knows whether Akool made the job."""
+        self.left = False
+        """Whether it was left before its last job had ended."""
+        self.changed = False
+        """Whether this process has changed anything that a report shows."""
         self._names = FileNames(options.name)
         self._tell = tell
         self._journal = Journal(folder.journal)
@@ -104,8 +108,12 @@ class Run:
             rows: The rows; read in a thread.
             akool: Whose account pays. A client of the run's own takes its settings.
         """
-        async with self._opened(akool), controlled(self, self.folder.control):
-            await self._work(rows)
+        try:
+            async with self._opened(akool), controlled(self, self.folder.control):
+                await self._work(rows)
+        except asyncio.CancelledError:
+            self.left = True
+            raise
 
     async def fetch(self, akool: Akool) -> None:
         """Save the results of an earlier run that have no file, and create nothing.
@@ -118,14 +126,14 @@ class Run:
             await self._lines.put_behind(await missing.numbers())
             self.counts.expired = missing.expired
             await self._count_saved()  # without those whose files are gone
+            self._writer.rewrite_at_end()
             await self._lane.begin()
             self._phase = "running"
             await self._lane.drained()
-            self._writer.rewrite_at_end()
 
     @asynccontextmanager
     async def _opened(self, akool: Akool) -> AsyncGenerator[None, None]:
-        self._live = LiveRows(self.counts, akool.stats.places)
+        self._live = LiveRows(self.counts, akool.stats.places, akool.stats.limits)
         own = akool.with_settings(
             journal=self._journal,
             save_to=None,
@@ -207,7 +215,8 @@ class Run:
             await self.money.close()
         for name, value in self.prices.dump().items():
             self._journal.remember(name, value)
-        leave_totals(self._journal, self.figures(), self.stopped_by)
+        self.changed = leave_totals(self._journal, self.figures(), self.stopped_by)
+        self.changed |= self.counts.news > 0 or self.counts.saved != self.counts.saved_before
 
     async def _work(self, rows: Iterable[BatchRow | Fault]) -> None:
         if self.options.save:
@@ -240,10 +249,13 @@ class Run:
         """Return the figures of this moment. Called in the thread of the loop."""
         if self._phase == "starting":
             return figures_of(self.counts, self._phase)
+        stats, phase = self._akool.stats, self._phase
+        if phase == "running" and stats.out_of_credit:
+            phase = "out of credit"
         return figures_of(
             self.counts,
-            self._phase,
-            self._akool.stats,
+            phase,
+            stats,
             behind=self._lane.behind,
             places=self._live.places,
             money=self.money,

@@ -57,11 +57,14 @@ def totals_in(journal: Recalls) -> RunTotals:
         return RunTotals()
 
 
-def leave_totals(journal: Remembers, figures: RunFigures, stopped_by: str) -> None:
-    """Write down what this process adds. One that only saved results adds nothing."""
+def leave_totals(journal: Remembers, figures: RunFigures, stopped_by: str) -> bool:
+    """Write down what this process adds, and return whether that changes anything.
+
+    One that only saved results adds nothing.
+    """
     rows = {name: each.rows for name, each in figures.operations.items() if each.rows}
     if not rows:
-        return
+        return False
     before = totals_in(journal)
     totals = RunTotals(
         rows=rows,
@@ -69,7 +72,10 @@ def leave_totals(journal: Remembers, figures: RunFigures, stopped_by: str) -> No
         credits_left=before.credits_left if figures.credits_left is None else figures.credits_left,
         stopped_by=stopped_by,
     )
+    if totals == before:
+        return False
     journal.remember(_NAME, msgspec.json.encode(totals))
+    return True
 
 
 def added(one: float | None, other: float | None) -> float | None:

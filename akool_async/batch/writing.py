@@ -1,4 +1,8 @@
-"""Writes down what became of rows, in groups: into the journal, and then into the derived files."""
+"""Writes down what became of rows, in groups: into the journal, and then into the derived files.
+
+A file has one line for each row. A row that is sent again has one already, and keeps it until the
+run ends: then the file is written anew, as no line can be taken out of its middle.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,10 @@ class OutcomeWriter:
         self._waiting: dict[tuple[str, bool], tuple[OutcomeLine, Outcome]] = {}
         self._news = asyncio.Event()
         self._closing = asyncio.Event()
-        self._replaced = 0
+        self._stale: set[tuple[str, bool]] = set()
+        """What has a line in the files that is no more what the journal says."""
+        self._appends = True
+        """Whether the files grow; else they are written anew at the end."""
         self._writing = False
         self._task = asyncio.create_task(self._write_groups())
 
@@ -73,15 +80,15 @@ class OutcomeWriter:
         return not self._waiting and not self._writing
 
     def rewrite_at_end(self) -> None:
-        """Write the files anew when this is closed."""
-        self._replaced += 1
+        """Leave the files as they are, and write them anew when this is closed."""
+        self._appends = False
 
     async def close(self) -> None:
-        """Write all that is left; write the files anew if lines took the place of others."""
+        """Write all that is left; write the files anew if they are not as the journal says."""
         self._closing.set()
         self._news.set()
         await self._task
-        if self._replaced:
+        if self._stale or not self._appends:
             await self._in_thread(self._files.rewrite)
 
     async def _write_groups(self) -> None:
@@ -101,19 +108,22 @@ class OutcomeWriter:
         if not group:
             return
         future = self._lines.write_soon([line for line, _ in group])
-        self._replaced += await asyncio.wrap_future(future)
+        for place in await asyncio.wrap_future(future):
+            self._stale.add(keys[place])
         complete = [(line, outcome) for line, outcome in group if not line.behind]
-        await self._in_thread(self._files.append, [line for line, _ in complete])
+        new = [line for line, _ in complete if (line.key, line.jobless) not in self._stale]
+        if self._appends and not await self._in_thread(self._files.append, new):
+            self._appends = False  # a part of them may be there
         for _, outcome in complete:
             self._told(outcome)
 
-    async def _in_thread(self, write: Callable[..., object], *arguments: object) -> None:
-        """Write to the files; if that fails, they are written anew later, or by the next run."""
+    async def _in_thread(self, write: Callable[..., object], *arguments: object) -> bool:
+        """Write to the files; return whether that went well. The next run mends them, too."""
         try:
             await asyncio.to_thread(write, *arguments)
         except OSError as error:
             problem = str(error)
         else:
-            return
-        self._replaced += 1
+            return True
         logger.error("the results could not be written: %s; the journal has them", problem)
+        return False

@@ -66,6 +66,7 @@ from akool_async.cli.run_types import ANY_CODE, Codes, Pair, Rate
 )
 @click.option("--name", default="{key}{ext}", show_default=True, help="Names of saved files.")
 @click.option("--no-save", is_flag=True, help="Save no results.")
+@click.option("--no-report", is_flag=True, help="Make no report.html at the end.")
 @click.option("--quiet", is_flag=True, help="Print no figures.")
 @click.option("--on-end", metavar="COMMAND", help="Run this at the end, with the figures.")
 def command(manifest: tuple[str, ...], **given: Any) -> int:

@@ -9,9 +9,8 @@ import click
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.report.page import GALLERY, write_report
 from akool_async.batch.report.portable import write_portable
+from akool_async.cli.run_page import missing_in
 from akool_async.protocol.words import counted
-
-_MISSING = "a report needs jinja2 and vl-convert-python: pip install 'akool_async[report]'"
 
 
 @click.command("report")
@@ -45,8 +44,8 @@ def command(folder: Path, portable: Path | None, gallery: int) -> None:
             count = write_portable(run, portable, gallery=gallery)
             click.echo(f"{portable}: {counted(count, 'file')}")
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"jinja2", "vl_convert", "markupsafe"}:
+        if (missing := missing_in(error)) is None:
             raise
-        raise click.ClickException(_MISSING) from None
+        raise click.ClickException(missing) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror or error}") from None

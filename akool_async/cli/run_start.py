@@ -14,7 +14,6 @@ from akool_async import Akool
 from akool_async.batch.check import Checked, check
 from akool_async.batch.fault import Fault
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.names import FileNames
 from akool_async.batch.options import RowOptions
 from akool_async.batch.planning import Plan, lines_of
 from akool_async.batch.record import write_record
@@ -26,6 +25,7 @@ from akool_async.cli.opening import client
 from akool_async.cli.places import check_folder
 from akool_async.cli.run_display import display_for
 from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_doubts
+from akool_async.cli.run_page import make_page
 from akool_async.cli.run_serving import serve
 from akool_async.cli.run_types import ANY_CODE
 from akool_async.errors import InvalidInput, JournalInUse
@@ -58,7 +58,7 @@ def start(manifest: tuple[str, ...], given: dict[str, Any]) -> int:
         raise BadInput(str(error), {}, "InvalidInput") from None
     checked = None
     if manifest != (STDIN,) or given["check"]:
-        checked = _checked(manifest, reading, folder, FileNames(options.name))
+        checked = _checked(manifest, reading, folder, options.name)
     if given["check"]:
         click.echo("\n".join(checked.lines()) if checked else "")
         return 0
@@ -78,19 +78,22 @@ def start(manifest: tuple[str, ...], given: dict[str, Any]) -> int:
     files = () if given["each"] else tuple(each for each in manifest if each != STDIN)
     arguments = {name: str(v) if isinstance(v, Path) else v for name, v in given.items()}
     write_record(folder, {"manifest": manifest, **arguments}, files)
-    return asyncio.run(_carry_out(run, read(manifest, reading), akool, given))
+    return _carry_out(run, read(manifest, reading), akool, given)
 
 
-async def _carry_out(
+def _carry_out(
     run: Run, rows: Iterator[BatchRow | Fault], akool: Akool, given: dict[str, Any]
 ) -> int:
-    figures = await serve(run, run.carry_out(rows, akool), display_for(quiet=given["quiet"]))
+    work = run.carry_out(rows, akool)
+    figures = asyncio.run(serve(run, work, display_for(quiet=given["quiet"])))
     code = exit_code(run)
     tell_doubts(run)
     if run.stopped_by:
         click.echo(f"Stopped early: {run.stopped_by}. The same command goes on.", err=True)
+    if not given["no_report"]:
+        make_page(run, quiet=given["quiet"])
     if given["on_end"]:
-        await run_command(given["on_end"], run, figures, code)
+        asyncio.run(run_command(given["on_end"], run, figures, code))
     return code
 
 
@@ -124,7 +127,7 @@ def _reading(given: dict[str, Any]) -> RowOptions:
 
 
 def _checked(
-    manifest: tuple[str, ...], reading: RowOptions, folder: RunFolder, names: FileNames
+    manifest: tuple[str, ...], reading: RowOptions, folder: RunFolder, name: str
 ) -> Checked:
     """Read all rows once, and print what is wrong with them.
 
@@ -136,7 +139,7 @@ def _checked(
             manifest,
             reading,
             folder=folder if folder.journal.exists() else None,
-            name_of=(lambda row: row.key) if names.by_key else None,
+            name_of=name,
             inspect=_file_check(),
         )
     except InvalidInput as error:

@@ -174,5 +174,6 @@ class Shared:
             requests=dict(self.requests),
             webhooks={} if self._inbox is None else dict(self._inbox.outcomes),
             places=self.room.limit,
+            limits=self.room.quotas,
             paused=self.room.paused,
         )

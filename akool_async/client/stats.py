@@ -75,8 +75,12 @@ class Stats(Value):
     """The most jobs that were at the vendor at once."""
     places: int = 0
     """The most jobs that may be at the vendor at once, for each event loop."""
+    limits: Mapping[str, int] = {}
+    """The same by pattern of operation names, as `limits=` has it."""
     paused: bool = False
     """Whether the program has paused the client: no job is created."""
+    out_of_credit: bool = False
+    """Whether jobs wait for credit, with `on_credit="pause"`."""
     saving: int = 0
     """Results that wait to be saved, or are being saved; with `save_to`."""
     refusals: int = 0
@@ -119,6 +123,7 @@ def stats_of(engine: Engine, saving: int = 0) -> Stats:
         saving=saving,
         in_flight=engine.places.in_flight,
         peak_in_flight=engine.places.peak,
+        out_of_credit=engine.out_of_credit,
         refusals=exchange.creates.refusals + exchange.reads.refusals,
         creates_per_second=_limit(exchange.creates),
         reads_per_second=_limit(exchange.reads),
@@ -161,7 +166,9 @@ def together(one: Stats, other: Stats) -> Stats:
         in_flight=one.in_flight + other.in_flight,
         peak_in_flight=max(one.peak_in_flight, other.peak_in_flight),
         places=one.places + other.places,
+        limits=_sum(one.limits, other.limits),
         paused=one.paused or other.paused,
+        out_of_credit=one.out_of_credit or other.out_of_credit,
         refusals=one.refusals + other.refusals,
         creates_per_second=_lower(one.creates_per_second, other.creates_per_second),
         reads_per_second=_lower(one.reads_per_second, other.reads_per_second),

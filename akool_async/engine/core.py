@@ -215,6 +215,11 @@ class Engine:
         """
         return self.watches.wake(id)
 
+    @property
+    def out_of_credit(self) -> bool:
+        """Whether jobs wait for credit to return."""
+        return self._guard.empty
+
     def credit_returned(self) -> None:
         """Create jobs again that wait for credit."""
         self._guard.refilled()

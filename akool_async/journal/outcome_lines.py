@@ -183,17 +183,17 @@ class OutcomeLines(OutcomeReader):
         super().__init__(file.read)
         self._file = file
 
-    def write_soon(self, lines: Sequence[OutcomeLine]) -> Future[int]:
+    def write_soon(self, lines: Sequence[OutcomeLine]) -> Future[set[int]]:
         """Queue lines, each in place of an earlier one of its job.
 
-        It is repeated until it is on disk, as a note is. The future's value is how many of them
-        took the place of an earlier line that stood in a file.
+        It is repeated until it is on disk, as a note is. The future's value is the places, among
+        these lines, of those that took the place of an earlier line that stood in a file.
 
         Raises:
             JournalError: the journal is closed.
         """
 
-        def write(connection: sqlite3.Connection) -> int:
+        def write(connection: sqlite3.Connection) -> set[int]:
             return _write(connection, lines)
 
         return self._file.writer.write_soon(write, must_succeed=True)
@@ -211,16 +211,17 @@ class OutcomeLines(OutcomeReader):
         await self._file.writer.write(_settle_behind)
 
 
-def _write(connection: sqlite3.Connection, lines: Sequence[OutcomeLine]) -> int:
+def _write(connection: sqlite3.Connection, lines: Sequence[OutcomeLine]) -> set[int]:
     (changed,) = connection.execute("SELECT coalesce(max(changed), 0) FROM outcome").fetchone()
-    replaced = 0
-    for each in lines:
+    replaced: set[int] = set()
+    for place, each in enumerate(lines):
         number = None if each.jobless else _number_of(connection, each)
         if number is None:  # its key never came to the journal
             number = _next_jobless(connection)
         changed += 1
         before = connection.execute("SELECT behind FROM outcome WHERE job = ?", (number,))
-        replaced += before.fetchone() == (0,)
+        if before.fetchone() == (0,):
+            replaced.add(place)
         connection.execute(
             "INSERT OR REPLACE INTO outcome (job, status, changed, behind, line)"
             " VALUES (?, ?, ?, ?, ?)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import sys
@@ -9,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from akool_async.batch.calling import CommandRefused, NotAnswering, NotRunning, calling
+from akool_async.batch.calling import (
+    CommandRefused,
+    NotAnswering,
+    NotRunning,
+    calling,
+    figures_now,
+)
 from akool_async.batch.control import LONGEST_PATH, controlled
 from akool_async.batch.figures import OperationFigures, RunFigures
 from akool_async.batch.folder import RunFolder
@@ -45,6 +52,13 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> RunFolder:
     path = tmp_path / ("night" if request.param == "socket" else "x" * LONGEST_PATH)
     path.mkdir()
     return RunFolder.at(path)
+
+
+async def test_figures_are_asked_for_without_an_event_loop_too(folder: RunFolder) -> None:
+    assert figures_now(folder) is None
+    doing = Doing()
+    async with controlled(doing, folder.control):
+        assert await asyncio.to_thread(figures_now, folder) == doing.figures()
 
 
 async def test_commands_reach_the_run_and_its_figures_come_back(folder: RunFolder) -> None:

@@ -40,8 +40,8 @@ def test_the_rows_are_counted_by_operation_and_what_is_left_out_is_said(tmp_path
 
 
 def test_a_template_that_is_none_is_refused(tmp_path: Path) -> None:
-    for template in ("{kei}{ext}", "{key", "{key:d}", "{0}"):
-        with pytest.raises(InvalidInput, match="must be a template of"):
+    for template in ("{kei}{ext}", "{key", "{key:d}", "{0}", "{operation}"):
+        with pytest.raises(InvalidInput, match="name"):
             check(tmp_path / "rows.csv", name_of=template)
 
 

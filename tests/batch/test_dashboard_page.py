@@ -212,6 +212,24 @@ def test_a_run_that_goes_on_is_shown_live_and_controlled(
     expect(page.locator("#phase")).to_have_text(re.compile("Over|Stopped"))
 
 
+def test_a_run_that_waits_for_credit_says_so_and_can_be_resumed(
+    context: BrowserContext, akool: Akool, simulator: Simulator, folder: Path
+) -> None:
+    simulator.world.behaviour = Behaviour(pace=0.05, omit_rate=0.0, instant_audio_rate=0.0)
+    simulator.world.credit = 2.0
+    command = ("run", "rows.jsonl", "--out", "poor.run", "--concurrency", "2", "--quiet")
+    run = akool(*command, "--limit", "20")
+    eventually((folder / "poor.run" / "control.sock").exists)
+    page = context.new_page()
+    page.goto(address_of(akool("dashboard", "poor.run")))
+    expect(page.locator("#phase")).to_have_text("Out of credit")
+    expect(page.locator("#control-hint")).to_contain_text("The account has no credit.")
+    simulator.world.credit = 1000.0
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("#said")).to_have_text("Resumed.")
+    assert run.wait(60) == 0
+
+
 def test_a_hidden_tab_closes_its_stream_and_opens_it_again(page: Page) -> None:
     closed = page.evaluate_handle(
         """() => { const closed = []; const close = EventSource.prototype.close;

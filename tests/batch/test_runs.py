@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from akool_async import Akool, InvalidInput, JournalInUse
-from akool_async.batch import RunOptions, load, run
+from akool_async.batch import RunOptions, held, load, run
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.outcome import Outcome
 from akool_async.batch.rows import read
@@ -118,6 +118,24 @@ async def test_failed_rows_stay_failed_until_they_are_to_be_retried(
     assert lines_of(out / "errors.jsonl") == []
 
 
+async def test_a_row_that_is_sent_again_keeps_its_one_line_until_the_run_ends(
+    connect: Connect, out: Path
+) -> None:
+    async with Simulator(pace=0.02, omit_rate=0.0, fail_rate=1.0) as failing:
+        await carried_out(speeches(5), connect(failing), out)
+    async with Simulator(pace=0.02, omit_rate=0.0) as simulator:
+        told = 0
+        async for outcome in run(speeches(8), connect(simulator), out=out, retry_failed=True):
+            told += 1
+            keys = [each.key for each in load(out)]
+            assert len(keys) == len(set(keys))
+            assert outcome.key in keys
+        assert told == 8
+    assert {each.status for each in load(out)} == {State.COMPLETED}
+    assert len(lines_of(out / "results.jsonl")) == 8
+    assert lines_of(out / "errors.jsonl") == []
+
+
 async def test_refused_rows_are_sent_again_as_they_cost_nothing(
     akool: Akool, simulator: Simulator, out: Path
 ) -> None:
@@ -146,6 +164,40 @@ async def test_without_credit_the_run_stops_and_sends_no_more_rows(
         figures = carried.figures().operations["audio.tts"]
         assert figures.completed == 5
         assert figures.rows == figures.completed + figures.failed + figures.skipped
+
+
+async def test_a_run_that_waits_for_credit_says_so_and_goes_on_when_it_is_resumed(
+    connect: Connect, out: Path, until: Until
+) -> None:
+    async with Simulator(pace=0.02, omit_rate=0.0, credit=5.0) as simulator:
+        carried = Run(RunFolder.at(_made(out)), RunOptions())
+        akool = connect(simulator, max_concurrency=4)
+        work = asyncio.create_task(carried.carry_out(read(speeches(12)), akool))
+        await until(lambda: carried.figures().phase == "out of credit")
+        await until(lambda: not carried.counts.total("in_flight"))  # no refusal is on its way
+        assert carried.figures().eta is None
+        carried.pause()
+        assert carried.figures().phase == "paused"
+        simulator.world.credit = 100.0
+        carried.resume()
+        assert carried.figures().phase == "running"
+        await work
+        assert simulator.world.creates.total() == 12
+        assert carried.figures().phase == "over"
+
+
+async def test_a_run_that_waits_for_credit_is_drained_like_any_other(
+    connect: Connect, out: Path, until: Until
+) -> None:
+    async with Simulator(pace=0.02, omit_rate=0.0, credit=5.0) as simulator:
+        carried = Run(RunFolder.at(_made(out)), RunOptions(), planned={"audio.tts": 12})
+        akool = connect(simulator, max_concurrency=4)
+        work = asyncio.create_task(carried.carry_out(read(speeches(12)), akool))
+        await until(lambda: carried.figures().phase == "out of credit")
+        carried.drain("enough")
+        await asyncio.wait_for(work, 30)
+        counts = carried.figures().operations["audio.tts"]
+        assert (counts.completed, counts.skipped) == (5, 7)
 
 
 async def test_two_rows_of_one_key_are_one_job_and_a_changed_request_is_refused(
@@ -301,6 +353,57 @@ async def test_rows_of_a_stream_are_carried_out_as_they_come(
         assert (await anext(running)).key == row[0]
     line.put(None)
     assert [each async for each in running] == []
+
+
+def photos(count: int) -> list[dict[str, Any]]:
+    picture = "https://photos.example/a.jpg"
+    target = [{"path": picture, "opts": "262,175:363,175:313,215:272,279"}]
+    row = {"operation": "reage.image", "target_image": target, "modify_image": picture}
+    return [{**row, "key": f"photo-{n}", "face_reage": n % 30} for n in range(count)]
+
+
+async def test_rows_of_a_limited_operation_keep_no_places_from_others(
+    connect: Connect, simulator: Simulator, out: Path, until: Until
+) -> None:
+    akool = connect(simulator, max_concurrency=6, limits={"reage.*": 1})
+    rows: list[Any] = [*photos(25), *speeches(25)]
+    carried = Run(RunFolder.at(_made(out)), RunOptions())
+    work = asyncio.create_task(carried.carry_out(read(rows), akool))
+    await until(lambda: simulator.world.creates["audio.tts"] == 25)
+    assert 1 < simulator.world.creates["reage.image"] < 25  # they went on meanwhile, one by one
+    counts = carried.figures().operations["reage.image"]
+    assert (counts.rows, counts.in_flight) == (25, 1) or counts.in_flight == 0
+    await work
+    assert simulator.world.creates.total() == 50
+    assert carried.counts.total("completed") == 50
+
+
+async def test_a_run_looks_no_further_ahead_than_some_rows_however_low_a_limit_is(
+    connect: Connect, simulator: Simulator, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held, "MOST", 5)
+    akool = connect(simulator, max_concurrency=6, limits={"reage.*": 2})
+    carried = Run(RunFolder.at(_made(out)), RunOptions())
+    await carried.carry_out(read([*photos(20), *speeches(20), *photos(30)[20:]]), akool)
+    assert simulator.world.creates.total() == 50
+    assert carried.counts.total("completed") == 50
+
+
+async def test_rows_that_others_went_past_wait_for_the_next_run_if_this_one_is_drained(
+    connect: Connect, simulator: Simulator, out: Path, until: Until
+) -> None:
+    akool = connect(simulator, max_concurrency=6, limits={"reage.*": 1})
+    rows: list[Any] = [*photos(25), *speeches(5)]
+    carried = Run(RunFolder.at(_made(out)), RunOptions(), planned={"reage.image": 25})
+    work = asyncio.create_task(carried.carry_out(read(rows), akool))
+    await until(lambda: simulator.world.creates["audio.tts"] == 5)
+    carried.drain("enough")
+    await work
+    counts = carried.figures().operations["reage.image"]
+    assert counts.skipped > 0
+    assert counts.completed + counts.skipped == 25
+    await carried_out(rows, akool, out)
+    assert simulator.world.creates.total() == 30
 
 
 def _made(folder: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 
+from akool_async import InvalidInput
 from akool_async.batch import BatchRow, RowOptions, check, read
 from tests.batch.manifests import HEADER, PHOTO, as_lines, faults_of, said, written
 
@@ -140,18 +141,18 @@ def test_a_priority_that_is_none_is_told(tmp_path: Path) -> None:
 
 def test_two_rows_for_one_file_name_are_told(tmp_path: Path) -> None:
     path = written(tmp_path / "rows.jsonl", as_lines([said(key="a"), said(key="b")]))
-    (fault,) = faults_of(check(path, name_of="{operation}{ext}"))
+    (fault,) = faults_of(check(path, name_of=lambda row: row.operation))
     assert (fault.kind, fault.line) == ("name", 2)
     assert fault.sentence == (
         "its result would be saved as 'audio.tts', as that of line 1: put {key} or {line} into the"
         " template of names"
     )
-    assert not check(path, name_of=lambda row: row.operation).ok
+    with pytest.raises(InvalidInput, match="needs .key., .line. or .id. in the file"):
+        check(path, name_of="{operation}{ext}")  # before any row is read
     assert check(path, name_of=lambda row: row.key).ok
     assert check(path, name_of="{date:%Y}/{key}{ext}").ok
     assert check(path, name_of="{id}{ext}").ok
-    assert check(path, name_of="{line:04d}{ext}").ok
-    assert not check(path, name_of="{key:.0}{ext}").ok
+    assert check(path, name_of="{line}{ext}").ok
 
 
 def test_names_that_differ_by_case_only_are_one_name(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ async def test_a_run_leaves_a_folder_named_after_its_manifest(
     start: Process, manifest: Path, tmp_path: Path
 ) -> None:
     code, output, errors = await outcome_of(await start("run", "rows.jsonl"))
-    assert (code, errors) == (0, "")
+    assert (code, errors) == (0, f"Report: {Path('rows.run', 'report.html')}\n")
     figures = last_figures(output)
     assert figures["operations"]["audio.tts"]["completed"] == 30
     assert "\x1b" not in output  # no control characters in a pipe
@@ -93,7 +93,7 @@ async def test_a_run_leaves_a_folder_named_after_its_manifest(
     assert len(list(load(folder))) == 30
     assert sorted(each.name for each in folder.iterdir()) == [
         *("errors.jsonl", "journal.sqlite", "journal.sqlite.lock", "media"),
-        *("results.jsonl", "run.json"),
+        *("report.html", "results.jsonl", "run.json"),
     ]
     record = json.loads((folder / "run.json").read_text())
     assert record["arguments"]["manifest"] == ["rows.jsonl"]
@@ -149,6 +149,7 @@ async def test_ctrl_c_drains_and_a_second_one_leaves(
     counts = last_figures(output)["operations"]["audio.tts"]
     assert (counts["completed"], counts["skipped"]) == (created, 400 - created)
     assert len(list(load(tmp_path / "rows.run"))) == created
+    assert (tmp_path / "rows.run/report.html").exists()
 
     process = await start("run", "rows.jsonl", "--concurrency", "5")
     await until(lambda: simulator.world.creates.total() >= created + 20)

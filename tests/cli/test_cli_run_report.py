@@ -52,6 +52,65 @@ def test_the_command_that_the_page_shows_repeats_what_failed(
     assert simulator.world.creates.total() == 12
 
 
+def rows_in(folder: Path, count: int) -> None:
+    lines = [{**ROW, "key": f"row-{n}", "input_text": f"text {n}"} for n in range(count)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_a_run_makes_its_report_at_its_end_and_anew_when_something_has_changed(
+    akool: Command, simulator: Simulator, tmp_path: Path
+) -> None:
+    rows_in(tmp_path, 3)
+    page = tmp_path / "rows.run" / "report.html"
+    ended = akool("run", "rows.jsonl", "--max-creates", "1")
+    assert (ended.status, page.exists()) == (3, True)
+    assert "Report: " in ended.err
+    assert Page(page).figures["completed"].startswith("1")
+    assert akool("run", "rows.jsonl", "--quiet").err == ""
+    assert Page(page).figures["completed"].startswith("3")
+    made = page.stat().st_mtime_ns
+    assert akool("run", "rows.jsonl").err == ""
+    assert page.stat().st_mtime_ns == made  # nothing has changed
+    page.unlink()
+    assert "Report: " in akool("run", "rows.jsonl").err
+    assert page.exists()
+
+
+def test_a_run_without_a_report_makes_none(
+    akool: Command, simulator: Simulator, tmp_path: Path
+) -> None:
+    rows_in(tmp_path, 1)
+    ended = akool("run", "rows.jsonl", "--no-report")
+    assert (ended.status, ended.err) == (0, "")
+    assert not (tmp_path / "rows.run" / "report.html").exists()
+
+
+def test_a_report_that_cannot_be_made_is_one_line_and_changes_no_exit_status(
+    akool: Command, simulator: Simulator, tmp_path: Path
+) -> None:
+    rows_in(tmp_path, 3)
+    page = tmp_path / "rows.run" / "report.html"
+    page.mkdir(parents=True)
+    for creates, status in (("1", 3), ("9", 0)):
+        ended = akool("run", "rows.jsonl", "--quiet", "--max-creates", creates)
+        assert ended.status == status
+        (line,) = [each for each in ended.err.splitlines() if "report" in each]
+        assert line.startswith("No report: ")
+        assert "akool report rows.run makes it" in line
+    assert sorted(page.parent.glob(".*")) == []
+
+
+def test_a_run_without_the_extra_names_it_and_ends_as_ever(
+    akool: Command, simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows_in(tmp_path, 1)
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    ended = akool("run", "rows.jsonl")
+    assert ended.status == 0
+    assert ended.err.startswith("No report: a report needs jinja2 and vl-convert-python: pip")
+    assert len(ended.err.splitlines()) == 1
+
+
 def test_what_is_no_run_is_refused_in_a_sentence(akool: Command, tmp_path: Path) -> None:
     ended = akool("report", str(tmp_path))
     assert ended.status == 1

@@ -1,7 +1,7 @@
 """A run that is killed at any moment, and at the worst: each row is paid for once, and has a line.
 
 `akool run` is killed with SIGKILL: at random, and by the server, after it has noted a create and
-before it answers.
+before it answers. `AKOOL_TEST_KILLED_ROWS=20000` makes it a long night.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.faults.conftest import Scripted
     from tests.servers import Visit
 
-ROWS = 400
+ROWS = int(os.environ.get("AKOOL_TEST_KILLED_ROWS", "400"))
 SECONDS = 0.1
 """How long a job takes at the server."""
 
@@ -81,7 +81,8 @@ class Shop:
 
 async def start(shop: Shop, manifest: Path, out: Path) -> asyncio.subprocess.Process:
     shop.visited.clear()
-    arguments = ["run", str(manifest), "--out", str(out), "--concurrency", "8"]
+    at_once = str(max(8, ROWS // 400))
+    arguments = ["run", str(manifest), "--out", str(out), "--concurrency", at_once, "--no-report"]
     shop.customer = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "akool_async.cli", *arguments),
         env=os.environ | {"AKOOL_API_KEY": "the-key", "AKOOL_BASE_URL": shop.url},
@@ -92,7 +93,7 @@ async def start(shop: Shop, manifest: Path, out: Path) -> asyncio.subprocess.Pro
 
 
 async def ended(process: asyncio.subprocess.Process) -> tuple[int, bytes, str]:
-    output, errors = await asyncio.wait_for(process.communicate(), 90)
+    output, errors = await asyncio.wait_for(process.communicate(), max(90, ROWS / 10))
     assert process.returncode is not None
     return process.returncode, output, errors.decode()
 
@@ -116,11 +117,13 @@ async def test_a_run_killed_at_any_moment_pays_for_each_row_once(
         )
     )
     for moment in ("random", "worst", "random", "random"):
-        shop.shoots_at = len(shop.sold) + chance.randint(10, 60) if moment == "worst" else -1
+        shop.shoots_at = (
+            len(shop.sold) + chance.randint(ROWS // 40, ROWS // 7) if moment == "worst" else -1
+        )
         customer = await start(shop, manifest, out)
         if moment == "random":
             await asyncio.wait_for(shop.visited.wait(), 30)
-            await asyncio.sleep(chance.uniform(0.2, 1.0))
+            await asyncio.sleep(chance.uniform(0.2, 1.0) * max(1, ROWS / 1000))
             customer.send_signal(signal.SIGKILL)
         code, _, errors = await ended(customer)
         assert code == -signal.SIGKILL, errors
@@ -133,6 +136,13 @@ async def test_a_run_killed_at_any_moment_pays_for_each_row_once(
     code, output, errors = await ended(await start(shop, manifest, out))
     assert code == 0, errors
     check(shop, out, json.loads(output.splitlines()[-1]))
+    results = out / "results.jsonl"
+    lines = sorted(results.read_bytes().splitlines())
+    results.unlink()
+    code, output, errors = await ended(await start(shop, manifest, out))
+    assert code == 0, errors
+    assert sorted(results.read_bytes().splitlines()) == lines
+    assert len(shop.sold) == ROWS
 
 
 def decide(shop: Shop, out: Path) -> None:

@@ -17,12 +17,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from akool_async.batch.calling import figures_now
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.prices import Prices, learned_in
 from akool_async.batch.report import charts
 from akool_async.batch.report.again import Commands
 from akool_async.batch.report.gallery import Shelf, shelves_of
-from akool_async.batch.report.live import figures_now
 from akool_async.batch.report.requests import beside, link_to, summary_of, web_link
 from akool_async.batch.report.rows import PLACES, Place, ReportRow, rows_of
 from akool_async.batch.report.summary import Summary, moment
@@ -71,8 +71,12 @@ def write_report(folder: RunFolder, *, gallery: int = GALLERY) -> Path:
         ModuleNotFoundError: jinja2 or vl-convert-python is not installed.
     """
     part = folder.report.with_name(f".{folder.report.name}.part")
-    write_page(folder, part, beside(folder.root), gallery=gallery)
-    part.replace(folder.report)
+    try:
+        write_page(folder, part, beside(folder.root), gallery=gallery)
+        part.replace(folder.report)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     return folder.report
 
 

@@ -8,9 +8,12 @@ import { chooseOperations, fill, jobsMayHaveChanged, number, showPlace, time } f
 const $ = (id) => document.getElementById(id);
 const HISTORY_EVERY = 10_000;
 const PHASES = {
-  starting: "Starting", running: "Running", paused: "Paused", draining: "Draining", over: "Over",
+  starting: "Starting", running: "Running", paused: "Paused", "out of credit": "Out of credit",
+  draining: "Draining", over: "Over",
 };
-const TONES = { running: "good", paused: "busy", draining: "busy", starting: "busy" };
+const TONES = {
+  running: "good", paused: "busy", "out of credit": "bad", draining: "busy", starting: "busy",
+};
 
 let latest = null; // { running, figures }
 let phase = "";
@@ -182,12 +185,16 @@ function chart(svg, lines) {
 // Buttons
 
 function showControls(running, figures, left) {
-  const going = running && ["running", "paused"].includes(figures.phase);
+  const going = running && ["running", "paused", "out of credit"].includes(figures.phase);
   $("pause").disabled = !going;
-  put($("pause"), figures.phase === "paused" ? "Resume" : "Pause");
+  put($("pause"), waits(figures) ? "Resume" : "Pause");
   for (const id of ["drain", "places", "places-set"]) $(id).disabled = !going;
   if (document.activeElement !== $("places") && going) $("places").value = figures.concurrency;
   put($("control-hint"), hintOf(running, figures, left));
+}
+
+function waits(figures) {
+  return ["paused", "out of credit"].includes(figures.phase);
 }
 
 function hintOf(running, figures, left) {
@@ -195,6 +202,7 @@ function hintOf(running, figures, left) {
   if (!running) return "No process carries this run out. The same akool run command goes on.";
   if (figures.phase === "draining") return "Nothing more is created; what is in flight is awaited and saved.";
   if (figures.phase === "paused") return "Nothing is created until it is resumed; what is in flight goes on.";
+  if (figures.phase === "out of credit") return "The account has no credit. It goes on once there is some, or now with Resume.";
   return "";
 }
 
@@ -207,7 +215,7 @@ async function command(document, words) {
 }
 
 $("pause").addEventListener("click", () => {
-  const paused = latest?.figures.phase === "paused";
+  const paused = latest !== null && waits(latest.figures);
   command({ do: paused ? "resume" : "pause" }, paused ? "Resumed." : "Paused.");
 });
 $("drain").addEventListener("click", () => { $("sure").returnValue = ""; $("sure").showModal(); });
