@@ -12,7 +12,6 @@ from pathlib import Path
 from benchmarks.meter import KEY, Figures, ask
 from benchmarks.station import PATIENCE, ROOT, Failed
 
-
 _WELL = (0, 4)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 
-AT_ONCE = 500
+AT_ONCE = 100
 CREATE = "/api/open/v3/faceswap/highquality/imgreage"
 LOOK = "/api/open/v3/faceswap/result/listbyids"
 

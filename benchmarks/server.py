@@ -44,11 +44,17 @@ ROW = (
 )
 """A row of `listbyids` as Akool's page prints it, up to the id."""
 
-REST = (
-    b'","userId":"64d985c5571729d3e2999477","uid":378337,"url":"',
-    b'","createdAt":"2023-08-15T02:43:38.536Z"}',
-)
-"""The rest of the row, after the id: before the address of the media, and after it."""
+
+def rest_of_row(media: bytes) -> bytes:
+    """Return the rest of the row, after the id."""
+    return (
+        b'","userId":"64d985c5571729d3e2999477","uid":378337,"url":"'
+        + media
+        + b'","createdAt":"2023-08-15T02:43:38.536Z"}'
+    )
+
+
+REST = rest_of_row(MEDIA)
 
 UNDER_WAY, COMPLETED = ROW % 2, ROW % 3
 
@@ -117,7 +123,7 @@ class Akool:
     def keep_media(self, address: bytes) -> None:
         """Name an address for the media of all jobs."""
         self._media = address
-        self._rest = REST[0] + address + REST[1]
+        self._rest = rest_of_row(address)
 
     def answer(self, method: bytes, target: bytes, body: bytes) -> bytes:
         """Return the reply to one request."""

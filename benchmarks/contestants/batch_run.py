@@ -43,7 +43,7 @@ async def by_hand(meter: Meter, *, path: str, count: int, mode: str, place: str)
     folder = Path(place)
     warm = _warm(folder)
     for name in (mode, f"{mode}-warm"):
-        (folder / name).mkdir()  # noqa: ASYNC240 - nothing runs yet
+        (folder / name).mkdir()
     await _mapped(meter.url, warm, folder / f"{mode}-warm", mode)
     async with _probed() as late:
         with meter:

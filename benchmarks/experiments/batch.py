@@ -205,10 +205,10 @@ class Night:
 
     def killed(self) -> None:
         """Kill a script by hand and a run three times each."""
-        count = self._size.many
+        count = 2 * self._size.few
         path = mixed.photos(self._folder / "photos.csv", count)
         results, run = self._folder / "by-hand.csv", self._folder / "killed.run"
-        flags = ["--operation", "reage.image", "--concurrency", "500", "--no-save", "--quiet"]
+        flags = ["--operation", "reage.image", "--no-save", "--quiet"]
         commands: Mapping[str, list[str]] = {
             "a script by hand": ["benchmarks.script", str(path), str(results)],
             "`akool run`": ["akool_async.cli", "run", str(path), *flags, "--out", str(run)],
