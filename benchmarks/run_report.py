@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import shutil
 import sqlite3
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import zlib
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,15 @@ TYPE = """(word) => new Promise((done) => {
     field.dispatchEvent(new Event("input", {bubbles: true}));
     requestAnimationFrame(() => setTimeout(() => done(performance.now() - began)));
 })"""
+TITLES = {
+    "made": "made (s)",
+    "memory": "memory (MB)",
+    "size": "page (MB)",
+    "painted": "first paint (s)",
+    "whole": "whole page (s)",
+    "search": "first search (ms)",
+    "keystroke": "a keystroke (ms)",
+}
 BEGUN = 1_790_000_000.0
 OPERATIONS = ("reage.image", "audio.tts", "video.talking_photo")
 
@@ -61,19 +72,32 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         for count in options.rows:
-            folder = RunFolder.at(Path(options.keep or place) / f"{count}.run")
-            made_up(folder, count)
-            ended = subprocess.run(
-                [sys.executable, "-c", MAKE, str(folder.root), str(options.gallery)],
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-            )
-            seconds, memory = map(float, ended.stdout.split())
-            size = folder.report.stat().st_size / 1e6
-            print(f"{count:,} rows: made in {seconds:.2f} s, {memory:.0f} MB, page {size:.1f} MB")
-            if shutil.which("chromium"):
-                print(f"{count:,} rows: {opened(folder.report)}")
+            folder = Path(options.keep or place) / f"{count}.run"
+            found = measured(folder, count, gallery=options.gallery)
+            shown = ", ".join(f"{TITLES[name]} {value:.2f}" for name, value in found.items())
+            print(f"{count:,} rows: {shown}")
+
+
+def measured(place: Path, count: int, *, gallery: int = 200) -> dict[str, float]:
+    """Make up a run, make its report, and open it.
+
+    Returns:
+        The figures of `TITLES`; those of the browser are NaN if there is none.
+    """
+    folder = RunFolder.at(place)
+    made_up(folder, count)
+    ended = subprocess.run(
+        [sys.executable, "-c", MAKE, str(folder.root), str(gallery)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    seconds, memory = map(float, ended.stdout.split())
+    found = dict.fromkeys(TITLES, math.nan)
+    found |= {"made": seconds, "memory": memory, "size": folder.report.stat().st_size / 1e6}
+    if shutil.which("chromium") and find_spec("playwright"):
+        found |= opened(folder.report)
+    return found
 
 
 def made_up(folder: RunFolder, count: int) -> None:
@@ -151,7 +175,7 @@ def picture(grey: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
-def opened(page: Path) -> str:
+def opened(page: Path) -> dict[str, float]:
     """Open a page in a browser; return what that took."""
     from playwright.sync_api import sync_playwright
 
@@ -172,10 +196,12 @@ def opened(page: Path) -> str:
         )
         keys: list[float] = [tab.evaluate(TYPE, word) for word in ("0", "00", "007", "no face")]
         browser.close()
-    return (
-        f"first paint after {first / 1000:.2f} s, whole page after {whole / 1000:.2f} s;"
-        f" first search {keys[0]:.0f} ms, a keystroke {max(keys[1:]):.0f} ms"
-    )
+    return {
+        "painted": first / 1000,
+        "whole": whole / 1000,
+        "search": keys[0],
+        "keystroke": max(keys[1:]),
+    }
 
 
 if __name__ == "__main__":

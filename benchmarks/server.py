@@ -31,6 +31,9 @@ HEAD = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\
 REASONS = {200: b"OK", 400: b"Bad Request", 404: b"Not Found", 414: b"URI Too Long"}
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 11\r\n\r\nBad gateway"
 
+FILES = b"/media/"
+"""Where the server keeps the media, if it has any."""
+
 MEDIA = (
     b"https://cdn.example/final_material__d71fad6e-a464-43a5-9820-6e4347dce228-80554b9d-0356.jpg"
 )
@@ -41,12 +44,17 @@ ROW = (
 )
 """A row of `listbyids` as Akool's page prints it, up to the id."""
 
-REST = (
-    b'","userId":"64d985c5571729d3e2999477","uid":378337,"url":"'
-    + MEDIA
-    + b'","createdAt":"2023-08-15T02:43:38.536Z"}'
-)
-"""The rest of the row, after the id."""
+
+def rest_of_row(media: bytes) -> bytes:
+    """Return the rest of the row, after the id."""
+    return (
+        b'","userId":"64d985c5571729d3e2999477","uid":378337,"url":"'
+        + media
+        + b'","createdAt":"2023-08-15T02:43:38.536Z"}'
+    )
+
+
+REST = rest_of_row(MEDIA)
 
 UNDER_WAY, COMPLETED = ROW % 2, ROW % 3
 
@@ -105,9 +113,17 @@ class Akool:
         self.connections = self.most_connections = 0
         self.chance = random.Random(options.seed + 1)
         self.hooks = Hooks(Fates.parse(options.hooks), self.half_trip, options.seed + 2)
+        self.link: float = options.link
+        self.file = reply(b"\xff\xd8\xff" + bytes(max(0, options.media - 3)))
+        self.keep_media(MEDIA)
         self._cap: int = options.cap
         self._refusal: int = options.refusal
         self._micros = drawn(options.median, options.sigma, options.seed)
+
+    def keep_media(self, address: bytes) -> None:
+        """Name an address for the media of all jobs."""
+        self._media = address
+        self._rest = rest_of_row(address)
 
     def answer(self, method: bytes, target: bytes, body: bytes) -> bytes:
         """Return the reply to one request."""
@@ -153,7 +169,9 @@ class Akool:
         if self._cap and len(ids) > self._cap:
             return self._refused()
         now = b"%014x" % int(time.monotonic() * 1e6)
-        rows = b",".join([(COMPLETED if each < now else UNDER_WAY) + each + REST for each in ids])
+        rows = b",".join(
+            [(COMPLETED if each < now else UNDER_WAY) + each + self._rest for each in ids]
+        )
         return reply(OK % (b'{"result":[' + rows + b"]}"))
 
     def _refused(self) -> bytes:
@@ -166,7 +184,7 @@ class Akool:
         if family not in LOOKED_UP or len(job) != 24:
             return reply(b"{}", 404)
         over = job < b"%014x" % int(time.monotonic() * 1e6)
-        data = (job, 3, MEDIA) if over else (job, 2, b"")
+        data = (job, 3, self._media) if over else (job, 2, b"")
         return reply(OK % (LOOKED_UP[family] % data))
 
     def statistics(self) -> bytes:
@@ -246,6 +264,8 @@ class Connection(asyncio.Protocol):
     def _accept(self, method: bytes, target: bytes, body: bytes) -> None:
         if target == b"/statistics":
             self._write(self._akool.statistics())
+        elif self._akool.link and target.startswith(FILES):
+            self._loop.call_later(self._akool.link, self._evaluate, method, target, body)
         elif self._akool.half_trip:
             self._loop.call_later(self._akool.half_trip, self._evaluate, method, target, body)
         else:
@@ -257,7 +277,8 @@ class Connection(asyncio.Protocol):
         if fate == "bad":
             self._write(BAD_GATEWAY)
             return
-        answer = self._akool.answer(method, target, body)
+        kept = target.startswith(FILES)
+        answer = self._akool.file if kept else self._akool.answer(method, target, body)
         if fate == "reset":
             self._transport.abort()
         elif fate != "hang" and self._akool.half_trip:
@@ -270,11 +291,14 @@ class Connection(asyncio.Protocol):
             self._transport.write(answer)
 
 
-async def serve(akool: Akool) -> None:
+async def serve(akool: Akool, *, own_media: bool) -> None:
     """Listen until standard input ends."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(akool, loop), "127.0.0.1", 0, backlog=4096)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    if own_media:
+        akool.keep_media(url.encode() + FILES + b"result.jpg")
+    print(url, flush=True)
     gc.freeze()
     gc.disable()  # nothing here makes cycles, and no pause may slow the server
     await loop.run_in_executor(None, sys.stdin.read)
@@ -299,11 +323,13 @@ def main() -> None:
     parser.add_argument("--cap", type=int, default=0, help="most ids in one request")
     parser.add_argument("--refusal", type=int, default=414, choices=(400, 414, 1003))
     parser.add_argument("--faults", default="", help="fractions: bad=.02,reset=.01,hang=.005")
+    parser.add_argument("--media", type=int, default=0, help="bytes of each result, served here")
+    parser.add_argument("--link", type=float, default=0.0, help="seconds until one is sent")
     parser.add_argument("--hooks", default="", help="of webhooks: lost=.1,twice=1,late=.5")
     options = parser.parse_args()
     pin(1)
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(serve(Akool(options)))
+        runner.run(serve(Akool(options), own_media=options.media > 0))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any, ClassVar, Final, Generic, Literal, Protocol, Self, TypeAlias, TypeVar, cast
 
 import msgspec
@@ -271,9 +272,14 @@ class _Starting(Input):
         """
         wire = self.to_wire(written)
         if isinstance(self, Webhook):
-            plan = next(plan for plan in plan_of(type(self)) if plan.name == _WEBHOOK)
-            wire.pop(plan.wire_name, None)
+            wire.pop(_webhook_name(type(self)), None)
         return wire
+
+
+@cache
+def _webhook_name(cls: type[Input]) -> str:
+    """Return the wire name of the webhook address."""
+    return next(plan.wire_name for plan in plan_of(cls) if plan.name == _WEBHOOK)
 
 
 class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from benchmarks.bench import Bench
 from benchmarks.experiments import (
+    batch,
     calls,
     clients,
     holding,
@@ -35,6 +36,7 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "journal": records.records,
     "cap": trouble.cap,
     "webhooks": webhooks.webhooks,
+    "batch": batch.batch,
     "soak": trouble.soak,
     "rivals": trust.trust,
 }
