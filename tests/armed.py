@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from akool_async import Akool
+import pytest
+
+from akool_async import Akool, Job
 from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS
 from akool_async.protocol.snapshot import Status
-from akool_async.webhook import Event, WebhookCredentials, sign
-from tests.servers import Visit
+from akool_async.webhook import Event, Outcome, WebhookCredentials, sign
+
+if TYPE_CHECKING:
+    from tests.servers import Serve, Visit
 
 CREDENTIALS = WebhookCredentials(
     client_id="my-client-id-AAAAAAAAA==", client_secret="canary-secret-0123456789-abcdefg"
@@ -79,3 +83,37 @@ def body(job_id: str, status: Status = Status.COMPLETED, *, nonce: str | None = 
 def connect(url: str, clock: ManualClock | None = None, **given: Any) -> Akool:
     settings: dict[str, Any] = {"webhook_url": HOOK, "webhook_credentials": CREDENTIALS, **given}
     return Akool("key", base_url=url, clock=clock, **settings)
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    """Return the vendor of a test."""
+    return Vendor()
+
+
+@pytest.fixture
+async def url(vendor: Vendor, serve: Serve) -> str:
+    """Serve the vendor, and return its address."""
+    return (await serve(vendor)).url
+
+
+async def begin(akool: Akool, key: str | None = None) -> tuple[Job[Any], str]:
+    """Start a job; return it with its id."""
+    job = akool.submit(SPEECH, key=key)
+    await job.created()
+    assert job.id is not None
+    return job, job.id
+
+
+async def tell(akool: Akool, vendor: Vendor, job_id: str) -> None:
+    """End a job, and let a webhook wake it."""
+    outcome = await akool.webhooks.feed(vendor.ends(job_id), vendor.token(job_id))
+    assert outcome is Outcome.WOKEN
+
+
+async def trust(akool: Akool, vendor: Vendor) -> None:
+    """Let three webhooks in a row tell of ends."""
+    for _ in range(3):
+        job, job_id = await begin(akool)
+        await tell(akool, vendor, job_id)
+        await job

@@ -27,7 +27,14 @@ from hypothesis import settings
 from akool_async.endpoints import ENDPOINTS
 from akool_async.protocol.endpoint import Endpoint
 
-pytest_plugins = ["pytester", "tests.clients", "tests.clocks", "tests.s3", "tests.servers"]
+pytest_plugins = [
+    "pytester",
+    "tests.armed",
+    "tests.clients",
+    "tests.clocks",
+    "tests.s3",
+    "tests.servers",
+]
 
 # The same examples every time, and no limit in seconds: a busy machine is no failure.
 settings.register_profile(

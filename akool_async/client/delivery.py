@@ -111,9 +111,13 @@ class Delivery:
             async with aclosing(self._recorder.owed()) as ends:
                 async for number, entry in ends:
                     operation = operations().get(entry.name)
-                    # Else it was submitted again meanwhile, and its next end is delivered.
-                    if operation is not None and _has_ended(entry) and not keyed.is_live(entry.key):
+                    if operation is None or not _has_ended(entry):
+                        continue
+                    live = keyed.live(entry.key)
+                    if live is None:
                         self._deliver(number, entry, operation, keyed, engine)
+                    else:
+                        self._leave_to(live, number, entry)
         except Exception:
             logger.exception("reading the ends that were not delivered failed")
 
@@ -133,6 +137,16 @@ class Delivery:
             keyed.restore(record, entry)  # which ends it, and so delivers it
         except Exception:
             logger.exception("the end in the journal's row %d cannot be delivered", entry.number)
+
+    def _leave_to(self, record: JobRecord[Any], number: int, entry: Entry) -> None:
+        """Let a job deliver the end of its key, which was submitted again meanwhile.
+
+        The store may be about to answer that the job has ended long ago. If the job is sent anew
+        instead, its own end gets another number, and takes this one's place in the outbox.
+        """
+        row_of(record).owed = number
+        self._rows[number] = entry.number
+        self._recorder.telling.add(number)
 
     def close(self) -> list[asyncio.Task[None]]:
         """Read no more; return the task that ends now."""

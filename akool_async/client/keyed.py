@@ -260,10 +260,10 @@ class KeyedJobs:
         self.work_on(record, entry)
         self._queue(record)
 
-    def is_live(self, key: str | None) -> bool:
-        """Say whether a job of this process has a key, and has not ended."""
+    def live(self, key: str | None) -> JobRecord[Any] | None:
+        """Return the job of this process that has a key, if it has not ended."""
         known = None if key is None else self._registry.get(key)
-        return known is not None and not known.ended
+        return None if known is None or known.ended else known
 
     def work_on(self, record: JobRecord[Any], entry: Entry) -> None:
         """Take note that this process works on a row, and has a job for its key."""

@@ -68,7 +68,7 @@ async def _queued(records: Records, runtime: Runtime) -> AsyncGenerator[Entry, N
     A step alone is worth nothing: the recipe goes on when its key is submitted again.
     """
     async for entry in records.recorder.queued():
-        claimed = runtime.keyed is not None and runtime.keyed.is_live(entry.key)
+        claimed = runtime.keyed is not None and runtime.keyed.live(entry.key) is not None
         if not is_step(entry) and not claimed:
             yield entry
 

@@ -13,7 +13,7 @@ import pytest
 
 from akool_async.cli.tunnel import address_in
 from tests.cli.commands import Command, serving, serving_process
-from tests.cli.webhook_parts import assert_hides, listening, set_credentials
+from tests.cli.webhook_parts import assert_hides, listening
 from tests.clocks import Until
 
 TUNNEL = """
@@ -33,10 +33,7 @@ time.sleep(600)
 SIGNALS = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)]
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + TUNNEL
 
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_credentials(monkeypatch)
+pytestmark = pytest.mark.usefixtures("webhook_account")
 
 
 @pytest.fixture

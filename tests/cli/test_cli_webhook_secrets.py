@@ -8,7 +8,6 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,9 +25,10 @@ from tests.cli.webhook_parts import (
     assert_hides,
     listening,
     post,
-    set_credentials,
     webhook,
 )
+
+pytestmark = pytest.mark.usefixtures("webhook_account")
 
 OTHER_ID, OTHER_SECRET = "your-client-id-BBBBBBBBB==", "stolen-secret-9876543210-zyxwvut"
 WRONG: dict[str, dict[str, str]] = {
@@ -48,17 +48,6 @@ WRONG: dict[str, dict[str, str]] = {
     "key as id": {"AKOOL_CLIENT_ID": API_KEY},
 }
 LISTENS = tuple(WRONG)[:7]
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_credentials(monkeypatch)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver().running() as running:
-        yield running
 
 
 def set_wrong(how: str, monkeypatch: pytest.MonkeyPatch) -> None:

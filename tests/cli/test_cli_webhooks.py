@@ -11,7 +11,6 @@ import socket
 import stat
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,23 +38,13 @@ from tests.cli.webhook_parts import (
     assert_hides,
     listening,
     post,
-    set_credentials,
     webhook,
 )
 
+pytestmark = pytest.mark.usefixtures("webhook_account")
+
 SPEECH = TTS(input_text="Hello.", voice_id="voice-nicole")
 CLOCK = r"\d\d:\d\d:\d\d"
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_credentials(monkeypatch)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver().running() as running:
-        yield running
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,7 @@ from akool_async import (
     JobTimeout,
 )
 from akool_async.endpoints import TTS, AgeFaces
-from akool_async.journal import JobStore, Journal, State
+from akool_async.journal import Claim, Intent, JobStore, Journal, State
 from akool_async.simulator import Simulator
 from tests.clocks import turns
 
@@ -77,6 +79,38 @@ async def test_each_end_of_a_key_is_told_once_and_acknowledged(
     assert len(ends) == 5
 
 
+class SlowJournal(Journal):
+    """A journal that answers about keys when it is told to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.gate = asyncio.Event()
+
+    async def claim(self, intents: Sequence[Intent]) -> Sequence[Claim]:
+        """Wait, then do what a journal does."""
+        await self.gate.wait()
+        return await super().claim(intents)
+
+
+async def test_an_end_is_told_whose_key_is_submitted_again_at_the_start(
+    quick: Simulator, connect: Connect, path: Path, until: Until
+) -> None:
+    ends = Ends(fail=1)
+    async with connect(quick, journal=path, on_end=ends) as akool:
+        await akool.submit(speech(0), key="0")
+    assert await left(path) == ["0"]
+    journal = SlowJournal(path)
+    async with connect(quick, journal=journal, on_end=ends) as akool:
+        job = akool.submit(speech(0), key="0")
+        async with aclosing(journal.owed()) as owed:  # the client has read it as well, before
+            assert [entry.key async for _, entry in owed] == ["0"]
+        journal.gate.set()
+        await job
+        await until(lambda: ends == [("0", "result")])
+    await journal.close()
+    assert await left(path) == []
+
+
 async def test_failures_cancels_and_timeouts_are_told(
     quick: Simulator, connect: Connect, path: Path, until: Until
 ) -> None:
@@ -87,8 +121,10 @@ async def test_failures_cancels_and_timeouts_are_told(
             await akool.submit(speech("fails"), key="fails")
         quick.world.behaviour = sound
         assert await akool.submit(speech("cancelled"), key="cancelled").cancel()
+        quick.world.behaviour = replace(sound, pace=10.0)
         with pytest.raises(JobTimeout):
             await akool.submit(speech("late"), key="late", timeout=0.001)
+        quick.world.behaviour = sound
         await until(lambda: len(ends) >= 2)
         assert ("fails", "JobFailed") in ends
         assert ("late", "JobTimeout") in ends

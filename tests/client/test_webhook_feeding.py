@@ -13,19 +13,8 @@ from akool_async.journal import Attempt, Journal
 from akool_async.webhook import Outcome, recent
 from akool_async.webhook.address import Addresses
 from tests.armed import CREDENTIALS, HOOK, SPEECH, Vendor, body, connect
-from tests.servers import Serve
 
 FOREIGN = Addresses(HOOK, CREDENTIALS, b"somebody").token(Attempt(1, 1))
-
-
-@pytest.fixture
-def vendor() -> Vendor:
-    return Vendor()
-
-
-@pytest.fixture
-async def url(vendor: Vendor, serve: Serve) -> str:
-    return (await serve(vendor)).url
 
 
 class FullDisk(Journal):

@@ -19,17 +19,6 @@ from akool_async.protocol.snapshot import Status
 from akool_async.webhook import Outcome
 from tests.armed import CREDENTIALS, HOOK, SPEECH, Vendor, body, connect
 from tests.clocks import Until
-from tests.servers import Serve
-
-
-@pytest.fixture
-def vendor() -> Vendor:
-    return Vendor()
-
-
-@pytest.fixture
-async def url(vendor: Vendor, serve: Serve) -> str:
-    return (await serve(vendor)).url
 
 
 async def test_an_event_wakes_its_job(vendor: Vendor, url: str) -> None:

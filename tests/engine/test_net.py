@@ -7,48 +7,14 @@ import logging
 import sys
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from akool_async import Akool, Job
+from akool_async import Akool
 from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS
-from akool_async.webhook import Outcome
-from tests.armed import SPEECH, Vendor, connect
+from tests.armed import SPEECH, Vendor, begin, connect, tell, trust
 from tests.clocks import Elapse, Until
-from tests.servers import Serve
-
-
-@pytest.fixture
-def vendor() -> Vendor:
-    return Vendor()
-
-
-@pytest.fixture
-async def url(vendor: Vendor, serve: Serve) -> str:
-    return (await serve(vendor)).url
-
-
-async def begin(akool: Akool, vendor: Vendor) -> tuple[Job[Any], str]:
-    """Start a job; return it with its id."""
-    job = akool.submit(SPEECH)
-    await job.created()
-    assert job.id is not None
-    return job, job.id
-
-
-async def tell(akool: Akool, vendor: Vendor, job_id: str) -> None:
-    outcome = await akool.webhooks.feed(vendor.ends(job_id), vendor.token(job_id))
-    assert outcome is Outcome.WOKEN
-
-
-async def trust(akool: Akool, vendor: Vendor) -> None:
-    """Let three webhooks in a row tell of ends."""
-    for _ in range(3):
-        job, job_id = await begin(akool, vendor)
-        await tell(akool, vendor, job_id)
-        await job
 
 
 async def test_a_trusted_job_is_polled_first_after_a_minute(
@@ -56,7 +22,7 @@ async def test_a_trusted_job_is_polled_first_after_a_minute(
 ) -> None:
     async with connect(url, clock) as akool:
         await trust(akool, vendor)
-        job, job_id = await begin(akool, vendor)
+        job, job_id = await begin(akool)
         begun = clock.time()
         vendor.status[job_id] = 3  # and nobody tells
         await elapse(clock, job.done)
@@ -69,10 +35,10 @@ async def test_a_job_is_polled_by_its_schedule_until_webhooks_are_trusted(
 ) -> None:
     async with connect(url, clock) as akool:
         for _ in range(2):
-            job, job_id = await begin(akool, vendor)
+            job, job_id = await begin(akool)
             await tell(akool, vendor, job_id)
             await job
-        job, job_id = await begin(akool, vendor)
+        job, job_id = await begin(akool)
         begun = clock.time()
         vendor.status[job_id] = 3
         await elapse(clock, job.done)
@@ -90,8 +56,8 @@ async def test_two_ends_that_nobody_told_bring_the_schedule_back(
         async with connect(url, clock) as akool:
             await trust(akool, vendor)
             assert "webhooks arrive" in caplog.text
-            jobs = [await begin(akool, vendor) for _ in range(2)]
-            waiting, waiting_id = await begin(akool, vendor)
+            jobs = [await begin(akool) for _ in range(2)]
+            waiting, waiting_id = await begin(akool)
             for _, job_id in jobs:
                 vendor.status[job_id] = 3
             await elapse(clock, lambda: all(job.done() for job, _ in jobs))
@@ -100,13 +66,13 @@ async def test_two_ends_that_nobody_told_bring_the_schedule_back(
             vendor.status[waiting_id] = 3
             await elapse(clock, waiting.done)
             assert clock.time() - released < 60
-            job, job_id = await begin(akool, vendor)
+            job, job_id = await begin(akool)
             begun = clock.time()
             vendor.status[job_id] = 3
             await elapse(clock, job.done)
             assert clock.time() - begun < 60
             await trust(akool, vendor)
-            job, job_id = await begin(akool, vendor)
+            job, job_id = await begin(akool)
             begun = clock.time()
             vendor.status[job_id] = 3
             await elapse(clock, job.done)
@@ -118,15 +84,15 @@ async def test_lost_webhooks_do_not_end_the_trust_while_those_of_younger_jobs_ar
 ) -> None:
     async with connect(url, clock) as akool:
         await trust(akool, vendor)
-        lost = [await begin(akool, vendor) for _ in range(5)]
+        lost = [await begin(akool) for _ in range(5)]
         await clock.advance(1.0)
-        told, told_id = await begin(akool, vendor)
+        told, told_id = await begin(akool)
         await tell(akool, vendor, told_id)
         await told
         for _, job_id in lost:
             vendor.status[job_id] = 3
         await elapse(clock, lambda: all(job.done() for job, _ in lost))
-        job, job_id = await begin(akool, vendor)
+        job, job_id = await begin(akool)
         begun = clock.time()
         vendor.status[job_id] = 3
         await elapse(clock, job.done)
@@ -138,9 +104,9 @@ async def test_after_five_minutes_without_any_webhook_each_untold_end_counts(
 ) -> None:
     async with connect(url, clock) as akool:
         await trust(akool, vendor)
-        lost = [await begin(akool, vendor) for _ in range(2)]
+        lost = [await begin(akool) for _ in range(2)]
         await clock.advance(1.0)
-        told, told_id = await begin(akool, vendor)
+        told, told_id = await begin(akool)
         await tell(akool, vendor, told_id)
         await told
         silent = clock.time()
@@ -148,7 +114,7 @@ async def test_after_five_minutes_without_any_webhook_each_untold_end_counts(
         for _, job_id in lost:
             vendor.status[job_id] = 3
         await elapse(clock, lambda: all(job.done() for job, _ in lost))
-        job, job_id = await begin(akool, vendor)
+        job, job_id = await begin(akool)
         begun = clock.time()
         vendor.status[job_id] = 3
         await elapse(clock, job.done)
@@ -160,7 +126,7 @@ async def test_polls_of_a_trusted_job_grow_to_five_minutes(
 ) -> None:
     async with connect(url, clock) as akool:
         await trust(akool, vendor)
-        job, job_id = await begin(akool, vendor)
+        job, job_id = await begin(akool)
         times: list[float] = []
         for number in range(1, 9):
             await elapse(clock, lambda number=number: vendor.asked[job_id] == number)
@@ -195,7 +161,7 @@ async def test_an_event_that_comes_too_early_leads_to_a_second_poll_soon(
 ) -> None:
     async with connect(url, clock) as akool:
         await trust(akool, vendor)
-        job, job_id = await begin(akool, vendor)
+        job, job_id = await begin(akool)
         await tell(akool, vendor, job_id)
         vendor.status[job_id] = 2  # the result endpoint is behind the webhook
         await until(lambda: vendor.asked[job_id] == 1)

@@ -6,48 +6,13 @@ import asyncio
 import functools
 import logging
 import tracemalloc
-from typing import Any
 
 import pytest
 
-from akool_async import Akool, Job
 from akool_async.clock import ManualClock
 from akool_async.protocol.snapshot import Status
-from akool_async.webhook import Outcome
-from tests.armed import SPEECH, Vendor, body, connect
+from tests.armed import SPEECH, Vendor, begin, body, connect, tell, trust
 from tests.clocks import Elapse, Until
-from tests.servers import Serve
-
-
-@pytest.fixture
-def vendor() -> Vendor:
-    return Vendor()
-
-
-@pytest.fixture
-async def url(vendor: Vendor, serve: Serve) -> str:
-    return (await serve(vendor)).url
-
-
-async def begin(akool: Akool) -> tuple[Job[Any], str]:
-    """Start a job; return it with its id."""
-    job = akool.submit(SPEECH)
-    await job.created()
-    assert job.id is not None
-    return job, job.id
-
-
-async def tell(akool: Akool, vendor: Vendor, job_id: str) -> None:
-    outcome = await akool.webhooks.feed(vendor.ends(job_id), vendor.token(job_id))
-    assert outcome is Outcome.WOKEN
-
-
-async def trust(akool: Akool, vendor: Vendor) -> None:
-    """Let three webhooks in a row tell of ends."""
-    for _ in range(3):
-        job, job_id = await begin(akool)
-        await tell(akool, vendor, job_id)
-        await job
 
 
 async def test_an_event_that_overtakes_the_reply_wakes_the_job_with_the_reply(

@@ -10,12 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import signal
 import socket
-import sqlite3
 import sys
 import textwrap
-import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +24,7 @@ from akool_async.journal import Journal
 from akool_async.protocol.snapshot import Status
 from akool_async.webhook import Event, sign
 from tests.armed import CREDENTIALS
+from tests.faults.killing import Shop, ended, kill_many, states_in
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Scripted
@@ -88,50 +86,27 @@ PROGRAM = textwrap.dedent("""
 """)
 
 
-class Shop:
-    """A server that sells jobs, keeps the books, cuts replies, and may shoot its customer."""
+class CallingShop(Shop):
+    """Calls the webhook of each job, and cuts replies."""
 
     def __init__(self, posts: aiohttp.ClientSession) -> None:
-        self.sold: list[tuple[str, str]] = []
-        """Text and id of every job that was created, in order."""
-        self.silent: set[str] = set()
-        """Texts whose creates were noted and never answered."""
-        self.customer: asyncio.subprocess.Process | None = None
-        self.visited = asyncio.Event()
-        self.shoots_at = -1
+        super().__init__(SECONDS)
         self.calls: set[asyncio.Task[None]] = set()
         """Webhooks that nobody has answered with 200 yet."""
-        self._begun: dict[str, float] = {}
         self._posts = posts
         self._chance = random.Random(11)
 
-    async def __call__(self, visit: Visit) -> None:
-        """Create a job, or say where one stands."""
-        self.visited.set()
-        if not visit.is_create:
-            job = visit.target.rpartition("=")[2]
-            ended = time.monotonic() - self._begun[job] > SECONDS
-            media = f"https://cdn.example/{job}.mp3" if ended else ""
-            data = {"_id": job, "status": 3 if ended else 2, "url": media}
-            await visit.say({"code": 1000, "data": data})
-            return
-        order = json.loads(visit.body)
-        text, job = order["input_text"], f"{len(self.sold):024x}"
-        self.sold.append((text, job))
-        self._begun[job] = time.monotonic()
-        call = asyncio.get_running_loop().create_task(self._call(job, order["webhookUrl"]))
+    async def answer(self, visit: Visit, text: str, job: str) -> None:
+        """Call the webhook in time; answer, cut the reply, or kill who sent it."""
+        hook = json.loads(visit.body)["webhookUrl"]
+        call = asyncio.get_running_loop().create_task(self._call(job, hook))
         self.calls.add(call)
         call.add_done_callback(self.calls.discard)
-        if len(self.sold) == self.shoots_at:
-            assert self.customer is not None
-            self.customer.send_signal(signal.SIGKILL)
-            self.silent.add(text)
-            await visit.hang()
-        elif self._chance.random() < CUT:
+        if len(self.sold) != self.kills_at and self._chance.random() < CUT:
             self.silent.add(text)
             visit.reset()
         else:
-            await visit.say({"code": 1000, "data": {"_id": job, "status": 1}})
+            await super().answer(visit, text, job)
 
     async def _call(self, job: str, hook: str) -> None:
         """Send the webhook of a job until it is answered with 200."""
@@ -152,15 +127,13 @@ class Shop:
 class Customers:
     """The processes, one after the other; they inherit one listening socket."""
 
-    def __init__(self, shop: Shop, url: str, path: Path, listening: socket.socket) -> None:
-        self._shop = shop
+    def __init__(self, url: str, path: Path, listening: socket.socket) -> None:
         self._words = [sys.executable, "-W", "error", "-c", PROGRAM, url, str(path), str(JOBS)]
         self._listening = listening
 
     async def start(self) -> asyncio.subprocess.Process:
-        self._shop.visited.clear()
         number = self._listening.fileno()
-        self._shop.customer = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *(*self._words, str(number)),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -170,7 +143,6 @@ class Customers:
                 "CLIENT_SECRET": str(CREDENTIALS.client_secret),
             },
         )
-        return self._shop.customer
 
     async def live(self) -> dict[str, str]:
         """Let one live to its end, and return what it says of each job."""
@@ -180,12 +152,6 @@ class Customers:
         return outcomes
 
 
-async def ended(process: asyncio.subprocess.Process) -> tuple[int, bytes, str]:
-    output, errors = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode is not None
-    return process.returncode, output, errors.decode()
-
-
 async def test_after_all_webhooks_no_job_that_was_sold_is_in_doubt(
     tmp_path: Path, scripted: Scripted
 ) -> None:
@@ -193,9 +159,11 @@ async def test_after_all_webhooks_no_job_that_was_sold_is_in_doubt(
     timeout = aiohttp.ClientTimeout(total=PATIENCE)
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         async with aiohttp.ClientSession(timeout=timeout) as posts:
-            shop = Shop(posts)
-            customers = Customers(shop, (await scripted(shop)).url, path, listening)
-            await kill_many(shop, customers)
+            shop = CallingShop(posts)
+            customers = Customers((await scripted(shop)).url, path, listening)
+            await kill_many(
+                shop, customers.start, random_kills=RANDOM_KILLS, worst_kills=WORST_KILLS
+            )
             outcomes = await customers.live()
             assert not shop.calls  # all webhooks have come
             outcomes = await customers.live()
@@ -211,29 +179,10 @@ async def test_after_all_webhooks_no_job_that_was_sold_is_in_doubt(
     assert outcomes == dict(shop.sold)
 
 
-async def kill_many(shop: Shop, customers: Customers) -> None:
-    chance = random.Random(7)
-    moments = ["random"] * RANDOM_KILLS + ["worst"] * WORST_KILLS
-    chance.shuffle(moments)
-    for moment in moments:
-        shop.shoots_at = len(shop.sold) + chance.randint(1, 8) if moment == "worst" else -1
-        customer = await customers.start()
-        if moment == "random":
-            await asyncio.wait_for(shop.visited.wait(), 30)
-            await asyncio.sleep(chance.uniform(0.0, 0.3))
-            customer.send_signal(signal.SIGKILL)
-        code, _, errors = await ended(customer)
-        assert code == -signal.SIGKILL, errors
-    shop.shoots_at = -1
-
-
 async def resend(path: Path, outcomes: dict[str, str], shop: Shop) -> None:
     """See that the rows agree with the books, and that what was never sold may be sent again."""
     unsold = [text for text, outcome in outcomes.items() if outcome == "unknown"]
-    with sqlite3.connect(path) as database:
-        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        states = dict(database.execute("SELECT state, count(*) FROM job GROUP BY state"))
-    database.close()
+    states = states_in(path)
     assert states.get("completed") == len(shop.sold)
     assert sum(states.values()) == JOBS
     journal = Journal(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import json
 import logging
@@ -21,7 +22,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from akool_async import Akool, AkoolError, Job
+from akool_async import Akool, AkoolError
 from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS
 from akool_async.journal import Journal
@@ -29,33 +30,14 @@ from akool_async.protocol.snapshot import Status
 from akool_async.receivers.answers import REFUSED
 from akool_async.webhook import Event, Outcome, WebhookCredentials, sign, verify
 from akool_async.webhook.signed import SignedBody, parsed
-from tests.armed import CREDENTIALS, SPEECH, Vendor, body, connect
+from tests.armed import CREDENTIALS, SPEECH, Vendor, begin, body, connect
 from tests.clocks import Elapse, Until
-from tests.servers import Serve
 
 FORGED = 10_000
 SECRET = "canary-secret-0123456789-abcdefg"
 OTHERS = WebhookCredentials(
     client_id=CREDENTIALS.client_id, client_secret="another-secret-012345678"
 )
-
-
-@pytest.fixture
-def vendor() -> Vendor:
-    return Vendor()
-
-
-@pytest.fixture
-async def url(vendor: Vendor, serve: Serve) -> str:
-    return (await serve(vendor)).url
-
-
-async def begin(akool: Akool, key: str | None = None) -> tuple[Job[Any], str]:
-    """Start a job; return it with its id."""
-    job = akool.submit(SPEECH, key=key)
-    await job.created()
-    assert job.id is not None
-    return job, job.id
 
 
 # Forgeries
@@ -74,8 +56,6 @@ def resigned(ciphertext: str, timestamp: int | str | None = None, nonce: str = "
 
 
 def sha1(text: str) -> str:
-    import hashlib
-
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
