@@ -4,12 +4,10 @@ import ast
 import asyncio
 import doctest
 import inspect
-import os
 import pkgutil
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -21,28 +19,11 @@ import akool_async
 from akool_async import AkoolError
 from akool_async.client.settings import DEFAULTS, AkoolSettings
 from akool_async.endpoints import ENDPOINTS, RECIPES
-from akool_async.simulator import Behaviour, Simulator
+from akool_async.simulator import Behaviour
+from tests.docs.pages import FENCED, PAGES, README, ROOT, blocks_of, text_of
 
-ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
-PAGES = sorted(
-    page
-    for place in ("*.md", "docs/**/*.md", "benchmarks/*.md", "examples/**/*.md")
-    for page in ROOT.glob(place)
-)
-
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MOST_WORDS = 500
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
-
-
-def text_of(page: Path) -> str:
-    return page.read_text(encoding="utf-8")
-
-
-def blocks_of(page: Path, language: str) -> list[str]:
-    found = FENCED.findall(text_of(page))
-    return [source for spoken, source in found if spoken == language]
 
 
 def named(paths: list[Path]) -> list[str]:
@@ -88,36 +69,8 @@ class Interpreter:
             self._runner.run(run())
 
 
-@pytest.fixture
-def simulator_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulator]:
-    """Run a simulator, with an environment and a folder in which a reader could be."""
-    with Simulator(pace=0.05).in_thread() as simulator:
-        monkeypatch.setenv("AKOOL_BASE_URL", simulator.url)
-        monkeypatch.setenv("AKOOL_API_KEY", simulator.api_key)
-        monkeypatch.setenv("AKOOL_CLIENT_ID", simulator.client_id)
-        monkeypatch.setenv("AKOOL_CLIENT_SECRET", simulator.client_secret)
-        monkeypatch.chdir(tmp_path)
-        yield simulator
-
-
-@pytest.fixture
-def bucket_around(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Give the page on files a bucket, and the files that it speaks of."""
-    if "uploads.md" not in request.node.name:
-        return
-    s3 = request.getfixturevalue("s3").named("my-bucket")
-    for name, value in s3.environment.items():
-        monkeypatch.setenv(name, value)
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    (photos / "ann.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
-    (photos / "notes.txt").write_text("no picture")
-
-
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=named(WITH_PYTHON))
-@pytest.mark.usefixtures("simulator_around", "bucket_around")
+@pytest.mark.usefixtures("simulator_around", "files_around")
 def test_every_python_block_of_a_page_runs(page: Path) -> None:
     with asyncio.Runner() as runner:
         parser = CodeBlockParser("python", Interpreter(runner))
@@ -128,7 +81,7 @@ def test_every_python_block_of_a_page_runs(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", INTERACTIVE, ids=named(INTERACTIVE))
-@pytest.mark.usefixtures("simulator_around", "bucket_around")
+@pytest.mark.usefixtures("simulator_around", "files_around")
 def test_every_block_of_a_page_can_be_pasted_into_python_m_asyncio(page: Path) -> None:
     """There, a blank line ends a block that is indented, and nothing else does."""
     pasted = "".join(f"{block}\n" for block in blocks_of(page, "python"))
@@ -139,22 +92,6 @@ def test_every_block_of_a_page_can_be_pasted_into_python_m_asyncio(page: Path) -
         == []
     )
     assert ended.stdout.count(">>> ") >= len(blocks_of(page, "python"))
-
-
-@pytest.mark.usefixtures("simulator_around")
-def test_every_command_of_the_page_on_the_command_line_runs(tmp_path: Path) -> None:
-    page = ROOT / "docs/command-line.md"
-    folder = Path(sys.executable).parent
-    environment = os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
-    for block in blocks_of(page, "sh"):
-        if "akool webhooks" in block:  # it listens until Ctrl-C: tests/cli runs these commands
-            continue
-        script = f"set -e\n{block}"
-        ended = subprocess.run(
-            ["/bin/sh", "-c", script], capture_output=True, text=True, check=False, env=environment
-        )
-        assert ended.returncode == 0, ended.stderr
-    assert (tmp_path / "morning.wav").read_bytes()[:4] == b"RIFF"
 
 
 @pytest.mark.parametrize("page", WITH_TESTS, ids=named(WITH_TESTS))

@@ -11,7 +11,9 @@ from typing import TypeAlias
 import pytest
 
 from akool_async import Status
-from akool_async.simulator import Simulator
+from akool_async.simulator import Behaviour, Simulator
+from tests.docs.spreadsheets import write_texts
+from tests.s3 import S3
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MOST_LINES = 39
@@ -29,22 +31,23 @@ def simulator_beside() -> Iterator[Simulator]:
 @pytest.fixture
 def run(simulator_beside: Simulator, tmp_path: Path) -> Run:
     """Run an example as a user would, in an empty folder; return the lines that it prints."""
-    environment = os.environ | {
+    environment = {
         "AKOOL_BASE_URL": simulator_beside.url,
         "AKOOL_API_KEY": simulator_beside.api_key,
         "PYTHONWARNINGS": "error",
     }
 
-    def run(name: str, *arguments: str) -> list[str]:
+    def run(name: str, *arguments: str, progress: bool = False) -> list[str]:
         ended = subprocess.run(
             [sys.executable, str(EXAMPLES / name), *arguments],
             cwd=tmp_path,
-            env=environment,
+            env=os.environ | environment,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert (ended.returncode, ended.stderr) == (0, "")
+        assert ended.returncode == 0, ended.stderr
+        assert ("ended" in ended.stderr) if progress else not ended.stderr
         return ended.stdout.splitlines()
 
     return run
@@ -77,6 +80,40 @@ def test_two_thousand_requests_run_from_a_stream(run: Run, simulator_beside: Sim
     assert summary == f"{len(done)} done, {len(failed)} failed"
     assert sorted(line.split(":")[0] for line in failures) == sorted(failed)
     assert simulator_beside.world.creates == Counter({"audio.tts": 2_000})
+
+
+def test_a_folder_of_photos_is_aged_and_goes_on_where_it_stopped(
+    run: Run,
+    simulator_beside: Simulator,
+    s3: S3,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for name, value in (s3.environment | {"AKOOL_UPLOADS": s3.place()}).items():
+        monkeypatch.setenv(name, value)
+    simulator_beside.world.behaviour = Behaviour(pace=0.05)
+    (tmp_path / "photos").mkdir()
+    names = ["ann", "bob", "cleo"]
+    for name in names:
+        photo = tmp_path / f"photos/{name}.jpg"
+        photo.write_bytes(b"\xff\xd8\xff\xe0" + name.encode())
+    for _ in range(2):
+        assert run("reage_folder.py", "photos/", progress=True) == []
+    assert sorted(path.stem for path in (tmp_path / "aged").iterdir()) == names
+    assert simulator_beside.world.creates == Counter({"reage.image": 3})
+
+
+def test_a_spreadsheet_of_texts_is_spoken(
+    run: Run, simulator_beside: Simulator, tmp_path: Path
+) -> None:
+    simulator_beside.world.behaviour = Behaviour(pace=0.05)
+    write_texts(tmp_path / "texts.xlsx")
+    for _ in range(2):
+        printed = run("speak_spreadsheet.py", "texts.xlsx", "voice-nicole")
+        lines = dict(line.split(" ", 1) for line in printed)
+        assert sorted(lines) == ["2", "3"]
+        assert all((tmp_path / "speech" / path).is_file() for path in lines.values())
+    assert simulator_beside.world.creates == Counter({"audio.tts": 2})
 
 
 def test_a_job_that_one_process_starts_is_finished_by_another(
