@@ -108,12 +108,8 @@ class Run:
             rows: The rows; read in a thread.
             akool: Whose account pays. A client of the run's own takes its settings.
         """
-        try:
-            async with self._opened(akool), controlled(self, self.folder.control):
-                await self._work(rows)
-        except asyncio.CancelledError:
-            self.left = True
-            raise
+        async with self._opened(akool), controlled(self, self.folder.control):
+            await self._work(rows)
 
     async def fetch(self, akool: Akool) -> None:
         """Save the results of an earlier run that have no file, and create nothing.
@@ -146,12 +142,15 @@ class Run:
                 await self._begin(own)
                 try:
                     yield
+                except asyncio.CancelledError:
+                    self.left = True
+                    raise
                 finally:
                     if self._dropping is not None:
                         self._dropping.cancel()
                     await self._lane.stop()
                     await self._close_money()
-                    await self._writer.close()
+                    await self._writer.close(hurry=self.left)
         finally:
             self._phase = "over"
             await self._journal.close()
@@ -174,6 +173,7 @@ class Run:
             writer=self._writer,
             counts=self.counts,
             at_once=self.options.downloads,
+            stop=self.stop_for,
         )
         self._begin_feeding(akool)
 
@@ -186,7 +186,7 @@ class Run:
             writer=self._writer,
             lane=self._lane if self.options.save else None,
             prices=self.prices,
-            drain=self.drain,
+            drain=self.stop_for,
             tell=self._tell,
         )
         self.money = Money(
@@ -260,6 +260,12 @@ class Run:
             places=self._live.places,
             money=self.money,
         )
+
+    def stop_for(self, problem: str) -> None:
+        """Drain because of a problem that nobody has asked for, and say so at once."""
+        if self._phase not in {"draining", "over"}:
+            logger.error("nothing more is created: %s", problem)
+            self.drain(problem)
 
     def drain(self, why: str) -> None:
         """Create nothing more; what is in flight is awaited and saved.
