@@ -100,7 +100,7 @@ async def again(meter: Meter, *, path: str, count: int, run: str) -> Figures:
 async def slow(meter: Meter, *, path: str, count: int, place: str) -> Figures:
     """Run all rows to their ends while hardly any result comes over the link; return the memory."""
     folder = Path(place) / f"slow-{count}.run"
-    await _carried(meter.url, _warm(Path(place)), Path(place) / f"warm-{count}.run", save=False)
+    await _carried(meter.url, _warm(Path(place)), Path(place) / f"warm-{count}.run", save=True)
     forget_peak()
     before = resident()
     run = _run(folder, save=True)
