@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import random
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +23,7 @@ from akool_async.batch.past import figures_in
 from akool_async.batch.rows import read
 from akool_async.batch.runner import Run
 from akool_async.endpoints import TTS
+from akool_async.engine import JobRecord
 from akool_async.journal import Change, Journal, State
 from akool_async.journal.looking import JournalView
 from akool_async.simulator import Simulator
@@ -86,6 +88,19 @@ async def test_the_same_rows_again_cost_nothing_and_are_told_again(
     again = await carried_out(list(reversed(speeches(20))), akool, out)
     assert sorted(first, key=repr) == sorted(again, key=repr)
     assert simulator.requests.total() == requests
+
+
+async def test_a_job_that_has_ended_is_freed_without_a_garbage_collection(
+    akool: Akool, out: Path
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        await carried_out(speeches(40), akool, out)
+        held = sum(isinstance(each, JobRecord) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert held == 0
 
 
 async def test_what_is_derived_and_torn_or_deleted_is_written_anew(akool: Akool, out: Path) -> None:
