@@ -230,7 +230,8 @@ def test_rows_from_a_pipe_are_to_be_given_again(folder: RunFolder) -> None:
     told(folder, manifest=["-"])
     failures = Failures()
     failures.add(failed(1))
-    advice = Commands(folder).about(*failures.groups)
+    (group,) = failures.groups
+    advice = Commands(folder).about(group)
     assert advice.sentence.endswith("with the same rows on its standard input:")
 
 
