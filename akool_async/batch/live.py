@@ -20,7 +20,17 @@ from akool_async.journal.outcome_lines import KnownRow
 class LiveRow:
     """A row whose job goes on."""
 
-    __slots__ = ("accepted_at", "attempts", "counted", "in_flight", "job", "row", "submitted_at")
+    __slots__ = (
+        "accepted_at",
+        "attempts",
+        "counted",
+        "in_flight",
+        "job",
+        "part",
+        "row",
+        "stage",
+        "submitted_at",
+    )
 
     def __init__(self, row: BatchRow, known: KnownRow | None, *, counted: bool = True) -> None:
         self.row = row
@@ -31,6 +41,22 @@ class LiveRow:
         self.accepted_at: float | None = None if known is None else known.created_at
         self.attempts = 0 if known is None else known.attempt
         self.in_flight = False
+        self.stage = ""
+        """The newest event of its job, or of the steps of its recipe, as far as `hear` notes it."""
+        self.part: Job[Any] | None = None
+        """The job that this event was about."""
+
+    @property
+    def unsent(self) -> bool:
+        """Whether its job may be dropped: nothing of it is on its way to Akool, or awaited there.
+
+        It is true in a paused client only: in another one, a job may leave its queue at any moment.
+        """
+        job = self.job
+        if job is None or job.id is not None or job.done():
+            return False
+        # A recipe prepares while its steps are at Akool, too. Then their events came later.
+        return self.stage == EventName.PREPARING or (self.part or job).position is not None
 
 
 class LiveRows:
@@ -111,8 +137,9 @@ class LiveRows:
         if name not in _HEARD:
             return
         live = event.job.tag
-        if not isinstance(live, LiveRow):  # a step of a recipe
+        if not isinstance(live, LiveRow):  # a job of an earlier process
             return
+        live.stage, live.part = name, event.job
         if name == EventName.CREATING:
             live.attempts += 1
             self._counts.creates += 1
@@ -121,10 +148,16 @@ class LiveRows:
             live.accepted_at = time.time()
         elif name == EventName.RESUMED:
             self.set_in_flight(live, to=True)
-        else:  # refused for now, and queued again
+        elif name == EventName.QUEUED:  # such as one that was refused for now
             self.set_in_flight(live, to=False)
 
 
 _HEARD: Final = frozenset(
-    {EventName.CREATING, EventName.CREATED, EventName.RESUMED, EventName.QUEUED}
+    {
+        EventName.PREPARING,
+        EventName.QUEUED,
+        EventName.CREATING,
+        EventName.CREATED,
+        EventName.RESUMED,
+    }
 )
