@@ -24,15 +24,24 @@ class LiveRow:
         "accepted_at",
         "attempts",
         "counted",
+        "creates",
         "in_flight",
         "job",
         "part",
+        "reserved",
         "row",
         "stage",
         "submitted_at",
     )
 
-    def __init__(self, row: BatchRow, known: KnownRow | None, *, counted: bool = True) -> None:
+    def __init__(
+        self,
+        row: BatchRow,
+        known: KnownRow | None,
+        *,
+        counted: bool = True,
+        reserved: int = 0,
+    ) -> None:
         self.row = row
         self.job: Job[Any] | None = None
         self.counted = counted
@@ -41,10 +50,19 @@ class LiveRow:
         self.accepted_at: float | None = None if known is None else known.created_at
         self.attempts = 0 if known is None else known.attempt
         self.in_flight = False
+        self.reserved = reserved
+        """Creates that it may need."""
+        self.creates = 0
+        """Creates that were sent for it in this process, and not refused."""
         self.stage = ""
         """The newest event of its job, or of the steps of its recipe, as far as `hear` notes it."""
         self.part: Job[Any] | None = None
         """The job that this event was about."""
+
+    def refused(self) -> None:
+        """Take note that its job has ended with a refusal, which costs nothing."""
+        if self.stage == EventName.CREATING:  # else nothing was sent, or it was a step before
+            self.creates -= 1
 
     @property
     def unsent(self) -> bool:
@@ -139,17 +157,20 @@ class LiveRows:
         live = event.job.tag
         if not isinstance(live, LiveRow):  # a job of an earlier process
             return
-        live.stage, live.part = name, event.job
+        before, live.stage, live.part = live.stage, name, event.job
         if name == EventName.CREATING:
             live.attempts += 1
+            live.creates += 1
             self._counts.creates += 1
             self.set_in_flight(live, to=True)
         elif name == EventName.CREATED:
             live.accepted_at = time.time()
         elif name == EventName.RESUMED:
             self.set_in_flight(live, to=True)
-        elif name == EventName.QUEUED:  # such as one that was refused for now
+        elif name == EventName.QUEUED:
             self.set_in_flight(live, to=False)
+            if before == EventName.CREATING:  # refused for now
+                live.creates -= 1
 
 
 _HEARD: Final = frozenset(
