@@ -166,7 +166,23 @@ class Feeding:
         known = await self._lines.known(plain, brief=brief) if plain else {}
         if recipes:
             known |= await self._lines.known(recipes, recipes=True, brief=brief)
-        return known
+        return known | await self._of_another_kind([row for row in rows if row.key not in known])
+
+    async def _of_another_kind(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
+        """Look for jobs of recipes under the keys of operations, and the other way round.
+
+        A key made from a request is never that of another one, so only rows' own keys are asked.
+        """
+        rows = [row for row in rows if not is_given(row.key)]
+        recipes = [row.key for row in rows if not isinstance(row.request, _RECIPE)]
+        plain = [row.key for row in rows if isinstance(row.request, _RECIPE)]
+        found = await self._lines.known(plain) if plain else {}
+        steps = await self._lines.known(recipes, recipes=True) if recipes else {}
+        # An operation's own key may end in a number, too. Then its fingerprint has none.
+        return {
+            **{key: each for key, each in found.items() if "/" not in each.fingerprint},
+            **{key: each for key, each in steps.items() if "/" in each.fingerprint},
+        }
 
     def _refuse_fault(self, fault: Fault) -> None:
         """Write down a row that is wrong. One in a file is found before; one in a stream is not.
