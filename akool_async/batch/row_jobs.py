@@ -97,9 +97,9 @@ class RowJobs:
 
     # What `Feeding` asks for
 
-    def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool) -> None:
-        """Submit a row's job."""
-        live = LiveRow(row, known)
+    def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool, creates: int) -> None:
+        """Submit a row's job, which may need some creates."""
+        live = LiveRow(row, known, reserved=creates)
         self._earlier.pop(row.key, None)
         try:
             live.job = self._akool.submit(
@@ -112,7 +112,7 @@ class RowJobs:
                 )
             )
         except AkoolError as error:  # such as a key that no journal can hold
-            self.feeding.give_back(row)
+            self.feeding.ended(live)
             self.refuse(row.line, row.key, row.operation, type(error).__name__, str(error))
             return
         if known is not None and known.state is State.CREATED:
@@ -168,9 +168,8 @@ class RowJobs:
         if outcome is None:
             return
         if outcome.status is State.REFUSED:
-            self.feeding.give_back(row)
-        else:
-            self.feeding.ended(row)
+            live.refused()
+        self.feeding.ended(live)
         if isinstance(error, JournalError) or (isinstance(error, AkoolError) and stops_all(error)):
             self._drain(str(error))
         if live.counted:

@@ -96,6 +96,7 @@ class Run:
         self.money: Money | None = None
         self._files = ResultFiles(folder, self._lines)
         self._phase: Phase = "starting"
+        self._paused = False
         self._operations: Mapping[str, Any] = {}
         self._dropping: asyncio.Task[None] | None = None
 
@@ -223,7 +224,9 @@ class Run:
             await self._lane.begin()
         await self._jobs.take_up_earlier()
         self._phase = "running"
-        if self.stopped_by:  # somebody was faster
+        if self._paused:  # somebody was faster
+            self.pause()
+        if self.stopped_by:
             self.drain(self.stopped_by)
         await self._feeding.take_all(Feed(rows))
         self.stopped_by = self.stopped_by or self._feeding.spent
@@ -280,32 +283,34 @@ class Run:
             return
         self._phase = "draining"
         self._feeding.stop()
+        self._akool.pause()  # from now on, what waits to be created stays where it is
         self._dropping = asyncio.create_task(self._drop_unsent())
 
     async def _drop_unsent(self) -> None:
-        """Drop the jobs that wait for a place; those that are on their way there, a moment later.
-
-        Only a job that stands in line is dropped: any other may be on its way to Akool.
-        """
-        while unsent := [live for live in self._live if live.job and live.job.id is None]:
-            for live in unsent:
-                if live.job is not None and live.job.position is not None:
+        """Drop the jobs of which nothing is at Akool; a recipe's, once its step there has ended."""
+        while any(live.job is not None and live.job.id is None for live in self._live):
+            for live in self._live:
+                if live.job is not None and live.unsent:
                     await live.job.cancel()
             await asyncio.sleep(_LOOK_AGAIN)
 
     def pause(self) -> None:
         """Create nothing until `resume` is called; what is in flight goes on."""
+        self._paused = True
         if self._phase == "running":
             self._phase = "paused"
             self._feeding.paused = True
+            self._akool.pause()  # rows that were fed may wait for a place, or be uploaded
 
     def resume(self) -> None:
-        """Create again."""
+        """Create again, unless the run is being drained."""
+        self._paused = False
         if self._phase == "paused":
             self._phase = "running"
             self._feeding.paused = False
             self._live.wake()
-        self._akool.resume()
+        if self._phase == "running":
+            self._akool.resume()  # rows may wait for credit, too
 
     def set_concurrency(self, places: int) -> None:
         """Change the most jobs at Akool at once; those that are there stay."""
