@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from akool_async.journal import rows
 from akool_async.journal.entry import State
 
 if TYPE_CHECKING:
@@ -119,7 +118,8 @@ class OutcomeReader:
         Args:
             keys: Keys of rows of the manifest.
             recipes: Whether they are of recipes. Then the last paid step counts.
-            brief: Whether the lines of rows that completed are left out.
+            brief: Whether the lines of rows that completed are left out, but for those that have
+                no number of a line of the manifest.
         """
         return self._now(lambda connection: _known(connection, keys, recipes=recipes, brief=brief))
 
@@ -152,9 +152,14 @@ class OutcomeReader:
         """Return, by operation, what rows that completed took on average; blocks."""
         return self._now(_averages)
 
-    def owner_of(self, path: str) -> str | None:
-        """Return the key of the job whose result was saved in a file; looks at all rows; blocks."""
-        return self._now(lambda connection: rows.key_of_file(connection, path))
+    def is_anothers(self, path: str, key: str) -> bool:
+        """Say whether a path is that of the file of another row; looks at all lines; blocks.
+
+        Args:
+            path: Relative to the run's folder, as in lines: that folder may be moved.
+            key: The row's key.
+        """
+        return self._now(lambda connection: _is_anothers(connection, path, key))
 
     def facts(self, which: str) -> FileFacts:
         """Return how a file has to look; blocks. `which` is `RESULTS` or `ERRORS`."""
@@ -255,9 +260,12 @@ def _forget_jobless(connection: sqlite3.Connection) -> None:
 _COLUMNS: Final = """job.number, job.key, job.name, job.state, job.fingerprint, job.attempt,
     job.created_at, outcome.status, outcome.line, outcome.behind"""
 _BRIEF: Final = _COLUMNS.replace(
-    "outcome.line", "CASE WHEN outcome.status != 'completed' THEN outcome.line END"
+    "outcome.line",
+    "CASE WHEN outcome.status != 'completed' OR instr(outcome.line, CAST('\"line\":0,' AS BLOB))"
+    " THEN outcome.line END",
 )
-"""The same, without the lines of rows that completed, which are most of the bytes."""
+"""The same, without the lines of rows that completed, which are most of the bytes. No text in a
+line holds such quotes as it is."""
 _STATES: Final = {state.value: state for state in State}
 _FROM: Final = "FROM job LEFT JOIN outcome ON outcome.job = job.number"
 _SELECT: Final = f"SELECT {_COLUMNS} {_FROM}"
@@ -315,6 +323,15 @@ def _saved(connection: sqlite3.Connection) -> tuple[int, int]:
         WHERE size IS NOT NULL"""
     ).fetchone()
     return int(files), int(size)
+
+
+def _is_anothers(connection: sqlite3.Connection, path: str, key: str) -> bool:
+    # On a file system that knows no case, the file may be there under the name of another row.
+    query = """
+        SELECT 1 FROM (SELECT CAST(line AS TEXT) AS text FROM outcome)
+        WHERE json_extract(text, '$.path') = ? COLLATE NOCASE AND json_extract(text, '$.key') != ?
+        LIMIT 1"""
+    return connection.execute(query, (path, key)).fetchone() is not None
 
 
 def _averages(connection: sqlite3.Connection) -> dict[str, Average]:
