@@ -212,6 +212,8 @@ class SavingLane:
                 path=_MEDIA + placed.path,
                 bytes=placed.size,
                 sha256=placed.sha256,
+                error=None,  # it may have been given up before
+                msg=None,
             )
             self._counts.saved += 1
             self._counts.bytes += placed.size

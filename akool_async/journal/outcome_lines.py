@@ -211,6 +211,10 @@ class OutcomeLines(OutcomeReader):
         """Let the results of some jobs wait to be saved, again."""
         await self._file.writer.write(lambda connection: _put_behind(connection, numbers))
 
+    async def put_given_up_behind(self) -> None:
+        """Let the results that were given up wait to be saved, again: their lines say why."""
+        await self._file.writer.write(_put_given_up_behind)
+
     async def settle_behind(self) -> None:
         """Let nothing wait to be saved any more: the lines are complete as they are."""
         await self._file.writer.write(_settle_behind)
@@ -349,6 +353,13 @@ def _put_behind(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
     connection.executemany(
         "UPDATE outcome SET behind = 1 WHERE job = ?", [(number,) for number in numbers]
     )
+
+
+def _put_given_up_behind(connection: sqlite3.Connection) -> None:
+    # No text in a line holds such quotes as it is, and parsing all lines takes longer.
+    connection.execute("""
+        UPDATE outcome SET behind = 1
+        WHERE status = 'completed' AND NOT behind AND instr(line, CAST('"error":' AS BLOB))""")
 
 
 def _settle_behind(connection: sqlite3.Connection) -> None:

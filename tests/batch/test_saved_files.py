@@ -13,13 +13,14 @@ import pytest
 from aiohttp import web
 
 from akool_async import Akool
-from akool_async.batch import RunOptions
+from akool_async.batch import RunOptions, saving
 from akool_async.batch.files import NamesInUse, put_in_place
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.names import FileNames, NamedRow
 from akool_async.batch.rows import read
 from akool_async.batch.runner import Run
 from akool_async.batch.verifying import Verification
+from akool_async.cli.run_ending import DONE, FAILED, exit_code
 from akool_async.endpoints import TTS
 from akool_async.journal import Journal, State
 from akool_async.simulator import Simulator
@@ -163,3 +164,85 @@ def test_results_that_are_saved_at_the_same_time_under_one_name_get_a_file_each(
     assert put("two") == paths["two"]  # again, as after a failure
     in_use.give_back(paths["one"])
     assert put("four") == "5.mp3"  # whose lines are on disk, the journal knows
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saving, "_LONGEST", 1.0)
+    monkeypatch.setattr(saving, "TRIES", 2)
+
+
+async def no_media(name: str, _request: web.Request) -> web.Response | None:
+    return web.Response(status=503) if name == "media" else None
+
+
+@pytest.mark.usefixtures("short_pauses")
+async def test_what_was_given_up_is_tried_again_and_fails_the_run_again(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    simulator.fault = no_media
+    for times in (1, 2):
+        run = await carried_out(speeches(3), akool, out)
+        assert (run.counts.unsaved, run.counts.saved) == (3, 0), times
+        assert exit_code(run) == FAILED
+        assert [line["error"] for line in lines_of(out)] == ["DownloadError"] * 3
+        assert all("msg" in line and "path" not in line for line in lines_of(out))
+    simulator.fault = None
+    run = await carried_out(speeches(3), akool, out)
+    assert (run.counts.unsaved, run.counts.saved, exit_code(run)) == (0, 3, DONE)
+    assert all(is_as_made(out, line, simulator) for line in lines_of(out))
+    assert simulator.world.creates.total() == 3
+
+
+@pytest.mark.usefixtures("short_pauses")
+@pytest.mark.parametrize("how", ["run", "fetch"])
+async def test_what_was_given_up_and_is_saved_later_has_no_error_any_more(
+    akool: Akool, simulator: Simulator, out: Path, how: str
+) -> None:
+    simulator.fault = no_media
+    await carried_out(speeches(1), akool, out)
+    simulator.fault = None
+    later = run_in(out)
+    await (later.carry_out(read(speeches(1)), akool) if how == "run" else later.fetch(akool))
+    (line,) = lines_of(out)
+    assert is_as_made(out, line, simulator)
+    assert not {"error", "code", "msg"} & line.keys()
+
+
+async def test_a_run_that_saves_nothing_gives_nothing_up(akool: Akool, out: Path) -> None:
+    for _ in range(2):
+        run = await carried_out(speeches(2), akool, out, save=False)
+        assert (run.counts.unsaved, exit_code(run)) == (0, DONE)
+    assert ["path" in line for line in lines_of(out)] == [False, False]
+
+
+async def test_fetch_leaves_the_lines_of_rows_that_became_no_job(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    wrong = {"operation": "audio.tts", "key": "wrong"}
+    await carried_out(iter([*speeches(1), wrong]), akool, out, save=False)
+    before = [line["status"] for line in lines_of(out)]
+    await run_in(out).fetch(akool)
+    assert sorted(before) == sorted(line["status"] for line in lines_of(out))
+    assert sorted(before) == ["completed", "refused"]
+    assert len((out / "errors.jsonl").read_text().splitlines()) == 1
+    await carried_out(speeches(1), akool, out)  # a run judges it anew: the row is gone
+    assert [line["status"] for line in lines_of(out)] == ["completed"]
+
+
+async def test_fetch_saves_a_file_anew_that_was_cut_short(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    await carried_out(speeches(2), akool, out)
+    line, _ = lines_of(out)
+    file = out / line["path"]
+    file.write_bytes(file.read_bytes()[:100])
+    assert len(list(Verification(RunFolder.at(out)).differences())) == 1
+    media = simulator.requests["media"]
+    fetching = run_in(out)
+    await fetching.fetch(akool)
+    assert simulator.requests["media"] == media + 1
+    assert is_as_made(out, line, simulator)
+    assert list(Verification(RunFolder.at(out)).differences()) == []
+    await run_in(out).fetch(akool)
+    assert simulator.requests["media"] == media + 1
