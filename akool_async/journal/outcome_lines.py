@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from akool_async.errors import JournalError
 from akool_async.journal.entry import State
 
 if TYPE_CHECKING:
@@ -123,10 +124,6 @@ class OutcomeReader:
         """
         return self._now(lambda connection: _known(connection, keys, recipes=recipes, brief=brief))
 
-    async def undecided(self) -> list[KnownRow]:
-        """Return the rows of jobs that Akool may have, and that have not ended, oldest first."""
-        return await self._read(_undecided)
-
     async def behind(self, after: int, limit: int) -> list[tuple[int, KnownRow]]:
         """Return rows whose results wait to be saved, oldest first, each with its place in line.
 
@@ -202,6 +199,17 @@ class OutcomeLines(OutcomeReader):
             return _write(connection, lines)
 
         return self._file.writer.write_soon(write, must_succeed=True)
+
+    async def undecided(self) -> list[KnownRow]:
+        """Return the rows of jobs that Akool may have, and that have not ended, oldest first.
+
+        It sees all notes that were queued before. Else a job that ended a moment ago might look as
+        if nobody knew about it.
+        """
+        try:
+            return await self._file.writer.write(_undecided)
+        except JournalError:  # such as a full disk: what is there can be read all the same
+            return await self._read(_undecided)
 
     async def forget_jobless(self) -> None:
         """Forget the lines of rows that became no job: they are judged anew."""
