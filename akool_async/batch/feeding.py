@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
+import msgspec
+
 from akool_async.batch.counts import Counts
 from akool_async.batch.endings import decoder, end_of
 from akool_async.batch.fault import Fault
@@ -47,6 +49,10 @@ class Sender(Protocol):
 
     async def restore(self, row: BatchRow, known: KnownRow) -> object:
         """Write down how a row has ended, as the journal says."""
+        ...
+
+    def number(self, outcome: Outcome, *, recipe: bool) -> object:
+        """Write down the line of a row that ended before its row was met."""
         ...
 
     def told(self, outcome: Outcome) -> object:
@@ -157,7 +163,9 @@ class Feeding:
         Most rows have, of a run that is started again: so this test comes first, and is short.
         """
         completed = known.state is State.COMPLETED and known.status == "completed"
-        return completed and not self._tells and _same_request(row, known)
+        if not completed or self._tells or known.line is not None:  # that one lacks its number
+            return False
+        return _same_request(row, known)
 
     async def _known(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
         recipes = [row.key for row in rows if isinstance(row.request, _RECIPE)]
@@ -213,7 +221,7 @@ class Feeding:
                 if not retry:
                     await self._done(row, known)
                     return True
-        if self.spent or not self._selection.takes(row):
+        if not _was_sent(known) and (self.spent or not self._selection.takes(row)):
             self._counts.of(row.operation).skipped += 1
             return True
         waiting = WaitingRow(row, known, retry)
@@ -273,6 +281,9 @@ class Feeding:
             return
         assert known.line is not None
         outcome = decoder.decode(known.line)
+        if not outcome.line and not known.behind:
+            outcome = msgspec.structs.replace(outcome, line=row.line)
+            self._sender.number(outcome, recipe=isinstance(row.request, _RECIPE))
         end = end_of(known.state)
         error = "" if end == "completed" else outcome.error or ""
         self._counts.known(row.operation, end, error, outcome.msg or "")

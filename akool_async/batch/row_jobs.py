@@ -143,6 +143,10 @@ class RowJobs:
         # what its bytes are.
         self._conclude(outcome, known.key, None, recipe=isinstance(row.request, _RECIPE))
 
+    def number(self, outcome: Outcome, *, recipe: bool) -> None:
+        """Write down the line of a row that ended before its row was met."""
+        self._writer.add(outcome, recipe=recipe)
+
     def told(self, outcome: Outcome) -> None:
         """Pass on the outcome of a row that an earlier process brought to its end."""
         if self._tell is not None:

@@ -118,7 +118,7 @@ class Run:
         Args:
             akool: The account that has them.
         """
-        async with self._opened(akool):
+        async with self._opened(akool, looks_anew=False):
             missing = Missing(self.folder, self._lines, self._operations)
             await self._lines.put_behind(await missing.numbers())
             self.counts.expired = missing.expired
@@ -129,7 +129,7 @@ class Run:
             await self._lane.drained()
 
     @asynccontextmanager
-    async def _opened(self, akool: Akool) -> AsyncGenerator[None, None]:
+    async def _opened(self, akool: Akool, *, looks_anew: bool = True) -> AsyncGenerator[None, None]:
         self._live = LiveRows(self.counts, akool.stats.places, akool.stats.limits)
         own = akool.with_settings(
             journal=self._journal,
@@ -140,6 +140,8 @@ class Run:
         )
         try:
             async with own:
+                if looks_anew:
+                    await self._look_anew()
                 await self._begin(own)
                 try:
                     yield
@@ -156,13 +158,18 @@ class Run:
             self._phase = "over"
             await self._journal.close()
 
+    async def _look_anew(self) -> None:
+        """Let the rows be judged again that became no job, and what was given up be saved."""
+        await self._lines.forget_jobless()
+        if self.options.save:
+            await self._lines.put_given_up_behind()
+        else:
+            await self._lines.settle_behind()
+
     async def _begin(self, akool: Akool) -> None:
         self._akool = akool
         self._operations = akool.operations
-        await self._lines.forget_jobless()
         await self._count_saved()
-        if not self.options.save:
-            await self._lines.settle_behind()
         for name in await asyncio.to_thread(self._files.mend):
             logger.info("%s was written anew from the journal", name)
         self._writer = OutcomeWriter(self._lines, self._files, self._written)

@@ -26,7 +26,7 @@ import msgspec
 
 from akool_async.batch.counts import Counts
 from akool_async.batch.endings import decoder
-from akool_async.batch.files import Placed, put_in_place
+from akool_async.batch.files import NamesInUse, Placed, put_in_place
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.names import FileNames, NamedRow
 from akool_async.batch.outcome import Outcome
@@ -55,6 +55,8 @@ _OF_THE_DISK: Final = frozenset(
 """Errors that all files would meet. Too long a name, or too many open files, is none of them."""
 _IN_MEMORY: Final = 500
 """Results that wait in memory; the others wait on disk."""
+_MEDIA: Final = "media/"
+"""What the paths of saved files begin with, in lines."""
 _LOOK_AGAIN: Final = 0.3
 """Seconds. What waits may be on its way to the disk."""
 
@@ -100,6 +102,7 @@ class SavingLane:
         self._akool = akool
         self._folder = folder
         self._names = names
+        self._in_use = NamesInUse()
         self._lines = lines
         self._writer = writer
         self._counts = counts
@@ -156,6 +159,8 @@ class SavingLane:
     def written(self, outcome: Outcome) -> None:
         """Take note that the complete line of a row is on disk."""
         self._held.discard(outcome.key)
+        if outcome.path is not None:
+            self._in_use.give_back(outcome.path.removeprefix(_MEDIA))
 
     async def drained(self) -> None:
         """Wait until nothing waits any more."""
@@ -234,9 +239,11 @@ class SavingLane:
             outcome = msgspec.structs.replace(
                 waiting.outcome,
                 url=result.url or None,
-                path=f"media/{placed.path}",
+                path=_MEDIA + placed.path,
                 bytes=placed.size,
                 sha256=placed.sha256,
+                error=None,  # it may have been given up before
+                msg=None,
             )
             self._counts.saved += 1
             self._counts.bytes += placed.size
@@ -264,7 +271,8 @@ class SavingLane:
                 self._folder.media,
                 self._names,
                 row,
-                is_anothers=lambda path: self._lines.owner_of(path) not in {None, waiting.key},
+                in_use=self._in_use,
+                is_anothers=lambda path: self._lines.is_anothers(_MEDIA + path, outcome.key),
             )
         finally:
             await asyncio.to_thread(shutil.rmtree, room, ignore_errors=True)
