@@ -16,6 +16,9 @@ from akool_async.engine import EventName
 from akool_async.job import Job
 from akool_async.journal.outcome_lines import KnownRow
 
+_LOOK_AGAIN: Final = 0.05
+"""Seconds until the jobs are looked at again that could not be dropped yet."""
+
 
 class LiveRow:
     """A row whose job goes on."""
@@ -87,6 +90,17 @@ class LiveRows:
         self._taken.subtract(self._patterns_of(live.row.operation))
         self.set_in_flight(live, to=False)
         self.wake()
+
+    async def drop_unsent(self) -> None:
+        """Drop the jobs that wait for a place; those that are on their way there, a moment later.
+
+        Only a job that stands in line is dropped: any other may be on its way to Akool.
+        """
+        while unsent := [live for live in self if live.job and live.job.id is None]:
+            for live in unsent:
+                if live.job is not None and live.job.position is not None:
+                    await live.job.cancel()
+            await asyncio.sleep(_LOOK_AGAIN)
 
     def set_in_flight(self, live: LiveRow, *, to: bool) -> None:
         """Count a row as in flight, or no more."""

@@ -50,8 +50,6 @@ if TYPE_CHECKING:
     from akool_async.client.akool import Akool
 
 _NO_LIMIT: Final = 1_000_000
-_LOOK_AGAIN: Final = 0.05
-"""Seconds until the jobs are looked at again that could not be dropped yet."""
 
 
 class Run:
@@ -280,18 +278,7 @@ class Run:
             return
         self._phase = "draining"
         self._feeding.stop()
-        self._dropping = asyncio.create_task(self._drop_unsent())
-
-    async def _drop_unsent(self) -> None:
-        """Drop the jobs that wait for a place; those that are on their way there, a moment later.
-
-        Only a job that stands in line is dropped: any other may be on its way to Akool.
-        """
-        while unsent := [live for live in self._live if live.job and live.job.id is None]:
-            for live in unsent:
-                if live.job is not None and live.job.position is not None:
-                    await live.job.cancel()
-            await asyncio.sleep(_LOOK_AGAIN)
+        self._dropping = asyncio.create_task(self._live.drop_unsent())
 
     def pause(self) -> None:
         """Create nothing until `resume` is called; what is in flight goes on."""
