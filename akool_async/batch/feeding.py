@@ -217,7 +217,7 @@ class Feeding:
                 self._sender.refuse(row.line, row.key, row.operation, "KeyConflict", problem)
                 return True
             if _has_ended(row, known):
-                retry = self._is_retried(known)
+                retry = self._retries and _is_retried(known, self._codes)
                 if not retry:
                     await self._done(row, known)
                     return True
@@ -263,16 +263,6 @@ class Feeding:
             return True  # the others are read on, and counted
         self.stop()
         return False
-
-    def _is_retried(self, known: KnownRow) -> bool:
-        if not self._retries or known.state is not State.FAILED:
-            return False
-        if self._codes is None:
-            return True
-        outcome = None if known.line is None else decoder.decode(known.line)
-        return outcome is not None and not self._codes.isdisjoint(
-            {str(outcome.code), str(outcome.error)}
-        )
 
     async def _done(self, row: BatchRow, known: KnownRow) -> None:
         """Count a row that has ended."""
@@ -361,6 +351,14 @@ def _has_ended(row: BatchRow, known: KnownRow) -> bool:
         return False
     # A step of a recipe may have ended, and the recipe have stopped there.
     return known.status is not None or not isinstance(row.request, _RECIPE)
+
+
+def _is_retried(known: KnownRow, codes: frozenset[str] | None) -> bool:
+    """Say whether a row failed, with one of some codes or classes of error, if there are any."""
+    if known.state is not State.FAILED or codes is None:
+        return known.state is State.FAILED
+    outcome = None if known.line is None else decoder.decode(known.line)
+    return outcome is not None and not codes.isdisjoint({str(outcome.code), str(outcome.error)})
 
 
 def _same_request(row: BatchRow, known: KnownRow) -> bool:

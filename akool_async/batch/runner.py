@@ -50,8 +50,6 @@ if TYPE_CHECKING:
     from akool_async.client.akool import Akool
 
 _NO_LIMIT: Final = 1_000_000
-_LOOK_AGAIN: Final = 0.05
-"""Seconds until the jobs are looked at again that could not be dropped yet."""
 
 
 class Run:
@@ -291,15 +289,7 @@ class Run:
         self._phase = "draining"
         self._feeding.stop()
         self._akool.pause()  # from now on, what waits to be created stays where it is
-        self._dropping = asyncio.create_task(self._drop_unsent())
-
-    async def _drop_unsent(self) -> None:
-        """Drop the jobs of which nothing is at Akool; a recipe's, once its step there has ended."""
-        while any(live.job is not None and live.job.id is None for live in self._live):
-            for live in self._live:
-                if live.job is not None and live.unsent:
-                    await live.job.cancel()
-            await asyncio.sleep(_LOOK_AGAIN)
+        self._dropping = asyncio.create_task(self._live.drop_unsent())
 
     def pause(self) -> None:
         """Create nothing until `resume` is called; what is in flight goes on."""
