@@ -177,12 +177,9 @@ class Feeding:
         recipes = [row.key for row in rows if not isinstance(row.request, _RECIPE)]
         plain = [row.key for row in rows if isinstance(row.request, _RECIPE)]
         found = await self._lines.known(plain) if plain else {}
-        steps = await self._lines.known(recipes, recipes=True) if recipes else {}
-        # An operation's own key may end in a number, too. Then its fingerprint has none.
-        return {
-            **{key: each for key, each in found.items() if "/" not in each.fingerprint},
-            **{key: each for key, each in steps.items() if "/" in each.fingerprint},
-        }
+        # A recipe's own key may be that of a step of another one.
+        found = {key: each for key, each in found.items() if "/" not in each.fingerprint}
+        return found | (await self._lines.known(recipes, recipes=True) if recipes else {})
 
     def _refuse_fault(self, fault: Fault) -> None:
         """Write down a row that is wrong. One in a file is found before; one in a stream is not.
@@ -348,8 +345,13 @@ def _has_ended(row: BatchRow, known: KnownRow) -> bool:
     """Say whether a row stays as it is. What was refused costs nothing, and is sent again."""
     if not known.state.finished or known.state is State.REFUSED:
         return False
-    # A step of a recipe may have ended, and the recipe have stopped there.
-    return known.status is not None or not isinstance(row.request, _RECIPE)
+    if not isinstance(row.request, _RECIPE):
+        return True
+    # A step may have ended, and the recipe have stopped there: only its line says that it has a
+    # result. The line may be older than the step, which was then retried.
+    return known.status == "completed" or (
+        known.status is not None and known.state is not State.COMPLETED
+    )
 
 
 def _same_request(row: BatchRow, known: KnownRow) -> bool:

@@ -34,6 +34,8 @@ ERRORS: Final = "NOT behind AND status != 'completed'"
 _EXPIRE: Final = """
     UPDATE job SET state = 'expired', updated_at = ? WHERE number = ? AND state = 'completed'"""
 
+_IS_STEP: Final = "instr(job.fingerprint, '/')"
+"""Tells a recipe's step from a job whose own key ends as a step's does."""
 _MOST_STEPS: Final = 4
 """No recipe has more paid steps."""
 
@@ -215,13 +217,17 @@ def _write(connection: sqlite3.Connection, lines: Sequence[OutcomeLine]) -> set[
     (changed,) = connection.execute("SELECT coalesce(max(changed), 0) FROM outcome").fetchone()
     replaced: set[int] = set()
     for place, each in enumerate(lines):
-        number = None if each.jobless else _number_of(connection, each)
-        if number is None:  # its key never came to the journal
-            number = _next_jobless(connection)
+        numbers = [] if each.jobless else _numbers_of(connection, each)
+        # Without a number, its key never came to the journal.
+        number = numbers[-1] if numbers else _next_jobless(connection)
         changed += 1
-        before = connection.execute("SELECT behind FROM outcome WHERE job = ?", (number,))
-        if before.fetchone() == (0,):
+        # A recipe may have a line already that belongs to a step before.
+        where = f"WHERE job IN ({_marks(numbers)})"
+        before = connection.execute(f"SELECT behind FROM outcome {where}", numbers)  # noqa: S608
+        if (0,) in before.fetchall():
             replaced.add(place)
+        if len(numbers) > 1:
+            connection.execute(f"DELETE FROM outcome {where}", numbers)  # noqa: S608 - marks
         connection.execute(
             "INSERT OR REPLACE INTO outcome (job, status, changed, behind, line)"
             " VALUES (?, ?, ?, ?, ?)",
@@ -234,13 +240,12 @@ def _write(connection: sqlite3.Connection, lines: Sequence[OutcomeLine]) -> set[
     return replaced
 
 
-def _number_of(connection: sqlite3.Connection, line: OutcomeLine) -> int | None:
+def _numbers_of(connection: sqlite3.Connection, line: OutcomeLine) -> list[int]:
+    """Return the rows of a line's job, and of the steps before it."""
     keys = _step_keys(line.key) if line.recipe else [line.key]
-    found = connection.execute(
-        f"SELECT max(number) FROM job WHERE key IN ({_marks(keys)})",  # noqa: S608 - marks
-        keys,
-    ).fetchone()
-    return None if found is None else found[0]
+    where = f"WHERE key IN ({_marks(keys)})" + (f" AND {_IS_STEP}" if line.recipe else "")
+    found = connection.execute(f"SELECT number FROM job {where} ORDER BY number", keys)  # noqa: S608
+    return [number for (number,) in found]
 
 
 def _next_jobless(connection: sqlite3.Connection) -> int:
@@ -271,8 +276,8 @@ def _known(
     asked = [step for key in keys for step in _step_keys(key)] if recipes else keys
     for start in range(0, len(asked), 500):
         some = asked[start : start + 500]
-        where = f"WHERE job.key IN ({_marks(some)}) ORDER BY job.number"
-        for row in connection.execute(f"{select} {where}", some):
+        where = f"WHERE job.key IN ({_marks(some)})" + (f" AND {_IS_STEP}" if recipes else "")
+        for row in connection.execute(f"{select} {where} ORDER BY job.number", some):
             key = row[1].rpartition("/")[0] if recipes else row[1]
             found[key] = _row(row)
     return found
