@@ -23,6 +23,7 @@ from akool_async.batch.outcome import Outcome
 from akool_async.batch.rows import NO_ROWS, BatchRow
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.selection import Selection
+from akool_async.batch.steps import creates_left
 from akool_async.engine.keys import request_fingerprint
 from akool_async.errors import InvalidInput
 from akool_async.journal import State
@@ -281,13 +282,15 @@ class Feeding:
     ) -> Literal["now", "never", "stopped"]:
         """Wait until a row may be sent, or it is known that it may not."""
         while not self.stopped:
+            if not creates and not self.paused:
+                break  # its job has a place already, or needs none
             if self.paused or self._live.full or not (held or self._held.next() is None):
                 await self._live.changed()  # one that others went past goes first
-            elif creates and (wait := self._next_at - asyncio.get_running_loop().time()) > 0:
+            elif (wait := self._next_at - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(wait)
-            elif creates and not self._money.begun:
+            elif not self._money.begun:
                 await self._money.begin()
-            elif not creates or (verdict := self._verdict(row, creates)) == "yes":
+            elif (verdict := self._verdict(row, creates)) == "yes":
                 break
             elif verdict == "no":
                 return "never"
@@ -325,16 +328,12 @@ _BEGUN: Final = frozenset({State.CREATED, State.INTENT, State.UNKNOWN, State.COM
 
 def _creates_of(row: BatchRow, known: KnownRow | None, *, retry: bool) -> int:
     """Return how many creates a row may still need."""
-    is_recipe = isinstance(row.request, _RECIPE)
-    steps = row.request.paid_steps if is_recipe else 1
-    if known is None:
-        return steps
-    begun = int(known.key.rpartition("/")[2]) if is_recipe else 1
-    if known.state in _BEGUN:
-        return max(0, steps - begun)
+    others = creates_left(row, known)
+    if known is None or known.state in _BEGUN:
+        return others
     if known.state.finished and known.state is not State.REFUSED and not retry:
         return 0  # a step that failed fails its recipe again
-    return max(0, steps - begun) + 1
+    return others + 1
 
 
 def _was_sent(known: KnownRow | None) -> bool:

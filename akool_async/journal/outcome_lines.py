@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -141,6 +141,14 @@ class OutcomeReader:
     async def count_behind(self) -> int:
         """Return how many results wait to be saved."""
         return await self._read(_count_behind)
+
+    async def without_line(self, last_steps: Collection[str]) -> list[KnownRow]:
+        """Return rows of jobs that completed, and have no line: the process died just then.
+
+        Args:
+            last_steps: Operations that recipes end in. Other steps of recipes have no line.
+        """
+        return await self._read(lambda connection: _without_line(connection, [*last_steps]))
 
     async def completed(self, after: int, limit: int = 500) -> list[tuple[int, KnownRow]]:
         """Return rows that completed, each with its place in the order of their lines."""
@@ -286,6 +294,15 @@ def _known(
 def _undecided(connection: sqlite3.Connection) -> list[KnownRow]:
     where = "WHERE job.state IN ('intent', 'created', 'unknown') AND job.key IS NOT NULL"
     return [_row(row) for row in connection.execute(f"{_SELECT} {where} ORDER BY job.number")]
+
+
+def _without_line(connection: sqlite3.Connection, last_steps: list[str]) -> list[KnownRow]:
+    where = f"""
+        WHERE job.state = 'completed' AND job.key IS NOT NULL
+        AND job.number NOT IN (SELECT job FROM outcome)
+        AND (NOT {_IS_STEP} OR job.name IN ({_marks(last_steps)}))"""
+    query = f"{_SELECT} {where} ORDER BY job.number"
+    return [_row(row) for row in connection.execute(query, last_steps)]
 
 
 def _behind(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, KnownRow]]:
