@@ -102,20 +102,20 @@ async def test_jobs_that_akool_has_keep_their_places_before_their_rows_are_met(
 async def test_a_row_whose_job_ended_before_it_was_met_has_its_own_line(
     akool: Akool, simulator: Simulator, out: Path, until: Until
 ) -> None:
-    await killed(speeches(4), akool, out, until, in_flight=4)
+    await killed(speeches(5), akool, out, until, in_flight=5)
     gate = threading.Event()
 
     def rows() -> Iterator[Any]:
-        yield speeches(5)[4]
+        yield speeches(5)[0]
         gate.wait()
-        yield from speeches(4)
+        yield from speeches(5)[1:]
 
     _, work = started(rows(), akool, out)
     await until(lambda: states(out) == [State.COMPLETED] * 5)
     gate.set()
     await work
     lines = {each["key"]: each["line"] for each in lines_of(out / "results.jsonl")}
-    assert lines == {"row-4": 1, "row-0": 2, "row-1": 3, "row-2": 4, "row-3": 5}
+    assert lines == {f"row-{n}": n + 1 for n in range(5)}
     assert set(statuses(out).values()) == {"completed"}
     assert simulator.world.creates.total() == 5
 
