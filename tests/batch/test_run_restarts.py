@@ -138,7 +138,7 @@ async def test_a_recipe_whose_row_is_gone_does_not_get_the_result_of_a_step_in_t
     await killed(talks(3), akool, out, until, in_flight=3)
     await finished([], akool, out)
     assert statuses(out) == {}
-    assert states(out) == [State.COMPLETED] * 3
+    assert State.CREATED not in states(out)
     await finished(talks(3), akool, out)
     assert set(statuses(out).values()) == {"completed"}
     assert simulator.world.creates.total() == 6
