@@ -28,6 +28,7 @@ class LiveRow:
         "attempts",
         "counted",
         "creates",
+        "found",
         "in_flight",
         "job",
         "part",
@@ -44,6 +45,7 @@ class LiveRow:
         *,
         counted: bool = True,
         reserved: int = 0,
+        found: str = "",
     ) -> None:
         self.row = row
         self.job: Job[Any] | None = None
@@ -53,6 +55,8 @@ class LiveRow:
         self.accepted_at: float | None = None if known is None else known.created_at
         self.attempts = 0 if known is None else known.attempt
         self.in_flight = False
+        self.found = found
+        """The key of its job's row in the journal, if Akool has the job from an earlier process."""
         self.reserved = reserved
         """Creates that it may need."""
         self.creates = 0
@@ -92,6 +96,8 @@ class LiveRows:
     def __init__(self, counts: Counts, places: int, limits: Mapping[str, int]) -> None:
         self._counts = counts
         self._rows: set[LiveRow] = set()
+        self._earlier: set[LiveRow] = set()
+        """Jobs of an earlier process that go on, and whose rows were not met yet."""
         self._change = asyncio.Event()
         self._limits = limits
         self._taken: Counter[str] = Counter()
@@ -101,7 +107,7 @@ class LiveRows:
         self.places = places
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) + len(self._earlier)
 
     def __iter__(self) -> Iterator[LiveRow]:
         return iter(tuple(self._rows))
@@ -109,7 +115,7 @@ class LiveRows:
     @property
     def full(self) -> bool:
         """Whether a row goes on for each place."""
-        return len(self._rows) >= self.places
+        return len(self) >= self.places
 
     def open_to(self, operation: str) -> bool:
         """Say whether the limits by pattern allow one more row of an operation."""
@@ -127,6 +133,20 @@ class LiveRows:
         """Take in a row whose job was submitted just now."""
         self._rows.add(live)
         self._taken.update(self._patterns_of(live.row.operation))
+
+    def hold(self, live: LiveRow) -> None:
+        """Keep a place for a job of an earlier process, until it has ended or its row is met."""
+        assert live.job is not None
+        self._earlier.add(live)
+        self._taken.update(self._patterns_of(live.row.operation))
+        live.job.add_done_callback(lambda _job: self.let_go(live))
+
+    def let_go(self, live: LiveRow) -> None:
+        """Keep a place no more for a job of an earlier process."""
+        if live in self._earlier:
+            self._earlier.discard(live)
+            self._taken.subtract(self._patterns_of(live.row.operation))
+            self.wake()
 
     def remove(self, live: LiveRow) -> None:
         """Take out a row whose job has ended."""

@@ -123,6 +123,8 @@ class Run:
             await self._count_saved()  # without those whose files are gone
             self._writer.rewrite_at_end()
             await self._lane.begin()
+            await self._jobs.take_up_completed()
+            await self._jobs.adopt_gone()
             self._phase = "running"
             await self._lane.drained()
 
@@ -235,7 +237,7 @@ class Run:
             self.drain(self.stopped_by)
         await self._feeding.take_all(Feed(rows))
         self.stopped_by = self.stopped_by or self._feeding.spent
-        self._jobs.adopt_gone()
+        await self._jobs.adopt_gone(all_read=not self._feeding.stopped)
         while len(self._live):
             await self._live.changed()
         self.counts.skip_rest()
