@@ -130,7 +130,7 @@ class Feeding:
 
     def ended(self, row: BatchRow) -> None:
         """Take note that the job of a row, which was created, has ended."""
-        self._money.end(row.operation, created=True)
+        self._money.end(row.key, created=True)
 
     def stop(self) -> None:
         """Send nothing more."""
@@ -142,7 +142,7 @@ class Feeding:
     def give_back(self, row: BatchRow) -> None:
         """Take note that a row's job was certainly not created."""
         self._reserved -= _creates_of(row)
-        self._money.end(row.operation, created=False)
+        self._money.end(row.key, created=False)
 
     async def _take(self, page: Sequence[BatchRow | Fault]) -> None:
         rows = [each for each in page if isinstance(each, BatchRow)]
@@ -314,7 +314,7 @@ class Feeding:
 
     def _reserve(self, row: BatchRow, creates: int) -> None:
         self._reserved += creates
-        self._money.send(row.operation)
+        self._money.send(row.key, row.operation, row.request)
         if self._interval:
             now = asyncio.get_running_loop().time()
             self._next_at = max(self._next_at, now - self._interval) + self._interval * creates
