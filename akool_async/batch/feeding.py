@@ -22,6 +22,7 @@ from akool_async.batch.keys import is_given
 from akool_async.batch.live import LiveRows
 from akool_async.batch.money import Money, Verdict
 from akool_async.batch.outcome import Outcome
+from akool_async.batch.retries import Retries
 from akool_async.batch.rows import NO_ROWS, BatchRow
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.selection import Selection
@@ -93,9 +94,7 @@ class Feeding:
         self._selection = Selection(
             limit=options.limit, only=options.only, skip=options.skip, sample=options.sample
         )
-        retry = options.retry_failed
-        self._retries = bool(retry)
-        self._codes = None if isinstance(retry, bool) else frozenset(retry)
+        self._retries = Retries(retry_failed=options.retry_failed)
         self._interval = 0.0 if options.rate is None else 1 / options.rate
         self._next_at = 0.0
         self._most = options.max_creates
@@ -204,7 +203,7 @@ class Feeding:
                 self._sender.refuse(row.line, row.key, row.operation, "KeyConflict", problem)
                 return True
             if _has_ended(row, known):
-                retry = self._is_retried(known)
+                retry = self._retries.take(known)
                 if not retry:
                     await self._done(row, known)
                     return True
@@ -249,16 +248,6 @@ class Feeding:
             return True  # the others are read on, and counted
         self.stop()
         return False
-
-    def _is_retried(self, known: KnownRow) -> bool:
-        if not self._retries or known.state is not State.FAILED:
-            return False
-        if self._codes is None:
-            return True
-        outcome = None if known.line is None else decoder.decode(known.line)
-        return outcome is not None and not self._codes.isdisjoint(
-            {str(outcome.code), str(outcome.error)}
-        )
 
     async def _done(self, row: BatchRow, known: KnownRow) -> None:
         """Count a row that has ended."""

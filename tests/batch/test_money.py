@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +224,38 @@ async def test_a_dry_run_knows_what_an_earlier_run_has_learned(
     ]
     assert told[2] == f"disk: about {100 * sum(sizes) / 5 / 1e6:.1f} MB"
     assert told[3].startswith("time: about 0.0 hours, with 10 jobs at once")
+
+
+@pytest.mark.parametrize(("codes", "sent"), [(["1004"], 0), (["JobFailed"], 3), (True, 3)])
+async def test_a_dry_run_sends_again_what_the_run_sends_again(
+    connect: Connect, tmp_path: Path, codes: Any, sent: int
+) -> None:
+    async with Simulator(pace=0.02, omit_rate=0.0, fail_rate=1.0) as simulator:
+        akool = connect(simulator)
+        await Run(RunFolder.at(tmp_path), RunOptions()).carry_out(read(speeches(3)), akool)
+        options = RunOptions(retry_failed=codes)
+        plan = Plan(RunFolder.at(tmp_path), options).of(read(speeches(3)))["audio.tts"]
+        assert (plan.sent, plan.done) == (sent, 3 - sent)
+        await Run(RunFolder.at(tmp_path), options).carry_out(read(speeches(3)), akool)
+        assert simulator.world.creates.total() == 3 + sent
+
+
+async def test_a_dry_run_knows_that_a_recipe_of_which_a_step_is_done_goes_on(
+    connect: Connect, tmp_path: Path
+) -> None:
+    speaking = {
+        "operation": "video.speaking_photo",
+        "talking_photo_url": "https://host.example/photo.jpg",
+        "input_text": "Good morning.",
+        "voice_id": "voice",
+        "key": "speaking",
+    }
+    async with Simulator(pace=0.02, omit_rate=0.0) as simulator:
+        run = Run(RunFolder.at(tmp_path), RunOptions())
+        await run.carry_out(read([speaking]), connect(simulator))
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as journal, journal:
+        journal.execute("DELETE FROM outcome")  # as if it was killed after its first step
+        journal.execute("DELETE FROM job WHERE key = 'speaking/2'")
+    plan = Plan(RunFolder.at(tmp_path), RunOptions()).of(read([speaking]))
+    each = plan["video.speaking_photo"]
+    assert (each.rows, each.done, each.sent) == (1, 0, 1)
