@@ -22,6 +22,7 @@ from akool_async.batch.keys import is_given
 from akool_async.batch.live import LiveRow, LiveRows
 from akool_async.batch.money import Money, Verdict
 from akool_async.batch.outcome import Outcome
+from akool_async.batch.retries import Retries
 from akool_async.batch.rows import NO_ROWS, BatchRow
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.selection import Selection
@@ -94,9 +95,7 @@ class Feeding:
         self._selection = Selection(
             limit=options.limit, only=options.only, skip=options.skip, sample=options.sample
         )
-        retry = options.retry_failed
-        self._retries = bool(retry)
-        self._codes = None if isinstance(retry, bool) else frozenset(retry)
+        self._retries = Retries(retry_failed=options.retry_failed)
         self._interval = 0.0 if options.rate is None else 1 / options.rate
         self._next_at = 0.0
         self._most = options.max_creates
@@ -131,9 +130,9 @@ class Feeding:
 
     def ended(self, live: LiveRow) -> None:
         """Take note that the job of a row has ended; the creates it did not need are free again."""
-        if live.reserved:
-            self._reserved -= live.reserved - live.creates
-            self._money.end(live.row.operation, created=live.creates > 0)
+        self._reserved -= max(0, live.reserved - live.creates)
+        # Where nothing was reserved, an earlier process has created it.
+        self._money.end(live.row.key, created=live.creates > 0 or not live.reserved)
 
     def stop(self) -> None:
         """Send nothing more."""
@@ -215,7 +214,7 @@ class Feeding:
                 self._sender.refuse(row.line, row.key, row.operation, "KeyConflict", problem)
                 return True
             if _has_ended(row, known):
-                retry = self._retries and _is_retried(known, self._codes)
+                retry = self._retries.take(known)
                 if not retry:
                     await self._done(row, known)
                     return True
@@ -317,7 +316,7 @@ class Feeding:
 
     def _reserve(self, row: BatchRow, creates: int) -> None:
         self._reserved += creates
-        self._money.send(row.operation)
+        self._money.send(row.key, row.operation, row.request)
         if self._interval:
             now = asyncio.get_running_loop().time()
             self._next_at = max(self._next_at, now - self._interval) + self._interval * creates
