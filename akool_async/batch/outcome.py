@@ -22,6 +22,8 @@ class Outcome(Value, omit_defaults=True):
     status: State
     """`completed`, `failed`, `refused`, `expired` or `abandoned`; in `errors.jsonl` also
     `unknown`: nobody knows whether Akool made the job."""
+    input: str | None = None
+    """The file that the row was made for, as `--each` found it; `None` for a manifest's row."""
     id: str | None = None
     """The job's `_id` at Akool."""
     url: str | None = None

@@ -225,6 +225,7 @@ class SavingLane:
             outcome.line,
             outcome.id or result.id,
             datetime.now(UTC),
+            outcome.input,
         )
         try:
             part = await result.save(f"{room}/")
