@@ -6,11 +6,12 @@ from akool_async.journal import State
 from akool_async.protocol.value import Value
 
 
-class Outcome(Value, omit_defaults=True):
+class Outcome(Value):
     """What became of one row.
 
     `results.jsonl` has one line for each row that has ended, and `errors.jsonl` one for each row
-    that has not completed, in this form. Fields without a value are left out.
+    that has not completed, in this form. Each line has all fields, so that whoever reads the file
+    into a table finds the same columns in it, whatever has happened.
     """
 
     key: str
