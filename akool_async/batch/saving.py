@@ -330,7 +330,8 @@ class SavingLane:
 
 def _named(outcome: Outcome, result: Result) -> NamedRow:
     job = outcome.id or result.id
-    return NamedRow(outcome.key, outcome.operation, outcome.line, job, datetime.now(UTC))
+    now = datetime.now(UTC)
+    return NamedRow(outcome.key, outcome.operation, outcome.line, job, now, outcome.input)
 
 
 def _is_of_the_disk(error: Exception) -> bool:
