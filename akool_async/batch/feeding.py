@@ -13,12 +13,12 @@ from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
+from akool_async.batch.comparing import fingerprint_of, is_same
 from akool_async.batch.counts import Counts
 from akool_async.batch.endings import decoder, end_of
 from akool_async.batch.fault import Fault
 from akool_async.batch.feed import Feed
 from akool_async.batch.held import HeldRows, WaitingRow
-from akool_async.batch.keys import is_given
 from akool_async.batch.live import LiveRow, LiveRows
 from akool_async.batch.money import Money, Verdict
 from akool_async.batch.outcome import Outcome
@@ -27,11 +27,11 @@ from akool_async.batch.rows import NO_ROWS, BatchRow
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.selection import Selection
 from akool_async.batch.steps import creates_left
-from akool_async.engine.keys import request_fingerprint
 from akool_async.errors import InvalidInput
 from akool_async.journal import State
 from akool_async.journal.outcome_lines import KnownRow, OutcomeLines
 from akool_async.protocol.endpoint import Recipe
+from akool_async.protocol.files import holds_files
 
 _RECIPE: Final[Any] = Recipe
 _IN_A_ROW: Final = 64
@@ -104,6 +104,8 @@ class Feeding:
         self._faulty = -1
         """The line of the last row that was wrong."""
         self._feed: Feed[BatchRow | Fault] | None = None
+        self._read: Mapping[str, str | None] = {}
+        """By key, the fingerprints of rows whose files were read; `None` if that failed."""
         self._held = HeldRows(live)
         self._sending: asyncio.Task[None] | None = None
         """Sends the rows that others went past."""
@@ -144,6 +146,7 @@ class Feeding:
     async def _take(self, page: Sequence[BatchRow | Fault]) -> None:
         rows = [each for each in page if isinstance(each, BatchRow)]
         known = await self._known(rows)
+        self._read = await self._read_files([row for row in rows if row.key in known])
         for each in page:
             if isinstance(each, Fault):
                 self._refuse_fault(each)
@@ -165,7 +168,13 @@ class Feeding:
         completed = known.state is State.COMPLETED and known.status == "completed"
         if not completed or self._tells or known.line is not None:  # that one lacks its number
             return False
-        return _same_request(row, known)
+        return self._is_same(row, known)
+
+    def _is_same(self, row: BatchRow, known: KnownRow) -> bool:
+        own = None
+        if not row.given:
+            own = self._read[row.key] if row.key in self._read else fingerprint_of(row)
+        return is_same(row, known.fingerprint, own)
 
     async def _known(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
         recipes = [row.key for row in rows if isinstance(row.request, _RECIPE)]
@@ -176,12 +185,20 @@ class Feeding:
             known |= await self._lines.known(recipes, recipes=True, brief=brief)
         return known | await self._of_another_kind([row for row in rows if row.key not in known])
 
+    async def _read_files(self, rows: Sequence[BatchRow]) -> Mapping[str, str | None]:
+        """Return the fingerprints of rows with files and keys of their own, read in a thread."""
+        asked = [row for row in rows if not row.given and holds_files(row.request)]
+        if not asked:
+            return {}
+        found = await asyncio.to_thread(lambda: [*map(fingerprint_of, asked)])
+        return {row.key: each for row, each in zip(asked, found, strict=True)}
+
     async def _of_another_kind(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
         """Look for jobs of recipes under the keys of operations, and the other way round.
 
         A key made from a request is never that of another one, so only rows' own keys are asked.
         """
-        rows = [row for row in rows if not is_given(row.key)]
+        rows = [row for row in rows if not row.given]
         recipes = [row.key for row in rows if not isinstance(row.request, _RECIPE)]
         plain = [row.key for row in rows if isinstance(row.request, _RECIPE)]
         found = await self._lines.known(plain) if plain else {}
@@ -209,7 +226,7 @@ class Feeding:
         """Do with a row what is to be done; return whether to go on with the next one."""
         retry = False
         if known is not None:
-            if not _same_request(row, known):
+            if not self._is_same(row, known):
                 problem = f"the key {row.key!r} was used for another request"
                 self._sender.refuse(row.line, row.key, row.operation, "KeyConflict", problem)
                 return True
@@ -351,20 +368,3 @@ def _has_ended(row: BatchRow, known: KnownRow) -> bool:
     return known.status == "completed" or (
         known.status is not None and known.state is not State.COMPLETED
     )
-
-
-def _is_retried(known: KnownRow, codes: frozenset[str] | None) -> bool:
-    """Say whether a row failed, with one of some codes or classes of error, if there are any."""
-    if known.state is not State.FAILED or codes is None:
-        return known.state is State.FAILED
-    outcome = None if known.line is None else decoder.decode(known.line)
-    return outcome is not None and not codes.isdisjoint({str(outcome.code), str(outcome.error)})
-
-
-def _same_request(row: BatchRow, known: KnownRow) -> bool:
-    if is_given(row.key):  # made from its request
-        return True
-    fingerprint = known.fingerprint
-    if isinstance(row.request, _RECIPE):
-        fingerprint = fingerprint.rpartition("/")[0]
-    return fingerprint == request_fingerprint(row.request)

@@ -104,3 +104,15 @@ async def test_a_recipe_whose_first_step_failed_has_one_line_once_it_is_retried(
         await finished(talks(2), connect(simulator), out, retry_failed=True)
         assert set(statuses(out).values()) == {"completed"}
         assert lines_of(out / "errors.jsonl") == []
+
+
+async def test_a_key_copied_from_the_results_belongs_to_its_request_alone(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    await finished([speeches(1)[0][1]], akool, out)
+    (key,) = statuses(out)
+    for row, ok in ((speeches(2)[1][1], False), (speeches(1)[0][1], True)):
+        assert check([(key, row)], folder=out).ok is ok
+        await finished([(key, row)], akool, out)
+        assert (lines_of(out / "errors.jsonl") == []) is ok
+    assert simulator.world.creates.total() == 1
