@@ -23,6 +23,7 @@ class NamedRow(NamedTuple):
     key: str
     operation: str
     line: int
+    """Its line in the manifest; 0 if that is not known."""
     id: str
     ended_at: datetime
     """When its job ended, in UTC."""
@@ -73,9 +74,11 @@ class FileNames:
     def path_of(self, row: NamedRow, extension: str) -> str:
         """Return the path of a row's file, relative to the folder for media, with `/`.
 
-        Files of rows from line 10 000 on stand in folders of their own, ten thousand in each.
+        Files of rows from line 10 000 on stand in folders of their own, ten thousand in each. The
+        key stands for a line that is not known.
         """
-        values = {"key": row.key, "operation": row.operation, "line": str(row.line), "id": row.id}
+        line = str(row.line or row.key)
+        values = {"key": row.key, "operation": row.operation, "line": line, "id": row.id}
         values["stem"] = PurePath(row.input).stem if row.input else row.key
         folders, name = self._template.filled(values, row.ended_at)
         many = row.line // FOLDER_SIZE

@@ -43,7 +43,7 @@ def command(folder: Path, *, dry_run: bool, quiet: bool) -> int:
     counts = run.counts
     click.echo(f"{counted(counts.saved - counts.saved_before, 'result')} saved", err=True)
     if counts.unsaved:
-        click.echo(f"{counted(counts.unsaved, 'result')} not saved, see errors.jsonl", err=True)
+        click.echo(f"{counted(counts.unsaved, 'result')} not saved, see results.jsonl", err=True)
     _tell_expired(counts.expired)
     return 1 if counts.unsaved or counts.expired or run.stopped_by else 0
 
