@@ -389,7 +389,7 @@ def _put_given_up_behind(connection: sqlite3.Connection) -> None:
     # No text in a line holds such quotes as it is, and parsing all lines takes longer.
     connection.execute("""
         UPDATE outcome SET behind = 1
-        WHERE status = 'completed' AND NOT behind AND instr(line, CAST('"error":' AS BLOB))""")
+        WHERE status = 'completed' AND NOT behind AND instr(line, CAST('"error":"' AS BLOB))""")
 
 
 def _settle_behind(connection: sqlite3.Connection) -> None:

@@ -210,6 +210,7 @@ function facts(job) {
   const at = (value) => (value === undefined || value === null ? null : moment(value));
   const all = [
     ["Operation", job.operation], ["Line", outcome?.line && number(outcome.line)],
+    ["Made for", outcome?.input],
     ["Sent", at(job.sent)], ["Accepted", at(job.accepted)], ["Last changed", at(job.changed)],
     ["Before Akool", seconds(outcome?.queued_seconds)], ["At Akool", seconds(outcome?.akool_seconds)],
     ["Times sent", job.attempts ? String(job.attempts) : null],
