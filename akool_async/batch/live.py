@@ -32,6 +32,11 @@ class LiveRow:
         self.attempts = 0 if known is None else known.attempt
         self.in_flight = False
 
+    @property
+    def prepares(self) -> bool:
+        """Whether nothing of its job was sent so far: it takes the steps before its create."""
+        return self.job is not None and not self.in_flight and not self.job.steps
+
 
 class LiveRows:
     """The rows whose jobs go on, and room for more.

@@ -129,6 +129,7 @@ class Runtime:
             arms=configuration.webhook_url is not None,
             patience=configuration.webhook_patience,
             places=configuration.places,
+            waits_for_host=configuration.waits_for_host,
             deliver=self.delivery,
             listener=dispatcher,
         )
@@ -200,7 +201,7 @@ class Runtime:
     @property
     def stats(self) -> Stats:
         """This loop's part of the client's figures."""
-        return stats_of(self.engine, 0 if self.saver is None else self.saver.left)
+        return stats_of(self.engine, self.saver, self.files)
 
     def _schedule_of(
         self, startable: Startable[Any] | type[Startable[Any]], name: str
