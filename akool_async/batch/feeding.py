@@ -11,13 +11,15 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
+import msgspec
+
 from akool_async.batch.counts import Counts
 from akool_async.batch.endings import decoder, end_of
 from akool_async.batch.fault import Fault
 from akool_async.batch.feed import Feed
 from akool_async.batch.held import HeldRows, WaitingRow
 from akool_async.batch.keys import is_given
-from akool_async.batch.live import LiveRows
+from akool_async.batch.live import LiveRow, LiveRows
 from akool_async.batch.money import Money, Verdict
 from akool_async.batch.outcome import Outcome
 from akool_async.batch.rows import NO_ROWS, BatchRow
@@ -37,8 +39,8 @@ _IN_A_ROW: Final = 64
 class Sender(Protocol):
     """What the run does with rows."""
 
-    def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool) -> object:
-        """Submit a row's job."""
+    def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool, creates: int) -> object:
+        """Submit a row's job, which may need some creates."""
         ...
 
     def refuse(self, line: int, key: str, operation: str, error: str, msg: str) -> object:
@@ -47,6 +49,10 @@ class Sender(Protocol):
 
     async def restore(self, row: BatchRow, known: KnownRow) -> object:
         """Write down how a row has ended, as the journal says."""
+        ...
+
+    def number(self, outcome: Outcome, *, recipe: bool) -> object:
+        """Write down the line of a row that ended before its row was met."""
         ...
 
     def told(self, outcome: Outcome) -> object:
@@ -122,9 +128,11 @@ class Feeding:
             if self._sending is not None:
                 self._sending.cancel()
 
-    def ended(self, row: BatchRow) -> None:
-        """Take note that the job of a row, which was created, has ended."""
-        self._money.end(row.operation, created=True)
+    def ended(self, live: LiveRow) -> None:
+        """Take note that the job of a row has ended; the creates it did not need are free again."""
+        if live.reserved:
+            self._reserved -= live.reserved - live.creates
+            self._money.end(live.row.operation, created=live.creates > 0)
 
     def stop(self) -> None:
         """Send nothing more."""
@@ -132,11 +140,6 @@ class Feeding:
         if self._feed is not None:
             self._feed.stop()
         self._live.wake()
-
-    def give_back(self, row: BatchRow) -> None:
-        """Take note that a row's job was certainly not created."""
-        self._reserved -= _creates_of(row)
-        self._money.end(row.operation, created=False)
 
     async def _take(self, page: Sequence[BatchRow | Fault]) -> None:
         rows = [each for each in page if isinstance(each, BatchRow)]
@@ -160,7 +163,9 @@ class Feeding:
         Most rows have, of a run that is started again: so this test comes first, and is short.
         """
         completed = known.state is State.COMPLETED and known.status == "completed"
-        return completed and not self._tells and _same_request(row, known)
+        if not completed or self._tells or known.line is not None:  # that one lacks its number
+            return False
+        return _same_request(row, known)
 
     async def _known(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
         recipes = [row.key for row in rows if isinstance(row.request, _RECIPE)]
@@ -169,7 +174,23 @@ class Feeding:
         known = await self._lines.known(plain, brief=brief) if plain else {}
         if recipes:
             known |= await self._lines.known(recipes, recipes=True, brief=brief)
-        return known
+        return known | await self._of_another_kind([row for row in rows if row.key not in known])
+
+    async def _of_another_kind(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
+        """Look for jobs of recipes under the keys of operations, and the other way round.
+
+        A key made from a request is never that of another one, so only rows' own keys are asked.
+        """
+        rows = [row for row in rows if not is_given(row.key)]
+        recipes = [row.key for row in rows if not isinstance(row.request, _RECIPE)]
+        plain = [row.key for row in rows if isinstance(row.request, _RECIPE)]
+        found = await self._lines.known(plain) if plain else {}
+        steps = await self._lines.known(recipes, recipes=True) if recipes else {}
+        # An operation's own key may end in a number, too. Then its fingerprint has none.
+        return {
+            **{key: each for key, each in found.items() if "/" not in each.fingerprint},
+            **{key: each for key, each in steps.items() if "/" in each.fingerprint},
+        }
 
     def _refuse_fault(self, fault: Fault) -> None:
         """Write down a row that is wrong. One in a file is found before; one in a stream is not.
@@ -200,7 +221,7 @@ class Feeding:
                 if not retry:
                     await self._done(row, known)
                     return True
-        if self.spent or not self._selection.takes(row):
+        if not _was_sent(known) and (self.spent or not self._selection.takes(row)):
             self._counts.of(row.operation).skipped += 1
             return True
         waiting = WaitingRow(row, known, retry)
@@ -232,9 +253,10 @@ class Feeding:
     async def _send(self, waiting: WaitingRow, *, held: bool = False) -> bool:
         """Send a row once it may be sent; return whether to go on with the next one."""
         row, known, retry = waiting
-        turn = await self._turn(row, known, held=held)
+        creates = _creates_of(row, known, retry=retry)
+        turn = await self._turn(row, creates, held=held)
         if turn == "now":
-            self._sender.send(row, known, retry=retry)
+            self._sender.send(row, known, retry=retry, creates=creates)
             return True
         if turn == "never" and self._counts.of(row.operation).planned:
             self._counts.of(row.operation).skipped += 1
@@ -259,6 +281,9 @@ class Feeding:
             return
         assert known.line is not None
         outcome = decoder.decode(known.line)
+        if not outcome.line and not known.behind:
+            outcome = msgspec.structs.replace(outcome, line=row.line)
+            self._sender.number(outcome, recipe=isinstance(row.request, _RECIPE))
         end = end_of(known.state)
         error = "" if end == "completed" else outcome.error or ""
         self._counts.known(row.operation, end, error, outcome.msg or "")
@@ -266,10 +291,9 @@ class Feeding:
             self._sender.told(outcome)
 
     async def _turn(
-        self, row: BatchRow, known: KnownRow | None, *, held: bool
+        self, row: BatchRow, creates: int, *, held: bool
     ) -> Literal["now", "never", "stopped"]:
         """Wait until a row may be sent, or it is known that it may not."""
-        creates = 0 if _was_sent(known) else _creates_of(row)
         while not self.stopped:
             if self.paused or self._live.full or not (held or self._held.next() is None):
                 await self._live.changed()  # one that others went past goes first
@@ -309,13 +333,22 @@ class Feeding:
             self._next_at = max(self._next_at, now - self._interval) + self._interval * creates
 
 
-_OF_A_RECIPE: Final = 2
-"""The most paid steps of a recipe."""
+_BEGUN: Final = frozenset({State.CREATED, State.INTENT, State.UNKNOWN, State.COMPLETED})
+"""States of a row of the journal whose create was, or may have been, paid for."""
 
 
-def _creates_of(row: BatchRow) -> int:
-    """Return how many creates a row may need."""
-    return _OF_A_RECIPE if isinstance(row.request, _RECIPE) else 1
+def _creates_of(row: BatchRow, known: KnownRow | None, *, retry: bool) -> int:
+    """Return how many creates a row may still need."""
+    is_recipe = isinstance(row.request, _RECIPE)
+    steps = row.request.paid_steps if is_recipe else 1
+    if known is None:
+        return steps
+    begun = int(known.key.rpartition("/")[2]) if is_recipe else 1
+    if known.state in _BEGUN:
+        return max(0, steps - begun)
+    if known.state.finished and known.state is not State.REFUSED and not retry:
+        return 0  # a step that failed fails its recipe again
+    return max(0, steps - begun) + 1
 
 
 def _was_sent(known: KnownRow | None) -> bool:

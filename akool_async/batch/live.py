@@ -20,9 +20,28 @@ from akool_async.journal.outcome_lines import KnownRow
 class LiveRow:
     """A row whose job goes on."""
 
-    __slots__ = ("accepted_at", "attempts", "counted", "in_flight", "job", "row", "submitted_at")
+    __slots__ = (
+        "accepted_at",
+        "attempts",
+        "counted",
+        "creates",
+        "in_flight",
+        "job",
+        "part",
+        "reserved",
+        "row",
+        "stage",
+        "submitted_at",
+    )
 
-    def __init__(self, row: BatchRow, known: KnownRow | None, *, counted: bool = True) -> None:
+    def __init__(
+        self,
+        row: BatchRow,
+        known: KnownRow | None,
+        *,
+        counted: bool = True,
+        reserved: int = 0,
+    ) -> None:
         self.row = row
         self.job: Job[Any] | None = None
         self.counted = counted
@@ -31,11 +50,31 @@ class LiveRow:
         self.accepted_at: float | None = None if known is None else known.created_at
         self.attempts = 0 if known is None else known.attempt
         self.in_flight = False
+        self.reserved = reserved
+        """Creates that it may need."""
+        self.creates = 0
+        """Creates that were sent for it in this process, and not refused."""
+        self.stage = ""
+        """The newest event of its job, or of the steps of its recipe, as far as `hear` notes it."""
+        self.part: Job[Any] | None = None
+        """The job that this event was about."""
+
+    def refused(self) -> None:
+        """Take note that its job has ended with a refusal, which costs nothing."""
+        if self.stage == EventName.CREATING:  # else nothing was sent, or it was a step before
+            self.creates -= 1
 
     @property
-    def prepares(self) -> bool:
-        """Whether nothing of its job was sent so far: it takes the steps before its create."""
-        return self.job is not None and not self.in_flight and not self.job.steps
+    def unsent(self) -> bool:
+        """Whether its job may be dropped: nothing of it is on its way to Akool, or awaited there.
+
+        It is true in a paused client only: in another one, a job may leave its queue at any moment.
+        """
+        job = self.job
+        if job is None or job.id is not None or job.done():
+            return False
+        # A recipe prepares while its steps are at Akool, too. Then their events came later.
+        return self.stage == EventName.PREPARING or (self.part or job).position is not None
 
 
 class LiveRows:
@@ -116,20 +155,30 @@ class LiveRows:
         if name not in _HEARD:
             return
         live = event.job.tag
-        if not isinstance(live, LiveRow):  # a step of a recipe
+        if not isinstance(live, LiveRow):  # a job of an earlier process
             return
+        before, live.stage, live.part = live.stage, name, event.job
         if name == EventName.CREATING:
             live.attempts += 1
+            live.creates += 1
             self._counts.creates += 1
             self.set_in_flight(live, to=True)
         elif name == EventName.CREATED:
             live.accepted_at = time.time()
         elif name == EventName.RESUMED:
             self.set_in_flight(live, to=True)
-        else:  # refused for now, and queued again
+        elif name == EventName.QUEUED:
             self.set_in_flight(live, to=False)
+            if before == EventName.CREATING:  # refused for now
+                live.creates -= 1
 
 
 _HEARD: Final = frozenset(
-    {EventName.CREATING, EventName.CREATED, EventName.RESUMED, EventName.QUEUED}
+    {
+        EventName.PREPARING,
+        EventName.QUEUED,
+        EventName.CREATING,
+        EventName.CREATED,
+        EventName.RESUMED,
+    }
 )

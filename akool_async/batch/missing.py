@@ -1,4 +1,4 @@
-"""Which results of a run have no file, and until when Akool keeps them."""
+"""Which results of a run have no whole file, and until when Akool keeps them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DAY: Final = 24 * 3600.0
 
 
 class Missing:
-    """Finds results without a file.
+    """Finds results without a file, or with one that was cut short.
 
     Args:
         folder: The run's folder.
@@ -37,7 +37,7 @@ class Missing:
         """How many of them Akool keeps for a day at most."""
 
     async def numbers(self) -> list[int]:
-        """Return the rows of the journal whose results have no file, and may still be kept."""
+        """Return the rows of the journal whose results have no whole file, and may be kept."""
         found: list[int] = []
         after = 0
         while page := await self._lines.completed(after):
@@ -53,7 +53,7 @@ class Missing:
             outcome = decoder.decode(known.line)
             if outcome.url is None:
                 continue
-            if outcome.path is not None and not is_gone(str(self._folder.root / outcome.path)):
+            if outcome.path is not None and self._is_there(outcome.path, outcome.bytes):
                 continue
             left = self._seconds_left(known, now)
             if left <= 0:
@@ -62,6 +62,14 @@ class Missing:
             self.expiring += left < _DAY
             found.append(known.number)
         return found
+
+    def _is_there(self, path: str, size: int | None) -> bool:
+        """Say whether a file is there whole; a power failure may have cut it short."""
+        file = self._folder.root / path
+        try:
+            return not is_gone(str(file)) and file.stat().st_size == size
+        except OSError:  # a folder that may not be entered, say: nobody can tell
+            return True
 
     def _seconds_left(self, known: KnownRow, now: float) -> float:
         operation = self._operations.get(known.name)

@@ -19,6 +19,7 @@ class NamedRow(NamedTuple):
     key: str
     operation: str
     line: int
+    """Its line in the manifest; 0 if that is not known."""
     id: str
     ended_at: datetime
     """When its job ended, in UTC."""
@@ -54,9 +55,11 @@ class FileNames:
     def path_of(self, row: NamedRow, extension: str) -> str:
         """Return the path of a row's file, relative to the folder for media, with `/`.
 
-        Files of rows from line 10 000 on stand in folders of their own, ten thousand in each.
+        Files of rows from line 10 000 on stand in folders of their own, ten thousand in each. The
+        key stands for a line that is not known.
         """
-        values = {"key": row.key, "operation": row.operation, "line": str(row.line), "id": row.id}
+        line = str(row.line or row.key)
+        values = {"key": row.key, "operation": row.operation, "line": line, "id": row.id}
         folders, name = self._template.filled(values, row.ended_at)
         many = row.line // FOLDER_SIZE
         return "/".join([*folders, *([str(many)] if many else []), name + extension])

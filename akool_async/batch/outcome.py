@@ -16,7 +16,8 @@ class Outcome(Value, omit_defaults=True):
     key: str
     """The row's key: its own, or its fingerprint and its number among equal rows."""
     line: int
-    """The row's line in the manifest, from 1; in a spreadsheet or table the row's number."""
+    """The row's line in the manifest, from 1; in a spreadsheet or table the row's number. 0 if the
+    manifest has the row no more, or the run was stopped before it was read."""
     operation: str
     """The dotted name of the operation or recipe."""
     status: State

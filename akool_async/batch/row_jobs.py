@@ -97,9 +97,9 @@ class RowJobs:
 
     # What `Feeding` asks for
 
-    def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool) -> None:
-        """Submit a row's job."""
-        live = LiveRow(row, known)
+    def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool, creates: int) -> None:
+        """Submit a row's job, which may need some creates."""
+        live = LiveRow(row, known, reserved=creates)
         self._earlier.pop(row.key, None)
         try:
             live.job = self._akool.submit(
@@ -112,7 +112,7 @@ class RowJobs:
                 )
             )
         except AkoolError as error:  # such as a key that no journal can hold
-            self.feeding.give_back(row)
+            self.feeding.ended(live)
             self.refuse(row.line, row.key, row.operation, type(error).__name__, str(error))
             return
         if known is not None and known.state is State.CREATED:
@@ -143,6 +143,10 @@ class RowJobs:
         # what its bytes are.
         self._conclude(outcome, known.key, None, recipe=isinstance(row.request, _RECIPE))
 
+    def number(self, outcome: Outcome, *, recipe: bool) -> None:
+        """Write down the line of a row that ended before its row was met."""
+        self._writer.add(outcome, recipe=recipe)
+
     def told(self, outcome: Outcome) -> None:
         """Pass on the outcome of a row that an earlier process brought to its end."""
         if self._tell is not None:
@@ -156,6 +160,7 @@ class RowJobs:
             self._take_end(live)
         finally:
             self._live.remove(live)
+            live.job = None  # whose tag is the row: they would hold each other
 
     def _take_end(self, live: LiveRow) -> None:
         job, row = live.job, live.row
@@ -167,9 +172,8 @@ class RowJobs:
         if outcome is None:
             return
         if outcome.status is State.REFUSED:
-            self.feeding.give_back(row)
-        else:
-            self.feeding.ended(row)
+            live.refused()
+        self.feeding.ended(live)
         if isinstance(error, JournalError) or (isinstance(error, AkoolError) and stops_all(error)):
             self._drain(str(error))
         if live.counted:

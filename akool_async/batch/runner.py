@@ -97,6 +97,7 @@ class Run:
         self.money: Money | None = None
         self._files = ResultFiles(folder, self._lines)
         self._phase: Phase = "starting"
+        self._paused = False
         self._operations: Mapping[str, Any] = {}
         self._dropping: asyncio.Task[None] | None = None
 
@@ -109,12 +110,8 @@ class Run:
             rows: The rows; read in a thread.
             akool: Whose account pays. A client of the run's own takes its settings.
         """
-        try:
-            async with self._opened(akool), controlled(self, self.folder.control):
-                await self._work(rows)
-        except asyncio.CancelledError:
-            self.left = True
-            raise
+        async with self._opened(akool), controlled(self, self.folder.control):
+            await self._work(rows)
 
     async def fetch(self, akool: Akool) -> None:
         """Save the results of an earlier run that have no file, and create nothing.
@@ -122,7 +119,7 @@ class Run:
         Args:
             akool: The account that has them.
         """
-        async with self._opened(akool):
+        async with self._opened(akool, looks_anew=False):
             missing = Missing(self.folder, self._lines, self._operations)
             await self._lines.put_behind(await missing.numbers())
             self.counts.expired = missing.expired
@@ -133,7 +130,7 @@ class Run:
             await self._lane.drained()
 
     @asynccontextmanager
-    async def _opened(self, akool: Akool) -> AsyncGenerator[None, None]:
+    async def _opened(self, akool: Akool, *, looks_anew: bool = True) -> AsyncGenerator[None, None]:
         self._live = LiveRows(self.counts, akool.stats.places, akool.stats.limits)
         own = akool.with_settings(
             journal=self._journal,
@@ -145,26 +142,36 @@ class Run:
         )
         try:
             async with own:
+                if looks_anew:
+                    await self._look_anew()
                 await self._begin(own)
                 try:
                     yield
+                except asyncio.CancelledError:
+                    self.left = True
+                    raise
                 finally:
                     if self._dropping is not None:
                         self._dropping.cancel()
                     await self._lane.stop()
                     await self._close_money()
-                    await self._writer.close()
+                    await self._writer.close(hurry=self.left)
         finally:
             self._phase = "over"
             await self._journal.close()
 
+    async def _look_anew(self) -> None:
+        """Let the rows be judged again that became no job, and what was given up be saved."""
+        await self._lines.forget_jobless()
+        if self.options.save:
+            await self._lines.put_given_up_behind()
+        else:
+            await self._lines.settle_behind()
+
     async def _begin(self, akool: Akool) -> None:
         self._akool = akool
         self._operations = akool.operations
-        await self._lines.forget_jobless()
         await self._count_saved()
-        if not self.options.save:
-            await self._lines.settle_behind()
         for name in await asyncio.to_thread(self._files.mend):
             logger.info("%s was written anew from the journal", name)
         self._writer = OutcomeWriter(self._lines, self._files, self._written)
@@ -176,6 +183,7 @@ class Run:
             writer=self._writer,
             counts=self.counts,
             at_once=self.options.downloads,
+            stop=self.stop_for,
         )
         self._begin_feeding(akool)
 
@@ -188,7 +196,7 @@ class Run:
             writer=self._writer,
             lane=self._lane if self.options.save else None,
             prices=self.prices,
-            drain=self.drain,
+            drain=self.stop_for,
             tell=self._tell,
         )
         self.money = Money(
@@ -225,7 +233,9 @@ class Run:
             await self._lane.begin()
         await self._jobs.take_up_earlier()
         self._phase = "running"
-        if self.stopped_by:  # somebody was faster
+        if self._paused:  # somebody was faster
+            self.pause()
+        if self.stopped_by:
             self.drain(self.stopped_by)
         await self._feeding.take_all(Feed(rows))
         self.stopped_by = self.stopped_by or self._feeding.spent
@@ -261,6 +271,12 @@ class Run:
             money=self.money,
         )
 
+    def stop_for(self, problem: str) -> None:
+        """Drain because of a problem that nobody has asked for, and say so at once."""
+        if self._phase not in {"draining", "over"}:
+            logger.error("nothing more is created: %s", problem)
+            self.drain(problem)
+
     def drain(self, why: str) -> None:
         """Create nothing more; what is in flight is awaited and saved.
 
@@ -274,34 +290,34 @@ class Run:
             return
         self._phase = "draining"
         self._feeding.stop()
+        self._akool.pause()  # from now on, what waits to be created stays where it is
         self._dropping = asyncio.create_task(self._drop_unsent())
 
     async def _drop_unsent(self) -> None:
-        """Drop the jobs that wait for a place; those that are on their way there, a moment later.
-
-        Only a job that stands in line is dropped, or one that prepares its create in an outage: any
-        other may be on its way to Akool.
-        """
-        while unsent := [live for live in self._live if live.job and live.job.id is None]:
-            outage = self._akool.stats.unreachable
-            for live in unsent:
-                if live.job is not None and (live.job.position or (outage and live.prepares)):
+        """Drop the jobs of which nothing is at Akool; a recipe's, once its step there has ended."""
+        while any(live.job is not None and live.job.id is None for live in self._live):
+            for live in self._live:
+                if live.job is not None and live.unsent:
                     await live.job.cancel()
             await asyncio.sleep(_LOOK_AGAIN)
 
     def pause(self) -> None:
         """Create nothing until `resume` is called; what is in flight goes on."""
+        self._paused = True
         if self._phase == "running":
             self._phase = "paused"
             self._feeding.paused = True
+            self._akool.pause()  # rows that were fed may wait for a place, or be uploaded
 
     def resume(self) -> None:
-        """Create again."""
+        """Create again, unless the run is being drained."""
+        self._paused = False
         if self._phase == "paused":
             self._phase = "running"
             self._feeding.paused = False
             self._live.wake()
-        self._akool.resume()
+        if self._phase == "running":
+            self._akool.resume()  # rows may wait for credit, too
 
     def set_concurrency(self, places: int) -> None:
         """Change the most jobs at Akool at once; those that are there stay."""

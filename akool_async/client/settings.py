@@ -333,25 +333,32 @@ def _place_to_save(given: Any) -> Any:
         return given
     what = "a path, a template, a function, or the address of a bucket"
     place: Any = _checked("save_to", given, lambda each: _is_path(each) or callable(each), what)
-    text = "" if callable(place) else place and os.fspath(place)
-    if not text and not callable(place):
-        return text
-    if "://" in text:
-        if "{" in text:
-            raise InvalidInput("save_to", given, "must be no template: a bucket names its objects")
-        return _bucket_at("save_to", text)
+    if not place:
+        return place
     try:
-        return _named_by(place) if callable(place) or "{" in text else absolute(text)
+        if callable(place):
+            return _files_by(place)
+        text = os.fspath(cast("str | os.PathLike[str]", place))
+        if "://" in text:
+            if "{" in text:
+                problem = "must be no template: a bucket names its objects"
+                raise InvalidInput("save_to", given, problem)
+            return _bucket_at("save_to", text)
+        return _named_files(text) if "{" in text else absolute(text)
     except OSError as error:
         problem = _lost(error)
     raise InvalidInput("save_to", given, problem)
 
 
-def _named_by(given: Any) -> NamedFiles | FilesBy:
-    from akool_async.client.named_files import FilesBy, NamedFiles  # few clients name files
+def _named_files(template: str) -> NamedFiles:
+    from akool_async.client.named_files import NamedFiles  # few clients name files
 
-    if not callable(given):
-        return NamedFiles(os.fspath(given))
+    return NamedFiles(template)
+
+
+def _files_by(given: Callable[..., Any]) -> FilesBy:
+    from akool_async.client.named_files import FilesBy
+
     check_function("save_to", given)
     if is_coroutine_function(given):
         raise InvalidInput("save_to", given, "must be a plain function: it is not awaited")

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
 from akool_async.engine import ENDS, Engine, EventName, OperationState
 from akool_async.http.pace import Pace
 from akool_async.protocol.value import Value
-
-if TYPE_CHECKING:
-    from akool_async.client.saving import Saver
-    from akool_async.client.uploading import FileSteps
 
 _COUNTED = (*ENDS, EventName.SAVED, EventName.UNSAVED)
 
@@ -115,7 +111,16 @@ class Stats(Value):
         )
 
 
-def stats_of(engine: Engine, saver: Saver | None, files: FileSteps) -> Stats:
+class Uploads(Protocol):
+    """What uploads the files of jobs."""
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether jobs wait because no file can be uploaded."""
+        ...
+
+
+def stats_of(engine: Engine, saving: int, uploads: Uploads) -> Stats:
     """Return the figures of one event loop; requests and places are its client's."""
     watches = tuple(engine.watches.items())
     operations = tuple(engine.operations.items())
@@ -126,11 +131,11 @@ def stats_of(engine: Engine, saver: Saver | None, files: FileSteps) -> Stats:
         looks={name: watch.asked for name, watch in watches},
         batch={name: watch.batch_size.size for name, watch in watches},
         queued=queued.total(),
-        saving=0 if saver is None else saver.left,
+        saving=saving,
         in_flight=engine.places.in_flight,
         peak_in_flight=engine.places.peak,
         out_of_credit=engine.out_of_credit,
-        unreachable=files.unreachable or engine.hold.unreachable,
+        unreachable=uploads.unreachable or engine.hold.unreachable,
         refusals=exchange.creates.refusals + exchange.reads.refusals,
         creates_per_second=_limit(exchange.creates),
         reads_per_second=_limit(exchange.reads),

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from akool_async.journal import rows
+from akool_async.errors import JournalError
 from akool_async.journal.entry import State
 
 if TYPE_CHECKING:
@@ -119,13 +119,10 @@ class OutcomeReader:
         Args:
             keys: Keys of rows of the manifest.
             recipes: Whether they are of recipes. Then the last paid step counts.
-            brief: Whether the lines of rows that completed are left out.
+            brief: Whether the lines of rows that completed are left out, but for those that have
+                no number of a line of the manifest.
         """
         return self._now(lambda connection: _known(connection, keys, recipes=recipes, brief=brief))
-
-    async def undecided(self) -> list[KnownRow]:
-        """Return the rows of jobs that Akool may have, and that have not ended, oldest first."""
-        return await self._read(_undecided)
 
     async def behind(self, after: int, limit: int) -> list[tuple[int, KnownRow]]:
         """Return rows whose results wait to be saved, oldest first, each with its place in line.
@@ -152,9 +149,14 @@ class OutcomeReader:
         """Return, by operation, what rows that completed took on average; blocks."""
         return self._now(_averages)
 
-    def owner_of(self, path: str) -> str | None:
-        """Return the key of the job whose result was saved in a file; looks at all rows; blocks."""
-        return self._now(lambda connection: rows.key_of_file(connection, path))
+    def is_anothers(self, path: str, key: str) -> bool:
+        """Say whether a path is that of the file of another row; looks at all lines; blocks.
+
+        Args:
+            path: Relative to the run's folder, as in lines: that folder may be moved.
+            key: The row's key.
+        """
+        return self._now(lambda connection: _is_anothers(connection, path, key))
 
     def facts(self, which: str) -> FileFacts:
         """Return how a file has to look; blocks. `which` is `RESULTS` or `ERRORS`."""
@@ -198,6 +200,17 @@ class OutcomeLines(OutcomeReader):
 
         return self._file.writer.write_soon(write, must_succeed=True)
 
+    async def undecided(self) -> list[KnownRow]:
+        """Return the rows of jobs that Akool may have, and that have not ended, oldest first.
+
+        It sees all notes that were queued before. Else a job that ended a moment ago might look as
+        if nobody knew about it.
+        """
+        try:
+            return await self._file.writer.write(_undecided)
+        except JournalError:  # such as a full disk: what is there can be read all the same
+            return await self._read(_undecided)
+
     async def forget_jobless(self) -> None:
         """Forget the lines of rows that became no job: they are judged anew."""
         await self._file.writer.write(_forget_jobless)
@@ -205,6 +218,10 @@ class OutcomeLines(OutcomeReader):
     async def put_behind(self, numbers: Sequence[int]) -> None:
         """Let the results of some jobs wait to be saved, again."""
         await self._file.writer.write(lambda connection: _put_behind(connection, numbers))
+
+    async def put_given_up_behind(self) -> None:
+        """Let the results that were given up wait to be saved, again: their lines say why."""
+        await self._file.writer.write(_put_given_up_behind)
 
     async def settle_behind(self) -> None:
         """Let nothing wait to be saved any more: the lines are complete as they are."""
@@ -255,9 +272,12 @@ def _forget_jobless(connection: sqlite3.Connection) -> None:
 _COLUMNS: Final = """job.number, job.key, job.name, job.state, job.fingerprint, job.attempt,
     job.created_at, outcome.status, outcome.line, outcome.behind"""
 _BRIEF: Final = _COLUMNS.replace(
-    "outcome.line", "CASE WHEN outcome.status != 'completed' THEN outcome.line END"
+    "outcome.line",
+    "CASE WHEN outcome.status != 'completed' OR instr(outcome.line, CAST('\"line\":0,' AS BLOB))"
+    " THEN outcome.line END",
 )
-"""The same, without the lines of rows that completed, which are most of the bytes."""
+"""The same, without the lines of rows that completed, which are most of the bytes. No text in a
+line holds such quotes as it is."""
 _STATES: Final = {state.value: state for state in State}
 _FROM: Final = "FROM job LEFT JOIN outcome ON outcome.job = job.number"
 _SELECT: Final = f"SELECT {_COLUMNS} {_FROM}"
@@ -317,6 +337,15 @@ def _saved(connection: sqlite3.Connection) -> tuple[int, int]:
     return int(files), int(size)
 
 
+def _is_anothers(connection: sqlite3.Connection, path: str, key: str) -> bool:
+    # On a file system that knows no case, the file may be there under the name of another row.
+    query = """
+        SELECT 1 FROM (SELECT CAST(line AS TEXT) AS text FROM outcome)
+        WHERE json_extract(text, '$.path') = ? COLLATE NOCASE AND json_extract(text, '$.key') != ?
+        LIMIT 1"""
+    return connection.execute(query, (path, key)).fetchone() is not None
+
+
 def _averages(connection: sqlite3.Connection) -> dict[str, Average]:
     rows = connection.execute(
         """
@@ -332,6 +361,13 @@ def _put_behind(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
     connection.executemany(
         "UPDATE outcome SET behind = 1 WHERE job = ?", [(number,) for number in numbers]
     )
+
+
+def _put_given_up_behind(connection: sqlite3.Connection) -> None:
+    # No text in a line holds such quotes as it is, and parsing all lines takes longer.
+    connection.execute("""
+        UPDATE outcome SET behind = 1
+        WHERE status = 'completed' AND NOT behind AND instr(line, CAST('"error":' AS BLOB))""")
 
 
 def _settle_behind(connection: sqlite3.Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ async def whole(meter: Meter, *, path: str, count: int, place: str) -> Figures:
             over = time.monotonic()
             looking.cancel()
     completed = run.counts.total("completed")
-    return meter.figures(count, ended=completed, **late, **_eta_errors(seen, over))
+    return meter.figures(count, ended=completed, **late, **eta_errors(seen, over))
 
 
 async def again(meter: Meter, *, path: str, count: int, run: str) -> Figures:
@@ -100,7 +100,7 @@ async def again(meter: Meter, *, path: str, count: int, run: str) -> Figures:
 async def slow(meter: Meter, *, path: str, count: int, place: str) -> Figures:
     """Run all rows to their ends while hardly any result comes over the link; return the memory."""
     folder = Path(place) / f"slow-{count}.run"
-    await _carried(meter.url, _warm(Path(place)), Path(place) / f"warm-{count}.run", save=False)
+    await _carried(meter.url, _warm(Path(place)), Path(place) / f"warm-{count}.run", save=True)
     forget_peak()
     before = resident()
     run = _run(folder, save=True)
@@ -149,7 +149,7 @@ async def _first_create(run: Run, task: asyncio.Task[None]) -> float | None:
     return time.monotonic() - began if run.counts.creates else None
 
 
-def _eta_errors(seen: list[tuple[float, float | None]], over: float) -> Figures:
+def eta_errors(seen: Sequence[tuple[float, float | None]], over: float) -> Figures:
     """Return how far the ETA was off, as parts of the time that was left, at three moments."""
     errors: Figures = {}
     began = seen[0][0] - LOOK if seen else over

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from akool_async import InvalidInput
-from akool_async.batch.files import put_in_place
+from akool_async.batch.files import NamesInUse, put_in_place
 from akool_async.batch.names import FileNames, NamedRow
 
 ROW = NamedRow("row-1", "audio.tts", 7, "65f0", datetime(2026, 1, 2, tzinfo=UTC))
@@ -69,6 +70,10 @@ def test_keys_that_are_made_safe_stay_different() -> None:
     assert len({names.path_of(ROW._replace(key=key), "") for key in keys}) == len(keys)
 
 
+def test_the_key_stands_for_a_line_that_is_not_known() -> None:
+    assert FileNames("{line}").path_of(ROW._replace(line=0), ".wav") == "row-1.wav"
+
+
 def test_ten_thousand_rows_share_a_folder() -> None:
     names = FileNames("{operation}/{key}")
     paths = [names.path_of(ROW._replace(line=line), "") for line in (1, 9999, 10_000, 123_456)]
@@ -81,7 +86,14 @@ def test_ten_thousand_rows_share_a_folder() -> None:
 def test_a_file_gets_its_extension_by_its_content(tmp_path: Path) -> None:
     part = tmp_path / "part.mp4"
     part.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(10))
-    placed = put_in_place(part, tmp_path / "media", FileNames(), ROW, is_anothers=lambda _: False)
+    placed = put_in_place(
+        part,
+        tmp_path / "media",
+        FileNames(),
+        ROW,
+        in_use=NamesInUse(),
+        is_anothers=lambda _: False,
+    )
     assert placed.path == "row-1.png"
     assert (tmp_path / "media/row-1.png").stat().st_size == placed.size == 18
 
@@ -94,8 +106,13 @@ def test_a_file_takes_no_place_of_another_row(tmp_path: Path) -> None:
         part = tmp_path / "part"
         part.write_bytes(b"\x89PNG\r\n\x1a\n")
         placed = put_in_place(
-            part, media, names, ROW, is_anothers=lambda path: path.endswith("/7.png")
+            part,
+            media,
+            names,
+            ROW,
+            in_use=NamesInUse(),
+            is_anothers=lambda path: path == "7.png",
         )
-        assert placed.path == f"7-{placed.sha256[:8]}.png"
+        assert placed.path == f"7-{sha256(ROW.key.encode()).hexdigest()[:8]}.png"
     assert (media / "7.png").read_bytes() == b"another row's"
     assert len(list(media.iterdir())) == 2

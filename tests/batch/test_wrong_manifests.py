@@ -147,7 +147,7 @@ def test_two_rows_for_one_file_name_are_told(tmp_path: Path) -> None:
         "its result would be saved as 'audio.tts', as that of line 1: put {key} or {line} into the"
         " template of names"
     )
-    with pytest.raises(InvalidInput, match="needs .key., .line. or .id. in the file"):
+    with pytest.raises(InvalidInput, match="in the file's name"):
         check(path, name_of="{operation}{ext}")  # before any row is read
     assert check(path, name_of=lambda row: row.key).ok
     assert check(path, name_of="{date:%Y}/{key}{ext}").ok

@@ -52,6 +52,18 @@ def held(path: Path) -> Generator[None]:
         connection.execute("ROLLBACK")
 
 
+async def test_a_job_whose_end_is_being_written_is_not_undecided(
+    journal: Journal, path: Path
+) -> None:
+    number = await intend(journal, "a-key")
+    assert [known.state for known in await journal.outcomes.undecided()] == [State.INTENT]
+    with held(path):
+        journal.note_soon(number, Change(State.COMPLETED))
+        asked = asyncio.create_task(journal.outcomes.undecided())
+        await asyncio.sleep(0.05)  # time in which a reader answers what was there before
+    assert await asked == []
+
+
 async def test_another_reader_sees_the_row_when_intend_returns(
     journal: Journal, path: Path
 ) -> None:

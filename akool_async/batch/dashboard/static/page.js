@@ -48,7 +48,7 @@ function total(figures) {
 
 function showPhase(running, figures, left) {
   const now = running ? figures.phase : left ? "stopped" : "over";
-  const words = PHASES[now] ?? "Stopped";
+  const words = latest.hangs ? "No answer" : PHASES[now] ?? "Stopped";
   $("phase").textContent = words;
   $("phase").dataset.tone = now === "stopped" ? "bad" : TONES[now] ?? "";
   if (phase && phase !== now) say(`The run is ${words.toLowerCase()}.`);
@@ -75,9 +75,11 @@ function showTiles(running, figures, sums) {
   ];
   if (running) {
     tiles.push(["To be saved", number(figures.behind)], ["Rows per minute", rate]);
+    tiles.push(["Since its start", clock(figures.elapsed)]);
+  }
+  if (running || figures.credits_left !== null) {
     tiles.push(["Credits spent", credits(figures.credits_spent)]);
     tiles.push(["Credits left", credits(figures.credits_left)]);
-    tiles.push(["Since its start", clock(figures.elapsed)]);
   }
   fill($("tiles"), tiles.flatMap(([name, value]) => [["dt", name], ["dd", value]]));
   pair($("tiles"));
@@ -199,6 +201,7 @@ function waits(figures) {
 }
 
 function hintOf(running, figures, left) {
+  if (latest.hangs) return "The process that carries this run out does not answer. It may be stopped by a signal.";
   if (!running && !left) return "This run is over.";
   if (!running) return "No process carries this run out. The same akool run command goes on.";
   if (figures.phase === "draining") return "Nothing more is created; what is in flight is awaited and saved.";

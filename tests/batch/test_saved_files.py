@@ -1,0 +1,248 @@
+"""The files of a run: whose they are, what is done about one that is missing, cut or given up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+from aiohttp import web
+
+from akool_async import Akool
+from akool_async.batch import RunOptions, saving
+from akool_async.batch.files import NamesInUse, put_in_place
+from akool_async.batch.folder import RunFolder
+from akool_async.batch.names import FileNames, NamedRow
+from akool_async.batch.rows import read
+from akool_async.batch.runner import Run
+from akool_async.batch.verifying import Verification
+from akool_async.cli.run_ending import DONE, FAILED, exit_code
+from akool_async.endpoints import TTS
+from akool_async.journal import Journal, State
+from akool_async.simulator import Simulator
+from tests.clients import Connect
+from tests.clocks import Until
+
+Rows: TypeAlias = list[tuple[str, TTS]]
+
+_BY_LINE = "{line}{ext}"
+NEW = ("new", TTS(input_text="new", voice_id="voice"))
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    async with Simulator(pace=0.02, omit_rate=0.0, instant_audio_rate=0.0) as running:
+        yield running
+
+
+@pytest.fixture
+def akool(simulator: Simulator, connect: Connect) -> Akool:
+    return connect(simulator, max_concurrency=8)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "night"
+
+
+def speeches(count: int) -> Rows:
+    return [(f"row-{n}", TTS(input_text=f"text {n}", voice_id="voice")) for n in range(count)]
+
+
+def run_in(out: Path, **options: Any) -> Run:
+    out.mkdir(exist_ok=True)
+    return Run(RunFolder.at(out), RunOptions(**options))
+
+
+async def carried_out(rows: Any, akool: Akool, out: Path, **options: Any) -> Run:
+    run = run_in(out, **options)
+    await run.carry_out(read(rows), akool)
+    return run
+
+
+async def cut_off(rows: Rows, simulator: Simulator, akool: Akool, out: Path, until: Until) -> None:
+    """Leave a run once Akool has all its jobs, and before it knows that one has ended."""
+
+    async def creates_only(name: str, _request: web.Request) -> None:
+        if name != "audio.tts":
+            raise ConnectionResetError
+
+    simulator.fault = creates_only
+    work = asyncio.create_task(carried_out(rows, akool, out, name=_BY_LINE))
+    await until(lambda: _created(out) == len(rows))
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    simulator.fault = None
+
+
+def _created(out: Path) -> int:
+    """Return how many jobs the journal knows that Akool has made."""
+    place = RunFolder.at(out).journal
+    if not place.exists():
+        return 0
+    with Journal.reader(place) as journal:
+        return sum(entry.state is State.CREATED for entry in journal.entries())
+
+
+def lines_of(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+
+
+def is_as_made(out: Path, line: dict[str, Any], simulator: Simulator) -> bool:
+    """Say whether a row's file is what Akool made for it."""
+    made: bytes = simulator.world.jobs[line["id"]].media().content
+    file: Path = out / line["path"]
+    return file.read_bytes() == made
+
+
+@pytest.mark.parametrize("rows", [0, 1], ids=["gone", "not chosen"])
+async def test_jobs_whose_rows_are_not_met_get_a_file_each(
+    simulator: Simulator, connect: Connect, out: Path, until: Until, rows: int
+) -> None:
+    akool = connect(simulator, max_concurrency=8)
+    await cut_off(speeches(8), simulator, akool, out, until)
+    await carried_out(speeches(8 * rows), akool, out, name=_BY_LINE, limit=0)
+    assert len({line["path"] for line in lines_of(out)}) == 8
+    assert all(is_as_made(out, line, simulator) for line in lines_of(out))
+    assert {line["line"] for line in lines_of(out)} == (set(range(1, 9)) if rows else {0})
+
+
+async def test_a_row_that_ended_before_it_was_met_gets_its_line_later(
+    simulator: Simulator, connect: Connect, out: Path, until: Until
+) -> None:
+    akool = connect(simulator, max_concurrency=8)
+    await cut_off(speeches(4), simulator, akool, out, until)
+    await carried_out([], akool, out, name=_BY_LINE)
+    assert [line["line"] for line in lines_of(out)] == [0] * 4
+    again = await carried_out(speeches(4), akool, out, name=_BY_LINE)
+    assert again.counts.total("completed") == 4
+    assert {line["key"]: line["line"] for line in lines_of(out)} == {
+        f"row-{n}": n + 1 for n in range(4)
+    }
+    assert list(Verification(RunFolder.at(out)).differences()) == []
+    assert simulator.world.creates.total() == 4
+
+
+@pytest.mark.parametrize("later", ["night", "elsewhere"], ids=["from the root on", "moved"])
+async def test_a_new_row_replaces_no_file_however_the_folder_is_called(
+    akool: Akool,
+    simulator: Simulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    later: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    await carried_out(speeches(3), akool, Path("night"), name=_BY_LINE)
+    out = (tmp_path / "night").rename(tmp_path / later)
+    await carried_out([NEW, *speeches(3)], akool, out, name=_BY_LINE)
+    assert len(lines_of(out)) == 4
+    assert all(is_as_made(out, line, simulator) for line in lines_of(out))
+    assert list(Verification(RunFolder.at(out)).differences()) == []
+
+
+def test_results_that_are_saved_at_the_same_time_under_one_name_get_a_file_each(
+    tmp_path: Path,
+) -> None:
+    names, in_use, media = FileNames(_BY_LINE), NamesInUse(), tmp_path / "media"
+
+    def put(key: str, line: int = 5) -> str:
+        part = tmp_path / "part.mp3"
+        part.write_bytes(key.encode())
+        row = NamedRow(key, "audio.tts", line, "an-id", datetime.now(UTC))
+        placed = put_in_place(
+            part, media, names, row, in_use=in_use, is_anothers=lambda _path: False
+        )
+        return placed.path
+
+    paths = {key: put(key) for key in ("one", "two", "three")}
+    assert paths["one"] == "5.mp3"
+    assert all((media / path).read_text() == key for key, path in paths.items())
+    assert put("two") == paths["two"]  # again, as after a failure
+    in_use.give_back(paths["one"])
+    assert put("four") == "5.mp3"  # whose lines are on disk, the journal knows
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saving, "_LONGEST", 1.0)
+    monkeypatch.setattr(saving, "TRIES", 2)
+
+
+async def no_media(name: str, _request: web.Request) -> web.Response | None:
+    return web.Response(status=503) if name == "media" else None
+
+
+@pytest.mark.usefixtures("short_pauses")
+async def test_what_was_given_up_is_tried_again_and_fails_the_run_again(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    simulator.fault = no_media
+    for times in (1, 2):
+        run = await carried_out(speeches(3), akool, out)
+        assert (run.counts.unsaved, run.counts.saved) == (3, 0), times
+        assert exit_code(run) == FAILED
+        assert [line["error"] for line in lines_of(out)] == ["DownloadError"] * 3
+        assert all("msg" in line and "path" not in line for line in lines_of(out))
+    simulator.fault = None
+    run = await carried_out(speeches(3), akool, out)
+    assert (run.counts.unsaved, run.counts.saved, exit_code(run)) == (0, 3, DONE)
+    assert all(is_as_made(out, line, simulator) for line in lines_of(out))
+    assert simulator.world.creates.total() == 3
+
+
+@pytest.mark.usefixtures("short_pauses")
+@pytest.mark.parametrize("how", ["run", "fetch"])
+async def test_what_was_given_up_and_is_saved_later_has_no_error_any_more(
+    akool: Akool, simulator: Simulator, out: Path, how: str
+) -> None:
+    simulator.fault = no_media
+    await carried_out(speeches(1), akool, out)
+    simulator.fault = None
+    later = run_in(out)
+    await (later.carry_out(read(speeches(1)), akool) if how == "run" else later.fetch(akool))
+    (line,) = lines_of(out)
+    assert is_as_made(out, line, simulator)
+    assert not {"error", "code", "msg"} & line.keys()
+
+
+async def test_a_run_that_saves_nothing_gives_nothing_up(akool: Akool, out: Path) -> None:
+    for _ in range(2):
+        run = await carried_out(speeches(2), akool, out, save=False)
+        assert (run.counts.unsaved, exit_code(run)) == (0, DONE)
+    assert ["path" in line for line in lines_of(out)] == [False, False]
+
+
+async def test_fetch_leaves_the_lines_of_rows_that_became_no_job(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    wrong = {"operation": "audio.tts", "key": "wrong"}
+    await carried_out(iter([*speeches(1), wrong]), akool, out, save=False)
+    before = [line["status"] for line in lines_of(out)]
+    await run_in(out).fetch(akool)
+    assert sorted(before) == sorted(line["status"] for line in lines_of(out))
+    assert sorted(before) == ["completed", "refused"]
+    assert len((out / "errors.jsonl").read_text().splitlines()) == 1
+    await carried_out(speeches(1), akool, out)  # a run judges it anew: the row is gone
+    assert [line["status"] for line in lines_of(out)] == ["completed"]
+
+
+async def test_fetch_saves_a_file_anew_that_was_cut_short(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    await carried_out(speeches(2), akool, out)
+    line, _ = lines_of(out)
+    file = out / line["path"]
+    file.write_bytes(file.read_bytes()[:100])
+    assert len(list(Verification(RunFolder.at(out)).differences())) == 1
+    media = simulator.requests["media"]
+    fetching = run_in(out)
+    await fetching.fetch(akool)
+    assert simulator.requests["media"] == media + 1
+    assert is_as_made(out, line, simulator)
+    assert list(Verification(RunFolder.at(out)).differences()) == []
+    await run_in(out).fetch(akool)
+    assert simulator.requests["media"] == media + 1
