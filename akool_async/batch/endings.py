@@ -56,6 +56,7 @@ def outcome_of(live: LiveRow) -> Outcome | None:
         line=row.line,
         operation=row.operation,
         status=State.UNKNOWN if status is State.INTENT else status,
+        input=row.input,
         id=job.id,
         url=None if error is not None else _url_of(job.result()),
         queued_seconds=None
@@ -78,6 +79,7 @@ def outcome_in(entry: Entry, row: BatchRow, family: Family[Any]) -> Outcome:
         line=row.line,
         operation=row.operation,
         status=entry.state,
+        input=row.input,
         id=entry.id,
         url=_url_of(result),
         akool_seconds=None if took is None or entry.saved is not None else _rounded(took),

@@ -22,9 +22,11 @@ from akool_async.batch.keys import is_given
 from akool_async.batch.live import LiveRow, LiveRows
 from akool_async.batch.money import Money, Verdict
 from akool_async.batch.outcome import Outcome
+from akool_async.batch.retries import Retries
 from akool_async.batch.rows import NO_ROWS, BatchRow
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.selection import Selection
+from akool_async.batch.steps import creates_left
 from akool_async.engine.keys import request_fingerprint
 from akool_async.errors import InvalidInput
 from akool_async.journal import State
@@ -93,9 +95,7 @@ class Feeding:
         self._selection = Selection(
             limit=options.limit, only=options.only, skip=options.skip, sample=options.sample
         )
-        retry = options.retry_failed
-        self._retries = bool(retry)
-        self._codes = None if isinstance(retry, bool) else frozenset(retry)
+        self._retries = Retries(retry_failed=options.retry_failed)
         self._interval = 0.0 if options.rate is None else 1 / options.rate
         self._next_at = 0.0
         self._most = options.max_creates
@@ -130,9 +130,9 @@ class Feeding:
 
     def ended(self, live: LiveRow) -> None:
         """Take note that the job of a row has ended; the creates it did not need are free again."""
-        if live.reserved:
-            self._reserved -= live.reserved - live.creates
-            self._money.end(live.row.operation, created=live.creates > 0)
+        self._reserved -= max(0, live.reserved - live.creates)
+        # Where nothing was reserved, an earlier process has created it.
+        self._money.end(live.row.key, created=live.creates > 0 or not live.reserved)
 
     def stop(self) -> None:
         """Send nothing more."""
@@ -185,12 +185,9 @@ class Feeding:
         recipes = [row.key for row in rows if not isinstance(row.request, _RECIPE)]
         plain = [row.key for row in rows if isinstance(row.request, _RECIPE)]
         found = await self._lines.known(plain) if plain else {}
-        steps = await self._lines.known(recipes, recipes=True) if recipes else {}
-        # An operation's own key may end in a number, too. Then its fingerprint has none.
-        return {
-            **{key: each for key, each in found.items() if "/" not in each.fingerprint},
-            **{key: each for key, each in steps.items() if "/" in each.fingerprint},
-        }
+        # A recipe's own key may be that of a step of another one.
+        found = {key: each for key, each in found.items() if "/" not in each.fingerprint}
+        return found | (await self._lines.known(recipes, recipes=True) if recipes else {})
 
     def _refuse_fault(self, fault: Fault) -> None:
         """Write down a row that is wrong. One in a file is found before; one in a stream is not.
@@ -217,7 +214,7 @@ class Feeding:
                 self._sender.refuse(row.line, row.key, row.operation, "KeyConflict", problem)
                 return True
             if _has_ended(row, known):
-                retry = self._is_retried(known)
+                retry = self._retries.take(known)
                 if not retry:
                     await self._done(row, known)
                     return True
@@ -264,16 +261,6 @@ class Feeding:
         self.stop()
         return False
 
-    def _is_retried(self, known: KnownRow) -> bool:
-        if not self._retries or known.state is not State.FAILED:
-            return False
-        if self._codes is None:
-            return True
-        outcome = None if known.line is None else decoder.decode(known.line)
-        return outcome is not None and not self._codes.isdisjoint(
-            {str(outcome.code), str(outcome.error)}
-        )
-
     async def _done(self, row: BatchRow, known: KnownRow) -> None:
         """Count a row that has ended."""
         if known.status != known.state:
@@ -295,13 +282,15 @@ class Feeding:
     ) -> Literal["now", "never", "stopped"]:
         """Wait until a row may be sent, or it is known that it may not."""
         while not self.stopped:
+            if not creates and not self.paused:
+                break  # its job has a place already, or needs none
             if self.paused or self._live.full or not (held or self._held.next() is None):
                 await self._live.changed()  # one that others went past goes first
-            elif creates and (wait := self._next_at - asyncio.get_running_loop().time()) > 0:
+            elif (wait := self._next_at - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(wait)
-            elif creates and not self._money.begun:
+            elif not self._money.begun:
                 await self._money.begin()
-            elif not creates or (verdict := self._verdict(row, creates)) == "yes":
+            elif (verdict := self._verdict(row, creates)) == "yes":
                 break
             elif verdict == "no":
                 return "never"
@@ -327,7 +316,7 @@ class Feeding:
 
     def _reserve(self, row: BatchRow, creates: int) -> None:
         self._reserved += creates
-        self._money.send(row.operation)
+        self._money.send(row.key, row.operation, row.request)
         if self._interval:
             now = asyncio.get_running_loop().time()
             self._next_at = max(self._next_at, now - self._interval) + self._interval * creates
@@ -339,16 +328,12 @@ _BEGUN: Final = frozenset({State.CREATED, State.INTENT, State.UNKNOWN, State.COM
 
 def _creates_of(row: BatchRow, known: KnownRow | None, *, retry: bool) -> int:
     """Return how many creates a row may still need."""
-    is_recipe = isinstance(row.request, _RECIPE)
-    steps = row.request.paid_steps if is_recipe else 1
-    if known is None:
-        return steps
-    begun = int(known.key.rpartition("/")[2]) if is_recipe else 1
-    if known.state in _BEGUN:
-        return max(0, steps - begun)
+    others = creates_left(row, known)
+    if known is None or known.state in _BEGUN:
+        return others
     if known.state.finished and known.state is not State.REFUSED and not retry:
         return 0  # a step that failed fails its recipe again
-    return max(0, steps - begun) + 1
+    return others + 1
 
 
 def _was_sent(known: KnownRow | None) -> bool:
@@ -359,8 +344,21 @@ def _has_ended(row: BatchRow, known: KnownRow) -> bool:
     """Say whether a row stays as it is. What was refused costs nothing, and is sent again."""
     if not known.state.finished or known.state is State.REFUSED:
         return False
-    # A step of a recipe may have ended, and the recipe have stopped there.
-    return known.status is not None or not isinstance(row.request, _RECIPE)
+    if not isinstance(row.request, _RECIPE):
+        return True
+    # A step may have ended, and the recipe have stopped there: only its line says that it has a
+    # result. The line may be older than the step, which was then retried.
+    return known.status == "completed" or (
+        known.status is not None and known.state is not State.COMPLETED
+    )
+
+
+def _is_retried(known: KnownRow, codes: frozenset[str] | None) -> bool:
+    """Say whether a row failed, with one of some codes or classes of error, if there are any."""
+    if known.state is not State.FAILED or codes is None:
+        return known.state is State.FAILED
+    outcome = None if known.line is None else decoder.decode(known.line)
+    return outcome is not None and not codes.isdisjoint({str(outcome.code), str(outcome.error)})
 
 
 def _same_request(row: BatchRow, known: KnownRow) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from akool_async.batch.cells import is_empty, key_in, priority_in
 from akool_async.batch.columns import KEY, OPERATION, PARAMETERS, SET, ColumnsRead, Layout
@@ -50,6 +50,8 @@ class BatchRow(Struct, frozen=True, gc=False):
     """The dotted name of its operation or recipe."""
     request: Startable[Any]
     priority: int = 0
+    input: str | None = None
+    """The file that it was made for, of those given for `each`."""
 
 
 def read(
@@ -114,6 +116,8 @@ class RowReader:
             self.rows += 1
             if type(item) is RawRow:
                 made = self._made(item)
+                if self._options.each is not None and type(made) is BatchRow:
+                    made = structs.replace(made, input=str(item.cells[self._options.each]))
             else:
                 assert isinstance(item, Given)
                 made = self._given(item)

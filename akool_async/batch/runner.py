@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     from akool_async.client.stats import Stats
 
 _NO_LIMIT: Final = 1_000_000
-_LOOK_AGAIN: Final = 0.05
-"""Seconds until the jobs are looked at again that could not be dropped yet."""
 
 
 class Run:
@@ -126,6 +124,8 @@ class Run:
             await self._count_saved()  # without those whose files are gone
             self._writer.rewrite_at_end()
             await self._lane.begin()
+            await self._jobs.take_up_completed()
+            await self._jobs.adopt_gone()
             self._phase = "running"
             await self._lane.drained()
 
@@ -239,7 +239,7 @@ class Run:
             self.drain(self.stopped_by)
         await self._feeding.take_all(Feed(rows))
         self.stopped_by = self.stopped_by or self._feeding.spent
-        self._jobs.adopt_gone()
+        await self._jobs.adopt_gone(all_read=not self._feeding.stopped)
         while len(self._live):
             await self._live.changed()
         self.counts.skip_rest()
@@ -291,15 +291,7 @@ class Run:
         self._phase = "draining"
         self._feeding.stop()
         self._akool.pause()  # from now on, what waits to be created stays where it is
-        self._dropping = asyncio.create_task(self._drop_unsent())
-
-    async def _drop_unsent(self) -> None:
-        """Drop the jobs of which nothing is at Akool; a recipe's, once its step there has ended."""
-        while any(live.job is not None and live.job.id is None for live in self._live):
-            for live in self._live:
-                if live.job is not None and live.unsent:
-                    await live.job.cancel()
-            await asyncio.sleep(_LOOK_AGAIN)
+        self._dropping = asyncio.create_task(self._live.drop_unsent())
 
     def pause(self) -> None:
         """Create nothing until `resume` is called; what is in flight goes on."""

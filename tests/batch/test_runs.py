@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from akool_async import Akool, InvalidInput, JournalInUse
-from akool_async.batch import RunOptions, held, load, run
+from akool_async.batch import RowOptions, RunOptions, held, load, run
 from akool_async.batch.figures import RunFigures
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.outcome import Outcome
@@ -78,6 +78,19 @@ async def test_each_row_gets_one_outcome_and_its_file(
     assert len(lines_of(out / "results.jsonl")) == 40
     assert (out / "errors.jsonl").read_bytes() == b""
     assert simulator.world.creates.total() == 40
+
+
+async def test_the_outcome_of_a_photo_names_the_photo_and_so_may_its_file(
+    akool: Akool, out: Path
+) -> None:
+    photos = ["https://photos.example/ann.jpg", "https://photos.example/Zoë 2.jpg"]
+    reading = RowOptions(operation="reage.photo", each="url", set={"years": 20})
+    outcomes = await carried_out(photos, akool, out, reading=reading, name="{stem}{ext}")
+    assert {each.input: Path(each.path or "").stem for each in outcomes} == {
+        photos[0]: "ann",
+        photos[1]: "Zoë 2",
+    }
+    assert {each["input"] for each in lines_of(out / "results.jsonl")} == set(photos)
 
 
 async def test_the_same_rows_again_cost_nothing_and_are_told_again(
