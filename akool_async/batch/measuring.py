@@ -66,7 +66,7 @@ def eta_of(
     """
     if phase == "over":
         return 0.0
-    if phase in {"paused", "out of credit"}:  # nobody knows when it goes on
+    if phase in {"paused", "out of credit", "no connection"}:  # nobody knows when it goes on
         return None
     rate = counts.per_minute
     in_flight = counts.total("in_flight")

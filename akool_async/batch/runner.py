@@ -48,6 +48,7 @@ from akool_async.observers import logger
 
 if TYPE_CHECKING:
     from akool_async.client.akool import Akool
+    from akool_async.client.stats import Stats
 
 _NO_LIMIT: Final = 1_000_000
 
@@ -137,6 +138,7 @@ class Run:
             max_concurrency=_NO_LIMIT,
             on_event=self._live.hear,
             on_credit="pause" if self.options.on_credit == "pause" else "raise",
+            on_outage="wait",  # a minute without network is not to end a night's rows
         )
         try:
             async with own:
@@ -259,12 +261,10 @@ class Run:
         """Return the figures of this moment. Called in the thread of the loop."""
         if self._phase == "starting":
             return figures_of(self.counts, self._phase)
-        stats, phase = self._akool.stats, self._phase
-        if phase == "running" and stats.out_of_credit:
-            phase = "out of credit"
+        stats = self._akool.stats
         return figures_of(
             self.counts,
-            phase,
+            _phase_of(self._phase, stats),
             stats,
             behind=self._lane.behind,
             places=self._live.places,
@@ -315,6 +315,13 @@ class Run:
         """Change the most jobs at Akool at once; those that are there stay."""
         self._live.places = places
         self._live.wake()
+
+
+def _phase_of(phase: Phase, stats: Stats) -> Phase:
+    """Return what a run does that is not paused or drained: its client may wait."""
+    if phase == "running" and stats.out_of_credit:
+        return "out of credit"
+    return "no connection" if phase == "running" and stats.unreachable else phase
 
 
 async def _credit_of(akool: Akool) -> float:
