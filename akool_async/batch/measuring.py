@@ -61,12 +61,15 @@ def eta_of(
 ) -> float | None:
     """Return the seconds until the last row has ended and is saved, as far as can be told.
 
+    `None` while rows are read that nobody has counted, such as those from standard input.
     The rows that are left end at the rate of the last minute. Before a row has ended, the learned
     durations tell: as many jobs at once as there are places, each as long as the median.
     """
     if phase == "over":
         return 0.0
     if phase in {"paused", "out of credit", "no connection"}:  # nobody knows when it goes on
+        return None
+    if not counts.knows_rows and phase != "draining":
         return None
     rate = counts.per_minute
     in_flight = counts.total("in_flight")
