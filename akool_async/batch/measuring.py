@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from akool_async.client.stats import JobCounts, Stats
 
 _MINUTE: Final = 60.0
+_HALTED: Final = frozenset({"paused", "out of credit", "no connection"})
+"""Phases that end when something else does."""
 
 
 def figures_of(
@@ -67,9 +69,8 @@ def eta_of(
     """
     if phase == "over":
         return 0.0
-    if phase in {"paused", "out of credit", "no connection"}:  # nobody knows when it goes on
-        return None
-    if not counts.knows_rows and phase != "draining":
+    # Nobody knows when it goes on, or how many rows come.
+    if phase in _HALTED or (phase != "draining" and not counts.knows_rows):
         return None
     rate = counts.per_minute
     in_flight = counts.total("in_flight")
