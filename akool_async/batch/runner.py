@@ -29,6 +29,7 @@ from akool_async.batch.feed import Feed
 from akool_async.batch.feeding import Feeding
 from akool_async.batch.figures import Phase, RunFigures
 from akool_async.batch.folder import RunFolder
+from akool_async.batch.gate import Gate
 from akool_async.batch.live import LiveRows
 from akool_async.batch.measuring import figures_of
 from akool_async.batch.missing import Missing
@@ -43,7 +44,7 @@ from akool_async.batch.run_options import RunOptions
 from akool_async.batch.saving import SavingLane
 from akool_async.batch.totals import leave_totals
 from akool_async.batch.writing import OutcomeWriter
-from akool_async.journal import Journal, State
+from akool_async.journal import Journal
 from akool_async.observers import logger
 
 if TYPE_CHECKING:
@@ -97,7 +98,6 @@ class Run:
         self._phase: Phase = "starting"
         self._paused = False
         self._operations: Mapping[str, Any] = {}
-        self._dropping: asyncio.Task[None] | None = None
 
     # From the first row to the last
 
@@ -151,8 +151,7 @@ class Run:
                     self.left = True
                     raise
                 finally:
-                    if self._dropping is not None:
-                        self._dropping.cancel()
+                    self._gate.leave()
                     await self._lane.stop()
                     await self._close_money()
                     await self._writer.close(hurry=self.left)
@@ -215,6 +214,7 @@ class Run:
             tells=self._tell is not None,
         )
         self._jobs.feeding = self._feeding
+        self._gate = Gate(akool, self._feeding, self._live)
 
     async def _count_saved(self) -> None:
         self.counts.saved, self.counts.bytes = await self._lines.saved()
@@ -243,11 +243,7 @@ class Run:
         while len(self._live):
             await self._live.changed()
         self.counts.skip_rest()
-        self.in_doubt = [
-            known.key
-            for known in await self._lines.undecided()
-            if known.state in {State.INTENT, State.UNKNOWN}
-        ]
+        self.in_doubt = await self._jobs.in_doubt()
         await self._lane.drained()
 
     def _written(self, outcome: Outcome) -> None:
@@ -289,27 +285,22 @@ class Run:
         if self._phase == "starting":
             return
         self._phase = "draining"
-        self._feeding.stop()
-        self._akool.pause()  # from now on, what waits to be created stays where it is
-        self._dropping = asyncio.create_task(self._live.drop_unsent())
+        self._gate.shut()
 
     def pause(self) -> None:
         """Create nothing until `resume` is called; what is in flight goes on."""
         self._paused = True
         if self._phase == "running":
             self._phase = "paused"
-            self._feeding.paused = True
-            self._akool.pause()  # rows that were fed may wait for a place, or be uploaded
+            self._gate.hold()
 
     def resume(self) -> None:
         """Create again, unless the run is being drained."""
         self._paused = False
         if self._phase == "paused":
             self._phase = "running"
-            self._feeding.paused = False
-            self._live.wake()
         if self._phase == "running":
-            self._akool.resume()  # rows may wait for credit, too
+            self._gate.open()
 
     def set_concurrency(self, places: int) -> None:
         """Change the most jobs at Akool at once; those that are there stay."""

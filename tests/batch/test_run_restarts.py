@@ -57,7 +57,7 @@ def out(tmp_path: Path) -> Path:
 
 async def killed(rows: Any, akool: Akool, out: Path, until: Until, *, in_flight: int) -> None:
     """Begin a run, and leave it once so many jobs are at Akool."""
-    run, work = started(rows, akool, out)
+    _, work = started(rows, akool, out)
     await until(lambda: states(out).count(State.CREATED) == in_flight)
     await left(work)
 
@@ -142,6 +142,18 @@ async def test_a_recipe_whose_row_is_gone_does_not_get_the_result_of_a_step_in_t
     await finished(talks(3), akool, out)
     assert set(statuses(out).values()) == {"completed"}
     assert simulator.world.creates.total() == 6
+
+
+async def test_a_drain_awaits_a_step_that_an_earlier_process_sent(
+    akool: Akool, simulator: Simulator, out: Path, until: Until
+) -> None:
+    await killed(talks(3), akool, out, until, in_flight=3)
+    run, work = started(talks(3), akool, out)
+    await until(lambda: run.counts.total("in_flight") == 3)
+    run.drain("enough")
+    await work
+    assert State.CREATED not in states(out)
+    assert simulator.world.creates == {"audio.tts": 3}
 
 
 async def test_what_completed_just_before_a_process_died_is_fetched(
