@@ -45,6 +45,7 @@ from akool_async.batch.saving import SavingLane
 from akool_async.batch.totals import leave_totals
 from akool_async.batch.writing import OutcomeWriter
 from akool_async.journal import Journal
+from akool_async.journal.outcome_lines import OutcomeLines
 from akool_async.observers import logger
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Run:
         try:
             async with own:
                 if looks_anew:
-                    await self._look_anew()
+                    await _look_anew(self._lines, saves=self.options.save)
                 await self._begin(own)
                 try:
                     yield
@@ -158,14 +159,6 @@ class Run:
         finally:
             self._phase = "over"
             await self._journal.close()
-
-    async def _look_anew(self) -> None:
-        """Let the rows be judged again that became no job, and what was given up be saved."""
-        await self._lines.forget_jobless()
-        if self.options.save:
-            await self._lines.put_given_up_behind()
-        else:
-            await self._lines.settle_behind()
 
     async def _begin(self, akool: Akool) -> None:
         self._akool = akool
@@ -313,6 +306,15 @@ def _phase_of(phase: Phase, stats: Stats) -> Phase:
     if phase == "running" and stats.out_of_credit:
         return "out of credit"
     return "no connection" if phase == "running" and stats.unreachable else phase
+
+
+async def _look_anew(lines: OutcomeLines, *, saves: bool) -> None:
+    """Let the rows be judged again that became no job, and what was given up be saved."""
+    await lines.forget_jobless()
+    if saves:
+        await lines.put_given_up_behind()
+    else:
+        await lines.settle_behind()
 
 
 async def _credit_of(akool: Akool) -> float:
