@@ -147,7 +147,9 @@ class Run:
                     await self._look_anew()
                 await self._begin(own)
                 try:
-                    yield
+                    # Events about the run's jobs come to the receiver of the given client.
+                    with akool.webhooks.passing_on_to(own.webhooks):
+                        yield
                 finally:
                     if self._dropping is not None:
                         self._dropping.cancel()
