@@ -460,9 +460,11 @@ class DownloadError(AkoolError):
 
     Attributes:
         final: Whether trying again cannot help, such as with a certificate that is not valid.
+        disk_full: Whether the disk of this machine has no room for it.
     """
 
     final: bool = False
+    disk_full: bool = False
 
 
 class UploadError(AkoolError):

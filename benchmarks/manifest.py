@@ -4,7 +4,7 @@
 
 The first line is a loop by hand: each line of JSON is decoded, and its request is built. The other
 lines are `batch.check` over the same rows: with keys of their own, without keys, and with the names
-of files. CPU time of this process, the best of five. Memory is the peak above what was there
+of files. CPU time of this process, the best of three. Memory is the peak above what was there
 before, from one more run under tracemalloc.
 """
 
@@ -23,7 +23,7 @@ from akool_async import batch
 from akool_async.endpoints import ImageReage
 
 OPTS = "262,175:363,175:313,215:272,279"
-RUNS = 5
+RUNS = 3
 ALONE = "read and built alone"
 
 

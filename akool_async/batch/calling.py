@@ -71,11 +71,17 @@ class RunCall:
         return await self._asked({"do": "set", "concurrency": places})
 
     async def watch(self) -> AsyncIterator[RunFigures]:
-        """Yield the figures of each second, until the run has ended."""
+        """Yield the figures of each second, until the run has ended.
+
+        Raises:
+            NotAnswering: it goes on, and says nothing for 10 seconds.
+        """
         await self._send({"do": "watch"})
         while True:
             try:
                 yield await self._answer()
+            except NotAnswering:
+                raise
             except NotRunning:
                 return
 

@@ -118,10 +118,12 @@ def check(
     """
     options = options or RowOptions()
     reader = RowReader(rows, options, inspect)
-    by_key = isinstance(name_of, str) and FileNames(name_of).by_key
-    named = None if isinstance(name_of, str) else name_of
-    reader.names_keys = named is not None or options.dedupe or folder is not None
-    return _Check(reader, folder, named, by_key=by_key).run()
+    by_key = False
+    if isinstance(name_of, str):
+        names = FileNames(name_of)
+        by_key, name_of = names.by_key, names.name_of if names.by_stem else None
+    reader.names_keys = name_of is not None or options.dedupe or folder is not None
+    return _Check(reader, folder, name_of, by_key=by_key).run()
 
 
 class _Check:
@@ -194,7 +196,8 @@ class _Check:
     def _same_name(self, row: BatchRow, first: int) -> Fault:
         sentence = (
             f"its key and that of line {first} differ by upper and lower case only, and so would"
-            " the names of their files, which some file systems take for one"
+            " the names of their files, which some file systems take for one: put {line} into the"
+            " template of names, or change a key"
         )
         if self._name_of is not None:
             sentence = (

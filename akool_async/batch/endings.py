@@ -45,21 +45,24 @@ def outcome_of(live: LiveRow) -> Outcome | None:
     error = job.exception()
     if isinstance(error, ClientClosed):
         return None
-    now, accepted = time.time(), live.accepted_at
+    now, begun = time.time(), live.accepted_at
     status = State.COMPLETED
     if error is not None:
-        status = state_after(error, accepted=job.id is not None)
+        # A recipe's error may be that of a step that Akool had accepted: then it has its token.
+        accepted = job.id is not None or getattr(error, "token", None) is not None
+        status = state_after(error, accepted=accepted)
     return Outcome(
         key=row.key,
         line=row.line,
         operation=row.operation,
         status=State.UNKNOWN if status is State.INTENT else status,
+        input=row.input,
         id=job.id,
         url=None if error is not None else _url_of(job.result()),
         queued_seconds=None
-        if accepted is None or accepted < live.submitted_at
-        else _rounded(accepted - live.submitted_at),
-        akool_seconds=None if accepted is None else _rounded(now - accepted),
+        if begun is None or begun < live.submitted_at
+        else _rounded(begun - live.submitted_at),
+        akool_seconds=None if begun is None else _rounded(now - begun),
         attempts=max(1, live.attempts),
         error=None if error is None else type(error).__name__,
         code=error.code if isinstance(error, APIError) else None,
@@ -76,6 +79,7 @@ def outcome_in(entry: Entry, row: BatchRow, family: Family[Any]) -> Outcome:
         line=row.line,
         operation=row.operation,
         status=entry.state,
+        input=row.input,
         id=entry.id,
         url=_url_of(result),
         akool_seconds=None if took is None or entry.saved is not None else _rounded(took),

@@ -55,6 +55,7 @@ class Feed(Generic[T]):
         while True:
             with self._change:
                 self._news.clear()
+                self._awaited = True  # before it looks: the thread appends without the lock
                 taken = [self._ready.popleft() for _ in range(min(self._page, len(self._ready)))]
                 over, self._awaited = self._over, not taken
                 self._change.notify()
@@ -78,8 +79,10 @@ class Feed(Generic[T]):
     def _read(self) -> None:
         try:
             for row in self._rows:
+                self._ready.append(row)
+                if not (self._awaited or self._stopped or len(self._ready) >= _AHEAD):
+                    continue  # nobody waits for either side: the lock would cost as much again
                 with self._change:
-                    self._ready.append(row)
                     self._tell()
                     while len(self._ready) >= _AHEAD and not self._stopped:
                         self._change.wait()

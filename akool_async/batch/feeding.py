@@ -13,24 +13,25 @@ from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
+from akool_async.batch.comparing import fingerprint_of, is_same
 from akool_async.batch.counts import Counts
 from akool_async.batch.endings import decoder, end_of
 from akool_async.batch.fault import Fault
 from akool_async.batch.feed import Feed
 from akool_async.batch.held import HeldRows, WaitingRow
-from akool_async.batch.keys import is_given
-from akool_async.batch.live import LiveRows
+from akool_async.batch.live import LiveRow, LiveRows
 from akool_async.batch.money import Money, Verdict
 from akool_async.batch.outcome import Outcome
 from akool_async.batch.retries import Retries
 from akool_async.batch.rows import NO_ROWS, BatchRow
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.selection import Selection
-from akool_async.engine.keys import request_fingerprint
+from akool_async.batch.steps import creates_left
 from akool_async.errors import InvalidInput
 from akool_async.journal import State
 from akool_async.journal.outcome_lines import KnownRow, OutcomeLines
 from akool_async.protocol.endpoint import Recipe
+from akool_async.protocol.files import holds_files
 
 _RECIPE: Final[Any] = Recipe
 _IN_A_ROW: Final = 64
@@ -40,8 +41,8 @@ _IN_A_ROW: Final = 64
 class Sender(Protocol):
     """What the run does with rows."""
 
-    def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool) -> object:
-        """Submit a row's job."""
+    def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool, creates: int) -> object:
+        """Submit a row's job, which may need some creates."""
         ...
 
     def refuse(self, line: int, key: str, operation: str, error: str, msg: str) -> object:
@@ -103,6 +104,8 @@ class Feeding:
         self._faulty = -1
         """The line of the last row that was wrong."""
         self._feed: Feed[BatchRow | Fault] | None = None
+        self._read: Mapping[str, str | None] = {}
+        """By key, the fingerprints of rows whose files were read; `None` if that failed."""
         self._held = HeldRows(live)
         self._sending: asyncio.Task[None] | None = None
         """Sends the rows that others went past."""
@@ -127,9 +130,11 @@ class Feeding:
             if self._sending is not None:
                 self._sending.cancel()
 
-    def ended(self, row: BatchRow) -> None:
-        """Take note that the job of a row, which was created, has ended."""
-        self._money.end(row.key, created=True)
+    def ended(self, live: LiveRow) -> None:
+        """Take note that the job of a row has ended; the creates it did not need are free again."""
+        self._reserved -= max(0, live.reserved - live.creates)
+        # Where nothing was reserved, an earlier process has created it.
+        self._money.end(live.row.key, created=live.creates > 0 or not live.reserved)
 
     def stop(self) -> None:
         """Send nothing more."""
@@ -138,14 +143,10 @@ class Feeding:
             self._feed.stop()
         self._live.wake()
 
-    def give_back(self, row: BatchRow) -> None:
-        """Take note that a row's job was certainly not created."""
-        self._reserved -= _creates_of(row)
-        self._money.end(row.key, created=False)
-
     async def _take(self, page: Sequence[BatchRow | Fault]) -> None:
         rows = [each for each in page if isinstance(each, BatchRow)]
         known = await self._known(rows)
+        self._read = await self._read_files([row for row in rows if row.key in known])
         for each in page:
             if isinstance(each, Fault):
                 self._refuse_fault(each)
@@ -167,7 +168,13 @@ class Feeding:
         completed = known.state is State.COMPLETED and known.status == "completed"
         if not completed or self._tells or known.line is not None:  # that one lacks its number
             return False
-        return _same_request(row, known)
+        return self._is_same(row, known)
+
+    def _is_same(self, row: BatchRow, known: KnownRow) -> bool:
+        own = None
+        if not row.given:
+            own = self._read[row.key] if row.key in self._read else fingerprint_of(row)
+        return is_same(row, known.fingerprint, own)
 
     async def _known(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
         recipes = [row.key for row in rows if isinstance(row.request, _RECIPE)]
@@ -176,7 +183,28 @@ class Feeding:
         known = await self._lines.known(plain, brief=brief) if plain else {}
         if recipes:
             known |= await self._lines.known(recipes, recipes=True, brief=brief)
-        return known
+        return known | await self._of_another_kind([row for row in rows if row.key not in known])
+
+    async def _read_files(self, rows: Sequence[BatchRow]) -> Mapping[str, str | None]:
+        """Return the fingerprints of rows with files and keys of their own, read in a thread."""
+        asked = [row for row in rows if not row.given and holds_files(row.request)]
+        if not asked:
+            return {}
+        found = await asyncio.to_thread(lambda: [*map(fingerprint_of, asked)])
+        return {row.key: each for row, each in zip(asked, found, strict=True)}
+
+    async def _of_another_kind(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
+        """Look for jobs of recipes under the keys of operations, and the other way round.
+
+        A key made from a request is never that of another one, so only rows' own keys are asked.
+        """
+        rows = [row for row in rows if not row.given]
+        recipes = [row.key for row in rows if not isinstance(row.request, _RECIPE)]
+        plain = [row.key for row in rows if isinstance(row.request, _RECIPE)]
+        found = await self._lines.known(plain) if plain else {}
+        # A recipe's own key may be that of a step of another one.
+        found = {key: each for key, each in found.items() if "/" not in each.fingerprint}
+        return found | (await self._lines.known(recipes, recipes=True) if recipes else {})
 
     def _refuse_fault(self, fault: Fault) -> None:
         """Write down a row that is wrong. One in a file is found before; one in a stream is not.
@@ -198,7 +226,7 @@ class Feeding:
         """Do with a row what is to be done; return whether to go on with the next one."""
         retry = False
         if known is not None:
-            if not _same_request(row, known):
+            if not self._is_same(row, known):
                 problem = f"the key {row.key!r} was used for another request"
                 self._sender.refuse(row.line, row.key, row.operation, "KeyConflict", problem)
                 return True
@@ -239,9 +267,10 @@ class Feeding:
     async def _send(self, waiting: WaitingRow, *, held: bool = False) -> bool:
         """Send a row once it may be sent; return whether to go on with the next one."""
         row, known, retry = waiting
-        turn = await self._turn(row, known, held=held)
+        creates = _creates_of(row, known, retry=retry)
+        turn = await self._turn(row, creates, held=held)
         if turn == "now":
-            self._sender.send(row, known, retry=retry)
+            self._sender.send(row, known, retry=retry, creates=creates)
             return True
         if turn == "never" and self._counts.of(row.operation).planned:
             self._counts.of(row.operation).skipped += 1
@@ -266,18 +295,19 @@ class Feeding:
             self._sender.told(outcome)
 
     async def _turn(
-        self, row: BatchRow, known: KnownRow | None, *, held: bool
+        self, row: BatchRow, creates: int, *, held: bool
     ) -> Literal["now", "never", "stopped"]:
         """Wait until a row may be sent, or it is known that it may not."""
-        creates = 0 if _was_sent(known) else _creates_of(row)
         while not self.stopped:
+            if not creates and not self.paused:
+                break  # its job has a place already, or needs none
             if self.paused or self._live.full or not (held or self._held.next() is None):
                 await self._live.changed()  # one that others went past goes first
-            elif creates and (wait := self._next_at - asyncio.get_running_loop().time()) > 0:
+            elif (wait := self._next_at - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(wait)
-            elif creates and not self._money.begun:
+            elif not self._money.begun:
                 await self._money.begin()
-            elif not creates or (verdict := self._verdict(row, creates)) == "yes":
+            elif (verdict := self._verdict(row, creates)) == "yes":
                 break
             elif verdict == "no":
                 return "never"
@@ -309,13 +339,18 @@ class Feeding:
             self._next_at = max(self._next_at, now - self._interval) + self._interval * creates
 
 
-_OF_A_RECIPE: Final = 2
-"""The most paid steps of a recipe."""
+_BEGUN: Final = frozenset({State.CREATED, State.INTENT, State.UNKNOWN, State.COMPLETED})
+"""States of a row of the journal whose create was, or may have been, paid for."""
 
 
-def _creates_of(row: BatchRow) -> int:
-    """Return how many creates a row may need."""
-    return _OF_A_RECIPE if isinstance(row.request, _RECIPE) else 1
+def _creates_of(row: BatchRow, known: KnownRow | None, *, retry: bool) -> int:
+    """Return how many creates a row may still need."""
+    others = creates_left(row, known)
+    if known is None or known.state in _BEGUN:
+        return others
+    if known.state.finished and known.state is not State.REFUSED and not retry:
+        return 0  # a step that failed fails its recipe again
+    return others + 1
 
 
 def _was_sent(known: KnownRow | None) -> bool:
@@ -326,14 +361,10 @@ def _has_ended(row: BatchRow, known: KnownRow) -> bool:
     """Say whether a row stays as it is. What was refused costs nothing, and is sent again."""
     if not known.state.finished or known.state is State.REFUSED:
         return False
-    # A step of a recipe may have ended, and the recipe have stopped there.
-    return known.status is not None or not isinstance(row.request, _RECIPE)
-
-
-def _same_request(row: BatchRow, known: KnownRow) -> bool:
-    if is_given(row.key):  # made from its request
+    if not isinstance(row.request, _RECIPE):
         return True
-    fingerprint = known.fingerprint
-    if isinstance(row.request, _RECIPE):
-        fingerprint = fingerprint.rpartition("/")[0]
-    return fingerprint == request_fingerprint(row.request)
+    # A step may have ended, and the recipe have stopped there: only its line says that it has a
+    # result. The line may be older than the step, which was then retried.
+    return known.status == "completed" or (
+        known.status is not None and known.state is not State.COMPLETED
+    )

@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from typing import Final, Self
 
+from akool_async.batch.comparing import fingerprint_of, is_same
 from akool_async.batch.fault import Fault, shown
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.keys import RowKeys, is_given
+from akool_async.batch.keys import RowKeys
 from akool_async.batch.rows import BatchRow
-from akool_async.engine.keys import request_fingerprint
 from akool_async.journal.looking import JournalView
 from akool_async.protocol.endpoint import Recipe
 
@@ -76,16 +76,13 @@ class FolderKeys:
 
     def _compare_all(self, file: str) -> Iterator[Fault]:
         rows, self._waiting = self._waiting, []
-        known = (
-            {} if self._view is None else self._view.fingerprints([_first_key(row) for row in rows])
-        )
+        known = self._fingerprints([_first_key(row) for row in rows])
+        known |= self._of_another_kind([row for row in rows if _first_key(row) not in known])
         for row in rows:
             fingerprint = known.get(_first_key(row))
             if fingerprint is None:
                 self.new += 1
-            elif is_given(row.key) or fingerprint.partition("/")[0] == request_fingerprint(
-                row.request
-            ):
+            elif is_same(row, fingerprint, None if row.given else fingerprint_of(row)):
                 self.known += 1
             else:
                 self.changed += 1
@@ -95,6 +92,23 @@ class FolderKeys:
                 )
                 yield Fault(kind="changed", sentence=sentence, file=file, line=row.line)
 
+    def _of_another_kind(self, rows: list[BatchRow]) -> dict[str, str]:
+        """Look for jobs of recipes under the keys of operations, and the other way round.
+
+        A key made from a request is never that of another one, so only rows' own keys are asked.
+        """
+        others = {_first_key(row): _other_key(row) for row in rows if not row.given}
+        known = self._fingerprints([*others.values()])
+        return {
+            first: known[other]
+            for first, other in others.items()
+            # An operation's own key may end in a number, too. Then its fingerprint has none.
+            if other in known and ("/" in known[other]) is (len(other) > len(first))
+        }
+
+    def _fingerprints(self, keys: list[str]) -> dict[str, str]:
+        return {} if self._view is None else self._view.fingerprints(keys)
+
 
 # A recipe's paid steps have rows in the journal, and the recipe has none: their keys and their
 # fingerprints are those of the recipe, and a number.
@@ -103,6 +117,11 @@ class FolderKeys:
 def _first_key(row: BatchRow) -> str:
     """Return the key of a row's first job."""
     return f"{row.key}{_FIRST_STEP}" if isinstance(row.request, Recipe) else row.key
+
+
+def _other_key(row: BatchRow) -> str:
+    """Return the key of a row's first job, if the row were of the other kind."""
+    return row.key if isinstance(row.request, Recipe) else f"{row.key}{_FIRST_STEP}"
 
 
 def _key_of_row(key: str, fingerprint: str) -> str | None:

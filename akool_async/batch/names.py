@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Final, NamedTuple
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from akool_async.media.name_template import NameTemplate
+
+if TYPE_CHECKING:
+    from akool_async.batch.rows import BatchRow
 
 DEFAULT: Final = "{key}{ext}"
 """The template of a run that names none."""
@@ -23,6 +27,8 @@ class NamedRow(NamedTuple):
     id: str
     ended_at: datetime
     """When its job ended, in UTC."""
+    input: str | None = None
+    """The file that it was made for, if it was made for one."""
 
 
 class FileNames:
@@ -30,8 +36,10 @@ class FileNames:
 
     Args:
         template: Folders and a file name, such as `{operation}/{key}{ext}`. `{key}`,
-            `{operation}`, `{line}`, `{id}` and `{date:%Y-%m-%d}` are fields; `{ext}` is the
-            extension, by the file's content, and is added where the template has none.
+            `{operation}`, `{line}`, `{id}`, `{stem}` and `{date:%Y-%m-%d}` are fields. `{stem}` is
+            the name of the file that the row was made for, without its extension; the key of a
+            row that was made for none. `{ext}` is the extension, by the file's content, and is
+            added where the template has none.
 
     Raises:
         InvalidInput: two rows would get one name, a field is unknown, or a part of it could lead
@@ -39,7 +47,7 @@ class FileNames:
     """
 
     def __init__(self, template: str = DEFAULT) -> None:
-        self._template = NameTemplate(template, ("key", "line", "id"), "name")
+        self._template = NameTemplate(template, ("key", "line", "id", "stem"), "name")
 
     @property
     def template(self) -> str:
@@ -52,6 +60,17 @@ class FileNames:
         names_by = self._template.names_by
         return names_by("key") and not (names_by("line") or names_by("id"))
 
+    @property
+    def by_stem(self) -> bool:
+        """Whether a file's name tells its row by `{stem}` alone, which two rows may share."""
+        names_by = self._template.names_by
+        return not any(names_by(each) for each in ("key", "line", "id"))
+
+    def name_of(self, row: BatchRow) -> str:
+        """Return the path that a row's file will have, as far as it is known before its job."""
+        named = NamedRow(row.key, row.operation, row.line, "", datetime.now(UTC), row.input)
+        return self.path_of(named, "")
+
     def path_of(self, row: NamedRow, extension: str) -> str:
         """Return the path of a row's file, relative to the folder for media, with `/`.
 
@@ -60,6 +79,7 @@ class FileNames:
         """
         line = str(row.line or row.key)
         values = {"key": row.key, "operation": row.operation, "line": line, "id": row.id}
+        values["stem"] = PurePath(row.input).stem if row.input else row.key
         folders, name = self._template.filled(values, row.ended_at)
         many = row.line // FOLDER_SIZE
         return "/".join([*folders, *([str(many)] if many else []), name + extension])

@@ -6,11 +6,12 @@ from akool_async.journal import State
 from akool_async.protocol.value import Value
 
 
-class Outcome(Value, omit_defaults=True):
+class Outcome(Value):
     """What became of one row.
 
     `results.jsonl` has one line for each row that has ended, and `errors.jsonl` one for each row
-    that has not completed, in this form. Fields without a value are left out.
+    that has not completed, in this form. Each line has all fields, so that whoever reads the file
+    into a table finds the same columns in it, whatever has happened.
     """
 
     key: str
@@ -23,6 +24,8 @@ class Outcome(Value, omit_defaults=True):
     status: State
     """`completed`, `failed`, `refused`, `expired` or `abandoned`; in `errors.jsonl` also
     `unknown`: nobody knows whether Akool made the job."""
+    input: str | None = None
+    """The file that the row was made for, as `--each` found it; `None` for a manifest's row."""
     id: str | None = None
     """The job's `_id` at Akool."""
     url: str | None = None

@@ -7,11 +7,11 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from akool_async.batch.folder import RunFolder
 
@@ -38,6 +38,7 @@ def write_record(
             "platform": sys.platform,
         },
         "process": os.getpid(),
+        "directory": _working_directory(),
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     part = folder.arguments.with_name(".run.json.part")
@@ -45,14 +46,38 @@ def write_record(
     part.replace(folder.arguments)
 
 
-def read_arguments(folder: RunFolder) -> dict[str, Any]:
-    """Return the arguments that a run was started with; none if nothing readable is there."""
+class Record(NamedTuple):
+    """What `run.json` tells."""
+
+    arguments: Mapping[str, Any] = {}
+    """By name; none for the run of a program."""
+    manifests: Sequence[str] = ()
+    """Their paths."""
+    directory: str = ""
+    """The working folder, which relative paths begin at; empty if it is not known."""
+    started: str | None = None
+    """When the last process began, in the format of ISO 8601."""
+
+
+def read_record(folder: RunFolder) -> Record:
+    """Return what a run was started with; nothing of it if nothing readable is there. Blocks."""
     try:
         document: Any = json.loads(folder.arguments.read_text(encoding="utf-8"))
-        arguments: dict[str, Any] = dict(document["arguments"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return arguments
+        return Record(
+            dict(document["arguments"]),
+            [str(each["path"]) for each in document["manifests"]],
+            str(document.get("directory") or ""),
+            str(document["started_at"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return Record()
+
+
+def _working_directory() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it was removed
+        return ""
 
 
 def _hash_of(path: str) -> str | None:

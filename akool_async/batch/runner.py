@@ -48,10 +48,9 @@ from akool_async.observers import logger
 
 if TYPE_CHECKING:
     from akool_async.client.akool import Akool
+    from akool_async.client.stats import Stats
 
 _NO_LIMIT: Final = 1_000_000
-_LOOK_AGAIN: Final = 0.05
-"""Seconds until the jobs are looked at again that could not be dropped yet."""
 
 
 class Run:
@@ -96,6 +95,7 @@ class Run:
         self.money: Money | None = None
         self._files = ResultFiles(folder, self._lines)
         self._phase: Phase = "starting"
+        self._paused = False
         self._operations: Mapping[str, Any] = {}
         self._dropping: asyncio.Task[None] | None = None
 
@@ -108,12 +108,8 @@ class Run:
             rows: The rows; read in a thread.
             akool: Whose account pays. A client of the run's own takes its settings.
         """
-        try:
-            async with self._opened(akool), controlled(self, self.folder.control):
-                await self._work(rows)
-        except asyncio.CancelledError:
-            self.left = True
-            raise
+        async with self._opened(akool), controlled(self, self.folder.control):
+            await self._work(rows)
 
     async def fetch(self, akool: Akool) -> None:
         """Save the results of an earlier run that have no file, and create nothing.
@@ -128,6 +124,8 @@ class Run:
             await self._count_saved()  # without those whose files are gone
             self._writer.rewrite_at_end()
             await self._lane.begin()
+            await self._jobs.take_up_completed()
+            await self._jobs.adopt_gone()
             self._phase = "running"
             await self._lane.drained()
 
@@ -140,6 +138,7 @@ class Run:
             max_concurrency=_NO_LIMIT,
             on_event=self._live.hear,
             on_credit="pause" if self.options.on_credit == "pause" else "raise",
+            on_outage="wait",  # a minute without network is not to end a night's rows
         )
         try:
             async with own:
@@ -150,12 +149,15 @@ class Run:
                     # Events about the run's jobs come to the receiver of the given client.
                     with akool.webhooks.passing_on_to(own.webhooks):
                         yield
+                except asyncio.CancelledError:
+                    self.left = True
+                    raise
                 finally:
                     if self._dropping is not None:
                         self._dropping.cancel()
                     await self._lane.stop()
                     await self._close_money()
-                    await self._writer.close()
+                    await self._writer.close(hurry=self.left)
         finally:
             self._phase = "over"
             await self._journal.close()
@@ -183,6 +185,7 @@ class Run:
             writer=self._writer,
             counts=self.counts,
             at_once=self.options.downloads,
+            stop=self.stop_for,
         )
         self._begin_feeding(akool)
 
@@ -195,7 +198,7 @@ class Run:
             writer=self._writer,
             lane=self._lane if self.options.save else None,
             prices=self.prices,
-            drain=self.drain,
+            drain=self.stop_for,
             tell=self._tell,
         )
         self.money = Money(
@@ -232,11 +235,13 @@ class Run:
             await self._lane.begin()
         await self._jobs.take_up_earlier()
         self._phase = "running"
-        if self.stopped_by:  # somebody was faster
+        if self._paused:  # somebody was faster
+            self.pause()
+        if self.stopped_by:
             self.drain(self.stopped_by)
         await self._feeding.take_all(Feed(rows))
         self.stopped_by = self.stopped_by or self._feeding.spent
-        self._jobs.adopt_gone()
+        await self._jobs.adopt_gone(all_read=not self._feeding.stopped)
         while len(self._live):
             await self._live.changed()
         self.counts.skip_rest()
@@ -258,17 +263,21 @@ class Run:
         """Return the figures of this moment. Called in the thread of the loop."""
         if self._phase == "starting":
             return figures_of(self.counts, self._phase)
-        stats, phase = self._akool.stats, self._phase
-        if phase == "running" and stats.out_of_credit:
-            phase = "out of credit"
+        stats = self._akool.stats
         return figures_of(
             self.counts,
-            phase,
+            _phase_of(self._phase, stats),
             stats,
             behind=self._lane.behind,
             places=self._live.places,
             money=self.money,
         )
+
+    def stop_for(self, problem: str) -> None:
+        """Drain because of a problem that nobody has asked for, and say so at once."""
+        if self._phase not in {"draining", "over"}:
+            logger.error("nothing more is created: %s", problem)
+            self.drain(problem)
 
     def drain(self, why: str) -> None:
         """Create nothing more; what is in flight is awaited and saved.
@@ -283,37 +292,38 @@ class Run:
             return
         self._phase = "draining"
         self._feeding.stop()
-        self._dropping = asyncio.create_task(self._drop_unsent())
-
-    async def _drop_unsent(self) -> None:
-        """Drop the jobs that wait for a place; those that are on their way there, a moment later.
-
-        Only a job that stands in line is dropped: any other may be on its way to Akool.
-        """
-        while unsent := [live for live in self._live if live.job and live.job.id is None]:
-            for live in unsent:
-                if live.job is not None and live.job.position is not None:
-                    await live.job.cancel()
-            await asyncio.sleep(_LOOK_AGAIN)
+        self._akool.pause()  # from now on, what waits to be created stays where it is
+        self._dropping = asyncio.create_task(self._live.drop_unsent())
 
     def pause(self) -> None:
         """Create nothing until `resume` is called; what is in flight goes on."""
+        self._paused = True
         if self._phase == "running":
             self._phase = "paused"
             self._feeding.paused = True
+            self._akool.pause()  # rows that were fed may wait for a place, or be uploaded
 
     def resume(self) -> None:
-        """Create again."""
+        """Create again, unless the run is being drained."""
+        self._paused = False
         if self._phase == "paused":
             self._phase = "running"
             self._feeding.paused = False
             self._live.wake()
-        self._akool.resume()
+        if self._phase == "running":
+            self._akool.resume()  # rows may wait for credit, too
 
     def set_concurrency(self, places: int) -> None:
         """Change the most jobs at Akool at once; those that are there stay."""
         self._live.places = places
         self._live.wake()
+
+
+def _phase_of(phase: Phase, stats: Stats) -> Phase:
+    """Return what a run does that is not paused or drained: its client may wait."""
+    if phase == "running" and stats.out_of_credit:
+        return "out of credit"
+    return "no connection" if phase == "running" and stats.unreachable else phase
 
 
 async def _credit_of(akool: Akool) -> float:

@@ -4,17 +4,23 @@ A result that waits is on disk: its row of the journal holds it, and its line th
 `behind`. The next few hundred are in memory too; the others are read back when their turn comes. So
 a slow link costs no memory, holds up no create, and a run that is killed goes on saving where it
 was. A file gets its name once it is whole.
+
+A disk that takes no file at all is another matter than a result that cannot be had: then nothing is
+to be created for which there is no room. The lane rests, tries again a few times, and leaves all
+that waits to the next run.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import shutil
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -25,7 +31,7 @@ from akool_async.batch.folder import RunFolder
 from akool_async.batch.names import FileNames, NamedRow
 from akool_async.batch.outcome import Outcome
 from akool_async.batch.writing import OutcomeWriter
-from akool_async.errors import ResultExpired
+from akool_async.errors import DownloadError, ResultExpired
 from akool_async.journal import State
 from akool_async.journal.outcome_lines import OutcomeLines
 from akool_async.observers import logger
@@ -38,6 +44,15 @@ TRIES: Final = 6
 """Failed attempts at one result, after which the run gives it up; `akool fetch` tries again."""
 _FIRST, _LONGEST = 5.0, 300.0
 """Seconds: bounds of the first and of every pause between two attempts."""
+RESTS: Final = (5.0, 10.0, 20.0)
+"""Seconds for which the lane rests while the disk takes no files, one after the other."""
+_OF_THE_DISK: Final = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+        *(errno.ENOTDIR, errno.EIO, errno.ENODEV, errno.ESTALE),
+    }
+)
+"""Errors that all files would meet. Too long a name, or too many open files, is none of them."""
 _IN_MEMORY: Final = 500
 """Results that wait in memory; the others wait on disk."""
 _MEDIA: Final = "media/"
@@ -69,6 +84,7 @@ class SavingLane:
         writer: Writes down what is on disk.
         counts: Counts it.
         at_once: How many may be under way.
+        stop: Called with the reason if the disk takes no files: nothing more is to be created.
     """
 
     def __init__(
@@ -81,6 +97,7 @@ class SavingLane:
         writer: OutcomeWriter,
         counts: Counts,
         at_once: int,
+        stop: Callable[[str], object],
     ) -> None:
         self._akool = akool
         self._folder = folder
@@ -90,6 +107,12 @@ class SavingLane:
         self._writer = writer
         self._counts = counts
         self._at_once = at_once
+        self._stop = stop
+        self._rested = 0
+        """How often it has rested since a file was saved."""
+        self._resting = False
+        self._given_up = False
+        """Whether what waits is left to the next run."""
         self._ready: deque[_Waiting] = deque()
         self._held: set[str] = set()
         """Keys of rows that are in memory, or whose lines are on their way to the disk."""
@@ -124,7 +147,9 @@ class SavingLane:
             result: The result; `None` to ask the journal for it.
             recipe: Whether the row is a recipe's.
         """
-        if self._elsewhere or len(self._ready) >= _IN_MEMORY:
+        if self._given_up:
+            self._counts.unsaved += 1
+        elif self._elsewhere or len(self._ready) >= _IN_MEMORY:
             self._elsewhere += 1  # behind those that wait longer
         else:
             self._held.add(outcome.key)
@@ -157,11 +182,12 @@ class SavingLane:
     def _pump(self) -> None:
         if self._stopped:
             return
-        while self._ready and len(self._tasks) < self._at_once:
+        while self._ready and len(self._tasks) < self._at_once and not self._resting:
             task = asyncio.create_task(self._save(self._ready.popleft()))
             self._tasks.add(task)
             task.add_done_callback(self._over)
-        if self._elsewhere and len(self._ready) < self._at_once and self._loading is None:
+        hungry = len(self._ready) < self._at_once and not self._resting
+        if self._elsewhere and hungry and self._loading is None:
             self._loading = asyncio.create_task(self._load())
         if self.behind:
             self._idle.clear()
@@ -199,13 +225,17 @@ class SavingLane:
 
     async def _save(self, waiting: _Waiting) -> None:
         try:
-            result = await self._result_of(waiting)
+            result = waiting.result or await self._akool.job(key=waiting.key)
             placed = await self._placed(waiting, result)
         except ResultExpired as error:
             self._lost(waiting, error, State.EXPIRED)
         except Exception as error:  # noqa: BLE001 - any error ends this attempt, and no other
-            self._failed(waiting, error)
+            if _is_of_the_disk(error):
+                self._rest(waiting, error)
+            else:
+                self._failed(waiting, error)
         else:
+            self._rested = 0
             outcome = msgspec.structs.replace(
                 waiting.outcome,
                 url=result.url or None,
@@ -220,19 +250,9 @@ class SavingLane:
             saved = str(self._folder.media / placed.path)
             self._writer.add(outcome, recipe=waiting.recipe, saved=saved)
 
-    async def _result_of(self, waiting: _Waiting) -> Any:
-        return waiting.result or await self._akool.job(key=waiting.key)
-
     async def _placed(self, waiting: _Waiting, result: Result) -> Placed:
-        outcome = waiting.outcome
-        room = self._parts / f"{outcome.line}-{id(waiting):x}"
-        row = NamedRow(
-            outcome.key,
-            outcome.operation,
-            outcome.line,
-            outcome.id or result.id,
-            datetime.now(UTC),
-        )
+        room = self._parts / f"{waiting.outcome.line}-{id(waiting):x}"
+        row = _named(waiting.outcome, result)
         try:
             part = await result.save(f"{room}/")
             return await asyncio.to_thread(
@@ -242,10 +262,42 @@ class SavingLane:
                 self._names,
                 row,
                 in_use=self._in_use,
-                is_anothers=lambda path: self._lines.is_anothers(_MEDIA + path, outcome.key),
+                is_anothers=lambda path: self._lines.is_anothers(_MEDIA + path, row.key),
             )
         finally:
             await asyncio.to_thread(shutil.rmtree, room, ignore_errors=True)
+
+    def _rest(self, waiting: _Waiting, error: Exception) -> None:
+        """Save nothing for a while: the disk would take nothing. Its line stays as it is."""
+        if self._given_up:
+            self._counts.unsaved += 1
+            return
+        self._ready.appendleft(waiting)
+        if self._resting:
+            return
+        problem = f"the disk takes no results: {error}"
+        if self._rested == len(RESTS):
+            logger.error("%s; they are saved by the next run", problem)
+            self._give_up()
+            return
+        pause = RESTS[self._rested]
+        self._rested += 1
+        self._resting = True
+        logger.error("%s; again in %.0f s", problem, pause)
+        self._stop(problem)
+        asyncio.get_running_loop().call_later(pause, self._go_on)
+
+    def _go_on(self) -> None:
+        self._resting = False
+        self._pump()
+
+    def _give_up(self) -> None:
+        self._given_up = True
+        if self._loading is not None:
+            self._loading.cancel()
+        self._counts.unsaved += len(self._ready) + self._retried + self._elsewhere
+        self._ready.clear()
+        self._retried = self._elsewhere = 0
 
     def _failed(self, waiting: _Waiting, error: Exception) -> None:
         tries = waiting.tries + 1
@@ -260,6 +312,8 @@ class SavingLane:
         asyncio.get_running_loop().call_later(pause, self._again, again)
 
     def _again(self, waiting: _Waiting) -> None:
+        if self._given_up:
+            return
         self._retried -= 1
         self._ready.appendleft(waiting)
         self._pump()
@@ -272,3 +326,16 @@ class SavingLane:
             waiting.outcome, status=status, error=type(error).__name__, msg=str(error)
         )
         self._writer.add(outcome, recipe=waiting.recipe)
+
+
+def _named(outcome: Outcome, result: Result) -> NamedRow:
+    job = outcome.id or result.id
+    now = datetime.now(UTC)
+    return NamedRow(outcome.key, outcome.operation, outcome.line, job, now, outcome.input)
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    """Say whether an error is the disk's, so that no other file could be saved either."""
+    if isinstance(error, DownloadError):
+        return error.disk_full
+    return isinstance(error, OSError) and error.errno in _OF_THE_DISK

@@ -20,6 +20,8 @@ from akool_async.observers import logger
 _PAUSE: Final = 0.25
 """Seconds between two groups. A job's row says how it ended long before; a process that dies in
 between writes the line from that."""
+PATIENCE: Final = 5.0
+"""Seconds for which a journal may take nothing before that is said."""
 _LARGEST: Final = 500
 """Lines in a group."""
 
@@ -83,11 +85,25 @@ class OutcomeWriter:
         """Leave the files as they are, and write them anew when this is closed."""
         self._appends = False
 
-    async def close(self) -> None:
-        """Write all that is left; write the files anew if they are not as the journal says."""
+    async def close(self, *, hurry: bool = False) -> None:
+        """Write all that is left; write the files anew if they are not as the journal says.
+
+        While the journal cannot be written, it waits: an end that is not written down may cost a
+        person a decision. With `hurry`, it waits for a second only.
+        """
         self._closing.set()
         self._news.set()
-        await self._task
+        try:
+            await asyncio.wait([self._task], timeout=1.0 if hurry else PATIENCE)
+            if not self._task.done() and not hurry:
+                logger.error(
+                    "the journal takes nothing: the run waits until it does, so that nothing is"
+                    " lost that was paid for"
+                )
+                await self._task
+        finally:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
         if self._stale or not self._appends:
             await self._in_thread(self._files.rewrite)
 

@@ -10,7 +10,7 @@ import click
 from akool_async.batch import names
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.missing import Missing
-from akool_async.batch.record import read_arguments
+from akool_async.batch.record import read_record
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.runner import Run
 from akool_async.cli.opening import client
@@ -36,7 +36,7 @@ def command(folder: Path, *, dry_run: bool, quiet: bool) -> int:
     place = RunFolder.at(folder)
     if dry_run:
         return _tell_missing(place)
-    name = str(read_arguments(place).get("name") or names.DEFAULT)
+    name = str(read_record(place).arguments.get("name") or names.DEFAULT)
     run = Run(place, RunOptions(name=name))
     display = display_for(quiet=quiet)
     asyncio.run(serve(run, run.fetch(client()), display, drains=False))

@@ -39,12 +39,12 @@ _COUNTS: Final = {
 
 
 class Seen(NamedTuple):
-    """A journal, and what it knows."""
+    """A journal, and what it knows. It holds no file open: there may be hundreds of journals."""
 
+    journal: Path
     name: str
     phase: str
     figures: RunFigures
-    view: JournalView
 
 
 @click.command("jobs")
@@ -81,35 +81,31 @@ def command(
     if not found:
         where = ", ".join(map(str, places)) or "the working folder"
         raise Problem(f"there is no journal in {where}", {})
-    try:
-        lists = bool(failed or key or len(found) == 1)
-        if as_json:
-            show_json([_document(each, wanted, limit, lists=lists) for each in found])
-            return
-        width = max(Console().width, NARROWEST)
-        _show_summary(width, found)
-        for each in found if lists else ():
-            _show_jobs(each, wanted, limit, width, named=len(found) > 1)
-    finally:
-        for each in found:
-            each.view.close()
+    lists = bool(failed or key or len(found) == 1)
+    if as_json:
+        show_json([_document(each, wanted, limit, lists=lists) for each in found])
+        return
+    width = max(Console().width, NARROWEST)
+    _show_summary(width, found)
+    some = False
+    for each in found if lists else ():
+        some |= _show_jobs(each, wanted, limit, width, named=len(found) > 1)
+    if lists and not some:
+        click.echo("no such job", err=True)
 
 
 def _seen(journal: Path) -> Seen | None:
     """Look into a journal; one that cannot be read is told of, and left out."""
-    view: JournalView | None = None
     try:
-        view = JournalView(journal)
-        phase, figures = asyncio.run(_asked(journal))
-        if figures is None:
-            figures = figures_in(view)
-            phase = phase or ("stopped" if _left(figures) else "over")
-        return Seen(name_of(journal), phase, figures, view)
+        with JournalView(journal) as view:
+            phase, figures = asyncio.run(_asked(journal))
+            if figures is None:
+                figures = figures_in(view)
+                phase = phase or ("stopped" if _left(figures) else "over")
     except JournalError as error:
         click.echo(str(error), err=True)
-    if view is not None:
-        view.close()
-    return None
+        return None
+    return Seen(journal, name_of(journal), phase, figures)
 
 
 async def _asked(journal: Path) -> tuple[str, RunFigures | None]:
@@ -152,21 +148,23 @@ def _show_summary(width: int, found: list[Seen]) -> None:
         click.echo(" ".join([fitted(name, room, left=True), f"{phase:<{widths[0]}}", *cells]))
 
 
-def _show_jobs(seen: Seen, wanted: Wanted, limit: int, width: int, *, named: bool) -> None:
-    click.echo(f"\n{text_of(seen.name)}" if named else "")
-    rows = _rows(seen.view, wanted, limit + 1 if limit else 0)
-    page = list(islice(rows, limit or _PAGE))
-    if not page:
-        click.echo("no such job", err=True)
-        return
-    lines = JobLines(page, width, time.time())
-    for row in page:
-        click.echo(lines.line_of(row))
-    for row in rows:
-        if limit:
-            click.echo(f"and others: --limit {limit * 10} lists more, --limit 0 all", err=True)
-            return
-        click.echo(lines.line_of(row))
+def _show_jobs(seen: Seen, wanted: Wanted, limit: int, width: int, *, named: bool) -> bool:
+    """Print the jobs of a journal, each on a line; return whether there are any."""
+    with JournalView(seen.journal) as view:
+        rows = _rows(view, wanted, limit + 1 if limit else 0)
+        page = list(islice(rows, limit or _PAGE))
+        if not page:
+            return False
+        click.echo(f"\n{text_of(seen.name)}" if named else "")
+        lines = JobLines(page, width, time.time())
+        for row in page:
+            click.echo(lines.line_of(row))
+        for row in rows:
+            if limit:
+                click.echo(f"and others: --limit {limit * 10} lists more, --limit 0 all", err=True)
+                break
+            click.echo(lines.line_of(row))
+    return True
 
 
 def _rows(view: JournalView, wanted: Wanted, limit: int) -> Iterator[JobRow]:
@@ -191,7 +189,8 @@ def _document(seen: Seen, wanted: Wanted, limit: int, *, lists: bool) -> dict[st
         "operations": {name: each.to_dict() for name, each in seen.figures.operations.items()},
     }
     if lists:
-        document["jobs"] = [_job(row) for row in _rows(seen.view, wanted, limit)]
+        with JournalView(seen.journal) as view:
+            document["jobs"] = [_job(row) for row in _rows(view, wanted, limit)]
     return document
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Sized
 from contextlib import aclosing
 from datetime import timedelta
-from typing import Any, Final, NamedTuple, Protocol, TextIO, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TextIO, TypeVar, cast
 
 from akool_async.client.stats import Stats
 from akool_async.clock import Clock, Timer
@@ -137,13 +137,13 @@ class Bar:
 
 def display_on(stream: TextIO | None, every: float) -> Display:
     """Return a bar for a terminal, where rich is installed; else lines."""
-    stream = sys.stderr if stream is None else stream
-    if stream.isatty():
+    shown: TextIO = sys.stderr if stream is None else stream
+    if shown.isatty():
         try:
-            return Bar(stream)
+            return Bar(shown)
         except ImportError:  # pip install 'akool_async[cli]' brings it
             pass
-    return Lines(stream, every)
+    return Lines(shown, every)
 
 
 class Progress:
@@ -208,7 +208,7 @@ async def shown(
     finally:
         progress.close()
         if isinstance(source, AsyncGenerator):  # so that `map` drops what it has queued
-            async with aclosing(source):
+            async with aclosing(cast("AsyncGenerator[Job[S], None]", source)):
                 pass
 
 

@@ -228,6 +228,7 @@ class SwapFaces(Webhook, Recipe[Faceswap]):
 
     family = FACESWAPS
     docs = _PAGE
+    paid_steps = 1
 
     source: ImageUrl
     """Picture with the new faces."""

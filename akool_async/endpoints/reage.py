@@ -67,6 +67,7 @@ class AgeFaces(Webhook, Recipe[Faceswap], kw_only=False):
 
     family = FACESWAPS
     docs = _PAGE
+    paid_steps = 1
 
     url: ImageUrl
     """The picture."""

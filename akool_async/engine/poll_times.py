@@ -11,7 +11,7 @@ import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 from akool_async.clock import Clock
 from akool_async.engine.net import Net
@@ -100,9 +100,10 @@ class PollTimes(Generic[S]):
     def told(self, record: JobRecord[S]) -> None:
         """Ask about a record soon, and not about others with it: a webhook says that it ended."""
         self._operations.add(record.operation)
-        if isinstance(record.slot, deque):
+        in_wheel = isinstance(record.slot, deque)
+        if in_wheel:
             # Else the wheel would hold an ended job until the slot begins.
-            record.slot.remove(record)
+            cast("Slot[S]", record.slot).remove(record)
         self._told.add(record)
         self.woken.add(record)
 

@@ -13,6 +13,11 @@ from typing import Final, TypeAlias
 APPLICATION_ID: Final = 0x414B4F4C
 """The application id in SQLite's file header: the letters AKOL."""
 
+UNFINISHED_ROWS: Final = "state IN ('intent', 'created', 'unknown')"
+TROUBLED_ROWS: Final = "state IN ('failed', 'refused', 'expired', 'abandoned', 'unknown')"
+"""The conditions of two indexes. SQLite uses one only for a query that has its condition word for
+word. They are part of released migrations, and never change."""
+
 Migration: TypeAlias = Callable[[sqlite3.Connection], object]
 """Brings a file from one version to the next, inside a transaction."""
 
@@ -37,9 +42,7 @@ def _version_1(connection: sqlite3.Connection) -> None:
             request BLOB NOT NULL,
             result BLOB
         )""")
-    connection.execute("""
-        CREATE INDEX unfinished ON job (number)
-        WHERE state IN ('intent', 'created', 'unknown')""")
+    connection.execute(f"CREATE INDEX unfinished ON job (number) WHERE {UNFINISHED_ROWS}")
 
 
 def _version_2(connection: sqlite3.Connection) -> None:
@@ -80,9 +83,7 @@ def _version_5(connection: sqlite3.Connection) -> None:
 
 def _version_6(connection: sqlite3.Connection) -> None:
     # For those who look for what went wrong; few rows are in these states.
-    connection.execute("""
-        CREATE INDEX trouble ON job (number)
-        WHERE state IN ('failed', 'refused', 'expired', 'abandoned', 'unknown')""")
+    connection.execute(f"CREATE INDEX trouble ON job (number) WHERE {TROUBLED_ROWS}")
 
 
 MIGRATIONS: Final[Sequence[Migration]] = (

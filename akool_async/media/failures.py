@@ -113,8 +113,10 @@ def _not_connected(error: OSError) -> AttemptFailed:
 def disk_error(error: OSError, folder: Path) -> Exception:
     """Return an error of the disk as a new one, without traceback, that says what to do."""
     if error.errno in _DISK_FULL:
-        return DownloadError(
+        full = DownloadError(
             f"there is no room for the file in {folder} ({error.strerror}); nothing was"
             " left there, and it can be fetched again"
         )
+        full.disk_full = True
+        return full
     return OSError(*(error.args if error.filename is None else (*error.args[:2], error.filename)))

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from akool_async.errors import InvalidInput
-from akool_async.media.names import safe_name
+from akool_async.media.names import is_reserved, readable_name
 
 _FIELD: Final = re.compile(r"\{([a-z]+)(?::([^{}]*))?\}")
 _PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f\\:*?\"<>|{}]*")
 """What may stand between the fields: no file system refuses it."""
 _LONGEST: Final = 180
-"""Characters of one part of a path; file systems allow 255 bytes, and a suffix may follow."""
+"""Bytes of one part of a path; file systems allow 255 bytes, and a suffix may follow."""
 
 
 class FilledName(NamedTuple):
@@ -51,10 +51,8 @@ class NameTemplate:
             self._check(part)
         *self._folders, self._name = parts
         if not any(self.names_by(each) for each in unique):
-            fields = [f"{{{each}}}" for each in unique]
-            raise self._refused(
-                f"needs {', '.join(fields[:-1])} or {fields[-1]} in the file's name"
-            )
+            *most, last = [f"{{{each}}}" for each in unique]
+            raise self._refused(f"needs {', '.join(most)} or {last} in the file's name")
         if "{ext}" in self._name.removesuffix("{ext}") or any("{ext}" in f for f in self._folders):
             raise self._refused("may have {ext} at its end only")
         self._name = self._name.removesuffix("{ext}")
@@ -89,20 +87,20 @@ class NameTemplate:
         def of(found: re.Match[str]) -> str:
             if found[1] == "date":
                 return date.strftime(found[2] or "%Y-%m-%d")
-            return safe_name(values[found[1]])
+            return readable_name(values[found[1]])
 
         def part(text: str) -> str:
             # A date may hold anything, and a name as a whole may be one that Windows keeps.
             plain = _FIELD.sub(of, text).replace("/", "-")
-            return plain if _is_safe(plain) else safe_name(plain)
+            return plain if _is_safe(plain) else readable_name(plain)
 
         return FilledName([part(each) for each in self._folders], part(self._name))
 
 
 def _is_safe(name: str) -> bool:
     return (
-        len(name) <= _LONGEST
+        len(name.encode("utf-8", "surrogatepass")) <= _LONGEST
         and _PLAIN.fullmatch(name) is not None
         and name.strip(". ") == name
-        and not re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name, re.IGNORECASE)
+        and not is_reserved(name)
     )

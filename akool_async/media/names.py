@@ -5,13 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_REFUSED = frozenset('<>:"/\\|?*')
+"""Characters that Windows refuses in a name, beside those that nobody sees."""
+_RESERVED = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³])\s*(\..*)?", re.IGNORECASE
+)
 """Names that Windows takes for devices, with any extension."""
+_LONGEST_BYTES = 120
+"""Bytes of a readable name. File systems allow 255, some that encrypt 143; a hash and an extension
+may follow."""
 
 _BY_TYPE = {
     "application/mp4": ".mp4",
@@ -159,8 +167,28 @@ def safe_name(name: str) -> str:
     A name that has to be changed gets a hash of the given one, so that two names stay different.
     """
     safe = _UNSAFE.sub("-", name).strip(".-")[:90].rstrip(".-")
-    if _RESERVED.fullmatch(safe):
-        safe = ""
+    return _marked("" if is_reserved(safe) else safe, name)
+
+
+def readable_name(name: str) -> str:
+    """Return such a name that keeps letters of any script: only what file systems refuse goes.
+
+    For a file, and for no header of HTTP.
+    """
+    # Some file systems take both forms of an "é" for one name.
+    seen = unicodedata.normalize("NFC", name)
+    safe = "".join(c if c.isprintable() and c not in _REFUSED else "-" for c in seen).strip(" .-")
+    safe = safe.encode()[:_LONGEST_BYTES].decode(errors="ignore").rstrip(" .-")
+    return _marked("" if is_reserved(safe) else safe, name)
+
+
+def is_reserved(name: str) -> bool:
+    """Say whether Windows takes a name for a device."""
+    return _RESERVED.fullmatch(name) is not None
+
+
+def _marked(safe: str, name: str) -> str:
+    """Return what was made of a name, with a hash of the name if it was changed."""
     if safe and safe == name:
         return safe
     suffix = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -335,6 +335,8 @@ class Recipe(_Starting, Generic[S]):
     """Dotted name; binding the recipe to a namespace sets it."""
     docs: ClassVar[str] = ""
     """Address of the page that describes it."""
+    paid_steps: ClassVar[int] = 2
+    """How many jobs it creates at most, the last one included."""
 
     @property
     def label(self) -> str:

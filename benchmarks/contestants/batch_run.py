@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from akool_async import Akool, Backoff
-from akool_async.batch import RunOptions, read
+from akool_async.batch import RunOptions, check, read
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.runner import Run
 from benchmarks.meter import (
@@ -72,15 +72,16 @@ async def whole(meter: Meter, *, path: str, count: int, place: str) -> Figures:
     """Carry out a run without saving; look at its ETA meanwhile."""
     await _carried(meter.url, _warm(Path(place)), Path(place) / "warm.run", save=False)
     seen: list[tuple[float, float | None]] = []
+    planned = check(path).operations  # as `akool run` does first; without it no ETA can be told
     async with _probed() as late:
         with meter:
-            run = _run(Path(place) / "whole.run", save=False)
+            run = _run(Path(place) / "whole.run", save=False, planned=planned)
             looking = asyncio.create_task(_look(run, seen))
             await run.carry_out(read(path), client(meter.url))
             over = time.monotonic()
             looking.cancel()
     completed = run.counts.total("completed")
-    return meter.figures(count, ended=completed, **late, **_eta_errors(seen, over))
+    return meter.figures(count, ended=completed, **late, **eta_errors(seen, over))
 
 
 async def again(meter: Meter, *, path: str, count: int, run: str) -> Figures:
@@ -100,7 +101,7 @@ async def again(meter: Meter, *, path: str, count: int, run: str) -> Figures:
 async def slow(meter: Meter, *, path: str, count: int, place: str) -> Figures:
     """Run all rows to their ends while hardly any result comes over the link; return the memory."""
     folder = Path(place) / f"slow-{count}.run"
-    await _carried(meter.url, _warm(Path(place)), Path(place) / f"warm-{count}.run", save=False)
+    await _carried(meter.url, _warm(Path(place)), Path(place) / f"warm-{count}.run", save=True)
     forget_peak()
     before = resident()
     run = _run(folder, save=True)
@@ -126,9 +127,9 @@ async def _carried(url: str, path: Path, folder: Path, *, save: bool) -> None:
     await _run(folder, save=save).carry_out(read(path), client(url))
 
 
-def _run(folder: Path, *, save: bool) -> Run:
+def _run(folder: Path, *, save: bool, planned: Mapping[str, int] | None = None) -> Run:
     folder.mkdir(parents=True, exist_ok=True)
-    return Run(RunFolder.at(folder), RunOptions(save=save))
+    return Run(RunFolder.at(folder), RunOptions(save=save), planned=planned)
 
 
 def _warm(place: Path) -> Path:
@@ -149,7 +150,7 @@ async def _first_create(run: Run, task: asyncio.Task[None]) -> float | None:
     return time.monotonic() - began if run.counts.creates else None
 
 
-def _eta_errors(seen: list[tuple[float, float | None]], over: float) -> Figures:
+def eta_errors(seen: Sequence[tuple[float, float | None]], over: float) -> Figures:
     """Return how far the ETA was off, as parts of the time that was left, at three moments."""
     errors: Figures = {}
     began = seen[0][0] - LOOK if seen else over

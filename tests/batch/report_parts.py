@@ -128,3 +128,18 @@ class Page(HTMLParser):
     def commands(self) -> list[str]:
         """The commands that it shows."""
         return [each.text for each in self.named("code")]
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours in hex, as WCAG 2 defines it: 1 to 21."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    digits = colour if len(colour) == 6 else "".join(each * 2 for each in colour)
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

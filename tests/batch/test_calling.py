@@ -98,6 +98,9 @@ async def test_a_run_that_is_stopped_by_a_signal_does_not_answer(
         with pytest.raises(NotAnswering, match="does not answer"):
             async with calling(folder) as call:
                 await call.do("figures")
+        with pytest.raises(NotAnswering):
+            async with calling(folder) as call:
+                await anext(aiter(call.watch()))
 
 
 async def test_without_a_process_there_is_nobody_to_tell(folder: RunFolder) -> None:

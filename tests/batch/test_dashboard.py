@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ import pytest
 
 from akool_async import Akool, batch
 from akool_async.batch import RunOptions
+from akool_async.batch.control import controlled
 from akool_async.batch.dashboard import Dashboard
+from akool_async.batch.figures import OperationFigures, RunFigures
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.rows import read
 from akool_async.batch.runner import Run
@@ -32,6 +36,23 @@ async def simulator() -> AsyncIterator[Simulator]:
 @pytest.fixture
 def akool(simulator: Simulator, connect: Connect) -> Akool:
     return connect(simulator, max_concurrency=8)
+
+
+class Silent:
+    """A run of 90 rows that does nothing."""
+
+    def figures(self) -> RunFigures:
+        return RunFigures(
+            phase="running", operations={"audio.tts": OperationFigures(rows=90, waiting=90)}
+        )
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def drain(self, why: str) -> None: ...
+
+    def set_concurrency(self, places: int) -> None: ...
 
 
 def speeches(count: int) -> list[tuple[str, TTS]]:
@@ -248,6 +269,67 @@ async def test_a_run_that_goes_on_is_watched_and_told_what_to_do(
     await until(lambda: dashboard.watch.watchers == 0)  # nobody looks: nothing is asked for
     assert run.stopped_by == "it was asked to drain"
     await dashboard.stop()
+
+
+async def test_rows_that_were_never_sent_wait_also_when_the_process_was_killed(
+    browser: aiohttp.ClientSession, akool: Akool, tmp_path: Path
+) -> None:
+    folder = RunFolder.at(tmp_path / "short")
+    async for _ in batch.run(speeches(60), akool, out=folder.root, limit=20):
+        pass
+    dashboard = Dashboard(folder)
+    address = await dashboard.start()
+
+    async def shown() -> tuple[int, int]:
+        async with browser.get(f"{address}api/events") as stream:
+            picture = await next_picture(stream)
+        each = picture["figures"]["operations"]["audio.tts"]
+        return each["rows"], each["waiting"]
+
+    assert await shown() == (60, 40)
+    # A process told of more rows, and left nothing: only who watched it knows.
+    async with controlled(Silent(), folder.control), browser.get(f"{address}api/events") as stream:
+        picture = await next_picture(stream)
+        while not picture["running"]:
+            picture = await next_picture(stream)
+    assert await shown() == (90, 70)
+    await dashboard.stop()
+
+
+async def test_a_process_that_does_not_answer_is_not_a_run_that_is_over(
+    browser: aiohttp.ClientSession,
+    dashboard: Dashboard,
+    address: str,
+    folder: RunFolder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("akool_async.batch.calling._PATIENCE", 0.05)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(folder.control))
+        silent.listen()
+        async with browser.get(f"{address}api/events") as stream:
+            picture = await next_picture(stream)
+    assert (picture["running"], picture["hangs"]) == (False, True)
+    assert picture["figures"]["operations"]["audio.tts"]["completed"] == 60
+    folder.control.unlink()
+    async with browser.get(f"{address}api/events") as stream:
+        assert (await next_picture(stream))["hangs"] is False
+    assert dashboard.watch.watchers <= 1
+
+
+async def test_a_page_of_rows_waits_for_nothing_that_reads_all_rows(
+    browser: aiohttp.ClientSession, dashboard: Dashboard, address: str
+) -> None:
+    go_on = threading.Event()
+    counting = asyncio.create_task(
+        asyncio.to_thread(dashboard.watch.view.read, lambda _: go_on.wait())
+    )
+    try:
+        async with asyncio.timeout(30):
+            assert len((await got(browser, f"{address}api/rows"))["rows"]) == 50
+    finally:
+        go_on.set()
+        await counting
 
 
 async def test_it_ends_with_pages_open(browser: aiohttp.ClientSession, folder: RunFolder) -> None:

@@ -15,11 +15,15 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+import akool_async.batch.dashboard
+from akool_async.journal import Journal
 from akool_async.simulator import Behaviour, Simulator
+from tests.batch.report_parts import contrast
 from tests.examples.conftest import chromium, eventually
 
 expect.set_options(timeout=60_000)
 
+STYLE = Path(akool_async.batch.dashboard.__file__).parent / "static" / "page.css"
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 ROWS = 120
 
@@ -286,6 +290,65 @@ def test_the_page_fits_its_window_and_its_scheme(page: Page, width: int, scheme:
     page.locator("#rows .key-text").first.click()
     expect(page.locator("#job-key")).to_be_focused()
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_without_scripts_it_says_what_shows_the_same(browser: Browser, over: str) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(over)
+    note = page.locator("noscript p")
+    expect(note).to_contain_text("This page needs JavaScript.")
+    expect(note).to_be_visible()
+    expect(page.get_by_role("button")).to_have_count(0)  # none that does nothing
+    box = note.bounding_box()
+    assert box is not None
+    assert box["x"] >= 16
+    context.close()
+
+
+def test_a_run_without_jobs_says_so(context: BrowserContext, akool: Akool, folder: Path) -> None:
+    (folder / "empty.run").mkdir()
+    Journal(folder / "empty.run" / "journal.sqlite").close_now()
+    page = context.new_page()
+    page.goto(address_of(akool("dashboard", "empty.run")))
+    expect(page.locator("#none")).to_have_text("No job has been submitted yet.")
+    page.get_by_label("Search").fill("anything")
+    expect(page.locator("#none")).to_have_text("No such job.")
+
+
+def test_a_long_name_of_an_operation_fits_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    what = page.locator("#rows .what").first
+    one_line = what.evaluate("each => each.getBoundingClientRect().height")
+    what.evaluate("each => { each.textContent = 'video.talking_photo' }")
+    assert what.evaluate("each => each.getBoundingClientRect().height") == one_line
+
+
+def test_in_print_it_is_black_on_white_and_has_no_controls(page: Page) -> None:
+    page.emulate_media(media="print", color_scheme="dark")
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    assert ink == "rgb(0, 0, 0)"
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 with margins
+    table = page.locator("#operations")
+    paper = "each => each.getBoundingClientRect().right <= innerWidth"
+    assert table.evaluate(paper)
+    expect(page.get_by_role("button")).to_have_count(0)
+    expect(page.locator("#rows tr").first).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_every_colour_of_text_can_be_read(scheme: int) -> None:
+    block = re.findall(r":root \{([^}]*)\}", STYLE.read_text())[scheme]
+    colours = dict(re.findall(r"--([\w-]+): #([0-9a-f]+);", block))
+    pairs = [(ink, "paper") for ink in ("ink", "quiet", "main", "good", "bad", "busy")]
+    pairs += [(ink, "back") for ink in ("ink", "quiet", "main", "bad")]
+    pairs += [(ink, f"{ink}-back") for ink in ("good", "bad", "busy")]
+    pairs += [("ink", "frame"), ("quiet", "frame"), ("on-main", "main")]
+    assert {
+        pair: contrast(*map(colours.__getitem__, pair))
+        for pair in pairs
+        if contrast(*map(colours.__getitem__, pair)) < 4.5
+    } == {}
 
 
 def test_every_control_has_a_name(page: Page) -> None:

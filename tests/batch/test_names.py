@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +24,7 @@ ROW = NamedRow("row-1", "audio.tts", 7, "65f0", datetime(2026, 1, 2, tzinfo=UTC)
         ("{operation}/{line}-{id}{ext}", "audio.tts/7-65f0.wav"),
         ("{date:%Y-%m}/{date}-{key}{ext}", "2026-01/2026-01-02-row-1.wav"),
         ("night of {key}{ext}", "night of row-1.wav"),
+        ("{stem}{ext}", "row-1.wav"),
     ],
 )
 def test_a_template_names_the_file(template: str, path: str) -> None:
@@ -32,8 +34,8 @@ def test_a_template_names_the_file(template: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("template", "rule"),
     [
-        ("{operation}{ext}", "needs {key}, {line} or {id}"),
-        ("{key}/{operation}{ext}", "needs {key}, {line} or {id}"),
+        ("{operation}{ext}", "needs {key}, {line}, {id} or {stem}"),
+        ("{key}/{operation}{ext}", "needs {key}, {line}, {id} or {stem}"),
         ("../{key}", "must be relative"),
         ("/root/{key}", "must be relative"),
         ("a/./{key}", "must be relative"),
@@ -54,14 +56,48 @@ def test_a_template_that_cannot_work_is_refused(template: str, rule: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "key", ["../../etc/passwd", "a/b", "con", "a\0b", "x" * 5000, "é" * 200, ".", "..", "a:b", " "]
+    "key",
+    [
+        *("../../etc/passwd", "a/b", "con", "com¹", "a\0b", ".", "..", "a:b", " ", "\u202egpj.exe"),
+        *("x" * 5000, "é" * 200, "日" * 200, "\U0001f980" * 100, "\udc80"),
+    ],
 )
 def test_no_key_leads_outside_or_makes_a_name_that_is_refused(key: str) -> None:
     for template in ("{key}{ext}", "{key}/{line}{ext}", "con{date:}{key}"):
         path = FileNames(template).path_of(ROW._replace(key=key), ".wav")
         assert ".." not in path.split("/")
-        assert all(0 < len(part) <= 200 and part.isascii() for part in path.split("/"))
+        assert all(0 < len(part.encode()) <= 200 for part in path.split("/"))
         assert not any(mark in path for mark in '\0\\:*?"<>|')
+
+
+@pytest.mark.parametrize(
+    "key", ["日本", "naïve", "Привет", "हिन्दी", "row 7", "R&D #1 (50%)", "\U0001f980"]
+)
+def test_a_key_of_any_script_stays_readable(key: str, tmp_path: Path) -> None:
+    path = FileNames().path_of(ROW._replace(key=key), ".wav")
+    assert path == f"{key}.wav"
+    (tmp_path / path).touch()
+    assert [each.name for each in tmp_path.iterdir()] == [path]
+
+
+def test_only_what_a_file_system_refuses_is_replaced() -> None:
+    path = FileNames().path_of(ROW._replace(key="\u65e5\u672c: 1/2"), "")
+    assert re.fullmatch("日本- 1-2-[0-9a-f]{8}", path)
+
+
+def test_two_forms_of_one_letter_are_two_names() -> None:
+    composed, decomposed = (
+        FileNames().path_of(ROW._replace(key=each), "") for each in ("\u00e9", "e\u0301")
+    )
+    assert composed == "\u00e9"
+    assert re.fullmatch("\u00e9-[0-9a-f]{8}", decomposed)
+
+
+@pytest.mark.parametrize("given", ["photos/Ann 7.jpg", "Ann 7", "https://photos.example/Ann 7.png"])
+def test_a_file_is_named_after_the_file_that_it_was_made_from(given: str) -> None:
+    row = ROW._replace(input=given)
+    assert FileNames("{stem}{ext}").path_of(row, ".png") == "Ann 7.png"
+    assert FileNames("{stem}-{key}").path_of(row, ".png") == "Ann 7-row-1.png"
 
 
 def test_keys_that_are_made_safe_stay_different() -> None:

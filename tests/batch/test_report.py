@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import shlex
 import sqlite3
 import subprocess
@@ -18,12 +20,15 @@ import pytest
 
 from akool_async.batch import load
 from akool_async.batch.folder import RunFolder
+from akool_async.batch.outcome import Outcome
+from akool_async.batch.report.again import Commands
 from akool_async.batch.report.failures import Failures
 from akool_async.batch.report.page import write_report
 from akool_async.batch.report.portable import write_portable
 from akool_async.batch.report.requests import link_to, sources_of, summary_of, web_link
 from akool_async.batch.report.rows import ReportRow
 from akool_async.batch.report.spread import Spread, Timeline
+from akool_async.batch.report.summary import share
 from akool_async.batch.report.tally import Sample
 from akool_async.endpoints import TTS
 from akool_async.errors import JournalError
@@ -52,6 +57,22 @@ async def simulator() -> AsyncIterator[Simulator]:
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     return RunFolder.at(tmp_path / "night.run")
+
+
+def failed(number: int, *, status: State = State.FAILED, msg: str = "", code: int = 0) -> ReportRow:
+    """Return a row that failed."""
+    key, operation = f"row-{number}", "audio.tts"
+    outcome = Outcome(
+        key=key,
+        line=number,
+        operation=operation,
+        status=status,
+        error="JobFailed",
+        code=code or None,
+        msg=msg,
+    )
+    row = (number, key, operation, operation, "failed", status, outcome, None, None, None)
+    return ReportRow(*row)  # type: ignore[arg-type]
 
 
 async def reported(folder: RunFolder) -> Page:
@@ -119,17 +140,112 @@ async def test_failures_stand_together_by_reason_with_the_command_that_repeats_t
     await carried_out(simulator, [speech(n) for n in range(5)], folder.root, FAILING)
     told(folder, set_=["voice_id=a b"], price=[["audio.tts", "0.5"]], limit=3)
     page = await reported(folder)
-    (command,) = {each for each in page.commands if "retry" in each}
-    assert shlex.split(command) == [
-        *("akool", "run", "rows.jsonl", "--set", "voice_id=a b", "--out", str(folder.root)),
-        *("--price", "audio.tts=0.5", "--retry-failed=JobFailed", "--only", "audio.tts"),
-    ]
+    commands = [shlex.split(each) for each in page.commands if "retry" in each]
+    for command in commands:
+        assert command[: command.index("--only")] == [
+            *("cd", str(Path.cwd()), "&&", "akool", "run", "rows.jsonl", "--set", "voice_id=a b"),
+            *("--price", "audio.tts=0.5", "--out", str(folder.root), "--retry-failed=JobFailed"),
+        ]
+    # A command is about the rows that it stands beside, and no others.
+    only = [word for each in commands for word in each[each.index("--only") :] if word != "--only"]
+    assert sorted(only) in (["audio.tts"], [f"speech-{n}" for n in range(5)])
     targets = [each.attributes["href"] for each in page.named("a") if "href" in each.attributes]
     assert {f"#{each}" for each in page.rows} <= set(targets)
     folder.arguments.unlink()
     page = await reported(folder)
-    expected = "batch.run(rows, akool, out=..., retry_failed=['JobFailed'], only=['audio.tts'])"
-    assert expected in page.commands
+    expected = "batch.run(rows, akool, out=..., retry_failed=['JobFailed'], only=["
+    assert any(each.startswith(expected) for each in page.commands)
+
+
+async def test_a_command_works_where_it_is_pasted_and_pays_for_its_rows_alone(
+    simulator: Simulator, folder: RunFolder, tmp_path: Path
+) -> None:
+    rows = [
+        {"operation": "audio.tts", "key": f"row {n}*", "input_text": f"{n}", "voice_id": "v"}
+        for n in range(6)
+    ]
+    (tmp_path / "rows of today.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = {"AKOOL_API_KEY": simulator.api_key, "AKOOL_BASE_URL": simulator.url}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    async def typed(command: str, where: Path) -> None:
+        process = await asyncio.create_subprocess_shell(
+            command, cwd=where, env=os.environ | settings | {"PATH": path}
+        )
+        await asyncio.wait_for(process.wait(), 90)
+
+    simulator.world.behaviour = FAILING
+    await typed("akool run 'rows of today.jsonl' --out night.run --limit 4 --quiet", tmp_path)
+    page = await reported(folder)
+    commands = [each for each in page.commands if "--retry-failed" in each]
+    simulator.world.behaviour = QUICK
+    simulator.world.creates.clear()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for command in commands:
+        await typed(f"{command} --quiet", elsewhere)
+    outcomes = {each.key: each.status for each in load(folder.root)}
+    assert outcomes == {f"row {n}*": State.COMPLETED for n in range(4)}
+    assert simulator.world.creates.total() == 4  # not those that were never sent
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_command_that_sends_other_rows_too_says_how_many(folder: RunFolder) -> None:
+    failures = Failures()
+    for number in range(40):
+        code = 1004 if number % 2 else 1005
+        reason = "no face" if number < 30 else "too dark"
+        failures.add(failed(number, code=code, msg=reason))
+    failures.add(failed(40, status=State.REFUSED, msg="no credit"))
+    by_code = {(each.key.code, each.reason): each for each in failures.groups}
+    group = by_code[1004, "no face"]
+    assert failures.sent_with(group) == 5 + 1
+    folder.root.mkdir()
+    told(folder)
+    advice = Commands(folder).about(group, failures.sent_with(group))
+    assert "It sends, and pays for, 6 other rows of audio.tts, too:" in advice.sentence
+    few = by_code[1004, "too dark"]
+    advice = Commands(folder).about(few, failures.sent_with(few))
+    assert "other rows" not in advice.sentence
+    assert advice.command.endswith(
+        "--only row-31 --only row-33 --only row-35 --only row-37 --only row-39"
+    )
+
+
+def test_many_files_are_a_pattern_if_it_fits_just_these(folder: RunFolder, tmp_path: Path) -> None:
+    photos = tmp_path / "my photos"
+    photos.mkdir()
+    folder.root.mkdir()
+    names = [f"{photos}/{n}.jpg" for n in range(8)]
+    for name in names:
+        Path(name).touch()
+    told(folder, manifest=names, each="target_image")
+    assert f"akool run '{photos}/'*.jpg --each target_image" in Commands(folder).run()
+    (photos / "new.jpg").touch()  # it would be paid for
+    assert shlex.split(Commands(folder).run())[5:13] == names
+
+
+def test_rows_from_a_pipe_are_to_be_given_again(folder: RunFolder) -> None:
+    folder.root.mkdir()
+    told(folder, manifest=["-"])
+    failures = Failures()
+    failures.add(failed(1))
+    (group,) = failures.groups
+    advice = Commands(folder).about(group)
+    assert advice.sentence.endswith("with the same rows on its standard input:")
+
+
+def test_what_is_nearly_all_is_not_all() -> None:
+    shares = [share(count, 100_000) for count in (0, 3, 50_000, 99_970, 100_000)]
+    assert shares == ["0%", "0.1%", "50.0%", "99.9%", "100%"]
+    assert share(0, 0) == ""
+
+
+def test_a_long_reason_is_cut() -> None:
+    failures = Failures()
+    failures.add(failed(1, msg="x" * 5000))
+    (group,) = failures.groups
+    assert group.reason == "x" * 499 + "…"
 
 
 async def test_a_wrong_row_and_a_recipe_are_one_row_each(
@@ -168,7 +284,7 @@ async def test_rows_that_were_never_sent_are_counted_and_the_way_to_go_on_is_tol
     page = await reported(folder)
     assert page.figures["rows"] == "9"
     assert page.figures["not sent"].startswith("5")
-    assert f"akool run rows.jsonl --out {folder.root}" in page.commands
+    assert f"cd {Path.cwd()} && akool run rows.jsonl --out {folder.root}" in page.commands
 
 
 async def test_money_is_what_the_account_lost_and_the_unknown_is_called_so(
@@ -268,6 +384,7 @@ async def test_a_run_without_rows_has_a_report_too(folder: RunFolder) -> None:
     page = await reported(folder)
     assert page.figures["rows"] == "0"
     assert "No row has been sent" in page.source
+    assert not page.named("table") + page.named("form") + page.named("svg")
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
@@ -339,30 +456,14 @@ def test_a_sample_is_spread_over_all() -> None:
 
 
 def test_reasons_that_differ_by_an_id_are_one_group_and_others_stay_few() -> None:
-    def row(number: int, msg: str) -> ReportRow:
-        from akool_async.batch.outcome import Outcome
-
-        outcome = Outcome(
-            key=f"k{number}",
-            line=number,
-            operation="audio.tts",
-            status=State.FAILED,
-            error="JobFailed",
-            msg=msg,
-        )
-        return ReportRow(
-            *(number, outcome.key, "audio.tts", "audio.tts", "failed", "failed"),
-            *(outcome, 1.0, 2.0, None),
-        )
-
     failures = Failures()
     for number in range(100):
-        failures.add(row(number, f"job 65a{number:020x} has no face"))
+        failures.add(failed(number, msg=f"job 65a{number:020x} has no face"))
     (group,) = failures.groups
     assert (group.count, len(group.rows), group.more) == (100, 50, 50)
     assert group.reason == f"job 65a{0:020x} has no face"
     for number in range(1000):
-        failures.add(row(number, "x" * (number % 290) + "y" * (number // 290)))
+        failures.add(failed(number, msg="x" * (number % 290) + "y" * (number // 290)))
     assert len(failures.groups) <= 202
     assert sum(each.count for each in failures.groups) == 1100
 

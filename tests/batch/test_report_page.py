@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
@@ -16,9 +19,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 import akool_async.batch.report
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.report.page import write_report
+from akool_async.endpoints import OPERATIONS
 from akool_async.simulator import Simulator
 from benchmarks.run_report import made_up, picture
-from tests.batch.report_parts import FAILING, carried_out, portrait, speech
+from tests.batch.report_parts import FAILING, carried_out, contrast, portrait, speech, told
 from tests.batch.report_parts import Page as Parsed
 from tests.examples.conftest import chromium
 
@@ -63,6 +67,28 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """Return a run of 1 000 rows, without players, whose files are not there."""
     folder = RunFolder.at(tmp_path_factory.mktemp("reports") / "many.run")
     made_up(folder, 1000)
+    write_report(folder, gallery=0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def operations(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Return a run of every operation, in seconds, with keys that are too long for their column."""
+    folder = RunFolder.at(tmp_path_factory.mktemp("reports") / "operations.run")
+    names = sorted(OPERATIONS)
+    keys = {number: f"{'x' * 60}-{number}" for number in range(1, 400, 17)}
+    made_up(folder, 400)
+    with closing(sqlite3.connect(folder.journal)) as connection, connection:
+        for number, line in connection.execute("SELECT job, line FROM outcome").fetchall():
+            outcome = json.loads(line) | {"operation": names[number % len(names)]}
+            outcome["key"] = keys.get(number, outcome["key"])
+            if number in keys:
+                outcome |= {"status": "failed", "error": "JobFailed", "msg": "no face"}
+            connection.execute(
+                "UPDATE outcome SET line = ?, status = ? WHERE job = ?",
+                (json.dumps(outcome).encode() + b"\n", outcome["status"], number),
+            )
+    told(folder)
     write_report(folder, gallery=0)
     return folder
 
@@ -220,16 +246,55 @@ def test_it_prints_all_rows_without_controls(open_page: Open, many: RunFolder) -
     page.emulate_media(media="print")
     expect(page.locator("#filter")).to_be_hidden()
     expect(page.locator("nav")).to_be_hidden()
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 with margins
+    paper = "each => each.getBoundingClientRect().right <= innerWidth"
+    assert page.locator("#totals table").evaluate(paper)
     assert page.pdf().count(b"/Type /Page\n") + page.pdf().count(b"/Type /Page ") >= 5
 
 
-def luminance(colour: str) -> float:
-    digits = colour if len(colour) == 6 else "".join(each * 2 for each in colour)
-    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_text_of_a_chart_lies_over_another_or_is_cut_off(
+    open_page: Open, operations: RunFolder, width: int
+) -> None:
+    page = open_page(operations, width=width)
+    expect(page.locator("#time svg")).to_have_count(4)
+    assert (
+        page.evaluate(
+            """() => [...document.querySelectorAll("#time svg")].flatMap((svg) => {
+            const outer = svg.getBoundingClientRect();
+            const texts = [...svg.querySelectorAll("text")].filter((each) => each.textContent);
+            const boxes = texts.map((each) => [each.textContent, each.getBoundingClientRect()]);
+            const cut = boxes.filter(([, box]) => box.left < outer.left || box.right > outer.right);
+            const over = boxes.filter(([, one], at) => boxes.slice(at + 1).some(([, other]) =>
+                one.left < other.right - 1 && other.left < one.right - 1
+                && one.top < other.bottom - 3 && other.top < one.bottom - 3));
+            return [...cut, ...over].map(([text]) => text);
+        })"""
+        )
+        == []
     )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_long_key_and_a_long_command_stay_in_their_places(
+    open_page: Open, operations: RunFolder, width: int
+) -> None:
+    page = open_page(operations, width=width)
+    sized = "each => each.scrollWidth <= each.clientWidth"
+    for cell in page.locator("#all tbody th", has_text="xxxx").all():
+        assert cell.evaluate(sized)
+    command = page.locator("#failures pre").first
+    assert command.evaluate(sized)
+    words = command.locator("span", has_text="--retry-failed").first
+    box = words.bounding_box()
+    assert box is not None
+    assert box["height"] < 30  # no line breaks in it
+
+
+def test_the_note_about_durations_fits_a_phone(open_page: Open, operations: RunFolder) -> None:
+    box = open_page(operations, width=390).locator("#p-operations").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 390
 
 
 @pytest.mark.parametrize("scheme", [0, 1, 2], ids=["light", "dark", "print"])
@@ -239,5 +304,4 @@ def test_every_colour_of_text_can_be_read(scheme: int) -> None:
     assert len(colours) >= 10
     for ground in ("page", "band"):
         for name in ("ink", "soft", "link", "done", "bad", "doubt", "flight", "queue"):
-            one, other = sorted((luminance(colours[name]), luminance(colours[ground])))
-            assert (other + 0.05) / (one + 0.05) >= 4.5, (name, ground)
+            assert contrast(colours[name], colours[ground]) >= 4.5, (name, ground)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import random
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,12 +16,16 @@ from aiohttp import web
 
 from akool_async import Akool, InvalidInput, JournalInUse
 from akool_async.batch import RunOptions, held, load, run
+from akool_async.batch.figures import RunFigures
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.outcome import Outcome
+from akool_async.batch.past import figures_in
 from akool_async.batch.rows import read
 from akool_async.batch.runner import Run
 from akool_async.endpoints import TTS
+from akool_async.engine import JobRecord
 from akool_async.journal import Change, Journal, State
+from akool_async.journal.looking import JournalView
 from akool_async.simulator import Simulator
 from tests.clients import Connect
 from tests.clocks import Until
@@ -81,6 +88,19 @@ async def test_the_same_rows_again_cost_nothing_and_are_told_again(
     again = await carried_out(list(reversed(speeches(20))), akool, out)
     assert sorted(first, key=repr) == sorted(again, key=repr)
     assert simulator.requests.total() == requests
+
+
+async def test_a_job_that_has_ended_is_freed_without_a_garbage_collection(
+    akool: Akool, out: Path
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        await carried_out(speeches(40), akool, out)
+        held = sum(isinstance(each, JobRecord) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert held == 0
 
 
 async def test_what_is_derived_and_torn_or_deleted_is_written_anew(akool: Akool, out: Path) -> None:
@@ -328,7 +348,7 @@ async def test_results_behind_a_slow_link_wait_on_disk(
 async def test_results_that_were_not_saved_are_fetched_later(akool: Akool, out: Path) -> None:
     await carried_out(speeches(1), akool, out, save=False)
     (line,) = lines_of(out / "results.jsonl")
-    assert "path" not in line
+    assert line["path"] is None
     fetching = Run(RunFolder.at(out), RunOptions())
     await fetching.fetch(akool)
     (line,) = lines_of(out / "results.jsonl")
@@ -404,6 +424,93 @@ async def test_rows_that_others_went_past_wait_for_the_next_run_if_this_one_is_d
     assert counts.completed + counts.skipped == 25
     await carried_out(rows, akool, out)
     assert simulator.world.creates.total() == 30
+
+
+async def test_lines_that_are_sorted_and_inserted_between_two_runs_change_nothing_that_was_paid_for(
+    akool: Akool, simulator: Simulator, out: Path, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "rows.csv"
+    texts = [f"text {n}" for n in (3, 1, 2, 1)]  # without keys, and one of them twice
+
+    def write(texts: list[str]) -> None:
+        lines = [f"audio.tts,{text},voice" for text in texts]
+        manifest.write_text("\n".join(["operation,input_text,voice_id", *lines]))
+
+    write(texts)
+    first = await carried_out(manifest, akool, out)
+    assert simulator.world.creates.total() == 4
+    write(sorted([*texts, "text 0", "text 1"]))
+    second = await carried_out(manifest, akool, out)
+    assert simulator.world.creates.total() == 6
+    assert {each.id for each in first} < {each.id for each in second}
+    assert len({each.path for each in second}) == len(second) == 6
+    assert len(lines_of(out / "results.jsonl")) == 6
+    write(sorted(texts)[1:])  # and deleted
+    assert len(await carried_out(manifest, akool, out)) == 3
+    assert simulator.world.creates.total() == 6
+
+
+async def test_figures_are_those_of_the_journal_at_any_moment_at_which_nothing_is_on_its_way(
+    connect: Connect, out: Path, until: Until
+) -> None:
+    chance = random.Random(13)
+    async with Simulator(pace=0.02, omit_rate=0.0, fail_rate=0.3) as simulator:
+        carried = Run(RunFolder.at(_made(out)), RunOptions(), planned={"audio.tts": 90})
+        akool = connect(simulator, max_concurrency=8)
+        work = asyncio.create_task(carried.carry_out(read(speeches(90)), akool))
+        for _ in range(3):
+            ended = carried.counts.news + chance.randint(5, 20)
+            await until(lambda: carried.counts.news >= ended)  # noqa: B023 - now
+            carried.pause()
+            await until(lambda: not carried.counts.total("in_flight"))
+            await until(lambda: _in_journal(out) == _in(carried.figures()))
+            carried.resume()
+        await work
+        assert _in_journal(out) == _in(carried.figures())
+        assert carried.counts.total("completed") + carried.counts.total("failed") == 90
+
+
+def _in(figures: RunFigures) -> tuple[object, ...]:
+    each = figures.operations["audio.tts"]
+    errors = [(error.error, error.count) for error in figures.errors]
+    return each.completed, each.failed, each.in_flight, figures.saved, figures.bytes, errors
+
+
+def _in_journal(out: Path) -> tuple[object, ...]:
+    with closing(JournalView(out / "journal.sqlite")) as view:
+        return _in(figures_in(view))
+
+
+async def test_a_link_of_one_megabit_holds_up_no_create_and_loses_no_result(
+    akool: Akool, simulator: Simulator, out: Path, until: Until
+) -> None:
+    free_at = 0.0
+
+    async def slow(name: str, _request: web.Request) -> None:
+        nonlocal free_at
+        if name != "media":
+            return
+        now = asyncio.get_running_loop().time()
+        free_at = max(now, free_at) + len(media) / 125_000
+        await asyncio.sleep(free_at - now)
+
+    media = (await _first_media(akool, simulator, out)).content
+    simulator.fault = slow
+    carried = Run(RunFolder.at(_made(out)), RunOptions(), planned={"audio.tts": 121})
+    begun = asyncio.get_running_loop().time()
+    work = asyncio.create_task(carried.carry_out(read(speeches(121)), akool))
+    await until(lambda: carried.counts.total("completed") == 121)
+    assert carried.figures().behind > 0
+    await work
+    assert asyncio.get_running_loop().time() - begun >= 120 * len(media) / 125_000
+    assert carried.figures().saved == 121
+    assert simulator.world.creates.total() == 121
+
+
+async def _first_media(akool: Akool, simulator: Simulator, out: Path) -> Any:
+    (outcome,) = await carried_out(speeches(1), akool, out)
+    assert outcome.id is not None
+    return simulator.world.jobs[outcome.id].media()
 
 
 def _made(folder: Path) -> Path:

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from akool_async import Akool
-from akool_async.batch import RunOptions, saving
+from akool_async.batch import RowOptions, RunOptions, run, saving
 from akool_async.batch.files import NamesInUse, put_in_place
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.names import FileNames, NamedRow
@@ -24,6 +24,7 @@ from akool_async.cli.run_ending import DONE, FAILED, exit_code
 from akool_async.endpoints import TTS
 from akool_async.journal import Journal, State
 from akool_async.simulator import Simulator
+from tests.batch.run_parts import Shelf, photos
 from tests.clients import Connect
 from tests.clocks import Until
 
@@ -186,7 +187,7 @@ async def test_what_was_given_up_is_tried_again_and_fails_the_run_again(
         assert (run.counts.unsaved, run.counts.saved) == (3, 0), times
         assert exit_code(run) == FAILED
         assert [line["error"] for line in lines_of(out)] == ["DownloadError"] * 3
-        assert all("msg" in line and "path" not in line for line in lines_of(out))
+        assert all(line["msg"] and line["path"] is None for line in lines_of(out))
     simulator.fault = None
     run = await carried_out(speeches(3), akool, out)
     assert (run.counts.unsaved, run.counts.saved, exit_code(run)) == (0, 3, DONE)
@@ -206,14 +207,14 @@ async def test_what_was_given_up_and_is_saved_later_has_no_error_any_more(
     await (later.carry_out(read(speeches(1)), akool) if how == "run" else later.fetch(akool))
     (line,) = lines_of(out)
     assert is_as_made(out, line, simulator)
-    assert not {"error", "code", "msg"} & line.keys()
+    assert [line[each] for each in ("error", "code", "msg")] == [None] * 3
 
 
 async def test_a_run_that_saves_nothing_gives_nothing_up(akool: Akool, out: Path) -> None:
     for _ in range(2):
         run = await carried_out(speeches(2), akool, out, save=False)
         assert (run.counts.unsaved, exit_code(run)) == (0, DONE)
-    assert ["path" in line for line in lines_of(out)] == [False, False]
+    assert [line["path"] for line in lines_of(out)] == [None, None]
 
 
 async def test_fetch_leaves_the_lines_of_rows_that_became_no_job(
@@ -246,3 +247,20 @@ async def test_fetch_saves_a_file_anew_that_was_cut_short(
     assert list(Verification(RunFolder.at(out)).differences()) == []
     await run_in(out).fetch(akool)
     assert simulator.requests["media"] == media + 1
+
+
+async def test_the_outcome_of_a_photo_names_the_photo_and_so_may_its_file(
+    simulator: Simulator, connect: Connect, out: Path, tmp_path: Path
+) -> None:
+    shelf = Shelf()
+    shelf.opened.set()
+    akool = connect(simulator, uploads=shelf)
+    ann, zoe = photos(tmp_path, 2)
+    found = [ann.rename(tmp_path / "ann.jpg"), zoe.rename(tmp_path / "Zoë.jpg")]
+    reading = RowOptions(operation="reage.photo", each="url", set={"years": 20})
+    outcomes = [
+        each async for each in run(found, akool, out=out, reading=reading, name="{stem}{ext}")
+    ]
+    stems = {each.input: Path(each.path or "").stem for each in outcomes}
+    assert stems == {str(each): each.stem for each in found}
+    assert {each["input"] for each in lines_of(out)} == set(stems)

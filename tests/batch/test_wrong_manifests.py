@@ -147,12 +147,22 @@ def test_two_rows_for_one_file_name_are_told(tmp_path: Path) -> None:
         "its result would be saved as 'audio.tts', as that of line 1: put {key} or {line} into the"
         " template of names"
     )
-    with pytest.raises(InvalidInput, match="needs .key., .line. or .id. in the file"):
+    with pytest.raises(InvalidInput, match="in the file's name"):
         check(path, name_of="{operation}{ext}")  # before any row is read
     assert check(path, name_of=lambda row: row.key).ok
     assert check(path, name_of="{date:%Y}/{key}{ext}").ok
     assert check(path, name_of="{id}{ext}").ok
     assert check(path, name_of="{line}{ext}").ok
+
+
+def test_two_files_of_one_name_would_get_one_name() -> None:
+    photos = ["a/Ann.jpg", "a/Bob.jpg", "b/ann.png"]
+    options = RowOptions(operation="reage.photo", each="url", set={"years": 20})
+    files = [f"https://photos.example/{each}" for each in photos]
+    (fault,) = faults_of(check(files, options, name_of="{stem}{ext}"))
+    assert (fault.kind, fault.line) == ("name", 3)
+    assert fault.sentence.startswith("its result would be saved as 'ann', as that of line 1: put")
+    assert check(files, options, name_of="{stem}-{key}{ext}").ok
 
 
 def test_names_that_differ_by_case_only_are_one_name(tmp_path: Path) -> None:
@@ -162,6 +172,7 @@ def test_names_that_differ_by_case_only_are_one_name(tmp_path: Path) -> None:
             (fault,) = faults_of(check(path, name_of=name_of))
             assert (fault.kind, fault.line) == ("name", 2)
             assert "line 1" in fault.sentence
+            assert "put {" in fault.sentence
 
 
 def test_byte_order_mark_and_crlf_are_taken(tmp_path: Path) -> None:

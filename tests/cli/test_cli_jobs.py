@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -160,6 +162,27 @@ async def test_of_many_journals_the_summary_alone_is_printed(terminal: Terminal)
     assert errors == ""
     _, output, _ = await terminal.akool("jobs", "--key", "row-1")
     assert output.count("row-1 ") == 2
+
+
+async def test_hundreds_of_journals_are_no_more_than_a_few_open_files(
+    terminal: Terminal,
+) -> None:
+    await terminal.akool("run", "rows.jsonl", "--limit", "2", "--quiet")
+    for number in range(150):
+        folder = terminal.folder / "nights" / f"{number}.run"
+        folder.mkdir(parents=True)
+        shutil.copy(terminal.folder / "rows.run" / "journal.sqlite", folder)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, before[1]))
+    try:
+        code, output, errors = await terminal.akool("jobs", "nights")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert (code, errors) == (0, "")
+    assert len(output.splitlines()) == 151
+    _, output, errors = await terminal.akool("jobs", "nights", "--key", "no-*")
+    assert errors == "no such job\n"  # once
+    assert len(output.splitlines()) == 151
 
 
 async def test_the_dashboard_prints_its_address_and_ends_at_ctrl_c(terminal: Terminal) -> None:

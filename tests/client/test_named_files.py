@@ -39,7 +39,7 @@ async def test_a_template_names_files_by_key_and_operation(
         results = await asyncio.gather(*jobs)
     names = all_files_in(tmp_path / "out")
     assert [Path(name).parent.as_posix() for name in names] == ["audio.tts"] * 3
-    assert all(Path(name).name.startswith("row-") and name.endswith(".wav") for name in names)
+    assert all(Path(name).name.startswith("row ") and name.endswith(".wav") for name in names)
     paths = [Path(job.saved_path or "") for job in jobs]
     assert sorted(path.relative_to(tmp_path / "out").as_posix() for path in paths) == names
     for result, path in zip(results, paths, strict=True):

@@ -10,6 +10,8 @@ import pytest
 
 from akool_async.errors import JournalError
 from akool_async.journal import Change, Intent, Journal, State, fingerprint, schema
+from akool_async.journal.browsing import TROUBLE, Wanted
+from akool_async.journal.entry import UNFINISHED
 from akool_async.journal.looking import JournalView
 from tests.journal.conftest import Run
 
@@ -132,16 +134,24 @@ async def test_many_keys_are_asked_for_at_once(path: Path, journal: Journal) -> 
     assert journal.known([]) == {}
 
 
-async def test_failures_have_an_index(path: Path, journal: Journal) -> None:
+def plan_of_page(view: JournalView, wanted: Wanted) -> str:
+    """Return how SQLite finds a page of rows."""
+    run: list[str] = []
+    view.read(lambda connection: connection.set_trace_callback(run.append))
+    view.jobs.page(wanted)
+    (query,) = (each for each in run if "FROM job" in each and "ORDER BY" in each)
+    return str(view.read(lambda found: found.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()))
+
+
+@pytest.mark.parametrize("state", [*TROUBLE, *UNFINISHED])
+async def test_rows_in_trouble_and_unfinished_ones_have_an_index(
+    path: Path, journal: Journal, state: State
+) -> None:
     await finished(journal, "bad", State.FAILED)
-    with Journal.reader(path) as reader:
-        (plan,) = reader.read(
-            lambda connection: connection.execute(
-                "EXPLAIN QUERY PLAN SELECT number FROM job WHERE state IN"
-                " ('failed', 'refused', 'expired', 'abandoned', 'unknown') ORDER BY number DESC"
-            ).fetchall()
-        )
-    assert "trouble" in plan[-1]
+    with JournalView(path) as view:
+        index = "unfinished" if state in UNFINISHED else "trouble"
+        assert f"INDEX {index}" in plan_of_page(view, Wanted(states=(state,)))
+        assert "INDEX trouble" in plan_of_page(view, Wanted(states=TROUBLE))
 
 
 async def test_a_reader_cannot_write(path: Path, journal: Journal) -> None:

@@ -26,6 +26,7 @@ from akool_async.media import (
     extension_of,
     safe_name,
 )
+from akool_async.media.names import readable_name
 from akool_async.result import Link, from_milliseconds
 
 if TYPE_CHECKING:
@@ -135,6 +136,16 @@ def test_a_name_of_ours_is_a_plain_file_name(name: str) -> None:
     assert Path(safe).name == safe
     assert not safe.startswith((".", "-"))
     assert safe.isascii()
+
+
+@given(st.text())
+def test_a_readable_name_is_a_plain_file_name(name: str) -> None:
+    safe = readable_name(name)
+    assert Path(safe).name == safe
+    assert 1 <= len(safe.encode()) <= 140
+    assert safe.isprintable()
+    assert safe.strip(" .-") == safe
+    assert not set(safe) & set('<>:"/\\|?*')
 
 
 @given(st.text())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import mimetypes
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +13,7 @@ from msgspec import Struct
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.outcome import Outcome
 from akool_async.batch.past import outcome_in_line
+from akool_async.batch.record import read_record
 from akool_async.client.restoring import reference_of
 from akool_async.journal import Entry, State
 from akool_async.journal.browsing import History, JobRow
@@ -77,7 +77,7 @@ class RunShown(Struct):
 
     name: str
     folder: str
-    manifests: list[str]
+    manifests: Sequence[str]
     started: str | None
 
 
@@ -153,14 +153,9 @@ def _jobless(number: int, outcome: Outcome) -> JobShown:
 
 def run_of(folder: RunFolder) -> RunShown:
     """Return what a run was started with, as far as its folder tells; blocks."""
-    try:
-        record: Any = json.loads(folder.arguments.read_text(encoding="utf-8"))
-        manifests = [str(each["path"]) for each in record["manifests"]]
-        started = str(record["started_at"])
-    except (OSError, ValueError, KeyError, TypeError):  # a program's run has none
-        manifests, started = [], None
+    record = read_record(folder)  # a program's run has none
     root = folder.root.absolute()
-    return RunShown(root.name, str(root), manifests, started)
+    return RunShown(root.name, str(root), record.manifests, record.started)
 
 
 def history_of(history: History | None) -> bytes:

@@ -60,10 +60,12 @@ class Dashboard:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._view = JournalView(folder.journal)
+        # What reads all rows has a connection of its own: a page of rows never waits for it.
+        self._counting = JournalView(folder.journal)
         self._token = secrets.token_urlsafe(24)
         self._guard = Guard(self._token)
-        self.watch = Watch(folder, self._view)
-        history = partial(self._view.jobs.history, _STEPS)
+        self.watch = Watch(folder, self._counting)
+        history = partial(self._counting.jobs.history, _STEPS)
         self._history = Cached(lambda: documents.history_of(history()), _HISTORY_KEPT)
         self._runner = self._made_runner()
 
@@ -85,6 +87,7 @@ class Dashboard:
         """Close all pages' connections, and the journal."""
         await self._runner.cleanup()
         self._view.close()
+        self._counting.close()
 
     def _made_runner(self) -> web.AppRunner:
         app = web.Application(middlewares=[self._guard.let_in], client_max_size=_LARGEST)
@@ -199,5 +202,5 @@ def _refused(status: int, why: str) -> web.Response:
 
 
 def _picture(picture: Picture) -> str:
-    document = {"running": picture.running, "figures": picture.figures.to_dict()}
+    document = picture._asdict() | {"figures": picture.figures.to_dict()}
     return msgspec.json.encode(document).decode()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
 from typing import Final, NamedTuple
 
-from akool_async.batch.calling import CommandRefused, NotRunning, calling
+from akool_async.batch.calling import CommandRefused, NotAnswering, NotRunning, calling
 from akool_async.batch.figures import RunFigures
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.past import figures_in
@@ -30,6 +29,8 @@ class Picture(NamedTuple):
     running: bool
     """Whether a process carries it out."""
     figures: RunFigures
+    hangs: bool = False
+    """Whether there is such a process, and it does not answer."""
 
 
 class Watch:
@@ -42,11 +43,14 @@ class Watch:
 
     def __init__(self, folder: RunFolder, view: JournalView) -> None:
         self._folder = folder
-        self._view = view
+        self.view = view
+        """The journal that it counts."""
         self._latest: Picture | None = None
         self._change = asyncio.Event()
         self._watchers = 0
         self._task: asyncio.Task[None] | None = None
+        self._planned: dict[str, int] | None = None
+        """Rows of the manifest by operation, once a process has told."""
         self._counted: tuple[int, float] | None = None
         """The version of the journal that was counted, and from when it may be counted again."""
 
@@ -90,27 +94,39 @@ class Watch:
 
     async def _watch(self) -> None:
         while True:
-            with suppress(NotRunning, CommandRefused):
-                async with calling(self._folder) as call:
-                    async for figures in call.watch():
-                        self.show(Picture(running=True, figures=figures))
-                self._counted = None
+            hangs = False
             try:
-                await self._count()
+                await self._ask()
+            except NotAnswering:
+                hangs = True
+            except (NotRunning, CommandRefused):
+                pass
+            try:
+                await self._count(hangs=hangs)
             except JournalError as error:
                 logger.warning("the dashboard cannot count the rows: %s", error)
             await asyncio.sleep(_LOOK_AGAIN)
 
-    async def _count(self) -> None:
+    async def _ask(self) -> None:
+        """Show what the run tells, until it has ended."""
+        async with calling(self._folder) as call:
+            async for figures in call.watch():
+                self._counted = None
+                self._planned = {name: each.rows for name, each in figures.operations.items()}
+                self.show(Picture(running=True, figures=figures))
+
+    async def _count(self, *, hangs: bool) -> None:
         """Take the figures from the journal, if it has changed and was not counted just now."""
-        version = await asyncio.to_thread(self._view.jobs.version)
+        version = await asyncio.to_thread(self.view.jobs.version)
         now = time.monotonic()
         if self._counted is not None and (self._counted[0] == version or now < self._counted[1]):
+            if self._latest is not None and self._latest.hangs is not hangs:
+                self.show(self._latest._replace(hangs=hangs))
             return
-        figures = await asyncio.to_thread(figures_in, self._view)
+        figures = await asyncio.to_thread(figures_in, self.view, self._planned)
         took = time.monotonic() - now
         self._counted = version, now + took * _SHARE
-        self.show(Picture(running=False, figures=figures))
+        self.show(Picture(running=False, figures=figures, hangs=hangs))
 
 
 class Cached:

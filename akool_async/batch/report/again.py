@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import shlex
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.record import read_arguments
+from akool_async.batch.record import read_record
 from akool_async.batch.report.failures import FailureGroup
 from akool_async.journal import State
 
+_STDIN: Final = "-"
 _MOST_FILES: Final = 5
+"""Files that a command names; of more it says a pattern, where that fits just these."""
+_MOST_KEYS: Final = 10
+"""Keys that a command names, rather than their operation."""
+_NAMED: Final = 3
 _REPEATED: Final = (
     "operation",
     "set_",
@@ -19,9 +28,9 @@ _REPEATED: Final = (
     "each",
     "dedupe",
     "sheet",
-    "out",
     "concurrency",
     "limits",
+    "rate",
     "on_credit",
     "name",
     "no_save",
@@ -52,27 +61,37 @@ class Commands:
     """
 
     def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder
-        self._arguments = read_arguments(folder)
+        # Whoever reads the report may stand in another folder, or be told to on another day.
+        self._root = folder.root.absolute()
+        self._record = read_record(folder)
+        self._arguments = self._record.arguments
 
     def run(self, *more: str) -> str:
         """Return the command that goes on with the run; empty if a program carried it out."""
         manifest = self._arguments.get("manifest")
         if not _is_list(manifest) or not manifest:
             return ""
-        files = [str(each) for each in manifest[:_MOST_FILES]]
-        words = [*map(shlex.quote, files), *(["…"] if len(manifest) > _MOST_FILES else [])]
-        words += [shlex.quote(each) for each in (*self._options(), *more)]
-        return " ".join(["akool", "run", *words])
+        options = [*self._options(), "--out", str(self._root), *more]
+        words = ["akool", "run", *self._files(list(map(str, manifest))), *map(shlex.quote, options)]
+        where = self._record.directory
+        return " ".join([f"cd {shlex.quote(where)} &&", *words] if where else words)
 
     def fetch(self) -> str:
         """Return the command that saves results without a file."""
-        return shlex.join(["akool", "fetch", str(self._folder.root)])
+        return shlex.join(["akool", "fetch", str(self._root)])
 
-    def about(self, group: FailureGroup) -> Advice:
-        """Return what can be done about the rows of a group."""
+    def about(self, group: FailureGroup, beside: int = 0) -> Advice:
+        """Return what can be done about the rows of a group.
+
+        Args:
+            group: The group.
+            beside: How many other rows of its operation `akool run` would send, too.
+        """
         status, error, operation = group.key.status, group.key.error, group.key.operation
         only = ["--only", operation] if operation else []
+        if beside and not group.more and group.count <= _MOST_KEYS:
+            beside = 0
+            only = [word for row in group.rows for word in ("--only", glob.escape(row.key))]
         if status == State.UNKNOWN:
             return self._decision(group)
         if status == State.REFUSED:
@@ -86,7 +105,9 @@ class Commands:
         if status == State.FAILED:
             code = str(group.key.code) if group.key.code is not None else error
             retry = f"--retry-failed={code}" if code else "--retry-failed=any"
-            return self._advice("This sends these rows, and pays for them, again:", [retry, *only])
+            also = f" It sends, and pays for, {beside:,} other rows of {operation}, too:"
+            sentence = "This sends these rows, and pays for them, again"
+            return self._advice(f"{sentence}{f'.{also}' if beside else ':'}", [retry, *only])
         sentence = "A row with a new key is made, and paid for, again."
         if status == State.EXPIRED:
             return Advice(f"Akool has deleted the results. {sentence}", "")
@@ -94,7 +115,7 @@ class Commands:
 
     def _decision(self, group: FailureGroup) -> Advice:
         key = group.rows[0].key if group.rows else "KEY"
-        journal = shlex.quote(str(self._folder.journal))
+        journal = shlex.quote(str(RunFolder.at(self._root).journal))
         return Advice(
             "Nobody knows whether Akool made these jobs: look at the account, then decide about"
             " each key. --resend pays again for one that was made.",
@@ -103,7 +124,15 @@ class Commands:
         )
 
     def _advice(self, sentence: str, more: Sequence[str]) -> Advice:
-        return Advice(sentence, self.run(*more) or _in_a_program(more))
+        command = self.run(*more)
+        if _STDIN in self._arguments.get("manifest", ()):
+            sentence = f"{sentence.removesuffix(':')}, with the same rows on its standard input:"
+        return Advice(sentence, command or _in_a_program(more))
+
+    def _files(self, names: Sequence[str]) -> list[str]:
+        """Return the words that name the manifest's files to a shell."""
+        pattern = _pattern_of(names, self._record.directory) if len(names) > _MOST_FILES else ""
+        return [pattern] if pattern else list(map(shlex.quote, names))
 
     def _options(self) -> list[str]:
         words: list[str] = []
@@ -119,6 +148,14 @@ class Commands:
                 words.append("=".join(map(str, each)) if _is_list(each) else str(each))
         return words
 
+    @property
+    def manifests(self) -> str:
+        """The names of the manifests: of the first three, if there are more."""
+        names = [Path(each).name for each in self._record.manifests]
+        more = len(names) - _NAMED
+        return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+    @property
     def prices(self) -> dict[str, float]:
         """Return the prices that the run was given."""
         given: dict[str, float] = {}
@@ -139,9 +176,22 @@ def _in_a_program(words: Sequence[str]) -> str:
         name, _, value = word.partition("=")
         if name == "--retry-failed":
             arguments.append(f"retry_failed={True if value == 'any' else [value]}")
-    if "--only" in words:
-        arguments.append(f"only={[words[-1]]}")
+    if only := [word for before, word in pairwise(words) if before == "--only"]:
+        arguments.append(f"only={only}")
     return f"batch.run({', '.join(arguments)})"
+
+
+def _pattern_of(names: Sequence[str], directory: str) -> str:
+    """Return a pattern that a shell takes for just these files; empty if there is none."""
+    folders = {os.path.dirname(name) for name in names}  # noqa: PTH120 - as they were written
+    suffixes = {os.path.splitext(name)[1] for name in names}  # noqa: PTH122
+    if len(folders) > 1 or len(suffixes) > 1:
+        return ""
+    folder, suffix = os.path.join(folders.pop(), ""), suffixes.pop()  # noqa: PTH118
+    pattern = f"{glob.escape(folder)}*{glob.escape(suffix)}"
+    if sorted(glob.glob(pattern, root_dir=directory or None)) != sorted(names):  # noqa: PTH207
+        return ""
+    return f"{shlex.quote(folder) if folder else ''}*{shlex.quote(suffix) if suffix else ''}"
 
 
 def _is_list(value: Any) -> bool:

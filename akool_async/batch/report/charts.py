@@ -16,26 +16,27 @@ from akool_async.batch.report.spread import Timeline
 from akool_async.batch.report.tally import OperationTally
 
 _VERSION: Final = "5.20"
-_WIDTH: Final = 440
-_HEIGHT: Final = 160
+_WIDTH: Final = 340
+_HEIGHT: Final = 150
 _DAY: Final = 86400
+_MINUTE: Final = 60
 _TEN_MINUTES: Final = 600
-_THOUSAND: Final = 1000
 _MOST_OPERATIONS: Final = 20
 _SHORTEST: Final = 0.01
 """Seconds that a logarithmic axis can show."""
+_PADDING: Final = {"left": 14, "right": 14, "top": 5, "bottom": 5}
 _CONFIG: Final[Mapping[str, Any]] = {
     "font": "system-ui, sans-serif",
     "view": {"stroke": None},
-    "padding": {"left": 14, "right": 14, "top": 5, "bottom": 5},
+    "padding": _PADDING,
     "axis": {
         "labelColor": "currentColor",
         "titleColor": "currentColor",
         "gridColor": "var(--line)",
         "domainColor": "var(--line)",
         "tickColor": "var(--line)",
-        "labelFontSize": 11,
-        "titleFontSize": 11,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
         "titleFontWeight": "normal",
     },
 }
@@ -55,33 +56,30 @@ def warm_up() -> None:
 
 
 def charts_over_time(timeline: Timeline) -> list[Chart]:
-    """Return the charts of jobs in flight, throughput and failures. Blocks."""
+    """Return the charts of jobs in flight, throughput and failures, where there were any. Blocks.
+
+    Their titles name what an axis counts: beside the axis, a browser whose font is wider than that
+    of the machine that drew it would write it over the numbers.
+    """
     per_minute = 60 / timeline.width
     in_flight = timeline.in_flight
     completed = [count * per_minute for count in timeline.completed]
     failed = timeline.failed
-    charts = [
-        Chart(
-            "Jobs in flight",
-            f"At most {max(in_flight):,.0f} jobs were at Akool at once, on average of"
-            f" {_span(timeline.width)}.",
-            _over_time(timeline, in_flight, "jobs in flight", "var(--flight)"),
-        ),
-        Chart(
-            "Throughput",
-            f"At most {max(completed):,.0f} rows completed in a minute, on average of"
-            f" {_span(timeline.width)}.",
-            _over_time(timeline, completed, "completed a minute", "var(--done)"),
-        ),
-    ]
+    span = _span(timeline.width)
+    over = "" if timeline.width == _MINUTE else f", averaged over {span}"
+    charts: list[Chart] = []
+    if any(in_flight):
+        words = f"At most {max(in_flight):,.0f} at once, averaged over {span}."
+        drawing = _over_time(timeline, in_flight, "var(--flight)")
+        charts.append(Chart("Jobs in flight", words, drawing))
+    if any(completed):
+        words = f"At most {max(completed):,.0f} rows a minute{over}."
+        drawing = _over_time(timeline, completed, "var(--done)")
+        charts.append(Chart("Completed in a minute", words, drawing))
     if any(failed):
-        charts.append(
-            Chart(
-                "Failures",
-                f"{sum(failed):,} rows failed, at most {max(failed):,} in {_span(timeline.width)}.",
-                _over_time(timeline, failed, f"failed in {_span(timeline.width)}", "var(--bad)"),
-            )
-        )
+        words = f"{sum(failed):,} in all, at most {max(failed):,} in {span}."
+        drawing = _over_time(timeline, failed, "var(--bad)")
+        charts.append(Chart(f"Failed in {span}", words, drawing))
     return charts
 
 
@@ -104,6 +102,8 @@ def chart_of_durations(operations: Mapping[str, OperationTally]) -> Chart | None
     if not values:
         return None
     words = "From the median, a dot, to the 95th percentile, a stroke. The table has the figures."
+    if len(ordered) > _MOST_OPERATIONS:
+        words += f" These are the {_MOST_OPERATIONS} operations of which most rows completed."
     return Chart("Durations by operation", words, _draw(_durations(values)))
 
 
@@ -131,6 +131,7 @@ def _durations(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     late = {"field": "p95", "type": "quantitative"}
     return {
         "width": _WIDTH - 110,
+        "padding": _PADDING | {"left": 40},  # a browser's font may be wider than ours
         "height": {"step": 18},
         "data": {"values": values},
         "encoding": {"y": y, **offset},
@@ -148,7 +149,7 @@ def _durations(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _over_time(timeline: Timeline, numbers: Sequence[float], title: str, colour: str) -> str:
+def _over_time(timeline: Timeline, numbers: Sequence[float], colour: str) -> str:
     moments = [_local(timeline.start(index)) for index in range(timeline.size + 1)]
     steps = zip(moments, [*numbers, numbers[-1]], strict=True)
     return _draw(
@@ -163,17 +164,13 @@ def _over_time(timeline: Timeline, numbers: Sequence[float], title: str, colour:
                     "type": "temporal",
                     "scale": {"type": "utc"},
                     "title": None,
-                    "axis": {"format": _format(timeline), "tickCount": 6, "labelOverlap": True},
+                    "axis": {"format": _format(timeline), "tickCount": 4, "labelOverlap": True},
                 },
                 "y": {
                     "field": "n",
                     "type": "quantitative",
-                    "title": title,
-                    "axis": {
-                        "tickCount": 4,
-                        "tickMinStep": 1,
-                        "format": "~s" if max(numbers) >= _THOUSAND else "~f",
-                    },
+                    "title": None,
+                    "axis": {"tickCount": 4, "tickMinStep": 1, "format": ",~f"},
                 },
             },
         }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,8 @@ from akool_async.batch.calling import figures_now
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.prices import Prices, learned_in
 from akool_async.batch.report import charts
-from akool_async.batch.report.again import Commands
+from akool_async.batch.report.again import Advice, Commands
+from akool_async.batch.report.failures import FailureGroup, shortened
 from akool_async.batch.report.gallery import Shelf, shelves_of
 from akool_async.batch.report.requests import beside, link_to, summary_of, web_link
 from akool_async.batch.report.rows import PLACES, Place, ReportRow, rows_of
@@ -44,7 +44,6 @@ _MARKS: Final[dict[Place, str]] = {
     "in flight": "→",
     "waiting": "…",
 }
-_LONGEST_REASON: Final = 500
 
 
 class Part(NamedTuple):
@@ -115,7 +114,7 @@ class _Page:
             span = span._replace(changed=now)
         self._tally = Tally(span, now, gallery)
         self._tally.add_all(rows_of(self._reader, goes_on=self._goes_on))
-        prices = Prices(self._commands.prices(), learned_in(view.recall_all))
+        prices = Prices(self._commands.prices, learned_in(view.recall_all))
         self._summary = Summary(self._tally, totals_in(view), figures, prices, self._commands)
 
     def write(self, file: Any) -> None:
@@ -134,7 +133,7 @@ class _Page:
 
     def _context(self) -> dict[str, Any]:
         style, script = _text_of("page.css"), _text_of("page.js")
-        commands, tally = self._commands, self._tally
+        tally = self._tally
         drawn = self._charts()
         return {
             "title": self._folder.root.absolute().name,
@@ -144,15 +143,16 @@ class _Page:
             "state": self._summary.state,
             "made": moment(time.time()),
             "zone": charts.zone(),
-            "manifests": _manifests_of(self._folder),
+            "manifests": self._commands.manifests,
             "figures": self._summary.figures,
             "money": self._summary.money,
             "notices": self._summary.notices,
             "places": (*PLACES, "not sent"),
             "operations": self._summary.operations,
+            "any_rows": tally.rows > 0,
             "charts": drawn,
             "has_durations": bool(drawn) and drawn[-1].title.startswith("Durations"),
-            "groups": [(group, commands.about(group)) for group in tally.failures.groups],
+            "groups": [(group, self._about(group)) for group in tally.failures.groups],
             "files": tally.files and self._shows_gallery,
             "shelves": self._shelves(),
             "classes": [(_LOOKS.get(place, place), place) for place in PLACES],
@@ -160,6 +160,10 @@ class _Page:
                 rows_of(self._reader, goes_on=self._goes_on, requests=True),
             ),
         }
+
+    def _about(self, group: FailureGroup) -> Advice:
+        beside = self._tally.failures.sent_with(group) + self._summary.unsent(group.key.operation)
+        return self._commands.about(group, beside)
 
     @property
     def _shows_gallery(self) -> bool:
@@ -191,7 +195,7 @@ def _cells_of(row: ReportRow) -> tuple[Any, ...]:
         queued, took = _seconds(outcome.queued_seconds), _seconds(outcome.akool_seconds)
         if row.place != "completed":
             parts: Iterable[Any] = (outcome.error, outcome.code, outcome.msg)
-            reason = " ".join(str(each) for each in parts if each is not None)[:_LONGEST_REASON]
+            reason = shortened(" ".join(str(each) for each in parts if each is not None))
     status = row.status if row.place == "failed" else row.place
     return (
         row.number,
@@ -243,13 +247,3 @@ def _policy(style: str, script: str) -> str:
 def _hash(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _manifests_of(folder: RunFolder) -> str:
-    """Return the names of the run's manifests."""
-    try:
-        document: Any = json.loads(folder.arguments.read_text(encoding="utf-8"))
-        names = [Path(str(each["path"])).name for each in document["manifests"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004

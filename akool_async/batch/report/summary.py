@@ -84,9 +84,16 @@ class Summary:
             return f"The run goes on ({self._figures.phase}{left}).{when}"
         if self._totals.stopped_by:
             return f"The run stopped early: {self._totals.stopped_by}.{when}"
+        if not self._tally.rows:
+            return "No row has been sent."
         if not self._left and not self._tally.total("in flight"):
             return f"The run is over.{when}"
         return f"No process carries the run out now.{when}"
+
+    def unsent(self, operation: str) -> int:
+        """Return how many rows of an operation were not sent."""
+        waiting = self._tally.waiting(operation)
+        return waiting + sum(line.counts[-1] for line in self.operations if line.name == operation)
 
     @property
     def figures(self) -> list[Figure]:
@@ -97,13 +104,12 @@ class Summary:
         counts = [sum(line.counts[at] for line in self.operations) for at in range(len(PLACES) + 1)]
         for place, count in zip((*PLACES, "not sent"), counts, strict=True):
             if count or place in {"completed", "failed"}:
-                part = f"{count / rows:.1%}" if rows else ""
-                found.append(Figure(place, f"{count:,}", part))
-        found.append(Figure("files", f"{tally.files:,}", size(tally.bytes)))
+                found.append(Figure(place, f"{count:,}", share(count, rows)))
+        found.append(Figure("files", f"{tally.files:,}", size(tally.bytes) if tally.files else ""))
         if tally.span is not None:
             seconds = tally.span.changed - tally.span.begun
             done = tally.total("completed")
-            rate = f"{done / seconds * 60:,.0f} completed a minute" if seconds > 1 else ""
+            rate = f"{done / seconds * 60:,.0f} completed a minute" if done and seconds > 1 else ""
             found.append(Figure("from first to last", duration(seconds), rate))
         return found
 
@@ -198,6 +204,13 @@ def duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if days else f"{hours} h {minutes} min"
+
+
+def share(count: int, whole: int) -> str:
+    """Return a part in percent. All is 100 %, and none 0 %; what only comes close is neither."""
+    if count in {0, whole}:
+        return "" if not whole else "100%" if count else "0%"
+    return f"{min(max(count / whole * 100, 0.1), 99.9):.1f}%"
 
 
 def size(count: int) -> str:

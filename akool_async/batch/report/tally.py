@@ -101,6 +101,11 @@ class Tally:
         """Return how many rows stand at a place."""
         return sum(each.places[place] for each in self.operations.values())
 
+    def waiting(self, operation: str) -> int:
+        """Return how many rows of an operation wait for a place."""
+        tally = self.operations.get(operation)
+        return 0 if tally is None else tally.places["waiting"]
+
     def _add_times(self, row: ReportRow, tally: OperationTally) -> None:
         outcome = row.outcome
         took = None if outcome is None else outcome.akool_seconds

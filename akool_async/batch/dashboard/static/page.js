@@ -9,10 +9,11 @@ const $ = (id) => document.getElementById(id);
 const HISTORY_EVERY = 10_000;
 const PHASES = {
   starting: "Starting", running: "Running", paused: "Paused", "out of credit": "Out of credit",
-  draining: "Draining", over: "Over",
+  "no connection": "No connection", draining: "Draining", over: "Over",
 };
 const TONES = {
-  running: "good", paused: "busy", "out of credit": "bad", draining: "busy", starting: "busy",
+  running: "good", paused: "busy", "out of credit": "bad", "no connection": "bad",
+  draining: "busy", starting: "busy",
 };
 
 let latest = null; // { running, figures }
@@ -47,7 +48,7 @@ function total(figures) {
 
 function showPhase(running, figures, left) {
   const now = running ? figures.phase : left ? "stopped" : "over";
-  const words = PHASES[now] ?? "Stopped";
+  const words = latest.hangs ? "No answer" : PHASES[now] ?? "Stopped";
   $("phase").textContent = words;
   $("phase").dataset.tone = now === "stopped" ? "bad" : TONES[now] ?? "";
   if (phase && phase !== now) say(`The run is ${words.toLowerCase()}.`);
@@ -74,9 +75,11 @@ function showTiles(running, figures, sums) {
   ];
   if (running) {
     tiles.push(["To be saved", number(figures.behind)], ["Rows per minute", rate]);
+    tiles.push(["Since its start", clock(figures.elapsed)]);
+  }
+  if (running || figures.credits_left !== null) {
     tiles.push(["Credits spent", credits(figures.credits_spent)]);
     tiles.push(["Credits left", credits(figures.credits_left)]);
-    tiles.push(["Since its start", clock(figures.elapsed)]);
   }
   fill($("tiles"), tiles.flatMap(([name, value]) => [["dt", name], ["dd", value]]));
   pair($("tiles"));
@@ -185,7 +188,7 @@ function chart(svg, lines) {
 // Buttons
 
 function showControls(running, figures, left) {
-  const going = running && ["running", "paused", "out of credit"].includes(figures.phase);
+  const going = running && ["running", "paused", "out of credit", "no connection"].includes(figures.phase);
   $("pause").disabled = !going;
   put($("pause"), waits(figures) ? "Resume" : "Pause");
   for (const id of ["drain", "places", "places-set"]) $(id).disabled = !going;
@@ -198,11 +201,13 @@ function waits(figures) {
 }
 
 function hintOf(running, figures, left) {
+  if (latest.hangs) return "The process that carries this run out does not answer. It may be stopped by a signal.";
   if (!running && !left) return "This run is over.";
   if (!running) return "No process carries this run out. The same akool run command goes on.";
   if (figures.phase === "draining") return "Nothing more is created; what is in flight is awaited and saved.";
   if (figures.phase === "paused") return "Nothing is created until it is resumed; what is in flight goes on.";
   if (figures.phase === "out of credit") return "The account has no credit. It goes on once there is some, or now with Resume.";
+  if (figures.phase === "no connection") return "Akool, or the bucket for uploads, cannot be reached. It goes on by itself once it can.";
   return "";
 }
 

@@ -12,7 +12,7 @@ const GOES_ON = ["queued", "intent", "created"];
 const HINTS = {
   failed: "It stays as it is. The same akool run command with --retry-failed sends it, and pays for it, again.",
   refused: "It was never created, and cost nothing. The next run sends it again.",
-  expired: "Akool has deleted its result. The same akool run command with --retry-failed makes it, and pays for it, again.",
+  expired: "Akool has deleted its result. A row with a new key is made, and paid for, again.",
   unknown: "Nobody knows whether Akool made it. Look at the account; then `akool journal resolve` decides.",
   intent: "It is being sent; if no process does so, nobody knows whether Akool made it, and `akool journal resolve` decides.",
 };
@@ -93,10 +93,13 @@ function showPage({ rows, next: following }) {
   wanted.forEach((row, at) => { if (body.rows[at] !== row) body.insertBefore(row, body.rows[at] ?? null); });
   while (body.rows.length > wanted.length) body.deleteRow(-1);
   $("none").hidden = rows.length > 0;
+  const chosen = ["search", "state", "operation"].some((id) => $(id).value);
+  $("none").textContent = chosen ? "No such job." : "No job has been submitted yet.";
   $("newer").disabled = pages.length === 1;
   $("older").disabled = next === null;
   const page = pages.length === 1 && next === null ? "" : `Page ${pages.length}. `;
-  $("where").textContent = `${page}${rows.length} ${rows.length === 1 ? "job" : "jobs"} here`;
+  const count = rows.length ? `${rows.length} ${rows.length === 1 ? "job" : "jobs"} here` : "";
+  $("where").textContent = `${page}${count}`;
 }
 
 function newRow(id) {
@@ -109,7 +112,7 @@ function newRow(id) {
   for (const name of ["what", "why"]) head.appendChild(document.createElement("div")).className = name;
   row.insertCell().append(document.createElement("span"));
   row.cells[1].firstChild.className = "state";
-  row.insertCell().className = "number";
+  row.insertCell().className = "number wide";
   row.insertCell().className = "wide";
   return row;
 }
@@ -207,6 +210,7 @@ function facts(job) {
   const at = (value) => (value === undefined || value === null ? null : moment(value));
   const all = [
     ["Operation", job.operation], ["Line", outcome?.line && number(outcome.line)],
+    ["Made for", outcome?.input],
     ["Sent", at(job.sent)], ["Accepted", at(job.accepted)], ["Last changed", at(job.changed)],
     ["Before Akool", seconds(outcome?.queued_seconds)], ["At Akool", seconds(outcome?.akool_seconds)],
     ["Times sent", job.attempts ? String(job.attempts) : null],
