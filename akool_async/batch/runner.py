@@ -147,7 +147,9 @@ class Run:
                     await _look_anew(self._lines, saves=self.options.save)
                 await self._begin(own)
                 try:
-                    yield
+                    # Events about the run's jobs come to the receiver of the given client.
+                    with akool.webhooks.passing_on_to(own.webhooks):
+                        yield
                 except asyncio.CancelledError:
                     self.left = True
                     raise
