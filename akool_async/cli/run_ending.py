@@ -48,6 +48,13 @@ def tell_doubts(run: Run) -> None:
         )
     if len(run.in_doubt) > _SHOWN:
         click.echo(f"  ... and {len(run.in_doubt) - _SHOWN} more, see errors.jsonl", err=True)
+    if len(run.in_doubt) > 1:
+        errors = shlex.quote(str(run.folder.errors))
+        click.echo(
+            f"About all that are still in doubt: akool journal resolve --from {errors}"
+            f" --file {journal} (--resend | --abandon)",
+            err=True,
+        )
 
 
 async def run_command(command: str, run: Run, figures: RunFigures, code: int) -> None:
