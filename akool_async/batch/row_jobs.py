@@ -198,7 +198,7 @@ class RowJobs:
             self._take_end(live)
         finally:
             self._live.remove(live)
-            live.job = None  # whose tag is the row: they would hold each other
+            live.job = live.part = None  # whose tag is the row: they would hold each other
 
     def _take_end(self, live: LiveRow) -> None:
         job, row = live.job, live.row
