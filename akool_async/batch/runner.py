@@ -161,10 +161,10 @@ class Run:
             await self._journal.close()
 
     async def _look_anew(self) -> None:
-        """Let the rows be judged again that became no job, and what was given up be saved."""
+        """Let the rows be judged again that became no job, and what has no file be saved."""
         await self._lines.forget_jobless()
         if self.options.save:
-            await self._lines.put_given_up_behind()
+            await self._lines.put_unsaved_behind()
         else:
             await self._lines.settle_behind()
 

@@ -31,6 +31,17 @@ def exit_code(run: Run) -> int:
     return FAILED if counts.total("failed") or counts.unsaved else DONE
 
 
+def tell_gone(run: Run, figures: RunFigures) -> None:
+    """Say how many saved files are not there any more. They are counted only: a run is long."""
+    if run.left or not run.options.save:
+        return
+    there = sum(len(files) for _, _, files in os.walk(run.folder.media))
+    if there < figures.saved:
+        gone = counted(figures.saved - there, "saved file")
+        again = f"akool fetch {shlex.quote(str(run.folder.root))}"
+        click.echo(f"{gone} not there any more: {again} saves what is missing", err=True)
+
+
 def tell_doubts(run: Run) -> None:
     """List the creates of which nobody knows the outcome, with the command that decides."""
     if not run.in_doubt:

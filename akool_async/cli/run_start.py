@@ -24,7 +24,7 @@ from akool_async.cli.messages import Problem
 from akool_async.cli.opening import client
 from akool_async.cli.places import check_folder
 from akool_async.cli.run_display import display_for
-from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_doubts
+from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_doubts, tell_gone
 from akool_async.cli.run_page import make_page
 from akool_async.cli.run_serving import serve
 from akool_async.cli.run_types import ANY_CODE
@@ -88,6 +88,7 @@ def _carry_out(
     figures = asyncio.run(serve(run, work, display_for(quiet=given["quiet"])))
     code = exit_code(run)
     tell_doubts(run)
+    tell_gone(run, figures)
     if run.stopped_by:
         click.echo(f"Stopped early: {run.stopped_by}. The same command goes on.", err=True)
     if not given["no_report"]:

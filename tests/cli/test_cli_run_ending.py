@@ -60,3 +60,33 @@ def test_the_commands_about_creates_in_doubt_decide_also_about_recipes_and_all_a
         "row-0": "completed",
         "swap": "completed",
     }
+
+
+def test_results_that_an_earlier_run_was_not_to_save_are_saved_by_the_next_one(
+    bare: Command, simulator: Simulator
+) -> None:
+    manifest = written(*speeches(5))
+    assert bare("run", manifest, "--quiet", "--no-report", "--no-save").status == 0
+    assert {each.path for each in load("rows.run")} == {None}
+    assert bare("run", manifest, "--quiet", "--no-report").status == 0
+    assert sorted(each.path or "" for each in load("rows.run")) == [
+        f"media/row-{n}.wav" for n in range(5)
+    ]
+    assert simulator.world.creates.total() == 5
+    assert bare("verify", "rows.run").status == 0
+
+
+@pytest.mark.usefixtures("simulator")
+def test_files_that_are_gone_are_told_with_the_command_that_saves_them(bare: Command) -> None:
+    manifest = written(*speeches(5))
+    first = bare("run", manifest, "--quiet", "--no-report")
+    assert (first.status, first.err) == (0, "")
+    for number in (1, 3):
+        Path("rows.run", "media", f"row-{number}.wav").unlink()
+    again = bare("run", manifest, "--quiet", "--no-report")
+    assert (
+        again.err
+        == "2 saved files not there any more: akool fetch rows.run saves what is missing\n"
+    )
+    assert bare("fetch", "rows.run", "--quiet").status == 0
+    assert bare("run", manifest, "--quiet", "--no-report").err == ""
