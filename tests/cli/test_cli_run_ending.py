@@ -90,3 +90,34 @@ def test_files_that_are_gone_are_told_with_the_command_that_saves_them(bare: Com
     )
     assert bare("fetch", "rows.run", "--quiet").status == 0
     assert bare("run", manifest, "--quiet", "--no-report").err == ""
+
+
+def test_what_is_wrong_before_anything_is_sent_is_one_exit_status_and_leaves_no_folder(
+    bare: Command, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = written(*speeches(2))
+    Path("file").write_text("no folder")
+    ended = bare("run", manifest, "--out", "file/run")
+    assert (ended.status, "nothing can be saved in file/run" in ended.err) == (2, True)
+    for option, value, hint in (
+        ("--price", "audio.tss=3", "did you mean 'audio.tts'?"),
+        ("--price", "audio.*=3", "each operation has a price of its own"),
+        ("--price", "audio.tts=cheap", "is no price"),
+        ("--limits", "vidoe.*=3", "did you mean 'video.*'?"),
+        ("--limits", "audio.*=few", "is no number"),
+    ):
+        ended = bare("run", manifest, option, value)
+        assert ended.status == 2
+        assert hint in ended.err
+    monkeypatch.delenv("AKOOL_API_KEY")
+    ended = bare("run", manifest)
+    assert (ended.status, "no credential" in ended.err) == (2, True)
+    assert not Path("rows.run").exists()
+    monkeypatch.setenv("AKOOL_API_KEY", simulator.api_key)
+    Path("rows.run").mkdir()
+    Path("rows.run", "journal.sqlite").write_text("no journal at all, but a text of some length")
+    ended = bare("run", manifest)
+    assert (ended.status, "journal" in ended.err) == (2, True)
+    assert not simulator.world.creates
+    options = ("--price", "faceswap.swap=2", "--limits", "*.swap=1", "--limits", "audio.*=2")
+    assert bare("run", manifest, "--out", "good", "--quiet", "--no-report", *options).status == 0
