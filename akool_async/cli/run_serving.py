@@ -7,13 +7,11 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
-import click
-
 from akool_async.batch.figures import RunFigures
 from akool_async.batch.runner import Run
 from akool_async.cli import run_signals
 from akool_async.cli.progress import clock
-from akool_async.cli.run_display import Display, print_line
+from akool_async.cli.run_display import Display
 from akool_async.protocol.words import counted
 
 
@@ -39,10 +37,10 @@ async def serve(
             task.cancel()
             return
         run.drain("it was interrupted")
-        click.echo(_how_long(run), err=True)
+        display.say(_how_long(run))
 
     def show() -> None:
-        print_line(run.figures())
+        display.tell(run.figures())
 
     with run_signals.heard(drain=drain, leave=task.cancel, show=show), display:
         ticker = asyncio.create_task(_tick(run, display))
