@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from akool_async.batch.figures import RunFigures
+from akool_async.batch.money import UNPRICED
 from akool_async.batch.runner import Run
 from akool_async.protocol.words import counted
 
@@ -40,6 +41,26 @@ def tell_gone(run: Run, figures: RunFigures) -> None:
         gone = counted(figures.saved - there, "saved file")
         again = f"akool fetch {shlex.quote(str(run.folder.root))}"
         click.echo(f"{gone} not there any more: {again} saves what is missing", err=True)
+
+
+def tell_limit(run: Run) -> None:
+    """Say by how much a run may exceed its limit on credits; nothing if all prices are known."""
+    most = run.options.max_credits
+    unknown = [name for name in run.counts.operations if run.prices.of(name) is None]
+    if most is not None and unknown:
+        click.echo(
+            f"--max-credits {most:g} may be exceeded by the price of {UNPRICED} rows, until the"
+            f" price is known of: {', '.join(unknown)}",
+            err=True,
+        )
+
+
+def tell_overshoot(run: Run, figures: RunFigures) -> None:
+    """Say by how much a run has exceeded its limit on credits, if it has."""
+    most, spent = run.options.max_credits, figures.credits_spent
+    if most is not None and spent is not None and spent > most:
+        beyond = f"{spent - most:g} more than --max-credits {most:g}"
+        click.echo(f"{spent:g} credits were spent: {beyond}", err=True)
 
 
 def tell_doubts(run: Run) -> None:

@@ -26,7 +26,15 @@ from akool_async.cli.messages import Problem
 from akool_async.cli.opening import client
 from akool_async.cli.places import check_folder
 from akool_async.cli.run_display import display_for
-from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_doubts, tell_gone
+from akool_async.cli.run_ending import (
+    BAD_INPUT,
+    exit_code,
+    run_command,
+    tell_doubts,
+    tell_gone,
+    tell_limit,
+    tell_overshoot,
+)
 from akool_async.cli.run_page import make_page
 from akool_async.cli.run_serving import serve
 from akool_async.cli.run_types import ANY_CODE
@@ -68,8 +76,9 @@ def start(manifest: tuple[str, ...], given: dict[str, Any]) -> int:
         click.echo("\n".join(checked.lines()) if checked else "")
         return 0
     if given["dry_run"]:
-        plan = Plan(folder, options).of(read(manifest, reading))
-        click.echo("\n".join(lines_of(plan, given["concurrency"])))
+        plan = Plan(folder, options)
+        lines = lines_of(plan.of(read(manifest, reading)), given["concurrency"])
+        click.echo("\n".join([*lines, *plan.notes()]))
         return 0
     akool, run = _opened(folder, options, checked, given)
     files = () if given["each"] else tuple(each for each in manifest if each != STDIN)
@@ -105,11 +114,13 @@ def _opened(
 def _carry_out(
     run: Run, rows: Iterator[BatchRow | Fault], akool: Akool, given: dict[str, Any]
 ) -> int:
+    tell_limit(run)
     work = run.carry_out(rows, akool)
     figures = asyncio.run(serve(run, work, display_for(quiet=given["quiet"])))
     code = exit_code(run)
     tell_doubts(run)
     tell_gone(run, figures)
+    tell_overshoot(run, figures)
     if run.stopped_by:
         click.echo(f"Stopped early: {run.stopped_by}. The same command goes on.", err=True)
     if not given["no_report"]:

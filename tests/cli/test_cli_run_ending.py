@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -121,3 +122,17 @@ def test_what_is_wrong_before_anything_is_sent_is_one_exit_status_and_leaves_no_
     assert not simulator.world.creates
     options = ("--price", "faceswap.swap=2", "--limits", "*.swap=1", "--limits", "audio.*=2")
     assert bare("run", manifest, "--out", "good", "--quiet", "--no-report", *options).status == 0
+
+
+@pytest.mark.usefixtures("simulator")
+def test_a_limit_on_credits_says_by_how_much_it_may_be_and_was_exceeded(bare: Command) -> None:
+    manifest = written(*speeches(30))
+    options = ("--quiet", "--no-report", "--max-credits", "5")
+    ended = bare("run", manifest, *options)
+    assert ended.status == 3
+    assert "--max-credits 5 may be exceeded by the price of 10 rows" in ended.err
+    assert "audio.tts" in ended.err
+    assert re.search(r"\d+ credits were spent: \d more than --max-credits 5", ended.err)
+    again = bare("run", manifest, *options)  # with the price that was learned
+    assert "exceeded" not in again.err
+    assert "more than" not in again.err

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from akool_async.batch.figures import OperationFigures, RunFigures
+from akool_async.batch.folder import RunFolder
+from akool_async.batch.rows import read
+from akool_async.batch.run_options import RunOptions
+from akool_async.batch.runner import Run
+from akool_async.cli.run_display import JsonLines
+from akool_async.cli.run_serving import serve
 from akool_async.cli.run_view import LiveView, view_of
+from akool_async.endpoints import TTS
+from akool_async.simulator import Simulator
+from tests.clients import Connect
+from tests.clocks import Until
 
 
 def drawn(figures: RunFigures, width: int = 80) -> str:
@@ -75,3 +87,36 @@ def test_sentences_and_figures_stay_above_the_view() -> None:
 
 def test_the_end_is_never_no_time_away() -> None:
     assert "about 0:01 left" in drawn(RunFigures(phase="running", eta=0.2))
+
+
+class Spoken(JsonLines):
+    """A display that keeps the sentences, and looks often."""
+
+    interval = 0.01
+
+    def __init__(self) -> None:
+        super().__init__(quiet=True)
+        self.sentences: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        """Keep a sentence."""
+        self.sentences.append(sentence)
+
+
+async def test_a_run_without_credit_says_once_what_a_person_can_do(
+    connect: Connect, tmp_path: Path, until: Until
+) -> None:
+    display = Spoken()
+    async with Simulator(pace=0.02, omit_rate=0.0, credit=2.0) as simulator:
+        run = Run(RunFolder.at(tmp_path), RunOptions())
+        rows = [(f"{n}", TTS(input_text=f"{n}", voice_id="voice")) for n in range(4)]
+        work = run.carry_out(read(rows), connect(simulator))
+        serving = asyncio.create_task(serve(run, work, display))
+        await until(lambda: display.sentences)
+        simulator.world.credit = 100.0
+        run.resume()
+        figures = await serving
+    (sentence,) = display.sentences
+    assert sentence.startswith("No credit left. Add some")
+    assert f"akool resume {tmp_path}" in sentence
+    assert figures.operations["audio.tts"].completed == 4
