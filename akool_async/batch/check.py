@@ -82,8 +82,8 @@ class Checked(Value):
                 yield f"note: ... and {group.more} more of this kind ({group.kind})"
         if self.known is not None:
             yield (
-                f"the run's folder knows {self.known} of these rows; {self.new} are new,"
-                f" {self.changed} changed, {self.gone} gone"
+                f"the run's folder knows {self.known} of these rows; new: {self.new},"
+                f" changed: {self.changed}, gone: {self.gone}"
             )
         sums = ", ".join(f"{count} {name}" for name, count in self.operations.items())
         left_out = f"; {self.left_out} equal an earlier row, and are left out"

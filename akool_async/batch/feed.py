@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 _AHEAD: Final = 1000
 """Rows that are read ahead."""
+_BY_PRIORITY: Final = 16
+"""Rows in one page where rows have priorities: no row that is read later goes past these."""
 _TOGETHER: Final = 0.005
 """Seconds for which a page that is not full waits for more rows: a page costs more than a row."""
 
@@ -35,6 +37,10 @@ class Feed(Generic[T]):
         self._page = page
         self._loop = asyncio.get_running_loop()
         self._ready: deque[T] = deque()
+        self._by_priority = False
+        """Whether a row has a priority, so far."""
+        self._sorted: list[T] = []
+        """Then the rows that come next, the highest priority first."""
         self._news = asyncio.Event()
         self._change = threading.Condition()
         self._awaited = False
@@ -47,6 +53,8 @@ class Feed(Generic[T]):
     async def page(self) -> list[T]:
         """Return the rows that are there, as soon as there is one; nothing at the end.
 
+        Where rows have priorities, these are the highest ones of those that are read ahead.
+
         Raises:
             Exception: what reading has raised, after the rows that came before it.
         """
@@ -56,7 +64,7 @@ class Feed(Generic[T]):
             with self._change:
                 self._news.clear()
                 self._awaited = True  # before it looks: the thread appends without the lock
-                taken = [self._ready.popleft() for _ in range(min(self._page, len(self._ready)))]
+                taken = self._sorted_page() if self._by_priority else self._popped(self._page)
                 over, self._awaited = self._over, not taken
                 self._change.notify()
             if taken:
@@ -68,17 +76,29 @@ class Feed(Generic[T]):
             await self._news.wait()
             await asyncio.sleep(_TOGETHER)
 
+    def _popped(self, most: int) -> list[T]:
+        return [self._ready.popleft() for _ in range(min(most, len(self._ready)))]
+
+    def _sorted_page(self) -> list[T]:
+        rows = [*self._sorted, *self._popped(_AHEAD - len(self._sorted))]
+        rows.sort(key=_priority_of, reverse=True)  # equal ones stay in the order of the manifest
+        self._sorted = rows[_BY_PRIORITY:]
+        return rows[:_BY_PRIORITY]
+
     def stop(self) -> None:
         """Read no more."""
         with self._change:
             self._stopped = self._over = True
             self._ready.clear()
+            self._sorted.clear()
             self._change.notify()
         self._news.set()
 
     def _read(self) -> None:
         try:
             for row in self._rows:
+                if _priority_of(row):
+                    self._by_priority = True
                 self._ready.append(row)
                 if not (self._awaited or self._stopped or len(self._ready) >= _AHEAD):
                     continue  # nobody waits for either side: the lock would cost as much again
@@ -99,3 +119,9 @@ class Feed(Generic[T]):
         if self._awaited and not self._loop.is_closed():
             self._awaited = False
             self._loop.call_soon_threadsafe(self._news.set)
+
+
+def _priority_of(row: object) -> int:
+    """Return the priority of a row; a fault has none."""
+    priority: int = getattr(row, "priority", 0)
+    return priority

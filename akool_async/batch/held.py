@@ -37,7 +37,7 @@ class HeldRows:
     def __init__(self, live: LiveRows) -> None:
         self._live = live
         self._rows: dict[str, deque[WaitingRow]] = {}
-        """By operation, each in the order of the manifest; the operations take turns."""
+        """By operation, each by priority and place in the manifest; the operations take turns."""
         self._count = 0
 
     def __bool__(self) -> bool:
@@ -53,8 +53,12 @@ class HeldRows:
         return operation in self._rows or not self._live.open_to(operation)
 
     def add(self, waiting: WaitingRow) -> None:
-        """Let others go past a row."""
-        self._rows.setdefault(waiting.row.operation, deque()).append(waiting)
+        """Let others go past a row; it goes past rows of its operation of a lower priority."""
+        rows = self._rows.setdefault(waiting.row.operation, deque())
+        place = len(rows)
+        while place and rows[place - 1].row.priority < waiting.row.priority:
+            place -= 1
+        rows.insert(place, waiting)
         self._count += 1
 
     def next(self) -> WaitingRow | None:
@@ -66,7 +70,7 @@ class HeldRows:
         """Take out a row that `next` has returned."""
         operation = waiting.row.operation
         rows = self._rows.pop(operation)
-        rows.popleft()
+        rows.remove(waiting)  # most often the first; one of a higher priority may have come
         if rows:
             self._rows[operation] = rows  # behind the other operations
         self._count -= 1

@@ -81,7 +81,8 @@ def eta_of(
         return saving
     if rate is None:
         return left / places * longest if places and longest else None
-    if phase == "draining":  # nothing follows: the last one takes as long as a job takes
+    if phase == "draining" or not counts.total("waiting"):
+        # Nothing follows: the last one takes as long as a job takes.
         return max(longest, saving)
     return max(left / rate * _MINUTE, saving)
 

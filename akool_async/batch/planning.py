@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 from functools import partial
 from itertools import islice
 from typing import Any, Final
 
 from akool_async.batch.fault import Fault
 from akool_async.batch.folder import RunFolder
+from akool_async.batch.money import UNPRICED
 from akool_async.batch.prices import Prices, learned_in
 from akool_async.batch.retries import Retries
 from akool_async.batch.rows import BatchRow
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.selection import Selection
+from akool_async.batch.totals import totals_in
 from akool_async.journal import State
 from akool_async.journal.looking import JournalView
 from akool_async.journal.outcome_lines import Average, KnownRow
 from akool_async.protocol.endpoint import Recipe
 from akool_async.protocol.value import Value
+from akool_async.protocol.words import counted
 
 _PAGE: Final = 500
+_MEGABYTE: Final = 1e6
+_ROUNDING: Final = 1e-9
 _RECIPE: Final[Any] = Recipe
 
 
@@ -29,7 +36,9 @@ class OperationPlan(Value):
 
     rows: int
     done: int
-    """Rows that have ended, and stay as they are."""
+    """Rows that have completed."""
+    failed: int
+    """Rows that ended otherwise, and stay as they are."""
     at_akool: int
     """Rows whose jobs Akool has: they are watched, and cost nothing more."""
     in_doubt: int
@@ -48,7 +57,9 @@ class OperationPlan(Value):
 
 class _Counts:
     def __init__(self) -> None:
-        self.rows = self.done = self.at_akool = self.in_doubt = self.left_out = self.sent = 0
+        self.rows = self.done = self.failed = self.at_akool = self.in_doubt = self.left_out = (
+            self.sent
+        ) = 0
         self.unpriced = 0
         """Rows that would be sent, and whose price is not known."""
         self.credits = 0.0
@@ -74,7 +85,11 @@ class Plan:
             learned = learned_in(self._view.recall_all)
         self._prices = Prices(options.prices, learned)
         self._operations: dict[str, _Counts] = {}
+        self._spent: float | None = None
+        """What earlier processes of the run have spent."""
         self._sent = 0
+        self._credits = 0.0
+        """What the rows that would be sent cost, as far as prices are known."""
 
     def of(self, rows: Iterable[BatchRow | Fault]) -> Mapping[str, OperationPlan]:
         """Return what would be done with some rows, by operation.
@@ -84,17 +99,29 @@ class Plan:
         """
         found = (row for row in rows if isinstance(row, BatchRow))
         averages: Mapping[str, Average] = {}
+        earlier: float | None = None
         try:
             while page := list(islice(found, _PAGE)):
                 self._look_at(page)
             if self._view is not None:
                 averages = self._view.outcomes.averages()
+                earlier = totals_in(self._view).credits_spent
         finally:
             if self._view is not None:
                 self._view.close()
+        self._spent = earlier
         return {
             name: _plan_of(counts, averages.get(name)) for name, counts in self._operations.items()
         }
+
+    def notes(self) -> Iterator[str]:
+        """Yield what else a person is to read, after `of`: what was spent, and what may be."""
+        ended = sum(each.done + each.failed for each in self._operations.values())
+        if self._spent is not None:
+            yield f"earlier runs here: {self._spent:g} credits for {counted(ended, 'row')}"
+        most = self._options.max_credits
+        if most is not None and any(each.unpriced for each in self._operations.values()):
+            yield f"limit: {most:g} credits; it may be exceeded by {UNPRICED} rows of unknown price"
 
     def _look_at(self, page: list[BatchRow]) -> None:
         known: dict[str, KnownRow] = {}
@@ -114,16 +141,25 @@ class Plan:
         elif state in {State.INTENT, State.UNKNOWN}:
             counts.in_doubt += 1
         elif known is not None and self._stays(row, known):
-            counts.done += 1
+            counts.done += state is State.COMPLETED
+            counts.failed += state is not State.COMPLETED
         elif not self._selection.takes(row) or self._sent == self._options.max_creates:
             counts.left_out += 1
         else:
-            self._sent += 1
-            counts.sent += 1
-            price = self._prices.of(row.operation, row.request)
-            if price is None:
-                counts.unpriced += 1
-            counts.credits += price or 0.0
+            self._send(row, counts)
+
+    def _send(self, row: BatchRow, counts: _Counts) -> None:
+        """Count a row as sent, unless its price is known, and exceeds the limit."""
+        price = self._prices.of(row.operation, row.request)
+        total, most = self._credits + (price or 0.0), self._options.max_credits
+        if price is not None and most is not None and total > most + _ROUNDING:
+            counts.left_out += 1
+            return
+        self._sent += 1
+        self._credits = total
+        counts.sent += 1
+        counts.unpriced += price is None
+        counts.credits += price or 0.0
 
     def _stays(self, row: BatchRow, known: KnownRow) -> bool:
         if known.state is State.COMPLETED and isinstance(row.request, _RECIPE):
@@ -138,6 +174,7 @@ def _plan_of(counts: _Counts, average: Average | None) -> OperationPlan:
     return OperationPlan(
         rows=counts.rows,
         done=counts.done,
+        failed=counts.failed,
         at_akool=counts.at_akool,
         in_doubt=counts.in_doubt,
         left_out=counts.left_out,
@@ -158,17 +195,21 @@ def lines_of(plan: Mapping[str, OperationPlan], places: int) -> Iterator[str]:
     for name, each in plan.items():
         parts = {
             "would be sent": each.sent,
-            "done": each.done,
+            "completed": each.done,
+            "failed": each.failed,
             "at Akool": each.at_akool,
             "in doubt": each.in_doubt,
             "left out": each.left_out,
         }
         shown = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
-        yield f"{name}: {each.rows} rows: {shown}"
+        yield f"{name}: {counted(each.rows, 'row')}: {shown}"
     sent = {name: each for name, each in plan.items() if each.sent}
     yield "credits: " + _sum_of({n: e.credits for n, e in sent.items()}, "{:g}".format)
     yield "disk: " + _sum_of({n: e.bytes for n, e in sent.items()}, _megabytes)
-    yield "time: " + _sum_of({n: e.seconds for n, e in sent.items()}, partial(_hours, places))
+    yield "time: " + _sum_of(
+        {n: e.seconds for n, e in sent.items()},
+        partial(_clock, min(places, sum(each.sent for each in sent.values()))),
+    )
 
 
 def _sum_of(values: Mapping[str, float | None], shown: Callable[[float], str]) -> str:
@@ -182,8 +223,11 @@ def _sum_of(values: Mapping[str, float | None], shown: Callable[[float], str]) -
 
 
 def _megabytes(size: float) -> str:
-    return f"about {size / 1e6:.1f} MB"
+    return f"about {size / 1e6:.1f} MB" if size >= _MEGABYTE else f"about {size / 1e3:.0f} kB"
 
 
-def _hours(places: int, seconds: float) -> str:
-    return f"about {seconds / places / 3600:.1f} hours, with {places} jobs at once"
+def _clock(places: int, seconds: float) -> str:
+    if not places:
+        return "none"
+    took = timedelta(seconds=math.ceil(seconds / places))
+    return f"about {took} (h:mm:ss), with {counted(places, 'job')} at once"

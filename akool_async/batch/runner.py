@@ -314,7 +314,7 @@ async def _look_anew(lines: OutcomeLines, *, saves: bool) -> None:
     """Let the rows be judged again that became no job, and what was given up be saved."""
     await lines.forget_jobless()
     if saves:
-        await lines.put_given_up_behind()
+        await lines.put_unsaved_behind()
     else:
         await lines.settle_behind()
 

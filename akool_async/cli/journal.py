@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import anyio
 import click
+import msgspec
 
 from akool_async.cli.display import fields_of, show_fields, show_json, show_rows
-from akool_async.client.restoring import reference_of
+from akool_async.client.restoring import is_step, reference_of
 from akool_async.journal import UNDECIDED, UNFINISHED, Entry, Journal, State
 from akool_async.protocol.token import is_id, write
 from akool_async.protocol.value import Value
@@ -68,16 +70,31 @@ def list_(path: Path, state: str | None, *, unfinished: bool, as_json: bool) -> 
 
 
 @command.command("resolve")
-@click.argument("row")
+@click.argument("rows", nargs=-1, metavar="ROW...")
 @_file
+@click.option(
+    "--from",
+    "list_",
+    type=click.File(encoding="utf-8"),
+    metavar="KEYS",
+    help="Also what is still in doubt of KEYS: a run's errors.jsonl, or one key a line; - for"
+    " stdin.",
+)
 @click.option("--accept", metavar="ID", help="It was created, and this is its id.")
 @click.option("--job-id", metavar="ID", help="With --accept: the id that cancelling takes.")
 @click.option("--resend", is_flag=True, help="It was not created: its key may be sent again.")
 @click.option("--abandon", is_flag=True, help="Give the job up.")
 def resolve(
-    row: str, path: Path, accept: str | None, job_id: str | None, *, resend: bool, abandon: bool
+    rows: tuple[str, ...],
+    path: Path,
+    list_: TextIO | None,
+    accept: str | None,
+    job_id: str | None,
+    *,
+    resend: bool,
+    abandon: bool,
 ) -> None:
-    """Decide what became of ROW: its key, or #N for row number N.
+    """Decide what became of each ROW: its key, the key of its recipe, or #N for row number N.
 
     Look at the account first: --resend pays again for what was created after all.
     """
@@ -86,11 +103,82 @@ def resolve(
     for option, value in (("--accept", accept), ("--job-id", job_id)):
         if value is not None and not is_id(value):
             raise click.BadParameter("is no id", param_hint=option)
-    number = row.removeprefix("#")
-    key: str | int = int(number) if row.startswith("#") and number.isdecimal() else row
+    if not rows and list_ is None:
+        raise click.UsageError("no ROW was given, and no --from")
+    if accept is not None and (len(rows) != 1 or list_ is not None):
+        raise click.UsageError("--accept takes one ROW: each job has an id of its own")
     with _opened(path) as journal:
-        entry = journal.resolve(key, accept=accept, job_id=job_id, resend=resend, abandon=abandon)
-    show_fields(fields_of(_row(entry)))
+        numbers = [_number_of(journal, row) for row in dict.fromkeys(rows)]
+        listed = [_in_doubt(journal, key) for key in ([] if list_ is None else _keys_in(list_))]
+        decided = [
+            journal.resolve(each, accept=accept, job_id=job_id, resend=resend, abandon=abandon)
+            for each in dict.fromkeys([*numbers, *chain(*listed)])
+        ]
+    if len(rows) == 1 and list_ is None:
+        show_fields(fields_of(_row(decided[0])))
+        return
+    what = "may be sent again" if resend else "given up"
+    others = listed.count([])
+    beside = f"; {counted(others, 'key')} of the list not in doubt" if others else ""
+    click.echo(f"{counted(len(decided), 'create')} {what}{beside}")
+
+
+def _number_of(journal: Journal, row: str) -> int:
+    """Return the number of the row that is in doubt under a key, or under that of a recipe.
+
+    Raises:
+        ClickException: there is none; nothing has been decided about any other row, either.
+    """
+    number = row.removeprefix("#")
+    if row.startswith("#") and number.isdecimal():
+        found = [journal.get(int(number))]
+    else:
+        found = [journal.find(row)]
+        if found == [None]:
+            found = _steps(journal, row)
+    known = [each for each in found if each is not None]
+    if not known:
+        raise click.ClickException(f"the journal has no row {row!r}; nothing was decided")
+    for entry in known:
+        if entry.state in UNDECIDED:
+            return entry.number
+    state = known[-1].state
+    raise click.ClickException(f"row {row!r} is {state}, and not in doubt; nothing was decided")
+
+
+def _steps(journal: Journal, key: str) -> list[Entry | None]:
+    """Return the rows of a recipe: each of its paid steps has one, and it has none itself."""
+    found: list[Entry | None] = []
+    while (entry := journal.find(f"{key}/{len(found) + 1}")) is not None and is_step(entry):
+        found.append(entry)
+    return found
+
+
+def _in_doubt(journal: Journal, key: str) -> list[int]:
+    """Return the numbers of a key's rows about which nobody has decided."""
+    entries = [journal.find(key), *_steps(journal, key)]
+    return [each.number for each in entries if each is not None and each.state in UNDECIDED]
+
+
+def _keys_in(lines: TextIO) -> Iterator[str]:
+    """Yield the keys in doubt in a run's file of outcomes, or those of a plain list.
+
+    Raises:
+        ClickException: a line is neither.
+    """
+    from akool_async.batch.endings import decoder  # not before it is needed
+
+    for number, line in enumerate(lines, 1):
+        text = line.rstrip("\r\n")
+        if not text.startswith("{"):
+            yield from [text] if text else []
+            continue
+        try:
+            outcome = decoder.decode(text)
+        except msgspec.MsgspecError as error:
+            raise click.ClickException(f"{lines.name}, line {number}: {error}") from None
+        if outcome.status in UNDECIDED:
+            yield outcome.key
 
 
 @command.command("compact")

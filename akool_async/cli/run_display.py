@@ -36,6 +36,12 @@ class Display(Protocol):
     def show(self, figures: RunFigures) -> None:
         """Show the present figures."""
 
+    def tell(self, figures: RunFigures) -> None:
+        """Print the figures as a line of JSON, because somebody asked for them."""
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence for a person."""
+
 
 class JsonLines:
     """A line of JSON every half minute, and one at the end.
@@ -63,13 +69,16 @@ class JsonLines:
     def show(self, figures: RunFigures) -> None:
         """Print the figures."""
         if not self._quiet:
-            print_line(figures)
+            self.tell(figures)
 
+    def tell(self, figures: RunFigures) -> None:
+        """Print the figures."""
+        click.echo(figures.to_json())
+        sys.stdout.flush()
 
-def print_line(figures: RunFigures) -> None:
-    """Print the figures as one line of JSON."""
-    click.echo(figures.to_json())
-    sys.stdout.flush()
+    def say(self, sentence: str) -> None:
+        """Print a sentence beside the lines of JSON."""
+        click.echo(sentence, err=True)
 
 
 def display_for(*, quiet: bool) -> Display:

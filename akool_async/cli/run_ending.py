@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from akool_async.batch.figures import RunFigures
+from akool_async.batch.money import UNPRICED
 from akool_async.batch.runner import Run
 from akool_async.protocol.words import counted
 
@@ -31,6 +32,37 @@ def exit_code(run: Run) -> int:
     return FAILED if counts.total("failed") or counts.unsaved else DONE
 
 
+def tell_gone(run: Run, figures: RunFigures) -> None:
+    """Say how many saved files are not there any more. They are counted only: a run is long."""
+    if run.left or not run.options.save:
+        return
+    there = sum(len(files) for _, _, files in os.walk(run.folder.media))
+    if there < figures.saved:
+        gone = counted(figures.saved - there, "saved file")
+        again = f"akool fetch {shlex.quote(str(run.folder.root))}"
+        click.echo(f"{gone} not there any more: {again} saves what is missing", err=True)
+
+
+def tell_limit(run: Run) -> None:
+    """Say by how much a run may exceed its limit on credits; nothing if all prices are known."""
+    most = run.options.max_credits
+    unknown = [name for name in run.counts.operations if run.prices.of(name) is None]
+    if most is not None and unknown:
+        click.echo(
+            f"--max-credits {most:g} may be exceeded by the price of {UNPRICED} rows, until the"
+            f" price is known of: {', '.join(unknown)}",
+            err=True,
+        )
+
+
+def tell_overshoot(run: Run, figures: RunFigures) -> None:
+    """Say by how much a run has exceeded its limit on credits, if it has."""
+    most, spent = run.options.max_credits, figures.credits_spent
+    if most is not None and spent is not None and spent > most:
+        beyond = f"{spent - most:g} more than --max-credits {most:g}"
+        click.echo(f"{spent:g} credits were spent: {beyond}", err=True)
+
+
 def tell_doubts(run: Run) -> None:
     """List the creates of which nobody knows the outcome, with the command that decides."""
     if not run.in_doubt:
@@ -48,6 +80,13 @@ def tell_doubts(run: Run) -> None:
         )
     if len(run.in_doubt) > _SHOWN:
         click.echo(f"  ... and {len(run.in_doubt) - _SHOWN} more, see errors.jsonl", err=True)
+    if len(run.in_doubt) > 1:
+        errors = shlex.quote(str(run.folder.errors))
+        click.echo(
+            f"About all that are still in doubt: akool journal resolve --from {errors}"
+            f" --file {journal} (--resend | --abandon)",
+            err=True,
+        )
 
 
 async def run_command(command: str, run: Run, figures: RunFigures, code: int) -> None:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import shlex
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
-import click
-
-from akool_async.batch.figures import RunFigures
+from akool_async.batch.figures import Phase, RunFigures
 from akool_async.batch.runner import Run
 from akool_async.cli import run_signals
 from akool_async.cli.progress import clock
-from akool_async.cli.run_display import Display, print_line
+from akool_async.cli.run_display import Display
 from akool_async.protocol.words import counted
+
+_TO_DO: Final[Mapping[Phase, str]] = {
+    "out of credit": "No credit left. Add some, and the run goes on within a minute, or at once"
+    " with akool resume {run}. Ctrl-C ends it.",
+    "no connection": "Akool, or the bucket for files, cannot be reached. The run goes on by itself"
+    " once it can be. Ctrl-C ends it.",
+}
+"""What a person is told as a phase begins that may last."""
 
 
 async def serve(
@@ -39,10 +46,10 @@ async def serve(
             task.cancel()
             return
         run.drain("it was interrupted")
-        click.echo(_how_long(run), err=True)
+        display.say(_how_long(run))
 
     def show() -> None:
-        print_line(run.figures())
+        display.tell(run.figures())
 
     with run_signals.heard(drain=drain, leave=task.cancel, show=show), display:
         ticker = asyncio.create_task(_tick(run, display))
@@ -60,9 +67,14 @@ async def serve(
 
 
 async def _tick(run: Run, display: Display) -> None:
+    phase = ""
     while True:
         await asyncio.sleep(display.interval)
-        display.show(run.figures())
+        figures = run.figures()
+        if figures.phase != phase and (words := _TO_DO.get(figures.phase)):
+            display.say(words.format(run=shlex.quote(str(run.folder.root))))
+        phase = figures.phase
+        display.show(figures)
 
 
 def _how_long(run: Run) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -24,14 +26,25 @@ from akool_async.cli.messages import Problem
 from akool_async.cli.opening import client
 from akool_async.cli.places import check_folder
 from akool_async.cli.run_display import display_for
-from akool_async.cli.run_ending import BAD_INPUT, exit_code, run_command, tell_doubts
+from akool_async.cli.run_ending import (
+    BAD_INPUT,
+    exit_code,
+    run_command,
+    tell_doubts,
+    tell_gone,
+    tell_limit,
+    tell_overshoot,
+)
 from akool_async.cli.run_page import make_page
 from akool_async.cli.run_serving import serve
 from akool_async.cli.run_types import ANY_CODE
-from akool_async.errors import InvalidInput, JournalInUse
+from akool_async.endpoints import OPERATIONS, RECIPES
+from akool_async.errors import InvalidInput, JournalError, JournalInUse
 from akool_async.uploads import check_files, refuse_files
 
 STDIN: Final = "-"
+STARTABLE: Final = (*OPERATIONS, *RECIPES)
+"""The names of all operations and recipes."""
 
 
 class BadInput(Problem):
@@ -63,31 +76,51 @@ def start(manifest: tuple[str, ...], given: dict[str, Any]) -> int:
         click.echo("\n".join(checked.lines()) if checked else "")
         return 0
     if given["dry_run"]:
-        plan = Plan(folder, options).of(read(manifest, reading))
-        click.echo("\n".join(lines_of(plan, given["concurrency"])))
+        plan = Plan(folder, options)
+        lines = lines_of(plan.of(read(manifest, reading)), given["concurrency"])
+        click.echo("\n".join([*lines, *plan.notes()]))
         return 0
-    check_folder(folder.root)
-    try:
-        akool = _client(given)
-        run = Run(folder, options, planned=checked.operations if checked else None)
-    except InvalidInput as error:
-        raise BadInput(str(error), {}, "InvalidInput") from None
-    except JournalInUse as error:
-        who = str(error).partition("; ")[0]
-        raise BadInput(f"{folder.root} is in use: {who}", {}, "JournalInUse") from None
+    akool, run = _opened(folder, options, checked, given)
     files = () if given["each"] else tuple(each for each in manifest if each != STDIN)
     arguments = {name: str(v) if isinstance(v, Path) else v for name, v in given.items()}
     write_record(folder, {"manifest": manifest, **arguments}, files)
     return _carry_out(run, read(manifest, reading), akool, given)
 
 
+def _opened(
+    folder: RunFolder, options: RunOptions, checked: Checked | None, given: dict[str, Any]
+) -> tuple[Akool, Run]:
+    """Return the client and the run, once both can be used.
+
+    Raises:
+        BadInput: there is no credential, or the folder cannot be used.
+    """
+    try:
+        akool = _client(given)  # before the folder is made
+        check_folder(folder.root)
+        return akool, Run(folder, options, planned=checked.operations if checked else None)
+    except JournalInUse as error:
+        who = str(error).partition("; ")[0]
+        problem, kind = f"{folder.root} is in use: {who}", "JournalInUse"
+    except (InvalidInput, JournalError) as error:
+        problem, kind = str(error), type(error).__name__
+    except click.UsageError:
+        raise
+    except click.ClickException as error:
+        problem, kind = error.message, getattr(error, "kind", "Error")
+    raise BadInput(problem, {}, kind)
+
+
 def _carry_out(
     run: Run, rows: Iterator[BatchRow | Fault], akool: Akool, given: dict[str, Any]
 ) -> int:
+    tell_limit(run)
     work = run.carry_out(rows, akool)
     figures = asyncio.run(serve(run, work, display_for(quiet=given["quiet"])))
     code = exit_code(run)
     tell_doubts(run)
+    tell_gone(run, figures)
+    tell_overshoot(run, figures)
     if run.stopped_by:
         click.echo(f"Stopped early: {run.stopped_by}. The same command goes on.", err=True)
     if not given["no_report"]:
@@ -142,8 +175,8 @@ def _checked(
             name_of=name,
             inspect=_file_check(),
         )
-    except InvalidInput as error:
-        raise BadInput(str(error), {}, "InvalidInput") from None
+    except (InvalidInput, JournalError) as error:
+        raise BadInput(str(error), {}, type(error).__name__) from None
     if not checked.ok or checked.notices:
         for line in checked.lines():
             click.echo(line, err=True)
@@ -157,6 +190,8 @@ def _client(given: dict[str, Any]) -> Akool:
     for pattern, most in given["limits"]:
         if not most.isdecimal():
             raise click.BadParameter(f"{pattern}={most} is no number", param_hint="--limits")
+        if not any(fnmatchcase(name, pattern) for name in STARTABLE):
+            _refuse_name(pattern, "--limits")
         limits[pattern] = int(most)
     return client().with_settings(max_concurrency=given["concurrency"], limits=limits or None)
 
@@ -174,7 +209,19 @@ def _prices(pairs: tuple[tuple[str, str], ...]) -> dict[str, float]:
             prices[operation] = -1.0
         if not 0 <= prices[operation] < float("inf"):
             raise click.BadParameter(f"{operation}={text} is no price", param_hint="--price")
+        if operation not in STARTABLE:
+            _refuse_name(operation, "--price")
     return prices
+
+
+def _refuse_name(name: str, option: str) -> NoReturn:
+    """Refuse what names no operation; an option that does nothing would cost money."""
+    families = {each.partition(".")[0] + ".*" for each in STARTABLE}
+    near = get_close_matches(name, [*STARTABLE, *families], 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    if option == "--price" and set(name) & set("*?["):
+        hint = "; each operation has a price of its own"
+    raise click.BadParameter(f"there is no operation {name!r}{hint}", param_hint=option)
 
 
 def _options(given: dict[str, Any]) -> RunOptions:

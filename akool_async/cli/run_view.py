@@ -7,8 +7,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
+from rich.measure import Measurement
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -51,6 +52,37 @@ class LiveView:
         """Redraw the view."""
         self._live.update(view_of(figures), refresh=True)
 
+    def tell(self, figures: RunFigures) -> None:
+        """Print the figures above the view."""
+        self._live.console.print(figures.to_json(), soft_wrap=True)
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence above the view: written past it, it would be drawn over."""
+        self._live.console.print(sentence, style="bold")
+
+
+_COLUMNS: Final = {
+    "completed": "green",
+    "failed": "red",
+    "in_doubt": "yellow",
+    "skipped": "dim",
+    "in_flight": "cyan",
+    "waiting": "dim",
+    "rows": "bold",
+}
+"""The counts of an operation that are shown, with their colours."""
+_TITLES: Final = {"completed": "done", "in_doubt": "doubt", "in_flight": "flight"}
+_ALWAYS: Final = frozenset({"completed", "in_flight", "waiting", "rows"})
+"""Those that are shown also while they are 0 for all operations."""
+
+
+class _Bar(ProgressBar):
+    """A bar that is as wide as there is room, within bounds."""
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Return the widths that it can have."""
+        return Measurement(4, 24)
+
 
 def view_of(figures: RunFigures) -> RenderableType:
     """Return a drawing of the figures of a moment."""
@@ -59,27 +91,24 @@ def view_of(figures: RunFigures) -> RenderableType:
 
 
 def _table(figures: RunFigures) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("operation", min_width=14, overflow="ellipsis", no_wrap=True)
-    table.add_column("")
-    for title, style in (
-        ("done", "green"),
-        ("failed", "red"),
-        ("in doubt", "yellow"),
-        ("skipped", "dim"),
-        ("in flight", "cyan"),
-        ("waiting", "dim"),
-        ("rows", "bold"),
-    ):
-        table.add_column(title, justify="right", style=style)
-    for name, each in list(figures.operations.items())[:_OPERATIONS]:
-        ended = each.completed + each.failed + each.in_doubt + each.skipped
-        counts = (each.completed, each.failed, each.in_doubt, each.skipped)
+    table.add_column("")  # the bar, which gives way first where there is little room
+    operations = figures.operations.items()
+    columns = {
+        name: style
+        for name, style in _COLUMNS.items()
+        if name in _ALWAYS or any(getattr(each, name) for _, each in operations)
+    }
+    for name, style in columns.items():
+        title = _TITLES.get(name, name)
+        table.add_column(title, justify="right", style=style, no_wrap=True)
+    for name, each in list(operations)[:_OPERATIONS]:
+        counts = [getattr(each, column) for column in columns]
         table.add_row(
             name or "(wrong rows)",
-            ProgressBar(total=max(each.rows, 1), completed=ended, width=24),
-            *(f"{count:,}" if count else "" for count in (*counts, each.in_flight, each.waiting)),
-            f"{each.rows:,}",
+            _Bar(total=max(each.rows, 1), completed=each.completed + each.failed + each.in_doubt),
+            *(f"{count:,}" if count else "" for count in counts),
         )
     if len(figures.operations) > _OPERATIONS:
         table.add_row(f"and {len(figures.operations) - _OPERATIONS} more operations")
@@ -90,7 +119,7 @@ def _lines(figures: RunFigures) -> Iterator[tuple[str, str]]:
     """Yield lines of text, each with its style."""
     parts = [f"{figures.phase}, {clock(figures.elapsed)}"]
     if figures.eta is not None and figures.phase != "over":
-        parts.append(f"about {clock(figures.eta)} left")
+        parts.append(f"about {clock(max(1.0, figures.eta))} left")
     if figures.per_minute is not None:
         parts.append(f"{figures.per_minute:,.0f} rows per minute")
     parts.append(f"{figures.concurrency} at once")
@@ -100,8 +129,8 @@ def _lines(figures: RunFigures) -> Iterator[tuple[str, str]]:
         saved += f"; {counted(figures.behind, 'result')} behind"
     yield saved, ""
     if figures.credits_left is not None:
-        spent = 0.0 if figures.credits_spent is None else figures.credits_spent
-        yield f"{spent:g} credits spent, {figures.credits_left:g} left", ""
+        spent = "unknown" if figures.credits_spent is None else f"{figures.credits_spent:g}"
+        yield f"credits as last read: {figures.credits_left:g} left, {spent} spent", ""
     for each in figures.errors[:_ERRORS]:
         newest = " ".join(each.newest.split())
         yield f"{each.count:,} {each.error}, such as: {newest[:120]}", "red"

@@ -229,9 +229,9 @@ class OutcomeLines(OutcomeReader):
         """Let the results of some jobs wait to be saved, again."""
         await self._file.writer.write(lambda connection: _put_behind(connection, numbers))
 
-    async def put_given_up_behind(self) -> None:
-        """Let the results that were given up wait to be saved, again: their lines say why."""
-        await self._file.writer.write(_put_given_up_behind)
+    async def put_unsaved_behind(self) -> None:
+        """Let the results wait to be saved that were given up, or were not to be saved before."""
+        await self._file.writer.write(_put_unsaved_behind)
 
     async def settle_behind(self) -> None:
         """Let nothing wait to be saved any more: the lines are complete as they are."""
@@ -383,11 +383,14 @@ def _put_behind(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
     )
 
 
-def _put_given_up_behind(connection: sqlite3.Connection) -> None:
+def _put_unsaved_behind(connection: sqlite3.Connection) -> None:
     # No text in a line holds such quotes as it is, and parsing all lines takes longer.
     connection.execute("""
         UPDATE outcome SET behind = 1
-        WHERE status = 'completed' AND NOT behind AND instr(line, CAST('"error":"' AS BLOB))""")
+        WHERE status = 'completed' AND NOT behind AND (
+            instr(line, CAST('"error":"' AS BLOB))
+            OR (instr(line, CAST('"path":null' AS BLOB)) AND instr(line, CAST('"url":"' AS BLOB)))
+        )""")
 
 
 def _settle_behind(connection: sqlite3.Connection) -> None:

@@ -101,7 +101,7 @@ async def test_what_the_folder_knows_is_told_in_three_sentences(tmp_path: Path) 
     ]
     assert (checked.known, checked.new, checked.changed, checked.gone) == (299, 2, 1, 2)
     assert (
-        "the run's folder knows 299 of these rows; 2 are new, 1 changed, 2 gone" in checked.lines()
+        "the run's folder knows 299 of these rows; new: 2, changed: 1, gone: 2" in checked.lines()
     )
 
 

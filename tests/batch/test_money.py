@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -188,8 +189,19 @@ async def test_two_rows_of_one_key_are_one_job_to_the_limit() -> None:
 
 
 def plan_of(folder: Path, rows: list[Any], **options: Any) -> list[str]:
-    plan = Plan(RunFolder.at(folder), RunOptions(**options)).of(read(rows))
-    return list(lines_of(plan, 10))
+    plan = Plan(RunFolder.at(folder), RunOptions(**options))
+    return [*lines_of(plan.of(read(rows)), 10), *plan.notes()]
+
+
+def test_a_dry_run_keeps_to_a_limit_on_credits_or_says_by_how_much_it_cannot(
+    tmp_path: Path,
+) -> None:
+    told = plan_of(tmp_path, speeches(360), max_credits=20, prices={"audio.tts": 0.5})
+    assert told[:2] == ["audio.tts: 360 rows: 40 would be sent, 320 left out", "credits: 20"]
+    assert not [line for line in told if "limit" in line]
+    told = plan_of(tmp_path, speeches(360), max_credits=20)
+    assert told[0] == "audio.tts: 360 rows: 360 would be sent"
+    assert told[-1] == "limit: 20 credits; it may be exceeded by 10 rows of unknown price"
 
 
 def test_a_dry_run_of_a_new_folder_knows_the_rows_and_not_the_rest(tmp_path: Path) -> None:
@@ -201,7 +213,7 @@ def test_a_dry_run_of_a_new_folder_knows_the_rows_and_not_the_rest(tmp_path: Pat
     told = plan_of(tmp_path / "new", [*speeches(3), image], max_creates=2)
     assert told == [
         "audio.tts: 3 rows: 2 would be sent, 1 left out",
-        "reage.image: 1 rows: 1 left out",
+        "reage.image: 1 row: 1 left out",
         "credits: unknown for audio.tts, of which nothing was learned yet",
         "disk: unknown for audio.tts, of which nothing was learned yet",
         "time: unknown for audio.tts, of which nothing was learned yet",
@@ -217,13 +229,14 @@ async def test_a_dry_run_knows_what_an_earlier_run_has_learned(
         requests = simulator.requests.total()
         told = plan_of(tmp_path, speeches(105))
         assert simulator.requests.total() == requests
-    assert told[0] == "audio.tts: 105 rows: 100 would be sent, 5 done"
+    assert told[0] == "audio.tts: 105 rows: 100 would be sent, 5 completed"
     assert told[1] == "credits: 100"
     sizes = [
         json.loads(line)["bytes"] for line in (tmp_path / "results.jsonl").read_text().splitlines()
     ]
-    assert told[2] == f"disk: about {100 * sum(sizes) / 5 / 1e6:.1f} MB"
-    assert told[3].startswith("time: about 0.0 hours, with 10 jobs at once")
+    assert told[2] == f"disk: about {100 * sum(sizes) / 5 / 1e3:.0f} kB"
+    assert re.fullmatch(r"time: about 0:00:0\d \(h:mm:ss\), with 10 jobs at once", told[3])
+    assert told[4] == "earlier runs here: 5 credits for 5 rows"
 
 
 @pytest.mark.parametrize(("codes", "sent"), [(["1004"], 0), (["JobFailed"], 3), (True, 3)])
@@ -235,7 +248,7 @@ async def test_a_dry_run_sends_again_what_the_run_sends_again(
         await Run(RunFolder.at(tmp_path), RunOptions()).carry_out(read(speeches(3)), akool)
         options = RunOptions(retry_failed=codes)
         plan = Plan(RunFolder.at(tmp_path), options).of(read(speeches(3)))["audio.tts"]
-        assert (plan.sent, plan.done) == (sent, 3 - sent)
+        assert (plan.sent, plan.done, plan.failed) == (sent, 0, 3 - sent)
         await Run(RunFolder.at(tmp_path), options).carry_out(read(speeches(3)), akool)
         assert simulator.world.creates.total() == 3 + sent
 

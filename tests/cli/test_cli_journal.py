@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from akool_async import Akool
+from akool_async.batch.endings import line_of
+from akool_async.batch.outcome import Outcome
 from akool_async.endpoints import TTS
 from akool_async.errors import CreateOutcomeUnknown
 from akool_async.journal import Intent, Journal, State, fingerprint
@@ -102,6 +104,93 @@ def test_a_decided_row_cannot_be_decided_again(journal: Path, akool: Command) ->
     again = akool("resolve", "row-1", "--resend")
     assert again.status == 1
     assert state_of(journal) is State.ABANDONED
+
+
+@pytest.fixture
+def many(journal: Path) -> list[str]:
+    """Keys in the journal whose creates are in doubt, beside `row-1`; one is a recipe's."""
+    opened = Journal(journal)
+    for key, known_as in (("row-2", PAYLOAD), ("row 3", PAYLOAD), ("swap/1", "swap/1")):
+        intent = Intent(name="audio.tts", request=b"{}", fingerprint=known_as, key=key)
+        (row,) = asyncio.run(opened.claim([intent]))
+        assert isinstance(row, int)
+        asyncio.run(opened.intend(intent, row))
+    opened.close_now()
+    return ["row-2", "row 3", "swap"]
+
+
+def states_in(journal: Path) -> dict[str | None, State]:
+    opened = Journal(journal)
+    found = {entry.key: entry.state for entry in opened.entries()}
+    opened.close_now()
+    return found
+
+
+def test_many_rows_are_decided_at_once_and_a_recipe_by_its_own_key(
+    journal: Path, akool: Command, many: list[str]
+) -> None:
+    decided = akool("resolve", *many, "#1", "row-1", "--resend")
+    assert (decided.status, decided.out) == (0, "4 creates may be sent again\n")
+    assert states_in(journal) == dict.fromkeys(["row-1", "row-2", "row 3", "swap/1"], State.REFUSED)
+
+
+@pytest.mark.parametrize("wrong", ["row-9", "swap/2", "row-2"])
+def test_nothing_is_decided_if_one_of_many_rows_is_not_in_doubt(
+    journal: Path, akool: Command, many: list[str], wrong: str
+) -> None:
+    assert akool("resolve", "row-2", "--abandon").status == 0
+    refused = akool("resolve", "row 3", *many[2:], wrong, "--resend")
+    assert refused.status == 1
+    assert "nothing was decided" in refused.err
+    assert states_in(journal)["row 3"] is State.INTENT
+
+
+def test_a_run_s_file_of_errors_names_the_rows_that_are_still_in_doubt(
+    journal: Path, akool: Command, many: list[str], tmp_path: Path
+) -> None:
+    errors = tmp_path / "errors.jsonl"
+    statuses = dict.fromkeys(many, State.UNKNOWN) | {"row-1": State.FAILED}
+    errors.write_bytes(
+        b"".join(
+            line_of(Outcome(key=key, line=1, operation="audio.tts", status=status))
+            for key, status in statuses.items()
+        )
+    )
+    token = akool("resolve", "row-2", "--accept", "65f8017f56559aa67f0ecde7")
+    assert "akj1." in token.out
+    decided = akool("resolve", "--from", str(errors), "--abandon")
+    assert (decided.status, decided.out) == (
+        0,
+        "2 creates given up; 1 key of the list not in doubt\n",
+    )
+    assert states_in(journal) == {
+        "row-1": State.INTENT,
+        "row-2": State.CREATED,
+        "row 3": State.ABANDONED,
+        "swap/1": State.ABANDONED,
+    }
+
+
+def test_a_plain_list_of_keys_is_taken_and_a_line_that_is_broken_is_named(
+    journal: Path, akool: Command, many: list[str], tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.txt"
+    keys.write_text("\n".join(many) + "\n\n{torn")
+    refused = akool("resolve", "--from", str(keys), "--resend")
+    assert refused.status == 1
+    assert "keys.txt, line 5" in refused.err
+    assert State.REFUSED not in states_in(journal).values()
+    keys.write_text("\n".join(many))
+    assert akool("resolve", "--from", str(keys), "--resend").out.startswith("3 creates")
+
+
+@pytest.mark.parametrize(
+    "words", [["--resend"], ["row-1", "row-2", "--accept", "65f8017f56559aa67f0ecde7"]]
+)
+def test_a_decision_about_no_row_or_one_id_for_two_is_refused(
+    akool: Command, words: list[str]
+) -> None:
+    assert akool("resolve", *words).status == 2
 
 
 def in_another_process(*words: str) -> subprocess.CompletedProcess[str]:
