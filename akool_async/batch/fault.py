@@ -17,6 +17,7 @@ FaultKind: TypeAlias = Literal[
     "name",
     "unread",
     "gone",
+    "pattern",
 ]
 """Which faults belong together in a list:
 
@@ -30,6 +31,7 @@ FaultKind: TypeAlias = Literal[
 - `name`: two rows would be saved under one file name.
 - `unread`: no operation reads the column.
 - `gone`: the run's folder knows the key, and no row has it.
+- `pattern`: no row fits a pattern that chooses among them.
 """
 
 

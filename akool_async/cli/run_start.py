@@ -58,7 +58,7 @@ def start(manifest: tuple[str, ...], given: dict[str, Any]) -> int:
         raise BadInput(str(error), {}, "InvalidInput") from None
     checked = None
     if manifest != (STDIN,) or given["check"]:
-        checked = _checked(manifest, reading, folder, options.name)
+        checked = _checked(manifest, reading, folder, options)
     if given["check"]:
         click.echo("\n".join(checked.lines()) if checked else "")
         return 0
@@ -127,7 +127,7 @@ def _reading(given: dict[str, Any]) -> RowOptions:
 
 
 def _checked(
-    manifest: tuple[str, ...], reading: RowOptions, folder: RunFolder, name: str
+    manifest: tuple[str, ...], reading: RowOptions, folder: RunFolder, options: RunOptions
 ) -> Checked:
     """Read all rows once, and print what is wrong with them.
 
@@ -139,8 +139,10 @@ def _checked(
             manifest,
             reading,
             folder=folder if folder.journal.exists() else None,
-            name_of=name,
+            name_of=options.name,
             inspect=_file_check(),
+            only=options.only,
+            skip=options.skip,
         )
     except InvalidInput as error:
         raise BadInput(str(error), {}, "InvalidInput") from None
