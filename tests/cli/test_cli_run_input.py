@@ -35,3 +35,36 @@ def test_an_option_that_names_nothing_is_bad_input(
     ended = bare("run", written(tmp_path, {"key": "a"}), "--check", f"{option}={value}")
     assert ended.status == 2
     assert sentence in ended.err
+
+
+@pytest.mark.parametrize("command", ["fetch", "verify"])
+def test_a_folder_that_is_no_runs_is_left_alone(
+    akool: Command, tmp_path: Path, command: str
+) -> None:
+    ended = akool(command, str(tmp_path))
+    assert ended.status == 2
+    assert "is no run's folder: it has no journal.sqlite" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_verify_says_what_to_do_about_a_damaged_file(akool: Command, tmp_path: Path) -> None:
+    folder = str(tmp_path / "the night.run")
+    rows = written(tmp_path, {"key": "cut"}, {"key": "changed"}, {"key": "gone"})
+    assert akool("run", rows, "--out", folder, "--quiet", "--no-report").status == 0
+    cut, changed, gone = (
+        next(Path(folder, "media").glob(f"{key}.*")) for key in ("cut", "changed", "gone")
+    )
+    cut.write_bytes(cut.read_bytes() + b"\n")
+    changed.write_bytes(changed.read_bytes()[:-1] + b"\n")
+    gone.unlink()
+    advice = "delete what you did not change yourself"
+    ended = akool("verify", folder)
+    assert ended.status == 1
+    assert ended.out.splitlines()[3:] == [
+        "0 files as results.jsonl says",
+        f"2 results without a whole file: akool fetch '{folder}'",
+        f"1 result with another content: {advice}, then akool fetch '{folder}'",
+    ]
+    changed.unlink()
+    assert akool("fetch", folder, "--quiet").status == 0
+    assert akool("verify", folder) == (0, "3 files as results.jsonl says\n", "")
