@@ -25,7 +25,7 @@ LOOK = "/api/open/v3/faceswap/result/listbyids"
 async def main() -> None:
     """Do all rows that are not done."""
     source, target = map(Path, sys.argv[1:])
-    done = set()
+    done: set[str] = set()
     if target.exists():
         with target.open(newline="", encoding="utf-8") as file:
             done = {row[0] for row in csv.reader(file) if row}

@@ -120,7 +120,11 @@ class _Control:
         for writer in self._visits.values():
             writer.close()  # a cancelled visit makes asyncio complain, before Python 3.12
         if self._visits:
-            await asyncio.wait(list(self._visits))
+            _, stuck = await asyncio.wait(list(self._visits), timeout=_SECOND)
+            for visit in stuck:  # it takes no answers, as a stopped process does
+                self._visits[visit].transport.abort()
+            if stuck:
+                await asyncio.wait(stuck)
         with suppress(OSError):
             self._path.unlink()
 

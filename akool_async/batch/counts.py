@@ -65,6 +65,8 @@ class Counts:
         self._now = now
         self.begun = now()
         self.operations: dict[str, OperationCounts] = {}
+        self.knows_rows = planned is not None
+        """Whether all rows are counted; else there may be any number of others."""
         for operation, rows in (planned or {}).items():
             self.of(operation).planned = rows
         self.done_before = 0
@@ -122,6 +124,7 @@ class Counts:
 
     def read_all(self) -> None:
         """Take note that all rows were read: there are no others."""
+        self.knows_rows = True
         for counts in self.operations.values():
             counts.planned = 0
 

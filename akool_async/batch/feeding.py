@@ -13,23 +13,25 @@ from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
+from akool_async.batch.comparing import fingerprint_of, is_same
 from akool_async.batch.counts import Counts
 from akool_async.batch.endings import decoder, end_of
 from akool_async.batch.fault import Fault
 from akool_async.batch.feed import Feed
 from akool_async.batch.held import HeldRows, WaitingRow
-from akool_async.batch.keys import is_given
 from akool_async.batch.live import LiveRow, LiveRows
 from akool_async.batch.money import Money, Verdict
 from akool_async.batch.outcome import Outcome
+from akool_async.batch.retries import Retries
 from akool_async.batch.rows import NO_ROWS, BatchRow
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.selection import Selection
-from akool_async.engine.keys import request_fingerprint
+from akool_async.batch.steps import creates_left
 from akool_async.errors import InvalidInput
 from akool_async.journal import State
 from akool_async.journal.outcome_lines import KnownRow, OutcomeLines
 from akool_async.protocol.endpoint import Recipe
+from akool_async.protocol.files import holds_files
 
 _RECIPE: Final[Any] = Recipe
 _IN_A_ROW: Final = 64
@@ -93,9 +95,7 @@ class Feeding:
         self._selection = Selection(
             limit=options.limit, only=options.only, skip=options.skip, sample=options.sample
         )
-        retry = options.retry_failed
-        self._retries = bool(retry)
-        self._codes = None if isinstance(retry, bool) else frozenset(retry)
+        self._retries = Retries(retry_failed=options.retry_failed)
         self._interval = 0.0 if options.rate is None else 1 / options.rate
         self._next_at = 0.0
         self._most = options.max_creates
@@ -104,6 +104,8 @@ class Feeding:
         self._faulty = -1
         """The line of the last row that was wrong."""
         self._feed: Feed[BatchRow | Fault] | None = None
+        self._read: Mapping[str, str | None] = {}
+        """By key, the fingerprints of rows whose files were read; `None` if that failed."""
         self._held = HeldRows(live)
         self._sending: asyncio.Task[None] | None = None
         """Sends the rows that others went past."""
@@ -130,9 +132,9 @@ class Feeding:
 
     def ended(self, live: LiveRow) -> None:
         """Take note that the job of a row has ended; the creates it did not need are free again."""
-        if live.reserved:
-            self._reserved -= live.reserved - live.creates
-            self._money.end(live.row.operation, created=live.creates > 0)
+        self._reserved -= max(0, live.reserved - live.creates)
+        # Where nothing was reserved, an earlier process has created it.
+        self._money.end(live.row.key, created=live.creates > 0 or not live.reserved)
 
     def stop(self) -> None:
         """Send nothing more."""
@@ -144,6 +146,7 @@ class Feeding:
     async def _take(self, page: Sequence[BatchRow | Fault]) -> None:
         rows = [each for each in page if isinstance(each, BatchRow)]
         known = await self._known(rows)
+        self._read = await self._read_files([row for row in rows if row.key in known])
         for each in page:
             if isinstance(each, Fault):
                 self._refuse_fault(each)
@@ -165,7 +168,13 @@ class Feeding:
         completed = known.state is State.COMPLETED and known.status == "completed"
         if not completed or self._tells or known.line is not None:  # that one lacks its number
             return False
-        return _same_request(row, known)
+        return self._is_same(row, known)
+
+    def _is_same(self, row: BatchRow, known: KnownRow) -> bool:
+        own = None
+        if not row.given:
+            own = self._read[row.key] if row.key in self._read else fingerprint_of(row)
+        return is_same(row, known.fingerprint, own)
 
     async def _known(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
         recipes = [row.key for row in rows if isinstance(row.request, _RECIPE)]
@@ -176,21 +185,26 @@ class Feeding:
             known |= await self._lines.known(recipes, recipes=True, brief=brief)
         return known | await self._of_another_kind([row for row in rows if row.key not in known])
 
+    async def _read_files(self, rows: Sequence[BatchRow]) -> Mapping[str, str | None]:
+        """Return the fingerprints of rows with files and keys of their own, read in a thread."""
+        asked = [row for row in rows if not row.given and holds_files(row.request)]
+        if not asked:
+            return {}
+        found = await asyncio.to_thread(lambda: [*map(fingerprint_of, asked)])
+        return {row.key: each for row, each in zip(asked, found, strict=True)}
+
     async def _of_another_kind(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
         """Look for jobs of recipes under the keys of operations, and the other way round.
 
         A key made from a request is never that of another one, so only rows' own keys are asked.
         """
-        rows = [row for row in rows if not is_given(row.key)]
+        rows = [row for row in rows if not row.given]
         recipes = [row.key for row in rows if not isinstance(row.request, _RECIPE)]
         plain = [row.key for row in rows if isinstance(row.request, _RECIPE)]
         found = await self._lines.known(plain) if plain else {}
-        steps = await self._lines.known(recipes, recipes=True) if recipes else {}
-        # An operation's own key may end in a number, too. Then its fingerprint has none.
-        return {
-            **{key: each for key, each in found.items() if "/" not in each.fingerprint},
-            **{key: each for key, each in steps.items() if "/" in each.fingerprint},
-        }
+        # A recipe's own key may be that of a step of another one.
+        found = {key: each for key, each in found.items() if "/" not in each.fingerprint}
+        return found | (await self._lines.known(recipes, recipes=True) if recipes else {})
 
     def _refuse_fault(self, fault: Fault) -> None:
         """Write down a row that is wrong. One in a file is found before; one in a stream is not.
@@ -212,12 +226,12 @@ class Feeding:
         """Do with a row what is to be done; return whether to go on with the next one."""
         retry = False
         if known is not None:
-            if not _same_request(row, known):
+            if not self._is_same(row, known):
                 problem = f"the key {row.key!r} was used for another request"
                 self._sender.refuse(row.line, row.key, row.operation, "KeyConflict", problem)
                 return True
             if _has_ended(row, known):
-                retry = self._is_retried(known)
+                retry = self._retries.take(known)
                 if not retry:
                     await self._done(row, known)
                     return True
@@ -264,16 +278,6 @@ class Feeding:
         self.stop()
         return False
 
-    def _is_retried(self, known: KnownRow) -> bool:
-        if not self._retries or known.state is not State.FAILED:
-            return False
-        if self._codes is None:
-            return True
-        outcome = None if known.line is None else decoder.decode(known.line)
-        return outcome is not None and not self._codes.isdisjoint(
-            {str(outcome.code), str(outcome.error)}
-        )
-
     async def _done(self, row: BatchRow, known: KnownRow) -> None:
         """Count a row that has ended."""
         if known.status != known.state:
@@ -295,13 +299,15 @@ class Feeding:
     ) -> Literal["now", "never", "stopped"]:
         """Wait until a row may be sent, or it is known that it may not."""
         while not self.stopped:
+            if not creates and not self.paused:
+                break  # its job has a place already, or needs none
             if self.paused or self._live.full or not (held or self._held.next() is None):
                 await self._live.changed()  # one that others went past goes first
-            elif creates and (wait := self._next_at - asyncio.get_running_loop().time()) > 0:
+            elif (wait := self._next_at - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(wait)
-            elif creates and not self._money.begun:
+            elif not self._money.begun:
                 await self._money.begin()
-            elif not creates or (verdict := self._verdict(row, creates)) == "yes":
+            elif (verdict := self._verdict(row, creates)) == "yes":
                 break
             elif verdict == "no":
                 return "never"
@@ -327,7 +333,7 @@ class Feeding:
 
     def _reserve(self, row: BatchRow, creates: int) -> None:
         self._reserved += creates
-        self._money.send(row.operation)
+        self._money.send(row.key, row.operation, row.request)
         if self._interval:
             now = asyncio.get_running_loop().time()
             self._next_at = max(self._next_at, now - self._interval) + self._interval * creates
@@ -339,16 +345,12 @@ _BEGUN: Final = frozenset({State.CREATED, State.INTENT, State.UNKNOWN, State.COM
 
 def _creates_of(row: BatchRow, known: KnownRow | None, *, retry: bool) -> int:
     """Return how many creates a row may still need."""
-    is_recipe = isinstance(row.request, _RECIPE)
-    steps = row.request.paid_steps if is_recipe else 1
-    if known is None:
-        return steps
-    begun = int(known.key.rpartition("/")[2]) if is_recipe else 1
-    if known.state in _BEGUN:
-        return max(0, steps - begun)
+    others = creates_left(row, known)
+    if known is None or known.state in _BEGUN:
+        return others
     if known.state.finished and known.state is not State.REFUSED and not retry:
         return 0  # a step that failed fails its recipe again
-    return max(0, steps - begun) + 1
+    return others + 1
 
 
 def _was_sent(known: KnownRow | None) -> bool:
@@ -359,14 +361,10 @@ def _has_ended(row: BatchRow, known: KnownRow) -> bool:
     """Say whether a row stays as it is. What was refused costs nothing, and is sent again."""
     if not known.state.finished or known.state is State.REFUSED:
         return False
-    # A step of a recipe may have ended, and the recipe have stopped there.
-    return known.status is not None or not isinstance(row.request, _RECIPE)
-
-
-def _same_request(row: BatchRow, known: KnownRow) -> bool:
-    if is_given(row.key):  # made from its request
+    if not isinstance(row.request, _RECIPE):
         return True
-    fingerprint = known.fingerprint
-    if isinstance(row.request, _RECIPE):
-        fingerprint = fingerprint.rpartition("/")[0]
-    return fingerprint == request_fingerprint(row.request)
+    # A step may have ended, and the recipe have stopped there: only its line says that it has a
+    # result. The line may be older than the step, which was then retried.
+    return known.status == "completed" or (
+        known.status is not None and known.state is not State.COMPLETED
+    )

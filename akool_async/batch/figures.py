@@ -7,8 +7,11 @@ from typing import Literal, TypeAlias
 
 from akool_async.protocol.value import Value
 
-Phase: TypeAlias = Literal["starting", "running", "paused", "out of credit", "draining", "over"]
-"""What a run does. Without credit, it waits until there is some, or somebody resumes it."""
+Phase: TypeAlias = Literal[
+    "starting", "running", "paused", "out of credit", "no connection", "draining", "over"
+]
+"""What a run does. Without credit, it waits until there is some, or somebody resumes it. Without a
+connection to Akool, or to the bucket for its files, it waits until there is one."""
 
 
 class OperationFigures(Value):

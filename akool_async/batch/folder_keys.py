@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from typing import Final, Self
 
+from akool_async.batch.comparing import fingerprint_of, is_same
 from akool_async.batch.fault import Fault, shown
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.keys import RowKeys, is_given
+from akool_async.batch.keys import RowKeys
 from akool_async.batch.rows import BatchRow
-from akool_async.engine.keys import request_fingerprint
 from akool_async.journal.looking import JournalView
 from akool_async.protocol.endpoint import Recipe
 
@@ -82,9 +82,7 @@ class FolderKeys:
             fingerprint = known.get(_first_key(row))
             if fingerprint is None:
                 self.new += 1
-            elif is_given(row.key) or fingerprint.partition("/")[0] == request_fingerprint(
-                row.request
-            ):
+            elif is_same(row, fingerprint, None if row.given else fingerprint_of(row)):
                 self.known += 1
             else:
                 self.changed += 1
@@ -99,7 +97,7 @@ class FolderKeys:
 
         A key made from a request is never that of another one, so only rows' own keys are asked.
         """
-        others = {_first_key(row): _other_key(row) for row in rows if not is_given(row.key)}
+        others = {_first_key(row): _other_key(row) for row in rows if not row.given}
         known = self._fingerprints([*others.values()])
         return {
             first: known[other]

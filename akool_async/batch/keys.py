@@ -9,10 +9,10 @@ from akool_async.batch.seen import FirstLines
 from akool_async.engine.keys import request_fingerprint
 from akool_async.protocol.endpoint import Startable
 
-_LENGTH: Final = 24
+MARK: Final = 24
 """Hex digits of a fingerprint in a key: 96 bits."""
 
-_NUMBERED: Final = re.compile(rf"(?P<mark>[0-9a-f]{{{_LENGTH}}})-(?P<number>[1-9][0-9]*)")
+_NUMBERED: Final = re.compile(rf"(?P<mark>[0-9a-f]{{{MARK}}})-(?P<number>[1-9][0-9]*)")
 
 
 class RowKeys:
@@ -29,8 +29,12 @@ class RowKeys:
         """How many rows there are of each request that came more than once."""
 
     def given(self, request: Startable[Any], line: int) -> tuple[str, int]:
-        """Return the key of a row without one, and the line of the first equal row, or 0."""
-        mark = request_fingerprint(request)[:_LENGTH]
+        """Return the key of a row without one, and the line of the first equal row, or 0.
+
+        Raises:
+            InvalidInput: a file that the request names cannot be read.
+        """
+        mark = request_fingerprint(request)[:MARK]
         first = self._marks.add(mark, line)
         if not first:
             return f"{mark}-1", 0
@@ -44,8 +48,3 @@ class RowKeys:
         if numbered is None or not self._marks.line_of(numbered["mark"]):
             return False
         return int(numbered["number"]) <= self._counts.get(numbered["mark"], 1)
-
-
-def is_given(key: str) -> bool:
-    """Say whether a key was made from a row's request: it never belongs to another request."""
-    return _NUMBERED.fullmatch(key) is not None

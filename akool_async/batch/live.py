@@ -16,6 +16,9 @@ from akool_async.engine import EventName
 from akool_async.job import Job
 from akool_async.journal.outcome_lines import KnownRow
 
+_LOOK_AGAIN: Final = 0.05
+"""Seconds until the jobs are looked at again that could not be dropped yet."""
+
 
 class LiveRow:
     """A row whose job goes on."""
@@ -25,6 +28,7 @@ class LiveRow:
         "attempts",
         "counted",
         "creates",
+        "found",
         "in_flight",
         "job",
         "part",
@@ -41,6 +45,7 @@ class LiveRow:
         *,
         counted: bool = True,
         reserved: int = 0,
+        found: str = "",
     ) -> None:
         self.row = row
         self.job: Job[Any] | None = None
@@ -50,6 +55,8 @@ class LiveRow:
         self.accepted_at: float | None = None if known is None else known.created_at
         self.attempts = 0 if known is None else known.attempt
         self.in_flight = False
+        self.found = found
+        """The key of its job's row in the journal, if Akool has the job from an earlier process."""
         self.reserved = reserved
         """Creates that it may need."""
         self.creates = 0
@@ -89,6 +96,8 @@ class LiveRows:
     def __init__(self, counts: Counts, places: int, limits: Mapping[str, int]) -> None:
         self._counts = counts
         self._rows: set[LiveRow] = set()
+        self._earlier: set[LiveRow] = set()
+        """Jobs of an earlier process that go on, and whose rows were not met yet."""
         self._change = asyncio.Event()
         self._limits = limits
         self._taken: Counter[str] = Counter()
@@ -98,7 +107,7 @@ class LiveRows:
         self.places = places
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) + len(self._earlier)
 
     def __iter__(self) -> Iterator[LiveRow]:
         return iter(tuple(self._rows))
@@ -106,7 +115,7 @@ class LiveRows:
     @property
     def full(self) -> bool:
         """Whether a row goes on for each place."""
-        return len(self._rows) >= self.places
+        return len(self) >= self.places
 
     def open_to(self, operation: str) -> bool:
         """Say whether the limits by pattern allow one more row of an operation."""
@@ -125,12 +134,37 @@ class LiveRows:
         self._rows.add(live)
         self._taken.update(self._patterns_of(live.row.operation))
 
+    def hold(self, live: LiveRow) -> None:
+        """Keep a place for a job of an earlier process, until it has ended or its row is met."""
+        assert live.job is not None
+        self._earlier.add(live)
+        self._taken.update(self._patterns_of(live.row.operation))
+        live.job.add_done_callback(lambda _job: self.let_go(live))
+
+    def let_go(self, live: LiveRow) -> None:
+        """Keep a place no more for a job of an earlier process."""
+        if live in self._earlier:
+            self._earlier.discard(live)
+            self._taken.subtract(self._patterns_of(live.row.operation))
+            self.wake()
+
     def remove(self, live: LiveRow) -> None:
         """Take out a row whose job has ended."""
         self._rows.discard(live)
         self._taken.subtract(self._patterns_of(live.row.operation))
         self.set_in_flight(live, to=False)
         self.wake()
+
+    async def drop_unsent(self) -> None:
+        """Drop the jobs of which nothing is at Akool; a recipe's, once its step there has ended.
+
+        The client is paused: what waits to be created stays where it is.
+        """
+        while any(live.job is not None and live.job.id is None for live in self):
+            for live in self:
+                if live.job is not None and live.unsent:
+                    await live.job.cancel()
+            await asyncio.sleep(_LOOK_AGAIN)
 
     def set_in_flight(self, live: LiveRow, *, to: bool) -> None:
         """Count a row as in flight, or no more."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from akool_async.client.stats import JobCounts, Stats
 
 _MINUTE: Final = 60.0
+_HALTED: Final = frozenset({"paused", "out of credit", "no connection"})
+"""Phases that end when something else does."""
 
 
 def figures_of(
@@ -61,12 +63,14 @@ def eta_of(
 ) -> float | None:
     """Return the seconds until the last row has ended and is saved, as far as can be told.
 
+    `None` while rows are read that nobody has counted, such as those from standard input.
     The rows that are left end at the rate of the last minute. Before a row has ended, the learned
     durations tell: as many jobs at once as there are places, each as long as the median.
     """
     if phase == "over":
         return 0.0
-    if phase in {"paused", "out of credit"}:  # nobody knows when it goes on
+    # Nobody knows when it goes on, or how many rows come.
+    if phase in _HALTED or (phase != "draining" and not counts.knows_rows):
         return None
     rate = counts.per_minute
     in_flight = counts.total("in_flight")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from akool_async.batch.endings import decoder
 from akool_async.batch.folder import RunFolder
+from akool_async.batch.steps import last_steps
 from akool_async.client.saving_place import is_gone
 from akool_async.journal.outcome_lines import KnownRow, OutcomeReader
 
@@ -43,6 +44,10 @@ class Missing:
         while page := await self._lines.completed(after):
             after = page[-1][0]
             found += await asyncio.to_thread(self._without_file, [known for _, known in page])
+        now = time.time()
+        for known in await self._lines.without_line(last_steps(self._operations)):
+            if self._is_kept(known, now):
+                found.append(known.number)
         return found
 
     def _without_file(self, page: list[KnownRow]) -> list[int]:
@@ -55,12 +60,8 @@ class Missing:
                 continue
             if outcome.path is not None and self._is_there(outcome.path, outcome.bytes):
                 continue
-            left = self._seconds_left(known, now)
-            if left <= 0:
-                self.expired += 1
-                continue
-            self.expiring += left < _DAY
-            found.append(known.number)
+            if self._is_kept(known, now):
+                found.append(known.number)
         return found
 
     def _is_there(self, path: str, size: int | None) -> bool:
@@ -70,6 +71,15 @@ class Missing:
             return not is_gone(str(file)) and file.stat().st_size == size
         except OSError:  # a folder that may not be entered, say: nobody can tell
             return True
+
+    def _is_kept(self, known: KnownRow, now: float) -> bool:
+        """Say whether Akool may keep a result still, and count it."""
+        left = self._seconds_left(known, now)
+        if left <= 0:
+            self.expired += 1
+        else:
+            self.expiring += left < _DAY
+        return left > 0
 
     def _seconds_left(self, known: KnownRow, now: float) -> float:
         operation = self._operations.get(known.name)

@@ -11,9 +11,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from akool_async.batch.prices import Prices
+from akool_async.batch.prices import Prices, printed_price
 from akool_async.errors import AkoolError
 
 INTERVAL: Final = 30.0
@@ -24,13 +24,21 @@ UNPRICED: Final = 10
 """Rows of unknown price that may go on at once, where there is a limit: by so many it may
 overshoot."""
 _CLEAR: Final = 20
-"""A reading tells prices if so many times more rows were sent than go on: nobody knows whether
-Akool takes the credit when a job begins or when it ends."""
+"""A reading tells prices if so many times more rows were sent than go on, or were sent earlier by
+another process: nobody knows whether Akool takes the credit when a job begins or when it ends."""
 _ROUNDING: Final = 1e-9
 _SHORTEST: Final = 1.0
 """Seconds between two readings at least."""
 
 Verdict: TypeAlias = Literal["yes", "wait", "no"]
+
+
+class _Kind(NamedTuple):
+    """What decides about the price of a row."""
+
+    operation: str
+    printed: float | None
+    """The price that Akool prints for such a request, if it does."""
 
 
 class Money:
@@ -58,12 +66,16 @@ class Money:
         self._ask = ask
         self._most = most
         self._changed = changed
-        self._open: Counter[str] = Counter()
+        self._going_on: dict[str, _Kind] = {}
+        """By key, rows that were sent, and have not ended."""
+        self._open: Counter[_Kind] = Counter()
         """Rows that were sent, and had not ended at the last reading."""
-        self._ended: Counter[str] = Counter()
+        self._ended: Counter[_Kind] = Counter()
         """Those of them that have ended since."""
         self._sent: Counter[str] = Counter()
-        """Rows that were sent since the last reading that told prices."""
+        """By operation, rows that were sent since the last reading that told prices."""
+        self._earlier = 0
+        """Rows that an earlier process had sent, and that have ended since then."""
         self._cost = 0.0
         """Credits that were spent since then."""
         self._wanted = asyncio.Event()
@@ -96,20 +108,27 @@ class Money:
                 with suppress(AkoolError, TimeoutError):
                     await asyncio.wait_for(self.read(), 10)
 
-    def send(self, operation: str) -> None:
+    def send(self, key: str, operation: str, request: Any) -> None:
         """Take note that a row is sent."""
-        self._open[operation] += 1
+        if key in self._going_on:  # a second row of one key makes no job
+            return
+        kind = _Kind(operation, printed_price(request))
+        self._going_on[key] = kind
+        self._open[kind] += 1
         self._sent[operation] += 1
         if self._most is not None and self._sent.total() % EVERY == 0:
             self._wanted.set()
 
-    def end(self, operation: str, *, created: bool) -> None:
-        """Take note that a row that was sent has ended, or was not created."""
-        if created:
-            self._ended[operation] += 1
-            return
-        for counter in (self._open, self._sent):
-            counter[operation] = max(0, counter[operation] - 1)
+    def end(self, key: str, *, created: bool) -> None:
+        """Take note that a row has ended, or was not created."""
+        kind = self._going_on.pop(key, None)
+        if kind is None:
+            self._earlier += created
+        elif created:
+            self._ended[kind] += 1
+        else:
+            self._open[kind] -= 1
+            self._sent[kind.operation] = max(0, self._sent[kind.operation] - 1)
 
     def verdict(self, operation: str, request: Any) -> Verdict:
         """Say whether one more row may be sent; after "wait", that is to be asked again."""
@@ -129,7 +148,7 @@ class Money:
     def _certain(self) -> float:
         """Credits that are spent, or will be by what is in flight, as far as prices are known."""
         return (self.spent or 0.0) + sum(
-            count * (self.prices.of(operation) or 0.0) for operation, count in self._open.items()
+            count * (self.prices.of_kind(*kind) or 0.0) for kind, count in self._open.items()
         )
 
     async def read(self) -> None:
@@ -138,7 +157,7 @@ class Money:
         Raises:
             AkoolError: Akool does not say.
         """
-        ended, sent = self._ended.copy(), self._sent.copy()
+        ended, sent, earlier = self._ended.copy(), self._sent.copy(), self._earlier
         going_on = self._open.total() - ended.total()
         left = await self._ask()
         cost = 0.0 if self.left is None else self.left - left
@@ -146,18 +165,26 @@ class Money:
         self._cost += cost
         self._open -= ended
         self._ended -= ended
-        if sent and self._is_clear(sent, going_on):
+        is_clear = bool(sent) and self._is_clear(sent, going_on + earlier)
+        if is_clear:
             self.prices.learn(sent, self._cost)
+        if is_clear or not going_on:  # what the next readings add has nothing to do with these
             self._sent -= sent
+            self._earlier -= earlier
             self._cost = 0.0
         self._changed()
 
-    def _is_clear(self, sent: Counter[str], going_on: int) -> bool:
-        """Say whether a reading tells prices; the first one under a limit has to be exact."""
+    def _is_clear(self, sent: Counter[str], others: int) -> bool:
+        """Say whether a reading tells prices; the first one under a limit has to be exact.
+
+        Args:
+            sent: The rows that are counted.
+            others: Rows of which nobody knows whether they are paid for by now, or were before.
+        """
         unpriced = any(self.prices.of(operation) is None for operation in sent)
         if unpriced and self._most is not None:
-            return not going_on
-        return sent.total() >= _CLEAR * going_on
+            return not others
+        return sent.total() >= _CLEAR * others
 
     async def _keep_reading(self) -> None:
         while True:

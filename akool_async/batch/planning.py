@@ -10,6 +10,7 @@ from typing import Any, Final
 from akool_async.batch.fault import Fault
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.prices import Prices, learned_in
+from akool_async.batch.retries import Retries
 from akool_async.batch.rows import BatchRow
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.selection import Selection
@@ -64,6 +65,7 @@ class Plan:
     def __init__(self, folder: RunFolder, options: RunOptions) -> None:
         self._view = JournalView(folder.journal) if folder.journal.exists() else None
         self._options = options
+        self._retries = Retries(retry_failed=options.retry_failed)
         self._selection = Selection(
             limit=options.limit, only=options.only, skip=options.skip, sample=options.sample
         )
@@ -111,7 +113,7 @@ class Plan:
             counts.at_akool += 1
         elif state in {State.INTENT, State.UNKNOWN}:
             counts.in_doubt += 1
-        elif state is not None and self._stays(state):
+        elif known is not None and self._stays(row, known):
             counts.done += 1
         elif not self._selection.takes(row) or self._sent == self._options.max_creates:
             counts.left_out += 1
@@ -123,9 +125,11 @@ class Plan:
                 counts.unpriced += 1
             counts.credits += price or 0.0
 
-    def _stays(self, state: State) -> bool:
-        retried = state is State.FAILED and bool(self._options.retry_failed)
-        return state.finished and state is not State.REFUSED and not retried
+    def _stays(self, row: BatchRow, known: KnownRow) -> bool:
+        if known.state is State.COMPLETED and isinstance(row.request, _RECIPE):
+            return known.status == State.COMPLETED  # else it was a step, and others follow
+        refused = known.state is State.REFUSED
+        return known.state.finished and not refused and not self._retries.take(known)
 
 
 def _plan_of(counts: _Counts, average: Average | None) -> OperationPlan:

@@ -46,9 +46,12 @@ class Prices:
 
     def of(self, operation: str, request: Any = None) -> float | None:
         """Return what a row of an operation costs in credits; `None` if that is not known."""
+        return self.of_kind(operation, printed_price(request))
+
+    def of_kind(self, operation: str, printed: float | None) -> float | None:
+        """Return the same; `printed` is the price that Akool prints for the request, if any."""
         if operation in self._given:
             return self._given[operation]
-        printed = printed_price(request)
         return self._learned.get(operation) if printed is None else printed
 
     def told(self, operation: str, credits: float) -> None:

@@ -13,6 +13,7 @@ from akool_async.batch.outcome import Outcome
 from akool_async.batch.prices import Prices
 from akool_async.batch.rows import BatchRow
 from akool_async.batch.saving import SavingLane
+from akool_async.batch.steps import is_step, last_steps, row_key
 from akool_async.batch.writing import OutcomeWriter
 from akool_async.client.submission import Submission
 from akool_async.engine.credit_guard import stops_all
@@ -73,34 +74,59 @@ class RowJobs:
         self._drain = drain
         self._tell = tell
         self._earlier: dict[str, LiveRow] = {}
-        """By key, jobs that Akool has from an earlier process, and whose rows are still to come."""
+        """By key, rows that are still to come, and whose jobs Akool has."""
+        self._without_line: dict[str, KnownRow] = {}
+        """By key, rows that are still to come, and whose jobs have completed without a line."""
 
     async def take_up_earlier(self) -> None:
         """Watch the jobs that Akool has: they hold their places before others are sent."""
+        operations = self._akool.operations
         for known in await self._lines.undecided():
-            is_step = "/" in known.fingerprint  # its recipe is submitted again, and finds it
-            if (
-                known.state is State.CREATED
-                and not is_step
-                and known.name in self._akool.operations
-            ):
-                row = BatchRow(0, known.key, known.name, _NOT_READ)
-                live = LiveRow(row, known, counted=False)
+            if known.state is State.CREATED and known.name in operations:
+                key = row_key(known)
+                row = BatchRow(0, key, known.name, _NOT_READ)
+                live = LiveRow(row, known, counted=False, found=known.key)
                 live.job = self._akool.job(key=known.key)
-                self._earlier[known.key] = live
+                self._earlier[key] = live
+                self._live.hold(live)
+        await self.take_up_completed()
 
-    def adopt_gone(self) -> None:
-        """Await the jobs whose rows are not in the manifest any more: they are paid for."""
+    async def take_up_completed(self) -> None:
+        """Look for jobs that completed just before a process died: nobody wrote their lines."""
+        found = await self._lines.without_line(last_steps(self._akool.operations))
+        self._without_line = {row_key(known): known for known in found}
+
+    async def adopt_gone(self, *, all_read: bool = True) -> None:
+        """Await, and save, what is paid for and whose rows are not in the manifest any more.
+
+        Args:
+            all_read: Whether all rows were read. Else the next run meets those whose jobs have
+                completed, and writes their lines with the number of the row.
+        """
+        ends = last_steps(self._akool.operations)
         for live in self._earlier.values():
-            self._follow(live)
+            # A step in the middle is awaited, too, so that the journal has its result.
+            if live.found == live.row.key or live.row.operation in ends:
+                self._live.let_go(live)
+                self._follow(live)
         self._earlier.clear()
+        for key, known in self._without_line.items() if all_read else ():
+            row = BatchRow(0, key, known.name, _NOT_READ)
+            outcome = await self._outcome_in_journal(row, known)
+            self._conclude(outcome, known.key, None, recipe=is_step(known))
+        self._without_line.clear()
 
     # What `Feeding` asks for
 
     def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool, creates: int) -> None:
         """Submit a row's job, which may need some creates."""
         live = LiveRow(row, known, reserved=creates)
-        self._earlier.pop(row.key, None)
+        earlier = self._met(row)
+        if earlier is not None and not creates:  # whatever its files are by now, it is paid for
+            live.job, live.found = earlier.job, earlier.found
+            self._live.set_in_flight(live, to=True)
+            self._follow(live)
+            return
         try:
             live.job = self._akool.submit(
                 Submission(
@@ -119,6 +145,14 @@ class RowJobs:
             self._live.set_in_flight(live, to=True)
         self._follow(live)
 
+    def _met(self, row: BatchRow) -> LiveRow | None:
+        """Take note that a row is in the manifest; return its job that Akool has, if it has one."""
+        self._without_line.pop(row.key, None)
+        earlier = self._earlier.pop(row.key, None)
+        if earlier is not None:
+            self._live.let_go(earlier)
+        return earlier
+
     def _follow(self, live: LiveRow) -> None:
         assert live.job is not None
         self._live.add(live)
@@ -132,11 +166,8 @@ class RowJobs:
 
     async def restore(self, row: BatchRow, known: KnownRow) -> None:
         """Write down how a row has ended, as the journal says: its line was never written."""
-        entry = await asyncio.to_thread(self._journal.get, known.number)
-        operation = self._akool.operations.get(known.name)
-        if entry is None or operation is None:
-            raise JournalError(f"row {known.number} of the journal cannot be read")
-        outcome = outcome_in(entry, row, operation.family)
+        self._met(row)
+        outcome = await self._outcome_in_journal(row, known)
         end = end_of(outcome.status)
         self._counts.known(row.operation, end, outcome.error or "", outcome.msg or "")
         # A file that was saved just before the process died is fetched again: nobody wrote down
@@ -146,6 +177,13 @@ class RowJobs:
     def number(self, outcome: Outcome, *, recipe: bool) -> None:
         """Write down the line of a row that ended before its row was met."""
         self._writer.add(outcome, recipe=recipe)
+
+    async def _outcome_in_journal(self, row: BatchRow, known: KnownRow) -> Outcome:
+        entry = await asyncio.to_thread(self._journal.get, known.number)
+        operation = self._akool.operations.get(known.name)
+        if entry is None or operation is None:
+            raise JournalError(f"row {known.number} of the journal cannot be read")
+        return outcome_in(entry, row, operation.family)
 
     def told(self, outcome: Outcome) -> None:
         """Pass on the outcome of a row that an earlier process brought to its end."""
@@ -160,7 +198,7 @@ class RowJobs:
             self._take_end(live)
         finally:
             self._live.remove(live)
-            live.job = None  # whose tag is the row: they would hold each other
+            live.job = live.part = None  # whose tag is the row: they would hold each other
 
     def _take_end(self, live: LiveRow) -> None:
         job, row = live.job, live.row
@@ -180,8 +218,8 @@ class RowJobs:
             self._counts.ended(
                 row.operation, end_of(outcome.status), outcome.error or "", outcome.msg or ""
             )
-        recipe = isinstance(row.request, _RECIPE)
-        key = f"{row.key}/{len(job.steps) + 1}" if recipe else row.key
+        recipe = isinstance(row.request, _RECIPE) or live.found not in {"", row.key}
+        key = live.found or (f"{row.key}/{len(job.steps) + 1}" if recipe else row.key)
         result = None if error is not None else job.result()
         if cost := getattr(result, "deduction_credit", None):
             self._prices.told(row.operation, cost)

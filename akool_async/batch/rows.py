@@ -52,6 +52,8 @@ class BatchRow(Struct, frozen=True, gc=False):
     priority: int = 0
     input: str | None = None
     """The file that it was made for, of those given for `each`."""
+    given: bool = False
+    """Whether its key was made from its request."""
 
 
 def read(
@@ -182,6 +184,20 @@ class RowReader:
         layout: Layout | None,
     ) -> BatchRow | list[Fault] | None:
         """Give a row its key; return `None` for a row that is to be left out."""
+        try:
+            return self._with_key(line, key, request, priority, layout)
+        except InvalidInput as error:  # a file that counts by its content cannot be read
+            sentence = f"{error.rule} (here: {shown(error.value)})"
+            return [self._fault("value", sentence, line, error.field)]
+
+    def _with_key(
+        self,
+        line: int,
+        key: str | None,
+        request: Startable[Any],
+        priority: int,
+        layout: Layout | None,
+    ) -> BatchRow | list[Fault] | None:
         name = request.label
         if key is not None:
             first = self.keys.take(key, line)
@@ -192,7 +208,9 @@ class RowReader:
         if not self.names_keys:
             return BatchRow(line, "", name, request, priority)
         given, first = self.keys.given(request, line)
-        return None if first and self._dedupe else BatchRow(line, given, name, request, priority)
+        if first and self._dedupe:
+            return None
+        return BatchRow(line, given, name, request, priority, given=True)
 
     def _twice(self, key: str, line: int, first: int, layout: Layout | None) -> Fault:
         sentence = f"the key {shown(key)} stands in line {first} already, and one key is one job"

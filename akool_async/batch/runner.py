@@ -48,10 +48,9 @@ from akool_async.observers import logger
 
 if TYPE_CHECKING:
     from akool_async.client.akool import Akool
+    from akool_async.client.stats import Stats
 
 _NO_LIMIT: Final = 1_000_000
-_LOOK_AGAIN: Final = 0.05
-"""Seconds until the jobs are looked at again that could not be dropped yet."""
 
 
 class Run:
@@ -125,6 +124,8 @@ class Run:
             await self._count_saved()  # without those whose files are gone
             self._writer.rewrite_at_end()
             await self._lane.begin()
+            await self._jobs.take_up_completed()
+            await self._jobs.adopt_gone()
             self._phase = "running"
             await self._lane.drained()
 
@@ -137,6 +138,7 @@ class Run:
             max_concurrency=_NO_LIMIT,
             on_event=self._live.hear,
             on_credit="pause" if self.options.on_credit == "pause" else "raise",
+            on_outage="wait",  # a minute without network is not to end a night's rows
         )
         try:
             async with own:
@@ -237,7 +239,7 @@ class Run:
             self.drain(self.stopped_by)
         await self._feeding.take_all(Feed(rows))
         self.stopped_by = self.stopped_by or self._feeding.spent
-        self._jobs.adopt_gone()
+        await self._jobs.adopt_gone(all_read=not self._feeding.stopped)
         while len(self._live):
             await self._live.changed()
         self.counts.skip_rest()
@@ -259,12 +261,10 @@ class Run:
         """Return the figures of this moment. Called in the thread of the loop."""
         if self._phase == "starting":
             return figures_of(self.counts, self._phase)
-        stats, phase = self._akool.stats, self._phase
-        if phase == "running" and stats.out_of_credit:
-            phase = "out of credit"
+        stats = self._akool.stats
         return figures_of(
             self.counts,
-            phase,
+            _phase_of(self._phase, stats),
             stats,
             behind=self._lane.behind,
             places=self._live.places,
@@ -291,15 +291,7 @@ class Run:
         self._phase = "draining"
         self._feeding.stop()
         self._akool.pause()  # from now on, what waits to be created stays where it is
-        self._dropping = asyncio.create_task(self._drop_unsent())
-
-    async def _drop_unsent(self) -> None:
-        """Drop the jobs of which nothing is at Akool; a recipe's, once its step there has ended."""
-        while any(live.job is not None and live.job.id is None for live in self._live):
-            for live in self._live:
-                if live.job is not None and live.unsent:
-                    await live.job.cancel()
-            await asyncio.sleep(_LOOK_AGAIN)
+        self._dropping = asyncio.create_task(self._live.drop_unsent())
 
     def pause(self) -> None:
         """Create nothing until `resume` is called; what is in flight goes on."""
@@ -323,6 +315,13 @@ class Run:
         """Change the most jobs at Akool at once; those that are there stay."""
         self._live.places = places
         self._live.wake()
+
+
+def _phase_of(phase: Phase, stats: Stats) -> Phase:
+    """Return what a run does that is not paused or drained: its client may wait."""
+    if phase == "running" and stats.out_of_credit:
+        return "out of credit"
+    return "no connection" if phase == "running" and stats.unreachable else phase
 
 
 async def _credit_of(akool: Akool) -> float:

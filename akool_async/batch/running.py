@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _AHEAD: Final = 1000
 """Outcomes that wait to be taken, before the run waits for their taker."""
+_LOOK_AGAIN: Final = 0.01
+"""Seconds after which the run looks again whether outcomes were taken."""
 
 
 class RunKeywords(TypedDict, total=False):
@@ -74,26 +77,31 @@ async def run(
     checked = RunOptions(**options)
     folder.root.mkdir(parents=True, exist_ok=True)
     carried = Run(folder, checked, tell=outcomes.put_nowait)
-    task = asyncio.create_task(carried.carry_out(_throttled(rows, reading, outcomes), akool))
+    is_left = threading.Event()
+    throttled = _throttled(rows, reading, outcomes, is_left)
+    task = asyncio.create_task(carried.carry_out(throttled, akool))
     task.add_done_callback(lambda _: outcomes.put_nowait(None))
     try:
         while (outcome := await outcomes.get()) is not None:
             yield outcome
         await task
     finally:
+        is_left.set()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
 def _throttled(
-    rows: Rows, options: RowOptions | None, outcomes: asyncio.Queue[Outcome | None]
+    rows: Rows,
+    options: RowOptions | None,
+    outcomes: asyncio.Queue[Outcome | None],
+    is_left: threading.Event,
 ) -> Iterator[BatchRow | Fault]:
     """Yield rows, but none while many outcomes wait to be taken. Runs in the feed's thread."""
-    import time
-
     for row in read(rows, options):
         while outcomes.qsize() > _AHEAD:
-            time.sleep(0.01)
+            if is_left.wait(_LOOK_AGAIN):
+                return
         yield row
 
 

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -225,7 +225,7 @@ class SavingLane:
 
     async def _save(self, waiting: _Waiting) -> None:
         try:
-            result = await self._result_of(waiting)
+            result = waiting.result or await self._akool.job(key=waiting.key)
             placed = await self._placed(waiting, result)
         except ResultExpired as error:
             self._lost(waiting, error, State.EXPIRED)
@@ -250,20 +250,9 @@ class SavingLane:
             saved = str(self._folder.media / placed.path)
             self._writer.add(outcome, recipe=waiting.recipe, saved=saved)
 
-    async def _result_of(self, waiting: _Waiting) -> Any:
-        return waiting.result or await self._akool.job(key=waiting.key)
-
     async def _placed(self, waiting: _Waiting, result: Result) -> Placed:
-        outcome = waiting.outcome
-        room = self._parts / f"{outcome.line}-{id(waiting):x}"
-        row = NamedRow(
-            outcome.key,
-            outcome.operation,
-            outcome.line,
-            outcome.id or result.id,
-            datetime.now(UTC),
-            outcome.input,
-        )
+        room = self._parts / f"{waiting.outcome.line}-{id(waiting):x}"
+        row = _named(waiting.outcome, result)
         try:
             part = await result.save(f"{room}/")
             return await asyncio.to_thread(
@@ -273,7 +262,7 @@ class SavingLane:
                 self._names,
                 row,
                 in_use=self._in_use,
-                is_anothers=lambda path: self._lines.is_anothers(_MEDIA + path, outcome.key),
+                is_anothers=lambda path: self._lines.is_anothers(_MEDIA + path, row.key),
             )
         finally:
             await asyncio.to_thread(shutil.rmtree, room, ignore_errors=True)
@@ -337,6 +326,12 @@ class SavingLane:
             waiting.outcome, status=status, error=type(error).__name__, msg=str(error)
         )
         self._writer.add(outcome, recipe=waiting.recipe)
+
+
+def _named(outcome: Outcome, result: Result) -> NamedRow:
+    job = outcome.id or result.id
+    now = datetime.now(UTC)
+    return NamedRow(outcome.key, outcome.operation, outcome.line, job, now, outcome.input)
 
 
 def _is_of_the_disk(error: Exception) -> bool:

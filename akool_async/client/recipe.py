@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
+from akool_async.clock import sleep
 from akool_async.engine import DEFAULT, Engine, JobOptions, JobRecord
-from akool_async.engine.state import UNSENT
-from akool_async.errors import AkoolError
+from akool_async.engine.state import CREATING, UNSENT
+from akool_async.errors import AkoolError, TransportError
 from akool_async.job import Job
 from akool_async.protocol.endpoint import Endpoint, Operation, Startable
 from akool_async.protocol.snapshot import Snapshot
+
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 10.0
+"""Seconds between two requests while nothing can be reached."""
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Snapshot)
@@ -69,9 +74,19 @@ class RecipeSteps:
         )
 
     async def call(self, endpoint: Endpoint[T], /) -> T:
-        """Send a query or command."""
-        reply: T = await self._call(endpoint)
-        return reply
+        """Send a query or command; again after an outage, where jobs wait for its end."""
+        hold, pause = self._engine.hold, _FIRST_PAUSE
+        while True:
+            try:
+                reply: T = await self._call(endpoint)
+            except TransportError as error:
+                if not hold.waits_out(error):
+                    raise
+            else:
+                return reply
+            hold.unreachable = True
+            await sleep(self._engine.clock, pause)
+            pause = min(_LONGEST_PAUSE, 2 * pause)
 
     async def run(self, operation: Operation[S], /) -> S:
         """Run a paid step to its result."""
@@ -92,6 +107,8 @@ class RecipeSteps:
         """Drop a step that was not sent; wait for the id of one that was."""
         if record.state in UNSENT:
             await job.cancel()
+        elif record.state is CREATING:
+            self._engine.cancelling.add(record)  # it is not sent again, as after an outage
         with suppress(AkoolError):
             await job.created()
         record.awaited = False

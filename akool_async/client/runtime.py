@@ -129,9 +129,11 @@ class Runtime:
             arms=configuration.webhook_url is not None,
             patience=configuration.webhook_patience,
             places=configuration.places,
+            waits_for_host=configuration.waits_for_host,
             deliver=self.delivery,
             listener=dispatcher,
         )
+        credit = self._vendor.credit if configuration.waits_for_credit else None
         return Engine(
             self.exchange,
             policies,
@@ -139,9 +141,7 @@ class Runtime:
             recorder=None if shared.records is None else shared.records.recorder,
             addresses=shared.addresses,
             calls=self.calls,
-            guard=CreditGuard(
-                clock, self._vendor.credit if configuration.waits_for_credit else None
-            ),
+            guard=CreditGuard(clock, credit),
         )
 
     def _new_saver(self, dispatcher: EventDispatcher) -> Saver | None:
@@ -200,7 +200,7 @@ class Runtime:
     @property
     def stats(self) -> Stats:
         """This loop's part of the client's figures."""
-        return stats_of(self.engine, 0 if self.saver is None else self.saver.left)
+        return stats_of(self.engine, 0 if self.saver is None else self.saver.left, self.files)
 
     def _schedule_of(
         self, startable: Startable[Any] | type[Startable[Any]], name: str

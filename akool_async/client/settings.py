@@ -111,6 +111,10 @@ class Settings(TypedDict, total=False):
     on_credit: Literal["raise", "pause"]
     """What happens to jobs without credit: `raise` ends them with `InsufficientCredit`; `pause`
     lets them wait until credit returns, or `akool.resume()` is called."""
+    on_outage: Literal["raise", "wait"]
+    """What happens to jobs while nothing can be reached: `raise` ends each with `ConnectFailed`, or
+    with `UploadError`, once it was tried several times; `wait` lets those wait that were not sent,
+    and sends them when the host answers again."""
     clock: Clock | None
     """Where time comes from; for tests."""
 
@@ -147,6 +151,7 @@ DEFAULTS: Final[AkoolSettings] = {
     "allow_private_downloads": False,
     "trust_env": False,
     "on_credit": "raise",
+    "on_outage": "raise",
     "webhook_patience": 900.0,
 }
 """The defaults that are not `None`."""
@@ -221,7 +226,8 @@ class Configuration:
         self.clock = _checked_clock(value("clock"))
         self.save_to: str | Bucket | None = _place_to_save(value("save_to"))
         self.uploads: Uploader | None = _checked_uploads(value("uploads"), self._job_timeout)
-        self.waits_for_credit = _checked_choice("on_credit", value("on_credit")) == "pause"
+        self.waits_for_credit = _is_chosen("on_credit", value("on_credit"), "pause")
+        self.waits_for_host = _is_chosen("on_outage", value("on_outage"), "wait")
         self.downloads = Policy(
             allow_private=value("allow_private_downloads"),
             own=own_addresses(hosts["api"]),
@@ -379,10 +385,11 @@ def _proxies_of(hosts: Mapping[str, str], proxies: Proxies | None) -> Mapping[st
     return {host: proxy for host, proxy in found.items() if proxy is not None}
 
 
-def _checked_choice(field: str, value: object) -> str:
-    if not isinstance(value, str) or value not in {"raise", "pause"}:
-        raise InvalidInput(field, value, 'must be "raise" or "pause"')
-    return value
+def _is_chosen(field: str, value: object, choice: str) -> bool:
+    """Say whether a setting that is "raise" by default has its other value."""
+    if not isinstance(value, str) or value not in {"raise", choice}:
+        raise InvalidInput(field, value, f'must be "raise" or "{choice}"')
+    return value == choice
 
 
 def _checked(field: str, value: Any, holds: Callable[[Any], bool], what: str) -> Any:

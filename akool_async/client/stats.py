@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -81,6 +81,8 @@ class Stats(Value):
     """Whether the program has paused the client: no job is created."""
     out_of_credit: bool = False
     """Whether jobs wait for credit, with `on_credit="pause"`."""
+    unreachable: bool = False
+    """Whether jobs wait because nothing can be reached, with `on_outage="wait"`."""
     saving: int = 0
     """Results that wait to be saved, or are being saved; with `save_to`."""
     refusals: int = 0
@@ -109,7 +111,16 @@ class Stats(Value):
         )
 
 
-def stats_of(engine: Engine, saving: int = 0) -> Stats:
+class Uploads(Protocol):
+    """What uploads the files of jobs."""
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether jobs wait because no file can be uploaded."""
+        ...
+
+
+def stats_of(engine: Engine, saving: int, uploads: Uploads) -> Stats:
     """Return the figures of one event loop; requests and places are its client's."""
     watches = tuple(engine.watches.items())
     operations = tuple(engine.operations.items())
@@ -124,6 +135,7 @@ def stats_of(engine: Engine, saving: int = 0) -> Stats:
         in_flight=engine.places.in_flight,
         peak_in_flight=engine.places.peak,
         out_of_credit=engine.out_of_credit,
+        unreachable=uploads.unreachable or engine.hold.unreachable,
         refusals=exchange.creates.refusals + exchange.reads.refusals,
         creates_per_second=_limit(exchange.creates),
         reads_per_second=_limit(exchange.reads),
@@ -169,6 +181,7 @@ def together(one: Stats, other: Stats) -> Stats:
         limits=_sum(one.limits, other.limits),
         paused=one.paused or other.paused,
         out_of_credit=one.out_of_credit or other.out_of_credit,
+        unreachable=one.unreachable or other.unreachable,
         refusals=one.refusals + other.refusals,
         creates_per_second=_lower(one.creates_per_second, other.creates_per_second),
         reads_per_second=_lower(one.reads_per_second, other.reads_per_second),

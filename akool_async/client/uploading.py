@@ -55,8 +55,18 @@ class FileSteps:
 
             limit = self._configuration.limits.uploads
             uploader = self._configuration.uploads
-            self._lane = UploadLane(uploader, at_once=limit, clock=self._clock)
+            self._lane = UploadLane(
+                uploader,
+                at_once=limit,
+                clock=self._clock,
+                waits=self._configuration.waits_for_host,
+            )
         return self._lane
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether jobs wait because no file can be uploaded."""
+        return self._lane is not None and self._lane.unreachable
 
     async def close(self) -> None:
         """Break off what is under way."""

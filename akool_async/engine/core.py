@@ -91,7 +91,7 @@ class Engine:
         self.pending = PendingJobs(self.finish, self.endings.dropped)
         self.queue = PendingQueue()
         self.places = self._new_places()
-        self._hold = OutageHold(breaker, clock, self.pump, short=policies.limits.creates)
+        self.hold = OutageHold(breaker, clock, self.pump, policies)
         self.adoption = Adoption(self, clock, recorder)
         self.armed = None if addresses is None else self._new_armed(addresses)
         self._creator = self._new_creator()
@@ -119,7 +119,7 @@ class Engine:
             self.queue,
             self.places,
             most=self._policies.limits.creates,
-            hold=self._hold,
+            hold=self.hold,
             guard=self._guard,
             recorder=self._recorder,
             clock=self.clock,
@@ -286,7 +286,7 @@ class Engine:
     def _stop_sending(self) -> None:
         """End jobs that were not sent, and hold back creates that wait or connect."""
         self.closing = True
-        self._hold.close()
+        self.hold.close()
         self.pending.close()
         for record in self.queue.drain():
             self.finish_closed(record)

@@ -224,6 +224,8 @@ class Creator:
                 return
         if stops_all(problem):
             self._stop_all(record, problem)
+        elif self._hold.waits_out(problem) and not self._owner.closing:
+            self._queue_again(record, problem)
         else:
             self._owner.finish(record, problem)
 
@@ -278,7 +280,7 @@ class Creator:
         self._queue.add_first(record, record.options.priority)
 
     def _queue_again(self, record: JobRecord[Any], problem: Exception) -> None:
-        """Queue a refused job once more, before all others: it was first, and stays that."""
+        """Queue a job that was not created once more, before all others: it stays the first."""
         self._places.free(record)
         if self._owner.armed is not None:
             self._owner.armed.discard(record)  # it gets another address when it is sent again

@@ -20,7 +20,7 @@ class EventName:
     PREPARING: Final = "job.preparing"
     """The steps of the job's recipe run."""
     QUEUED: Final = "job.queued"
-    """The job waits for a place. Sent again when the job waits for credit to return."""
+    """The job waits for a place. Sent again when the job waits for credit, or for a connection."""
     CREATING: Final = "job.creating"
     """The create request is about to leave."""
     UNANSWERED: Final = "job.unanswered"

@@ -1,10 +1,13 @@
-"""Holds back a long queue of creates while the host answers none of them.
+"""Holds back creates while the host answers none of them.
 
 A create without a readable answer is in doubt: it may have been charged, and a person has to
 look at the account. A batch that goes on sending during an outage would put all of its jobs in
 doubt, one after the other. So after several creates in a row without an answer, one create goes
 now and then, at growing intervals. When a create or a lookup is answered, the others follow,
 slowly at first.
+
+A client may be told to wait out outages (`on_outage="wait"`). Then even one job that waits is held
+back, and a create that certainly did not leave waits again instead of ending its job.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from akool_async.clock import Clock, Timer
-from akool_async.errors import APIError, TransportError
+from akool_async.engine.settings import Policies
+from akool_async.errors import APIError, ConnectFailed, TransportError
 from akool_async.http.breaker import Breaker
 from akool_async.observers import logger
 
@@ -28,16 +32,24 @@ class OutageHold:
         breaker: Knows whether the host answers.
         clock: Where time comes from.
         go_on: Called when a job may be created again.
-        short: Queues up to this length are not held back, so that small batches fail fast.
+        policies: Say whether jobs wait out an outage, however few they are. If not, queues are not
+            held back that are as short as the number of creates at once: small batches fail fast.
     """
 
     def __init__(
-        self, breaker: Breaker, clock: Clock, go_on: Callable[[], object], short: int
+        self,
+        breaker: Breaker,
+        clock: Clock,
+        go_on: Callable[[], object],
+        policies: Policies,
     ) -> None:
         self._breaker = breaker
         self._clock = clock
         self._go_on = go_on
-        self._short = short
+        self._waits = policies.waits_for_host
+        self._short = 0 if self._waits else policies.limits.creates
+        self.unreachable = False
+        """Whether jobs wait because no connection to the host can be made."""
         self._troubled = False
         self._answered_sent_at = 0.0
         """When the latest of the answered creates was sent."""
@@ -63,8 +75,13 @@ class OutageHold:
     def _holds(self, queue: Iterable[object]) -> bool:
         return self._troubled and next(islice(queue, self._short, None), None) is not None
 
+    def waits_out(self, problem: Exception) -> bool:
+        """Say whether a create that failed is sent again after the outage: it never left."""
+        return self._waits and isinstance(problem, ConnectFailed) and problem.cause == "host"
+
     def answered(self, sent_at: float) -> None:
         """Record that a create was answered, and when it had been sent."""
+        self.unreachable = False
         self._answered_sent_at = max(self._answered_sent_at, sent_at)
         if self._troubled:
             self._breaker.answered(_CREATES)
@@ -79,6 +96,7 @@ class OutageHold:
         # A create that was sent later has been answered, so this is no outage.
         if sent_at < self._answered_sent_at:
             return
+        self.unreachable = self.waits_out(problem)
         self._troubled = True
         if self._breaker.failed(_CREATES):
             logger.warning(

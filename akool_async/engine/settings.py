@@ -81,6 +81,8 @@ class Policies(Value):
     """Seconds for which a create without a reply waits for a webhook."""
     places: Places | None = None
     """Places that are shared with other clients, beside the client's own limit."""
+    waits_for_host: bool = False
+    """Whether jobs that were not sent wait while the host cannot be reached."""
     deliver: Callable[[JobRecord[Any]], object] | None = None
     """Called with each job that has ended, where ends are delivered."""
     listener: EventListener | None = None

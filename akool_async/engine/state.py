@@ -51,7 +51,7 @@ class Trigger(IntEnum):
     CLAIM = 1
     """The journal is asked about the job's key."""
     QUEUE = 2
-    """The job waits for a place; again, if it was refused for want of credit."""
+    """The job waits for a place; again, if it was refused for want of credit, or never left."""
     CREATE = 3
     """The job has a place, and its create is about to leave."""
     ACCEPT = 4

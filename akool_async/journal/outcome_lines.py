@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -34,6 +34,8 @@ ERRORS: Final = "NOT behind AND status != 'completed'"
 _EXPIRE: Final = """
     UPDATE job SET state = 'expired', updated_at = ? WHERE number = ? AND state = 'completed'"""
 
+_IS_STEP: Final = "instr(job.fingerprint, '/')"
+"""Tells a recipe's step from a job whose own key ends as a step's does."""
 _MOST_STEPS: Final = 4
 """No recipe has more paid steps."""
 
@@ -137,6 +139,14 @@ class OutcomeReader:
         """Return how many results wait to be saved."""
         return await self._read(_count_behind)
 
+    async def without_line(self, last_steps: Collection[str]) -> list[KnownRow]:
+        """Return rows of jobs that completed, and have no line: the process died just then.
+
+        Args:
+            last_steps: Operations that recipes end in. Other steps of recipes have no line.
+        """
+        return await self._read(lambda connection: _without_line(connection, [*last_steps]))
+
     async def completed(self, after: int, limit: int = 500) -> list[tuple[int, KnownRow]]:
         """Return rows that completed, each with its place in the order of their lines."""
         return await self._read(lambda connection: _completed(connection, after, limit))
@@ -232,13 +242,17 @@ def _write(connection: sqlite3.Connection, lines: Sequence[OutcomeLine]) -> set[
     (changed,) = connection.execute("SELECT coalesce(max(changed), 0) FROM outcome").fetchone()
     replaced: set[int] = set()
     for place, each in enumerate(lines):
-        number = None if each.jobless else _number_of(connection, each)
-        if number is None:  # its key never came to the journal
-            number = _next_jobless(connection)
+        numbers = [] if each.jobless else _numbers_of(connection, each)
+        # Without a number, its key never came to the journal.
+        number = numbers[-1] if numbers else _next_jobless(connection)
         changed += 1
-        before = connection.execute("SELECT behind FROM outcome WHERE job = ?", (number,))
-        if before.fetchone() == (0,):
+        # A recipe may have a line already that belongs to a step before.
+        where = f"WHERE job IN ({_marks(numbers)})"
+        before = connection.execute(f"SELECT behind FROM outcome {where}", numbers)  # noqa: S608
+        if (0,) in before.fetchall():
             replaced.add(place)
+        if len(numbers) > 1:
+            connection.execute(f"DELETE FROM outcome {where}", numbers)  # noqa: S608 - marks
         connection.execute(
             "INSERT OR REPLACE INTO outcome (job, status, changed, behind, line)"
             " VALUES (?, ?, ?, ?, ?)",
@@ -251,13 +265,12 @@ def _write(connection: sqlite3.Connection, lines: Sequence[OutcomeLine]) -> set[
     return replaced
 
 
-def _number_of(connection: sqlite3.Connection, line: OutcomeLine) -> int | None:
+def _numbers_of(connection: sqlite3.Connection, line: OutcomeLine) -> list[int]:
+    """Return the rows of a line's job, and of the steps before it."""
     keys = _step_keys(line.key) if line.recipe else [line.key]
-    found = connection.execute(
-        f"SELECT max(number) FROM job WHERE key IN ({_marks(keys)})",  # noqa: S608 - marks
-        keys,
-    ).fetchone()
-    return None if found is None else found[0]
+    where = f"WHERE key IN ({_marks(keys)})" + (f" AND {_IS_STEP}" if line.recipe else "")
+    found = connection.execute(f"SELECT number FROM job {where} ORDER BY number", keys)  # noqa: S608
+    return [number for (number,) in found]
 
 
 def _next_jobless(connection: sqlite3.Connection) -> int:
@@ -291,8 +304,8 @@ def _known(
     asked = [step for key in keys for step in _step_keys(key)] if recipes else keys
     for start in range(0, len(asked), 500):
         some = asked[start : start + 500]
-        where = f"WHERE job.key IN ({_marks(some)}) ORDER BY job.number"
-        for row in connection.execute(f"{select} {where}", some):
+        where = f"WHERE job.key IN ({_marks(some)})" + (f" AND {_IS_STEP}" if recipes else "")
+        for row in connection.execute(f"{select} {where} ORDER BY job.number", some):
             key = row[1].rpartition("/")[0] if recipes else row[1]
             found[key] = _row(row)
     return found
@@ -301,6 +314,15 @@ def _known(
 def _undecided(connection: sqlite3.Connection) -> list[KnownRow]:
     where = "WHERE job.state IN ('intent', 'created', 'unknown') AND job.key IS NOT NULL"
     return [_row(row) for row in connection.execute(f"{_SELECT} {where} ORDER BY job.number")]
+
+
+def _without_line(connection: sqlite3.Connection, last_steps: list[str]) -> list[KnownRow]:
+    where = f"""
+        WHERE job.state = 'completed' AND job.key IS NOT NULL
+        AND job.number NOT IN (SELECT job FROM outcome)
+        AND (NOT {_IS_STEP} OR job.name IN ({_marks(last_steps)}))"""
+    query = f"{_SELECT} {where} ORDER BY job.number"
+    return [_row(row) for row in connection.execute(query, last_steps)]
 
 
 def _behind(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, KnownRow]]:

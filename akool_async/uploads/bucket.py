@@ -139,6 +139,22 @@ class Bucket:
                 problem = _in_short(error)
         raise InvalidInput("place", repr(self), problem)
 
+    @cached_property
+    def _address(self) -> str:
+        """Where its objects lie, such as `s3://bucket/prefix`."""
+        place = self._place
+        if isinstance(place, str):
+            return place.rstrip("/")
+        from obstore.store import AzureStore, GCSStore
+
+        config: Mapping[str, Any] = {**place.config}
+        if isinstance(place, AzureStore):
+            bucket = f"az://{config.get('container_name', '')}"
+        else:
+            scheme = "gs" if isinstance(place, GCSStore) else "s3"
+            bucket = f"{scheme}://{config.get('bucket', '')}"
+        return "/".join(filter(None, [bucket, place.prefix]))
+
     async def upload(self, file: LocalFile, /) -> str:
         """Upload a file, unless its content is there; return an address signed for `valid_for`.
 
@@ -180,14 +196,14 @@ class Bucket:
         except Exception as error:  # noqa: BLE001 - obstore has errors of many classes
             problem = error
         else:
-            return f"{str(self._place).rstrip('/')}/{path.name}"
+            return f"{self._address}/{path.name}"
         raise _failure(problem)
 
     def lacks(self, saved: str) -> bool:
         """Say whether there is no object, or an empty one, where one was saved. Blocks."""
         import obstore
 
-        name = saved.removeprefix(f"{str(self._place).rstrip('/')}/")
+        name = saved.removeprefix(f"{self._address}/")
         try:
             return not obstore.head(self._store, name)["size"]
         except FileNotFoundError:

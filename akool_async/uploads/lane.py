@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -38,11 +39,21 @@ class UploadLane:
         uploader: Uploads them; `None` if the user named none.
         at_once: The most uploads at once.
         clock: Where time comes from.
+        waits: Whether files wait while none can be uploaded.
     """
 
-    def __init__(self, uploader: Uploader | None, *, at_once: int, clock: Clock) -> None:
+    def __init__(
+        self, uploader: Uploader | None, *, at_once: int, clock: Clock, waits: bool = False
+    ) -> None:
         self._uploader = uploader
         self._clock = clock
+        self._waits = waits
+        self.unreachable = False
+        """Whether files wait because none can be uploaded."""
+        self._warned = False
+        """Whether an upload has failed since the last one that succeeded: one warning is enough."""
+        self._uploads = 0
+        """Uploads that succeeded."""
         self._places = asyncio.Semaphore(at_once)
         self._readers = asyncio.Semaphore(_READERS)
         self._running: dict[str, asyncio.Task[str]] = {}
@@ -123,22 +134,54 @@ class UploadLane:
 
     async def _upload(self, file: LocalFile) -> str:
         assert self._uploader is not None
-        tries = 0
+        tries, before = 0, self._uploads
         while True:
             try:
                 async with self._places:
-                    return _checked(await self._uploader.upload(file))
+                    address = _checked(await self._uploader.upload(file))
             except Exception as error:  # noqa: BLE001 - an uploader of the user's may raise any
                 problem = error
+            else:
+                self._succeeded()
+                return address
             tries += 1
-            if tries >= _TRIES or getattr(problem, "final", False):
+            if getattr(problem, "final", False):
                 break
-            pause = min(_LONGEST, _FIRST * 2.0 ** (tries - 1)) * random.uniform(0.5, 1)
-            logger.warning("%s is not uploaded yet: %s; again in %.0f s", file.path, problem, pause)
-            await sleep(self._clock, pause)
+            if tries % _TRIES == 0:
+                if not self._waits_out(problem, before):
+                    break
+                before = self._uploads
+            await self._pause(file, problem, tries)
         failed = UploadError(f"{file.path} could not be uploaded: {problem}")
         failed.final = True
         raise failed
+
+    def _succeeded(self) -> None:
+        self._uploads += 1
+        self.unreachable = self._warned = False
+
+    def _waits_out(self, problem: Exception, before: int) -> bool:
+        """Say whether a file that failed several times waits: it is not alone in that.
+
+        Args:
+            problem: What the last try raised.
+            before: The uploads that had succeeded before the first of those tries.
+        """
+        outage = isinstance(problem, UploadError | OSError) and self._uploads == before
+        if not self._waits or not outage:
+            return False
+        if not self.unreachable:
+            logger.warning("no file can be uploaded; jobs wait until one can: %s", problem)
+        self.unreachable = True
+        return True
+
+    async def _pause(self, file: LocalFile, problem: Exception, tries: int) -> None:
+        pause = min(_LONGEST, _FIRST * 2.0 ** min(tries - 1, 32)) * random.uniform(0.5, 1)
+        level = logging.DEBUG if self._warned else logging.WARNING
+        self._warned = True
+        message = "%s is not uploaded yet: %s; again in %.0f s"
+        logger.log(level, message, file.path, problem, pause)
+        await sleep(self._clock, pause)
 
     async def close(self) -> None:
         """Break off what is under way."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from akool_async import Akool, Backoff
-from akool_async.batch import RunOptions, read
+from akool_async.batch import RunOptions, check, read
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.runner import Run
 from benchmarks.meter import (
@@ -72,9 +72,10 @@ async def whole(meter: Meter, *, path: str, count: int, place: str) -> Figures:
     """Carry out a run without saving; look at its ETA meanwhile."""
     await _carried(meter.url, _warm(Path(place)), Path(place) / "warm.run", save=False)
     seen: list[tuple[float, float | None]] = []
+    planned = check(path).operations  # as `akool run` does first; without it no ETA can be told
     async with _probed() as late:
         with meter:
-            run = _run(Path(place) / "whole.run", save=False)
+            run = _run(Path(place) / "whole.run", save=False, planned=planned)
             looking = asyncio.create_task(_look(run, seen))
             await run.carry_out(read(path), client(meter.url))
             over = time.monotonic()
@@ -126,9 +127,9 @@ async def _carried(url: str, path: Path, folder: Path, *, save: bool) -> None:
     await _run(folder, save=save).carry_out(read(path), client(url))
 
 
-def _run(folder: Path, *, save: bool) -> Run:
+def _run(folder: Path, *, save: bool, planned: Mapping[str, int] | None = None) -> Run:
     folder.mkdir(parents=True, exist_ok=True)
-    return Run(RunFolder.at(folder), RunOptions(save=save))
+    return Run(RunFolder.at(folder), RunOptions(save=save), planned=planned)
 
 
 def _warm(place: Path) -> Path:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,9 @@ class Caller:
     async def ask(self, line: bytes | dict[str, Any]) -> dict[str, Any]:
         self._writer.write(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n")
         return await self.read()
+
+    def send(self, lines: bytes) -> None:
+        self._writer.write(lines)
 
     async def read(self) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(await self._reader.readline() or b"{}")
@@ -132,6 +136,24 @@ async def test_figures_come_each_second_until_the_caller_goes(tmp_path: Path) ->
         caller = await called(path)
         assert "figures" in await caller.ask({"do": "watch"})
         assert "figures" in await caller.read()
+        await caller.close()
+
+
+async def test_a_caller_that_takes_no_answers_keeps_no_run_from_its_end(path: Path) -> None:
+    doing = Doing()
+    async with controlled(doing, path):
+        caller = await called(path)
+        commands = 100_000
+        caller.send(b'{"do": "pause"}\n' * commands)
+        told = -1
+        while told != len(doing.told):  # until the system keeps no more answers for it
+            told = len(doing.told)
+            await asyncio.sleep(0.3)
+        assert 0 < told < commands
+        ending = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - ending < 10
+    assert not is_there(path)
+    with suppress(ConnectionError):
         await caller.close()
 
 

@@ -68,3 +68,13 @@ def test_errors_are_counted_by_class_with_the_newest_sentence() -> None:
     assert (unknown.error, unknown.count) == ("CreateOutcomeUnknown", 1)
     figures = figures_of(counts, "running").operations["audio.tts"]
     assert (figures.rows, figures.failed, figures.in_doubt, figures.waiting) == (5, 2, 1, 2)
+
+
+def test_nothing_is_said_of_the_end_while_rows_come_that_nobody_has_counted() -> None:
+    counts = Counts(None, Watch())
+    counts.of("audio.tts").read = 100
+    counts.of("audio.tts").in_flight = 10
+    stats = Stats(jobs={"audio.tts": JobCounts(in_flight=10, median=6.0)})
+    assert eta_of(counts, "running", stats, places=10) is None
+    counts.read_all()
+    assert eta_of(counts, "running", stats, places=10) == pytest.approx(60.0)

@@ -328,6 +328,10 @@ def test_in_print_it_is_black_on_white_and_has_no_controls(page: Page) -> None:
     page.emulate_media(media="print", color_scheme="dark")
     ink = page.evaluate("getComputedStyle(document.body).color")
     assert ink == "rgb(0, 0, 0)"
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 with margins
+    table = page.locator("#operations")
+    paper = "each => each.getBoundingClientRect().right <= innerWidth"
+    assert table.evaluate(paper)
     expect(page.get_by_role("button")).to_have_count(0)
     expect(page.locator("#rows tr").first).to_be_visible()
 

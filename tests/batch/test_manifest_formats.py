@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import os
 import subprocess
 import sys
@@ -178,8 +177,7 @@ class Pipe:
     """Standard input that a test writes to."""
 
     def __init__(self) -> None:
-        source, self._sink = os.pipe()
-        self.source = io.TextIOWrapper(os.fdopen(source, "rb"))
+        self.source, self._sink = os.pipe()
 
     def write(self, content: bytes) -> None:
         os.write(self._sink, content)
@@ -189,11 +187,13 @@ class Pipe:
 
 
 @pytest.fixture
-def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
-    pipe = Pipe()
-    monkeypatch.setattr(sys, "stdin", pipe.source)
-    with pipe.source:
-        yield pipe
+def pipe() -> Iterator[Pipe]:
+    pipe, before = Pipe(), os.dup(0)
+    os.dup2(pipe.source, 0)
+    os.close(pipe.source)
+    yield pipe
+    os.dup2(before, 0)
+    os.close(before)
 
 
 def test_standard_input_is_a_queue_whose_rows_come_as_their_lines_do(pipe: Pipe) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from akool_async import Akool, Face
 from akool_async.batch.folder import RunFolder
@@ -19,6 +23,7 @@ from akool_async.batch.runner import Run
 from akool_async.endpoints import TTS, AnalyzeContent, ImageReage
 from akool_async.simulator import Simulator
 from tests.clients import Connect
+from tests.clocks import Until, turns
 
 
 def speeches(count: int) -> list[tuple[str, TTS]]:
@@ -100,13 +105,86 @@ async def test_what_is_in_flight_counts_at_its_price() -> None:
     await money.read()
     sent = 0
     while (verdict := money.verdict("a", None)) == "yes":
-        money.send("a")
+        money.send(f"row-{sent}", "a", None)
         sent += 1
     assert (sent, verdict) == (2, "wait")
-    for _ in range(2):
-        money.end("a", created=True)
+    for number in range(2):
+        money.end(f"row-{number}", created=True)
     await money.read()
     assert money.verdict("a", None) == "yes"  # the account says that they cost nothing
+
+
+async def test_what_is_in_flight_counts_at_the_price_that_is_printed_for_it(
+    connect: Connect, tmp_path: Path, gate: asyncio.Event, until: Until
+) -> None:
+    async with Simulator(pace=0.02, omit_rate=0.0) as simulator:
+
+        async def only_creates(name: str, _request: web.Request) -> None:
+            if name == "moderation.get":
+                await gate.wait()
+
+        simulator.fault = only_creates
+        pictures = [
+            (f"row-{n}", AnalyzeContent(type=1, content=f"https://h.example/{n}.jpg"))
+            for n in range(50)
+        ]
+        run = Run(RunFolder.at(tmp_path), RunOptions(max_credits=2))
+        akool = connect(simulator, max_concurrency=40)
+        work = asyncio.create_task(run.carry_out(read(pictures), akool))
+        await until(lambda: simulator.world.creates.total() >= 10)
+        await turns()
+        assert simulator.world.creates.total() == 10  # at 0.2 each
+        run.drain("enough")
+        gate.set()
+        await work
+
+
+@pytest.mark.parametrize("at_its", ["begin", "end"])
+async def test_jobs_of_an_earlier_process_spoil_no_price(at_its: str) -> None:
+    credit = 100.0
+
+    async def ask() -> float:
+        return credit
+
+    def end(key: str) -> None:
+        nonlocal credit
+        credit -= at_its == "end"
+        money.end(key, created=True)
+
+    def send(key: str) -> None:
+        nonlocal credit
+        credit -= at_its == "begin"
+        money.send(key, "a", None)
+
+    money = Money(ask, Prices(), most=None, changed=lambda: None)
+    await money.read()
+    for n in range(4):
+        send(f"row-{n}")
+    for n in range(30):
+        end(f"earlier-{n}")
+    for n in range(4):
+        end(f"row-{n}")
+    await money.read()
+    assert money.prices.of("a") is None  # nobody knows
+    for n in range(4, 8):
+        send(f"row-{n}")
+        end(f"row-{n}")
+    await money.read()
+    assert money.prices.of("a") == 1.0
+
+
+async def test_two_rows_of_one_key_are_one_job_to_the_limit() -> None:
+    async def credit() -> float:
+        return 100.0
+
+    money = Money(credit, Prices({"a": 2.0}), most=3.0, changed=lambda: None)
+    await money.read()
+    for _ in range(2):
+        money.send("row", "a", None)
+    for _ in range(2):
+        money.end("row", created=True)
+    await money.read()
+    assert money.verdict("a", None) == "yes"
 
 
 def plan_of(folder: Path, rows: list[Any], **options: Any) -> list[str]:
@@ -146,3 +224,38 @@ async def test_a_dry_run_knows_what_an_earlier_run_has_learned(
     ]
     assert told[2] == f"disk: about {100 * sum(sizes) / 5 / 1e6:.1f} MB"
     assert told[3].startswith("time: about 0.0 hours, with 10 jobs at once")
+
+
+@pytest.mark.parametrize(("codes", "sent"), [(["1004"], 0), (["JobFailed"], 3), (True, 3)])
+async def test_a_dry_run_sends_again_what_the_run_sends_again(
+    connect: Connect, tmp_path: Path, codes: Any, sent: int
+) -> None:
+    async with Simulator(pace=0.02, omit_rate=0.0, fail_rate=1.0) as simulator:
+        akool = connect(simulator)
+        await Run(RunFolder.at(tmp_path), RunOptions()).carry_out(read(speeches(3)), akool)
+        options = RunOptions(retry_failed=codes)
+        plan = Plan(RunFolder.at(tmp_path), options).of(read(speeches(3)))["audio.tts"]
+        assert (plan.sent, plan.done) == (sent, 3 - sent)
+        await Run(RunFolder.at(tmp_path), options).carry_out(read(speeches(3)), akool)
+        assert simulator.world.creates.total() == 3 + sent
+
+
+async def test_a_dry_run_knows_that_a_recipe_of_which_a_step_is_done_goes_on(
+    connect: Connect, tmp_path: Path
+) -> None:
+    speaking = {
+        "operation": "video.speaking_photo",
+        "talking_photo_url": "https://host.example/photo.jpg",
+        "input_text": "Good morning.",
+        "voice_id": "voice",
+        "key": "speaking",
+    }
+    async with Simulator(pace=0.02, omit_rate=0.0) as simulator:
+        run = Run(RunFolder.at(tmp_path), RunOptions())
+        await run.carry_out(read([speaking]), connect(simulator))
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as journal, journal:
+        journal.execute("DELETE FROM outcome")  # as if it was killed after its first step
+        journal.execute("DELETE FROM job WHERE key = 'speaking/2'")
+    plan = Plan(RunFolder.at(tmp_path), RunOptions()).of(read([speaking]))
+    each = plan["video.speaking_photo"]
+    assert (each.rows, each.done, each.sent) == (1, 0, 1)

@@ -246,6 +246,9 @@ def test_it_prints_all_rows_without_controls(open_page: Open, many: RunFolder) -
     page.emulate_media(media="print")
     expect(page.locator("#filter")).to_be_hidden()
     expect(page.locator("nav")).to_be_hidden()
+    page.set_viewport_size({"width": 718, "height": 1000})  # A4 with margins
+    paper = "each => each.getBoundingClientRect().right <= innerWidth"
+    assert page.locator("#totals table").evaluate(paper)
     assert page.pdf().count(b"/Type /Page\n") + page.pdf().count(b"/Type /Page ") >= 5
 
 

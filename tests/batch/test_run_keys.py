@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +62,57 @@ async def test_a_key_that_ends_as_a_step_does_belongs_to_a_row_of_its_own(
     await finished(rows, akool, out)
     assert statuses(out) == {"a/1": "completed", "a": "completed"}
     assert simulator.world.creates.total() == 2
+
+
+async def test_a_recipe_does_not_touch_the_line_of_a_row_whose_key_looks_like_its_steps(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    rows: list[Any] = [("talk-0/3", speeches(1)[0][1]), *talks(1), ("talk-0/4", speeches(2)[1][1])]
+    for _ in range(2):
+        await finished(rows, akool, out)
+        assert statuses(out) == dict.fromkeys(["talk-0", "talk-0/3", "talk-0/4"], "completed")
+        assert simulator.world.creates.total() == 4
+
+
+async def test_the_result_of_a_step_is_never_taken_for_that_of_its_recipe(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    """A run may stop after a paid step: here the journal takes no second one for a while."""
+    await finished([], akool, out)
+    with closing(sqlite3.connect(out / "journal.sqlite")) as journal:
+        journal.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON job WHEN NEW.key LIKE '%/2'"
+            " BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+        await finished(talks(1), akool, out)
+        assert statuses(out) == {"talk-0": "refused"}
+        assert simulator.world.creates == {"audio.tts": 1}
+        journal.execute("DROP TRIGGER full")
+    await finished(talks(1), akool, out)
+    assert statuses(out) == {"talk-0": "completed"}
+    assert simulator.world.creates == {"audio.tts": 1, "video.talking_photo": 1}
+
+
+async def test_a_recipe_whose_first_step_failed_has_one_line_once_it_is_retried(
+    connect: Connect, out: Path
+) -> None:
+    settings = {"pace": 0.02, "omit_rate": 0.0, "instant_audio_rate": 0.0}
+    async with Simulator(**settings, fail_rate=1.0) as failing:
+        await finished(talks(2), connect(failing), out)
+        assert set(statuses(out).values()) == {"failed"}
+    async with Simulator(**settings) as simulator:
+        await finished(talks(2), connect(simulator), out, retry_failed=True)
+        assert set(statuses(out).values()) == {"completed"}
+        assert lines_of(out / "errors.jsonl") == []
+
+
+async def test_a_key_copied_from_the_results_belongs_to_its_request_alone(
+    akool: Akool, simulator: Simulator, out: Path
+) -> None:
+    await finished([speeches(1)[0][1]], akool, out)
+    (key,) = statuses(out)
+    for row, ok in ((speeches(2)[1][1], False), (speeches(1)[0][1], True)):
+        assert check([(key, row)], folder=out).ok is ok
+        await finished([(key, row)], akool, out)
+        assert (lines_of(out / "errors.jsonl") == []) is ok
+    assert simulator.world.creates.total() == 1

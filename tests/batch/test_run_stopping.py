@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from akool_async.batch import running
 from akool_async.journal import Journal, State
 from akool_async.simulator import Simulator
 from tests.batch.run_parts import Shelf, finished, photos, speeches, started, statuses, swaps, talks
@@ -103,3 +106,33 @@ async def test_a_drain_awaits_the_step_of_a_recipe_that_is_at_akool_and_creates_
         await journal.close()
         await finished(talks(3), connect(simulator), out)
         assert simulator.world.creates.total() == 6
+
+
+async def test_a_run_that_is_left_while_outcomes_wait_reads_no_more_rows(
+    simulator: Simulator,
+    connect: Connect,
+    out: Path,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(running, "_AHEAD", 5)
+    await finished(speeches(40), connect(simulator), out)
+    gate = threading.Event()
+
+    def rows() -> Iterator[Any]:
+        yield from speeches(20)
+        gate.wait()
+        yield from speeches(40)[20:]
+
+    outcomes = running.run(rows(), connect(simulator), out=out)
+    await anext(outcomes)
+    await asyncio.sleep(MOMENT)  # nobody takes the others
+    gate.set()
+    await asyncio.sleep(MOMENT)
+    assert _readers()
+    await outcomes.aclose()
+    await until(lambda: not _readers())
+
+
+def _readers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "akool-rows"]

@@ -213,6 +213,24 @@ async def test_rows_from_standard_input_are_carried_out_as_they_come(
     assert error["line"] == 4
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent")
+async def test_ctrl_c_ends_a_run_that_waits_for_rows_from_standard_input(
+    start: Process, simulator: Simulator, until: Until
+) -> None:
+    process = await start("run", "-", "--out", "stream", stdin=asyncio.subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps({**ROW, "input_text": "text"}).encode() + b"\n")
+    await process.stdin.drain()
+    await until(lambda: simulator.world.creates.total() == 1)
+    process.send_signal(signal.SIGINT)  # standard input stays open, as that of `tail -f` does
+    assert process.stdout is not None
+    assert process.stderr is not None
+    output, errors = await asyncio.gather(process.stdout.read(), process.stderr.read())
+    assert await process.wait() == 3, errors.decode()
+    assert b"Fatal" not in errors
+    assert last_figures(output.decode())["operations"]["audio.tts"]["completed"] == 1
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell's command")
 async def test_a_command_at_the_end_gets_the_figures(
     start: Process, manifest: Path, tmp_path: Path

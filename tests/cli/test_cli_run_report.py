@@ -39,15 +39,15 @@ def test_the_command_that_the_page_shows_repeats_what_failed(
     assert page.figures["not sent"].startswith("6")
     (command,) = page.commands
     simulator.world.behaviour = FAILING
-    assert akool(*shlex.split(command)[1:], "--quiet").status == 1
+    assert akool(*shlex.split(command.partition(" && akool ")[2]), "--quiet").status == 1
     assert akool("run", "rows.jsonl", "--quiet").status == 1
     ended = akool("report", "rows.run", "--portable", "run.zip")
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.splitlines() == [str(Path("rows.run", "report.html")), "run.zip: 3 files"]
     assert zipfile.is_zipfile("run.zip")
-    (command,) = set(Page(tmp_path / "rows.run" / "report.html").commands)
     simulator.world.behaviour = QUICK
-    assert akool(*shlex.split(command)[1:], "--quiet").status == 0
+    for command in set(Page(tmp_path / "rows.run" / "report.html").commands):  # one a reason
+        akool(*shlex.split(command.partition(" && akool ")[2]), "--quiet")
     assert sum(each.status == "completed" for each in load("rows.run")) == 6
     assert simulator.world.creates.total() == 12
 

@@ -167,6 +167,7 @@ async def test_a_semaphore_becomes_shared_places() -> None:
         ("job_timeout", {"no.operation": 5}),
         ("max_download_bytes", 0.5),
         ("on_credit", "wait"),
+        ("on_outage", "pause"),
         ("on_event", 7),
         ("base_url", "http://api.example"),
         ("base_url", "https://api.example/path"),

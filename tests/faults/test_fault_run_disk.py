@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -27,7 +28,7 @@ from akool_async.simulator import Simulator
 from tests.clients import Connect
 from tests.clocks import Until
 
-ROWS = 60
+ROWS = 150
 
 Mount: TypeAlias = Callable[[Path, str], None]
 """Mount a new disk of some size at a folder, or change the one that is there."""
@@ -82,6 +83,7 @@ def mount() -> Iterator[Mount]:
                 break
             if place not in mounted:
                 pytest.skip(f"no disk can be mounted here: {ended.stderr.strip()}")
+            time.sleep(0.01)
         else:
             raise AssertionError(ended.stderr)
         if place not in mounted:
@@ -161,7 +163,7 @@ async def test_a_run_whose_disk_takes_no_results_stops_and_the_next_one_goes_on(
     carried = Run(RunFolder.at(trouble.out), RunOptions(), planned={"audio.tts": ROWS})
     work = asyncio.create_task(carried.carry_out(read(speeches()), akool))
     await until(lambda: carried.counts.saved >= 5)
-    trouble.begin()
+    await asyncio.to_thread(trouble.begin)
     await asyncio.wait_for(work, 60)
     assert "the disk takes no results: " in carried.stopped_by
     assert "nothing more is created: the disk takes no results" in caplog.text

@@ -346,6 +346,7 @@ def settings_are_values(
         proxy="http://proxy.example:3128",
         trust_env=True,
         on_credit="pause",
+        on_outage="wait",
         clock=ManualClock(),
         token="t",
         client_id="i",
@@ -386,6 +387,7 @@ def settings_have_short_forms_and_crun_shares_them(hook: Callable[[Event], None]
         proxy=None,
         trust_env=False,
         on_credit="raise",
+        on_outage="raise",
         clock=None,
     )
 

@@ -6,12 +6,15 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+import obstore
 import pytest
 from aiohttp import web
+from obstore.store import AzureStore, GCSStore, S3Store
 
 from akool_async.endpoints import TTS
 from akool_async.journal import Journal
 from akool_async.simulator import Simulator
+from akool_async.uploads import Bucket
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +57,49 @@ async def test_a_bucket_object_may_be_given(quick: Simulator, connect: Connect, 
     async with connect(quick, save_to=s3.bucket("out")) as akool:
         result = await akool.submit(SPEECH)
     assert s3.names() == [f"out/{result.id}.wav"]
+
+
+async def test_results_in_a_store_of_obstores_own_are_saved_once_and_have_an_address(
+    quick: Simulator, connect: Connect, s3: S3, tmp_path: Path
+) -> None:
+    config = {"config": s3.options, "client_options": {"allow_http": True}}
+    place, journal = f"s3://{s3.name}/out", tmp_path / "j"
+    for prefix in ("out", "/out/"):
+        bucket = Bucket(S3Store(s3.name, prefix=prefix, **config))
+        async with connect(quick, save_to=bucket, journal=journal) as akool:
+            result = await akool.submit(SPEECH, key="k")
+        assert saved(journal) == [f"{place}/{result.id}.wav"]
+        assert quick.requests["media"] == 1
+    assert s3.names() == [f"out/{result.id}.wav"]
+    s3.remove(f"out/{result.id}.wav")
+    async with connect(quick, save_to=bucket, journal=journal) as akool:
+        await akool.submit(SPEECH, key="k")
+    assert s3.names() == [f"out/{result.id}.wav"]  # it was missing
+
+
+@pytest.mark.parametrize(
+    ("store", "address"),
+    [
+        (S3Store("b", region="x"), "s3://b/a.wav"),
+        (GCSStore("b", prefix="p/q", skip_signature=True), "gs://b/p/q/a.wav"),
+        (
+            AzureStore("c", prefix="p", account_name="a", account_key="a2V5"),
+            "az://c/p/a.wav",
+        ),
+    ],
+)
+async def test_each_kind_of_store_has_addresses_of_its_own(
+    store: S3Store | GCSStore | AzureStore,
+    address: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def nothing(*_arguments: object, **_options: object) -> None:
+        pass
+
+    monkeypatch.setattr(obstore, "put_async", nothing)  # there is no such cloud here
+    (tmp_path / "a.wav").write_bytes(b"sound")
+    assert await Bucket(store).save(tmp_path / "a.wav") == address
 
 
 async def test_half_a_download_is_never_in_the_bucket(

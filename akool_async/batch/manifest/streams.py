@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +41,9 @@ def opened(path: Path | None) -> IO[bytes]:
     Raises:
         OSError: the file cannot be opened.
     """
-    source = sys.stdin.buffer if path is None else path.open("rb")
+    # Not `sys.stdin`: a thread that waits there for a row that never comes holds a lock which the
+    # interpreter wants as it ends, and aborts the process for.
+    source: IO[bytes] = open(0, "rb", closefd=False) if path is None else path.open("rb")  # noqa: SIM115
     stream = cast("io.BufferedReader", source)
     if stream.peek(2)[:2] != _GZIP:
         return stream

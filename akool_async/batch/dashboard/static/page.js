@@ -9,10 +9,11 @@ const $ = (id) => document.getElementById(id);
 const HISTORY_EVERY = 10_000;
 const PHASES = {
   starting: "Starting", running: "Running", paused: "Paused", "out of credit": "Out of credit",
-  draining: "Draining", over: "Over",
+  "no connection": "No connection", draining: "Draining", over: "Over",
 };
 const TONES = {
-  running: "good", paused: "busy", "out of credit": "bad", draining: "busy", starting: "busy",
+  running: "good", paused: "busy", "out of credit": "bad", "no connection": "bad",
+  draining: "busy", starting: "busy",
 };
 
 let latest = null; // { running, figures }
@@ -187,7 +188,7 @@ function chart(svg, lines) {
 // Buttons
 
 function showControls(running, figures, left) {
-  const going = running && ["running", "paused", "out of credit"].includes(figures.phase);
+  const going = running && ["running", "paused", "out of credit", "no connection"].includes(figures.phase);
   $("pause").disabled = !going;
   put($("pause"), waits(figures) ? "Resume" : "Pause");
   for (const id of ["drain", "places", "places-set"]) $(id).disabled = !going;
@@ -206,6 +207,7 @@ function hintOf(running, figures, left) {
   if (figures.phase === "draining") return "Nothing more is created; what is in flight is awaited and saved.";
   if (figures.phase === "paused") return "Nothing is created until it is resumed; what is in flight goes on.";
   if (figures.phase === "out of credit") return "The account has no credit. It goes on once there is some, or now with Resume.";
+  if (figures.phase === "no connection") return "Akool, or the bucket for uploads, cannot be reached. It goes on by itself once it can.";
   return "";
 }
 
