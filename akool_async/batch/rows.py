@@ -227,9 +227,11 @@ class RowReader:
         if operation is None and not column and layout.table is not None:
             near = nearest(OPERATION, list(layout.names))
             sentence = "there is no such column: --operation names the operation of all rows"
+            if any(name.strip() in _STARTABLES for name in layout.names):
+                sentence = "the first line must hold the names of the columns, and this is a row"
             sentence += f"; is it the column {near!r}?" if near else ""
             return self._first_only("missing", sentence, line, layout, OPERATION)
-        known = _STARTABLES.get(operation) if isinstance(operation, str) else None
+        known = _STARTABLES.get(operation.strip()) if isinstance(operation, str) else None
         if known is None:
             place = layout.shown(column) if column else ""
             return [self._fault("operation", _no_operation(operation), line, place)]
@@ -237,7 +239,7 @@ class RowReader:
         self._columns.note(layout, shape, line)
         if layout.table is None:
             shape.misspelt = layout.misspelt(shape)
-        layout.shapes[known.name] = shape
+        layout.shapes[operation] = shape
         return shape
 
     def _first_only(

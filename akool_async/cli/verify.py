@@ -12,7 +12,6 @@ from akool_async.batch.verifying import Verification
 from akool_async.cli.run_control import checked, run_argument
 from akool_async.protocol.words import counted
 
-
 _CHANGED = "with another content: delete what you did not change yourself, then"
 
 

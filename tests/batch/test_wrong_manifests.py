@@ -363,3 +363,48 @@ def test_dates_and_numbers_of_too_many_digits_are_no_texts(
 def test_a_spreadsheet_that_is_torn_is_told(tmp_path: Path) -> None:
     (told,) = sentences(written(tmp_path / "rows.csv", b"PK\x03\x04 and no more"))
     assert told.startswith("rows.csv: the spreadsheet cannot be read (")
+
+
+def test_blanks_around_an_operation_are_no_other_operation(tmp_path: Path) -> None:
+    rows = "audio.tts ,a,Hello.,nicole\n audio.tts,b,Hello.,nicole\naudio.tts,c,Hello.,nicole\n"
+    path = written(tmp_path / "rows.csv", f"{HEADER}\n{rows}")
+    assert list(check(path).lines()) == ["3 rows: 3 audio.tts"]
+
+
+def test_a_table_without_a_header_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path / "rows.csv", "audio.tts,a,Hello.\naudio.tts,b,Bye.\n")
+    assert sentences(path) == [
+        (
+            "rows.csv, line 1, column operation: the first line must hold the names of the columns,"
+            " and this is a row"
+        )
+    ]
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
+def test_a_column_that_is_mapped_to_nothing_is_a_fault(tmp_path: Path, name: str) -> None:
+    content = as_lines([said(key="a")]) if name.endswith("l") else f"{HEADER}\naudio.tts,a,Hi.,v\n"
+    path = written(tmp_path / name, content)
+    faults = faults_of(check(path, RowOptions(map={"key": "inputtext"})))
+    assert [fault.sentence for fault in faults] == [
+        (
+            "--map 'key=inputtext': no operation of this manifest has such a parameter; did you"
+            " mean 'input_text'?"
+        )
+    ]
+    assert check(path, RowOptions(map={"key": ""})).ok
+
+
+@pytest.mark.parametrize(
+    ("face", "sentence"),
+    [
+        ({"path": 3}, "path must be text (here: '3')"),
+        ({"path": PHOTO, "opts": 5}, "opts must be text (here: '5')"),
+        ([{"path": PHOTO}, {"path": "no"}], "[1].path must be an http or https URL (here: 'no')"),
+    ],
+)
+def test_what_is_wrong_in_a_face_is_named(tmp_path: Path, face: Any, sentence: str) -> None:
+    row = {"operation": "reage.image", "face_reage": 9, "modify_image": PHOTO, "target_image": face}
+    assert sentences(written(tmp_path / "rows.jsonl", as_lines([row]))) == [
+        f"rows.jsonl, line 1, column target_image: {sentence}"
+    ]
