@@ -408,3 +408,25 @@ def test_what_is_wrong_in_a_face_is_named(tmp_path: Path, face: Any, sentence: s
     assert sentences(written(tmp_path / "rows.jsonl", as_lines([row]))) == [
         f"rows.jsonl, line 1, column target_image: {sentence}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("rows.xlsx", "spreadsheet"), ("rows.XLS", "spreadsheet"), ("rows.parquet", "Parquet file")],
+)
+def test_a_text_with_the_name_of_a_spreadsheet_is_told(
+    tmp_path: Path, name: str, what: str
+) -> None:
+    assert sentences(written(tmp_path / name, f"{HEADER}\naudio.tts,a,Hello.,nicole\n")) == [
+        f"{name}: the file is no {what}, whatever its name says: a text is named .csv or .jsonl"
+    ]
+
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89"
+JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xdb\0C\0"
+
+
+@pytest.mark.parametrize("content", [PNG, JPEG, PNG + bytes(300)])
+def test_a_picture_is_no_manifest_and_no_text_in_utf_16(tmp_path: Path, content: bytes) -> None:
+    (told,) = sentences(written(tmp_path / "rows.csv", content))
+    assert told.startswith("rows.csv: the file is no text: it may be a picture")
