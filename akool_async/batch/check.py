@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from akool_async.batch.fault import Fault, FaultKind, shown
 from akool_async.batch.folder import RunFolder
@@ -21,7 +21,10 @@ from akool_async.batch.rows import BatchRow, Inspect, RowReader
 from akool_async.batch.seen import FirstLines
 from akool_async.batch.selection import fits
 from akool_async.batch.sources import Rows
+from akool_async.protocol.endpoint import Startable
+from akool_async.protocol.files import holds_files
 from akool_async.protocol.value import Value
+from akool_async.uploads import check_files
 
 NameOf: TypeAlias = Callable[[BatchRow], str]
 """Returns the name of the file that a row's result will be saved to."""
@@ -115,6 +118,7 @@ def check(
         folder: The folder of an earlier run: rows are compared with what it knows.
         name_of: The file name of a row's result, or the template of it, see `RunOptions.name`.
         inspect: Looks at each request; what it refuses with `InvalidInput` is a fault of the row.
+            Else files that requests name are looked for, and at.
         only: Patterns, see `RunOptions.only`: one that no row fits is told.
         skip: Likewise, see `RunOptions.skip`.
 
@@ -123,7 +127,7 @@ def check(
         JournalError: the folder's journal cannot be read.
     """
     options = options or RowOptions()
-    reader = RowReader(rows, options, inspect)
+    reader = RowReader(rows, options, inspect or _check_files)
     by_key = False
     if isinstance(name_of, str):
         names = FileNames(name_of)
@@ -132,6 +136,11 @@ def check(
     keyed = name_of is not None or options.dedupe or folder is not None
     reader.names_keys = keyed or bool(unfit)
     return _Check(reader, folder, name_of, by_key=by_key, unfit=unfit).run()
+
+
+def _check_files(request: Startable[Any]) -> None:
+    if holds_files(request):  # most do not
+        check_files(request)
 
 
 class _Check:

@@ -28,6 +28,7 @@ from akool_async.endpoints.forms import Unreadable
 from akool_async.engine.keys import request_fingerprint
 from akool_async.errors import InvalidInput
 from akool_async.protocol.endpoint import Startable
+from akool_async.uploads.inspecting import NO_UPLOADER
 
 _STARTABLES: Mapping[str, type[Startable[Any]]] = {**OPERATIONS, **RECIPES}
 
@@ -118,8 +119,8 @@ class RowReader:
             self.rows += 1
             if type(item) is RawRow:
                 made = self._made(item)
-                if self._options.each is not None and type(made) is BatchRow:
-                    made = structs.replace(made, input=str(item.cells[self._options.each]))
+                if self._options.each is not None:
+                    made = _made_for(str(item.cells[self._options.each]), made)
             else:
                 assert isinstance(item, Given)
                 made = self._given(item)
@@ -275,6 +276,12 @@ class RowReader:
             kind, column, sentence = problem
             if kind == "missing" and problem.column in shape.absent:
                 faults += self._first_only(kind, sentence, line, layout, column)
+            elif sentence.startswith(NO_UPLOADER):
+                again = (column, NO_UPLOADER) in self._once
+                self._once.add((column, NO_UPLOADER))
+                short = f"is a file, too{sentence.removeprefix(NO_UPLOADER)}"
+                sentence = short if again else sentence
+                faults.append(self._fault(kind, sentence, line, layout.shown(column)))
             elif column.startswith(SET):
                 if (column, sentence) not in self._once:
                     faults.append(self._fault(kind, f"{column}: {sentence}"))
@@ -292,6 +299,13 @@ class RowReader:
 
     def _fault(self, kind: FaultKind, sentence: str, line: int = 0, column: str = "") -> Fault:
         return Fault(kind=kind, sentence=sentence, file=self.file, line=line, column=column)
+
+
+def _made_for(file: str, made: BatchRow | list[Fault] | None) -> BatchRow | list[Fault] | None:
+    """Return a row, or what is wrong with it, with the name of the file that it was made for."""
+    if isinstance(made, BatchRow):
+        return structs.replace(made, input=file)
+    return made and [structs.replace(fault, input=file) if fault.line else fault for fault in made]
 
 
 def _no_operation(operation: Any) -> str:

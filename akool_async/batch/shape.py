@@ -161,7 +161,7 @@ class Shape:
         elif part and not part.startswith("["):
             tail = part
         rule = _EXPECTED.sub(r"must be \g<kind>", in_words(error.rule.replace(" | null", "")))
-        if error.rule.startswith(IS_ADDRESS.text) and _is_name(error.value):
+        if error.rule == IS_ADDRESS.text and _is_name(error.value):
             rule += ", and there is no such file either"
         here = "" if value is None else f" (here: {_here(value)})"
         column = column or next(iter(columns), head)
