@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.commands import Command
+from tests.cli.commands import COMMAND, Command
 
 ROW = {"operation": "audio.tts", "voice_id": "voice", "input_text": "Hello."}
 
@@ -68,3 +69,32 @@ def test_verify_says_what_to_do_about_a_damaged_file(akool: Command, tmp_path: P
     changed.unlink()
     assert akool("fetch", folder, "--quiet").status == 0
     assert akool("verify", folder) == (0, "3 files as results.jsonl says\n", "")
+
+
+def test_notes_of_a_check_are_printed_once(bare: Command, tmp_path: Path) -> None:
+    ended = bare("run", written(tmp_path, {"key": "a", "author": "Ann"}), "--check")
+    assert ended.status == 0
+    assert (ended.out + ended.err).count("no operation reads this column") == 1
+    assert (ended.out + ended.err).count("1 row: 1 audio.tts") == 1
+
+
+def test_a_check_of_standard_input_needs_no_folder(
+    tmp_path: Path,
+) -> None:
+    rows = Path(written(tmp_path, {"key": "a"}, {"key": "b"}))
+    words = [*COMMAND, "run", "-", "--check"]
+    with rows.open() as opened:
+        ended = subprocess.run(words, stdin=opened, cwd=tmp_path, capture_output=True, check=True)
+    assert ended.stdout.decode() == "2 rows: 2 audio.tts\n"
+    assert list(tmp_path.iterdir()) == [rows]
+
+
+def test_a_bucket_is_no_folder_to_save_to(
+    akool: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("--input-text", "Hello.", "--voice-id", "v", "--save", "s3://bucket/night/")
+    ended = akool("audio", "tts", *words)
+    assert ended.status == 1
+    assert "save_to= takes a bucket" in ended.err
+    assert list(tmp_path.iterdir()) == []
