@@ -240,7 +240,7 @@ class RowReader:
         self._columns.note(layout, shape, line)
         if layout.table is None:
             shape.misspelt = layout.misspelt(shape)
-        layout.shapes[operation] = shape
+        layout.shapes[str(operation)] = shape
         return shape
 
     def _first_only(

@@ -430,3 +430,16 @@ JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xdb\0C\0"
 def test_a_picture_is_no_manifest_and_no_text_in_utf_16(tmp_path: Path, content: bytes) -> None:
     (told,) = sentences(written(tmp_path / "rows.csv", content))
     assert told.startswith("rows.csv: the file is no text: it may be a picture")
+
+
+def test_a_name_that_stands_twice_in_an_object_is_told(tmp_path: Path) -> None:
+    twice = as_lines([said()]).replace(b'"voice_id"', b'"input_text":"Bye.","voice_id"')
+    spaced = twice.replace(b'":"', b'" : "')
+    face = b'[{"path":"https://a.example/1.jpg","path":"https://a.example/2.jpg"}]'
+    nested = b'{"operation":"reage.image","target_image":' + face + b"}\n"
+    right = as_lines([said('A text with "voice_id":" in it.'), said('{"a":1,"a":2}')])
+    path = written(tmp_path / "rows.jsonl", right + twice + spaced + nested)
+    assert sentences(path) == [
+        f"rows.jsonl, line {line}: this line names {name!r} twice in one object: leave one out"
+        for line, name in ((3, "input_text"), (4, "input_text"), (5, "path"))
+    ]
