@@ -57,12 +57,13 @@ def _name_twice_in(content: bytes, cells: dict[str, Any]) -> str:
     return ""
 
 
-def _names_in(value: object) -> int:
+def _names_in(value: dict[str, Any] | list[Any]) -> int:
     """Return how many names the objects in a value have."""
-    if isinstance(value, dict):
-        cells = cast("dict[str, object]", value)
-        return len(cells) + sum(map(_names_in, cells.values()))
-    return sum(map(_names_in, cast("list[object]", value))) if isinstance(value, list) else 0
+    inner, count = (value.values(), len(value)) if isinstance(value, dict) else (value, 0)
+    for each in inner:
+        if type(each) is dict or type(each) is list:
+            count += _names_in(cast("dict[str, Any] | list[Any]", each))
+    return count
 
 
 def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
