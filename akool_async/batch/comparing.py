@@ -6,6 +6,7 @@ from akool_async.batch.keys import MARK
 from akool_async.batch.rows import BatchRow
 from akool_async.engine.keys import request_fingerprint
 from akool_async.errors import InvalidInput
+from akool_async.protocol.endpoint import Recipe
 
 
 def fingerprint_of(row: BatchRow) -> str | None:
@@ -28,6 +29,8 @@ def is_same(row: BatchRow, known: str, own: str | None) -> bool:
         own: What `fingerprint_of` says of the row; not asked for where the key was made from the
             request. With `None` it is the same: a job whose files are gone by now is paid for.
     """
+    if ("/" in known) is not isinstance(row.request, Recipe):
+        return False
     if row.given:  # a row may once have had such a key as its own
         return known.startswith(row.key[:MARK])
     return own is None or own == known.partition("/")[0]

@@ -8,18 +8,18 @@ some microseconds for each row that is done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
-from akool_async.batch.comparing import fingerprint_of, is_same
 from akool_async.batch.counts import Counts
 from akool_async.batch.endings import decoder, end_of
 from akool_async.batch.fault import Fault
 from akool_async.batch.feed import Feed
 from akool_async.batch.held import HeldRows, WaitingRow
 from akool_async.batch.live import LiveRow, LiveRows
+from akool_async.batch.looking_up import KnownRows
 from akool_async.batch.money import Money, Verdict
 from akool_async.batch.outcome import Outcome
 from akool_async.batch.retries import Retries
@@ -31,7 +31,6 @@ from akool_async.errors import InvalidInput
 from akool_async.journal import State
 from akool_async.journal.outcome_lines import KnownRow, OutcomeLines
 from akool_async.protocol.endpoint import Recipe
-from akool_async.protocol.files import holds_files
 
 _RECIPE: Final[Any] = Recipe
 _IN_A_ROW: Final = 64
@@ -86,7 +85,7 @@ class Feeding:
         options: RunOptions,
         tells: bool,
     ) -> None:
-        self._lines = lines
+        self._known = KnownRows(lines, brief=not tells)
         self._counts = counts
         self._live = live
         self._sender = sender
@@ -104,8 +103,6 @@ class Feeding:
         self._faulty = -1
         """The line of the last row that was wrong."""
         self._feed: Feed[BatchRow | Fault] | None = None
-        self._read: Mapping[str, str | None] = {}
-        """By key, the fingerprints of rows whose files were read; `None` if that failed."""
         self._held = HeldRows(live)
         self._sending: asyncio.Task[None] | None = None
         """Sends the rows that others went past."""
@@ -145,8 +142,7 @@ class Feeding:
 
     async def _take(self, page: Sequence[BatchRow | Fault]) -> None:
         rows = [each for each in page if isinstance(each, BatchRow)]
-        known = await self._known(rows)
-        self._read = await self._read_files([row for row in rows if row.key in known])
+        await self._known.look_up(rows)
         for each in page:
             if isinstance(each, Fault):
                 self._refuse_fault(each)
@@ -154,7 +150,7 @@ class Feeding:
             if number % _IN_A_ROW == 0:
                 await asyncio.sleep(0)
             self._counts.of(row.operation).read += 1
-            found = known.get(row.key)
+            found = self._known.get(row)
             if found is not None and self._is_done(row, found):
                 self._counts.known(row.operation, "completed")
             elif not await self._judge(row, found):
@@ -168,43 +164,7 @@ class Feeding:
         completed = known.state is State.COMPLETED and known.status == "completed"
         if not completed or self._tells or known.line is not None:  # that one lacks its number
             return False
-        return self._is_same(row, known)
-
-    def _is_same(self, row: BatchRow, known: KnownRow) -> bool:
-        own = None
-        if not row.given:
-            own = self._read[row.key] if row.key in self._read else fingerprint_of(row)
-        return is_same(row, known.fingerprint, own)
-
-    async def _known(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
-        recipes = [row.key for row in rows if isinstance(row.request, _RECIPE)]
-        plain = [row.key for row in rows if not isinstance(row.request, _RECIPE)]
-        brief = not self._tells
-        known = await self._lines.known(plain, brief=brief) if plain else {}
-        if recipes:
-            known |= await self._lines.known(recipes, recipes=True, brief=brief)
-        return known | await self._of_another_kind([row for row in rows if row.key not in known])
-
-    async def _read_files(self, rows: Sequence[BatchRow]) -> Mapping[str, str | None]:
-        """Return the fingerprints of rows with files and keys of their own, read in a thread."""
-        asked = [row for row in rows if not row.given and holds_files(row.request)]
-        if not asked:
-            return {}
-        found = await asyncio.to_thread(lambda: [*map(fingerprint_of, asked)])
-        return {row.key: each for row, each in zip(asked, found, strict=True)}
-
-    async def _of_another_kind(self, rows: Sequence[BatchRow]) -> Mapping[str, KnownRow]:
-        """Look for jobs of recipes under the keys of operations, and the other way round.
-
-        A key made from a request is never that of another one, so only rows' own keys are asked.
-        """
-        rows = [row for row in rows if not row.given]
-        recipes = [row.key for row in rows if not isinstance(row.request, _RECIPE)]
-        plain = [row.key for row in rows if isinstance(row.request, _RECIPE)]
-        found = await self._lines.known(plain) if plain else {}
-        # A recipe's own key may be that of a step of another one.
-        found = {key: each for key, each in found.items() if "/" not in each.fingerprint}
-        return found | (await self._lines.known(recipes, recipes=True) if recipes else {})
+        return self._known.is_same(row, known)
 
     def _refuse_fault(self, fault: Fault) -> None:
         """Write down a row that is wrong. One in a file is found before; one in a stream is not.
@@ -226,7 +186,7 @@ class Feeding:
         """Do with a row what is to be done; return whether to go on with the next one."""
         retry = False
         if known is not None:
-            if not self._is_same(row, known):
+            if not self._known.is_same(row, known):
                 problem = f"the key {row.key!r} was used for another request"
                 self._sender.refuse(row.line, row.key, row.operation, "KeyConflict", problem)
                 return True

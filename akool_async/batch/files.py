@@ -65,7 +65,8 @@ def put_in_place(
     """
     size, sha256, head = facts_of(part)
     extension = extension_in(head) or part.suffix
-    for path in _names_for(row.key, names.path_of(row, extension), extension):
+    wanted = names.path_of(row, extension)
+    for path in _names_for(row.key, wanted, extension):
         if not in_use.take(path, row.key):
             continue
         try:
@@ -78,7 +79,7 @@ def put_in_place(
             in_use.give_back(path)
             raise
         in_use.give_back(path)
-    raise FileExistsError(f"all names of the file are those of other rows, such as {path}")
+    raise FileExistsError(f"all names of the file are those of other rows, such as {wanted}")
 
 
 def _names_for(key: str, path: str, extension: str) -> Iterator[str]:

@@ -16,9 +16,6 @@ from akool_async.engine import EventName
 from akool_async.job import Job
 from akool_async.journal.outcome_lines import KnownRow
 
-_LOOK_AGAIN: Final = 0.05
-"""Seconds until the jobs are looked at again that could not be dropped yet."""
-
 
 class LiveRow:
     """A row whose job goes on."""
@@ -155,16 +152,10 @@ class LiveRows:
         self.set_in_flight(live, to=False)
         self.wake()
 
-    async def drop_unsent(self) -> None:
-        """Drop the jobs of which nothing is at Akool; a recipe's, once its step there has ended.
-
-        The client is paused: what waits to be created stays where it is.
-        """
-        while any(live.job is not None and live.job.id is None for live in self):
-            for live in self:
-                if live.job is not None and live.unsent:
-                    await live.job.cancel()
-            await asyncio.sleep(_LOOK_AGAIN)
+    def resumed(self, live: LiveRow) -> None:
+        """Take note that a row's job, or a step of its recipe, was at Akool before."""
+        live.stage = EventName.RESUMED
+        self.set_in_flight(live, to=True)
 
     def set_in_flight(self, live: LiveRow, *, to: bool) -> None:
         """Count a row as in flight, or no more."""

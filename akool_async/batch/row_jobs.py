@@ -116,6 +116,11 @@ class RowJobs:
             self._conclude(outcome, known.key, None, recipe=is_step(known))
         self._without_line.clear()
 
+    async def in_doubt(self) -> list[str]:
+        """Return the keys of jobs of which nobody knows whether Akool has them."""
+        undecided = await self._lines.undecided()
+        return [known.key for known in undecided if known.state is not State.CREATED]
+
     # What `Feeding` asks for
 
     def send(self, row: BatchRow, known: KnownRow | None, *, retry: bool, creates: int) -> None:
@@ -124,7 +129,7 @@ class RowJobs:
         earlier = self._met(row)
         if earlier is not None and not creates:  # whatever its files are by now, it is paid for
             live.job, live.found = earlier.job, earlier.found
-            self._live.set_in_flight(live, to=True)
+            self._live.resumed(live)
             self._follow(live)
             return
         try:
@@ -142,7 +147,7 @@ class RowJobs:
             self.refuse(row.line, row.key, row.operation, type(error).__name__, str(error))
             return
         if known is not None and known.state is State.CREATED:
-            self._live.set_in_flight(live, to=True)
+            self._live.resumed(live)
         self._follow(live)
 
     def _met(self, row: BatchRow) -> LiveRow | None:

@@ -29,6 +29,7 @@ from akool_async.batch.feed import Feed
 from akool_async.batch.feeding import Feeding
 from akool_async.batch.figures import Phase, RunFigures
 from akool_async.batch.folder import RunFolder
+from akool_async.batch.gate import Gate
 from akool_async.batch.live import LiveRows
 from akool_async.batch.measuring import figures_of
 from akool_async.batch.missing import Missing
@@ -43,7 +44,8 @@ from akool_async.batch.run_options import RunOptions
 from akool_async.batch.saving import SavingLane
 from akool_async.batch.totals import leave_totals
 from akool_async.batch.writing import OutcomeWriter
-from akool_async.journal import Journal, State
+from akool_async.journal import Journal
+from akool_async.journal.outcome_lines import OutcomeLines
 from akool_async.observers import logger
 
 if TYPE_CHECKING:
@@ -97,7 +99,6 @@ class Run:
         self._phase: Phase = "starting"
         self._paused = False
         self._operations: Mapping[str, Any] = {}
-        self._dropping: asyncio.Task[None] | None = None
 
     # From the first row to the last
 
@@ -143,30 +144,23 @@ class Run:
         try:
             async with own:
                 if looks_anew:
-                    await self._look_anew()
+                    await _look_anew(self._lines, saves=self.options.save)
                 await self._begin(own)
                 try:
-                    yield
+                    # Events about the run's jobs come to the receiver of the given client.
+                    with akool.webhooks.passing_on_to(own.webhooks):
+                        yield
                 except asyncio.CancelledError:
                     self.left = True
                     raise
                 finally:
-                    if self._dropping is not None:
-                        self._dropping.cancel()
+                    self._gate.leave()
                     await self._lane.stop()
                     await self._close_money()
                     await self._writer.close(hurry=self.left)
         finally:
             self._phase = "over"
             await self._journal.close()
-
-    async def _look_anew(self) -> None:
-        """Let the rows be judged again that became no job, and what was given up be saved."""
-        await self._lines.forget_jobless()
-        if self.options.save:
-            await self._lines.put_given_up_behind()
-        else:
-            await self._lines.settle_behind()
 
     async def _begin(self, akool: Akool) -> None:
         self._akool = akool
@@ -215,6 +209,7 @@ class Run:
             tells=self._tell is not None,
         )
         self._jobs.feeding = self._feeding
+        self._gate = Gate(akool, self._feeding, self._live)
 
     async def _count_saved(self) -> None:
         self.counts.saved, self.counts.bytes = await self._lines.saved()
@@ -243,11 +238,7 @@ class Run:
         while len(self._live):
             await self._live.changed()
         self.counts.skip_rest()
-        self.in_doubt = [
-            known.key
-            for known in await self._lines.undecided()
-            if known.state in {State.INTENT, State.UNKNOWN}
-        ]
+        self.in_doubt = await self._jobs.in_doubt()
         await self._lane.drained()
 
     def _written(self, outcome: Outcome) -> None:
@@ -289,27 +280,22 @@ class Run:
         if self._phase == "starting":
             return
         self._phase = "draining"
-        self._feeding.stop()
-        self._akool.pause()  # from now on, what waits to be created stays where it is
-        self._dropping = asyncio.create_task(self._live.drop_unsent())
+        self._gate.shut()
 
     def pause(self) -> None:
         """Create nothing until `resume` is called; what is in flight goes on."""
         self._paused = True
         if self._phase == "running":
             self._phase = "paused"
-            self._feeding.paused = True
-            self._akool.pause()  # rows that were fed may wait for a place, or be uploaded
+            self._gate.hold()
 
     def resume(self) -> None:
         """Create again, unless the run is being drained."""
         self._paused = False
         if self._phase == "paused":
             self._phase = "running"
-            self._feeding.paused = False
-            self._live.wake()
         if self._phase == "running":
-            self._akool.resume()  # rows may wait for credit, too
+            self._gate.open()
 
     def set_concurrency(self, places: int) -> None:
         """Change the most jobs at Akool at once; those that are there stay."""
@@ -322,6 +308,15 @@ def _phase_of(phase: Phase, stats: Stats) -> Phase:
     if phase == "running" and stats.out_of_credit:
         return "out of credit"
     return "no connection" if phase == "running" and stats.unreachable else phase
+
+
+async def _look_anew(lines: OutcomeLines, *, saves: bool) -> None:
+    """Let the rows be judged again that became no job, and what was given up be saved."""
+    await lines.forget_jobless()
+    if saves:
+        await lines.put_given_up_behind()
+    else:
+        await lines.settle_behind()
 
 
 async def _credit_of(akool: Akool) -> float:

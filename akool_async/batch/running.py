@@ -62,7 +62,8 @@ async def run(
     Args:
         rows: A manifest's path; or rows as `akool.map` takes them: requests, pairs of key and
             request, or dicts with `operation` and its parameters, and perhaps a `key`.
-        akool: Whose account pays. A client of the run's own takes over its settings.
+        akool: Whose account pays. A client of the run's own takes over its settings, and its
+            receiver of webhooks serves both meanwhile.
         out: The run's folder; it is made if it is not there.
         reading: How the rows of a manifest become requests.
         **options: See `RunOptions`.

@@ -236,15 +236,7 @@ class SavingLane:
                 self._failed(waiting, error)
         else:
             self._rested = 0
-            outcome = msgspec.structs.replace(
-                waiting.outcome,
-                url=result.url or None,
-                path=_MEDIA + placed.path,
-                bytes=placed.size,
-                sha256=placed.sha256,
-                error=None,  # it may have been given up before
-                msg=None,
-            )
+            outcome = _saved(waiting.outcome, result, placed)
             self._counts.saved += 1
             self._counts.bytes += placed.size
             saved = str(self._folder.media / placed.path)
@@ -326,6 +318,19 @@ class SavingLane:
             waiting.outcome, status=status, error=type(error).__name__, msg=str(error)
         )
         self._writer.add(outcome, recipe=waiting.recipe)
+
+
+def _saved(outcome: Outcome, result: Result, placed: Placed) -> Outcome:
+    """Return an outcome whose result is saved."""
+    return msgspec.structs.replace(
+        outcome,
+        url=result.url or None,
+        path=_MEDIA + placed.path,
+        bytes=placed.size,
+        sha256=placed.sha256,
+        error=None,  # it may have been given up before
+        msg=None,
+    )
 
 
 def _named(outcome: Outcome, result: Result) -> NamedRow:

@@ -34,8 +34,9 @@ def last_steps(operations: Mapping[str, Any]) -> frozenset[str]:
 
 def creates_left(row: BatchRow, known: KnownRow | None) -> int:
     """Return how many creates a row may need beyond the job that the journal has."""
-    is_recipe = isinstance(row.request, _RECIPE)
-    steps: int = row.request.paid_steps if is_recipe else 1
+    request: Any = row.request
+    is_recipe = isinstance(request, _RECIPE)
+    steps: int = request.paid_steps if is_recipe else 1
     if known is None:
         return steps
     begun = int(known.key.rpartition("/")[2]) if is_recipe else 1

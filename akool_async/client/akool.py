@@ -72,7 +72,7 @@ class Akool(Client, Namespaces):
         """Return another client of the same account, with some settings changed.
 
         Hooks are added to those that this client has. The two clients share nothing: each has
-        places and connections of its own.
+        places and connections of its own. See `webhooks.passing_on_to` for a receiver of both.
 
         Raises:
             InvalidInput: a setting makes no sense.

@@ -13,7 +13,8 @@ in: if `feed` fails, Akool sends the event again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -50,6 +51,8 @@ class Webhooks:
         self._runtime = runtime
         self._offers: set[asyncio.Task[None]] = set()
         """Events that are being offered to `on_foreign`; a task that nobody holds may vanish."""
+        self._others: list[Webhooks] = []
+        """Those of other clients of the account, which have no receiver of their own."""
 
     def aiohttp_handler(self, *, on_foreign: OnForeign | None = None) -> Handler:
         """Return a handler for `aiohttp.web`.
@@ -97,6 +100,22 @@ class Webhooks:
             return await self.feed(body, token, on_foreign=later)
 
         return receive
+
+    @contextmanager
+    def passing_on_to(self, other: Webhooks) -> Generator[None]:
+        """Pass on the events of another client's jobs, for as long as the context lasts.
+
+        Of the same account, in the same event loop. So one receiver serves both: what
+        `with_settings` returns, for one, has no receiver.
+
+        Args:
+            other: The `webhooks` of the other client.
+        """
+        self._others.append(other)
+        try:
+            yield
+        finally:
+            self._others.remove(other)
 
     @property
     def address(self) -> str | None:
@@ -164,6 +183,22 @@ class Webhooks:
         raise ClientClosed(problem)
 
     async def _take_in(self, event: Event, owned: Owned | None, runtime: Runtime) -> Outcome:
+        outcome = await self._take_own(event, owned, runtime)
+        nobodys = Outcome.UNKNOWN if owned is None else Outcome.FOREIGN
+        for other in tuple(self._others):
+            if outcome is nobodys:
+                outcome = await other._take_passed_on(event, owned) or nobodys  # noqa: SLF001
+        return outcome
+
+    async def _take_passed_on(self, event: Event, owned: Owned | None) -> Outcome | None:
+        """Take in an event, unless the client is closed or runs in another event loop."""
+        try:
+            runtime = self._here()
+        except ClientClosed:
+            return None
+        return await self._take_in(event, owned, runtime)
+
+    async def _take_own(self, event: Event, owned: Owned | None, runtime: Runtime) -> Outcome:
         attempt = None if owned is None else owned.attempt
         if owned is not None and owned.owner != self._shared.inbox.owner:
             return Outcome.FOREIGN

@@ -317,12 +317,10 @@ def _undecided(connection: sqlite3.Connection) -> list[KnownRow]:
 
 
 def _without_line(connection: sqlite3.Connection, last_steps: list[str]) -> list[KnownRow]:
-    where = f"""
-        WHERE job.state = 'completed' AND job.key IS NOT NULL
-        AND job.number NOT IN (SELECT job FROM outcome)
-        AND (NOT {_IS_STEP} OR job.name IN ({_marks(last_steps)}))"""
-    query = f"{_SELECT} {where} ORDER BY job.number"
-    return [_row(row) for row in connection.execute(query, last_steps)]
+    is_rows = f"NOT {_IS_STEP} OR job.name IN ({_marks(last_steps)})"
+    where = f"WHERE job.state = 'completed' AND outcome.job IS NULL AND ({is_rows})"
+    found = connection.execute(f"{_SELECT} {where} ORDER BY job.number", last_steps)
+    return [_row(row) for row in found if row[1] is not None]  # a job without a key is no row's
 
 
 def _behind(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, KnownRow]]:

@@ -14,7 +14,17 @@ import pytest
 from akool_async import Akool
 from akool_async.batch import check
 from akool_async.simulator import Simulator
-from tests.batch.run_parts import Shelf, finished, left, lines_of, photos, started, statuses, swaps
+from tests.batch.run_parts import (
+    Shelf,
+    finished,
+    left,
+    lines_of,
+    photos,
+    speeches,
+    started,
+    statuses,
+    swaps,
+)
 from tests.clients import Connect
 from tests.clocks import Until
 
@@ -62,6 +72,18 @@ async def test_a_row_that_is_done_stays_done_though_its_file_is_gone(
     assert run.counts.of("faceswap.swap").completed == 4
     assert simulator.world.creates.total() == 4
     assert lines_of(out / "errors.jsonl") == []
+
+
+async def test_a_key_of_another_kind_is_refused_though_the_file_is_gone(
+    akool: Akool, simulator: Simulator, tmp_path: Path, out: Path
+) -> None:
+    (picture,) = photos(tmp_path, 1)
+    await finished([("swap-0", speeches(1)[0][1])], akool, out)
+    picture.unlink()
+    await finished(swaps([picture]), akool, out)
+    (error,) = lines_of(out / "errors.jsonl")
+    assert error["error"] == "KeyConflict"
+    assert simulator.world.creates.total() == 1
 
 
 async def test_a_job_at_akool_is_awaited_and_saved_though_its_file_is_gone(

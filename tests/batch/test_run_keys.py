@@ -96,11 +96,10 @@ async def test_the_result_of_a_step_is_never_taken_for_that_of_its_recipe(
 async def test_a_recipe_whose_first_step_failed_has_one_line_once_it_is_retried(
     connect: Connect, out: Path
 ) -> None:
-    settings = {"pace": 0.02, "omit_rate": 0.0, "instant_audio_rate": 0.0}
-    async with Simulator(**settings, fail_rate=1.0) as failing:
+    async with Simulator(pace=0.02, instant_audio_rate=0.0, fail_rate=1.0) as failing:
         await finished(talks(2), connect(failing), out)
         assert set(statuses(out).values()) == {"failed"}
-    async with Simulator(**settings) as simulator:
+    async with Simulator(pace=0.02, omit_rate=0.0, instant_audio_rate=0.0) as simulator:
         await finished(talks(2), connect(simulator), out, retry_failed=True)
         assert set(statuses(out).values()) == {"completed"}
         assert lines_of(out / "errors.jsonl") == []

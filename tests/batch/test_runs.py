@@ -662,4 +662,4 @@ async def test_a_rate_spreads_creates_over_time(
 ) -> None:
     begun = asyncio.get_running_loop().time()
     await carried_out(speeches(11), akool, out, rate=20)
-    assert asyncio.get_running_loop().time() - begun >= 0.5
+    assert asyncio.get_running_loop().time() - begun >= 9 / 20  # two may go at once

@@ -10,6 +10,7 @@ import pytest
 
 from akool_async import JournalError
 from akool_async.journal import Attempt, Journal
+from akool_async.protocol.snapshot import Status
 from akool_async.webhook import Outcome, recent
 from akool_async.webhook.address import Addresses
 from tests.armed import CREDENTIALS, HOOK, SPEECH, Vendor, body, connect
@@ -79,3 +80,39 @@ async def test_repetitions_are_known_in_bounded_memory(
         ]
     repeated = [outcome is Outcome.REPEATED for outcome in outcomes]
     assert repeated == [False, False, True, False, True, False]
+
+
+@pytest.mark.parametrize("with_token", [True, False])
+async def test_a_receiver_passes_on_what_is_about_jobs_of_another_client(
+    vendor: Vendor, url: str, *, with_token: bool
+) -> None:
+    async with connect(url) as akool, connect(url) as other:
+        jobs = [other.submit(SPEECH) for _ in range(2)]
+        for job in jobs:
+            await job.created()
+        job_id, second = (job.id or "" for job in jobs)
+        token = vendor.token(job_id) if with_token else None
+        nobodys = Outcome.FOREIGN if with_token else Outcome.UNKNOWN
+        moved = body(job_id, Status.PROCESSING)
+        with akool.webhooks.passing_on_to(other.webhooks):
+            assert await akool.webhooks.feed(moved, token) is Outcome.MOVED
+            assert await akool.webhooks.feed(moved, token) is Outcome.REPEATED
+            assert await akool.webhooks.feed(body("a" * 24), FOREIGN) is Outcome.FOREIGN
+            assert await akool.webhooks.feed(body("b" * 24)) is Outcome.UNKNOWN
+        late = vendor.token(second) if with_token else None
+        assert await akool.webhooks.feed(body(second, Status.PROCESSING), late) is nobodys
+        with akool.webhooks.passing_on_to(other.webhooks):
+            assert await akool.webhooks.feed(vendor.ends(job_id), token) is Outcome.WOKEN
+            assert await akool.webhooks.feed(vendor.ends(second), late) is Outcome.WOKEN
+        assert [(await job).id for job in jobs] == [job_id, second]
+
+
+async def test_what_is_passed_on_to_a_closed_client_is_nobodys(vendor: Vendor, url: str) -> None:
+    async with connect(url) as akool:
+        other = connect(url)
+        async with other:
+            await (job := other.submit(SPEECH)).created()
+            job_id, token = vendor.ids[0], vendor.token(vendor.ids[0])
+        with akool.webhooks.passing_on_to(other.webhooks):
+            assert await akool.webhooks.feed(vendor.ends(job_id), token) is Outcome.FOREIGN
+    assert job.done()
