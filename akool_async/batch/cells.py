@@ -16,6 +16,7 @@ from akool_async.endpoints.face import Face
 from akool_async.endpoints.forms import TEXT, Form, Unreadable, bare_type, form_of
 from akool_async.errors import InvalidInput
 from akool_async.protocol.fields import FieldPlan, Rule, Url
+from akool_async.protocol.files import path_in_url
 
 Read: TypeAlias = Callable[[Any], Any]
 """Makes a parameter's value of a cell that is not empty; raises `Unreadable` where it cannot."""
@@ -82,9 +83,16 @@ def _address(base: Path | None, cell: Any) -> Any:
 
 def _file(base: Path | None, text: str) -> str | Path:
     """Return the path of a file that is there; else the text, which the parameter refuses."""
-    if "://" in text:
+    if text.startswith("file:"):
+        path = path_in_url(text)
+        if path is None:
+            return text
+    elif "://" in text:
         return text
-    path = Path(text) if base is None else base / text
+    else:
+        path = Path(text)
+    if base is not None:
+        path = base / path
     try:
         return path if path.is_file() else text
     except (OSError, ValueError):  # such as a text that is too long for a name

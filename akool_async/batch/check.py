@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
-from akool_async.batch.fault import Fault, FaultKind
+from akool_async.batch.fault import Fault, FaultKind, shown
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.folder_keys import FolderKeys
 from akool_async.batch.names import FileNames
+from akool_async.batch.option_names import meant_pattern
 from akool_async.batch.options import RowOptions
 from akool_async.batch.rows import BatchRow, Inspect, RowReader
 from akool_async.batch.seen import FirstLines
+from akool_async.batch.selection import fits
 from akool_async.batch.sources import Rows
+from akool_async.protocol.endpoint import Startable
+from akool_async.protocol.files import holds_files
 from akool_async.protocol.value import Value
+from akool_async.uploads import check_files
 
 NameOf: TypeAlias = Callable[[BatchRow], str]
 """Returns the name of the file that a row's result will be saved to."""
@@ -101,6 +106,8 @@ def check(
     folder: RunFolder | str | os.PathLike[str] | None = None,
     name_of: NameOf | str | None = None,
     inspect: Inspect | None = None,
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
 ) -> Checked:
     """Read all rows, build all requests, and return all that is wrong with them. Send nothing.
 
@@ -111,19 +118,29 @@ def check(
         folder: The folder of an earlier run: rows are compared with what it knows.
         name_of: The file name of a row's result, or the template of it, see `RunOptions.name`.
         inspect: Looks at each request; what it refuses with `InvalidInput` is a fault of the row.
+            Else files that requests name are looked for, and at.
+        only: Patterns, see `RunOptions.only`: one that no row fits is told.
+        skip: Likewise, see `RunOptions.skip`.
 
     Raises:
         InvalidInput: the file needs a library that is not installed, or the template is wrong.
         JournalError: the folder's journal cannot be read.
     """
     options = options or RowOptions()
-    reader = RowReader(rows, options, inspect)
+    reader = RowReader(rows, options, inspect or _check_files)
     by_key = False
     if isinstance(name_of, str):
         names = FileNames(name_of)
         by_key, name_of = names.by_key, names.name_of if names.by_stem else None
-    reader.names_keys = name_of is not None or options.dedupe or folder is not None
-    return _Check(reader, folder, name_of, by_key=by_key).run()
+    unfit = {**dict.fromkeys(only, "only"), **dict.fromkeys(skip, "skip")}
+    keyed = name_of is not None or options.dedupe or folder is not None
+    reader.names_keys = keyed or bool(unfit)
+    return _Check(reader, folder, name_of, by_key=by_key, unfit=unfit).run()
+
+
+def _check_files(request: Startable[Any]) -> None:
+    if holds_files(request):  # most do not
+        check_files(request)
 
 
 class _Check:
@@ -134,11 +151,14 @@ class _Check:
         name_of: NameOf | None,
         *,
         by_key: bool,
+        unfit: dict[str, str],
     ) -> None:
         self._reader = reader
         self._name_of = name_of
         self._by_key = by_key
         """Whether names are equal if keys are, but for upper and lower case."""
+        self._unfit = unfit
+        """Patterns that no row has fitted yet, each with its option."""
         self._first = FirstLines()
         self._any_upper = False
         """Whether a key has had upper-case letters."""
@@ -157,10 +177,15 @@ class _Check:
                 self._faults.add(row)
                 continue
             operations[row.operation] += 1
+            if self._unfit:
+                fitted = [each for each in self._unfit if fits(row, (each,))]
+                for each in fitted:
+                    del self._unfit[each]
             if named is not None and (first := named(row)):
                 self._faults.add(self._same_name(row, first))
             if folder is not None:
                 self._faults.extend(folder.compare(row, self._reader.file))
+        self._faults.extend(self._unfitted())
         if folder is None:
             return self._checked()
         with folder:
@@ -177,6 +202,13 @@ class _Check:
             notices=self._faults.groups(notices=True),
             **known,
         )
+
+    def _unfitted(self) -> Iterator[Fault]:
+        """Yield a fault for each pattern that is nearly one that means something; else a notice."""
+        for pattern, option in self._unfit.items():
+            meant = meant_pattern(pattern)
+            sentence = f"--{option} {shown(pattern)}: no row's operation or key fits it{meant}"
+            yield Fault(kind="pattern", sentence=sentence, notice=not meant)
 
     # Some file systems know no upper and lower case: names that differ by nothing else are equal.
 

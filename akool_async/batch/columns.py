@@ -104,10 +104,13 @@ class ColumnsRead:
             if column in self._read or name in OWN_NAMES or column.startswith("("):
                 continue
             if column.startswith(SET):
-                yield self._unused(file, name)
+                yield self._unused(file, name, f"--set {name}")
                 continue
             near = self._near.get(column)
             if near and layout.table is None:  # told where it stands
+                continue
+            if column in self._options.map:  # a name that was meant to be one
+                yield self._unused(file, name, f"--map '{column}={name}'")
                 continue
             sentence = (
                 f"no operation has such a parameter; did you mean {near!r}? --map"
@@ -128,9 +131,9 @@ class ColumnsRead:
         if self._first:
             yield from self._unmapped(file)
 
-    def _unused(self, file: str, name: str) -> Fault:
-        near = nearest(name, list(self._names))
-        sentence = f"--set {name}: no operation of this manifest has such a parameter"
+    def _unused(self, file: str, name: str, option: str) -> Fault:
+        near = nearest(name, [*self._names, *OWN_NAMES])
+        sentence = f"{option}: no operation of this manifest has such a parameter"
         sentence += f"; did you mean {near!r}?" if near else ""
         return Fault(kind="unread", sentence=sentence, file=file)
 

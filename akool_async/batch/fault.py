@@ -17,6 +17,7 @@ FaultKind: TypeAlias = Literal[
     "name",
     "unread",
     "gone",
+    "pattern",
 ]
 """Which faults belong together in a list:
 
@@ -30,6 +31,7 @@ FaultKind: TypeAlias = Literal[
 - `name`: two rows would be saved under one file name.
 - `unread`: no operation reads the column.
 - `gone`: the run's folder knows the key, and no row has it.
+- `pattern`: no row fits a pattern that chooses among them.
 """
 
 
@@ -45,6 +47,8 @@ class Fault(Value, frozen=True):
     """The line, from 1; in a spreadsheet or table the row's number; 0 for the whole file."""
     column: str = ""
     """The column; in a spreadsheet with its letter, as in `C (voice_id)`; empty for the row."""
+    input: str = ""
+    """The file that the row was made for, of those given for `each`."""
     notice: bool = False
     """Whether the run may go on all the same."""
 
@@ -52,7 +56,7 @@ class Fault(Value, frozen=True):
         """Return the fault in one line: its place, then the sentence."""
         row = f"line {self.line}" if self.line else ""
         column = f"column {self.column}" if self.column else ""
-        place = ", ".join(part for part in (self.file, row, column) if part)
+        place = ", ".join(part for part in (self.file, self.input or row, column) if part)
         return f"{place}: {self.sentence}" if place else self.sentence
 
 

@@ -28,6 +28,7 @@ from akool_async.endpoints.forms import Unreadable
 from akool_async.engine.keys import request_fingerprint
 from akool_async.errors import InvalidInput
 from akool_async.protocol.endpoint import Startable
+from akool_async.uploads.inspecting import NO_UPLOADER
 
 _STARTABLES: Mapping[str, type[Startable[Any]]] = {**OPERATIONS, **RECIPES}
 
@@ -118,8 +119,8 @@ class RowReader:
             self.rows += 1
             if type(item) is RawRow:
                 made = self._made(item)
-                if self._options.each is not None and type(made) is BatchRow:
-                    made = structs.replace(made, input=str(item.cells[self._options.each]))
+                if self._options.each is not None:
+                    made = _made_for(str(item.cells[self._options.each]), made)
             else:
                 assert isinstance(item, Given)
                 made = self._given(item)
@@ -227,9 +228,11 @@ class RowReader:
         if operation is None and not column and layout.table is not None:
             near = nearest(OPERATION, list(layout.names))
             sentence = "there is no such column: --operation names the operation of all rows"
+            if any(name.strip() in _STARTABLES for name in layout.names):
+                sentence = "the first line must hold the names of the columns, and this is a row"
             sentence += f"; is it the column {near!r}?" if near else ""
             return self._first_only("missing", sentence, line, layout, OPERATION)
-        known = _STARTABLES.get(operation) if isinstance(operation, str) else None
+        known = _STARTABLES.get(operation.strip()) if isinstance(operation, str) else None
         if known is None:
             place = layout.shown(column) if column else ""
             return [self._fault("operation", _no_operation(operation), line, place)]
@@ -237,7 +240,7 @@ class RowReader:
         self._columns.note(layout, shape, line)
         if layout.table is None:
             shape.misspelt = layout.misspelt(shape)
-        layout.shapes[known.name] = shape
+        layout.shapes[str(operation)] = shape
         return shape
 
     def _first_only(
@@ -273,6 +276,12 @@ class RowReader:
             kind, column, sentence = problem
             if kind == "missing" and problem.column in shape.absent:
                 faults += self._first_only(kind, sentence, line, layout, column)
+            elif sentence.startswith(NO_UPLOADER):
+                again = (column, NO_UPLOADER) in self._once
+                self._once.add((column, NO_UPLOADER))
+                short = f"is a file, too{sentence.removeprefix(NO_UPLOADER)}"
+                sentence = short if again else sentence
+                faults.append(self._fault(kind, sentence, line, layout.shown(column)))
             elif column.startswith(SET):
                 if (column, sentence) not in self._once:
                     faults.append(self._fault(kind, f"{column}: {sentence}"))
@@ -290,6 +299,13 @@ class RowReader:
 
     def _fault(self, kind: FaultKind, sentence: str, line: int = 0, column: str = "") -> Fault:
         return Fault(kind=kind, sentence=sentence, file=self.file, line=line, column=column)
+
+
+def _made_for(file: str, made: BatchRow | list[Fault] | None) -> BatchRow | list[Fault] | None:
+    """Return a row, or what is wrong with it, with the name of the file that it was made for."""
+    if isinstance(made, BatchRow):
+        return structs.replace(made, input=file)
+    return made and [structs.replace(fault, input=file) if fault.line else fault for fault in made]
 
 
 def _no_operation(operation: Any) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from akool_async.batch import names
+from akool_async.batch import names, option_names
+from akool_async.errors import InvalidInput
 from akool_async.protocol.value import Input
 
 
@@ -51,5 +52,11 @@ class RunOptions(Input):
             raise self.refuse("rate", "must be more than 0")
         if self.max_credits is not None and not self.max_credits >= 0:
             raise self.refuse("max_credits", "must not be negative")
+        for operation in self.prices:
+            if wrong := option_names.no_operation(operation):
+                raise InvalidInput("prices", operation, wrong, owner="RunOptions")
+        for code in () if isinstance(self.retry_failed, bool) else self.retry_failed:
+            if wrong := option_names.no_reason(code):
+                raise InvalidInput("retry_failed", code, wrong, owner="RunOptions")
         if self.downloads < 1:
             raise self.refuse("downloads", "must be at least 1")

@@ -35,9 +35,9 @@ class Selection:
 
     def takes(self, row: BatchRow) -> bool:
         """Say whether a row is to be sent; one that is counts against the limits."""
-        if self._only and not _fits(row, self._only):
+        if self._only and not fits(row, self._only):
             return False
-        if self._skip and _fits(row, self._skip):
+        if self._skip and fits(row, self._skip):
             return False
         if self._limit is not None and self._taken.total() >= self._limit:
             return False
@@ -48,7 +48,8 @@ class Selection:
         return True
 
 
-def _fits(row: BatchRow, patterns: Sequence[str]) -> bool:
+def fits(row: BatchRow, patterns: Sequence[str]) -> bool:
+    """Say whether a row's operation or key fits one of some patterns."""
     return any(
         fnmatchcase(row.operation, pattern) or fnmatchcase(row.key, pattern) for pattern in patterns
     )

@@ -155,12 +155,15 @@ class Shape:
         tail = "".join(rest)
         part = tail.removeprefix("[0]").removeprefix(".")
         column = next((each for each in columns if each.endswith(f".{part}")), None)
-        if column is not None or tail == "[0].path":  # of one face, few know that it has a path
-            tail = ""
-        rule = _EXPECTED.sub(r"must be \g<kind>", in_words(error.rule))
-        if error.rule.startswith(IS_ADDRESS.text) and _is_name(error.value):
+        value = _inner(error.value, tail)
+        if column is not None or (tail == "[0].path" and isinstance(error.value, str)):
+            tail = ""  # of one face, few know that it has a path
+        elif part and not part.startswith("["):
+            tail = part
+        rule = _EXPECTED.sub(r"must be \g<kind>", in_words(error.rule.replace(" | null", "")))
+        if error.rule == IS_ADDRESS.text and _is_name(error.value):
             rule += ", and there is no such file either"
-        here = "" if error.value is None else f" (here: {_here(error.value)})"
+        here = "" if value is None else f" (here: {_here(value)})"
         column = column or next(iter(columns), head)
         return Problem("value", column, f"{tail} {rule}{here}".strip())
 
@@ -196,6 +199,18 @@ def _is_name(value: object) -> bool:
 
 def _here(value: object) -> str:
     return f"'{value}'" if isinstance(value, Path) else shown(value)
+
+
+def _inner(value: Any, field: str) -> Any:
+    """Return the part of a value that a field such as `[0].path` names, as far as it is there."""
+    for index, name in re.findall(r"\[(\d+)\]|\.(\w+)", field):
+        if isinstance(value, str):
+            break
+        try:
+            value = value[int(index)] if index else value[name]
+        except (LookupError, TypeError):
+            return value
+    return value
 
 
 def known_names(cls: type[Startable[Any]]) -> tuple[str, ...]:

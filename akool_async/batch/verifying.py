@@ -28,14 +28,22 @@ class Verification:
 
     Args:
         folder: The run's folder.
+        goes_on: Whether a process carries the run out: then files are there before their lines.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, *, goes_on: bool = False) -> None:
         self._folder = folder
+        self._goes_on = goes_on
         self.files = 0
         """Files that are as they should be."""
         self.unsaved = 0
         """Results that completed, and have no file."""
+        self.cut = 0
+        """Results whose files are missing, or have another size: `akool fetch` saves them anew."""
+        self.changed = 0
+        """Results whose files have another content: they may have been changed on purpose."""
+        self.fresh = 0
+        """Files that no line names, while the run goes on: their lines are written soon."""
         self._named: set[str] = set()
         self._keys: set[str] = set()
 
@@ -52,6 +60,8 @@ class Verification:
 
     def _check_line(self, number: int, line: bytes) -> Iterator[Difference]:
         where = f"results.jsonl, line {number}"
+        if self._goes_on and not line.endswith(b"\n"):
+            return  # it is being written
         try:
             outcome = decoder.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -70,22 +80,30 @@ class Verification:
         elif outcome.status is State.COMPLETED and outcome.url is not None:
             self.unsaved += 1
 
-    @staticmethod
-    def _problem_with(outcome: Outcome, file: Path) -> str:
+    def _problem_with(self, outcome: Outcome, file: Path) -> str:
         try:
             size, sha256, _ = facts_of(file)
         except FileNotFoundError:
+            self.cut += 1
             return "is missing"
         except OSError as error:
             return f"cannot be read ({error.strerror or error})"
         if size != outcome.bytes:
+            self.cut += 1
             return f"has {size} bytes instead of {outcome.bytes}"
-        return "" if sha256 == outcome.sha256 else "was changed: its SHA-256 is another one"
+        if sha256 != outcome.sha256:
+            self.changed += 1
+            return "was changed: its SHA-256 is another one"
+        return ""
 
     def _strangers(self) -> Iterator[Difference]:
         """Yield the files that no row names, but for what is being saved."""
         for file in sorted(self._folder.media.rglob("*")):
             path = file.relative_to(self._folder.root).as_posix()
             hidden = file.relative_to(self._folder.media).parts[0].startswith(".")
-            if file.is_file() and not hidden and path not in self._named:
+            if not file.is_file() or hidden or path in self._named:
+                continue
+            if self._goes_on:
+                self.fresh += 1
+            else:
                 yield Difference(path, "belongs to no row")

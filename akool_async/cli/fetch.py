@@ -14,6 +14,7 @@ from akool_async.batch.record import read_record
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.runner import Run
 from akool_async.cli.opening import client
+from akool_async.cli.run_control import checked, run_argument
 from akool_async.cli.run_display import display_for
 from akool_async.cli.run_serving import serve
 from akool_async.endpoints import OPERATIONS
@@ -22,7 +23,7 @@ from akool_async.protocol.words import counted
 
 
 @click.command("fetch")
-@click.argument("folder", metavar="RUN", type=click.Path(exists=True, path_type=Path))
+@run_argument
 @click.option("--dry-run", is_flag=True, help="Say what has no file, and stop there.")
 @click.option("--quiet", is_flag=True, help="Print no figures meanwhile.")
 def command(folder: Path, *, dry_run: bool, quiet: bool) -> int:
@@ -33,7 +34,7 @@ def command(folder: Path, *, dry_run: bool, quiet: bool) -> int:
     Akool keeps results for 7 days: it says what has expired, and what will within 24 hours.
     Exits with 1 if a result is not saved.
     """
-    place = RunFolder.at(folder)
+    place = checked(folder)
     if dry_run:
         return _tell_missing(place)
     name = str(read_record(place).arguments.get("name") or names.DEFAULT)

@@ -15,8 +15,11 @@ def place_of(path: str) -> str:
     A path that does not exist is a file if it has an extension. The folder is created.
 
     Raises:
-        click.ClickException: the path cannot be written.
+        click.ClickException: the path cannot be written, or is the address of a bucket.
     """
+    if "://" in path:
+        sentence = f"{path} is no path: --save writes to this machine; in a program, save_to= takes"
+        raise click.ClickException(f"{sentence} a bucket")
     place = Path(path)
     if place.is_dir() or path.endswith(("/", os.sep)) or not (place.suffix or place.exists()):
         check_folder(place)

@@ -54,7 +54,10 @@ from akool_async.cli.run_types import ANY_CODE, Codes, Pair, Rate
     "--concurrency", type=click.IntRange(1), default=100, show_default=True, help="Jobs at once."
 )
 @click.option(
-    "--limits", type=Pair(), multiple=True, help="Jobs at once by operation, such as video.*=20."
+    "--limits",
+    type=Pair(pattern=True),
+    multiple=True,
+    help="Jobs at once by operation, such as video.*=20.",
 )
 @click.option("--rate", type=Rate(), help="Creates at most, such as 5/s, 100/min or 1000/h.")
 @click.option(

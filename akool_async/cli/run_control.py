@@ -23,6 +23,12 @@ from akool_async.cli.messages import Problem
 from akool_async.protocol.words import counted
 
 
+class NoRun(Problem):
+    """What was named is no run's folder."""
+
+    exit_code = click.UsageError.exit_code
+
+
 def run_argument(function: Any) -> Any:
     """Add the argument RUN, which becomes `folder`."""
     kind = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -33,11 +39,11 @@ def checked(folder: Path) -> RunFolder:
     """Return the folder of a run.
 
     Raises:
-        Problem: it is none.
+        NoRun: it is none.
     """
     run = RunFolder.at(folder)
     if not run.journal.is_file():
-        raise Problem(f"{folder} is no run's folder: it has no {run.journal.name}", {})
+        raise NoRun(f"{folder} is no run's folder: it has no {run.journal.name}", {})
     return run
 
 

@@ -71,7 +71,7 @@ def start(manifest: tuple[str, ...], given: dict[str, Any]) -> int:
         raise BadInput(str(error), {}, "InvalidInput") from None
     checked = None
     if manifest != (STDIN,) or given["check"]:
-        checked = _checked(manifest, reading, folder, options.name)
+        checked = _checked(manifest, reading, folder, options, told_later=given["check"])
     if given["check"]:
         click.echo("\n".join(checked.lines()) if checked else "")
         return 0
@@ -137,6 +137,8 @@ def _file_check() -> Callable[[Any], object]:
 
 def _folder_of(manifest: tuple[str, ...], given: dict[str, Any]) -> Path:
     first = manifest[0]
+    if first == STDIN and given["check"]:
+        return Path("stdin.run")  # no run has this folder
     if first == STDIN:
         raise click.UsageError("rows from standard input need --out DIR")
     name = Path(first).resolve()
@@ -160,9 +162,14 @@ def _reading(given: dict[str, Any]) -> RowOptions:
 
 
 def _checked(
-    manifest: tuple[str, ...], reading: RowOptions, folder: RunFolder, name: str
+    manifest: tuple[str, ...],
+    reading: RowOptions,
+    folder: RunFolder,
+    options: RunOptions,
+    *,
+    told_later: bool,
 ) -> Checked:
-    """Read all rows once, and print what is wrong with them.
+    """Read all rows once, and print what is wrong with them; notes, too, unless told later.
 
     Raises:
         BadInput: something is.
@@ -172,12 +179,14 @@ def _checked(
             manifest,
             reading,
             folder=folder if folder.journal.exists() else None,
-            name_of=name,
+            name_of=options.name,
             inspect=_file_check(),
+            only=options.only,
+            skip=options.skip,
         )
     except (InvalidInput, JournalError) as error:
         raise BadInput(str(error), {}, type(error).__name__) from None
-    if not checked.ok or checked.notices:
+    if not checked.ok or (checked.notices and not told_later):
         for line in checked.lines():
             click.echo(line, err=True)
     if not checked.ok:

@@ -9,17 +9,28 @@ import click
 
 
 class Pair(click.ParamType[tuple[str, str]]):
-    """A name and a value, such as `voice_id=voice-nicole`."""
+    """An operation and a value, such as `audio.tts=0.5`.
+
+    Args:
+        pattern: Whether a pattern such as `audio.*` may stand for many operations.
+    """
 
     name = "NAME=VALUE"
+
+    def __init__(self, *, pattern: bool = False) -> None:
+        self._pattern = pattern
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
         """Split the text at its first `=`."""
+        from akool_async.batch.option_names import no_operation, no_pattern  # not for `--help`
+
         name, equals, rest = str(value).partition("=")
         if not name or not equals:
             self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
+        if wrong := no_pattern(name) if self._pattern else no_operation(name):
+            self.fail(f"{name!r} {wrong}", param, ctx)
         return name, rest
 
 
@@ -54,9 +65,14 @@ class Codes(click.ParamType[tuple[str, ...]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
         """Split the text at its commas."""
+        from akool_async.batch.option_names import no_reason  # not for `--help`
+
         codes = tuple(each.strip() for each in str(value).split(","))
         wrong = [each for each in codes if not re.fullmatch(r"\d+|[A-Za-z]+", each)]
         if wrong:  # most often the manifest, which stands behind an option without a value
             rule = "is no code; MANIFEST stands before --retry-failed, or after --retry-failed=any"
             self.fail(f"{wrong[0]!r} {rule}", param, ctx)
+        for code in codes:
+            if code != ANY_CODE and (problem := no_reason(code)):
+                self.fail(f"{code!r} {problem}", param, ctx)
         return codes

@@ -90,7 +90,9 @@ class KeyRegistry:
         if known is None or known.journal_row is None:
             return None
         if known.journal_row.fingerprint(options.row_key) != options.fingerprint:
-            return KeyConflict(f"the key {options.row_key!r} belongs to another request")
+            return KeyConflict(
+                f"the key {options.key or options.row_key!r} belongs to another request"
+            )
         if not known.ended:
             return known
         if known.operation.loop is not asyncio.get_running_loop():

@@ -145,7 +145,10 @@ def drop(connection: sqlite3.Connection, row: int, reason: str, owed: int | None
 
 def _answer(entry: Entry, intent: Intent) -> Claim:
     if entry.fingerprint != intent.fingerprint:
-        return KeyConflict(f"the key {intent.key!r} was used for another request")
+        # The key of a recipe's step ends, as its fingerprint does, in the number of the step.
+        _, slash, step = intent.fingerprint.partition("/")
+        key = (intent.key or "").removesuffix(slash + step)
+        return KeyConflict(f"the key {key!r} was used for another request")
     return entry.number if _may_be_sent(entry.state, intent) else entry
 
 

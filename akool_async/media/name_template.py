@@ -13,6 +13,8 @@ from akool_async.media.names import is_reserved, readable_name
 _FIELD: Final = re.compile(r"\{([a-z]+)(?::([^{}]*))?\}")
 _PLAIN: Final = re.compile(r"[^\x00-\x1f\x7f\\:*?\"<>|{}]*")
 """What may stand between the fields: no file system refuses it."""
+_DATE: Final = re.compile(r"([^%]|%[aAbBcdDeFgGHIjmMpSTuUVwWxXyYzZ%])*")
+"""What `strftime` understands everywhere; it returns anything else as it is."""
 _LONGEST: Final = 180
 """Bytes of one part of a path; file systems allow 255 bytes, and a suffix may follow."""
 
@@ -65,11 +67,17 @@ class NameTemplate:
         if not part or part.strip(". ") == "":
             raise self._refused("must be relative, without empty parts, '.' and '..'")
         for name, form in _FIELD.findall(part):
-            if name not in {*self._unique, "operation", "ext", "date"} or (form and name != "date"):
+            if name not in {*self._unique, "operation", "ext", "date"}:
                 known = ", ".join(f"{{{each}}}" for each in (*self._unique, "operation", "ext"))
                 raise self._refused(
                     f"has the unknown field {{{name}}}; there are {known} and {{date:%Y-%m-%d}}"
                 )
+            if form and name != "date":
+                raise self._refused(f"gives {{{name}}} a form, and only {{date}} takes one")
+            if not _DATE.fullmatch(form):
+                raise self._refused("has a date of unknown parts; {date:%Y-%m-%d} has known ones")
+        if set(_FIELD.sub("", part)) & set("{}"):
+            raise self._refused("has a { or } that belongs to no field; none holds a /")
         if not _PLAIN.fullmatch(_FIELD.sub("", part)):
             raise self._refused("has characters that some file systems refuse")
 

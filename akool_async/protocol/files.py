@@ -143,9 +143,14 @@ def _with_path(plan: FieldPlan, value: Any, folder: str | os.PathLike[str], *, b
 def _path_in(plan: FieldPlan, text: str, *, bare: bool) -> Path | None:
     """Return the path that a text means; `None` for an address, and for what is none of both."""
     if text.startswith("file:"):
-        parts = urlsplit(text)
-        return Path(url2pathname(parts.path)) if parts.netloc in {"", "localhost"} else None
+        return path_in_url(text)
     means_something_else = not bare or not text.strip() or _NO_PATH.match(text)
     if means_something_else or all(rule.holds(text) for rule in plan.rules):
         return None
     return Path(text)
+
+
+def path_in_url(url: str) -> Path | None:
+    """Return the path in an address that begins with `file:`; `None` for a file elsewhere."""
+    parts = urlsplit(url)
+    return Path(url2pathname(parts.path)) if parts.netloc in {"", "localhost"} else None

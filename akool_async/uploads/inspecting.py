@@ -107,19 +107,21 @@ def fingerprint_of(request: Startable[Any], files: Mapping[Path, LocalFile] | No
 
 def _check(wanted: WantedFile) -> tuple[str, str]:
     """Check a file by its size and first bytes; return its extension and media type."""
+    head = b""
     try:
         found = wanted.path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            what = "a folder" if stat.S_ISDIR(found.st_mode) else "no plain file"
-            raise _refusal(wanted, f"must be a file, and is {what}")
-        with wanted.path.open("rb") as file:
-            head = file.read(HEAD)
+        if is_plain := stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+            with wanted.path.open("rb") as file:
+                head = file.read(HEAD)
     except FileNotFoundError:
         problem = "must be an http or https URL, or a file; there is no such file"
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
         problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
     else:
-        return _checked_kind(wanted, found.st_size, head)
+        if is_plain:
+            return _checked_kind(wanted, found.st_size, head)
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "no plain file"
+        problem = f"must be a file, and is {what}"
     raise _refusal(wanted, problem)
 
 

@@ -141,3 +141,19 @@ def test_the_manifest_of_the_examples_is_right() -> None:
     assert checked.ok
     assert not checked.notices
     assert checked.rows == 6
+
+
+_NO_SUCH = "must be an http or https URL, or a file; there is no such file"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("nosuch.png", _NO_SUCH), (".", "must be a file, and is a folder")],
+)
+def test_files_of_rows_from_a_program_are_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    row = {"operation": "reage.photo", "years": 20, "url": Path(name)}
+    (fault,) = faults_of(check([row]))
+    assert str(fault) == f"line 1, column url: {sentence} (here: '{name}')"

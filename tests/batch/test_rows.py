@@ -12,6 +12,7 @@ from akool_async import Submission
 from akool_async.batch import BatchRow, Fault, RowOptions, check, read
 from akool_async.endpoints import TTS, Face, ImageReage
 from akool_async.errors import InvalidInput
+from akool_async.uploads import refuse_files
 from tests.batch.manifests import OPTS, PHOTO, as_lines, faults_of, rows_of, said, written
 
 AGED = {"operation": "reage.image", "face_reage": 5, "modify_image": PHOTO}
@@ -226,3 +227,31 @@ def test_rows_of_a_program_are_what_map_takes() -> None:
 def test_what_is_no_row_is_told() -> None:
     rows: Any = ["audio.tts", 7, ("a", "b"), (1, TTS(**said_fields("Hello.")))]
     assert [fault.line for fault in faults_of(check(iter(rows)))] == [1, 2, 3, 4]
+
+
+def test_a_file_may_be_named_as_an_address_of_a_file(tmp_path: Path) -> None:
+    photo = written(tmp_path / "p 0.png", "picture")
+    names = ["p 0.png", "file:p%200.png", photo.as_uri()]
+    content = as_lines({"operation": "reage.photo", "years": 20, "url": name} for name in names)
+    rows = list(read(written(tmp_path / "rows.jsonl", content)))
+    assert all(names_file(row, photo) for row in rows)
+
+
+def test_a_file_on_another_machine_is_no_file(tmp_path: Path) -> None:
+    row = {"operation": "reage.photo", "years": 20, "url": "file://server/p.png"}
+    (fault,) = read(written(tmp_path / "rows.jsonl", as_lines([row])))
+    assert "must be an http or https URL" in str(fault)
+
+
+def test_what_is_wrong_with_files_names_each_file_and_says_once_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos = [written(Path(f"p{n}.png"), "picture") for n in range(3)]
+    options = RowOptions(operation="reage.photo", each="url", set={"years": 20})
+    first, *others = read(photos, options, inspect=refuse_files)
+    assert str(first).startswith(f"{photos[0]}, column url: is a file, and Akool reads addresses")
+    assert "AKOOL_UPLOADS=s3://" in str(first)
+    assert [str(each) for each in others] == [
+        f"{photo}, column url: is a file, too (here: '{photo}')" for photo in photos[1:]
+    ]

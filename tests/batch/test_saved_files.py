@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import queue
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from aiohttp import web
 
 from akool_async import Akool
 from akool_async.batch import RowOptions, RunOptions, run, saving
+from akool_async.batch.calling import figures_now
 from akool_async.batch.files import NamesInUse, put_in_place
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.names import FileNames, NamedRow
@@ -264,3 +266,23 @@ async def test_the_outcome_of_a_photo_names_the_photo_and_so_may_its_file(
     stems = {each.input: Path(each.path or "").stem for each in outcomes}
     assert stems == {str(each): each.stem for each in found}
     assert {each["input"] for each in lines_of(out)} == set(stems)
+
+
+async def test_a_file_or_a_line_that_a_run_is_just_writing_is_no_difference(
+    akool: Akool, out: Path
+) -> None:
+    rows: queue.Queue[Any] = queue.Queue()
+    running = run(iter(rows.get, None), akool, out=out)
+    rows.put(speeches(1)[0])
+    await anext(running)
+    (out / "media/row-9.mp3").write_bytes(b"its line comes within a second")
+    with (out / "results.jsonl").open("ab") as file:
+        file.write(b'{"key":"row-9"')
+    folder = RunFolder.at(out)
+    goes_on = await asyncio.to_thread(figures_now, folder) is not None
+    meanwhile = Verification(folder, goes_on=goes_on)
+    assert list(meanwhile.differences()) == []
+    assert (meanwhile.files, meanwhile.fresh) == (1, 1)
+    rows.put(None)
+    assert [each async for each in running] == []
+    assert len(list(Verification(folder).differences())) == 2

@@ -363,3 +363,83 @@ def test_dates_and_numbers_of_too_many_digits_are_no_texts(
 def test_a_spreadsheet_that_is_torn_is_told(tmp_path: Path) -> None:
     (told,) = sentences(written(tmp_path / "rows.csv", b"PK\x03\x04 and no more"))
     assert told.startswith("rows.csv: the spreadsheet cannot be read (")
+
+
+def test_blanks_around_an_operation_are_no_other_operation(tmp_path: Path) -> None:
+    rows = "audio.tts ,a,Hello.,nicole\n audio.tts,b,Hello.,nicole\naudio.tts,c,Hello.,nicole\n"
+    path = written(tmp_path / "rows.csv", f"{HEADER}\n{rows}")
+    assert list(check(path).lines()) == ["3 rows: 3 audio.tts"]
+
+
+def test_a_table_without_a_header_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path / "rows.csv", "audio.tts,a,Hello.\naudio.tts,b,Bye.\n")
+    assert sentences(path) == [
+        (
+            "rows.csv, line 1, column operation: the first line must hold the names of the columns,"
+            " and this is a row"
+        )
+    ]
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
+def test_a_column_that_is_mapped_to_nothing_is_a_fault(tmp_path: Path, name: str) -> None:
+    content = as_lines([said(key="a")]) if name.endswith("l") else f"{HEADER}\naudio.tts,a,Hi.,v\n"
+    path = written(tmp_path / name, content)
+    faults = faults_of(check(path, RowOptions(map={"key": "inputtext"})))
+    assert [fault.sentence for fault in faults] == [
+        (
+            "--map 'key=inputtext': no operation of this manifest has such a parameter; did you"
+            " mean 'input_text'?"
+        )
+    ]
+    assert check(path, RowOptions(map={"key": ""})).ok
+
+
+@pytest.mark.parametrize(
+    ("face", "sentence"),
+    [
+        ({"path": 3}, "path must be text (here: '3')"),
+        ({"path": PHOTO, "opts": 5}, "opts must be text (here: '5')"),
+        ([{"path": PHOTO}, {"path": "no"}], "[1].path must be an http or https URL (here: 'no')"),
+    ],
+)
+def test_what_is_wrong_in_a_face_is_named(tmp_path: Path, face: Any, sentence: str) -> None:
+    row = {"operation": "reage.image", "face_reage": 9, "modify_image": PHOTO, "target_image": face}
+    assert sentences(written(tmp_path / "rows.jsonl", as_lines([row]))) == [
+        f"rows.jsonl, line 1, column target_image: {sentence}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("rows.xlsx", "spreadsheet"), ("rows.XLS", "spreadsheet"), ("rows.parquet", "Parquet file")],
+)
+def test_a_text_with_the_name_of_a_spreadsheet_is_told(
+    tmp_path: Path, name: str, what: str
+) -> None:
+    assert sentences(written(tmp_path / name, f"{HEADER}\naudio.tts,a,Hello.,nicole\n")) == [
+        f"{name}: the file is no {what}, whatever its name says: a text is named .csv or .jsonl"
+    ]
+
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89"
+JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xdb\0C\0"
+
+
+@pytest.mark.parametrize("content", [PNG, JPEG, PNG + bytes(300)])
+def test_a_picture_is_no_manifest_and_no_text_in_utf_16(tmp_path: Path, content: bytes) -> None:
+    (told,) = sentences(written(tmp_path / "rows.csv", content))
+    assert told.startswith("rows.csv: the file is no text: it may be a picture")
+
+
+def test_a_name_that_stands_twice_in_an_object_is_told(tmp_path: Path) -> None:
+    twice = as_lines([said()]).replace(b'"voice_id"', b'"input_text":"Bye.","voice_id"')
+    spaced = twice.replace(b'":"', b'" : "')
+    face = b'[{"path":"https://a.example/1.jpg","path":"https://a.example/2.jpg"}]'
+    nested = b'{"operation":"reage.image","target_image":' + face + b"}\n"
+    right = as_lines([said('A text with "voice_id":" in it.'), said('{"a":1,"a":2}')])
+    path = written(tmp_path / "rows.jsonl", right + twice + spaced + nested)
+    assert sentences(path) == [
+        f"rows.jsonl, line {line}: this line names {name!r} twice in one object: leave one out"
+        for line, name in ((3, "input_text"), (4, "input_text"), (5, "path"))
+    ]

@@ -604,3 +604,16 @@ def test_a_client_that_was_never_used_lets_go_of_its_journal_at_once(tmp_path: P
         Akool("key", journal=tmp_path / "jobs.sqlite")
     finally:
         gc.enable()
+
+
+async def test_a_conflict_of_a_recipe_names_the_key_that_was_given(
+    quick: Simulator, connect: Connect, tmp_path: Path
+) -> None:
+    first, other = AgeFaces(url=PHOTO, years=9), AgeFaces(url=PHOTO, years=10)
+    async with connect(quick, journal=tmp_path / "jobs.sqlite") as akool:
+        await akool.submit(first, key="ann")
+        with pytest.raises(KeyConflict, match="the key 'ann' "):
+            await akool.submit(other, key="ann")
+    async with connect(quick, journal=tmp_path / "jobs.sqlite") as akool:  # as in another process
+        with pytest.raises(KeyConflict, match="the key 'ann' "):
+            await akool.submit(other, key="ann")

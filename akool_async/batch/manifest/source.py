@@ -11,7 +11,15 @@ from typing import IO, Final, TypeAlias
 from akool_async.batch.fault import Fault
 from akool_async.batch.manifest import csv_file, jsonl, parquet, xlsx
 from akool_async.batch.manifest.row import RawRow
-from akool_async.batch.manifest.streams import BOM, IN_UTF_16, is_utf_16, opened, peeked
+from akool_async.batch.manifest.streams import (
+    BINARY,
+    BOM,
+    IN_UTF_16,
+    is_binary,
+    is_utf_16,
+    opened,
+    peeked,
+)
 
 Manifest: TypeAlias = str | os.PathLike[str]
 """The path of a manifest; `-` for standard input."""
@@ -25,6 +33,11 @@ _BY_ENDING: Final[Mapping[str, _Reader]] = {
     ".csv": csv_file.read,
     ".tsv": csv_file.read,
     ".tab": csv_file.read,
+}
+
+_NO_TEXTS: Final[Mapping[str, str]] = {
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "spreadsheet"),
+    ".parquet": "Parquet file",
 }
 
 _ZIP, _OLE, _PARQUET = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
@@ -96,6 +109,12 @@ def _read(
         yield Fault(kind="file", sentence=f"the file {IN_UTF_16}", file=file)
     elif path is not None and path.stat().st_size == 0:
         yield Fault(kind="file", sentence="the file is empty", file=file)
+    elif path is not None and path.suffix.lower() in _NO_TEXTS:
+        what = _NO_TEXTS[path.suffix.lower()]
+        sentence = f"the file is no {what}, whatever its name says: a text is named .csv or .jsonl"
+        yield Fault(kind="file", sentence=sentence, file=file)
+    elif is_binary(head):
+        yield Fault(kind="file", sentence=f"the file {BINARY}", file=file)
     else:
         yield from _reader_of(path, head)(stream, file)
 

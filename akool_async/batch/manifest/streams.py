@@ -21,6 +21,10 @@ TOO_LONG: Final = (
     f"is longer than {LONGEST_LINE >> 20} MB, and no request is that long:"
     " is a line break or a quote missing?"
 )
+BINARY: Final = (
+    "is no text: it may be a picture, or have the wrong name. JSON Lines, CSV, XLSX and Parquet are"
+    " read"
+)
 IN_UTF_16: Final = (
     "is in UTF-16, which some programs call Unicode text: save it as UTF-8, in Excel as"
     " 'CSV UTF-8 (Comma delimited)'"
@@ -65,7 +69,15 @@ def peeked(stream: IO[bytes]) -> bytes:
 
 def is_utf_16(head: bytes) -> bool:
     """Say whether a file with these first bytes is in UTF-16, with or without a mark."""
-    return head.startswith(_UTF_16) or (b"\x00" in head[:256] and len(head) > 1)
+    first, second = head[:256:2].count(0), head[1:256:2].count(0)
+    # Latin letters have a zero as every second byte, and nothing is a zero and a zero.
+    latin = not (first and second) and (first + second) * 8 > len(head[:256])
+    return head.startswith(_UTF_16) or latin
+
+
+def is_binary(head: bytes) -> bool:
+    """Say whether a file with these first bytes is no text at all, such as a picture."""
+    return b"\x00" in head[:256]
 
 
 def lines_of(stream: IO[bytes], file: str) -> Iterator[Line | Fault]:
