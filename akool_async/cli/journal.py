@@ -109,7 +109,8 @@ def resolve(
         raise click.UsageError("--accept takes one ROW: each job has an id of its own")
     with _opened(path) as journal:
         numbers = [_number_of(journal, row) for row in dict.fromkeys(rows)]
-        listed = [_in_doubt(journal, key) for key in ([] if list_ is None else _keys_in(list_))]
+        keys = iter(()) if list_ is None else _keys_in(list_)
+        listed = [_in_doubt(journal, key) for key in keys]
         decided = [
             journal.resolve(each, accept=accept, job_id=job_id, resend=resend, abandon=abandon)
             for each in dict.fromkeys([*numbers, *chain(*listed)])

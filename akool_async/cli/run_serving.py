@@ -81,7 +81,7 @@ def _how_long(run: Run) -> str:
     figures = run.figures()
     flying = counted(run.counts.total("in_flight"), "job")
     behind = f", {counted(figures.behind, 'result')} to be saved" if figures.behind else ""
-    about = "" if figures.eta is None else f", about {clock(figures.eta)}"
+    about = f", about {clock(max(1.0, figures.eta))}" if figures.eta else ""
     return (
         f"Nothing more is created. In flight and awaited: {flying}{behind}{about}."
         " Ctrl-C again leaves at once; the same command goes on from there."
