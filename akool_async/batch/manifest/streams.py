@@ -47,8 +47,7 @@ def opened(path: Path | None) -> IO[bytes]:
     """
     # Not `sys.stdin`: a thread that waits there for a row that never comes holds a lock which the
     # interpreter wants as it ends, and aborts the process for.
-    source: IO[bytes] = open(0, "rb", closefd=False) if path is None else path.open("rb")  # noqa: SIM115
-    stream = cast("io.BufferedReader", source)
+    stream = open(0, "rb", closefd=False) if path is None else path.open("rb")  # noqa: SIM115
     if stream.peek(2)[:2] != _GZIP:
         return stream
     if path is None:
