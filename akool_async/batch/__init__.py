@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from akool_async.batch.check import Checked, FaultGroup, check
-from akool_async.batch.fault import Fault
-from akool_async.batch.options import RowOptions
-from akool_async.batch.rows import BatchRow, read
+from akool_async.batch.manifest.fault import Fault
+from akool_async.batch.manifest.options import RowOptions
+from akool_async.batch.manifest.rows import BatchRow, read
 
 if TYPE_CHECKING:
-    from akool_async.batch.outcome import Outcome
+    from akool_async.batch.outcomes.outcome import Outcome
     from akool_async.batch.run_options import RunOptions
     from akool_async.batch.running import load, run
 
@@ -28,7 +28,12 @@ __all__ = [
     "run",
 ]
 
-_HOMES = {"Outcome": "outcome", "RunOptions": "run_options", "load": "running", "run": "running"}
+_HOMES = {
+    "Outcome": "outcomes.outcome",
+    "RunOptions": "run_options",
+    "load": "running",
+    "run": "running",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,16 +11,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from akool_async.batch.fault import Fault, FaultKind, shown
+from akool_async.batch.files.names import FileNames
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.folder_keys import FolderKeys
-from akool_async.batch.names import FileNames
-from akool_async.batch.option_names import meant_pattern
-from akool_async.batch.options import RowOptions
-from akool_async.batch.rows import BatchRow, Inspect, RowReader
-from akool_async.batch.seen import FirstLines
-from akool_async.batch.selection import fits
-from akool_async.batch.sources import Rows
+from akool_async.batch.manifest.fault import Fault, FaultKind, shown
+from akool_async.batch.manifest.option_names import meant_pattern
+from akool_async.batch.manifest.options import RowOptions
+from akool_async.batch.manifest.rows import BatchRow, Inspect, RowReader
+from akool_async.batch.manifest.seen import FirstLines
+from akool_async.batch.manifest.sources import Rows
+from akool_async.batch.sending.selection import fits
 from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.files import holds_files
 from akool_async.protocol.value import Value

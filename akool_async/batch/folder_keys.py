@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from typing import Final, Self
 
-from akool_async.batch.comparing import fingerprint_of, is_same
-from akool_async.batch.fault import Fault, shown
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.keys import RowKeys
-from akool_async.batch.rows import BatchRow
+from akool_async.batch.manifest.fault import Fault, shown
+from akool_async.batch.manifest.keys import RowKeys
+from akool_async.batch.manifest.rows import BatchRow
+from akool_async.batch.sending.comparing import fingerprint_of, is_same
 from akool_async.journal.looking import JournalView
 from akool_async.protocol.endpoint import Recipe
 

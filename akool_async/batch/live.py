@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from akool_async.batch.counts import Counts
-from akool_async.batch.rows import BatchRow
+from akool_async.batch.figures.counts import Counts
+from akool_async.batch.manifest.rows import BatchRow
 from akool_async.client.events import Event
 from akool_async.engine import EventName
 from akool_async.job import Job

@@ -7,10 +7,10 @@ from typing import Final
 
 import msgspec
 
-from akool_async.batch.endings import decoder, end_of
-from akool_async.batch.figures import ErrorFigures, OperationFigures, RunFigures
-from akool_async.batch.outcome import Outcome
-from akool_async.batch.totals import totals_in
+from akool_async.batch.figures.run_figures import ErrorFigures, OperationFigures, RunFigures
+from akool_async.batch.figures.totals import totals_in
+from akool_async.batch.outcomes.endings import decoder, end_of
+from akool_async.batch.outcomes.outcome import Outcome
 from akool_async.journal import State
 from akool_async.journal.looking import JournalView
 

@@ -9,15 +9,15 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from akool_async.batch.fault import Fault
+from akool_async.batch.figures.totals import totals_in
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.money import UNPRICED
-from akool_async.batch.prices import Prices, learned_in
-from akool_async.batch.retries import Retries
-from akool_async.batch.rows import BatchRow
+from akool_async.batch.manifest.fault import Fault
+from akool_async.batch.manifest.rows import BatchRow
+from akool_async.batch.money.prices import Prices, learned_in
+from akool_async.batch.money.spending import UNPRICED
 from akool_async.batch.run_options import RunOptions
-from akool_async.batch.selection import Selection
-from akool_async.batch.totals import totals_in
+from akool_async.batch.sending.retries import Retries
+from akool_async.batch.sending.selection import Selection
 from akool_async.journal import State
 from akool_async.journal.looking import JournalView
 from akool_async.journal.outcome_lines import Average, KnownRow

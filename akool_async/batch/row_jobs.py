@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from akool_async.batch.counts import Counts
-from akool_async.batch.endings import end_of, outcome_in, outcome_of, refusal_of
+from akool_async.batch.figures.counts import Counts
+from akool_async.batch.files.saving import SavingLane
 from akool_async.batch.live import LiveRow, LiveRows
-from akool_async.batch.outcome import Outcome
-from akool_async.batch.prices import Prices
-from akool_async.batch.rows import BatchRow
-from akool_async.batch.saving import SavingLane
-from akool_async.batch.steps import is_step, last_steps, row_key
-from akool_async.batch.writing import OutcomeWriter
+from akool_async.batch.manifest.rows import BatchRow
+from akool_async.batch.money.prices import Prices
+from akool_async.batch.outcomes.endings import end_of, outcome_in, outcome_of, refusal_of
+from akool_async.batch.outcomes.outcome import Outcome
+from akool_async.batch.outcomes.steps import is_step, last_steps, row_key
+from akool_async.batch.outcomes.writing import OutcomeWriter
 from akool_async.client.submission import Submission
 from akool_async.engine.credit_guard import stops_all
 from akool_async.errors import AkoolError, JobCancelled, JournalError
@@ -24,7 +24,7 @@ from akool_async.protocol.endpoint import Recipe
 from akool_async.result import Result
 
 if TYPE_CHECKING:
-    from akool_async.batch.feeding import Feeding
+    from akool_async.batch.sending.feeding import Feeding
     from akool_async.client.akool import Akool
 
 _RECIPE: Final[Any] = Recipe

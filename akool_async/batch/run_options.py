@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from akool_async.batch import names, option_names
+from akool_async.batch.files import names
+from akool_async.batch.manifest import option_names
 from akool_async.errors import InvalidInput
 from akool_async.protocol.value import Input
 
@@ -16,7 +17,7 @@ class RunOptions(Input):
     save: bool = True
     """Whether results are saved."""
     name: str = names.DEFAULT
-    """The template of the files' names, see `akool_async.batch.names.FileNames`."""
+    """The template of the files' names, see `akool_async.batch.files.names.FileNames`."""
     retry_failed: bool | Sequence[str] = False
     """Whether rows that failed are sent, and paid for, again; or only those that failed with one
     of some codes, or classes of errors."""
@@ -31,7 +32,7 @@ class RunOptions(Input):
     max_creates: int | None = None
     """The most jobs that are created."""
     max_credits: float | None = None
-    """Credits after which nothing more is created, see `akool_async.batch.money`."""
+    """Credits after which nothing more is created, see `akool_async.batch.money.spending`."""
     prices: Mapping[str, float] = {}
     """What a row costs in credits, by operation; others are learned."""
     rate: float | None = None

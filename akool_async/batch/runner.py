@@ -2,12 +2,12 @@
 
 How it works
 ------------
-Rows come from a thread, some hundred ahead (`feed.py`). Those that have ended are skipped by pages
-of the journal (`feeding.py`). The others are submitted under their keys, as many as there are
-places (`live.py`): the run itself keeps the number, so that it can be changed, and so that nothing
-waits in a queue that would have to be dropped. What becomes of each is written down in groups
-(`writing.py`), and its result saved in a lane of its own (`saving.py`). So memory depends on the
-number of places, and not on the number of rows.
+Rows come from a thread, some hundred ahead (`sending/feed.py`). Those that have ended are skipped
+by pages of the journal (`sending/feeding.py`). The others are submitted under their keys, as many
+as there are places (`live.py`): the run itself keeps the number, so that it can be changed, and so
+that nothing waits in a queue that would have to be dropped. What becomes of each is written down in
+groups (`outcomes/writing.py`), and its result saved in a lane of its own (`files/saving.py`). So
+memory depends on the number of places, and not on the number of rows.
 
 The journal is the truth. A process may die at any moment: the next one begins with the jobs that
 Akool has already, so that they hold their places before others are sent, and meets each other row
@@ -22,28 +22,28 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from akool_async.batch.control import controlled
-from akool_async.batch.counts import Counts
-from akool_async.batch.fault import Fault
-from akool_async.batch.feed import Feed
-from akool_async.batch.feeding import Feeding
-from akool_async.batch.figures import Phase, RunFigures
+from akool_async.batch.control.server import controlled
+from akool_async.batch.figures.counts import Counts
+from akool_async.batch.figures.measuring import figures_of
+from akool_async.batch.figures.run_figures import Phase, RunFigures
+from akool_async.batch.figures.totals import leave_totals
+from akool_async.batch.files.missing import Missing
+from akool_async.batch.files.names import FileNames
+from akool_async.batch.files.saving import SavingLane
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.gate import Gate
 from akool_async.batch.live import LiveRows
-from akool_async.batch.measuring import figures_of
-from akool_async.batch.missing import Missing
-from akool_async.batch.money import Money
-from akool_async.batch.names import FileNames
-from akool_async.batch.outcome import Outcome
-from akool_async.batch.prices import Prices, learned_in
-from akool_async.batch.results import ResultFiles
+from akool_async.batch.manifest.fault import Fault
+from akool_async.batch.manifest.rows import BatchRow
+from akool_async.batch.money.prices import Prices, learned_in
+from akool_async.batch.money.spending import Money
+from akool_async.batch.outcomes.outcome import Outcome
+from akool_async.batch.outcomes.results import ResultFiles
+from akool_async.batch.outcomes.writing import OutcomeWriter
 from akool_async.batch.row_jobs import RowJobs
-from akool_async.batch.rows import BatchRow
 from akool_async.batch.run_options import RunOptions
-from akool_async.batch.saving import SavingLane
-from akool_async.batch.totals import leave_totals
-from akool_async.batch.writing import OutcomeWriter
+from akool_async.batch.sending.feed import Feed
+from akool_async.batch.sending.feeding import Feeding
+from akool_async.batch.sending.gate import Gate
 from akool_async.journal import Journal
 from akool_async.journal.outcome_lines import OutcomeLines
 from akool_async.observers import logger

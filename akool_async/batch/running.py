@@ -9,15 +9,15 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack
 
-from akool_async.batch.endings import decoder
-from akool_async.batch.fault import Fault
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.options import RowOptions
-from akool_async.batch.outcome import Outcome
-from akool_async.batch.rows import BatchRow, read
+from akool_async.batch.manifest.fault import Fault
+from akool_async.batch.manifest.options import RowOptions
+from akool_async.batch.manifest.rows import BatchRow, read
+from akool_async.batch.manifest.sources import Rows
+from akool_async.batch.outcomes.endings import decoder
+from akool_async.batch.outcomes.outcome import Outcome
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.runner import Run
-from akool_async.batch.sources import Rows
 
 if TYPE_CHECKING:
     from akool_async.client.akool import Akool

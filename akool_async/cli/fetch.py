@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from akool_async.batch import names
+from akool_async.batch.files import names
+from akool_async.batch.files.missing import Missing
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.missing import Missing
 from akool_async.batch.record import read_record
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.runner import Run

@@ -13,8 +13,8 @@ import click
 from rich.cells import cell_len
 from rich.console import Console
 
-from akool_async.batch.calling import CommandRefused, NotAnswering, NotRunning, calling
-from akool_async.batch.figures import RunFigures
+from akool_async.batch.control.client import CommandRefused, NotAnswering, NotRunning, calling
+from akool_async.batch.figures.run_figures import RunFigures
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.past import figures_in, outcome_in_line
 from akool_async.cli.display import show_json, text_of

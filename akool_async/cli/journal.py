@@ -167,7 +167,7 @@ def _keys_in(lines: TextIO) -> Iterator[str]:
     Raises:
         ClickException: a line is neither.
     """
-    from akool_async.batch.endings import decoder  # not before it is needed
+    from akool_async.batch.outcomes.endings import decoder  # not before it is needed
 
     for number, line in enumerate(lines, 1):
         text = line.rstrip("\r\n")

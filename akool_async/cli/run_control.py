@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from akool_async.batch.calling import (
+from akool_async.batch.control.client import (
     Command,
     CommandRefused,
     NotAnswering,
@@ -17,7 +17,7 @@ from akool_async.batch.calling import (
     RunCall,
     calling,
 )
-from akool_async.batch.figures import RunFigures
+from akool_async.batch.figures.run_figures import RunFigures
 from akool_async.batch.folder import RunFolder
 from akool_async.cli.messages import Problem
 from akool_async.protocol.words import counted

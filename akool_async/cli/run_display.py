@@ -9,7 +9,7 @@ from typing import Final, Protocol, Self
 import click
 from rich.console import Console
 
-from akool_async.batch.figures import RunFigures
+from akool_async.batch.figures.run_figures import RunFigures
 
 INTERVAL: Final = 30.0
 """Seconds between two lines."""

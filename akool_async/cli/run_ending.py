@@ -9,8 +9,8 @@ from typing import Final
 
 import click
 
-from akool_async.batch.figures import RunFigures
-from akool_async.batch.money import UNPRICED
+from akool_async.batch.figures.run_figures import RunFigures
+from akool_async.batch.money.spending import UNPRICED
 from akool_async.batch.runner import Run
 from akool_async.protocol.words import counted
 

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from akool_async.batch.figures import Phase, RunFigures
+from akool_async.batch.figures.run_figures import Phase, RunFigures
 from akool_async.batch.runner import Run
 from akool_async.cli import run_signals
 from akool_async.cli.progress import clock

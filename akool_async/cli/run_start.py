@@ -14,12 +14,12 @@ import click
 
 from akool_async import Akool
 from akool_async.batch.check import Checked, check
-from akool_async.batch.fault import Fault
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.options import RowOptions
+from akool_async.batch.manifest.fault import Fault
+from akool_async.batch.manifest.options import RowOptions
+from akool_async.batch.manifest.rows import BatchRow, read
 from akool_async.batch.planning import Plan, lines_of
 from akool_async.batch.record import write_record
-from akool_async.batch.rows import BatchRow, read
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.runner import Run
 from akool_async.cli.messages import Problem

@@ -24,7 +24,10 @@ class Pair(click.ParamType[tuple[str, str]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
         """Split the text at its first `=`."""
-        from akool_async.batch.option_names import no_operation, no_pattern  # not for `--help`
+        from akool_async.batch.manifest.option_names import (  # not for `--help`
+            no_operation,
+            no_pattern,
+        )
 
         name, equals, rest = str(value).partition("=")
         if not name or not equals:
@@ -65,7 +68,7 @@ class Codes(click.ParamType[tuple[str, ...]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
         """Split the text at its commas."""
-        from akool_async.batch.option_names import no_reason  # not for `--help`
+        from akool_async.batch.manifest.option_names import no_reason  # not for `--help`
 
         codes = tuple(each.strip() for each in str(value).split(","))
         wrong = [each for each in codes if not re.fullmatch(r"\d+|[A-Za-z]+", each)]

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from akool_async.batch.figures import RunFigures
+from akool_async.batch.figures.run_figures import RunFigures
 from akool_async.cli.progress import clock
 from akool_async.protocol.words import counted
 

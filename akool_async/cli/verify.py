@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from akool_async.batch.calling import figures_now
-from akool_async.batch.verifying import Verification
+from akool_async.batch.control.client import figures_now
+from akool_async.batch.files.verifying import Verification
 from akool_async.cli.run_control import checked, run_argument
 from akool_async.protocol.words import counted
 

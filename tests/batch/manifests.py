@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from akool_async.batch import BatchRow, Checked, Fault, RowOptions, read
-from akool_async.batch.sources import Rows
+from akool_async.batch.manifest.sources import Rows
 
 HEADER = "operation,key,input_text,voice_id"
 PHOTO = "https://photos.example/ann.jpg"

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from akool_async import Akool
 from akool_async.batch import run
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.outcome import Outcome
+from akool_async.batch.outcomes.outcome import Outcome
 from akool_async.batch.record import write_record
 from akool_async.endpoints import TTS, Face, ImageReage
 from akool_async.simulator import Behaviour, Simulator

@@ -10,7 +10,7 @@ from typing import Any
 from akool_async import Akool
 from akool_async.batch import RunOptions
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.rows import read
+from akool_async.batch.manifest.rows import read
 from akool_async.batch.runner import Run
 from akool_async.endpoints import TTS, SpeakingPhoto, SwapFaces
 from akool_async.uploads import LocalFile

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from akool_async.batch.calling import (
+from akool_async.batch.control.client import (
     CommandRefused,
     NotAnswering,
     NotRunning,
     calling,
     figures_now,
 )
-from akool_async.batch.control import LONGEST_PATH, controlled
-from akool_async.batch.figures import OperationFigures, RunFigures
+from akool_async.batch.control.server import LONGEST_PATH, controlled
+from akool_async.batch.figures.run_figures import OperationFigures, RunFigures
 from akool_async.batch.folder import RunFolder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such sockets")
@@ -90,7 +90,7 @@ async def test_a_run_that_many_operations_has_is_read(folder: RunFolder) -> None
 async def test_a_run_that_is_stopped_by_a_signal_does_not_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("akool_async.batch.calling._PATIENCE", 0.05)
+    monkeypatch.setattr("akool_async.batch.control.client._PATIENCE", 0.05)
     folder = RunFolder.at(tmp_path)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(folder.control))

@@ -11,7 +11,7 @@ import pytest
 from akool_async import Akool
 from akool_async.batch import BatchRow, RowOptions, check, read
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.seen import FirstLines
+from akool_async.batch.manifest.seen import FirstLines
 from akool_async.errors import InvalidInput
 from akool_async.simulator import Simulator
 from tests.batch.manifests import as_lines, faults_of, rows_of, said, written

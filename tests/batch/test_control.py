@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from akool_async.batch.control import LONGEST_PATH, controlled, has_sockets
-from akool_async.batch.figures import RunFigures
+from akool_async.batch.control.server import LONGEST_PATH, controlled, has_sockets
+from akool_async.batch.figures.run_figures import RunFigures
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such sockets")
 

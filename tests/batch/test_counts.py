@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from akool_async.batch.counts import Counts
-from akool_async.batch.measuring import eta_of, figures_of
+from akool_async.batch.figures.counts import Counts
+from akool_async.batch.figures.measuring import eta_of, figures_of
 from akool_async.client.stats import JobCounts, Stats
 
 

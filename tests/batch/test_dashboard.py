@@ -15,11 +15,11 @@ import pytest
 
 from akool_async import Akool, batch
 from akool_async.batch import RunOptions
-from akool_async.batch.control import controlled
+from akool_async.batch.control.server import controlled
 from akool_async.batch.dashboard import Dashboard
-from akool_async.batch.figures import OperationFigures, RunFigures
+from akool_async.batch.figures.run_figures import OperationFigures, RunFigures
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.rows import read
+from akool_async.batch.manifest.rows import read
 from akool_async.batch.runner import Run
 from akool_async.endpoints import TTS
 from akool_async.simulator import Simulator
@@ -303,7 +303,7 @@ async def test_a_process_that_does_not_answer_is_not_a_run_that_is_over(
     folder: RunFolder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("akool_async.batch.calling._PATIENCE", 0.05)
+    monkeypatch.setattr("akool_async.batch.control.client._PATIENCE", 0.05)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(folder.control))
         silent.listen()

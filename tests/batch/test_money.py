@@ -15,10 +15,10 @@ from aiohttp import web
 
 from akool_async import Akool, Face
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.money import UNPRICED, Money
+from akool_async.batch.manifest.rows import read
+from akool_async.batch.money.prices import Prices, printed_price
+from akool_async.batch.money.spending import UNPRICED, Money
 from akool_async.batch.planning import Plan, lines_of
-from akool_async.batch.prices import Prices, printed_price
-from akool_async.batch.rows import read
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.runner import Run
 from akool_async.endpoints import TTS, AnalyzeContent, ImageReage

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from akool_async import InvalidInput
-from akool_async.batch.files import NamesInUse, put_in_place
-from akool_async.batch.names import FileNames, NamedRow
+from akool_async.batch.files.names import FileNames, NamedRow
+from akool_async.batch.files.placing import NamesInUse, put_in_place
 
 ROW = NamedRow("row-1", "audio.tts", 7, "65f0", datetime(2026, 1, 2, tzinfo=UTC))
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from akool_async import Akool, UploadError
 from akool_async.batch import RunOptions
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.rows import read
+from akool_async.batch.manifest.rows import read
 from akool_async.batch.runner import Run
 from akool_async.endpoints import TTS, AgeFaces, SwapFaces
 from akool_async.simulator import Simulator

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from akool_async.batch.endings import line_of
-from akool_async.batch.outcome import Outcome
+from akool_async.batch.outcomes.endings import line_of
+from akool_async.batch.outcomes.outcome import Outcome
 from akool_async.journal import State
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from akool_async import Akool
 from akool_async.batch import run
-from akool_async.batch.feed import Feed
-from akool_async.batch.rows import BatchRow
+from akool_async.batch.manifest.rows import BatchRow
+from akool_async.batch.sending.feed import Feed
 from akool_async.simulator import Simulator
 from tests.clients import Connect
 from tests.clocks import Until

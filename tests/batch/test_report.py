@@ -20,7 +20,7 @@ import pytest
 
 from akool_async.batch import load
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.outcome import Outcome
+from akool_async.batch.outcomes.outcome import Outcome
 from akool_async.batch.report.again import Commands
 from akool_async.batch.report.failures import Failures
 from akool_async.batch.report.page import write_report

@@ -14,8 +14,8 @@ import pytest
 
 from akool_async import Akool
 from akool_async.batch import RunOptions
+from akool_async.batch.files.missing import Missing
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.missing import Missing
 from akool_async.batch.runner import Run
 from akool_async.endpoints import OPERATIONS
 from akool_async.journal import Journal, State

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from akool_async.batch import RunOptions
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.rows import read
+from akool_async.batch.manifest.rows import read
 from akool_async.batch.runner import Run
 from akool_async.endpoints import TTS
 from akool_async.simulator import Simulator

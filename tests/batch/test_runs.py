@@ -15,13 +15,14 @@ import pytest
 from aiohttp import web
 
 from akool_async import Akool, InvalidInput, JournalInUse
-from akool_async.batch import RunOptions, held, load, run
-from akool_async.batch.figures import RunFigures
+from akool_async.batch import RunOptions, load, run
+from akool_async.batch.figures.run_figures import RunFigures
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.outcome import Outcome
+from akool_async.batch.manifest.rows import read
+from akool_async.batch.outcomes.outcome import Outcome
 from akool_async.batch.past import figures_in
-from akool_async.batch.rows import read
 from akool_async.batch.runner import Run
+from akool_async.batch.sending import held
 from akool_async.endpoints import TTS
 from akool_async.engine import JobRecord
 from akool_async.journal import Change, Journal, State

@@ -14,14 +14,15 @@ import pytest
 from aiohttp import web
 
 from akool_async import Akool
-from akool_async.batch import RowOptions, RunOptions, run, saving
-from akool_async.batch.calling import figures_now
-from akool_async.batch.files import NamesInUse, put_in_place
+from akool_async.batch import RowOptions, RunOptions, run
+from akool_async.batch.control.client import figures_now
+from akool_async.batch.files import saving
+from akool_async.batch.files.names import FileNames, NamedRow
+from akool_async.batch.files.placing import NamesInUse, put_in_place
+from akool_async.batch.files.verifying import Verification
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.names import FileNames, NamedRow
-from akool_async.batch.rows import read
+from akool_async.batch.manifest.rows import read
 from akool_async.batch.runner import Run
-from akool_async.batch.verifying import Verification
 from akool_async.cli.run_ending import DONE, FAILED, exit_code
 from akool_async.endpoints import TTS
 from akool_async.journal import Journal, State

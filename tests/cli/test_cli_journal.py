@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from akool_async import Akool
-from akool_async.batch.endings import line_of
-from akool_async.batch.outcome import Outcome
+from akool_async.batch.outcomes.endings import line_of
+from akool_async.batch.outcomes.outcome import Outcome
 from akool_async.endpoints import TTS
 from akool_async.errors import CreateOutcomeUnknown
 from akool_async.journal import Intent, Journal, State, fingerprint

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from akool_async.batch.figures import OperationFigures, RunFigures
+from akool_async.batch.figures.run_figures import OperationFigures, RunFigures
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.rows import read
+from akool_async.batch.manifest.rows import read
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.runner import Run
 from akool_async.cli.run_display import JsonLines

@@ -19,9 +19,11 @@ from typing import Any, NamedTuple, TypeAlias
 import pytest
 
 from akool_async import Akool
-from akool_async.batch import RunOptions, saving, writing
+from akool_async.batch import RunOptions
+from akool_async.batch.files import saving
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.rows import read
+from akool_async.batch.manifest.rows import read
+from akool_async.batch.outcomes import writing
 from akool_async.batch.runner import Run
 from akool_async.endpoints import TTS
 from akool_async.simulator import Simulator

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from akool_async.batch.endings import line_of
-from akool_async.batch.outcome import Outcome
+from akool_async.batch.outcomes.endings import line_of
+from akool_async.batch.outcomes.outcome import Outcome
 from akool_async.journal import Journal, State
 from akool_async.journal.browsing import TROUBLE, JobBrowser, Wanted
 from akool_async.journal.looking import JournalView

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.outcome import Outcome
+from akool_async.batch.outcomes.outcome import Outcome
 from akool_async.batch.past import outcome_in_line
 from akool_async.batch.record import read_record
 from akool_async.client.restoring import reference_of

@@ -13,11 +13,11 @@ import msgspec
 from aiohttp import web
 from aiohttp_sse import sse_response
 
-from akool_async.batch.calling import Command, CommandRefused, NotRunning, calling
+from akool_async.batch.control.client import Command, CommandRefused, NotRunning, calling
 from akool_async.batch.dashboard import documents
 from akool_async.batch.dashboard.guard import Guard, add_headers
 from akool_async.batch.dashboard.watching import Cached, Picture, Watch
-from akool_async.batch.figures import RunFigures
+from akool_async.batch.figures.run_figures import RunFigures
 from akool_async.batch.folder import RunFolder
 from akool_async.errors import JournalError
 from akool_async.journal import State

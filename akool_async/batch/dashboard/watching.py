@@ -7,8 +7,8 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Final, NamedTuple
 
-from akool_async.batch.calling import CommandRefused, NotAnswering, NotRunning, calling
-from akool_async.batch.figures import RunFigures
+from akool_async.batch.control.client import CommandRefused, NotAnswering, NotRunning, calling
+from akool_async.batch.figures.run_figures import RunFigures
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.past import figures_in
 from akool_async.errors import JournalError

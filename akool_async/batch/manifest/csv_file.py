@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import IO, Final
 
-from akool_async.batch.fault import Fault, shown
+from akool_async.batch.manifest.fault import Fault, shown
 from akool_async.batch.manifest.header import header_of
 from akool_async.batch.manifest.row import Cell, NoCell, RawRow, Table
 from akool_async.batch.manifest.streams import NOT_UTF_8, lines_of

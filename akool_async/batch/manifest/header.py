@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from akool_async.batch.fault import Fault
+from akool_async.batch.manifest.fault import Fault
 
 
 def header_of(

@@ -9,7 +9,7 @@ from typing import IO, Any, cast
 
 import msgspec
 
-from akool_async.batch.fault import Fault, shown
+from akool_async.batch.manifest.fault import Fault, shown
 from akool_async.batch.manifest.row import RawRow
 from akool_async.batch.manifest.streams import NOT_UTF_8, lines_of
 

@@ -7,8 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from akool_async.batch.fault import Fault
 from akool_async.batch.manifest.extras import needs
+from akool_async.batch.manifest.fault import Fault
 from akool_async.batch.manifest.row import NoCell, RawRow, Table
 
 _AT_ONCE: Final = 1000

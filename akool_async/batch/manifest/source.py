@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Final, TypeAlias
 
-from akool_async.batch.fault import Fault
 from akool_async.batch.manifest import csv_file, jsonl, parquet, xlsx
+from akool_async.batch.manifest.fault import Fault
 from akool_async.batch.manifest.row import RawRow
 from akool_async.batch.manifest.streams import (
     BINARY,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final, TypeAlias, cast
 
-from akool_async.batch.fault import Fault
+from akool_async.batch.manifest.fault import Fault
 
 LONGEST_LINE: Final = 1 << 20
 """Bytes of a line, at most. No request of Akool's needs as many."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from akool_async.batch.fault import Fault
 from akool_async.batch.manifest.broken_cells import BrokenCells
 from akool_async.batch.manifest.extras import needs
+from akool_async.batch.manifest.fault import Fault
 from akool_async.batch.manifest.header import header_of
 from akool_async.batch.manifest.row import Cell, NoCell, RawRow, Table
 

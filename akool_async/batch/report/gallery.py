@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from akool_async.batch.endings import decoder
+from akool_async.batch.outcomes.endings import decoder
 from akool_async.batch.report.requests import (
     Kind,
     Source,

@@ -16,9 +16,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from akool_async.batch.calling import figures_now
+from akool_async.batch.control.client import figures_now
+from akool_async.batch.figures.totals import totals_in
 from akool_async.batch.folder import RunFolder
-from akool_async.batch.prices import Prices, learned_in
+from akool_async.batch.money.prices import Prices, learned_in
 from akool_async.batch.report import charts
 from akool_async.batch.report.again import Advice, Commands
 from akool_async.batch.report.failures import FailureGroup, shortened
@@ -27,7 +28,6 @@ from akool_async.batch.report.requests import beside, link_to, summary_of, web_l
 from akool_async.batch.report.rows import PLACES, Place, ReportRow, rows_of
 from akool_async.batch.report.summary import Summary, moment
 from akool_async.batch.report.tally import Tally
-from akool_async.batch.totals import totals_in
 from akool_async.journal.looking import JournalView
 from akool_async.journal.run_rows import RunRowReader
 

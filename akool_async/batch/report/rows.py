@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from akool_async.batch.endings import decoder, end_of
-from akool_async.batch.outcome import Outcome
+from akool_async.batch.outcomes.endings import decoder, end_of
+from akool_async.batch.outcomes.outcome import Outcome
 from akool_async.journal import State
 from akool_async.journal.run_rows import RunRow, RunRowReader
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from akool_async.batch.figures import RunFigures
-from akool_async.batch.prices import Prices
+from akool_async.batch.figures.run_figures import RunFigures
+from akool_async.batch.figures.totals import RunTotals, added
+from akool_async.batch.money.prices import Prices
 from akool_async.batch.report.again import Advice, Commands
 from akool_async.batch.report.rows import PLACES
 from akool_async.batch.report.tally import OperationTally, Tally
-from akool_async.batch.totals import RunTotals, added
 from akool_async.protocol.words import counted
 
 _UNKNOWN: Final = "unknown"

@@ -1,0 +1,47 @@
+"""What options name: operations, patterns of them, errors. A name of nothing would do nothing."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+from akool_async import errors
+from akool_async.batch.manifest.shape import nearest
+from akool_async.endpoints import OPERATIONS, RECIPES
+
+_NAMES: Final = (*OPERATIONS, *RECIPES)
+_PATTERNS: Final = (*_NAMES, *dict.fromkeys(f"{name.partition('.')[0]}.*" for name in _NAMES))
+
+
+def no_operation(name: str) -> str:
+    """Return what is wrong with the name of an operation or recipe; nothing if it is one."""
+    return "" if name in _NAMES else f"must name an operation{meant(name, _NAMES)}"
+
+
+def no_pattern(pattern: str) -> str:
+    """Return what is wrong with a pattern of such names; nothing if one fits it."""
+    if any(fnmatchcase(name, pattern) for name in _NAMES):
+        return ""
+    return f"must fit the name of an operation{meant(pattern, _PATTERNS)}"
+
+
+def no_reason(name: str) -> str:
+    """Return what is wrong with a code, or the name of a class of errors; nothing if it is one."""
+    kind = getattr(errors, name, None) or getattr(builtins, name, None)
+    if name.isdecimal() or (isinstance(kind, type) and issubclass(kind, Exception)):
+        return ""
+    known = [each for each, kind in vars(errors).items() if isinstance(kind, type)]
+    return f"must be a code, or a class of errors such as JobFailed{meant(name, known)}"
+
+
+def meant_pattern(pattern: str) -> str:
+    """Return which pattern of operations may be meant by one; nothing if none is near."""
+    return meant(pattern, _PATTERNS)
+
+
+def meant(name: str, known: Sequence[str]) -> str:
+    """Return, for the end of a sentence, which known name may be meant; nothing if none is near."""
+    near = nearest(name, known)
+    return f"; did you mean {near!r}?" if near else ""

@@ -1,0 +1,1 @@
+"""What became of rows: a value for each, in the journal and in the files that derive from it."""
