@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import click
 
@@ -38,12 +36,10 @@ from akool_async.cli.run_ending import (
 from akool_async.cli.run_page import make_page
 from akool_async.cli.run_serving import serve
 from akool_async.cli.run_types import ANY_CODE
-from akool_async.endpoints import OPERATIONS, RECIPES
 from akool_async.errors import InvalidInput, JournalError, JournalInUse
 from akool_async.uploads import check_files, refuse_files
 
 STDIN: Final = "-"
-STARTABLE: Final = (*OPERATIONS, *RECIPES)
 """The names of all operations and recipes."""
 
 
@@ -199,8 +195,6 @@ def _client(given: dict[str, Any]) -> Akool:
     for pattern, most in given["limits"]:
         if not most.isdecimal():
             raise click.BadParameter(f"{pattern}={most} is no number", param_hint="--limits")
-        if not any(fnmatchcase(name, pattern) for name in STARTABLE):
-            _refuse_name(pattern, "--limits")
         limits[pattern] = int(most)
     return client().with_settings(max_concurrency=given["concurrency"], limits=limits or None)
 
@@ -218,19 +212,7 @@ def _prices(pairs: tuple[tuple[str, str], ...]) -> dict[str, float]:
             prices[operation] = -1.0
         if not 0 <= prices[operation] < float("inf"):
             raise click.BadParameter(f"{operation}={text} is no price", param_hint="--price")
-        if operation not in STARTABLE:
-            _refuse_name(operation, "--price")
     return prices
-
-
-def _refuse_name(name: str, option: str) -> NoReturn:
-    """Refuse what names no operation; an option that does nothing would cost money."""
-    families = {each.partition(".")[0] + ".*" for each in STARTABLE}
-    near = get_close_matches(name, [*STARTABLE, *families], 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    if option == "--price" and set(name) & set("*?["):
-        hint = "; each operation has a price of its own"
-    raise click.BadParameter(f"there is no operation {name!r}{hint}", param_hint=option)
 
 
 def _options(given: dict[str, Any]) -> RunOptions:

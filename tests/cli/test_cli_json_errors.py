@@ -213,7 +213,7 @@ def test_media_are_not_written_to_a_terminal(
 
 @pytest.mark.parametrize(
     ("misspelt", "right"),
-    [("reag", "reage"), ("jobs", "job"), ("Audio", "audio"), ("avatars", "avatar")],
+    [("reag", "reage"), ("journals", "journal"), ("Audio", "audio"), ("avatars", "avatar")],
 )
 def test_a_misspelt_command_is_answered_with_the_nearest_one(
     bare: Command, misspelt: str, right: str
@@ -225,7 +225,7 @@ def test_a_misspelt_command_is_answered_with_the_nearest_one(
     )
 
 
-@pytest.mark.parametrize("name", sorted([*COMMANDS, *NAMESPACES]))
+@pytest.mark.parametrize("name", sorted({*COMMANDS, *NAMESPACES} - {"jobs"}))  # nearer to `job`
 def test_every_command_is_suggested_where_a_letter_is_missing(bare: Command, name: str) -> None:
     assert f"Did you mean {name!r}?" in bare(name[:-1] + "_").err
 

@@ -102,7 +102,7 @@ def test_what_is_wrong_before_anything_is_sent_is_one_exit_status_and_leaves_no_
     assert (ended.status, "nothing can be saved in file/run" in ended.err) == (2, True)
     for option, value, hint in (
         ("--price", "audio.tss=3", "did you mean 'audio.tts'?"),
-        ("--price", "audio.*=3", "each operation has a price of its own"),
+        ("--price", "audio.*=3", "must name an operation"),
         ("--price", "audio.tts=cheap", "is no price"),
         ("--limits", "vidoe.*=3", "did you mean 'video.*'?"),
         ("--limits", "audio.*=few", "is no number"),
