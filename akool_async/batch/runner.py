@@ -158,6 +158,8 @@ class Run:
                     await self._lane.stop()
                     await self._close_money()
                     await self._writer.close(hurry=self.left)
+                    if not self.left:  # not before all is written: the disk may have been full
+                        self.in_doubt = await self._jobs.in_doubt()
         finally:
             self._phase = "over"
             await self._journal.close()
@@ -238,7 +240,6 @@ class Run:
         while len(self._live):
             await self._live.changed()
         self.counts.skip_rest()
-        self.in_doubt = await self._jobs.in_doubt()
         await self._lane.drained()
 
     def _written(self, outcome: Outcome) -> None:

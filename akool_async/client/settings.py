@@ -332,7 +332,7 @@ def _place_to_save(given: Any) -> Any:
     if _has("save", "lacks")(given):
         return given
     what = "a path, a template, a function, or the address of a bucket"
-    place: Any = _checked("save_to", given, lambda each: _is_path(each) or callable(each), what)
+    place: Any = _checked("save_to", given, lambda each: _is_path(each) or _names(each), what)
     if not place:
         return place
     try:
@@ -348,6 +348,10 @@ def _place_to_save(given: Any) -> Any:
     except OSError as error:
         problem = _lost(error)
     raise InvalidInput("save_to", given, problem)
+
+
+def _names(given: object) -> bool:
+    return callable(given) and not isinstance(given, type)
 
 
 def _named_files(template: str) -> NamedFiles:

@@ -27,7 +27,7 @@ from akool_async.endpoints import TTS
 from akool_async.engine import JobRecord
 from akool_async.journal import Change, Journal, State
 from akool_async.journal.looking import JournalView
-from akool_async.simulator import Simulator
+from akool_async.simulator import Behaviour, Simulator
 from tests.clients import Connect
 from tests.clocks import Until
 
@@ -641,6 +641,7 @@ async def test_a_paused_run_creates_nothing_until_it_is_resumed(
 async def test_the_number_of_jobs_at_once_changes_while_the_run_goes_on(
     akool: Akool, simulator: Simulator, out: Path, until: Until
 ) -> None:
+    simulator.world.behaviour = Behaviour(pace=0.5, omit_rate=0.0)  # seconds for a busy machine
     carried = Run(RunFolder.at(_made(out)), RunOptions())
     work = asyncio.create_task(carried.carry_out(read(speeches(200)), akool))
 
@@ -653,6 +654,7 @@ async def test_the_number_of_jobs_at_once_changes_while_the_run_goes_on(
     carried.set_concurrency(2)
     await until(lambda: in_flight() <= 2)
     assert carried.figures().concurrency == 2
+    simulator.world.behaviour = Behaviour(pace=0.02, omit_rate=0.0)
     carried.set_concurrency(50)
     await work
     assert simulator.world.creates.total() == 200
