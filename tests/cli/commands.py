@@ -43,6 +43,14 @@ Command: TypeAlias = Callable[..., Ended]
 """Runs the command that the arguments name: `akool("journal", "list")`."""
 
 
+def run_here(*arguments: str) -> Ended:
+    """Run the command in this process, in whatever thread; it must hear no signals."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = run(arguments)
+    return Ended(status, out.getvalue(), err.getvalue())
+
+
 def settings_of(simulator: Simulator) -> dict[str, str]:
     """Return the variables that name a simulated Akool."""
     return {"AKOOL_BASE_URL": simulator.url, "AKOOL_API_KEY": simulator.api_key}

@@ -245,31 +245,6 @@ async def test_a_command_at_the_end_gets_the_figures(
     assert json.loads((tmp_path / "figures.json").read_text())["saved"] == 4
 
 
-async def test_what_is_missing_is_found_and_fetched(
-    start: Process, simulator: Simulator, manifest: Path, tmp_path: Path
-) -> None:
-    await outcome_of(await start("run", "rows.jsonl", "--limit", "5", "--name", "{line}-{key}"))
-    files = sorted((tmp_path / "rows.run/media").iterdir())
-    files[0].unlink()
-    files[1].write_bytes(b"other")
-    (files[0].parent / "stranger.txt").touch()
-    code, output, _ = await outcome_of(await start("verify", "rows.run"))
-    assert code == 1
-    assert f"media/{files[0].name} is missing" in output
-    assert f"media/{files[1].name} has 5 bytes instead of" in output
-    assert "media/stranger.txt belongs to no row" in output
-    files[1].unlink()
-    code, output, _ = await outcome_of(await start("fetch", "rows.run", "--dry-run"))
-    assert (code, output) == (1, "2 results without a file\n")
-    code, output, errors = await outcome_of(await start("fetch", "rows.run"))
-    assert (code, errors) == (0, "2 results saved\n")
-    assert last_figures(output)["saved"] == 5
-    (files[0].parent / "stranger.txt").unlink()
-    code, output, _ = await outcome_of(await start("verify", "rows.run"))
-    assert code == 0
-    assert simulator.world.creates.total() == 5
-
-
 async def test_a_check_and_a_dry_run_send_nothing(
     start: Process, simulator: Simulator, manifest: Path, tmp_path: Path
 ) -> None:

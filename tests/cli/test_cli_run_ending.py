@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import signal
+import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from aiohttp import web
 
 from akool_async.batch import load
 from akool_async.simulator import Simulator
-from tests.cli.commands import Command, point_at
+from tests.cli.commands import Command, point_at, serving
 
 SPEECH = {"operation": "audio.tts", "voice_id": "voice"}
 SWAP = {
@@ -136,3 +138,37 @@ def test_a_limit_on_credits_says_by_how_much_it_may_be_and_was_exceeded(bare: Co
     again = bare("run", manifest, *options)  # with the price that was learned
     assert "exceeded" not in again.err
     assert "more than" not in again.err
+
+
+def test_what_is_missing_is_found_and_fetched(bare: Command, simulator: Simulator) -> None:
+    bare("run", written(*speeches(9)), "--limit", "5", "--name", "{line}-{key}", "--no-report")
+    media = Path("rows.run/media")
+    first, second, *_ = sorted(media.iterdir())
+    first.unlink()
+    second.write_bytes(b"other")
+    (media / "stranger.txt").touch()
+    ended = bare("verify", "rows.run")
+    assert ended.status == 1
+    assert f"media/{first.name} is missing" in ended.out
+    assert f"media/{second.name} has 5 bytes instead of" in ended.out
+    assert "media/stranger.txt belongs to no row" in ended.out
+    second.unlink()
+    assert bare("fetch", "rows.run", "--dry-run")[:2] == (1, "2 results without a file\n")
+    ended = bare("fetch", "rows.run")
+    assert (ended.status, ended.err) == (0, "2 results saved\n")
+    assert json.loads(ended.out.splitlines()[-1])["saved"] == 5
+    (media / "stranger.txt").unlink()
+    assert bare("verify", "rows.run").status == 0
+    assert simulator.world.creates.total() == 5
+
+
+def test_the_dashboard_of_a_run_that_is_over_serves_until_it_is_stopped(
+    bare: Command, simulator: Simulator
+) -> None:
+    assert bare("run", written(*speeches(2)), "--quiet", "--no-report").status == 0
+    with serving("dashboard", "rows.run") as dashboard:
+        address = dashboard.out.readline().strip()
+        with urllib.request.urlopen(address, timeout=30) as page:  # noqa: S310 - loopback
+            assert b"Drain" in page.read()
+        dashboard.send(signal.SIGINT)
+        assert dashboard.ended() == (0, "", "")
