@@ -21,21 +21,15 @@ from akool_async.batch.figures.run_figures import OperationFigures, RunFigures
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.manifest.rows import read
 from akool_async.batch.runner import Run
-from akool_async.endpoints import TTS
 from akool_async.simulator import Simulator
+from tests.batch.run_parts import speeches
 from tests.clients import Connect
 from tests.clocks import Until
 
 
 @pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(pace=0.02, omit_rate=0.0, instant_audio_rate=0.0) as running:
-        yield running
-
-
-@pytest.fixture
-def akool(simulator: Simulator, connect: Connect) -> Akool:
-    return connect(simulator, max_concurrency=8)
+def akool(quick: Simulator, connect: Connect) -> Akool:
+    return connect(quick, max_concurrency=8)
 
 
 class Silent:
@@ -53,10 +47,6 @@ class Silent:
     def drain(self, why: str) -> None: ...
 
     def set_concurrency(self, places: int) -> None: ...
-
-
-def speeches(count: int) -> list[tuple[str, TTS]]:
-    return [(f"row-{n}", TTS(input_text=f"text {n}", voice_id="voice")) for n in range(count)]
 
 
 @pytest.fixture

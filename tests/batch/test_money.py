@@ -21,14 +21,11 @@ from akool_async.batch.money.spending import UNPRICED, Money
 from akool_async.batch.planning import Plan, lines_of
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.runner import Run
-from akool_async.endpoints import TTS, AnalyzeContent, ImageReage
+from akool_async.endpoints import AnalyzeContent, ImageReage
 from akool_async.simulator import Simulator
+from tests.batch.run_parts import speeches
 from tests.clients import Connect
 from tests.clocks import Until, turns
-
-
-def speeches(count: int) -> list[tuple[str, TTS]]:
-    return [(f"row-{n}", TTS(input_text=f"text {n}", voice_id="voice")) for n in range(count)]
 
 
 def test_a_price_is_learned_from_one_operation_alone() -> None:

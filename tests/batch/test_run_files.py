@@ -42,11 +42,6 @@ def akool(simulator: Simulator, connect: Connect) -> Akool:
     return connect(simulator, uploads=shelf)
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "night"
-
-
 async def test_a_file_that_is_gone_is_a_fault_of_its_row_alone(
     akool: Akool, simulator: Simulator, tmp_path: Path, out: Path
 ) -> None:

@@ -50,11 +50,6 @@ def akool(simulator: Simulator, connect: Connect) -> Akool:
     return connect(simulator, max_concurrency=6)
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "night"
-
-
 def patient() -> Simulator:
     """Return a simulated Akool whose jobs take seconds: a step goes on after its run is left."""
     return Simulator(pace=0.6, spread=0.0, omit_rate=0.0, instant_audio_rate=0.0)

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import json
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -28,6 +28,7 @@ from akool_async.engine import JobRecord
 from akool_async.journal import Change, Journal, State
 from akool_async.journal.looking import JournalView
 from akool_async.simulator import Behaviour, Simulator
+from tests.batch.run_parts import speeches
 from tests.clients import Connect
 from tests.clocks import Until
 
@@ -35,23 +36,8 @@ Rows: TypeAlias = list[tuple[str, TTS]]
 
 
 @pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(pace=0.02, omit_rate=0.0, instant_audio_rate=0.0) as running:
-        yield running
-
-
-@pytest.fixture
-def akool(simulator: Simulator, connect: Connect) -> Akool:
-    return connect(simulator, max_concurrency=8)
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "night"
-
-
-def speeches(count: int) -> Rows:
-    return [(f"row-{n}", TTS(input_text=f"text {n}", voice_id="voice")) for n in range(count)]
+def akool(quick: Simulator, connect: Connect) -> Akool:
+    return connect(quick, max_concurrency=8)
 
 
 async def carried_out(rows: Any, akool: Akool, out: Path, **options: Any) -> list[Outcome]:
@@ -63,7 +49,7 @@ def lines_of(file: Path) -> list[dict[str, Any]]:
 
 
 async def test_each_row_gets_one_outcome_and_its_file(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
     outcomes = await carried_out(speeches(40), akool, out)
     assert sorted(each.key for each in outcomes) == sorted(key for key, _ in speeches(40))
@@ -71,24 +57,24 @@ async def test_each_row_gets_one_outcome_and_its_file(
     for each in outcomes:
         assert each.path is not None
         assert each.id is not None
-        made = simulator.world.jobs[each.id].media().content
+        made = quick.world.jobs[each.id].media().content
         assert (out / each.path).read_bytes() == made
         assert each.bytes == len(made)
         assert each.attempts == 1
     assert sorted(load(out), key=repr) == sorted(outcomes, key=repr)
     assert len(lines_of(out / "results.jsonl")) == 40
     assert (out / "errors.jsonl").read_bytes() == b""
-    assert simulator.world.creates.total() == 40
+    assert quick.world.creates.total() == 40
 
 
 async def test_the_same_rows_again_cost_nothing_and_are_told_again(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
     first = await carried_out(speeches(20), akool, out)
-    requests = simulator.requests.total()
+    requests = quick.requests.total()
     again = await carried_out(list(reversed(speeches(20))), akool, out)
     assert sorted(first, key=repr) == sorted(again, key=repr)
-    assert simulator.requests.total() == requests
+    assert quick.requests.total() == requests
 
 
 async def test_a_job_that_has_ended_is_freed_without_a_garbage_collection(
@@ -130,8 +116,8 @@ async def test_failed_rows_stay_failed_until_they_are_to_be_retried(
         await carried_out(speeches(5), akool, out)
         await carried_out(speeches(5), akool, out, retry_failed=["1004", "JobTimeout"])
         assert failing.world.creates.total() == 5
-    async with Simulator(pace=0.02, omit_rate=0.0) as simulator:
-        akool = connect(simulator)
+    async with Simulator(pace=0.02, omit_rate=0.0) as quick:
+        akool = connect(quick)
         outcomes = await carried_out(speeches(5), akool, out, retry_failed=["JobFailed"])
         assert {each.status for each in outcomes} == {State.COMPLETED}
         assert {each.attempts for each in outcomes} == {2}
@@ -144,9 +130,9 @@ async def test_a_row_that_is_sent_again_keeps_its_one_line_until_the_run_ends(
 ) -> None:
     async with Simulator(pace=0.02, omit_rate=0.0, fail_rate=1.0) as failing:
         await carried_out(speeches(5), connect(failing), out)
-    async with Simulator(pace=0.02, omit_rate=0.0) as simulator:
+    async with Simulator(pace=0.02, omit_rate=0.0) as quick:
         told = 0
-        async for outcome in run(speeches(8), connect(simulator), out=out, retry_failed=True):
+        async for outcome in run(speeches(8), connect(quick), out=out, retry_failed=True):
             told += 1
             keys = [each.key for each in load(out)]
             assert len(keys) == len(set(keys))
@@ -158,15 +144,15 @@ async def test_a_row_that_is_sent_again_keeps_its_one_line_until_the_run_ends(
 
 
 async def test_refused_rows_are_sent_again_as_they_cost_nothing(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
     async def refuse(name: str, _request: web.Request) -> web.Response | None:
         return web.json_response({"code": 1003, "msg": "no"}) if name == "audio.tts" else None
 
-    simulator.fault = refuse
+    quick.fault = refuse
     outcomes = await carried_out(speeches(3), akool, out)
     assert [(each.status, each.code) for each in outcomes] == [(State.REFUSED, 1003)] * 3
-    simulator.fault = None
+    quick.fault = None
     outcomes = await carried_out(speeches(3), akool, out)
     assert {each.status for each in outcomes} == {State.COMPLETED}
     assert [each["status"] for each in lines_of(out / "results.jsonl")] == ["completed"] * 3
@@ -175,12 +161,12 @@ async def test_refused_rows_are_sent_again_as_they_cost_nothing(
 async def test_without_credit_the_run_stops_and_sends_no_more_rows(
     connect: Connect, out: Path
 ) -> None:
-    async with Simulator(pace=0.02, omit_rate=0.0, credit=5.0) as simulator:
-        akool = connect(simulator, max_concurrency=4)
+    async with Simulator(pace=0.02, omit_rate=0.0, credit=5.0) as quick:
+        akool = connect(quick, max_concurrency=4)
         carried = Run(RunFolder.at(_made(out)), RunOptions(on_credit="stop"))
         await carried.carry_out(read(speeches(100)), akool)
-        assert simulator.world.creates.total() == 5
-        assert simulator.requests["audio.tts"] < 30
+        assert quick.world.creates.total() == 5
+        assert quick.requests["audio.tts"] < 30
         assert "quota" in carried.stopped_by
         figures = carried.figures().operations["audio.tts"]
         assert figures.completed == 5
@@ -190,29 +176,29 @@ async def test_without_credit_the_run_stops_and_sends_no_more_rows(
 async def test_a_run_that_waits_for_credit_says_so_and_goes_on_when_it_is_resumed(
     connect: Connect, out: Path, until: Until
 ) -> None:
-    async with Simulator(pace=0.02, omit_rate=0.0, credit=5.0) as simulator:
+    async with Simulator(pace=0.02, omit_rate=0.0, credit=5.0) as quick:
         carried = Run(RunFolder.at(_made(out)), RunOptions())
-        akool = connect(simulator, max_concurrency=4)
+        akool = connect(quick, max_concurrency=4)
         work = asyncio.create_task(carried.carry_out(read(speeches(12)), akool))
         await until(lambda: carried.figures().phase == "out of credit")
         await until(lambda: not carried.counts.total("in_flight"))  # no refusal is on its way
         assert carried.figures().eta is None
         carried.pause()
         assert carried.figures().phase == "paused"
-        simulator.world.credit = 100.0
+        quick.world.credit = 100.0
         carried.resume()
         assert carried.figures().phase == "running"
         await work
-        assert simulator.world.creates.total() == 12
+        assert quick.world.creates.total() == 12
         assert carried.figures().phase == "over"
 
 
 async def test_a_run_that_waits_for_credit_is_drained_like_any_other(
     connect: Connect, out: Path, until: Until
 ) -> None:
-    async with Simulator(pace=0.02, omit_rate=0.0, credit=5.0) as simulator:
+    async with Simulator(pace=0.02, omit_rate=0.0, credit=5.0) as quick:
         carried = Run(RunFolder.at(_made(out)), RunOptions(), planned={"audio.tts": 12})
-        akool = connect(simulator, max_concurrency=4)
+        akool = connect(quick, max_concurrency=4)
         work = asyncio.create_task(carried.carry_out(read(speeches(12)), akool))
         await until(lambda: carried.figures().phase == "out of credit")
         carried.drain("enough")
@@ -222,26 +208,26 @@ async def test_a_run_that_waits_for_credit_is_drained_like_any_other(
 
 
 async def test_two_rows_of_one_key_are_one_job_and_a_changed_request_is_refused(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
     await carried_out(speeches(2), akool, out)
     changed = [("row-0", TTS(input_text="another text", voice_id="voice"))]
     (outcome,) = await carried_out(changed, akool, out)
     assert (outcome.status, outcome.error) == (State.REFUSED, "KeyConflict")
-    assert simulator.world.creates.total() == 2
+    assert quick.world.creates.total() == 2
     await carried_out(speeches(2), akool, out)
     assert lines_of(out / "errors.jsonl") == []
 
 
-async def test_max_creates_is_exact(akool: Akool, simulator: Simulator, out: Path) -> None:
+async def test_max_creates_is_exact(akool: Akool, quick: Simulator, out: Path) -> None:
     for total in (7, 14, 20):
         await carried_out(speeches(20), akool, out, max_creates=7)
-        assert simulator.world.creates.total() == total
+        assert quick.world.creates.total() == total
         assert len(lines_of(out / "results.jsonl")) == total
 
 
 async def test_refused_creates_do_not_count_as_created(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
     refused: list[str] = []
 
@@ -251,30 +237,30 @@ async def test_refused_creates_do_not_count_as_created(
             return web.json_response({"code": 1003, "msg": "no"})
         return None
 
-    simulator.fault = refuse
+    quick.fault = refuse
     await carried_out(speeches(30), akool, out, max_creates=10)
-    assert simulator.world.creates.total() == 10
+    assert quick.world.creates.total() == 10
 
 
 async def test_rows_are_chosen_by_limit_only_skip_and_sample(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
     outcomes = await carried_out(speeches(20), akool, out, only=["row-1*"], skip=["row-1?"])
     assert [each.key for each in outcomes] == ["row-1"]
     assert len(await carried_out(speeches(20), akool, out, limit=3)) == 4
     assert len(await carried_out(speeches(20), akool, out, sample=2)) == 6
-    assert simulator.world.creates.total() == 6
+    assert quick.world.creates.total() == 6
 
 
 async def test_draining_creates_nothing_more_and_saves_what_is_in_flight(
-    akool: Akool, simulator: Simulator, out: Path, until: Until
+    akool: Akool, quick: Simulator, out: Path, until: Until
 ) -> None:
     carried = Run(RunFolder.at(_made(out)), RunOptions(), planned={"audio.tts": 500})
     work = asyncio.create_task(carried.carry_out(read(speeches(500)), akool))
-    await until(lambda: simulator.world.creates.total() >= 20)
+    await until(lambda: quick.world.creates.total() >= 20)
     carried.drain("enough")
     await work
-    created = simulator.world.creates.total()
+    created = quick.world.creates.total()
     assert created < 60
     figures = carried.figures()
     counts = figures.operations["audio.tts"]
@@ -282,10 +268,10 @@ async def test_draining_creates_nothing_more_and_saves_what_is_in_flight(
     assert (counts.waiting, counts.in_flight, figures.saved) == (0, 0, created)
     assert len(lines_of(out / "results.jsonl")) == created
     await carried_out(speeches(500)[:100], akool, out)
-    assert simulator.world.creates.total() == 100
+    assert quick.world.creates.total() == 100
 
 
-async def test_figures_add_up_at_any_moment(akool: Akool, simulator: Simulator, out: Path) -> None:
+async def test_figures_add_up_at_any_moment(akool: Akool, quick: Simulator, out: Path) -> None:
     carried = Run(RunFolder.at(_made(out)), RunOptions(), planned={"audio.tts": 150})
     work = asyncio.create_task(carried.carry_out(read(speeches(150)), akool))
     seen = 0
@@ -302,13 +288,13 @@ async def test_figures_add_up_at_any_moment(akool: Akool, simulator: Simulator, 
     assert carried.figures().operations["audio.tts"].completed == 150
 
 
-async def test_leaving_early_loses_nothing(akool: Akool, simulator: Simulator, out: Path) -> None:
+async def test_leaving_early_loses_nothing(akool: Akool, quick: Simulator, out: Path) -> None:
     async for _ in (running := run(speeches(60), akool, out=out)):
         break
     await running.aclose()
     outcomes = await carried_out(speeches(60), akool, out)
     assert len({each.key for each in outcomes}) == len(outcomes) == 60
-    assert simulator.world.creates.total() == 60
+    assert quick.world.creates.total() == 60
 
 
 async def test_a_second_run_on_a_folder_is_told_which_process_has_it(
@@ -322,7 +308,7 @@ async def test_a_second_run_on_a_folder_is_told_which_process_has_it(
 
 
 async def test_results_behind_a_slow_link_wait_on_disk(
-    connect: Connect, simulator: Simulator, out: Path, until: Until
+    connect: Connect, quick: Simulator, out: Path, until: Until
 ) -> None:
     gate = asyncio.Event()
 
@@ -330,8 +316,8 @@ async def test_results_behind_a_slow_link_wait_on_disk(
         if name == "media":
             await gate.wait()
 
-    simulator.fault = slow
-    akool = connect(simulator, max_concurrency=100)
+    quick.fault = slow
+    akool = connect(quick, max_concurrency=100)
     carried = Run(RunFolder.at(_made(out)), RunOptions(downloads=2))
     work = asyncio.create_task(carried.carry_out(read(speeches(700)), akool))
     await until(lambda: carried.figures().behind >= 700)
@@ -343,7 +329,7 @@ async def test_results_behind_a_slow_link_wait_on_disk(
     outcomes = await carried_out(speeches(700), akool, out)
     assert len(outcomes) == 700
     assert all(each.path for each in outcomes)
-    assert simulator.world.creates.total() == 700
+    assert quick.world.creates.total() == 700
 
 
 async def test_results_that_were_not_saved_are_fetched_later(akool: Akool, out: Path) -> None:
@@ -358,7 +344,7 @@ async def test_results_that_were_not_saved_are_fetched_later(akool: Akool, out: 
 
 
 async def test_rows_of_a_stream_are_carried_out_as_they_come(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
     import queue
 
@@ -384,51 +370,51 @@ def photos(count: int) -> list[dict[str, Any]]:
 
 
 async def test_rows_of_a_limited_operation_keep_no_places_from_others(
-    connect: Connect, simulator: Simulator, out: Path, until: Until
+    connect: Connect, quick: Simulator, out: Path, until: Until
 ) -> None:
-    akool = connect(simulator, max_concurrency=6, limits={"reage.*": 1})
+    akool = connect(quick, max_concurrency=6, limits={"reage.*": 1})
     rows: list[Any] = [*photos(25), *speeches(25)]
     carried = Run(RunFolder.at(_made(out)), RunOptions())
     work = asyncio.create_task(carried.carry_out(read(rows), akool))
-    await until(lambda: simulator.world.creates["audio.tts"] == 25)
-    assert 1 < simulator.world.creates["reage.image"] < 25  # they went on meanwhile, one by one
+    await until(lambda: quick.world.creates["audio.tts"] == 25)
+    assert 1 < quick.world.creates["reage.image"] < 25  # they went on meanwhile, one by one
     counts = carried.figures().operations["reage.image"]
     assert (counts.rows, counts.in_flight) == (25, 1) or counts.in_flight == 0
     await work
-    assert simulator.world.creates.total() == 50
+    assert quick.world.creates.total() == 50
     assert carried.counts.total("completed") == 50
 
 
 async def test_a_run_looks_no_further_ahead_than_some_rows_however_low_a_limit_is(
-    connect: Connect, simulator: Simulator, out: Path, monkeypatch: pytest.MonkeyPatch
+    connect: Connect, quick: Simulator, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(held, "MOST", 5)
-    akool = connect(simulator, max_concurrency=6, limits={"reage.*": 2})
+    akool = connect(quick, max_concurrency=6, limits={"reage.*": 2})
     carried = Run(RunFolder.at(_made(out)), RunOptions())
     await carried.carry_out(read([*photos(20), *speeches(20), *photos(30)[20:]]), akool)
-    assert simulator.world.creates.total() == 50
+    assert quick.world.creates.total() == 50
     assert carried.counts.total("completed") == 50
 
 
 async def test_rows_that_others_went_past_wait_for_the_next_run_if_this_one_is_drained(
-    connect: Connect, simulator: Simulator, out: Path, until: Until
+    connect: Connect, quick: Simulator, out: Path, until: Until
 ) -> None:
-    akool = connect(simulator, max_concurrency=6, limits={"reage.*": 1})
+    akool = connect(quick, max_concurrency=6, limits={"reage.*": 1})
     rows: list[Any] = [*photos(25), *speeches(5)]
     carried = Run(RunFolder.at(_made(out)), RunOptions(), planned={"reage.image": 25})
     work = asyncio.create_task(carried.carry_out(read(rows), akool))
-    await until(lambda: simulator.world.creates["audio.tts"] == 5)
+    await until(lambda: quick.world.creates["audio.tts"] == 5)
     carried.drain("enough")
     await work
     counts = carried.figures().operations["reage.image"]
     assert counts.skipped > 0
     assert counts.completed + counts.skipped == 25
     await carried_out(rows, akool, out)
-    assert simulator.world.creates.total() == 30
+    assert quick.world.creates.total() == 30
 
 
 async def test_lines_that_are_sorted_and_inserted_between_two_runs_change_nothing_that_was_paid_for(
-    akool: Akool, simulator: Simulator, out: Path, tmp_path: Path
+    akool: Akool, quick: Simulator, out: Path, tmp_path: Path
 ) -> None:
     manifest = tmp_path / "rows.csv"
     texts = [f"text {n}" for n in (3, 1, 2, 1)]  # without keys, and one of them twice
@@ -439,25 +425,25 @@ async def test_lines_that_are_sorted_and_inserted_between_two_runs_change_nothin
 
     write(texts)
     first = await carried_out(manifest, akool, out)
-    assert simulator.world.creates.total() == 4
+    assert quick.world.creates.total() == 4
     write(sorted([*texts, "text 0", "text 1"]))
     second = await carried_out(manifest, akool, out)
-    assert simulator.world.creates.total() == 6
+    assert quick.world.creates.total() == 6
     assert {each.id for each in first} < {each.id for each in second}
     assert len({each.path for each in second}) == len(second) == 6
     assert len(lines_of(out / "results.jsonl")) == 6
     write(sorted(texts)[1:])  # and deleted
     assert len(await carried_out(manifest, akool, out)) == 3
-    assert simulator.world.creates.total() == 6
+    assert quick.world.creates.total() == 6
 
 
 async def test_figures_are_those_of_the_journal_at_any_moment_at_which_nothing_is_on_its_way(
     connect: Connect, out: Path, until: Until
 ) -> None:
     chance = random.Random(13)
-    async with Simulator(pace=0.02, omit_rate=0.0, fail_rate=0.3) as simulator:
+    async with Simulator(pace=0.02, omit_rate=0.0, fail_rate=0.3) as quick:
         carried = Run(RunFolder.at(_made(out)), RunOptions(), planned={"audio.tts": 90})
-        akool = connect(simulator, max_concurrency=8)
+        akool = connect(quick, max_concurrency=8)
         work = asyncio.create_task(carried.carry_out(read(speeches(90)), akool))
         for _ in range(3):
             ended = carried.counts.news + chance.randint(5, 20)
@@ -483,7 +469,7 @@ def _in_journal(out: Path) -> tuple[object, ...]:
 
 
 async def test_a_link_of_one_megabit_holds_up_no_create_and_loses_no_result(
-    akool: Akool, simulator: Simulator, out: Path, until: Until
+    akool: Akool, quick: Simulator, out: Path, until: Until
 ) -> None:
     free_at = 0.0
 
@@ -495,8 +481,8 @@ async def test_a_link_of_one_megabit_holds_up_no_create_and_loses_no_result(
         free_at = max(now, free_at) + len(media) / 125_000
         await asyncio.sleep(free_at - now)
 
-    media = (await _first_media(akool, simulator, out)).content
-    simulator.fault = slow
+    media = (await _first_media(akool, quick, out)).content
+    quick.fault = slow
     carried = Run(RunFolder.at(_made(out)), RunOptions(), planned={"audio.tts": 121})
     begun = asyncio.get_running_loop().time()
     work = asyncio.create_task(carried.carry_out(read(speeches(121)), akool))
@@ -505,13 +491,13 @@ async def test_a_link_of_one_megabit_holds_up_no_create_and_loses_no_result(
     await work
     assert asyncio.get_running_loop().time() - begun >= 120 * len(media) / 125_000
     assert carried.figures().saved == 121
-    assert simulator.world.creates.total() == 121
+    assert quick.world.creates.total() == 121
 
 
-async def _first_media(akool: Akool, simulator: Simulator, out: Path) -> Any:
+async def _first_media(akool: Akool, quick: Simulator, out: Path) -> Any:
     (outcome,) = await carried_out(speeches(1), akool, out)
     assert outcome.id is not None
-    return simulator.world.jobs[outcome.id].media()
+    return quick.world.jobs[outcome.id].media()
 
 
 def _made(folder: Path) -> Path:
@@ -520,7 +506,7 @@ def _made(folder: Path) -> Path:
 
 
 async def test_recipes_are_rows_like_any_other_and_each_step_is_paid_for_once(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
     rows = [
         {
@@ -543,33 +529,33 @@ async def test_recipes_are_rows_like_any_other_and_each_step_is_paid_for_once(
     assert {each.status for each in outcomes} == {State.COMPLETED}
     assert {each.operation for each in outcomes} == {"faceswap.swap", "video.speaking_photo"}
     assert all((out / str(each.path)).stat().st_size == each.bytes for each in outcomes)
-    assert simulator.world.creates.total() == 3 + 2  # the speech is a paid step, too
+    assert quick.world.creates.total() == 3 + 2  # the speech is a paid step, too
     again = await carried_out([speaking, *rows], akool, out)
     assert sorted(again, key=repr) == sorted(outcomes, key=repr)
-    assert simulator.world.creates.total() == 5
+    assert quick.world.creates.total() == 5
     (out / "results.jsonl").unlink()
     await carried_out([], akool, out)
     assert len(list(load(out))) == 4
 
 
 async def test_a_create_without_an_answer_is_in_doubt_and_sent_no_more(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
     async def lose(name: str, _request: web.Request) -> None:
         if name == "audio.tts":
             raise ConnectionResetError
 
-    simulator.fault = lose
+    quick.fault = lose
     carried = Run(RunFolder.at(_made(out)), RunOptions())
     await carried.carry_out(read(speeches(2)), akool)
     assert carried.in_doubt == ["row-0", "row-1"]
     assert carried.figures().operations["audio.tts"].in_doubt == 2
     assert [each["status"] for each in lines_of(out / "errors.jsonl")] == ["unknown"] * 2
     assert (out / "results.jsonl").read_bytes() == b""
-    simulator.fault = None
-    requests = simulator.requests["audio.tts"]
+    quick.fault = None
+    requests = quick.requests["audio.tts"]
     await carried_out(speeches(2), akool, out)
-    assert simulator.requests["audio.tts"] == requests
+    assert quick.requests["audio.tts"] == requests
     journal = Journal(out / "journal.sqlite")
     for key in carried.in_doubt:
         journal.resolve(key, resend=True)
@@ -580,26 +566,26 @@ async def test_a_create_without_an_answer_is_in_doubt_and_sent_no_more(
 
 
 async def test_jobs_whose_rows_are_gone_from_the_manifest_are_saved_all_the_same(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
     running = run(speeches(8), akool, out=out)
     await anext(running)
     await running.aclose()
-    created = simulator.world.creates.total()
+    created = quick.world.creates.total()
     outcomes = await carried_out([], akool, out)
     assert {each.line for each in outcomes} <= {0}
-    assert len(list(load(out))) == created == simulator.world.creates.total()
+    assert len(list(load(out))) == created == quick.world.creates.total()
 
 
 async def test_results_that_expired_before_they_were_saved_are_told_as_expired(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
     await carried_out(speeches(2), akool, out, save=False)
 
     async def gone(name: str, _request: web.Request) -> web.Response | None:
         return web.Response(status=404) if name == "media" else None
 
-    simulator.fault = gone
+    quick.fault = gone
     journal = Journal(out / "journal.sqlite")
     for entry in journal.entries():
         await journal.note(entry.number, _long_ago(entry.created_at))
@@ -622,47 +608,45 @@ async def test_a_manifest_that_is_not_there_is_an_error_of_the_call(
 
 
 async def test_a_paused_run_creates_nothing_until_it_is_resumed(
-    akool: Akool, simulator: Simulator, out: Path, until: Until
+    akool: Akool, quick: Simulator, out: Path, until: Until
 ) -> None:
     carried = Run(RunFolder.at(_made(out)), RunOptions())
     work = asyncio.create_task(carried.carry_out(read(speeches(60)), akool))
-    await until(lambda: simulator.world.creates.total() >= 10)
+    await until(lambda: quick.world.creates.total() >= 10)
     carried.pause()
     assert carried.figures().phase == "paused"
     await until(lambda: carried.figures().operations["audio.tts"].in_flight == 0)
-    created = simulator.world.creates.total()
+    created = quick.world.creates.total()
     await asyncio.sleep(0.2)  # time in which a run that goes on creates a dozen
-    assert simulator.world.creates.total() == created < 60
+    assert quick.world.creates.total() == created < 60
     carried.resume()
     await work
-    assert simulator.world.creates.total() == 60
+    assert quick.world.creates.total() == 60
 
 
 async def test_the_number_of_jobs_at_once_changes_while_the_run_goes_on(
-    akool: Akool, simulator: Simulator, out: Path, until: Until
+    akool: Akool, quick: Simulator, out: Path, until: Until
 ) -> None:
-    simulator.world.behaviour = Behaviour(pace=0.5, omit_rate=0.0)  # seconds for a busy machine
+    quick.world.behaviour = Behaviour(pace=0.5, omit_rate=0.0)  # seconds for a busy machine
     carried = Run(RunFolder.at(_made(out)), RunOptions())
     work = asyncio.create_task(carried.carry_out(read(speeches(200)), akool))
 
     def in_flight() -> int:
         return carried.figures().operations["audio.tts"].in_flight
 
-    await until(lambda: simulator.world.creates.total() >= 10)
+    await until(lambda: quick.world.creates.total() >= 10)
     carried.set_concurrency(30)
     await until(lambda: in_flight() > 20)
     carried.set_concurrency(2)
     await until(lambda: in_flight() <= 2)
     assert carried.figures().concurrency == 2
-    simulator.world.behaviour = Behaviour(pace=0.02, omit_rate=0.0)
+    quick.world.behaviour = Behaviour(pace=0.02, omit_rate=0.0)
     carried.set_concurrency(50)
     await work
-    assert simulator.world.creates.total() == 200
+    assert quick.world.creates.total() == 200
 
 
-async def test_a_rate_spreads_creates_over_time(
-    akool: Akool, simulator: Simulator, out: Path
-) -> None:
+async def test_a_rate_spreads_creates_over_time(akool: Akool, quick: Simulator, out: Path) -> None:
     begun = asyncio.get_running_loop().time()
     await carried_out(speeches(11), akool, out, rate=20)
     assert asyncio.get_running_loop().time() - begun >= 9 / 20  # two may go at once

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,7 +26,7 @@ from akool_async.cli.run_ending import DONE, FAILED, exit_code
 from akool_async.endpoints import TTS
 from akool_async.journal import Journal, State
 from akool_async.simulator import Simulator
-from tests.batch.run_parts import Shelf, photos
+from tests.batch.run_parts import Shelf, photos, speeches
 from tests.clients import Connect
 from tests.clocks import Until
 
@@ -38,23 +37,8 @@ NEW = ("new", TTS(input_text="new", voice_id="voice"))
 
 
 @pytest.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(pace=0.02, omit_rate=0.0, instant_audio_rate=0.0) as running:
-        yield running
-
-
-@pytest.fixture
-def akool(simulator: Simulator, connect: Connect) -> Akool:
-    return connect(simulator, max_concurrency=8)
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "night"
-
-
-def speeches(count: int) -> Rows:
-    return [(f"row-{n}", TTS(input_text=f"text {n}", voice_id="voice")) for n in range(count)]
+def akool(quick: Simulator, connect: Connect) -> Akool:
+    return connect(quick, max_concurrency=8)
 
 
 def run_in(out: Path, **options: Any) -> Run:
@@ -68,19 +52,19 @@ async def carried_out(rows: Any, akool: Akool, out: Path, **options: Any) -> Run
     return run
 
 
-async def cut_off(rows: Rows, simulator: Simulator, akool: Akool, out: Path, until: Until) -> None:
+async def cut_off(rows: Rows, quick: Simulator, akool: Akool, out: Path, until: Until) -> None:
     """Leave a run once Akool has all its jobs, and before it knows that one has ended."""
 
     async def creates_only(name: str, _request: web.Request) -> None:
         if name != "audio.tts":
             raise ConnectionResetError
 
-    simulator.fault = creates_only
+    quick.fault = creates_only
     work = asyncio.create_task(carried_out(rows, akool, out, name=_BY_LINE))
     await until(lambda: _created(out) == len(rows))
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
-    simulator.fault = None
+    quick.fault = None
 
 
 def _created(out: Path) -> int:
@@ -96,30 +80,30 @@ def lines_of(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
 
 
-def is_as_made(out: Path, line: dict[str, Any], simulator: Simulator) -> bool:
+def is_as_made(out: Path, line: dict[str, Any], quick: Simulator) -> bool:
     """Say whether a row's file is what Akool made for it."""
-    made: bytes = simulator.world.jobs[line["id"]].media().content
+    made: bytes = quick.world.jobs[line["id"]].media().content
     file: Path = out / line["path"]
     return file.read_bytes() == made
 
 
 @pytest.mark.parametrize("rows", [0, 1], ids=["gone", "not chosen"])
 async def test_jobs_whose_rows_are_not_met_get_a_file_each(
-    simulator: Simulator, connect: Connect, out: Path, until: Until, rows: int
+    quick: Simulator, connect: Connect, out: Path, until: Until, rows: int
 ) -> None:
-    akool = connect(simulator, max_concurrency=8)
-    await cut_off(speeches(8), simulator, akool, out, until)
+    akool = connect(quick, max_concurrency=8)
+    await cut_off(speeches(8), quick, akool, out, until)
     await carried_out(speeches(8 * rows), akool, out, name=_BY_LINE, limit=0)
     assert len({line["path"] for line in lines_of(out)}) == 8
-    assert all(is_as_made(out, line, simulator) for line in lines_of(out))
+    assert all(is_as_made(out, line, quick) for line in lines_of(out))
     assert {line["line"] for line in lines_of(out)} == (set(range(1, 9)) if rows else {0})
 
 
 async def test_a_row_that_ended_before_it_was_met_gets_its_line_later(
-    simulator: Simulator, connect: Connect, out: Path, until: Until
+    quick: Simulator, connect: Connect, out: Path, until: Until
 ) -> None:
-    akool = connect(simulator, max_concurrency=8)
-    await cut_off(speeches(4), simulator, akool, out, until)
+    akool = connect(quick, max_concurrency=8)
+    await cut_off(speeches(4), quick, akool, out, until)
     await carried_out([], akool, out, name=_BY_LINE)
     assert [line["line"] for line in lines_of(out)] == [0] * 4
     again = await carried_out(speeches(4), akool, out, name=_BY_LINE)
@@ -128,13 +112,13 @@ async def test_a_row_that_ended_before_it_was_met_gets_its_line_later(
         f"row-{n}": n + 1 for n in range(4)
     }
     assert list(Verification(RunFolder.at(out)).differences()) == []
-    assert simulator.world.creates.total() == 4
+    assert quick.world.creates.total() == 4
 
 
 @pytest.mark.parametrize("later", ["night", "elsewhere"], ids=["from the root on", "moved"])
 async def test_a_new_row_replaces_no_file_however_the_folder_is_called(
     akool: Akool,
-    simulator: Simulator,
+    quick: Simulator,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     later: str,
@@ -144,7 +128,7 @@ async def test_a_new_row_replaces_no_file_however_the_folder_is_called(
     out = (tmp_path / "night").rename(tmp_path / later)
     await carried_out([NEW, *speeches(3)], akool, out, name=_BY_LINE)
     assert len(lines_of(out)) == 4
-    assert all(is_as_made(out, line, simulator) for line in lines_of(out))
+    assert all(is_as_made(out, line, quick) for line in lines_of(out))
     assert list(Verification(RunFolder.at(out)).differences()) == []
 
 
@@ -182,34 +166,34 @@ async def no_media(name: str, _request: web.Request) -> web.Response | None:
 
 @pytest.mark.usefixtures("short_pauses")
 async def test_what_was_given_up_is_tried_again_and_fails_the_run_again(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
-    simulator.fault = no_media
+    quick.fault = no_media
     for times in (1, 2):
         run = await carried_out(speeches(3), akool, out)
         assert (run.counts.unsaved, run.counts.saved) == (3, 0), times
         assert exit_code(run) == FAILED
         assert [line["error"] for line in lines_of(out)] == ["DownloadError"] * 3
         assert all(line["msg"] and line["path"] is None for line in lines_of(out))
-    simulator.fault = None
+    quick.fault = None
     run = await carried_out(speeches(3), akool, out)
     assert (run.counts.unsaved, run.counts.saved, exit_code(run)) == (0, 3, DONE)
-    assert all(is_as_made(out, line, simulator) for line in lines_of(out))
-    assert simulator.world.creates.total() == 3
+    assert all(is_as_made(out, line, quick) for line in lines_of(out))
+    assert quick.world.creates.total() == 3
 
 
 @pytest.mark.usefixtures("short_pauses")
 @pytest.mark.parametrize("how", ["run", "fetch"])
 async def test_what_was_given_up_and_is_saved_later_has_no_error_any_more(
-    akool: Akool, simulator: Simulator, out: Path, how: str
+    akool: Akool, quick: Simulator, out: Path, how: str
 ) -> None:
-    simulator.fault = no_media
+    quick.fault = no_media
     await carried_out(speeches(1), akool, out)
-    simulator.fault = None
+    quick.fault = None
     later = run_in(out)
     await (later.carry_out(read(speeches(1)), akool) if how == "run" else later.fetch(akool))
     (line,) = lines_of(out)
-    assert is_as_made(out, line, simulator)
+    assert is_as_made(out, line, quick)
     assert [line[each] for each in ("error", "code", "msg")] == [None] * 3
 
 
@@ -221,7 +205,7 @@ async def test_a_run_that_saves_nothing_gives_nothing_up(akool: Akool, out: Path
 
 
 async def test_fetch_leaves_the_lines_of_rows_that_became_no_job(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
     wrong = {"operation": "audio.tts", "key": "wrong"}
     await carried_out(iter([*speeches(1), wrong]), akool, out, save=False)
@@ -235,29 +219,29 @@ async def test_fetch_leaves_the_lines_of_rows_that_became_no_job(
 
 
 async def test_fetch_saves_a_file_anew_that_was_cut_short(
-    akool: Akool, simulator: Simulator, out: Path
+    akool: Akool, quick: Simulator, out: Path
 ) -> None:
     await carried_out(speeches(2), akool, out)
     line, _ = lines_of(out)
     file = out / line["path"]
     file.write_bytes(file.read_bytes()[:100])
     assert len(list(Verification(RunFolder.at(out)).differences())) == 1
-    media = simulator.requests["media"]
+    media = quick.requests["media"]
     fetching = run_in(out)
     await fetching.fetch(akool)
-    assert simulator.requests["media"] == media + 1
-    assert is_as_made(out, line, simulator)
+    assert quick.requests["media"] == media + 1
+    assert is_as_made(out, line, quick)
     assert list(Verification(RunFolder.at(out)).differences()) == []
     await run_in(out).fetch(akool)
-    assert simulator.requests["media"] == media + 1
+    assert quick.requests["media"] == media + 1
 
 
 async def test_the_outcome_of_a_photo_names_the_photo_and_so_may_its_file(
-    simulator: Simulator, connect: Connect, out: Path, tmp_path: Path
+    quick: Simulator, connect: Connect, out: Path, tmp_path: Path
 ) -> None:
     shelf = Shelf()
     shelf.opened.set()
-    akool = connect(simulator, uploads=shelf)
+    akool = connect(quick, uploads=shelf)
     ann, zoe = photos(tmp_path, 2)
     found = [ann.rename(tmp_path / "ann.jpg"), zoe.rename(tmp_path / "Zoë.jpg")]
     reading = RowOptions(operation="reage.photo", each="url", set={"years": 20})
