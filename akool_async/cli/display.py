@@ -26,6 +26,14 @@ _PADDING = 2
 """Characters between two columns of a table."""
 
 
+def can_redraw(console: Console) -> bool:
+    """Say whether a view can be redrawn in place.
+
+    The file is asked, not rich: FORCE_COLOR in a build log makes rich assume a terminal.
+    """
+    return console.file.isatty() and not console.is_dumb_terminal
+
+
 def fields_of(value: Struct) -> dict[str, Any]:
     """Return the fields of a value by snake-case name, as options are named too."""
     known = {

@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from akool_async.cli.display import can_redraw
 from akool_async.cli.tally import ENDED, RunJob, Stage, Tally
 
 _SHORTEST_TIME = 1e-3
@@ -60,9 +61,7 @@ class Display(Protocol):
 @asynccontextmanager
 async def shown(tally: Tally, console: Console) -> AsyncGenerator[None, None]:
     """Show a run's progress until the context ends."""
-    # Ask the file, not rich: FORCE_COLOR in a build log makes rich assume a terminal.
-    on_terminal = console.file.isatty() and not console.is_dumb_terminal
-    with LiveView(console) if on_terminal else ProgressLines(console) as display:
+    with LiveView(console) if can_redraw(console) else ProgressLines(console) as display:
         ticker = asyncio.create_task(_tick(display, tally))
         try:
             yield

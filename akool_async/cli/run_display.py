@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from akool_async.batch.figures.run_figures import RunFigures
+from akool_async.cli.display import can_redraw
 
 INTERVAL: Final = 30.0
 """Seconds between two lines."""
@@ -84,8 +85,7 @@ class JsonLines:
 def display_for(*, quiet: bool) -> Display:
     """Return a live view on a terminal, and lines of JSON elsewhere."""
     console = Console(markup=False, emoji=False, highlight=False)
-    # Ask the file, not rich: FORCE_COLOR in a build log makes rich assume a terminal.
-    if quiet or not console.file.isatty() or console.is_dumb_terminal:
+    if quiet or not can_redraw(console):
         return JsonLines(quiet=quiet)
     from akool_async.cli.run_view import LiveView  # not for a log
 

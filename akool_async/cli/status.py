@@ -9,6 +9,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from akool_async.cli.display import can_redraw
+
 
 class StatusDisplay(Protocol):
     """A display of one job's status."""
@@ -30,8 +32,7 @@ def showing_status(beginning: str) -> Generator[StatusDisplay]:
         beginning: The status to show first.
     """
     console = Console(stderr=True, markup=False, emoji=False, highlight=False)
-    # Ask the file, not rich: FORCE_COLOR in a build log makes rich assume a terminal.
-    if not console.file.isatty() or console.is_dumb_terminal:
+    if not can_redraw(console):
         yield StatusLines(console)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
