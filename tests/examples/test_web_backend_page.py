@@ -9,6 +9,7 @@ from functools import partial
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect, sync_playwright
 
@@ -120,7 +121,12 @@ def test_a_photo_goes_from_queued_to_done_live(
 def test_ten_orders_go_on_when_the_server_is_killed(
     open_page: Open, serve: Serve, akool: Simulator, options: tuple[str, ...]
 ) -> None:
-    akool.world.behaviour = Behaviour(pace=2.0, webhook_retries=(0.2,) * 300)
+    # With `--at-once`, no job ends before the kill. Its end would let the next create go, and one
+    # that is noted but not yet sent stays in doubt for ever: no webhook tells of it.
+    slow, quick = Behaviour(pace=20.0, spread=0.0), Behaviour(pace=2.0)
+    first = slow if "--at-once" in options else quick
+    retries = (0.2,) * 300
+    akool.world.behaviour = msgspec.structs.replace(first, webhook_retries=retries)
     server = serve(*options)
     page = open_page(server)
     order(page, photos(10))
@@ -133,6 +139,7 @@ def test_ten_orders_go_on_when_the_server_is_killed(
     if "--no-webhooks" in options:  # a create whose answer dies with the server stays in doubt
         expect(page.locator("[data-state=queued]")).to_have_count(0)
     server.kill()
+    akool.world.behaviour = msgspec.structs.replace(quick, webhook_retries=retries)
     expect(page.locator("#link")).to_be_visible()
     server.start()
     expect(page.locator("#link")).to_be_hidden()
