@@ -16,7 +16,11 @@ from akool_async.endpoints import (
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Status
 
-_REPEATED = ("input_text", "rate", "type", "source_language", "language", "lipsync")
+_REPEATED = (
+    *("input_text", "rate", "type", "source_language", "language", "lipsync"),
+    *("prompt", "negative_prompt", "extend_prompt", "resolution", "model_name", "image_url"),
+    *("audio_type", "audio_url", "effect_code", "pre_video_id"),
+)
 """Fields of requests that results repeat."""
 
 _REPEATED_AT_ONCE = (*_REPEATED, "avatar_id")
