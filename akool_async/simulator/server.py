@@ -476,7 +476,7 @@ def _effects(simulator: Simulator, request: ListEffects) -> Mapping[str, Any]:
 
 
 def _models(_simulator: Simulator, request: ListModels) -> Mapping[str, Any]:
-    rows = tuple(model for type in request.types for model in catalogue.models(type))
+    rows = tuple(model for each in request.types for model in catalogue.models(each))
     return _OK | {"data": _written(request, rows)}
 
 
