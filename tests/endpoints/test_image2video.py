@@ -41,12 +41,22 @@ ONE, TWO = "6a0000000000000000000211", "6a0000000000000000000212"
 
 
 def single(**fields: Any) -> ImageToVideo:
-    usual = {"image_url": STILL, "resolution": "720p", "audio_type": 3, "video_length": 5}
+    usual: dict[str, Any] = {
+        "image_url": STILL,
+        "resolution": "720p",
+        "audio_type": 3,
+        "video_length": 5,
+    }
     return ImageToVideo(**(usual | {"prompt": "slow push in"} | fields))
 
 
 def batch(**fields: Any) -> ImageToVideoBatch:
-    usual = {"image_url": STILL, "prompt": "slow push in", "resolution": "720p", "video_length": 5}
+    usual: dict[str, Any] = {
+        "image_url": STILL,
+        "prompt": "slow push in",
+        "resolution": "720p",
+        "video_length": 5,
+    }
     return ImageToVideoBatch(**(usual | fields))
 
 
@@ -221,7 +231,11 @@ class Vague:
             body: Any = {"code": 1000, "msg": "OK", "data": {"_id": ONE, "status": 1}}
         else:
             self.asked.append(json.loads(visit.body)["_ids"])
-            row = {"_id": ONE, "status": 3, "video_url": "https://media.example/made.mp4"}
+            row: dict[str, Any] = {
+                "_id": ONE,
+                "status": 3,
+                "video_url": "https://media.example/made.mp4",
+            }
             body = {"code": 1000, "msg": "OK", "data": {"result": [row]}}
             if len(self.asked) == 1:
                 body["data"]["result"] = []
@@ -241,7 +255,9 @@ async def test_a_missing_row_and_a_vague_refusal_end_no_job(serve: Serve, connec
 async def test_a_completed_video_without_an_address_is_not_there_yet(
     serve: Serve, connect: Connect
 ) -> None:
-    looks = iter([{}, {"video_url": None}, {"video_url": "https://media.example/made.mp4"}])
+    made = "https://media.example/made.mp4"
+    shown: list[dict[str, Any]] = [{}, {"video_url": None}, {"video_url": made}]
+    looks = iter(shown)
 
     async def answer(visit: Visit) -> None:
         row: dict[str, Any] = {"_id": ONE, "status": 1}

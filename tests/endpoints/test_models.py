@@ -30,12 +30,17 @@ UPPER = tuple(ModelResolution(value=each) for each in ("720P", "1080P"))
 
 
 def asked(**fields: Any) -> ImageToVideoBatch:
-    usual = {"image_url": STILL, "prompt": "slow push in", "resolution": "720p", "video_length": 5}
+    usual: dict[str, Any] = {
+        "image_url": STILL,
+        "prompt": "slow push in",
+        "resolution": "720p",
+        "video_length": 5,
+    }
     return ImageToVideoBatch(**(usual | {"model_name": "a-model"} | fields))
 
 
 def model(**facts: Any) -> Model:
-    usual = {
+    usual: dict[str, Any] = {
         "value": "a-model",
         "type": 1501,
         "resolution_list": (ModelResolution(value="720p"), ModelResolution(value="1080p")),
