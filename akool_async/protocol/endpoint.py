@@ -297,7 +297,7 @@ class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):
         try:
             receipt = self.decode(response)
             if token.is_id(receipt.id):
-                return receipt
+                return receipt.answering(self)
             problem = "the reply said success, and named no job"
         except ReplyError as error:
             problem = error.problem
