@@ -40,12 +40,11 @@ _DEEPEST: Final = 5
 
 
 class StudioSwap(Result):
-    """A picture, a video, or several of them, made by Swap Studio V5.
+    """What Swap Studio V5 has made; unverified: the page that names the media could not be read.
 
-    **Unverified**: no page that could be read says under which name Akool sends the media. `url`
-    and `urls` are the addresses that stand under likely names and are none of the request's own.
-    `raw` is the whole reply. If no address is found, the job ends as every other without one does:
-    `url` is empty, and a warning names the token. A person may find the media in `raw`.
+    `url` and `urls` are the addresses that stand under likely names and are none of the request's
+    own. `raw` is the whole reply. If no address is found, the job ends as every other without one
+    does: `url` is empty, and a warning names the token. A person may find the media in `raw`.
     """
 
     media_field = "media"
@@ -53,9 +52,9 @@ class StudioSwap(Result):
     no_media = "has no media whose address was found; its `raw` is the whole reply"
 
     media: str = field(name="url", default="")
-    """The first address that was found, which may not be there yet (T25)."""
+    """The first address that was found (unverified), which may not be there yet (T25)."""
     outputs: tuple[str, ...] = ()
-    """All addresses that were found, such as the four of `multi_shot`."""
+    """All addresses that were found (unverified), such as the four of `multi_shot`."""
     inputs: tuple[str, ...] | None = None
     """The addresses in its request, none of which is a result; `None` if they are not known."""
     raw: str = ""
