@@ -37,6 +37,10 @@ class Rule(Struct, frozen=True):
         return f"{self.text}; {trouble}" if trouble else self.text
 
 
+class OneEach(Rule, frozen=True):
+    """The rule of a field that takes one value, because each further one were a job of its own."""
+
+
 class Coding(Struct, frozen=True):
     """The wire form of a field's value, where that is not JSON's own."""
 
@@ -147,6 +151,11 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     """Whether it may be `None`."""
     files: Files | None = None
     """Which files it takes in place of an address; `None` for none."""
+
+    @property
+    def one_each(self) -> OneEach | None:
+        """The rule that refuses several values where each were a job of its own."""
+        return next((rule for rule in self.rules if isinstance(rule, OneEach)), None)
 
 
 @cache
