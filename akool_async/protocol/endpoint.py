@@ -273,6 +273,7 @@ class _Starting(Input):
     """The kind of its media, where that is not its family's."""
     usual: ClassVar[Guess | None] = None
     """How long its jobs take, where that is not its family's `usual`."""
+
     def armed(self, url: str) -> Self:
         """Return this request with a webhook address.
 
