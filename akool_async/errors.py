@@ -444,7 +444,13 @@ class CancelNotSupported(JobError):
 
 
 class ResultExpired(JobError):
-    """The result's media no longer exists: Akool keeps media for 7 days."""
+    """The result's media no longer exists: Akool keeps media for 7 days.
+
+    Attributes:
+        saved: Of a result with several files, those that were saved before.
+    """
+
+    saved: tuple[str, ...] = ()
 
 
 class KeyConflict(AkoolError):
@@ -469,10 +475,13 @@ class DownloadError(AkoolError):
     Attributes:
         final: Whether trying again cannot help, such as with a certificate that is not valid.
         disk_full: Whether the disk of this machine has no room for it.
+        saved: Of a result with several files, those that are there, whole; the next attempt to
+            save the same result there fetches the others.
     """
 
     final: bool = False
     disk_full: bool = False
+    saved: tuple[str, ...] = ()
 
 
 class UploadError(AkoolError):
