@@ -129,6 +129,7 @@ class Runtime:
             arms=configuration.webhook_url is not None,
             patience=configuration.webhook_patience,
             places=configuration.places,
+            creates=shared.creates,
             waits_for_host=configuration.waits_for_host,
             deliver=self.delivery,
             listener=dispatcher,

@@ -36,12 +36,14 @@ from akool_async.endpoints import (
     GetToken,
     LegacyDetectFaces,
     ListAvatars,
+    ListedAvatar,
     ListLanguages,
     ListSessions,
     ListStreamingAvatars,
     ListVoices,
     OpenSession,
     Token,
+    UploadAvatar,
     Voice,
 )
 from akool_async.endpoints.paging import Page
@@ -373,9 +375,23 @@ _VOICES = (("Nicole", "Female", 3), ("Daniel", "Male", 3), ("Mine", "Female", 4)
 
 
 def _avatars(simulator: Simulator, request: ListAvatars) -> Mapping[str, Any]:
-    listed = catalogue.avatars(f"{simulator.url}/faces")
+    listed = [*_uploaded(simulator), *catalogue.avatars(f"{simulator.url}/faces")]
     wanted = (request.from_, request.type)
     return _paged(request, [each for each in listed if _fits((each.from_, each.type), wanted)])
+
+
+def _uploaded(simulator: Simulator) -> list[ListedAvatar]:
+    """Return the avatars that were uploaded, the newest first."""
+    return [
+        ListedAvatar(
+            avatar_id=request.avatar_id,
+            url=str(request.url),
+            from_=3,
+            type=request.type,
+            id=job.id,
+        )
+        for job, request in simulator.world.listed(UploadAvatar)
+    ]
 
 
 def _streaming_avatars(simulator: Simulator, request: ListStreamingAvatars) -> Mapping[str, Any]:
@@ -385,8 +401,7 @@ def _streaming_avatars(simulator: Simulator, request: ListStreamingAvatars) -> M
 
 def _sessions(simulator: Simulator, request: ListSessions) -> Mapping[str, Any]:
     world = simulator.world
-    jobs = [job for job in world.jobs.values() if isinstance(job.request, OpenSession)]
-    newest_first = [world.snapshot(job, simulator.url) for job in reversed(jobs)]
+    newest_first = [world.snapshot(job, simulator.url) for job, _ in world.listed(OpenSession)]
     return _paged(
         request, [each for each in newest_first if _fits((each.status,), (request.status,))]
     )
