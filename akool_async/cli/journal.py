@@ -243,7 +243,7 @@ async def _find_all(
 ) -> None:
     async with akool:
         for entry in entries:
-            searched.append(await _searched(akool, entry, within))
+            searched.append(await _searched(akool, entry, within))  # noqa: PERF401 - one by one, in case of an error
 
 
 async def _searched(akool: Akool, entry: Entry, within: float) -> Searched:

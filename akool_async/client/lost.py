@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from akool_async.client.keyed import record_of
-from akool_async.client.restoring import reference_of, request_of
+from akool_async.client.restoring import request_of
 from akool_async.client.submission import check_key
+from akool_async.clock import sleep
 from akool_async.engine.state import CREATING
 from akool_async.errors import (
     CreateOutcomeUnknown,
@@ -92,8 +93,6 @@ class LostCreates:
     async def find(self, error: CreateOutcomeUnknown) -> Job[Any] | None:
         """Find the job of an error; see `akool.find`."""
         operation = self._operation_of(error.name)
-        if not isinstance(error.request, Operation):
-            raise NotSearchable(error.name, "what was asked for is not known any more")
         lost = Lost(error.request, error.sent_at.timestamp())
         entry = await self._row_of(operation, lost)
         if entry is not None and entry.state not in UNDECIDED and entry.id is None:
@@ -104,17 +103,16 @@ class LostCreates:
         """Find the job of a key whose row is in doubt; see `akool.find`."""
         self._runtime.submitter.check_journal()
         check_key(key)
-        if not isinstance(self._store, FindsJobs):
+        store: object = self._store
+        if not isinstance(store, FindsJobs):
             raise JournalError("this job store finds no jobs by key")
-        entry = await self._store.look_up(key)
+        entry = await store.look_up(key)
         if entry is None:
             raise UnknownKey(f"no job was submitted under the key {key!r}")
         operation = self._operation_of(entry.name)
         if entry.state not in UNDECIDED and entry.id is None:
             raise InvalidInput("key", key, f"its job is {entry.state}: nothing is in doubt")
         lost = Lost(request_of(entry, operation), entry.intended_at)
-        if lost.request is None:
-            raise NotSearchable(entry.name, "the journal does not hold its request any more")
         return await self._find(_Doubt(operation, lost, entry))
 
     def _operation_of(self, name: str) -> type[Operation[Any]]:
@@ -127,6 +125,8 @@ class LostCreates:
 
     async def _row_of(self, operation: type[Operation[Any]], lost: Lost) -> Entry | None:
         """Return the journal's row of a create: of an equal request, and the nearest in time."""
+        if lost.request is None:
+            return None
         since, until = lost.sent_at - _EARLIER, lost.sent_at + _CLOCKS
         entries = await self._around(operation, since, until)
         equal = [each for each in entries if request_of(each, operation) == lost.request]
@@ -166,7 +166,7 @@ class LostCreates:
             each for each in self._engine.records() if each.name == name and each.state is CREATING
         ]
         while any(each.state is CREATING for each in creating):
-            await self._engine.clock.sleep(_PAUSE)
+            await sleep(self._engine.clock, _PAUSE)
 
     # The search
 
@@ -177,8 +177,9 @@ class LostCreates:
         listed = doubt.operation.listed
         if listed is None:
             raise NotSearchable(doubt.name, "no list of Akool's tells its jobs from others")
-        compared = listed.compared(doubt.lost.request)
-        if not compared:
+        if doubt.lost.request is None:
+            raise NotSearchable(doubt.name, "what was asked for is not known any more")
+        if not listed.compared(doubt.lost.request):
             fields = " or ".join(listed.by)
             why = f"the request has no {fields} that the list would show"
             raise NotSearchable(doubt.name, why)
@@ -221,9 +222,9 @@ class LostCreates:
         """
         ids = list(dict.fromkeys(each.id for each in rows if is_id(each.id)))
         taken = await self._store.ids_among(ids) if isinstance(self._store, FindsCreates) else ()
-        by_id = {each.id: each for each in rows}
+        by_id = {each.id: each for each in rows if each.id not in taken}
         while True:
-            free = [row for id, row in by_id.items() if id not in taken and id not in self._known]
+            free = [each for each in by_id.values() if each.id not in self._known]
             choice = search.choose(free, others)
             if choice.candidates or (choice.row is not None and not is_id(choice.row.id)):
                 raise self._uncertain(doubt, choice.candidates)

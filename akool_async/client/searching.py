@@ -51,8 +51,9 @@ class Searching(Steered):
         """
         if (error is None) == (key is None):
             raise TypeError("find() takes a CreateOutcomeUnknown, or a key")
-        if error is not None and not isinstance(error, CreateOutcomeUnknown):
-            raise TypeError(f"find() takes a CreateOutcomeUnknown, not {type(error).__name__}")
+        given: object = error
+        if given is not None and not isinstance(given, CreateOutcomeUnknown):
+            raise TypeError(f"find() takes a CreateOutcomeUnknown, not {type(given).__name__}")
         seconds = checked_seconds("within", within)
         from akool_async.client.lost import LostCreates
 

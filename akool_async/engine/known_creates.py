@@ -63,4 +63,4 @@ class KnownCreates:
     def found(self, name: str, lost: Lost) -> str | None:
         """Return the id of a create that was found before."""
         before = self._found.get((name, lost.sent_at), ())
-        return next((id for request, id in before if request == lost.request), None)
+        return next((found for request, found in before if request == lost.request), None)

@@ -155,7 +155,7 @@ def ids_among(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for size, some in padded(ids, PAGE):
         where = f"WHERE id IN ({'?, ' * (size - 1)}?)"
-        found.update(id for (id,) in connection.execute(f"SELECT id FROM job {where}", some))  # noqa: S608 - question marks
+        found.update(known for (known,) in connection.execute(f"SELECT id FROM job {where}", some))  # noqa: S608 - question marks
     return found
 
 
