@@ -37,7 +37,8 @@ from akool_async.journal import UNDECIDED, Attempt, Entry, FindsCreates, FindsJo
 from akool_async.observers import logger
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.listed import Listed, Lost, Search, created_in
-from akool_async.protocol.token import JobReference, is_id, reference_to, write
+from akool_async.protocol.token import is_id, reference_to, write
+from akool_async.protocol.words import counted
 
 if TYPE_CHECKING:
     from akool_async.client.runtime import Runtime
@@ -95,6 +96,8 @@ class LostCreates:
         operation = self._operation_of(error.name)
         lost = Lost(error.request, error.sent_at.timestamp())
         entry = await self._row_of(operation, lost)
+        if error.ids:  # the reply named them: there is nothing to look for
+            raise self._uncertain(operation, lost, [(each, None) for each in error.ids])
         if entry is not None and entry.state not in UNDECIDED and entry.id is None:
             entry = None  # a person has decided otherwise
         return await self._find(_Doubt(operation, lost, entry))
@@ -227,24 +230,26 @@ class LostCreates:
             free = [each for each in by_id.values() if each.id not in self._known]
             choice = search.choose(free, others)
             if choice.candidates or (choice.row is not None and not is_id(choice.row.id)):
-                raise self._uncertain(doubt, choice.candidates)
+                candidates = [(each.id, created_in(each)) for each in choice.candidates]
+                raise self._uncertain(doubt.operation, doubt.lost, candidates)
             if choice.row is None or self._known.claim(choice.row.id):
                 return choice.row
 
-    def _uncertain(self, doubt: _Doubt, candidates: Sequence[Any]) -> UncertainMatch:
+    @staticmethod
+    def _uncertain(
+        operation: type[Operation[Any]], lost: Lost, candidates: Sequence[tuple[str, float | None]]
+    ) -> UncertainMatch:
+        """Build the error about jobs that may be the one: their ids, and their times."""
+        name = operation.name
         tokens = [
-            write(self._reference(doubt, each, created_in(each)))
-            for each in candidates
-            if is_id(each.id)
+            write(reference_to(name, each, None, created or lost.sent_at))
+            for each, created in candidates
+            if is_id(each)
         ]
         why = "it is listed, without the id by which it could be watched"
         if tokens:
-            why = f"{len(tokens)} listed jobs may be the one that was started"
-        return UncertainMatch(doubt.name, doubt.lost.request, tokens, why)
-
-    @staticmethod
-    def _reference(doubt: _Doubt, row: Any, created: float | None) -> JobReference:
-        return reference_to(doubt.name, row.id, None, created or doubt.lost.sent_at)
+            why = f"{counted(len(tokens), 'job')} may be what the create has started"
+        return UncertainMatch(name, lost.request, tokens, why)
 
     # The end of doubt
 
@@ -275,7 +280,8 @@ class LostCreates:
         """Write down which job a create has started, and watch the job."""
         if doubt.entry is None or self._store is None:
             self._known.find(doubt.name, doubt.lost, row.id)
-            reference = self._reference(doubt, row, created_in(row))
+            created = created_in(row) or doubt.lost.sent_at
+            reference = reference_to(doubt.name, row.id, None, created)
             return self._engine.adoption.adopt(self._record(doubt), reference)
         attempt = Attempt(doubt.entry.number, doubt.entry.attempt)
         try:

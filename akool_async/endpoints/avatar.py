@@ -99,7 +99,9 @@ class UploadAvatar(Operation[Avatar]):
     family = AVATARS
     parse = Reply(Avatar)  # T10: an object on one page, an array of one on another
     # The id is the account's own choice, and the list shows no time.
-    listed = Listed(lambda upload: ListAvatars(from_=3, type=upload.type), by=("avatar_id",))
+    listed = Listed(
+        lambda upload: ListAvatars(from_=3, type=upload.type), by=("avatar_id",), where={"from_": 3}
+    )
 
     url: VideoUrl
     """The video: about one minute, clear, with little turning of the head."""

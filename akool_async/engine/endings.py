@@ -156,4 +156,6 @@ def note_lost(record: JobRecord[Any], outcome: object) -> None:
     """Take note of a job's end, if it is a create of unknown outcome whose job a list shows."""
     creates = record.operation.creates
     if creates is not None and isinstance(outcome, CreateOutcomeUnknown):
+        for each in outcome.ids:
+            creates.add(each)
         creates.lose(record.name, Lost(record.request, outcome.sent_at.timestamp()))

@@ -35,6 +35,8 @@ class Listed(Value, kw_only=False):
     """Names of fields in rows, where they differ from those in requests."""
     where: Mapping[str, object] = {}
     """What the rows of the operation show, where a list has those of several operations."""
+    only_ended: bool = False
+    """Whether nobody has seen a job there that had not ended."""
 
     def compared(self, request: object) -> tuple[str, ...]:
         """Return the fields of `by` that a request has, and that a row can be compared in.

@@ -220,7 +220,7 @@ class World:
         self._omissions.shuffle(shown)
         return shown
 
-    def listed(self, *operations: type[R]) -> list[tuple[SimulatedJob, R]]:
+    def of(self, *operations: type[R]) -> list[tuple[SimulatedJob, R]]:
         """Return the jobs of some operations with their requests, the newest first."""
         return [
             (job, job.request)
