@@ -35,8 +35,8 @@ from akool_async.errors import (
 )
 from akool_async.journal import UNDECIDED, Attempt, Entry, FindsCreates, FindsJobs
 from akool_async.observers import logger
-from akool_async.protocol.endpoint import Operation
-from akool_async.protocol.listed import Listed, Lost, Search, created_in
+from akool_async.protocol.endpoint import Family, Operation
+from akool_async.protocol.listed import Lost, Search, created_in
 from akool_async.protocol.token import is_id, reference_to, write
 from akool_async.protocol.words import counted
 
@@ -65,6 +65,11 @@ class _Doubt(NamedTuple):
     def name(self) -> str:
         return self.operation.name
 
+    @property
+    def attempt(self) -> Attempt | None:
+        entry = self.entry
+        return None if entry is None else Attempt(entry.number, entry.attempt)
+
 
 class LostCreates:
     """Searches for one client, in one event loop.
@@ -87,6 +92,7 @@ class LostCreates:
         self._engine = runtime.engine
         self._operations = operations
         self._known = shared.creates
+        self._addresses = shared.addresses
         self._within = math.inf if within is None else within
         self._store = None if shared.records is None else shared.records.store
         self._recorder = None if shared.records is None else shared.records.recorder
@@ -144,29 +150,37 @@ class LostCreates:
             raise JournalError("this job store cannot say which creates it knows")
         return await self._store.around(operation.name, since, until)
 
-    async def _others(self, doubt: _Doubt) -> list[Lost]:
-        """Return the other creates of the operation whose replies are lost."""
-        name, lost = doubt.name, doubt.lost
+    async def _others(self, doubt: _Doubt, query: Any) -> list[Lost]:
+        """Return the other creates whose replies are lost, and whose jobs are in the same list."""
+        own = doubt.lost
         if self._store is None:
             armed = self._engine.armed
-            known = self._known.lost(name) + ([] if armed is None else armed.lost(name))
-            if lost in known:
-                known.remove(lost)
-            return known
-        reach = 2 * self._within
-        entries = await self._around(doubt.operation, lost.sent_at - reach, lost.sent_at + reach)
+            others = self._known.lost() + ([] if armed is None else armed.lost())
+            if own in others:
+                others.remove(own)
+        else:
+            others = await self._others_in_journal(doubt)
+        return [each for each in others if _query_of(each.request) == query]
+
+    async def _others_in_journal(self, doubt: _Doubt) -> list[Lost]:
         others: list[Lost] = []
-        for entry in entries:
-            request = request_of(entry, doubt.operation)
-            own = doubt.entry is not None and entry.number == doubt.entry.number
-            if entry.state in UNDECIDED and request is not None and not own:
-                others.append(Lost(request, entry.intended_at))
+        own = None if doubt.entry is None else doubt.entry.number
+        since, until = (doubt.lost.sent_at + sign * 2 * self._within for sign in (-1, 1))
+        for operation in self._operations.values():
+            if operation.listed is None or operation.family is not doubt.operation.family:
+                continue
+            for entry in await self._around(operation, since, until):
+                request = request_of(entry, operation)
+                if entry.state in UNDECIDED and entry.number != own and request is not None:
+                    others.append(Lost(request, entry.intended_at))
         return others
 
-    async def _answers(self, name: str) -> None:
-        """Wait for the replies to creates of an operation that are under way now."""
+    async def _answers(self, family: Family[Any]) -> None:
+        """Wait for the replies to creates of a family that are under way now."""
         creating = [
-            each for each in self._engine.records() if each.name == name and each.state is CREATING
+            each
+            for each in self._engine.records()
+            if each.family is family and each.state is CREATING
         ]
         while any(each.state is CREATING for each in creating):
             await sleep(self._engine.clock, _PAUSE)
@@ -177,19 +191,15 @@ class LostCreates:
         settled = self._settled(doubt)
         if settled is not None:
             return self._runtime.job(settled)
-        listed = doubt.operation.listed
-        if listed is None:
+        if doubt.operation.listed is None:
             raise NotSearchable(doubt.name, "no list of Akool's tells its jobs from others")
-        if doubt.lost.request is None:
+        query = _query_of(doubt.lost.request)
+        if query is None:
             raise NotSearchable(doubt.name, "what was asked for is not known any more")
-        if not listed.compared(doubt.lost.request):
-            fields = " or ".join(listed.by)
-            why = f"the request has no {fields} that the list would show"
-            raise NotSearchable(doubt.name, why)
-        search = Search(listed, doubt.lost, self._within)
-        rows = await self._rows(listed, doubt.lost.request, search)
-        await self._answers(doubt.name)
-        others = await self._others(doubt)
+        search = Search(doubt.lost, self._within)
+        rows = await self._rows(query, search)
+        await self._answers(doubt.operation.family)
+        others = await self._others(doubt, query)
         row = await self._claimed(doubt, search, rows, others)
         if row is None:
             logger.info("%s: no job of the lost create is listed", doubt.name)
@@ -198,9 +208,9 @@ class LostCreates:
         logger.info("%s: found the job of a lost create, %s", doubt.name, row.id)
         return self._runtime.job(record)
 
-    async def _rows(self, listed: Listed, request: Any, search: Search) -> list[Any]:
+    async def _rows(self, query: Any, search: Search) -> list[Any]:
         """Return the rows of a list, back to those that are too old."""
-        query, found, seen, before = listed.query(request), list[Any](), 0, None
+        found, seen, before = list[Any](), 0, None
         while True:
             page = await self._runtime.exchange.send(query)
             # A short page is not taken for the last one: some servers shorten all of them. One
@@ -225,7 +235,14 @@ class LostCreates:
         """
         ids = list(dict.fromkeys(each.id for each in rows if is_id(each.id)))
         taken = await self._store.ids_among(ids) if isinstance(self._store, FindsCreates) else ()
-        by_id = {each.id: each for each in rows if each.id not in taken}
+        by_id: dict[str, Any] = {}
+        for row in rows:
+            attempt = self._attempt_in(row)
+            if row.id in taken or (attempt is not None and attempt != doubt.attempt):
+                continue
+            if attempt is not None and self._known.claim(row.id):
+                return row
+            by_id[row.id] = row
         while True:
             free = [each for each in by_id.values() if each.id not in self._known]
             choice = search.choose(free, others)
@@ -234,6 +251,14 @@ class LostCreates:
                 raise self._uncertain(doubt.operation, doubt.lost, candidates)
             if choice.row is None or self._known.claim(choice.row.id):
                 return choice.row
+
+    def _attempt_in(self, row: Any) -> Attempt | None:
+        """Return the create that a row's webhook address names, if it is of this journal."""
+        if self._addresses is None or self._store is None:
+            return None
+        owned = self._addresses.read(getattr(row, "webhook_url", "").rpartition("/")[2])
+        ours = owned is not None and owned.owner == self._addresses.owner
+        return owned.attempt if ours and owned is not None else None
 
     @staticmethod
     def _uncertain(
@@ -283,7 +308,8 @@ class LostCreates:
             created = created_in(row) or doubt.lost.sent_at
             reference = reference_to(doubt.name, row.id, None, created)
             return self._engine.adoption.adopt(self._record(doubt), reference)
-        attempt = Attempt(doubt.entry.number, doubt.entry.attempt)
+        attempt = doubt.attempt
+        assert attempt is not None
         try:
             await self._store.adopt(attempt, row.id)
             entry = await self._read_again(doubt, doubt.entry)
@@ -304,6 +330,12 @@ class LostCreates:
             if each.number == entry.number:
                 return each
         raise JournalError(f"row {entry.number} is gone")
+
+
+def _query_of(request: Operation[Any] | None) -> Any:
+    """Return the query of the list that shows a request's job; `None` if none does."""
+    listed = None if request is None else request.listed
+    return None if listed is None else listed.query(request)
 
 
 def _is_newest_first(rows: Sequence[Any]) -> bool:

@@ -116,10 +116,9 @@ class ArmedCreates:
         """Return the jobs that wait for an event."""
         return list(self._waiting)
 
-    def lost(self, name: str) -> list[Lost]:
-        """Return an operation's creates that wait for an event."""
-        waits = self._waiting.items()
-        return [Lost(each.request, wait.sent_on) for each, wait in waits if each.name == name]
+    def lost(self) -> list[Lost]:
+        """Return the creates that wait for an event."""
+        return [Lost(each.request, wait.sent_on) for each, wait in self._waiting.items()]
 
     def arm(self, record: JobRecord[Any], attempt: Attempt | None) -> Operation[Any]:
         """Return the request to send for a job, with a webhook address where it takes one.

@@ -50,9 +50,9 @@ class KnownCreates:
         """Take note of a create of unknown outcome."""
         self._lost.append((name, lost))
 
-    def lost(self, name: str) -> list[Lost]:
-        """Return an operation's creates of unknown outcome."""
-        return [each for known, each in tuple(self._lost) if known == name]
+    def lost(self) -> list[Lost]:
+        """Return the creates of unknown outcome."""
+        return [each for _, each in tuple(self._lost)]
 
     def find(self, name: str, lost: Lost, id: str) -> None:
         """Take note of the id of a create that had been lost."""

@@ -21,6 +21,10 @@ CLOSE: Final = 60.0
 """Seconds. A row that is so near in time goes before rows that are further away."""
 
 
+_WEBHOOK: Final = "webhook_url"
+"""A field that many rows repeat. One that the user gave may be a job's own."""
+
+
 class Listed(Value, kw_only=False):
     """Where an operation's jobs are listed, and how one is told from the others."""
 
@@ -28,7 +32,8 @@ class Listed(Value, kw_only=False):
     """Make the query of the list's first page from the request. It has a `page`, and its reply
     `items`."""
     by: tuple[str, ...]
-    """Fields of the request that its row repeats. Those that the request has must all agree."""
+    """Fields of the request that its row repeats. Those that the request has must all agree. Where
+    it has none of them, or a row shows none, nothing tells its job from others."""
     also: tuple[str, ...] = ()
     """Fields that a row may repeat. A row that shows another value is another job's."""
     shown: Mapping[str, str] = {}
@@ -38,27 +43,20 @@ class Listed(Value, kw_only=False):
     only_ended: bool = False
     """Whether nobody has seen a job there that had not ended."""
 
-    def compared(self, request: object) -> tuple[str, ...]:
-        """Return the fields of `by` that a request has, and that a row can be compared in.
-
-        The address of a file on disk is known only as its create leaves.
-        """
-        return tuple(each for each in self.by if _is_given(getattr(request, each)))
-
     def fit(self, request: object, row: object) -> Fit:
         """Say whether a row may be the job of a request, time aside."""
         if any(_differs(value, getattr(row, name, None)) for name, value in self.where.items()):
             return Fit.NO
-        asked = {
-            name: getattr(request, name)
-            for name in (*self.by, *self.also)
-            if _is_given(getattr(request, name, None))
-        }
-        shown = {name: getattr(row, self.shown.get(name, name), None) for name in asked}
-        if any(_differs(asked[name], shown[name]) for name in asked):
-            return Fit.NO
-        whole = all(_is_given(shown[name]) for name in self.compared(request))
-        return Fit.YES if whole else Fit.PERHAPS
+        told: list[bool] = []
+        for name in (*self.by, *self.also, _WEBHOOK):
+            # The address of a file on disk is known only as its create leaves.
+            asked = getattr(request, name, None)
+            shown = getattr(row, self.shown.get(name, name), None)
+            if _is_given(asked) and _differs(asked, shown):
+                return Fit.NO
+            if _is_given(asked) and name in self.by:
+                told.append(_is_given(shown))
+        return Fit.YES if told and all(told) else Fit.PERHAPS
 
 
 class Fit(Enum):
@@ -103,6 +101,11 @@ def created_in(row: object) -> float | None:
     return milliseconds / 1000 if isinstance(milliseconds, int | float) and milliseconds else None
 
 
+def _fit(lost: Lost, row: object) -> Fit:
+    listed: Listed = lost.request.listed
+    return listed.fit(lost.request, row)
+
+
 class Choice(Value):
     """What was found of a create, among rows."""
 
@@ -116,13 +119,11 @@ class Search:
     """Finds the row of a create whose reply was lost.
 
     Args:
-        listed: Where the operation's jobs are listed.
-        lost: The create.
+        lost: The create, of an operation whose jobs are listed.
         within: The most seconds between the create and the row, because clocks differ.
     """
 
-    def __init__(self, listed: Listed, lost: Lost, within: float) -> None:
-        self._listed = listed
+    def __init__(self, lost: Lost, within: float) -> None:
         self._lost = lost
         self._within = within
 
@@ -136,8 +137,8 @@ class Search:
 
         Args:
             rows: Rows whose jobs belong to no known create.
-            others: Other creates whose replies were lost. An equal one is as good: of two equal
-                creates, each gets one of two rows.
+            others: Other creates whose replies were lost, of operations in the same list. An equal
+                one is as good: of two equal creates, each gets one of two rows.
         """
         fitting = [row for row in rows if self._distance(self._lost, row) is not None]
         sure = [row for row in fitting if self._is_sure(row, others)]
@@ -150,7 +151,7 @@ class Search:
 
     def _is_sure(self, row: object, others: Sequence[Lost]) -> bool:
         """Say whether a row shows all that tells, and cannot be the job of another request."""
-        if self._listed.fit(self._lost.request, row) is not Fit.YES:
+        if _fit(self._lost, row) is not Fit.YES:
             return False
         rivals = (other for other in others if other.request != self._lost.request)
         return not any(self._competes(rival, row) for rival in rivals)
@@ -170,7 +171,7 @@ class Search:
 
         A row without a time is as far away as one can be: it may be of any time.
         """
-        if self._listed.fit(lost.request, row) is Fit.NO:
+        if _fit(lost, row) is Fit.NO:
             return None
         created = created_in(row)
         distance = self._within if created is None else abs(created - lost.sent_at)
