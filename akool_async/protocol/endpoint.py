@@ -20,6 +20,7 @@ from akool_async.protocol import token, wire
 from akool_async.protocol.deprecation import Deprecated, with_note
 from akool_async.protocol.fields import WebhookUrl, plan_of, text_or_address
 from akool_async.protocol.lenient import repaired
+from akool_async.protocol.price import Price
 from akool_async.protocol.reasons import explained, says_enough
 from akool_async.protocol.reply import IN_ONE_STEP
 from akool_async.protocol.snapshot import Snapshot, Status
@@ -259,6 +260,18 @@ class _Starting(Input):
     """The kind of its media, where that is not its family's."""
     usual: ClassVar[Guess | None] = None
     """How long its jobs take, where that is not its family's `usual`."""
+    price: ClassVar[Price | None] = None
+    """What a page prints as its price; `None` where no page does."""
+
+    def estimate(self) -> float | None:
+        """Return what the request costs by Akool's documentation, in credits; it sends nothing.
+
+        `None` where no page prints a price, or where it depends on what only Akool knows, such as
+        the length of a video. Observed prices differ: after it was created, `job.credits` has what
+        Akool says. A price that depends on the plan is that of the dearest one.
+        """
+        return None if self.price is None else self.price.of(self)
+
     def armed(self, url: str) -> Self:
         """Return this request with a webhook address.
 
