@@ -26,6 +26,7 @@ STATES = ("covered", "deprecated", "not covered", "to come")
 SITE = "https://docs.akool.com"
 PAGE = Path(__file__).with_name("coverage.md")
 DATA = Path(__file__).with_name("coverage.toml")
+_AN_ID = "6a0000000000000000000101"
 _NOTE = "<!-- Written by `python docs/build_coverage.py`: change coverage.toml or the classes. -->"
 
 
@@ -98,7 +99,7 @@ def _covering() -> Iterator[Covering]:
     for name, cls in ENDPOINTS.items():
         names.setdefault(cls, []).append(name)
     for operation in OPERATIONS.values():
-        names.setdefault(type(operation.family.lookup(["0"])), [])
+        names.setdefault(type(operation.family.lookup([_AN_ID])), [])
     for cls, found in names.items():
         yield Covering(cls, tuple(sorted(found)))
 
@@ -130,8 +131,8 @@ def _lines(rows: list[Row]) -> Lines:
     counts = {state: sum(row.state == state for row in rows) for state in STATES}
     yield from ("# Coverage", "", _NOTE, "")
     yield f"Akool has documented {len(rows)} endpoints. {counts['covered']} of them are covered."
-    yield f"{counts['deprecated']} more are no longer on its newest pages: they still work here, and"
-    yield f"[warn](errors.md#warnings). {counts['not covered']} are not covered, each for the"
+    yield f"{counts['deprecated']} more are no longer on its newest pages: they still work here,"
+    yield f"and [warn](errors.md#warnings). {counts['not covered']} are not covered, each for the"
     yield "reason in its row. The [reference](reference/index.md) describes what each name takes."
     for state in STATES:
         chosen = [row.cells() for row in rows if row.state == state]
