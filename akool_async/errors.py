@@ -162,10 +162,13 @@ class APIError(AkoolError):
         http_status: HTTP status of the reply; usually 200, even for an error.
         retry_after: Seconds to wait, as the server asked; `None` if it did not.
         attempts: How many requests were sent for this call.
+        vague: Whether the refusal says nothing about what was asked for (N1).
     """
 
+    _in_process: ClassVar[frozenset[str]] = frozenset({"vague"})
     retry_after: float | None = None
     attempts: int = 1
+    vague: bool = False
 
     def __init__(
         self,
@@ -272,9 +275,11 @@ class ReplyError(TransportError):
         http_status: HTTP status of the reply.
         excerpt: The beginning of its body.
         retry_after: Seconds to wait, as the server asked; `None` if it did not.
+        ids: Of a create that started several jobs: all of their ids.
     """
 
     retry_after: float | None = None
+    ids: tuple[str, ...] = ()
 
     def __init__(
         self, message: str, *, endpoint: str = "", http_status: int = 200, excerpt: str = ""
@@ -296,7 +301,10 @@ class CreateOutcomeUnknown(AkoolError):
         request: The request that was sent.
         sent_at: Time of sending, in UTC.
         reason: What happened instead of a readable answer.
+        ids: The ids of the jobs that run, where the answer named several for one request.
     """
+
+    ids: tuple[str, ...] = ()
 
     def __init__(self, name: str, request: object, sent_at: datetime, reason: str) -> None:
         super().__init__(

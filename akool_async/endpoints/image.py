@@ -66,6 +66,7 @@ class Image(Result):
     """A picture; a generated one shows four pictures in a grid."""
 
     media_field = "image"
+    more_media = ("upscaled_urls",)
 
     status: Status = field(name="image_status", default=Status.QUEUED)
     image: str = ""
@@ -82,7 +83,9 @@ class Image(Result):
     used_buttons: tuple[str, ...] = ()
     """The actions that were already taken."""
     upscaled_urls: tuple[str, ...] = ()
-    """Addresses of its 4K pictures, where Akool names them."""
+    """Addresses of its single pictures, where Akool names them; `urls` has them too. Of an image
+    from a text they are the four of the grid. Status 3 may come before they are there (N43): the
+    client does not wait for them, and `akool.image.get` shows them later."""
     error_reasons: tuple[str, ...] = ()
     """Why it failed."""
     deduction_credit: float | None = None

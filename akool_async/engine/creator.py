@@ -34,7 +34,13 @@ from akool_async.engine.record import JobRecord
 from akool_async.engine.state import CREATING, QUEUED, Trigger
 from akool_async.engine.tasks import start
 from akool_async.engine.uploaded import uploaded_of
-from akool_async.errors import AkoolError, APIError, CreateOutcomeUnknown, JobCancelled
+from akool_async.errors import (
+    AkoolError,
+    APIError,
+    CreateOutcomeUnknown,
+    JobCancelled,
+    ReplyError,
+)
 from akool_async.http.transport import Delivery
 from akool_async.observers import logger
 
@@ -218,7 +224,9 @@ class Creator:
             return
         self._hold.failed(problem, delivery.sent_at)
         if delivery.sent and not isinstance(problem, APIError):
+            jobs = problem.ids if isinstance(problem, ReplyError) else ()
             problem = self.unknown(record, delivery, str(problem))
+            problem.ids = jobs
             creates = self._owner.armed
             if creates is not None and creates.wait(record, delivery, problem):
                 return

@@ -104,8 +104,11 @@ def is_unreadable(error: Exception) -> bool:
     """Say whether a lookup was answered with success, in a body that cannot be read.
 
     One sick row may be the reason. An unreadable body under another HTTP status comes from a
-    server in trouble, or from a proxy before it, and says nothing about the ids.
+    server in trouble, or from a proxy before it, and says nothing about the ids. A refusal in
+    words that say nothing is no better than an unreadable body (N1).
     """
+    if isinstance(error, APIError):
+        return error.vague
     return isinstance(error, ReplyError) and error.http_status == _OK
 
 
@@ -141,5 +144,5 @@ def _names_no_job(error: Exception) -> bool:
 def _refuses_the_request(error: Exception) -> bool:
     """Say whether the reply refused just this request, rather than reported trouble that passes."""
     if isinstance(error, APIError) and error.code != 0:
-        return isinstance(error, (*_DEFINITE, NotFound, ProcessingError))
+        return not error.vague and isinstance(error, (*_DEFINITE, NotFound, ProcessingError))
     return is_about_length(error)

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Raw
 
 from akool_async.errors import APIError, NotFound, ReplyError
-from akool_async.protocol import token, wire
+from akool_async.protocol import receipts, token, wire
 from akool_async.protocol.deprecation import Deprecated, with_note
 from akool_async.protocol.fields import WebhookUrl, plan_of, text_or_address
 from akool_async.protocol.lenient import repaired
@@ -39,7 +39,8 @@ class Endpoint(Input, Generic[T]):
     method: ClassVar[str] = "POST"
     """GET sends the fields as a query string; every other method sends a JSON body."""
     path: ClassVar[str]
-    """Below `root`, as Akool's page prints it."""
+    """Below `root`, as Akool's page prints it. A field may stand in it, by its wire name:
+    `v4/voice/detail/{id}` (N5)."""
     root: ClassVar[str] = "/api/open/"
     host: ClassVar[str] = "api"
     """Which of the client's hosts it lives on: `api`, `detect` or `legacy_detect`."""
@@ -50,6 +51,8 @@ class Endpoint(Input, Generic[T]):
     """Address of the page that documents it."""
     also_in: ClassVar[tuple[str, ...]] = ()
     """Addresses of other pages that document it."""
+    vague_refusals: ClassVar[frozenset[str]] = frozenset()
+    """Messages, in lower case, that refuse a request and say nothing about it (N1)."""
     signed: ClassVar[bool] = True
     """Whether the request carries a credential."""
     repeatable: ClassVar[bool] = False
@@ -81,7 +84,10 @@ class Endpoint(Input, Generic[T]):
     def encode(self) -> HttpRequest:
         """Return the HTTP request, without host and credentials."""
         fields = self.to_wire() if self.method == "GET" else self.body_fields()
-        return wire.encode(self.method, self.root + self.path, fields)
+        path = self.root + self.path
+        if "{" in path:
+            path, fields = wire.with_fields_in_path(path, fields)
+        return wire.encode(self.method, path, fields)
 
     def decode(self, response: HttpResponse) -> T:
         """Return the decoded reply.
@@ -113,20 +119,28 @@ class Endpoint(Input, Generic[T]):
 
     def _read(self, response: HttpResponse) -> T:
         """Open the envelope, then read the data."""
-        data = wire.decode(response, self.envelope, self.label, (self.docs, *self.also_in))
+        try:
+            data = wire.decode(response, self.envelope, self.label, (self.docs, *self.also_in))
+        except APIError as error:
+            error.vague = error.msg.strip(" .!").lower() in self.vague_refusals
+            raise
         try:
             return self.parse(data)
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
             problem = str(error)
         raise self._unreadable(f"the data cannot be read: {problem}", response)
 
-    def _unreadable(self, problem: str, response: HttpResponse) -> ReplyError:
-        return ReplyError(
+    def _unreadable(
+        self, problem: str, response: HttpResponse, jobs: tuple[str, ...] = ()
+    ) -> ReplyError:
+        error = ReplyError(
             problem,
             endpoint=self.label,
             http_status=response.status,
             excerpt=wire.excerpt_of(response),
         )
+        error.ids = jobs
+        return error
 
 
 class Query(Endpoint[T]):
@@ -312,13 +326,18 @@ class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):
 
         Raises:
             APIError: Akool refused the request: no job runs.
-            ReplyError: the reply does not say whether a job runs. The error names the ids in it.
+            ReplyError: the reply does not say whether a job runs, or names several. The error
+                names the ids in it.
         """
+        jobs: tuple[str, ...] = ()
+        refusal: APIError | None = None
         try:
             receipt = self.decode(response)
-            if token.is_id(receipt.id):
-                return receipt
+            jobs = receipts.jobs_in(response)
+            if len(jobs) <= 1 and token.is_id(receipt.id):
+                return receipt.answering(self)
             problem = "the reply said success, and named no job"
+            refusal = receipts.refusal_in(response, self.envelope, self.label)
         except ReplyError as error:
             problem = error.problem
         except APIError as error:
@@ -326,7 +345,10 @@ class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):
                 raise
             said = f" ({error.msg})" if error.msg else ""
             problem = f"no page lists the code {error.code}{said}, so a job may run"
-        refusal = wire.refusal_of_create(response, self.envelope, self.label)
+        if len(jobs) > 1:
+            problem = f"one job was asked for, and {len(jobs)} were started: {', '.join(jobs)}"
+            raise self._unreadable(problem, response, jobs)
+        refusal = refusal or wire.refusal_of_create(response, self.envelope, self.label)
         if refusal is not None:
             raise refusal
         raise self._unreadable(problem + wire.ids_named_in(response), response)

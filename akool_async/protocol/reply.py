@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import cache, cached_property
 from inspect import isclass
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
@@ -58,22 +59,61 @@ class OneStep(Generic[T]):
         return msgspec.json.Decoder(msgspec.defstruct("Opened", [code, data]))
 
 
+_NO_ALIASES: Final[Mapping[str, str]] = MappingProxyType({})
+
+
 class Reply(Generic[T]):
     """Decodes the data of a reply; the simulator encodes it with the same knowledge.
 
     Akool's pages print some objects as an array of one, or inside `result` (T10): all forms are
     read.
+
+    Args:
+        type: The class of the value.
+        in_array: Whether the page prints an array of one.
+        inside: The field of the data that the object, or the array, lies in (N4, N11).
+        beside: A list that is printed beside it, empty here.
+        aliases: Other wire names of fields, by the name that the class knows (N3).
     """
 
-    def __init__(self, type: type[T], *, in_array: bool = False) -> None:
+    def __init__(
+        self,
+        type: type[T],
+        *,
+        in_array: bool = False,
+        inside: str = "",
+        beside: str = "",
+        aliases: Mapping[str, str] = _NO_ALIASES,
+    ) -> None:
         self.type = type
-        self._at_once = OneStep[T](type)
         self._in_array = in_array
+        self._inside = inside
+        self._beside = beside
+        self._aliases = aliases
 
     @cached_property
-    def _decoder(self) -> msgspec.json.Decoder[T]:
+    def _container(self) -> Any:
+        if not self._inside:
+            return self.type
+        held: Any = tuple[self.type, ...] if self._in_array else self.type  # type: ignore[name-defined]
+        return msgspec.defstruct("Container", [("held", held, field(name=self._inside))])
+
+    @cached_property
+    def _decoder(self) -> msgspec.json.Decoder[Any]:
         # Made on first use: few programs read the replies of all endpoints.
-        return msgspec.json.Decoder(self.type)
+        return msgspec.json.Decoder(self._container)
+
+    @cached_property
+    def _at_once(self) -> OneStep[Any]:
+        return OneStep(self._container)
+
+    def _held(self, opened: Any) -> T | None:
+        """Return the object in an opened container; `None` if it needs the careful way."""
+        if opened is None or not self._inside:
+            return cast("T | None", opened)
+        if not self._in_array:
+            return cast("T", opened.held)
+        return opened.held[0] if len(opened.held) == 1 else None
 
     def __call__(self, data: Raw, /) -> T:
         """Decode `data`. Optional fields that cannot be read take their defaults.
@@ -81,33 +121,51 @@ class Reply(Generic[T]):
         Raises:
             msgspec.ValidationError: a required field is missing or has another type.
         """
-        with suppress(ValidationError):
-            value = self._decoder.decode(data)
-            if _is_whole(value):
-                return value
-        return tolerant(self.type, self._object_in(msgspec.json.decode(data)))
+        if not self._aliases:
+            with suppress(ValidationError):
+                value = self._held(self._decoder.decode(data))
+                if value is not None and _is_whole(value):
+                    return value
+        return tolerant(self.type, self._renamed(self._object_in(msgspec.json.decode(data))))
 
     def _object_in(self, document: Any) -> Any:
         """Return the object in the data of a reply, whatever it is wrapped in."""
         found = _single(document)
+        known = _fields_of(found)
+        if self._inside in known:
+            return _single(known[self._inside])
         if _names(found) or not issubclass(self.type, Snapshot):
             return found
-        known = _fields_of(found)
         inner = (_single(known.get(key)) for key in _WRAPPERS)
         return next(filter(_names, inner), found)
+
+    def _renamed(self, document: Any) -> Any:
+        """Return an object's document with the names that the class knows."""
+        if not self._aliases or not isinstance(document, dict):
+            return document
+        known = cast("dict[str, Any]", document)
+        others = {name: known[alias] for name, alias in self._aliases.items() if alias in known}
+        return others | known
 
     def encode(self, value: T) -> Any:
         """Return the data that decodes to a value, as Akool's page prints it."""
         document = msgspec.to_builtins(value)
-        return [document] if self._in_array else document
+        if self._aliases:
+            document = {self._aliases.get(name, name): each for name, each in document.items()}
+        held = [document] if self._in_array else document
+        if not self._inside:
+            return held
+        return {self._inside: held} | ({self._beside: []} if self._beside else {})
 
     def at_once(self, body: bytes, envelope: Envelope) -> T | None:
         """Decode a sound reply, envelope included, in one step; else return `None`."""
-        value = self._at_once.data(body, envelope)
+        if self._aliases:
+            return None
+        value = self._held(self._at_once.data(body, envelope))
         return value if _is_whole(value) else None
 
 
-_WRAPPERS: Final = ("result", "data")
+_WRAPPERS: Final = ("result", "data", "successList", "list")
 """Names of the fields that an object may lie in, one level deeper than its page prints it."""
 
 
@@ -272,6 +330,9 @@ def _parts_of(type: type[Any]) -> tuple[FieldInfo, ...]:
 def _nearest(part: FieldInfo, document: Any) -> Any:
     if isclass(part.type) and issubclass(part.type, Struct):
         return tolerant(part.type, document)
+    if part.type is Status and isinstance(document, str):
+        with suppress(ValueError):
+            return Status(cast("Any", document))  # by its word
     try:
         return msgspec.convert(document, part.type, strict=False)
     except ValidationError:

@@ -29,6 +29,8 @@ class Status(IntEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Status | None:
+        if isinstance(value, str):
+            return _WORDS.get(value.strip().lower())
         if not isinstance(value, int):
             return None
         unknown = int.__new__(cls, value)
@@ -36,6 +38,15 @@ class Status(IntEnum):
         unknown._value_ = value
         return unknown
 
+
+_WORDS: Final = {
+    **dict.fromkeys(("queued", "queueing", "queuing", "pending", "waiting"), Status.QUEUED),
+    **dict.fromkeys(("processing", "running", "in_progress", "started"), Status.PROCESSING),
+    **dict.fromkeys(("completed", "complete", "succeeded", "finished", "done"), Status.COMPLETED),
+    **dict.fromkeys(("failed", "failure", "error"), Status.FAILED),
+    "closed": Status.COMPLETED,  # a live session
+}
+"""What stands in place of the number, now and then. "success" does not: it may be the reply's."""
 
 _SAYS_NOTHING: Final = frozenset(
     {
@@ -87,6 +98,14 @@ class Snapshot(Value, dict=True, abstract=True):
         """Return this snapshot with the data that only the create reply holds."""
         if self.job_id is None and receipt is not None and receipt.job_id is not None:
             return msgspec.structs.replace(self, job_id=receipt.job_id)
+        return self
+
+    def answering(self, _request: Any) -> Self:
+        """Return this snapshot as the answer to its request.
+
+        Args:
+            _request: The request as it was sent, or with paths in place of uploaded files.
+        """
         return self
 
     def without_secrets(self) -> Self:

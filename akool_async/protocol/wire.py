@@ -29,6 +29,7 @@ from akool_async.errors import (
     InvalidRequest,
     NotFound,
     PermissionDenied,
+    ProcessingError,
     RateLimited,
     ReplyError,
     api_error,
@@ -107,6 +108,8 @@ class Envelope(Value):
     msg: str = "msg"
     data: str | None = "data"
     """The field of the data; `None` if the data lies beside the code."""
+    codes: tuple[tuple[bool | str, int], ...] = ()
+    """The codes of what stands in the place of a number, such as `true`."""
     refusal: Callable[..., APIError] = api_error
     """Makes the error for a code that is not success."""
     statuses: frozenset[int] = frozenset()
@@ -119,7 +122,10 @@ class Envelope(Value):
             msgspec.DecodeError: the body is not JSON, or not an envelope.
         """
         head = _HEAD.decode(body)
-        code = msgspec.convert(_value(head.get(self.code)), int, strict=False)
+        said = _value(head.get(self.code))
+        code = dict(self.codes).get(said) if isinstance(said, bool | str) else None
+        if code is None:
+            code = msgspec.convert(said, int, strict=False)
         data = Raw(body) if self.data is None else head.get(self.data, _NULL)
         msg = _sentence(head.get(self.msg))
         if not msg and code != self.success:
@@ -169,6 +175,26 @@ AKOOL_DETECTION = Envelope(
 """`{error_code, error_msg, ...}` with the data beside them, 0 for success: face detection."""
 
 
+def _frames_error(code: int, msg: str, *, http_status: int = 200, **about: Any) -> APIError:
+    about = {**about, "http_status": http_status}
+    about.pop("pages", None)
+    if http_status < 500:  # noqa: PLR2004 - the server's own trouble
+        return InvalidRequest(code, msg, **about)
+    return ProcessingError(code, msg, **about)
+
+
+AKOOL_FRAMES = Envelope(
+    success=1,
+    code="success",
+    msg="error",
+    data=None,
+    codes=((True, 1), (False, 0)),
+    refusal=_frames_error,
+)
+"""`{success: true, ...}`, or `{success: false, error}`: analyze_frames, whose HTTP status says who
+is to blame (N35)."""
+
+
 def encode(method: str, path: str, fields: Mapping[str, Any]) -> HttpRequest:
     """Make a request: a query string for GET, a JSON body for everything else."""
     if method == "GET":
@@ -176,11 +202,29 @@ def encode(method: str, path: str, fields: Mapping[str, Any]) -> HttpRequest:
     return HttpRequest(method=method, path=path, body=_JSON.encode(fields))
 
 
+def with_fields_in_path(path: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Put fields into their places in a path, such as `{id}`; return it with the other fields."""
+    others = {name: value for name, value in fields.items() if f"{{{name}}}" not in path}
+    for name in fields.keys() - others.keys():
+        path = path.replace(f"{{{name}}}", quote(_text(fields[name]), safe=""))
+    return path, others
+
+
 def _query(fields: Mapping[str, Any]) -> str:
     # Commas stay as they are: in a list of ids each would grow by two bytes as %2C.
-    pairs = (f"{quote(name, safe='')}={_quoted(_text(value))}" for name, value in fields.items())
+    pairs = (
+        # The brackets of a repeated name, such as `types[]`, stay as the pages print them.
+        f"{quote(name, safe='[]')}={_quoted(_text(each))}"
+        for name, value in fields.items()
+        for each in _each_of(value)
+    )
     text = "&".join(pairs)
     return f"?{text}" if text else ""
+
+
+def _each_of(value: Any) -> Sequence[Any]:
+    values: Sequence[Any] = value if isinstance(value, list | tuple) else (value,)
+    return values
 
 
 def _quoted(text: str) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast, get_args, get_origin
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -46,7 +46,7 @@ from akool_async.endpoints import (
 )
 from akool_async.endpoints.paging import Page
 from akool_async.protocol.endpoint import Endpoint, Family, Operation
-from akool_async.protocol.fields import plan_of
+from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.snapshot import Status
 from akool_async.simulator import catalogue, faces, media
 from akool_async.simulator.webhooks import SimulatedWebhooks
@@ -271,19 +271,28 @@ def _json(document: Mapping[str, Any]) -> web.Response:
 
 async def _wire_of(endpoint: type[Endpoint[Any]], request: web.Request) -> Mapping[str, Any]:
     """Return the fields of a request, under wire names."""
+    in_path = dict(request.match_info)
     if request.method != "GET":
         try:
-            return msgspec.json.decode(await request.read() or b"{}", type=dict[str, Any])
+            body = msgspec.json.decode(await request.read() or b"{}", type=dict[str, Any])
         except msgspec.MsgspecError as error:
             problem = str(error)
+        else:
+            return in_path | body
         raise Refusal(1003, f"Parameter error: {problem}")
     plans = {plan.wire_name: plan for plan in plan_of(endpoint)}
-    return {
-        name: _from_text(plans[name].type, text)
-        if name in plans and not plans[name].coding
-        else text
-        for name, text in request.query.items()
+    return in_path | {
+        name: _from_query(plans.get(name), request.query.getall(name)) for name in request.query
     }
+
+
+def _from_query(plan: FieldPlan | None, texts: list[str]) -> Any:
+    """Return the value of a field in a query; a field of many values is repeated there."""
+    if plan is None or plan.coding:
+        return texts[-1]
+    if get_origin(plan.type) is tuple:
+        return [_from_text(get_args(plan.type)[0], text) for text in texts]
+    return _from_text(plan.type, texts[-1])
 
 
 def _from_text(expected: Any, text: str) -> Any:

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 import pytest
@@ -123,6 +123,10 @@ def every(some: list[Exchange]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("exchange", some, ids=[exchange.label for exchange in some])
 
 
+HOLDERS = ("result", "lang_list", "successList", "list", "knowledge_list")
+"""Where the rows of a reply may be."""
+
+
 def rows_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of a reply, wherever it has them."""
     data = document.get("data")
@@ -130,8 +134,12 @@ def rows_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
         return data
     if not isinstance(data, dict):
         return []
-    lists = [data[key] for key in ("result", "lang_list") if isinstance(data.get(key), list)]
-    return lists[0] if lists else [data]
+    lists = [data[key] for key in HOLDERS if isinstance(data.get(key), list)]
+    if lists:
+        rows: list[dict[str, Any]] = lists[0]
+        return rows
+    inner = data.get("result")
+    return [inner] if isinstance(inner, dict) else [data]
 
 
 # That nothing is forgotten
@@ -200,9 +208,19 @@ def test_the_documented_example_is_sent_as_it_is_printed(exchange: Exchange) -> 
         for name, value in exchange.wire.items()
         if not (name.lower() == "webhookurl" and value == "")  # T42: empty means none
     }
+    sent |= in_path(exchange)
     assert same_json({name: sent.get(name) for name in documented}, documented)
     added = {name: value for name, value in sent.items() if name not in documented}
     assert added == {name: defaults_of(exchange.cls)[name] for name in added}
+
+
+def in_path(exchange: Exchange) -> dict[str, str]:
+    """Return the fields that travel in the path."""
+    cls = exchange.cls
+    pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(cls.root + cls.path))
+    found = re.fullmatch(pattern, urlsplit(exchange.value.encode().path).path)
+    assert found is not None
+    return {name: unquote(text) for name, text in found.groupdict().items()}
 
 
 def sent_fields(request: HttpRequest) -> dict[str, Any]:
@@ -210,8 +228,10 @@ def sent_fields(request: HttpRequest) -> dict[str, Any]:
         fields: dict[str, Any] = json.loads(request.body)
         return fields
     pairs = parse_qsl(urlsplit(request.path).query, keep_blank_values=True)
-    assert len(dict(pairs)) == len(pairs)
-    return dict(pairs)
+    repeated = {name for name, _ in pairs if name.endswith("[]")}
+    assert len(dict(pairs)) == len(pairs) or repeated
+    many = {name: [text for key, text in pairs if key == name] for name in repeated}
+    return {**dict(pairs), **many}
 
 
 def defaults_of(cls: type[Endpoint[Any]]) -> dict[str, Any]:
@@ -422,10 +442,9 @@ class Replay:
         self.asked: list[Visit] = []
 
     async def __call__(self, visit: Visit) -> None:
-        cls = self.exchange.cls
         first = not self.sent
         if first:
-            assert visit.target.partition("?")[0] == cls.root + cls.path
+            assert visit.target == self.exchange.value.encode().path
             self.sent.append(visit)
             part = "created" if self.exchange in JOBS else "reply"
             document = self.exchange.printed[part]

@@ -134,6 +134,13 @@ def test_a_list_that_is_unreadable_twice_is_split(doubts: int, expected: Action)
     assert action_on(unreadable(200), 9, doubts=doubts) is expected
 
 
+@pytest.mark.parametrize(("ids", "expected"), [(3, SPLIT), (1, Action.ALONE)])
+def test_a_refusal_in_words_that_say_nothing_ends_no_job(ids: int, expected: Action) -> None:
+    error = api_error(1003, "Failed to get results")  # N1
+    error.vague = True
+    assert action_on(error, ids, age=9999.0, doubts=99) is expected
+
+
 def test_every_action_is_reached_and_says_why() -> None:
     in_the_table = {action for _, _, *actions in ROWS for action in actions}
     assert in_the_table | {DOUBT, CONFIRM} == set(Action)
