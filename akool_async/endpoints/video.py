@@ -20,6 +20,7 @@ from akool_async.errors import InvalidInput, meaning_of
 from akool_async.job import Job, Jobs
 from akool_async.media.several import trimmed
 from akool_async.protocol.cells import is_sequence
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import (
     Family,
     Guess,
@@ -267,9 +268,14 @@ class TranslateVideo(VideoOperation):
     """How it is spoken; a dict of the same shape is taken too."""
     dynamic_duration: bool | None = None
     """Whether the video may become longer or shorter, to suit the new speech."""
-    voices_map: Mapping[str, DubbingVoice] | None = None
-    """The voice of the target language, such as `{"fr": {"voice_id": "..."}}`. Gone from Akool's
-    page since 2025-11-25; Akool's own demo still sends it."""
+    voices_map: (
+        Annotated[
+            Mapping[str, DubbingVoice], Deprecated(since="2025-11-25", page=_TRANSLATION_PAGE)
+        ]
+        | None
+    ) = None
+    """The voice of the target language, such as `{"fr": {"voice_id": "..."}}`. Akool's own demo
+    still sends it."""
 
     def check(self) -> None:
         """Require that a voice is one of the language asked for."""

@@ -21,6 +21,7 @@ from akool_async.protocol.deprecation import Deprecated, with_note
 from akool_async.protocol.fields import WebhookUrl, plan_of, text_or_address
 from akool_async.protocol.lenient import repaired
 from akool_async.protocol.listed import Listed
+from akool_async.protocol.price import Price
 from akool_async.protocol.reasons import explained, says_enough
 from akool_async.protocol.reply import IN_ONE_STEP
 from akool_async.protocol.snapshot import Snapshot, Status
@@ -276,6 +277,17 @@ class _Starting(Input):
     """How long its jobs take, where that is not its family's `usual`."""
     listed: ClassVar[Listed | None] = None
     """Where its jobs are listed; `None` if no list tells them from others."""
+    price: ClassVar[Price | None] = None
+    """What a page prints as its price; `None` where no page does."""
+
+    def estimate(self) -> float | None:
+        """Return what the request costs by Akool's documentation, in credits; it sends nothing.
+
+        `None` where no page prints a price, or where it depends on what only Akool knows, such as
+        the length of a video. Observed prices differ: after it was created, `job.credits` has what
+        Akool says. A price that depends on the plan is that of the dearest one.
+        """
+        return None if self.price is None else self.price.of(self)
 
     def armed(self, url: str) -> Self:
         """Return this request with a webhook address.
