@@ -18,7 +18,7 @@ from msgspec import Raw
 from akool_async.errors import APIError, NotFound, ReplyError
 from akool_async.protocol import receipts, token, wire
 from akool_async.protocol.deprecation import Deprecated, with_note
-from akool_async.protocol.fields import WebhookUrl, plan_of, text_or_address
+from akool_async.protocol.fields import WebhookUrl, as_sent, plan_of, text_or_address
 from akool_async.protocol.lenient import repaired
 from akool_async.protocol.listed import Listed
 from akool_async.protocol.price import Price
@@ -84,7 +84,7 @@ class Endpoint(Input, Generic[T]):
 
     def encode(self) -> HttpRequest:
         """Return the HTTP request, without host and credentials."""
-        fields = self.to_wire() if self.method == "GET" else self.body_fields()
+        fields = self.to_wire(as_sent) if self.method == "GET" else self.body_fields()
         path = self.root + self.path
         if "{" in path:
             path, fields = wire.with_fields_in_path(path, fields)

@@ -33,6 +33,7 @@ from akool_async.endpoints import (
     DeleteFaceswaps,
     DetectFaces,
     GetCredit,
+    GetStreamingAvatar,
     GetToken,
     LegacyDetectFaces,
     ListAvatars,
@@ -393,8 +394,17 @@ def _avatars(simulator: Simulator, request: ListAvatars) -> Mapping[str, Any]:
 
 
 def _streaming_avatars(simulator: Simulator, request: ListStreamingAvatars) -> Mapping[str, Any]:
+    platform = request.platform or "open"
     listed = catalogue.avatars(f"{simulator.url}/faces")
-    return _paged(request, [each for each in listed if each.available])
+    return _paged(request, [each for each in listed if each.platform == platform])
+
+
+def _streaming_avatar(simulator: Simulator, request: GetStreamingAvatar) -> Mapping[str, Any]:
+    listed = catalogue.avatars(f"{simulator.url}/faces")
+    for each in listed:
+        if each.available and each.avatar_id == request.avatar_id:
+            return _OK | {"data": _written(request, each)}
+    raise Refusal(1014, "Resource does not exist")
 
 
 def _sessions(simulator: Simulator, request: ListSessions) -> Mapping[str, Any]:
@@ -469,6 +479,7 @@ _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     DetectFaces: _detect,
     LegacyDetectFaces: _detect,
     GetCredit: _credit,
+    GetStreamingAvatar: _streaming_avatar,
     GetToken: _token,
     ListAvatars: _avatars,
     ListLanguages: _languages,

@@ -32,6 +32,8 @@ from akool_async import (
     Status,
 )
 from akool_async.endpoints import ENDPOINTS, OPERATIONS
+from akool_async.protocol.fields import plain_text
+from akool_async.protocol.secret_fields import secrets_in, without_secrets
 from akool_async.protocol.wire import HttpRequest, HttpResponse
 from akool_async.simulator import Simulator
 from tests.creates import is_create
@@ -256,10 +258,10 @@ def same_json(one: Any, other: Any) -> bool:
 @every(ALL)
 def test_an_example_survives_its_own_encoding(exchange: Exchange) -> None:
     value = exchange.value
-    assert exchange.cls.from_wire(value.to_wire()) == value
+    assert exchange.cls.from_wire(as_typed(exchange.cls, sent_fields(value.encode()))) == value
 
 
-@every([exchange for exchange in ALL if not exchange.cls.hidden_fields])
+@every([each for each in ALL if not each.cls.hidden_fields and not [*secrets_in(each.value)]])
 def test_an_example_is_built_again_from_its_plain_data(exchange: Exchange) -> None:
     data = json.loads(exchange.value.to_json())
     assert exchange.cls.from_dict(data) == exchange.value
@@ -268,7 +270,7 @@ def test_an_example_is_built_again_from_its_plain_data(exchange: Exchange) -> No
 @every(JOBS)
 def test_a_result_is_built_again_from_its_plain_data(exchange: Exchange) -> None:
     result = exchange.value.decode(exchange.response("completed"))
-    assert type(result).from_dict(json.loads(result.to_json())) == result
+    assert type(result).from_dict(json.loads(result.to_json())) == without_secrets(result)
 
 
 @every([exchange for exchange in ALL if "stand_in" in exchange.printed])
@@ -382,7 +384,7 @@ def test_a_reply_says_what_is_printed(exchange: Exchange, part: str) -> None:
         return  # an answer without data, or one of its own kind
     assert len(rows) == len(printed)
     for row, document in zip(rows, printed, strict=True):
-        known = msgspec.to_builtins(row)
+        known = msgspec.to_builtins(row, enc_hook=plain_text)
         shared = known.keys() & document.keys()
         assert shared
         for name in shared - {"createdAt"}:
