@@ -214,7 +214,7 @@ def _parameter_row(entry: Entry, parameter: Parameter) -> list[str]:
     default = (
         "required"
         if parameter.default is Parameter.empty
-        else f"`{getattr(parameter.default, 'value', parameter.default)}`"
+        else f"`{getattr(parameter.default, 'value', parameter.default)}`".replace("``", '`""`')
     )
     hint = f"`{type_text(parameter.annotation)}`"
     text = texts.get(parameter.name, "")

@@ -56,6 +56,7 @@ MEDIA = {
     "image": ("image",),
     "video": ("lipsync_video_url", "video"),
     "avatar": ("url",),
+    "i2v": ("video_url",),
 }
 """Where each result family's media address is, the preferred one first."""
 
@@ -99,7 +100,14 @@ def as_typed(cls: type[Endpoint[Any]], fields: Mapping[str, Any]) -> dict[str, A
     """Turn the numbers of a query string, which are texts on the page, into numbers."""
     if part_sent(cls) == "body":
         return dict(fields)
-    return {name: int(text) if text.isdecimal() else text for name, text in fields.items()}
+    return {name: as_number(text) for name, text in fields.items()}
+
+
+def as_number(text: Any) -> Any:
+    """Turn a text of digits into a number; those of a repeated name, each."""
+    if isinstance(text, list):
+        return [as_number(each) for each in text]
+    return int(text) if text.isdecimal() else text
 
 
 def answer(document: object, status: int = 200) -> HttpResponse:
