@@ -41,6 +41,7 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
             *("image", "ImageNamespace"),
             "Images generated, refined and put before other backgrounds.",
         ),
+        "knowledge": ("knowledge", "KnowledgeNamespace", "Knowledge bases for live avatars."),
         "moderation": (
             *("moderation", "ModerationNamespace"),
             "Moderation of pictures, videos, recordings and texts.",
@@ -50,6 +51,10 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
         "video": (
             *("video", "VideoNamespace"),
             "Lip sync, translation, talking photos and talking avatars.",
+        ),
+        "voice": (
+            *("voice", "VoiceNamespace"),
+            "Text to speech, changed voices and cloned voices, by VoiceLab.",
         ),
     }.items()
 }

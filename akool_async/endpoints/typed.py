@@ -15,10 +15,12 @@ from akool_async.endpoints.detection import *
 from akool_async.endpoints.face import *
 from akool_async.endpoints.faceswap import *
 from akool_async.endpoints.image import *
+from akool_async.endpoints.knowledge import *
 from akool_async.endpoints.moderation import *
 from akool_async.endpoints.reage import *
 from akool_async.endpoints.streaming import *
 from akool_async.endpoints.video import *
+from akool_async.endpoints.voice import *
 
 
 class Namespaces:
@@ -34,6 +36,8 @@ class Namespaces:
     """Face swap in images and videos."""
     image: ImageNamespace
     """Images generated, refined and put before other backgrounds."""
+    knowledge: KnowledgeNamespace
+    """Knowledge bases for live avatars."""
     moderation: ModerationNamespace
     """Moderation of pictures, videos, recordings and texts."""
     reage: ReageNamespace
@@ -42,3 +46,5 @@ class Namespaces:
     """Live avatars and their sessions."""
     video: VideoNamespace
     """Lip sync, translation, talking photos and talking avatars."""
+    voice: VoiceNamespace
+    """Text to speech, changed voices and cloned voices, by VoiceLab."""

@@ -217,3 +217,8 @@ def test_a_parameter_may_be_called_name_or_docs() -> None:
     assert (request.label, FindNamed.docs) == ("voice.named", "https://docs.example/named")
     assert request.encode().path.endswith("?name=Alma&docs=a")
     assert Documented.name == ""
+
+
+def test_a_namespace_names_an_endpoint_with_a_parameter_called_name() -> None:
+    assert ENDPOINTS["voice.clone"].name == "voice.clone"
+    assert ENDPOINTS["knowledge.create"].docs.endswith("/knowledge-base")
