@@ -16,6 +16,7 @@ from msgspec import Meta, field
 from akool_async.endpoints.audio import TTS, Rate, Text
 from akool_async.endpoints.namespace import Namespace, calls, submits
 from akool_async.errors import InvalidInput, meaning_of
+from akool_async.media.several import trimmed
 from akool_async.protocol.endpoint import (
     Family,
     Guess,
@@ -40,7 +41,7 @@ from akool_async.protocol.fields import (
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
-from akool_async.result import Result, from_milliseconds, trimmed
+from akool_async.result import Result, from_milliseconds
 
 _LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
 _TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"
@@ -54,10 +55,22 @@ Language = Annotated[str, Meta(min_length=1)]
 """A `lang_code` from `video.languages`, such as `en`."""
 
 
+class AudioSplits(Value):
+    """Files that Akool makes beside a translation."""
+
+    original_srt_url: str = ""
+    """Address of the subtitles in the source language, in SRT."""
+    translated_srt_url: str = ""
+    """Address of the subtitles in the target language, in SRT."""
+    no_caption_video_url: str = ""
+    """Address of the video without the subtitles in its picture."""
+
+
 class Video(Result):
     """A video. For a lip-synced translation, `.url` is the lip-synced video (T26)."""
 
     media_field = "video"
+    more_media = ("audio_splits",)
 
     status: Status = field(name="video_status", default=Status.QUEUED)
     video: str = ""
@@ -65,6 +78,8 @@ class Video(Result):
     lipsync_video_url: str = ""
     """Address of the lip-synced video, if a translation asked for one."""
     external_video: str = ""
+    audio_splits: AudioSplits | None = None
+    """Of a translation: the addresses of subtitles and of other files; `urls` has them too."""
     create_time: int = 0
     """Milliseconds since 1970."""
     video_id: str | None = None

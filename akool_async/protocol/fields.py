@@ -21,6 +21,7 @@ from msgspec import Meta, Struct
 
 from akool_async.protocol.addresses import trouble_with
 from akool_async.protocol.cells import plain_number
+from akool_async.protocol.deprecation import Deprecated
 
 
 class Rule(Struct, frozen=True):
@@ -147,6 +148,8 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     """Whether it may be `None`."""
     files: Files | None = None
     """Which files it takes in place of an address; `None` for none."""
+    deprecated: Deprecated | None = None
+    """That it is not to be used any more; `None` for most."""
 
 
 @cache
@@ -163,6 +166,7 @@ def plan_of(cls: type[Struct]) -> tuple[FieldPlan, ...]:
             optional=type(None) in get_args(field.type),
             # The last one is the nearest: a type may narrow what the type inside it takes.
             files=next((e for e in reversed(extras(field.type)) if isinstance(e, Files)), None),
+            deprecated=next((e for e in extras(field.type) if isinstance(e, Deprecated)), None),
         )
         for field in msgspec.structs.fields(cls)
     )
