@@ -14,6 +14,7 @@ from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
 from akool_async.errors import InvalidInput
 from akool_async.protocol.cells import plain_number
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import (
     Command,
     Family,
@@ -598,11 +599,12 @@ class TranslationVoice(Value):
 class ListTranslationVoices(Query[Page[TranslationVoice]]):
     """List the voices for videos that are translated into a language, a page at a time.
 
-    Akool's pages have not shown it since 2025-11-25; Akool's own demo still calls it.
+    Akool's own demo still calls it.
     """
 
     path = "v4/voice/videoTranslation"
     docs = _TRANSLATION_PAGE
+    deprecated = Deprecated(since="2025-11-25", page=_TRANSLATION_PAGE)
     parse = Pages(TranslationVoice)
 
     language_code: Id | None = None

@@ -55,6 +55,7 @@ class _EndpointMeta(ValueMeta):
         return _text_in(self, "docs")
 
 
+@cache  # each request asks for the name
 def _text_in(cls: type[Any], name: str) -> str:
     found = (vars(each).get(name) for each in cls.__mro__)
     return next((each for each in found if isinstance(each, str)), "")
@@ -299,6 +300,7 @@ class _Starting(Input):
     """The kind of its media, where that is not its family's."""
     usual: ClassVar[Guess | None] = None
     """How long its jobs take, where that is not its family's `usual`."""
+
     def armed(self, url: str) -> Self:
         """Return this request with a webhook address.
 

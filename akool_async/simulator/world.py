@@ -26,6 +26,7 @@ from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
 from akool_async.result import LIFETIME
 from akool_async.simulator import media
+from akool_async.simulator.knowledge import KnowledgeBases
 from akool_async.simulator.particulars import particulars
 
 MEDIANS: Mapping[Media | None, float] = {"audio": 0.5, "image": 1.0, "video": 2.0, None: 1.0}
@@ -160,6 +161,7 @@ class World:
         self.creates: Counter[str] = Counter()
         """Jobs created, by operation."""
         self.credit = behaviour.credit
+        self.knowledge = KnowledgeBases()
         self.peak_in_flight = 0
         self._running: dict[str, Timer] = {}
         self._random = random.Random(behaviour.seed)
