@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     )
     from akool_async.http.retry import Retry
     from akool_async.http.transport import Timeout
-    from akool_async.job import Job
+    from akool_async.job import Job, Jobs
     from akool_async.protocol.deprecation import AkoolDeprecationWarning
     from akool_async.protocol.endpoint import Command, Endpoint, Operation, Query
     from akool_async.protocol.snapshot import Snapshot, Status
@@ -77,6 +77,7 @@ _HOMES = {
     "Event": "client.events",
     "Face": "endpoints",
     "Job": "job",
+    "Jobs": "job",
     "JobCounts": "client.stats",
     "Limits": "engine",
     "Operation": "protocol.endpoint",
@@ -126,6 +127,7 @@ __all__ = [
     "JobError",
     "JobFailed",
     "JobTimeout",
+    "Jobs",
     "JournalError",
     "JournalInUse",
     "KeyConflict",

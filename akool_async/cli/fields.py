@@ -44,7 +44,7 @@ def _option(cls: type[Input], plan: FieldPlan) -> click.Option:
     return click.Option(
         [plan.name, f"--{name}"],
         metavar=form.metavar,
-        multiple=form.repeated,
+        multiple=form.repeated or plan.one_each is not None,  # else the last one counted alone
         help=text,
         shell_complete=partial(_complete, form),
     )

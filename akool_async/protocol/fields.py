@@ -38,6 +38,10 @@ class Rule(Struct, frozen=True):
         return f"{self.text}; {trouble}" if trouble else self.text
 
 
+class OneEach(Rule, frozen=True):
+    """The rule of a field that takes one value, because each further one were a job of its own."""
+
+
 class Coding(Struct, frozen=True):
     """The wire form of a field's value, where that is not JSON's own."""
 
@@ -150,6 +154,11 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     """Which files it takes in place of an address; `None` for none."""
     deprecated: Deprecated | None = None
     """That it is not to be used any more; `None` for most."""
+
+    @property
+    def one_each(self) -> OneEach | None:
+        """The rule that refuses several values where each were a job of its own."""
+        return next((rule for rule in self.rules if isinstance(rule, OneEach)), None)
 
 
 @cache

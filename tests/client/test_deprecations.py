@@ -104,7 +104,10 @@ async def test_an_endpoint_warns_once_and_points_at_the_line_that_uses_it(akool:
 
 @HEARD
 async def test_a_stream_of_requests_warns_at_the_line_that_reads_it(akool: Akool) -> None:
-    rows: list[Any] = [TTS(**SPEECH), {"operation": "audio.clone", "input_text": "a", "voice_id": "v"}]
+    rows: list[Any] = [
+        TTS(**SPEECH),
+        {"operation": "audio.clone", "input_text": "a", "voice_id": "v"},
+    ]
     jobs = akool.map([*rows, *rows])
     line = here() - 1
     with pytest.warns(AkoolDeprecationWarning) as caught:
