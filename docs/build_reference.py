@@ -325,6 +325,9 @@ def _classes_in(hint: Any) -> Iterator[type[Any]]:
     """Yield the classes that a type is made of."""
     if isinstance(hint, type) and get_origin(hint) is None:
         yield hint
+        if issubclass(hint, Input):  # values of a request hold others
+            for inner in get_type_hints(hint).values():
+                yield from _classes_in(inner)
     for arg in get_args(hint):
         yield from _classes_in(arg)
 

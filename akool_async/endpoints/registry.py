@@ -45,6 +45,7 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
             *("image2video", "ImageToVideoNamespace"),
             "Videos out of pictures, with a text or an effect.",
         ),
+        "knowledge": ("knowledge", "KnowledgeNamespace", "Knowledge bases for live avatars."),
         "models": (
             *("models", "ModelsNamespace"),
             "The models that make videos, and what each can do.",
@@ -60,11 +61,15 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
             *("video", "VideoNamespace"),
             "Lip sync, translation, talking photos and talking avatars.",
         ),
+        "voice": (
+            *("voice", "VoiceNamespace"),
+            "Text to speech, changed voices and cloned voices, by VoiceLab.",
+        ),
     }.items()
 }
 """Each namespace, by the name of the client's attribute and of the command."""
 
-SHARED: Final = ("detection", "face")
+SHARED: Final = ("detection", "face", "studio_result")
 """Modules without a namespace whose public names belong to this package, too."""
 
 

@@ -16,12 +16,15 @@ from akool_async.endpoints.face import *
 from akool_async.endpoints.faceswap import *
 from akool_async.endpoints.image import *
 from akool_async.endpoints.image2video import *
+from akool_async.endpoints.knowledge import *
 from akool_async.endpoints.models import *
 from akool_async.endpoints.moderation import *
 from akool_async.endpoints.reage import *
 from akool_async.endpoints.streaming import *
+from akool_async.endpoints.studio_result import *
 from akool_async.endpoints.text2video import *
 from akool_async.endpoints.video import *
+from akool_async.endpoints.voice import *
 
 
 class Namespaces:
@@ -39,6 +42,8 @@ class Namespaces:
     """Images generated, refined and put before other backgrounds."""
     image2video: ImageToVideoNamespace
     """Videos out of pictures, with a text or an effect."""
+    knowledge: KnowledgeNamespace
+    """Knowledge bases for live avatars."""
     models: ModelsNamespace
     """The models that make videos, and what each can do."""
     moderation: ModerationNamespace
@@ -51,3 +56,5 @@ class Namespaces:
     """Videos out of texts."""
     video: VideoNamespace
     """Lip sync, translation, talking photos and talking avatars."""
+    voice: VoiceNamespace
+    """Text to speech, changed voices and cloned voices, by VoiceLab."""
