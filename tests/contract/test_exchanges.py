@@ -268,7 +268,8 @@ def same_json(one: Any, other: Any) -> bool:
 @every(ALL)
 def test_an_example_survives_its_own_encoding(exchange: Exchange) -> None:
     value = exchange.value
-    assert exchange.cls.from_wire(as_typed(exchange.cls, sent_fields(value.encode()))) == value
+    sent = as_typed(exchange.cls, sent_fields(value.encode())) | in_path(exchange)
+    assert exchange.cls.from_wire(sent) == value
 
 
 @every([each for each in ALL if not each.cls.hidden_fields and not [*secrets_in(each.value)]])
