@@ -72,6 +72,7 @@ def _help(cls: type[Input], plan: FieldPlan) -> str:
         *_default(cls, plan),
     ]
     text = without_traps(field_docs(cls).get(plan.name, ""))
+    text += f" {plan.deprecated.note}" if plan.deprecated is not None else ""
     text += f" By name: {', '.join(form.names)}." if form.names else ""
     text += _KEPT_ASIDE if plan.hides else ""
     return f"{text}  [{'; '.join(notes)}]" if notes else text

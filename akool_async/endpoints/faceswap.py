@@ -23,6 +23,7 @@ from akool_async.endpoints.detection import (
 from akool_async.endpoints.face import Face, Faces
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, sends, submits
 from akool_async.errors import NotFound
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import (
     Command,
     Family,
@@ -207,6 +208,9 @@ class VideoFaceswap(_Swap):
     """Swap faces in a video."""
 
     path = "v3/faceswap/highquality/specifyvideo"
+    deprecated = Deprecated(
+        since="2026-05-06", state="legacy", instead="faceswap.plus", page=f"{_PAGE}/faceswap-plus"
+    )
     media = "video"
     usual = VIDEO_USUALLY
 

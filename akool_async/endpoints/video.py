@@ -17,7 +17,9 @@ from akool_async.endpoints.audio import TTS, Rate, Text
 from akool_async.endpoints.namespace import Namespace, calls, sends, submits
 from akool_async.errors import InvalidInput, meaning_of
 from akool_async.job import Job, Jobs
+from akool_async.media.several import trimmed
 from akool_async.protocol.cells import is_sequence
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import (
     Family,
     Guess,
@@ -44,7 +46,7 @@ from akool_async.protocol.fields import (
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
-from akool_async.result import Result, from_milliseconds, trimmed
+from akool_async.result import Result, from_milliseconds
 
 _LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
 _TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"
@@ -73,6 +75,7 @@ class Video(Result):
     """A video. For a lip-synced translation, `.url` is the lip-synced video (T26)."""
 
     media_field = "video"
+    more_media = ("audio_splits",)
 
     status: Status = field(name="video_status", default=Status.QUEUED)
     video: str = ""
@@ -111,7 +114,7 @@ class Video(Result):
     """A number in replies of newer translations."""
     speaker_num: int | None = None
     audio_splits: AudioSplits = AudioSplits()
-    """The captions of a translation, and its video without them."""
+    """The captions of a translation, and its video without them; `urls` has them, too."""
     team_id: str = ""
     pre_video_id: str = ""
     target_video_md5: str = ""
@@ -265,9 +268,14 @@ class TranslateVideo(VideoOperation):
     """How it is spoken; a dict of the same shape is taken too."""
     dynamic_duration: bool | None = None
     """Whether the video may become longer or shorter, to suit the new speech."""
-    voices_map: Mapping[str, DubbingVoice] | None = None
-    """The voice of the target language, such as `{"fr": {"voice_id": "..."}}`. Gone from Akool's
-    page since 2025-11-25; Akool's own demo still sends it."""
+    voices_map: (
+        Annotated[
+            Mapping[str, DubbingVoice], Deprecated(since="2025-11-25", page=_TRANSLATION_PAGE)
+        ]
+        | None
+    ) = None
+    """The voice of the target language, such as `{"fr": {"voice_id": "..."}}`. Akool's own demo
+    still sends it."""
 
     def check(self) -> None:
         """Require that a voice is one of the language asked for."""

@@ -23,6 +23,7 @@ from akool_async.errors import InvalidInput
 from akool_async.plain import HIDDEN
 from akool_async.protocol.addresses import trouble_with
 from akool_async.protocol.cells import plain_number
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.secret import Confidential, Withheld, is_whole
 
 
@@ -168,7 +169,8 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     """Whether it may be `None`."""
     files: Files | None = None
     """Which files it takes in place of an address; `None` for none."""
-
+    deprecated: Deprecated | None = None
+    """That it is not to be used any more; `None` for most."""
     secret: bool = False
     """Whether it is a secret."""
     hides: bool = False
@@ -201,6 +203,7 @@ def _plan(field: msgspec.structs.FieldInfo) -> FieldPlan:
         files=next((extra for extra in reversed(found) if isinstance(extra, Files)), None),
         secret=secret,
         hides=secret or any(plan.hides for cls in inner_of(kind) for plan in plan_of(cls)),
+        deprecated=next((extra for extra in found if isinstance(extra, Deprecated)), None),
     )
 
 
