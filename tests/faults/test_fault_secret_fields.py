@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import pickle
+import traceback
 from collections import ChainMap
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from tests.servers import Visit
 
 CANARY = "canary-0123456789"
+TESTS = str(Path(__file__).parents[1])
 ID = "65f8017f56559aa67f0ecde7"
 CHANNELS: Mapping[str, dict[str, Any]] = {
     "agora": {"agora_uid": 7, "agora_channel": "c", "agora_token": CANARY},
@@ -97,6 +99,13 @@ def shown(value: Any) -> Iterator[str]:
         yield from (repr(value.to_dict()), value.to_json())  # type: ignore[union-attr]
     if isinstance(value, BaseException):
         yield repr(vars(value))
+
+
+def locals_of(error: BaseException) -> str:
+    """Return the local variables in the frames of an error, but for those of tests."""
+    report = traceback.TracebackException.from_exception(error, capture_locals=True)
+    frames = (frame for frame in report.stack if not frame.filename.startswith(TESTS))
+    return "\n".join(repr(frame.locals) for frame in frames)
 
 
 def all_bytes(folder: Path) -> bytes:
@@ -221,6 +230,7 @@ async def test_no_error_shows_a_secret(
             await job
         for text in (*shown(caught.value), repr(job), repr(job.receipt), repr(job.snapshot)):
             assert CANARY not in text
+        assert CANARY not in locals_of(caught.value)
 
 
 # Replies
