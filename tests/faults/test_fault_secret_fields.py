@@ -30,6 +30,10 @@ from akool_async import (
     Retry,
 )
 from akool_async.batch import run
+from akool_async.batch.folder import RunFolder
+from akool_async.batch.manifest.fault import Fault
+from akool_async.batch.manifest.rows import read
+from akool_async.batch.report.page import write_report
 from akool_async.endpoints import ENDPOINTS, ElevenLabsSettings, OpenSession, Session
 from akool_async.engine.keys import request_fingerprint
 from akool_async.journal import Journal
@@ -351,3 +355,41 @@ async def test_a_journal_s_row_shows_that_there_was_a_secret(
     assert entry is not None
     assert b'"trtc_sdk_user_sig":"***"' in entry.request
     await journal.close()
+
+
+BROKEN: Mapping[str, str] = {
+    "torn.jsonl": '{"operation": "streaming.session", "voice_params": {"api_key": "%s"\n',
+    "twice.jsonl": '{"operation": "streaming.session", "credentials": "%s", "credentials": "%s"}\n',
+    "wrong.jsonl": '{"operation": "streaming.session", "avatar_id": "a", "voice_params": "%s"}\n',
+    "cell.csv": 'operation,avatar_id,voice_params\nstreaming.session,a,"{""%s"": "\n',
+    "shape.csv": 'operation,avatar_id,credentials\nstreaming.session,a,"[""%s""]"\n',
+    "text.csv": "operation,avatar_id,credentials\nstreaming.session,a,%s\n",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+async def test_a_broken_row_s_secret_is_not_repeated(
+    name: str, tmp_path: Path, scripted: Scripted, connect: Connect
+) -> None:
+    server = await scripted(opened)
+    manifest, out = tmp_path / name, tmp_path / "out"
+    manifest.write_text(BROKEN[name].replace("%s", CANARY))
+    faults = [each for each in read(manifest) if isinstance(each, Fault)]
+    assert faults
+    assert CANARY not in repr([*faults, *map(str, faults)])
+    outcomes = [each async for each in run(manifest, connect(server.url), out=out)]
+    assert CANARY not in repr(outcomes)
+    assert CANARY.encode() not in all_bytes(out)
+    assert not [visit for visit in server.visits if visit.is_create]
+
+
+async def test_the_report_of_a_run_holds_no_secret(
+    tmp_path: Path, scripted: Scripted, connect: Connect
+) -> None:
+    server = await scripted(refuse)
+    rows = [(f"row {kind}", request_) for kind, request_ in REQUESTS.items()]
+    outcomes = [each async for each in run(rows, connect(server.url), out=tmp_path / "out")]
+    assert {each.error for each in outcomes} == {"InvalidRequest"}
+    page = await asyncio.to_thread(write_report, RunFolder.at(tmp_path / "out"))
+    assert "***" in page.read_text(encoding="utf-8")
+    assert CANARY.encode() not in all_bytes(tmp_path / "out")
