@@ -201,9 +201,9 @@ def _plan(field: msgspec.structs.FieldInfo) -> FieldPlan:
         optional=type(None) in get_args(field.type),
         # The last one is the nearest: a type may narrow what the type inside it takes.
         files=next((extra for extra in reversed(found) if isinstance(extra, Files)), None),
+        deprecated=next((extra for extra in found if isinstance(extra, Deprecated)), None),
         secret=secret,
         hides=secret or any(plan.hides for cls in inner_of(kind) for plan in plan_of(cls)),
-        deprecated=next((extra for extra in found if isinstance(extra, Deprecated)), None),
     )
 
 

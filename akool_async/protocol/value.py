@@ -39,7 +39,9 @@ from akool_async.protocol.fields import (
 from akool_async.protocol.secret_fields import places_of
 
 
-class _ValueMeta(StructMeta):
+class ValueMeta(StructMeta):
+    """Makes the classes of values."""
+
     def __new__(
         mcs,
         name: str,
@@ -49,6 +51,7 @@ class _ValueMeta(StructMeta):
         abstract: bool | Literal["last"] = False,
         **config: Any,
     ) -> Any:
+        """Make a class; its abstract parents lend it their fields."""
         config = {"frozen": True, "kw_only": True} | config
         lent: dict[str, _Lent] = {}
         for base in bases:
@@ -95,7 +98,7 @@ def _put_in(namespace: dict[str, Any], lent: Mapping[str, _Lent]) -> None:
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Value(Struct, metaclass=_ValueMeta, frozen=True, kw_only=True):
+class Value(Struct, metaclass=ValueMeta, frozen=True, kw_only=True):
     """An immutable record with keyword-only fields."""
 
     hidden_fields: ClassVar[frozenset[str]] = frozenset()
@@ -255,4 +258,4 @@ def _decoded(plan: FieldPlan, value: Any) -> Any:
     return plan.coding.from_wire(value) if plan.coding else value
 
 
-__all__ = ["Input", "Value"]
+__all__ = ["Input", "Value", "ValueMeta"]

@@ -15,11 +15,15 @@ from akool_async.endpoints import (
 )
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Status
+from akool_async.simulator import voice_lab
 
-_REPEATED = ("input_text", "rate", "type", "source_language", "language", "lipsync")
+_REPEATED = (
+    *("input_text", "rate", "type", "source_language", "language", "lipsync"),
+    *("language_code", "name"),
+)
 """Fields of requests that results repeat."""
 
-_REPEATED_AT_ONCE = (*_REPEATED, "avatar_id")
+_REPEATED_AT_ONCE = (*_REPEATED, "avatar_id", "voice_id", "source_voice_file")
 """Fields of requests that the create reply repeats; an avatar's details leave its name out."""
 
 _OFFENCES = ("gun", "hate", "violence", "weapon")
@@ -39,12 +43,13 @@ def particulars(
     """
     names = _REPEATED_AT_ONCE if receipt else _REPEATED
     repeated = {name: getattr(request, name, None) for name in names}
+    repeated |= voice_lab.told_at_once(request)
     if isinstance(request, OpenSession):
         return repeated | _joined(request, serial, receipt=receipt)
-    return repeated | (_made(request) if status is Status.COMPLETED else {})
+    return repeated | (_made(request, serial) if status is Status.COMPLETED else {})
 
 
-def _made(request: Operation[Any]) -> dict[str, Any]:
+def _made(request: Operation[Any], serial: str) -> dict[str, Any]:
     match request:
         case AnalyzeContent():
             return _judged(str(request.content))
@@ -56,7 +61,7 @@ def _made(request: Operation[Any]) -> dict[str, Any]:
             # A variation shows four pictures again; a 4K picture is one.
             return refined | {"buttons": (*Button,) if request.button.startswith("V") else ()}
         case _:
-            return {}
+            return voice_lab.told_in_the_end(request, serial)
 
 
 def _judged(content: str) -> dict[str, Any]:
