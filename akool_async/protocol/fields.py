@@ -171,7 +171,6 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     """Which files it takes in place of an address; `None` for none."""
     deprecated: Deprecated | None = None
     """That it is not to be used any more; `None` for most."""
-
     secret: bool = False
     """Whether it is a secret."""
     hides: bool = False
