@@ -41,7 +41,7 @@ def fields_of(value: Struct) -> dict[str, Any]:
         for field in msgspec.structs.fields(value)
     }
     if isinstance(value, Result):
-        known |= {"url": value.url, "expires_at": value.expires_at}
+        known |= {"url": value.url, "urls": value.urls, "expires_at": value.expires_at}
     return known
 
 
@@ -63,10 +63,11 @@ def show_json(value: Any) -> None:
 
 def show_fields(fields: Mapping[str, Any], *, err: bool = False) -> None:
     """Print one name and value per line; leave out empty values, and others equal to `url`."""
+    url = fields.get("url")
     full = {
         name: value
         for name, value in fields.items()
-        if not _is_empty(value) and (name == "url" or value != fields.get("url"))
+        if not _is_empty(value) and (name == "url" or value not in (url, (url,)))
     }
     width = max(map(len, full), default=0) + _PADDING
     for name, value in full.items():

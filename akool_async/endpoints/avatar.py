@@ -13,6 +13,7 @@ from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query
 from akool_async.protocol.fields import Id, OneOf, Rule, VideoUrl
+from akool_async.protocol.listed import Listed
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import ID, Snapshot
 from akool_async.protocol.value import Value
@@ -97,6 +98,10 @@ class UploadAvatar(Operation[Avatar]):
     also_in = (_LIST_PAGE,)
     family = AVATARS
     parse = Reply(Avatar)  # T10: an object on one page, an array of one on another
+    # The id is the account's own choice, and the list shows no time.
+    listed = Listed(
+        lambda upload: ListAvatars(from_=3, type=upload.type), by=("avatar_id",), where={"from_": 3}
+    )
 
     url: VideoUrl
     """The video: about one minute, clear, with little turning of the head."""

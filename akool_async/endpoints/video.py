@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from msgspec import Meta, field
 
 from akool_async.endpoints.audio import TTS, Rate, Text
-from akool_async.endpoints.namespace import Namespace, calls, sends, submits
+from akool_async.endpoints.namespace import Namespace, calls, lists, sends, submits
+from akool_async.endpoints.paging import Page, Pages
 from akool_async.errors import InvalidInput, meaning_of
 from akool_async.job import Job, Jobs
 from akool_async.media.several import trimmed
@@ -43,7 +44,7 @@ from akool_async.protocol.fields import (
     is_http_url,
 )
 from akool_async.protocol.reply import Reply, Rows
-from akool_async.protocol.snapshot import Status
+from akool_async.protocol.snapshot import ID, Status
 from akool_async.protocol.value import Input, Value
 from akool_async.result import Result, from_milliseconds
 
@@ -553,6 +554,59 @@ class ListLanguages(Query[tuple[SpokenLanguage, ...]]):
     parse = Rows(SpokenLanguage, key="lang_list")
 
 
+class ListedVideo(Value):
+    """A video in the list."""
+
+    id: str = ID
+    type: int | None = None
+    """15 in all rows that anybody has seen: image to video."""
+    sub_type: int | None = None
+    status: Status = field(name="video_status", default=Status.QUEUED)
+    create_time: int = 0
+    """Milliseconds since 1970."""
+    update_time: int = 0
+    """Milliseconds since 1970."""
+    video: str = ""
+    """Address of the video."""
+    external_video: str = ""
+    image_url: str = ""
+    """The picture that it was made from."""
+    prompt: str = ""
+    negative_prompt: str = ""
+    effect_code: str = ""
+    model_name: str = ""
+    resolution: str = ""
+    video_duration: float | None = None
+    """Seconds."""
+    audio_type: int | None = None
+    audio_url: str = ""
+    pre_video_id: str = ""
+    """The video that it was made from."""
+    only_add_audio: bool | None = None
+    """Whether only its audio was made."""
+    batch_id: str = ""
+    deduction_credit: float | None = None
+    webhook_url: str = field(name="webhookUrl", default="")
+    uid: int | None = None
+
+
+class ListVideos(Query[Page[ListedVideo]]):
+    """List videos that the API made of images, a page at a time.
+
+    No page of Akool's documents this list; it was seen to work in October 2026. It never
+    shows other kinds of videos, and nobody has seen one there that had not ended.
+    """
+
+    path = "v3/content/video/list"
+    docs = "https://docs.akool.com/ai-tools-suite/image2video"
+    parse = Pages(ListedVideo, key="result")
+
+    page: Annotated[int, Meta(ge=1)] = 1
+    """Number of the page; the first is 1."""
+    size: Annotated[int, Meta(ge=1)] = 50
+    """Videos on a page."""
+
+
 class VideoNamespace(Namespace, title="video"):
     """Lip sync, translation, talking photos and talking avatars."""
 
@@ -563,6 +617,7 @@ class VideoNamespace(Namespace, title="video"):
     speaking_avatar = submits(SpeakingAvatar)
     get = calls(GetVideo)
     languages = calls(ListLanguages)
+    list = lists(ListVideos)
 
     @overload
     def translate(  # type: ignore[overload-overlap] # pyright: ignore[reportOverlappingOverload] - a text is a sequence, too

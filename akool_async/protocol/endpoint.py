@@ -20,6 +20,7 @@ from akool_async.protocol import receipts, token, wire
 from akool_async.protocol.deprecation import Deprecated, with_note
 from akool_async.protocol.fields import WebhookUrl, plan_of, text_or_address
 from akool_async.protocol.lenient import repaired
+from akool_async.protocol.listed import Listed
 from akool_async.protocol.price import Price
 from akool_async.protocol.reasons import explained, says_enough
 from akool_async.protocol.reply import IN_ONE_STEP
@@ -274,6 +275,8 @@ class _Starting(Input):
     """The kind of its media, where that is not its family's."""
     usual: ClassVar[Guess | None] = None
     """How long its jobs take, where that is not its family's `usual`."""
+    listed: ClassVar[Listed | None] = None
+    """Where its jobs are listed; `None` if no list tells them from others."""
     price: ClassVar[Price | None] = None
     """What a page prints as its price; `None` where no page does."""
 

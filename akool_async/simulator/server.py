@@ -39,6 +39,7 @@ from akool_async.endpoints import (
     ListLanguages,
     ListSessions,
     ListStreamingAvatars,
+    ListVideos,
     ListVoices,
     OpenSession,
     Token,
@@ -49,6 +50,7 @@ from akool_async.protocol.endpoint import Endpoint, Family, Operation
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.snapshot import Status
 from akool_async.simulator import catalogue, faces, media
+from akool_async.simulator.job_lists import job_rows
 from akool_async.simulator.webhooks import SimulatedWebhooks
 from akool_async.simulator.world import Behaviour, World
 
@@ -382,7 +384,10 @@ _VOICES = (("Nicole", "Female", 3), ("Daniel", "Male", 3), ("Mine", "Female", 4)
 
 
 def _avatars(simulator: Simulator, request: ListAvatars) -> Mapping[str, Any]:
-    listed = catalogue.avatars(f"{simulator.url}/faces")
+    listed = [
+        *job_rows(simulator.world, request, simulator.url),
+        *catalogue.avatars(f"{simulator.url}/faces"),
+    ]
     wanted = (request.from_, request.type)
     return _paged(request, [each for each in listed if _fits((each.from_, each.type), wanted)])
 
@@ -394,11 +399,14 @@ def _streaming_avatars(simulator: Simulator, request: ListStreamingAvatars) -> M
 
 def _sessions(simulator: Simulator, request: ListSessions) -> Mapping[str, Any]:
     world = simulator.world
-    jobs = [job for job in world.jobs.values() if isinstance(job.request, OpenSession)]
-    newest_first = [world.snapshot(job, simulator.url) for job in reversed(jobs)]
+    newest_first = [world.snapshot(job, simulator.url) for job, _ in world.of(OpenSession)]
     return _paged(
         request, [each for each in newest_first if _fits((each.status,), (request.status,))]
     )
+
+
+def _job_list(simulator: Simulator, request: ListVideos) -> Mapping[str, Any]:
+    return _paged(request, job_rows(simulator.world, request, simulator.url))
 
 
 def _fits(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
@@ -406,7 +414,7 @@ def _fits(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
 
 
 def _paged(
-    request: ListAvatars | ListStreamingAvatars | ListSessions, rows: Sequence[Any]
+    request: ListAvatars | ListStreamingAvatars | ListSessions | ListVideos, rows: Sequence[Any]
 ) -> Mapping[str, Any]:
     """Answer with the requested page."""
     start = (request.page - 1) * request.size
@@ -466,6 +474,7 @@ _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     ListLanguages: _languages,
     ListSessions: _sessions,
     ListStreamingAvatars: _streaming_avatars,
+    ListVideos: _job_list,
     ListVoices: _voices,
 }
 """The endpoints with an answer of their own."""
