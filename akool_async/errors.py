@@ -652,6 +652,14 @@ PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
     f"{_SITE}/ai-tools-suite/jarvis-moderator": _page(
         1003, 1008, 1009, 1101, 1102, 1200, 1201, 1202, 1203
     ),
+    f"{_SITE}/ai-tools-suite/knowledge-base": {
+        1003: CodeMeaning(InvalidRequest, "Parameter validation error"),
+        1232: CodeMeaning(NotFound, "Knowledge not found"),
+        1233: CodeMeaning(Conflict, "Knowledge already exists"),
+        1234: _processing("Knowledge creation error"),
+        1235: _processing("Knowledge update error"),
+        1236: _processing("Knowledge detail error"),
+    },
     f"{_SITE}/ai-tools-suite/lip-sync": _LIVE,
     f"{_SITE}/ai-tools-suite/live-avatar": _LIVE,
     f"{_SITE}/ai-tools-suite/reage": _SWAPS,

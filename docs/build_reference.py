@@ -214,7 +214,7 @@ def _parameter_row(entry: Entry, parameter: Parameter) -> list[str]:
     default = (
         "required"
         if parameter.default is Parameter.empty
-        else f"`{getattr(parameter.default, 'value', parameter.default)}`"
+        else f"`{getattr(parameter.default, 'value', parameter.default)}`".replace("``", '`""`')
     )
     hint = f"`{type_text(parameter.annotation)}`"
     text = texts.get(parameter.name, "")
@@ -325,6 +325,9 @@ def _classes_in(hint: Any) -> Iterator[type[Any]]:
     """Yield the classes that a type is made of."""
     if isinstance(hint, type) and get_origin(hint) is None:
         yield hint
+        if issubclass(hint, Input):  # values of a request hold others
+            for inner in get_type_hints(hint).values():
+                yield from _classes_in(inner)
     for arg in get_args(hint):
         yield from _classes_in(arg)
 

@@ -124,13 +124,16 @@ class ListedAvatar(Value):
     thumbnail_url: str = field(name="thumbnailUrl", default="")
     gender: str = ""
     from_: int | None = field(name="from", default=None)
-    """2 for Akool's, 3 for the account's; `TalkingAvatar.avatar_from` takes it."""
+    """2 for Akool's, 3 for the account's, 7 for one that AI has made; `TalkingAvatar.avatar_from`
+    takes it."""
     type: int | None = None
     """1 talking, 2 streaming."""
     voice_id: str = ""
     """The voice of a streaming avatar."""
     available: bool | None = None
     """Whether a streaming avatar is available now."""
+    platform: str = ""
+    """`open` or `aigc`, for a streaming avatar."""
     id: str = ID
     uid: int | None = None
 
@@ -142,8 +145,9 @@ class ListAvatars(Query[Page[ListedAvatar]]):
     docs = _LIST_PAGE
     parse = Pages(ListedAvatar, bare=True)
 
-    from_: Literal[2, 3] | None = field(name="from", default=None)
-    """2 for Akool's avatars, 3 for the account's; all if not given."""
+    from_: Literal[2, 3, 7] | None = field(name="from", default=None)
+    """2 for Akool's avatars, 3 for the account's, 7 for those that AI has made; all if not
+    given. 7 stands on a page that Akool has not published yet."""
     type: Annotated[AvatarType | int, OneOf(AvatarType)] | None = None
     """Only avatars for this use; all if not given."""
     page: Annotated[int, Meta(ge=1)] = 1

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from mimetypes import MimeTypes
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, overload
 from urllib.parse import urlsplit
 
 from msgspec import Meta, field
@@ -34,6 +34,7 @@ from akool_async.protocol.endpoint import (
 from akool_async.protocol.fields import (
     MB,
     AudioUrl,
+    Coding,
     Files,
     Id,
     ImageUrl,
@@ -309,6 +310,11 @@ class TranslateVideo(VideoOperation):
         )
 
 
+def _without_type(value: object) -> object:
+    """Return a whole number, such as from a cell of a spreadsheet, as a text."""
+    return str(value) if type(value) is int else value
+
+
 class TalkingPhoto(VideoOperation):
     """Let the person in a photo say a recording."""
 
@@ -320,6 +326,10 @@ class TalkingPhoto(VideoOperation):
     """The photo."""
     audio_url: AudioUrl
     """The recording."""
+    prompt: Annotated[str, Meta(min_length=1)] | None = None
+    """How the person moves, in words."""
+    resolution: Annotated[Literal["720", "1080"], Coding(str, _without_type)] | None = None
+    """The height of the video in pixels, as a text without a p (N21)."""
 
 
 _FORMATS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".mp4", ".mov", ".avi"})
@@ -359,6 +369,7 @@ def _is_finite(number: float) -> bool:
 Number = Annotated[int | float, Rule("must be finite", _is_finite)]
 
 
+_MOST_CHARACTERS: Final = 50_000
 _VISIBLE_FILES = Files(kinds=("image", "video"), formats=tuple(sorted(_FORMATS)))
 
 if TYPE_CHECKING:
@@ -371,6 +382,10 @@ else:  # as `Url`
         _VISIBLE_FILES,
     ]
 """The address, or the path, of a picture; or a colour in hexadecimal."""
+
+
+def _is_speech(text: str) -> bool:
+    return 1 <= len(text) <= _MOST_CHARACTERS
 
 
 class AvatarElement(Input, tag_field="type", tag="avatar", omit_defaults=True):
@@ -419,10 +434,22 @@ class ImageElement(Input, tag_field="type", tag="image", omit_defaults=True):
 
 
 class AudioElement(Input, tag_field="type", tag="audio", omit_defaults=True):
-    """The recording that the avatar says."""
+    """What the avatar says: a recording, or a text in a voice."""
 
-    url: AudioUrl
-    """The recording."""
+    url: AudioUrl | None = None
+    """The recording; the text is ignored beside it."""
+    input_text: Annotated[str, Rule("must hold 1 to 50000 characters", _is_speech)] | None = None
+    """The text, with `voice_id`: at most 5000 characters in the plan Pro, 10 000 in Pro Max and
+    50 000 in Business. No job of `audio.tts` is needed."""
+    voice_id: Id | None = None
+    """The voice that says the text."""
+
+    def check(self) -> None:
+        """Require a recording, or a text with its voice."""
+        if (self.input_text is None) != (self.voice_id is None):
+            raise self.refuse("voice_id", "input_text and voice_id go together")
+        if self.url is None and self.input_text is None:
+            raise self.refuse("url", "a recording, or input_text and voice_id, must be given")
 
 
 Element = AvatarElement | ImageElement | AudioElement
@@ -438,8 +465,9 @@ class TalkingAvatar(VideoOperation):
     path = "v3/talkingavatar/create"
     docs = _TALKING_AVATAR_PAGE
 
-    avatar_from: Literal[2, 3]
-    """2 for Akool's avatars, 3 for the account's own and for one given by its URL."""
+    avatar_from: Literal[2, 3, 7]
+    """2 for Akool's avatars, 3 for the account's own and for one given by its URL, 7 for one that
+    AI has made; 7 stands on a page that Akool has not published yet."""
     elements: Annotated[Sequence[Element], Rule("must hold at least one element", _is_nonempty)]
     """The elements of the video; dicts of the same shape are taken too."""
     width: Literal[3840] = 3840
@@ -498,8 +526,8 @@ class SpeakingAvatar(_Spoken):
 
     avatar_id: Id
     """An avatar's `avatar_id`, from `avatar.list`."""
-    avatar_from: Literal[2, 3] = 2
-    """The same avatar's `from_`: 2 for Akool's, 3 for the account's."""
+    avatar_from: Literal[2, 3, 7] = 2
+    """The same avatar's `from_`: 2 for Akool's, 3 for the account's, 7 for one that AI has made."""
     background: Background | None = None
     """The background: the URL of a picture, or a colour such as `#aafbe3`."""
 

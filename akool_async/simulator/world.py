@@ -26,6 +26,7 @@ from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
 from akool_async.result import LIFETIME
 from akool_async.simulator import media
+from akool_async.simulator.knowledge import KnowledgeBases
 from akool_async.simulator.particulars import particulars
 
 R = TypeVar("R", bound=Operation[Any])
@@ -162,6 +163,7 @@ class World:
         self.creates: Counter[str] = Counter()
         """Jobs created, by operation."""
         self.credit = behaviour.credit
+        self.knowledge = KnowledgeBases()
         self.peak_in_flight = 0
         self._running: dict[str, Timer] = {}
         self._random = random.Random(behaviour.seed)
