@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from enum import IntEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, field
 
@@ -28,6 +28,7 @@ from akool_async.protocol.endpoint import (
     Webhook,
 )
 from akool_async.protocol.fields import AudioUrl, Id, ImageUrl, OneOf, Rule
+from akool_async.protocol.price import Price, begun
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import ID
 from akool_async.protocol.value import Input, Value
@@ -164,12 +165,40 @@ GENERATED_VIDEOS = Family(
 )
 
 
+_CREDITS = {"720p": 20, "1080p": 25, "4k": 30}
+"""What the page prints for 5 seconds."""
+_WITH_SOUND = 1.25
+"""`generate_audio` costs a fifth more; with one model a quarter."""
+
+
+def _documented_credits(request: Any) -> float | None:
+    """Return the printed price: of Akool's own models, and where the request names none."""
+    by_akool = (getattr(request, "model_name", None) or "Akool").startswith("Akool")
+    for_five = _CREDITS.get(request.resolution or "")
+    if for_five is None or request.video_length is None or not by_akool:
+        return None
+    sound = _WITH_SOUND if getattr(request, "generate_audio", None) else 1
+    return for_five * begun(request.video_length, 5) * sound
+
+
+VIDEO_PRICE = Price(
+    says="20 credits for each 5 s at 720p, 25 at 1080p, 30 at 4k; with `generate_audio` up to a"
+    " quarter more; models that are not Akool's own may differ",
+    page=_PAGE,
+    date="2026-05-18",
+    credits=_documented_credits,
+    observed="100 for 5 s at 720p (Akool Basic, Akool Premium, Seedance Lite; 2026-10-09), 300 for"
+    " 10 s at 1080p (Hailuo 2.3; 2026-09-07)",
+)
+
+
 class GeneratedVideoOperation(Webhook, Operation[GeneratedVideo], rename=LOWERCASE_WEBHOOK):
     """The webhook, the result and the reply of most operations of this family."""
 
     family = GENERATED_VIDEOS
     docs = _PAGE
     parse = Reply(GeneratedVideo)
+    price = VIDEO_PRICE
 
 
 def check_sound(request: Operation[GeneratedVideo], type: int, address: object) -> None:
@@ -305,6 +334,12 @@ class UpdateVideoAudio(Operation[GeneratedVideo]):
     """
 
     path = "v4/image2Video/updateVideoAudio"
+    price = Price(
+        says="5 credits for a video of 5 s, 10 for one of 10 s",
+        page=_PAGE,
+        date="2026-05-18",
+        credits=lambda _request: 10,  # its length is not in the request
+    )
     family = GENERATED_VIDEOS
     docs = _PAGE
     usual = Guess(30.0)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+import msgspec
+
 from akool_async.endpoints.image2video import (
+    VIDEO_PRICE,
     GeneratedVideo,
     GeneratedVideoOperation,
     One,
@@ -48,6 +51,7 @@ class TextToVideo(ByModel, GeneratedVideoOperation):
     path = "v4/text2Video/createByPrompt/batch"
     docs = "https://docs.akool.com/ai-tools-suite/text2video"
     parse = Reply(GeneratedVideo, in_array=True, inside="successList", beside="errorList")
+    price = msgspec.structs.replace(VIDEO_PRICE, page=docs)
     model_type: ClassVar[int] = ModelType.TEXT_TO_VIDEO
 
     prompt: Prompt

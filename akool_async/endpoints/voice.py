@@ -35,6 +35,7 @@ from akool_async.protocol.fields import (
     OneOf,
     Rule,
 )
+from akool_async.protocol.price import Price
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import ID
 from akool_async.protocol.value import Input, Value
@@ -346,6 +347,13 @@ class SpeakText(VoiceResourceOperation):
     """
 
     path = "v4/voice/tts"
+    price = Price(
+        says="4.4 credits for 1000 characters with the plan Pro, 3.2 with Pro Max, 2.4 with"
+        " Business",
+        page=_PAGE,
+        date="2026-05-18",
+        credits=lambda request: 4.4 * len(request.input_text) / 1000,
+    )
 
     input_text: Annotated[str, _SPOKEN]
     """The text: at most 5000 characters with the plan Pro, 10 000 with Pro Max, 50 000 with
@@ -388,6 +396,11 @@ class ChangeVoice(VoiceResourceOperation):
     """Say a recording in another voice."""
 
     path = "v4/voice/change"
+    price = Price(
+        says="4.4 credits for a minute with the plan Pro, 3.2 with Pro Max, 2.4 with Business",
+        page=_PAGE,
+        date="2026-05-18",
+    )
     usual = Guess(20.0)
 
     voice_id: Id
