@@ -17,6 +17,7 @@ from msgspec import Meta, field
 from akool_async.endpoints.faceswap import Ids
 from akool_async.endpoints.models import ByModel, ModelType
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, submits
+from akool_async.endpoints.video import ListVideos
 from akool_async.errors import NotFound
 from akool_async.protocol.endpoint import (
     LOWERCASE_WEBHOOK,
@@ -28,6 +29,7 @@ from akool_async.protocol.endpoint import (
     Webhook,
 )
 from akool_async.protocol.fields import AudioUrl, Id, ImageUrl, OneOf, Rule
+from akool_async.protocol.listed import Listed
 from akool_async.protocol.price import Price, begun
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import ID
@@ -218,6 +220,13 @@ class ImageToVideo(GeneratedVideoOperation):
     """
 
     path = "v4/image2Video/createBySourcePrompt"
+    listed = Listed(
+        lambda _: ListVideos(),
+        by=("image_url", "prompt"),
+        also=("effect_code", "negative_prompt", "resolution", "audio_url"),
+        where={"only_add_audio": False, "batch_id": ""},
+        only_ended=True,
+    )
 
     image_url: ImageUrl
     """The picture."""
@@ -287,6 +296,13 @@ class ImageToVideoBatch(ByModel, GeneratedVideoOperation):
     """
 
     path = "v4/image2Video/createBySourcePrompt/batch"
+    listed = Listed(
+        lambda _: ListVideos(),
+        by=("image_url", "prompt"),
+        also=("model_name", "negative_prompt", "resolution"),
+        where={"only_add_audio": False},
+        only_ended=True,
+    )
     parse = Reply(GeneratedVideo, in_array=True, inside="successList", beside="errorList")
     model_type: ClassVar[int] = ModelType.IMAGE_TO_VIDEO
 
@@ -334,6 +350,13 @@ class UpdateVideoAudio(Operation[GeneratedVideo]):
     """
 
     path = "v4/image2Video/updateVideoAudio"
+    listed = Listed(
+        lambda _: ListVideos(),
+        by=("pre_video_id",),
+        also=("audio_url",),
+        where={"only_add_audio": True},
+        only_ended=True,
+    )
     price = Price(
         says="5 credits for a video of 5 s, 10 for one of 10 s",
         page=_PAGE,

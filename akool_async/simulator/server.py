@@ -28,7 +28,6 @@ from akool_async.endpoints import (
     ENDPOINTS,
     OPERATIONS,
     CancelFaceswaps,
-    ChangeVoice,
     CloneVoice,
     CloseSession,
     CreateKnowledge,
@@ -57,11 +56,9 @@ from akool_async.endpoints import (
     ListVoices,
     OpenSession,
     RefusedVoice,
-    SpeakText,
     Token,
     UpdateKnowledge,
     Voice,
-    VoiceResourceType,
 )
 from akool_async.endpoints.paging import Page
 from akool_async.protocol.endpoint import Endpoint, Family, Operation
@@ -404,7 +401,9 @@ _VOICES = (("Nicole", "Female", 3), ("Daniel", "Male", 3), ("Mine", "Female", 4)
 def _lab_voices(simulator: Simulator, request: ListLabVoices) -> Mapping[str, Any]:
     own = request.type is LabVoiceType.OWN
     voices: Sequence[Any] = (
-        _snapshots(simulator, CloneVoice) if own else voice_lab.akool_voices(_samples(simulator))
+        job_rows(simulator.world, request, simulator.url)
+        if own
+        else voice_lab.akool_voices(_samples(simulator))
     )
     return _paged(request, [each for each in voices if voice_lab.fits(each, request)])
 
@@ -428,11 +427,6 @@ def _delete_voices(simulator: Simulator, request: DeleteLabVoices) -> Mapping[st
     )
     reply = DeletedVoices(success_ids=ids, no_permission_voices=refused)
     return _OK | {"msg": "Delete voice successfully", "data": _written(request, reply)}
-
-
-def _voice_resources(simulator: Simulator, request: ListVoiceResources) -> Mapping[str, Any]:
-    spoken = request.type is VoiceResourceType.TTS
-    return _paged(request, _snapshots(simulator, SpeakText if spoken else ChangeVoice))
 
 
 def _translation_voices(simulator: Simulator, request: ListTranslationVoices) -> Mapping[str, Any]:
@@ -521,7 +515,7 @@ def _sessions(simulator: Simulator, request: ListSessions) -> Mapping[str, Any]:
     )
 
 
-def _job_list(simulator: Simulator, request: ListVideos) -> Mapping[str, Any]:
+def _job_list(simulator: Simulator, request: ListVideos | ListVoiceResources) -> Mapping[str, Any]:
     return _paged(request, job_rows(simulator.world, request, simulator.url))
 
 
@@ -598,7 +592,7 @@ _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     ListStreamingAvatars: _streaming_avatars,
     ListVideos: _job_list,
     ListTranslationVoices: _translation_voices,
-    ListVoiceResources: _voice_resources,
+    ListVoiceResources: _job_list,
     ListVoices: _voices,
     UpdateKnowledge: _keep_knowledge,
 }
