@@ -317,6 +317,34 @@ class CreateOutcomeUnknown(AkoolError):
         self.reason = reason
 
 
+class NotSearchable(AkoolError):
+    """A create whose reply was lost cannot be looked for: no list of Akool's would show its job.
+
+    Attributes:
+        name: Name of the operation.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+
+
+class UncertainMatch(AkoolError):
+    """Akool lists jobs that a lost create may have started, and nothing tells which it is.
+
+    Attributes:
+        name: Name of the operation.
+        request: The request that was sent.
+        candidates: The tokens of the jobs; `akool.job(token)` watches one.
+    """
+
+    def __init__(self, name: str, request: object, candidates: Sequence[str], why: str) -> None:
+        super().__init__(f"{name}: {why}; nothing was decided")
+        self.name = name
+        self.request = request
+        self.candidates = tuple(candidates)
+
+
 class JobLike(Protocol):
     """The members of `Job` that a handler of a `JobError` needs.
 
@@ -624,6 +652,14 @@ PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
     f"{_SITE}/ai-tools-suite/jarvis-moderator": _page(
         1003, 1008, 1009, 1101, 1102, 1200, 1201, 1202, 1203
     ),
+    f"{_SITE}/ai-tools-suite/knowledge-base": {
+        1003: CodeMeaning(InvalidRequest, "Parameter validation error"),
+        1232: CodeMeaning(NotFound, "Knowledge not found"),
+        1233: CodeMeaning(Conflict, "Knowledge already exists"),
+        1234: _processing("Knowledge creation error"),
+        1235: _processing("Knowledge update error"),
+        1236: _processing("Knowledge detail error"),
+    },
     f"{_SITE}/ai-tools-suite/lip-sync": _LIVE,
     f"{_SITE}/ai-tools-suite/live-avatar": _LIVE,
     f"{_SITE}/ai-tools-suite/reage": _SWAPS,

@@ -24,6 +24,10 @@ LIFETIME: Final = timedelta(days=7)
 READ_LIMIT: Final = 100 * 2**20
 """Bytes that `Result.read` takes into memory, unless it is told otherwise."""
 
+_CHARGED: Final = ("deduction_credit", "deduction_duration")
+_SET_ASIDE: Final = "deduction_lock_duration"
+"""Names of fields with credits; the older families call them durations."""
+
 _MILLISECONDS: Final = 10**11
 """Numbers from here on are milliseconds since 1970, smaller ones seconds: in milliseconds this is
 the year 1973, in seconds the year 5138."""
@@ -86,7 +90,7 @@ class Result(Snapshot, abstract=True):
     """What an error says of a result without an address."""
     lifetime: ClassVar[timedelta] = LIFETIME
     """How long the media is kept."""
-    shown_properties: ClassVar[tuple[str, ...]] = ("url", "urls", "expires_at", "reason")
+    shown_properties: ClassVar[tuple[str, ...]] = ("url", "urls", "expires_at", "reason", "credits")
 
     @property
     def media_url(self) -> str:
@@ -109,6 +113,32 @@ class Result(Snapshot, abstract=True):
         first (N43): then a later look at the job shows more.
         """
         return tuple(medium.url for medium in _media_of(self))
+
+    @property
+    def credits(self) -> float | None:
+        """What the job costs in credits, as Akool says; `None` if it does not say.
+
+        That is what was charged; else what was set aside when the job was created. See
+        `credits_are_final`.
+        """
+        charged = self._credits_charged
+        return getattr(self, _SET_ASIDE, None) if charged is None else charged
+
+    @property
+    def credits_are_final(self) -> bool:
+        """Whether `credits` is what was charged in the end; 0 is then a refund."""
+        return self.status.terminal and self._credits_charged is not None
+
+    @property
+    def _credits_charged(self) -> float | None:
+        """Credits charged, or to be charged.
+
+        Rows of face swaps print 0 beside a `deduction_status`, whatever they cost: that says
+        nothing.
+        """
+        silent = 0 if getattr(self, "deduction_status", None) is not None else None
+        said = (getattr(self, name, None) for name in _CHARGED)
+        return next((each for each in said if each is not None and each != silent), None)
 
     @property
     def creation_time(self) -> datetime | None:

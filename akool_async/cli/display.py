@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from akool_async import Face, Result
+from akool_async.protocol.fields import plain_text
 from akool_async.result import from_milliseconds
 
 _UNBOUNDED = 100_000
@@ -53,7 +54,8 @@ def document(value: Any) -> Any:
         return {name: document(each) for name, each in cast("dict[str, Any]", value).items()}
     if isinstance(value, tuple | list):
         return [document(each) for each in cast("Sequence[Any]", value)]
-    return msgspec.to_builtins(value)
+    # A session's credentials are shown to whoever opens it: no other reply has them.
+    return msgspec.to_builtins(value, enc_hook=plain_text)
 
 
 def show_json(value: Any) -> None:
