@@ -350,8 +350,9 @@ def _values_in(hint: Any) -> list[type[Value]]:
 
 
 _EVERY_RESULT = (
-    "Every result has `id`, `status`, `url` (empty until the status is COMPLETED), `expires_at`,",
-    "`reason` (why the job failed) and `await result.save(path)`, besides the fields in its table.",
+    "Every result has `id`, `status`, `url` (empty until the status is COMPLETED), `urls` (all,",
+    "where a job makes several files), `expires_at`, `reason` (why the job failed) and",
+    "`await result.save(path)`, besides the fields in its table.",
     "[Results](../results.md) has the other methods, such as `to_dict`, `read` and `stream`.",
 )
 
