@@ -109,6 +109,7 @@ def _inputs_in(values: Sequence[Any]) -> Iterator[Input]:
     for value in values:
         if isinstance(value, Input):
             yield value
+            yield from _inputs_in([getattr(value, name) for name in value.__struct_fields__])
         elif isinstance(value, tuple):
             yield from _inputs_in(value)
 

@@ -55,7 +55,7 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
 }
 """Each namespace, by the name of the client's attribute and of the command."""
 
-SHARED: Final = ("detection", "face")
+SHARED: Final = ("detection", "face", "faceswap_family", "live_faceswap")
 """Modules without a namespace whose public names belong to this package, too."""
 
 

@@ -231,7 +231,8 @@ class Family(Value, Generic[S]):
 
     def media_of(self, startable: Startable[Any] | type[Startable[Any]]) -> Media | None:
         """Return the kind of media that an operation or recipe makes."""
-        return startable.media or self.media
+        made = startable.media if isinstance(startable, type) else startable.makes
+        return made or self.media
 
     def usual_of(self, startable: Startable[Any] | type[Startable[Any]]) -> Guess | None:
         """Return the expected duration of an operation's or recipe's jobs."""
@@ -265,6 +266,11 @@ class _Starting(Input):
     """The kind of its media, where that is not its family's."""
     usual: ClassVar[Guess | None] = None
     """How long its jobs take, where that is not its family's `usual`."""
+
+    @property
+    def makes(self) -> Media | None:
+        """The kind of this request's media, where its fields decide about it."""
+        return self.media
 
     def armed(self, url: str) -> Self:
         """Return this request with a webhook address.

@@ -9,6 +9,7 @@ from akool_async.endpoints import (
     AgoraCredentials,
     AnalyzeContent,
     Button,
+    CreateLiveFaceswap,
     GenerateImage,
     OpenSession,
     RefineImage,
@@ -41,6 +42,8 @@ def particulars(
     repeated = {name: getattr(request, name, None) for name in names}
     if isinstance(request, OpenSession):
         return repeated | _joined(serial, receipt=receipt)
+    if isinstance(request, CreateLiveFaceswap):
+        return _live(serial)
     return repeated | (_made(request) if status is Status.COMPLETED else {})
 
 
@@ -66,6 +69,16 @@ def _judged(content: str) -> dict[str, Any]:
     return {
         "result": "\n".join([*findings, f"Result: {conclusion}"]),
         "final_conclusion": conclusion,
+    }
+
+
+def _live(serial: str) -> dict[str, Any]:
+    return {
+        "front_user_id": "1",
+        "algorithm_user_id": "3",
+        "front_rtc_token": f"simulated-rtc-token-{serial}",
+        "channel_id": f"simulated-channel-{serial}",
+        "app_id": "simulated-app",
     }
 
 
