@@ -57,7 +57,8 @@ if TYPE_CHECKING:
     )
     from akool_async.http.retry import Retry
     from akool_async.http.transport import Timeout
-    from akool_async.job import Job
+    from akool_async.job import Job, Jobs
+    from akool_async.protocol.deprecation import AkoolDeprecationWarning
     from akool_async.protocol.endpoint import Command, Endpoint, Operation, Query
     from akool_async.protocol.snapshot import Snapshot, Status
     from akool_async.result import Result
@@ -68,6 +69,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Akool": "client.akool",
+    "AkoolDeprecationWarning": "protocol.deprecation",
     "Backoff": "schedule.backoff",
     "Command": "protocol.endpoint",
     "Endpoint": "protocol.endpoint",
@@ -75,6 +77,7 @@ _HOMES = {
     "Event": "client.events",
     "Face": "endpoints",
     "Job": "job",
+    "Jobs": "job",
     "JobCounts": "client.stats",
     "Limits": "engine",
     "Operation": "protocol.endpoint",
@@ -96,6 +99,7 @@ __all__ = [
     "APIError",
     "AccountError",
     "Akool",
+    "AkoolDeprecationWarning",
     "AkoolError",
     "AuthenticationError",
     "Backoff",
@@ -123,6 +127,7 @@ __all__ = [
     "JobError",
     "JobFailed",
     "JobTimeout",
+    "Jobs",
     "JournalError",
     "JournalInUse",
     "KeyConflict",

@@ -527,6 +527,8 @@ class CodeMeaning(NamedTuple):
     """The class of the error that the code raises."""
     sentence: str
     """Akool's description of the code."""
+    unless: str = ""
+    """A word in a reply's message by which the code has the meaning of `CODES`, not this one."""
 
 
 def _processing(sentence: str) -> CodeMeaning:
@@ -554,7 +556,7 @@ CODES: Mapping[int, CodeMeaning] = {
     1104: CodeMeaning(InsufficientCredit, "Insufficient credit balance"),
     1105: _processing("avatar processing error"),
     1108: _processing("image processing error"),
-    1109: CodeMeaning(AccountError, "account not exist"),
+    1109: CodeMeaning(AuthenticationError, "account not exist"),  # N42: the api key is wrong
     1110: _processing("audio processing error"),
     1111: _processing("avatar callback processing error"),
     1112: _processing("voice processing error"),
@@ -637,8 +639,8 @@ PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
     f"{_SITE}/ai-tools-suite/reage": _SWAPS,
     f"{_SITE}/ai-tools-suite/talking-avatar": {
         **_page(1003, 1006, 1102, 1200, 1201),
-        # T27: elsewhere 1109 says that the account does not exist.
-        1109: _processing("create avatar video error"),
+        # T27, N42: elsewhere, and with a wrong api key here too, 1109 says "account not exist".
+        1109: CodeMeaning(ProcessingError, "create avatar video error", unless="account"),
     },
     f"{_SITE}/ai-tools-suite/talking-photo": _page(
         *(1003, 1008, 1009, 1101, 1102, 1200, 1201),
@@ -654,20 +656,24 @@ PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
 _UNKNOWN = CodeMeaning(APIError, "")
 
 
-def meaning_of(pages: Sequence[str], code: int) -> CodeMeaning:
+def meaning_of(pages: Sequence[str], code: int, msg: str = "") -> CodeMeaning:
     """Return the meaning of a code at an endpoint.
 
     Args:
         pages: Addresses of the pages that document the endpoint; the first has precedence.
         code: Akool's code.
+        msg: What the reply says beside the code.
     """
+    general = CODES.get(code, _UNKNOWN)
     tables = (PAGE_CODES.get(page, {}) for page in pages)
-    return next((table[code] for table in tables if code in table), CODES.get(code, _UNKNOWN))
+    own = next((table[code] for table in tables if code in table), general)
+    return general if own.unless and own.unless in msg.lower() else own
 
 
 def api_error(
     code: int, msg: str, *, endpoint: str = "", http_status: int = 200, pages: Sequence[str] = ()
 ) -> APIError:
     """Build the error of a code; an `APIError` if no page lists the code."""
-    cls, meaning = meaning_of(pages, code)
-    return cls(code, msg, endpoint=endpoint, http_status=http_status, meaning=meaning)
+    meaning = meaning_of(pages, code, msg)
+    about = {"endpoint": endpoint, "meaning": meaning.sentence}
+    return meaning.error(code, msg, http_status=http_status, **about)

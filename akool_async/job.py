@@ -358,6 +358,38 @@ class Job(JobView[S]):
             record.mark_retrieved()
 
 
+class Jobs(tuple[Job[S], ...]):
+    """Several jobs that one call has started, in order; awaited, the tuple of their results.
+
+    Each one is a job of its own, with its own place, token and price: iterate to save results as
+    they come, or to deal with one that fails.
+    """
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, tuple[S, ...]]:
+        """Wait until all have ended; return their results, in order.
+
+        Raises:
+            AkoolError: the error of the first job without a result. A note of the error names the
+                others without one; `job.result()` and `job.exception()` still tell of each.
+        """
+        return self._results().__await__()
+
+    async def _results(self) -> tuple[S, ...]:
+        await asyncio.gather(*self, return_exceptions=True)
+        failed = [job for job in self if job.exception() is not None]
+        if len(failed) > 1:
+            error = failed[0].exception()
+            assert error is not None
+            for other in failed[1:]:
+                error.add_note(f"{other!r} has no result either: {other.exception()}")
+        return tuple(job.result() for job in self)
+
+    def __repr__(self) -> str:
+        return f"Jobs({super().__repr__()})"
+
+
 class _Callback:
     """A done callback, equal to another of the same job and function."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from akool_async.errors import DownloadError, InvalidInput
+from akool_async.media.several import Medium, media_of, trimmed
 from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.token import reference_to, write
 
@@ -39,7 +40,8 @@ class Link:
         operation: The operation's name, where this result is a job's.
         accepted_at: When the job was accepted, in seconds since 1970.
         job_id: The vendor's second id of the job.
-        fresh: Asks the vendor for the address of a result's media once more.
+        fresh: Asks the vendor for the addresses of a result's media once more; returns the result
+            with these, or `None`.
     """
 
     __slots__ = ("accepted_at", "downloader", "executor", "fresh", "job_id", "operation", "saved")
@@ -52,7 +54,7 @@ class Link:
         operation: str = "",
         accepted_at: float | None = None,
         job_id: str | None = None,
-        fresh: Callable[[Result], Awaitable[str]] | None = None,
+        fresh: Callable[[Result], Awaitable[Result | None]] | None = None,
     ) -> None:
         self.downloader = downloader
         self.executor = executor
@@ -78,9 +80,13 @@ class Result(Snapshot, abstract=True):
 
     media_field: ClassVar[str] = ""
     """The field that holds the primary media address."""
+    more_media: ClassVar[tuple[str, ...]] = ()
+    """Fields that hold further media addresses: texts, sequences of texts, or values of texts."""
+    no_media: ClassVar[str] = "has no media to save"
+    """What an error says of a result without an address."""
     lifetime: ClassVar[timedelta] = LIFETIME
     """How long the media is kept."""
-    shown_properties: ClassVar[tuple[str, ...]] = ("url", "expires_at", "reason")
+    shown_properties: ClassVar[tuple[str, ...]] = ("url", "urls", "expires_at", "reason")
 
     @property
     def media_url(self) -> str:
@@ -94,6 +100,21 @@ class Result(Snapshot, abstract=True):
         Akool often sends the address earlier (T25), when there is no file yet.
         """
         return self.media_url if self.status is Status.COMPLETED else ""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All media addresses, the primary one first; empty until COMPLETED.
+
+        Most results have one. Akool may name further ones only some time after it has named the
+        first (N43): then a later look at the job shows more.
+        """
+        return tuple(medium.url for medium in self._media)
+
+    @property
+    def _media(self) -> tuple[Medium, ...]:
+        if self.status is not Status.COMPLETED:
+            return ()
+        return media_of(self.media_url, [(name, getattr(self, name)) for name in self.more_media])
 
     @property
     def creation_time(self) -> datetime | None:
@@ -212,11 +233,16 @@ class Result(Snapshot, abstract=True):
         link = self.link or Link(self._downloader)
         token = link.token(self.id) if self.id else None
         if not self.url:
-            missing = DownloadError(f"{type(self).__name__} {self.id} has no media to save")
+            missing = DownloadError(f"{type(self).__name__} {self.id} {self.no_media}")
             missing.token = token
             raise missing
-        fresh = None if link.fresh is None else partial(link.fresh, self)
+        fresh = None if link.fresh is None else partial(_fresh_url, link.fresh, self)
         return Source(self.url, self.id, link.operation, token, self.expires_at, fresh, self)
+
+
+async def _fresh_url(ask: Callable[[Result], Awaitable[Result | None]], result: Result) -> str:
+    fresh = await ask(result)
+    return "" if fresh is None else fresh.url
 
 
 def from_milliseconds(value: int) -> datetime | None:
@@ -226,17 +252,3 @@ def from_milliseconds(value: int) -> datetime | None:
     """
     unit = 1 if value < _MILLISECONDS else 1000
     return datetime.fromtimestamp(value / unit, UTC) if 0 < value < _END_OF_TIME * unit else None
-
-
-def trimmed(address: str) -> str:
-    """Return an address without what nobody sees round it: white space, U+200B, and their like."""
-    start, end = 0, len(address)
-    while start < end and _unseen(address[start]):
-        start += 1
-    while start < end and _unseen(address[end - 1]):
-        end -= 1
-    return address[start:end]
-
-
-def _unseen(character: str) -> bool:
-    return character.isspace() or not character.isprintable()

@@ -25,6 +25,7 @@ from akool_async.endpoints import ENDPOINTS, RECIPES
 from akool_async.endpoints.namespace import Namespace
 from akool_async.endpoints.paging import Page
 from akool_async.errors import CODES, PAGE_CODES, CodeMeaning
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.endpoint import Endpoint, Operation, Recipe
 from akool_async.protocol.value import Input, Value, plan_of
@@ -121,7 +122,13 @@ def _namespace_page(namespace: str, entries: list[Entry]) -> Lines:
 
 
 def _row(entry: Entry) -> list[str]:
-    return [_link(f"`{entry.title}`", entry.title), entry.kind, summary(entry.cls)]
+    return [_link(f"`{entry.title}`", entry.title), entry.kind, _summary(entry)]
+
+
+def _summary(entry: Entry) -> str:
+    """Return what an entry does, in one sentence; and in one word, that it is deprecated."""
+    is_deprecated = getattr(entry.cls, "deprecated", None) is not None
+    return summary(entry.cls) + (" Deprecated." if is_deprecated else "")
 
 
 def _sections(entries: list[Entry]) -> Lines:
@@ -172,6 +179,10 @@ def _facts(entry: Entry) -> Lines:
     if issubclass(entry.cls, Operation | Recipe):
         yield f"- result family `{entry.cls.family.name}`"
     yield f"- documented in {links}"
+    deprecated: Deprecated | None = getattr(entry.cls, "deprecated", None)
+    if deprecated is not None:
+        page = f" ({_external(deprecated.page)})" if deprecated.page else ""
+        yield f"- **deprecated**: {deprecated.state_words}{page}. {deprecated.advice}"
     yield ""
 
 
@@ -198,7 +209,10 @@ def _parameter_row(entry: Entry, parameter: Parameter) -> list[str]:
         else f"`{getattr(parameter.default, 'value', parameter.default)}`"
     )
     hint = f"`{type_text(parameter.annotation)}`"
-    return [f"`{parameter.name}`", wire_name, hint, default, texts.get(parameter.name, "")]
+    text = texts.get(parameter.name, "")
+    if plan is not None and plan.deprecated is not None:
+        text = f"{text} {plan.deprecated.note}"
+    return [f"`{parameter.name}`", wire_name, hint, default, text]
 
 
 _USED_WHEN_CREATED = frozenset({"streaming.session"})
@@ -446,7 +460,7 @@ def _index(namespaces: list[str], entries: list[Entry]) -> Lines:
 
 def _index_row(entry: Entry) -> list[str]:
     page = entry.name.partition(".")[0]
-    return [f"[`{entry.name}`]({page}.md#{_anchor(entry.title)})", summary(entry.cls)]
+    return [f"[`{entry.name}`]({page}.md#{_anchor(entry.title)})", _summary(entry)]
 
 
 def _crun() -> Lines:

@@ -44,7 +44,7 @@ def _option(cls: type[Input], plan: FieldPlan) -> click.Option:
     return click.Option(
         [plan.name, f"--{name}"],
         metavar=form.metavar,
-        multiple=form.repeated,
+        multiple=form.repeated or plan.one_each is not None,  # else the last one counted alone
         help=text,
         shell_complete=partial(_complete, form),
     )
@@ -66,6 +66,7 @@ def _help(cls: type[Input], plan: FieldPlan) -> str:
         *_default(cls, plan),
     ]
     text = without_traps(field_docs(cls).get(plan.name, ""))
+    text += f" {plan.deprecated.note}" if plan.deprecated is not None else ""
     text += f" By name: {', '.join(form.names)}." if form.names else ""
     return f"{text}  [{'; '.join(notes)}]" if notes else text
 

@@ -7,9 +7,10 @@ from typing import Final
 
 from msgspec import field
 
+from akool_async.media.several import trimmed
 from akool_async.protocol.snapshot import telling
 from akool_async.protocol.value import Value
-from akool_async.result import Result, trimmed
+from akool_async.result import Result
 
 DETECTION_LIFETIME: Final = timedelta(hours=1)
 """Lifetime of a `detect_id`, from docs.crun.ai."""
@@ -78,6 +79,7 @@ class SwappedImage(_CrunResult):
     """
 
     lifetime = MEDIA_LIFETIME
+    more_media = ("media_urls",)
 
     id: str = field(name="task_id", default="")
     """The job's id."""

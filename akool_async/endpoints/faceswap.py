@@ -39,6 +39,7 @@ from akool_async.endpoints.live_faceswap import (
     UpdateLiveFaceswap,
 )
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, sends, submits
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import (
     Media,
     Operation,
@@ -91,6 +92,9 @@ class VideoFaceswap(_Swap):
     """Swap faces in a video."""
 
     path = "v3/faceswap/highquality/specifyvideo"
+    deprecated = Deprecated(
+        since="2026-05-06", state="legacy", instead="faceswap.plus", page=f"{_PAGE}/faceswap-plus"
+    )
     media = "video"
     usual = VIDEO_USUALLY
 

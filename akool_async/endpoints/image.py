@@ -11,6 +11,7 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Executor, Namespace, calls, submits
 from akool_async.job import Job
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import (
     LOWERCASE_WEBHOOK,
     Family,
@@ -101,6 +102,7 @@ class Image(Result):
     """A picture; a generated one shows four pictures in a grid."""
 
     media_field = "image"
+    more_media = ("upscaled_urls",)
 
     status: Status = field(name="image_status", default=Status.QUEUED)
     image: str = ""
@@ -117,7 +119,9 @@ class Image(Result):
     used_buttons: tuple[str, ...] = ()
     """The actions that were already taken."""
     upscaled_urls: tuple[str, ...] = ()
-    """Addresses of its 4K pictures, where Akool names them."""
+    """Addresses of its single pictures, where Akool names them; `urls` has them too. Of an image
+    from a text they are the four of the grid. Status 3 may come before they are there (N43): the
+    client does not wait for them, and `akool.image.get` shows them later."""
     error_reasons: tuple[str, ...] = ()
     """Why it failed."""
     deduction_credit: float | None = None
@@ -224,6 +228,12 @@ class GenerateImage(ImageOperation):
     """
 
     path = "v3/content/image/createbyprompt"
+    deprecated = Deprecated(
+        since="2026-05-18",
+        state="superseded",
+        instead="image.create",
+        page=f"{_PAGE}/image-generate",
+    )
 
     prompt: Annotated[str, Meta(min_length=1)]
     """A description of the image."""
@@ -297,13 +307,11 @@ class RefineImage(ImageOperation):
 
 
 class ReplaceBackground(ImageOperation):
-    """Put a picture before another background: a colour, a picture, both, or none.
-
-    Akool has taken this page down (T40); the endpoint may go too.
-    """
+    """Put a picture before another background: a colour, a picture, both, or none."""
 
     path = "v3/content/image/bg/replace"
     docs = _BACKGROUND_PAGE
+    deprecated = Deprecated(since="2026-04-14", state="gone", page=_BACKGROUND_PAGE)  # T40
     usual = Guess(15.0)
 
     origin_img: ImageUrl

@@ -146,11 +146,17 @@ def lists(
     return _bound(_shown(method, query), query)
 
 
-def sends(endpoint: type[Endpoint[Any]]) -> Callable[[M], M]:
-    """Mark a handwritten method as the one that sends `endpoint`."""
+def sends(endpoint: type[Endpoint[Any]], *, shown: bool = False) -> Callable[[M], M]:
+    """Mark a handwritten method as the one that sends `endpoint`.
+
+    Args:
+        endpoint: The class.
+        shown: Whether `inspect.signature` shows the fields of the class, for a method whose own
+            signature names them for type checkers only.
+    """
 
     def mark(method: M) -> M:
-        return _bound(method, endpoint)
+        return _bound(_shown(method, endpoint) if shown else method, endpoint)
 
     return mark
 

@@ -113,12 +113,7 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     """
     if plan.files is not None and isinstance(value, _PATH):
         return Path(value)  # the file itself is looked at when the request is submitted
-    if plan.coding is not None:
-        value = plan.coding.from_wire(value)
-    if type(value) is not plan.type:  # for texts, numbers and enums, the type is all there is
-        value, refusal = _converted(value, plan.type)
-        if refusal is not None:
-            raise InvalidInput(plan.name + refusal.field, refusal.value, refusal.rule, owner=owner)
+    value = _in_type(plan, value, owner)
     if not is_text(value):
         raise InvalidInput(plan.name, value, _SURROGATE, owner=owner)
     if value is not None:
@@ -127,6 +122,20 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
                 raise InvalidInput(plan.name, value, rule.broken_by(value), owner=owner)
     if isinstance(value, int) and not _LEAST <= value <= _MOST:
         raise InvalidInput(plan.name, value, _TOO_LARGE, owner=owner)
+    return value
+
+
+def _in_type(plan: FieldPlan, value: Any, owner: str) -> Any:
+    """Return the value in its field's type; its rules are not tested yet."""
+    if plan.one_each is not None and is_sequence(value):
+        raise InvalidInput(plan.name, value, plan.one_each.text, owner=owner)
+    if plan.coding is not None:
+        value = plan.coding.from_wire(value)
+    if type(value) is plan.type:  # for texts, numbers and enums, the type is all there is
+        return value
+    value, refusal = _converted(value, plan.type)
+    if refusal is not None:
+        raise InvalidInput(plan.name + refusal.field, refusal.value, refusal.rule, owner=owner)
     return value
 
 

@@ -17,6 +17,7 @@ from msgspec import Raw
 
 from akool_async.errors import APIError, NotFound, ReplyError
 from akool_async.protocol import receipts, token, wire
+from akool_async.protocol.deprecation import Deprecated, with_note
 from akool_async.protocol.fields import WebhookUrl, plan_of, text_or_address
 from akool_async.protocol.lenient import repaired
 from akool_async.protocol.reasons import explained, says_enough
@@ -57,6 +58,13 @@ class Endpoint(Input, Generic[T]):
     """Whether sending it twice has the same effect as sending it once."""
     starts_job: ClassVar[bool] = False
     """Whether it is an operation, which costs credit."""
+    deprecated: ClassVar[Deprecated | None] = None
+    """That it is not to be used in new programs, since when, and what replaces it."""
+
+    def __init_subclass__(cls) -> None:
+        """Say in the docstring that a class is deprecated."""
+        if (deprecated := vars(cls).get("deprecated")) is not None:
+            cls.__doc__ = with_note(cls.__doc__, deprecated)
 
     @staticmethod
     def parse(data: Raw, /) -> T:
@@ -321,7 +329,7 @@ class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):
             receipt = self.decode(response)
             jobs = receipts.jobs_in(response)
             if len(jobs) <= 1 and token.is_id(receipt.id):
-                return receipt
+                return receipt.answering(self)
             problem = "the reply said success, and named no job"
             refusal = receipts.refusal_in(response, self.envelope, self.label)
         except ReplyError as error:

@@ -21,6 +21,7 @@ from msgspec import Meta, Struct
 
 from akool_async.protocol.addresses import trouble_with
 from akool_async.protocol.cells import plain_number
+from akool_async.protocol.deprecation import Deprecated
 
 
 class Rule(Struct, frozen=True):
@@ -35,6 +36,10 @@ class Rule(Struct, frozen=True):
         """Return the rule in words, with what is wrong with a value that breaks it."""
         trouble = self.trouble(value) if self.trouble is not None else ""
         return f"{self.text}; {trouble}" if trouble else self.text
+
+
+class OneEach(Rule, frozen=True):
+    """The rule of a field that takes one value, because each further one were a job of its own."""
 
 
 class Coding(Struct, frozen=True):
@@ -155,6 +160,13 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     """Whether it may be `None`."""
     files: Files | None = None
     """Which files it takes in place of an address; `None` for none."""
+    deprecated: Deprecated | None = None
+    """That it is not to be used any more; `None` for most."""
+
+    @property
+    def one_each(self) -> OneEach | None:
+        """The rule that refuses several values where each were a job of its own."""
+        return next((rule for rule in self.rules if isinstance(rule, OneEach)), None)
 
 
 @cache
@@ -171,6 +183,7 @@ def plan_of(cls: type[Struct]) -> tuple[FieldPlan, ...]:
             optional=type(None) in get_args(field.type),
             # The last one is the nearest: a type may narrow what the type inside it takes.
             files=next((e for e in reversed(extras(field.type)) if isinstance(e, Files)), None),
+            deprecated=next((e for e in extras(field.type) if isinstance(e, Deprecated)), None),
         )
         for field in msgspec.structs.fields(cls)
     )

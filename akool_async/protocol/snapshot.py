@@ -100,6 +100,14 @@ class Snapshot(Value, dict=True, abstract=True):
             return msgspec.structs.replace(self, job_id=receipt.job_id)
         return self
 
+    def answering(self, _request: Any) -> Self:
+        """Return this snapshot as the answer to its request.
+
+        Args:
+            _request: The request as it was sent, or with paths in place of uploaded files.
+        """
+        return self
+
     def without_secrets(self) -> Self:
         """Return this snapshot without credentials, as a journal may keep it."""
         return self

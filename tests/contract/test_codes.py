@@ -23,6 +23,7 @@ from akool_async import (
     RateLimited,
 )
 from akool_async.endpoints import ENDPOINTS, RECIPES
+from akool_async.engine.credit_guard import stops_all
 from akool_async.errors import CODES, PAGE_CODES, api_error, meaning_of
 
 ROOT = Path(__file__).parents[2]
@@ -34,13 +35,13 @@ SUCCESS = 1000
 
 CLASSES: dict[type[APIError], set[int]] = {
     InvalidRequest: {1003, 1007, 1013, 1203, 1204, 1207, 1208, 1209, 1210},
-    AccountError: {1004, 1103, 1109, 1200, 1213, 1221},
+    AccountError: {1004, 1103, 1200, 1213, 1221},
     RateLimited: {1005, 1215},
     InsufficientCredit: {1006, 1104, 1223},
     NotFound: {1008, 1014, 1216, 1219},
     PermissionDenied: {1009},
     Conflict: {1010, 1011, 1202, 1214, 1222},
-    AuthenticationError: {1101, 1102},
+    AuthenticationError: {1101, 1102, 1109},
     ProcessingError: {
         *(1015, 1016, 1017, 1105, 1108, 1110, 1111, 1112),
         *(1201, 1205, 1206, 1211, 1212, 1217, 1218, 1220),
@@ -191,7 +192,21 @@ def test_what_is_no_account_elsewhere_is_an_avatar_that_failed_here(name: str) -
     cls = ENDPOINTS[name]
     error = api_error(1109, "", pages=(cls.docs, *cls.also_in))
     assert type(error) is ProcessingError
-    assert type(api_error(1109, "", pages=(ENDPOINTS["reage.image"].docs,))) is AccountError
+    assert type(api_error(1109, "", pages=(ENDPOINTS["reage.image"].docs,))) is AuthenticationError
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_an_account_that_does_not_exist_is_a_wrong_api_key_at_every_endpoint(name: str) -> None:
+    cls = ENDPOINTS[name]
+    pages = (cls.docs, *cls.also_in)
+    for said in ("account not exist", "Account not exist!", "the account does not exist"):
+        error = api_error(1109, said, pages=pages)
+        assert type(error) is AuthenticationError
+        assert stops_all(error)
+    own = api_error(1109, "create avatar video error", pages=pages)
+    is_own = "talking-avatar" in " ".join(pages)
+    assert type(own) is (ProcessingError if is_own else AuthenticationError)
+    assert stops_all(own) is not is_own
 
 
 # All codes
