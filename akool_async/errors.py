@@ -474,6 +474,25 @@ class CancelNotSupported(JobError):
     """Akool offers no way to cancel this job."""
 
 
+class SessionLeftOpen(AkoolError):
+    """A session could not be closed: it goes on at Akool, which may charge for it.
+
+    Attributes:
+        name: Name of the operation that opened it.
+        id: Akool's `_id` of the session.
+        reason: What happened instead of a close.
+        seconds: The seconds that are still paid; `None` where a session has no fixed end.
+    """
+
+    seconds: float | None = None
+
+    def __init__(self, name: str, id: str, reason: str) -> None:
+        super().__init__(f"{name}: session {id} could not be closed, and goes on: {reason}")
+        self.name = name
+        self.id = id
+        self.reason = reason
+
+
 class ResultExpired(JobError):
     """The result's media no longer exists: Akool keeps media for 7 days.
 

@@ -322,7 +322,7 @@ def _classes_within(entries: Iterable[Entry], base: type[T]) -> list[type[T]]:
 
 
 def _classes_in(hint: Any) -> Iterator[type[Any]]:
-    """Yield the classes that a type is made of."""
+    """Yield the classes that a type is made of, and those that parts of requests are made of."""
     if isinstance(hint, type) and get_origin(hint) is None:
         yield hint
         if issubclass(hint, Input):  # values of a request hold others

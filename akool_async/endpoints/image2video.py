@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, field
 
-from akool_async.endpoints.faceswap import Ids
+from akool_async.endpoints.faceswap_family import Ids
 from akool_async.endpoints.models import ByModel, ModelType
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, submits
 from akool_async.endpoints.video import ListVideos

@@ -69,7 +69,7 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
 }
 """Each namespace, by the name of the client's attribute and of the command."""
 
-SHARED: Final = ("detection", "face", "studio_result")
+SHARED: Final = ("detection", "face", "faceswap_family", "live_faceswap", "studio_result")
 """Modules without a namespace whose public names belong to this package, too."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from akool_async.endpoints import (
     AnalyzeContent,
     Button,
+    CreateLiveFaceswap,
     GenerateImage,
     OpenSession,
     RefineImage,
@@ -46,6 +47,8 @@ def particulars(
     repeated |= voice_lab.told_at_once(request)
     if isinstance(request, OpenSession):
         return repeated | _joined(request, serial, receipt=receipt)
+    if isinstance(request, CreateLiveFaceswap):
+        return _live(serial)
     return repeated | (_made(request, serial) if status is Status.COMPLETED else {})
 
 
@@ -71,6 +74,16 @@ def _judged(content: str) -> dict[str, Any]:
     return {
         "result": "\n".join([*findings, f"Result: {conclusion}"]),
         "final_conclusion": conclusion,
+    }
+
+
+def _live(serial: str) -> dict[str, Any]:
+    return {
+        "front_user_id": "1",
+        "algorithm_user_id": "3",
+        "front_rtc_token": f"simulated-rtc-token-{serial}",
+        "channel_id": f"simulated-channel-{serial}",
+        "app_id": "simulated-app",
     }
 
 
