@@ -236,20 +236,12 @@ def test_what_is_deprecated_is_what_the_newest_pages_no_longer_offer() -> None:
     }
 
 
-TO_COME = {
-    *("voice.tts", "voice.clone", "voice.list", "voice.resource", "image.create"),
-    *("faceswap.plus", "faceswap.pro"),
-}
-
-
 @pytest.mark.parametrize("name", DEPRECATED)
 def test_what_replaces_an_endpoint_is_one_or_an_argument_of_the_client(name: str) -> None:
     deprecated = DEPRECATED[name].deprecated
     assert deprecated is not None
     argument = deprecated.instead.removeprefix("Akool(").removesuffix("=...)")
     known = {"", "api_key", *AkoolSettings.__annotations__, *ENDPOINTS, *RECIPES}
-    if argument not in known and argument in TO_COME:
-        pytest.skip("it is not there yet")
     assert argument in known
     other = ENDPOINTS.get(argument)
     assert other is None or other.deprecated is None

@@ -19,6 +19,7 @@ from akool_async.endpoints import (
     AnalyzeContent,
     Audio,
     ChangeVoice,
+    CreateImage,
     Faceswap,
     Image,
     ImageToVideo,
@@ -161,6 +162,7 @@ PICTURE: dict[str, Any] = {"image_url": "https://host.example/a.png", "prompt": 
         (TextToVideo(prompt="rain", resolution="720p", video_length=5), 20),
         (UpdateVideoAudio(pre_video_id="6a0000000000000000000201", audio_type=1), 10),
         (SpeakText(input_text="x" * 117, voice_id="v"), 0.5148),  # as a reply of its page prints
+        (CreateImage(prompt="rain"), 1),
         (ChangeVoice(voice_id="v", source_voice_file="https://host.example/a.mp3"), None),
     ],
 )
