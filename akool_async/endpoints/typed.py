@@ -11,13 +11,18 @@ from __future__ import annotations
 from akool_async.endpoints.account import *
 from akool_async.endpoints.audio import *
 from akool_async.endpoints.avatar import *
+from akool_async.endpoints.characterswap import *
 from akool_async.endpoints.detection import *
 from akool_async.endpoints.face import *
 from akool_async.endpoints.faceswap import *
+from akool_async.endpoints.headswap import *
 from akool_async.endpoints.image import *
 from akool_async.endpoints.moderation import *
+from akool_async.endpoints.persons import *
 from akool_async.endpoints.reage import *
 from akool_async.endpoints.streaming import *
+from akool_async.endpoints.studio import *
+from akool_async.endpoints.studio_result import *
 from akool_async.endpoints.video import *
 
 
@@ -30,8 +35,12 @@ class Namespaces:
     """Text to speech and cloned voices."""
     avatar: AvatarNamespace
     """Avatars: Akool's, and the account's own."""
+    characterswap: CharacterSwapNamespace
+    """Character swap v4: a person from a picture, in the motion of a video."""
     faceswap: FaceswapNamespace
     """Face swap in images and videos."""
+    headswap: HeadSwapNamespace
+    """Head swap v4: persons in a video get other heads."""
     image: ImageNamespace
     """Images generated, refined and put before other backgrounds."""
     moderation: ModerationNamespace
@@ -40,5 +49,7 @@ class Namespaces:
     """Reage in images and videos."""
     streaming: StreamingNamespace
     """Live avatars and their sessions."""
+    studio: StudioNamespace
+    """Swap Studio V5: characters, motion, heads, hair and clothing."""
     video: VideoNamespace
     """Lip sync, translation, talking photos and talking avatars."""

@@ -111,6 +111,7 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     Raises:
         InvalidInput: the value has the wrong type or breaks a rule.
     """
+    value = _out_of_list(plan, value)
     if plan.files is not None and isinstance(value, _PATH):
         return Path(value)  # the file itself is looked at when the request is submitted
     if plan.coding is not None:
@@ -128,6 +129,13 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     if isinstance(value, int) and not _LEAST <= value <= _MOST:
         raise InvalidInput(plan.name, value, _TOO_LARGE, owner=owner)
     return value
+
+
+def _out_of_list(plan: FieldPlan, value: Any) -> Any:
+    """Return the file of a field that is a list on the wire; other values unchanged."""
+    if plan.files is None or plan.coding is None:
+        return value
+    return plan.coding.from_wire(value)
 
 
 def is_text(value: Any) -> bool:

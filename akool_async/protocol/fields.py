@@ -61,6 +61,14 @@ class Files(Struct, frozen=True):
     """Bytes of the largest file that Akool takes; `None` where no page says."""
 
 
+class Unsent(Struct, frozen=True):
+    """A field that helps to check a request, and is no part of it: no plan knows it.
+
+    It is on no wire, in no journal, in no manifest and in no option of a command. The class names
+    it in `hidden_fields`, and empties it in `check`.
+    """
+
+
 MB = 2**20
 """Bytes. The pages say MB; a file just above their limit, if MB is 10**6, is for Akool to judge."""
 
@@ -165,6 +173,7 @@ def plan_of(cls: type[Struct]) -> tuple[FieldPlan, ...]:
             files=next((e for e in reversed(extras(field.type)) if isinstance(e, Files)), None),
         )
         for field in msgspec.structs.fields(cls)
+        if not any(isinstance(e, Unsent) for e in extras(field.type))
     )
 
 
