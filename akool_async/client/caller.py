@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
+from akool_async.client.deprecations import SETTLED, Line, warn_of
 from akool_async.client.events import hooks_of
 from akool_async.client.runtime import running_loop
 from akool_async.client.runtimes import Runtimes
@@ -109,11 +110,21 @@ class Caller:
         """
         if isinstance(endpoint, Operation):
             raise TypeError(f"{endpoint.label} starts a job: use akool.submit()")
+        self._warn_of(endpoint)
+        return await self._send(endpoint)
+
+    async def _send(self, endpoint: Endpoint[T], /) -> T:
+        """Do the same for the client itself, which is warned of nothing."""
         endpoint = endpoint.filled_in(lambda: self._shared.credentials.pair)
         runtime = self._runtime(endpoint.label)
         if holds_files(endpoint):
             endpoint = await runtime.files.lane.sent(endpoint)
         return cast("T", runtime.links.attach(await runtime.exchange.send(endpoint)))
+
+    def _warn_of(self, request: object, line: Line | None = None) -> None:
+        """Warn of what is deprecated in a request, once, unless a setting says otherwise."""
+        if type(request) not in SETTLED and self._shared.configuration.warns:
+            warn_of(request, line)
 
     def _runtime(self, purpose: str) -> Runtime:
         """Return the running loop's part of the client; made at the first use."""
@@ -143,7 +154,7 @@ class Caller:
     def _vendor(self) -> Vendor:
         return Vendor(
             self,
-            self.call,
+            self._send,
             self._completed,
             self._credit,
             self._exchange_token,

@@ -11,11 +11,28 @@ from akool_async.endpoints.persons import SWAP_MODELS, check_model
 from akool_async.endpoints.video import VIDEOS, GetVideo, Video
 from akool_async.protocol.endpoint import LOWERCASE_WEBHOOK, Guess, Operation, Webhook
 from akool_async.protocol.fields import Files, ImageUrl, VideoUrl
+from akool_async.protocol.price import Price, begun
 from akool_async.protocol.reply import Reply
 
 _PAGES = "https://docs.akool.com/ai-tools-suite/character-swap"
 _MP4 = Files(kinds=("video",), formats=(".mp4",))
 _PICTURES = Files(kinds=("image",), formats=(".jpeg", ".jpg", ".png"))
+
+
+_WAN, _KLING_PRO, _KLING_STD = SWAP_MODELS[:3]
+
+
+def _documented_credits(request: CharacterSwap) -> float | None:
+    model, seconds = request.model_name or _WAN.name, request.duration
+    if seconds is None:
+        return None
+    if model == _KLING_PRO.name:
+        return 2 * seconds
+    if model == _KLING_STD.name:
+        return 5 * begun(seconds, 3)
+    by_resolution = {"480p": 5, "720p": 10, "1080p": 15} if model == _WAN.name else {}
+    unit = by_resolution.get(request.resolution or "720p")
+    return None if unit is None else unit * begun(seconds, 5)
 
 
 class CharacterSwap(Webhook, Operation[Video], rename=LOWERCASE_WEBHOOK):
@@ -31,6 +48,13 @@ class CharacterSwap(Webhook, Operation[Video], rename=LOWERCASE_WEBHOOK):
     # N3: the create reply says `status`, the lookup `video_status`.
     parse = Reply(Video, aliases={"video_status": "status"})
     usual = Guess(120.0, 1.0)
+    price = Price(
+        says="5, 10 or 15 credits for each 5 seconds begun at 480p, 720p or 1080p; for Kling pro 2"
+        " credits a second, for Kling std 5 for each 3 seconds",
+        page=f"{_PAGES}/character-swap",
+        date="2026-05-18",
+        credits=_documented_credits,
+    )
 
     image: Annotated[ImageUrl, _PICTURES]
     """The picture of the person: png or jpeg. For Kling at most 10 MB, at least 300 pixels wide and
@@ -59,7 +83,7 @@ class CharacterSwap(Webhook, Operation[Video], rename=LOWERCASE_WEBHOOK):
 
     def check(self) -> None:
         """Check the fields by what the model takes."""
-        check_model(self, "characterswap.create", SWAP_MODELS[0].name)
+        check_model(self, "characterswap.create", _WAN.name)
 
 
 class CharacterSwapNamespace(Namespace, title="characterswap"):

@@ -14,6 +14,7 @@ from msgspec import Meta, Raw, field
 from akool_async.endpoints.face import MOST_FACES, Face, are_points
 from akool_async.errors import DetectionError
 from akool_async.protocol import wire
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import Command
 from akool_async.protocol.fields import Rule, Url, VisibleUrl, is_http_url
 from akool_async.protocol.reply import Reply, tolerant
@@ -209,12 +210,12 @@ class DetectFaces(_Detect):
 
 
 class LegacyDetectFaces(_Detect):
-    """Find the faces in a picture, on Akool's older host.
-
-    Its address is `https://sg3.akool.com/detect`; Akool calls it legacy.
-    """
+    """Find the faces in a picture, on Akool's older host, `https://sg3.akool.com/detect`."""
 
     host = "legacy_detect"
+    deprecated = Deprecated(
+        since="2026-01-07", state="legacy", instead="faceswap.detect", page=DetectFaces.docs
+    )
     path = "detect"
     docs = "https://docs.akool.com/ai-tools-suite/faceswap"
 

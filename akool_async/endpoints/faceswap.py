@@ -23,6 +23,7 @@ from akool_async.endpoints.detection import (
 from akool_async.endpoints.face import Face, Faces
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, sends, submits
 from akool_async.errors import NotFound
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import (
     Command,
     Family,
@@ -74,7 +75,7 @@ class Faceswap(Result):
     video_duration: float | None = None
     """Length of a video in seconds."""
     deduction_duration: float | None = None
-    """Seconds of video that were charged."""
+    """What was charged, if it is not 0: Akool prints 0 beside results that cost something, too."""
     update_time: int | None = None
     """Milliseconds since 1970; 0 for never (T14)."""
     id: str = ID
@@ -207,6 +208,9 @@ class VideoFaceswap(_Swap):
     """Swap faces in a video."""
 
     path = "v3/faceswap/highquality/specifyvideo"
+    deprecated = Deprecated(
+        since="2026-05-06", state="legacy", instead="faceswap.plus", page=f"{_PAGE}/faceswap-plus"
+    )
     media = "video"
     usual = VIDEO_USUALLY
 

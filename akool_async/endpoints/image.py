@@ -11,6 +11,7 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Executor, Namespace, calls, submits
 from akool_async.job import Job
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Webhook
 from akool_async.protocol.fields import Id, ImageUrl, OneOf, Rule
 from akool_async.protocol.reply import Reply
@@ -181,6 +182,12 @@ class GenerateImage(ImageOperation):
     """Make an image from a text, or from a text and a picture."""
 
     path = "v3/content/image/createbyprompt"
+    deprecated = Deprecated(
+        since="2026-05-18",
+        state="superseded",
+        instead="image.create",
+        page=f"{_PAGE}/image-generate",
+    )
 
     prompt: Annotated[str, Meta(min_length=1)]
     """A description of the image."""
@@ -205,13 +212,11 @@ class RefineImage(ImageOperation):
 
 
 class ReplaceBackground(ImageOperation):
-    """Put a picture before another background: a colour, a picture, both, or none.
-
-    Akool has taken this page down (T40); the endpoint may go too.
-    """
+    """Put a picture before another background: a colour, a picture, both, or none."""
 
     path = "v3/content/image/bg/replace"
     docs = _BACKGROUND_PAGE
+    deprecated = Deprecated(since="2026-04-14", state="gone", page=_BACKGROUND_PAGE)  # T40
     usual = Guess(15.0)
 
     origin_img: ImageUrl

@@ -49,6 +49,15 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
             *("image", "ImageNamespace"),
             "Images generated, refined and put before other backgrounds.",
         ),
+        "image2video": (
+            *("image2video", "ImageToVideoNamespace"),
+            "Videos out of pictures, with a text or an effect.",
+        ),
+        "knowledge": ("knowledge", "KnowledgeNamespace", "Knowledge bases for live avatars."),
+        "models": (
+            *("models", "ModelsNamespace"),
+            "The models that make videos, and what each can do.",
+        ),
         "moderation": (
             *("moderation", "ModerationNamespace"),
             "Moderation of pictures, videos, recordings and texts.",
@@ -59,9 +68,14 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
             *("studio", "StudioNamespace"),
             "Swap Studio V5: characters, motion, heads, hair and clothing.",
         ),
+        "text2video": ("text2video", "TextToVideoNamespace", "Videos out of texts."),
         "video": (
             *("video", "VideoNamespace"),
             "Lip sync, translation, talking photos and talking avatars.",
+        ),
+        "voice": (
+            *("voice", "VoiceNamespace"),
+            "Text to speech, changed voices and cloned voices, by VoiceLab.",
         ),
     }.items()
 }

@@ -17,13 +17,18 @@ from akool_async.endpoints.face import *
 from akool_async.endpoints.faceswap import *
 from akool_async.endpoints.headswap import *
 from akool_async.endpoints.image import *
+from akool_async.endpoints.image2video import *
+from akool_async.endpoints.knowledge import *
+from akool_async.endpoints.models import *
 from akool_async.endpoints.moderation import *
 from akool_async.endpoints.persons import *
 from akool_async.endpoints.reage import *
 from akool_async.endpoints.streaming import *
 from akool_async.endpoints.studio import *
 from akool_async.endpoints.studio_result import *
+from akool_async.endpoints.text2video import *
 from akool_async.endpoints.video import *
+from akool_async.endpoints.voice import *
 
 
 class Namespaces:
@@ -43,6 +48,12 @@ class Namespaces:
     """Head swap v4: persons in a video get other heads."""
     image: ImageNamespace
     """Images generated, refined and put before other backgrounds."""
+    image2video: ImageToVideoNamespace
+    """Videos out of pictures, with a text or an effect."""
+    knowledge: KnowledgeNamespace
+    """Knowledge bases for live avatars."""
+    models: ModelsNamespace
+    """The models that make videos, and what each can do."""
     moderation: ModerationNamespace
     """Moderation of pictures, videos, recordings and texts."""
     reage: ReageNamespace
@@ -51,5 +62,9 @@ class Namespaces:
     """Live avatars and their sessions."""
     studio: StudioNamespace
     """Swap Studio V5: characters, motion, heads, hair and clothing."""
+    text2video: TextToVideoNamespace
+    """Videos out of texts."""
     video: VideoNamespace
     """Lip sync, translation, talking photos and talking avatars."""
+    voice: VoiceNamespace
+    """Text to speech, changed voices and cloned voices, by VoiceLab."""

@@ -17,12 +17,15 @@ from msgspec import Raw
 
 from akool_async.errors import UNCLEAR_CODES, APIError, NotFound, ReplyError
 from akool_async.protocol import receipts, token, wire
-from akool_async.protocol.fields import WebhookUrl, plan_of, text_or_address
+from akool_async.protocol.deprecation import Deprecated, with_note
+from akool_async.protocol.fields import WebhookUrl, as_sent, plan_of, text_or_address
 from akool_async.protocol.lenient import repaired
+from akool_async.protocol.listed import Listed
+from akool_async.protocol.price import Price
 from akool_async.protocol.reasons import explained, says_enough
 from akool_async.protocol.reply import IN_ONE_STEP
 from akool_async.protocol.snapshot import Snapshot, Status
-from akool_async.protocol.value import Input, Value
+from akool_async.protocol.value import Input, Value, ValueMeta
 from akool_async.protocol.wire import Envelope, HttpRequest, HttpResponse
 
 T = TypeVar("T")
@@ -31,7 +34,36 @@ S = TypeVar("S", bound=Snapshot)
 _OK = 200
 
 
-class Endpoint(Input, Generic[T]):
+class _EndpointMeta(ValueMeta):
+    """Keeps the two facts of an endpoint whose names parameters of Akool's have, too.
+
+    A class has the fact, `CreateKnowledge.docs`; its values have the parameter.
+    """
+
+    _called: str = ""
+
+    @property
+    def name(self) -> str:
+        """Dotted name; binding the endpoint to a namespace sets it."""
+        return _text_in(self, "name") or self._called
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._called = name
+
+    @property
+    def docs(self) -> str:
+        """Address of the page that documents it: `docs = ...` in its class, or in a parent."""
+        return _text_in(self, "docs")
+
+
+@cache  # each request asks for the name
+def _text_in(cls: type[Any], name: str) -> str:
+    found = (vars(each).get(name) for each in cls.__mro__)
+    return next((each for each in found if isinstance(each, str)), "")
+
+
+class Endpoint(Input, Generic[T], metaclass=_EndpointMeta):
     """A request to Akool as a value; `T` is the type of its decoded reply."""
 
     method: ClassVar[str] = "POST"
@@ -43,10 +75,6 @@ class Endpoint(Input, Generic[T]):
     host: ClassVar[str] = "api"
     """Which of the client's hosts it lives on: `api`, `detect` or `legacy_detect`."""
     envelope: ClassVar[Envelope] = wire.AKOOL
-    name: ClassVar[str] = ""
-    """Dotted name; binding the endpoint to a namespace sets it."""
-    docs: ClassVar[str] = ""
-    """Address of the page that documents it."""
     also_in: ClassVar[tuple[str, ...]] = ()
     """Addresses of other pages that document it."""
     vague_refusals: ClassVar[frozenset[str]] = frozenset()
@@ -57,6 +85,13 @@ class Endpoint(Input, Generic[T]):
     """Whether sending it twice has the same effect as sending it once."""
     starts_job: ClassVar[bool] = False
     """Whether it is an operation, which costs credit."""
+    deprecated: ClassVar[Deprecated | None] = None
+    """That it is not to be used in new programs, since when, and what replaces it."""
+
+    def __init_subclass__(cls) -> None:
+        """Say in the docstring that a class is deprecated."""
+        if (deprecated := vars(cls).get("deprecated")) is not None:
+            cls.__doc__ = with_note(cls.__doc__, deprecated)
 
     @staticmethod
     def parse(data: Raw, /) -> T:
@@ -74,7 +109,7 @@ class Endpoint(Input, Generic[T]):
 
     def encode(self) -> HttpRequest:
         """Return the HTTP request, without host and credentials."""
-        fields = self.to_wire() if self.method == "GET" else self.body_fields()
+        fields = self.to_wire(as_sent) if self.method == "GET" else self.body_fields()
         path = self.root + self.path
         if "{" in path:
             path, fields = wire.with_fields_in_path(path, fields)
@@ -111,7 +146,9 @@ class Endpoint(Input, Generic[T]):
     def _read(self, response: HttpResponse) -> T:
         """Open the envelope, then read the data."""
         try:
-            data = wire.decode(response, self.envelope, self.label, (self.docs, *self.also_in))
+            data = wire.decode(
+                response, self.envelope, self.label, (type(self).docs, *self.also_in)
+            )
         except APIError as error:
             error.vague = error.msg.strip(" .!").lower() in self.vague_refusals
             raise
@@ -268,6 +305,19 @@ class _Starting(Input):
     """The kind of its media, where that is not its family's."""
     usual: ClassVar[Guess | None] = None
     """How long its jobs take, where that is not its family's `usual`."""
+    listed: ClassVar[Listed | None] = None
+    """Where its jobs are listed; `None` if no list tells them from others."""
+    price: ClassVar[Price | None] = None
+    """What a page prints as its price; `None` where no page does."""
+
+    def estimate(self) -> float | None:
+        """Return what the request costs by Akool's documentation, in credits; it sends nothing.
+
+        `None` where no page prints a price, or where it depends on what only Akool knows, such as
+        the length of a video. Observed prices differ: after it was created, `job.credits` has what
+        Akool says. A price that depends on the plan is that of the dearest one.
+        """
+        return None if self.price is None else self.price.of(self)
 
     def armed(self, url: str) -> Self:
         """Return this request with a webhook address.

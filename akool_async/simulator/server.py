@@ -28,27 +28,48 @@ from akool_async.endpoints import (
     ENDPOINTS,
     OPERATIONS,
     CancelFaceswaps,
+    ChangeVoice,
+    CloneVoice,
     CloseSession,
+    CreateKnowledge,
     Credit,
+    DeletedVoices,
     DeleteFaceswaps,
+    DeleteKnowledge,
+    DeleteLabVoices,
     DetectFaces,
     GetCredit,
+    GetKnowledge,
+    GetLabVoice,
+    GetStreamingAvatar,
     GetToken,
+    LabVoiceType,
     LegacyDetectFaces,
     ListAvatars,
+    ListKnowledge,
+    ListLabVoices,
     ListLanguages,
     ListSessions,
     ListStreamingAvatars,
+    ListTranslationVoices,
+    ListVideos,
+    ListVoiceResources,
     ListVoices,
     OpenSession,
+    RefusedVoice,
+    SpeakText,
     Token,
+    UpdateKnowledge,
     Voice,
+    VoiceResourceType,
 )
 from akool_async.endpoints.paging import Page
 from akool_async.protocol.endpoint import Endpoint, Family, Operation
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.snapshot import Status
-from akool_async.simulator import catalogue, faces, media
+from akool_async.simulator import catalogue, faces, media, voice_lab
+from akool_async.simulator.job_lists import job_rows
+from akool_async.simulator.knowledge import NameTaken
 from akool_async.simulator.webhooks import SimulatedWebhooks
 from akool_async.simulator.world import Behaviour, World
 
@@ -202,11 +223,10 @@ class Simulator:
         value = _read(endpoint, await _wire_of(endpoint, request))
         if isinstance(value, Operation):
             return _OK | {"data": await self._created(value)}
-        family = _LOOKUPS.get(endpoint)
-        if family is not None:
+        answer, family = _ANSWERS.get(endpoint), _LOOKUPS.get(endpoint)
+        if answer is None and family is not None:
             return _OK | {"data": self._looked_up(family, value)}
-        answer = _ANSWERS.get(endpoint, _example)
-        return answer(self, value)
+        return (answer or _example)(self, value)
 
     def _check_credentials(self, request: web.Request) -> None:
         authorization = request.headers.get("Authorization")
@@ -381,33 +401,135 @@ def _voices(_simulator: Simulator, request: ListVoices) -> Mapping[str, Any]:
 _VOICES = (("Nicole", "Female", 3), ("Daniel", "Male", 3), ("Mine", "Female", 4))
 
 
+def _lab_voices(simulator: Simulator, request: ListLabVoices) -> Mapping[str, Any]:
+    own = request.type is LabVoiceType.OWN
+    voices: Sequence[Any] = (
+        _snapshots(simulator, CloneVoice) if own else voice_lab.akool_voices(_samples(simulator))
+    )
+    return _paged(request, [each for each in voices if voice_lab.fits(each, request)])
+
+
+def _lab_voice(simulator: Simulator, request: GetLabVoice) -> Mapping[str, Any]:
+    known = {each.id: each for each in voice_lab.akool_voices(_samples(simulator))}
+    known |= {each.id: each for each in _snapshots(simulator, CloneVoice)}
+    if request.id not in known:
+        raise Refusal(1014, "Resource does not exist")
+    return _OK | {"data": _written(request, known[request.id])}
+
+
+def _delete_voices(simulator: Simulator, request: DeleteLabVoices) -> Mapping[str, Any]:
+    own = {each.id for each in _snapshots(simulator, CloneVoice)}
+    ids = tuple(each for each in request.ids if each in own)
+    simulator.world.remove(list(ids))
+    refused = tuple(
+        RefusedVoice(id=each, msg=f"VoiceId:{each} resource not found")
+        for each in request.ids
+        if each not in own
+    )
+    reply = DeletedVoices(success_ids=ids, no_permission_voices=refused)
+    return _OK | {"msg": "Delete voice successfully", "data": _written(request, reply)}
+
+
+def _voice_resources(simulator: Simulator, request: ListVoiceResources) -> Mapping[str, Any]:
+    spoken = request.type is VoiceResourceType.TTS
+    return _paged(request, _snapshots(simulator, SpeakText if spoken else ChangeVoice))
+
+
+def _translation_voices(simulator: Simulator, request: ListTranslationVoices) -> Mapping[str, Any]:
+    language = request.language_code or "en"
+    return _paged(request, voice_lab.translation_voices(language, _samples(simulator)))
+
+
+def _samples(simulator: Simulator) -> str:
+    return f"{simulator.url}/faces"
+
+
+def _snapshots(simulator: Simulator, operation: type[Operation[Any]]) -> list[Any]:
+    """Return the jobs of an operation, the newest first."""
+    world = simulator.world
+    jobs = [job for job in world.jobs.values() if isinstance(job.request, operation)]
+    return [world.snapshot(job, simulator.url) for job in reversed(jobs)]
+
+
+def _knowledge_bases(simulator: Simulator, request: ListKnowledge) -> Mapping[str, Any]:
+    return _paged(request, simulator.world.knowledge.listed(request))
+
+
+def _knowledge_base(simulator: Simulator, request: GetKnowledge) -> Mapping[str, Any]:
+    found = simulator.world.knowledge.kept.get(request.id)
+    if found is None:
+        raise Refusal(*_NO_KNOWLEDGE)
+    return _OK | {"data": _written(request, found)}
+
+
+def _keep_knowledge(
+    simulator: Simulator, request: CreateKnowledge | UpdateKnowledge
+) -> Mapping[str, Any]:
+    bases = simulator.world.knowledge
+    now = int(simulator.world.clock.now().timestamp() * 1000)
+    if isinstance(request, UpdateKnowledge) and request.id not in bases.kept:
+        raise Refusal(*_NO_KNOWLEDGE)
+    try:
+        kept = (
+            bases.update(request, now)
+            if isinstance(request, UpdateKnowledge)
+            else bases.create(request, now)
+        )
+    except NameTaken:
+        pass
+    else:
+        return _OK | {"data": _written(request, kept)}
+    raise Refusal(1233, "Knowledge already exists")
+
+
+def _delete_knowledge(simulator: Simulator, request: DeleteKnowledge) -> Mapping[str, Any]:
+    if simulator.world.knowledge.kept.pop(request.id, None) is None:
+        raise Refusal(*_NO_KNOWLEDGE)
+    return _OK
+
+
+_NO_KNOWLEDGE = (1232, "Knowledge not found")
+
+
 def _avatars(simulator: Simulator, request: ListAvatars) -> Mapping[str, Any]:
-    listed = catalogue.avatars(f"{simulator.url}/faces")
+    listed = [
+        *job_rows(simulator.world, request, simulator.url),
+        *catalogue.avatars(f"{simulator.url}/faces"),
+    ]
     wanted = (request.from_, request.type)
     return _paged(request, [each for each in listed if _fits((each.from_, each.type), wanted)])
 
 
 def _streaming_avatars(simulator: Simulator, request: ListStreamingAvatars) -> Mapping[str, Any]:
+    platform = request.platform or "open"
     listed = catalogue.avatars(f"{simulator.url}/faces")
-    return _paged(request, [each for each in listed if each.available])
+    return _paged(request, [each for each in listed if each.platform == platform])
+
+
+def _streaming_avatar(simulator: Simulator, request: GetStreamingAvatar) -> Mapping[str, Any]:
+    listed = catalogue.avatars(f"{simulator.url}/faces")
+    for each in listed:
+        if each.available and each.avatar_id == request.avatar_id:
+            return _OK | {"data": _written(request, each)}
+    raise Refusal(1014, "Resource does not exist")
 
 
 def _sessions(simulator: Simulator, request: ListSessions) -> Mapping[str, Any]:
-    world = simulator.world
-    jobs = [job for job in world.jobs.values() if isinstance(job.request, OpenSession)]
-    newest_first = [world.snapshot(job, simulator.url) for job in reversed(jobs)]
+    newest_first = _snapshots(simulator, OpenSession)
     return _paged(
         request, [each for each in newest_first if _fits((each.status,), (request.status,))]
     )
+
+
+def _job_list(simulator: Simulator, request: ListVideos) -> Mapping[str, Any]:
+    return _paged(request, job_rows(simulator.world, request, simulator.url))
 
 
 def _fits(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
     return all(want in {None, value} for value, want in zip(values, wanted, strict=True))
 
 
-def _paged(
-    request: ListAvatars | ListStreamingAvatars | ListSessions, rows: Sequence[Any]
-) -> Mapping[str, Any]:
+def _paged(request: Any, rows: Sequence[Any]) -> Mapping[str, Any]:
     """Answer with the requested page."""
     start = (request.page - 1) * request.size
     shown = tuple(rows[start : start + request.size])
@@ -457,15 +579,27 @@ def _cancel(simulator: Simulator, request: CancelFaceswaps) -> Mapping[str, Any]
 _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     CancelFaceswaps: _cancel,
     CloseSession: _close_session,
+    CreateKnowledge: _keep_knowledge,
     DeleteFaceswaps: _delete,
+    DeleteKnowledge: _delete_knowledge,
+    DeleteLabVoices: _delete_voices,
     DetectFaces: _detect,
     LegacyDetectFaces: _detect,
     GetCredit: _credit,
+    GetStreamingAvatar: _streaming_avatar,
+    GetKnowledge: _knowledge_base,
+    GetLabVoice: _lab_voice,
     GetToken: _token,
     ListAvatars: _avatars,
+    ListKnowledge: _knowledge_bases,
+    ListLabVoices: _lab_voices,
     ListLanguages: _languages,
     ListSessions: _sessions,
     ListStreamingAvatars: _streaming_avatars,
+    ListVideos: _job_list,
+    ListTranslationVoices: _translation_voices,
+    ListVoiceResources: _voice_resources,
     ListVoices: _voices,
+    UpdateKnowledge: _keep_knowledge,
 }
 """The endpoints with an answer of their own."""

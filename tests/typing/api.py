@@ -23,6 +23,7 @@ from akool_async import (
     Job,
     JobError,
     JobFailed,
+    Jobs,
     JobTimeout,
     Limits,
     Operation,
@@ -101,6 +102,10 @@ async def every_operation_is_a_job_of_its_result(akool: Akool) -> None:
     assert_type(video.lip_sync(video_url=PHOTO, audio_url=PHOTO), Job[Video])
     translated = video.translate(url=PHOTO, source_language="en", language="fr", lipsync=True)
     assert_type(translated, Job[Video])
+    several = video.translate(url=PHOTO, language=["fr", "ja"], studio_voice={"style": "calm"})
+    assert_type(several, Jobs[Video])
+    assert_type(await several, tuple[Video, ...])
+    assert_type([job.token for job in several], list[str])
     assert_type(video.talking_photo(talking_photo_url=PHOTO, audio_url=PHOTO), Job[Video])
     elements = [AudioElement(url=PHOTO)]
     assert_type(video.talking_avatar(avatar_from=2, elements=elements), Job[Video])
