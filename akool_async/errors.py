@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
 
 
 class AkoolError(Exception):
@@ -666,7 +666,21 @@ _LIVE = _page(
 PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
     f"{_SITE}/authentication/usage": _page(1101, 1102, 1200),
     f"{_SITE}/ai-tools-suite/background-change": _SWAPS,
+    f"{_SITE}/ai-tools-suite/character-swap/character-swap": _page(
+        *(1003, 1008, 1009, 1101, 1102, 1200),
+        c1015="Create video error, please try again later",
+    ),
     f"{_SITE}/ai-tools-suite/faceswap": _SWAPS,
+    f"{_SITE}/ai-tools-suite/head-swap/head-swap": {
+        **_page(
+            1102,
+            c1003="Parameter error, validation failed, or unsupported feature for the account",
+            c1014="Resource not found (invalid analysis or task id, or no access)",
+            c1101="Invalid authorization",
+            c1104="Insufficient credits",
+        ),
+        2001: CodeMeaning(APIError, "Server error"),
+    },
     f"{_SITE}/ai-tools-suite/image-generate": _page(
         *(1003, 1008, 1009, 1010, 1101, 1102, 1200),
         c1108="image generate error,please try again later",
@@ -700,6 +714,10 @@ PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
     ),
 }
 """Each page's own table of codes. An endpoint's pages take precedence over `CODES`."""
+
+UNCLEAR_CODES: Final = frozenset({2001})
+"""Codes that report trouble of Akool's own, and not what became of the request: after a create
+with one of them, a job may run."""
 
 _UNKNOWN = CodeMeaning(APIError, "")
 

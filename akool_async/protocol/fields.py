@@ -73,6 +73,14 @@ class Files(Struct, frozen=True):
     """Bytes of the largest file that Akool takes; `None` where no page says."""
 
 
+class Unsent(Struct, frozen=True):
+    """A field that helps to check a request, and is no part of it: no plan knows it.
+
+    It is on no wire, in no journal, in no manifest and in no option of a command. The class names
+    it in `hidden_fields`, and empties it in `check`.
+    """
+
+
 MB = 2**20
 """Bytes. The pages say MB; a file just above their limit, if MB is 10**6, is for Akool to judge."""
 
@@ -193,7 +201,12 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
 @cache
 def plan_of(cls: type[Struct]) -> tuple[FieldPlan, ...]:
     """Return the plan of each field of an input class, in order."""
-    return tuple(map(_plan, msgspec.structs.fields(cls)))
+    fields = (field for field in msgspec.structs.fields(cls) if not _is_unsent(field))
+    return tuple(map(_plan, fields))
+
+
+def _is_unsent(field: msgspec.structs.FieldInfo) -> bool:
+    return any(isinstance(extra, Unsent) for extra in extras(field.type))
 
 
 def _plan(field: msgspec.structs.FieldInfo) -> FieldPlan:
