@@ -132,8 +132,8 @@ def _lines(rows: list[Row]) -> Lines:
     yield from ("# Coverage", "", _NOTE, "")
     yield f"Akool has documented {len(rows)} endpoints. {counts['covered']} of them are covered."
     yield f"{counts['deprecated']} more are no longer on its newest pages: they still work here,"
-    yield f"and [warn](errors.md#warnings). {counts['not covered']} are not covered, each for the"
-    yield "reason in its row. The [reference](reference/index.md) describes what each name takes."
+    yield f"and [warn](errors.md#warnings). Not covered: {counts['not covered']}, for the reason in"
+    yield "the last table. The [reference](reference/index.md) describes what each name takes."
     for state in STATES:
         chosen = [row.cells() for row in rows if row.state == state]
         if chosen:
