@@ -47,7 +47,10 @@ def example_of(called: str, cls: type[Input], *, assigned: str) -> str:
     call = _in_lines(opening, _arguments(fields), ")")
     if not imported:
         return call
-    return f"from akool_async.endpoints import {', '.join(imported)}\n\n{call}"
+    line = f"from akool_async.endpoints import {', '.join(imported)}"
+    if len(line) > _WIDTH:
+        line = _in_lines("from akool_async.endpoints import (", imported, ")")
+    return f"{line}\n\n{call}"
 
 
 def _fields_of(cls: type[Input]) -> dict[str, Any]:
