@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from akool_async.client.settings import checked_seconds
 from akool_async.engine import (
@@ -279,7 +279,7 @@ def check_startable(request: object) -> None:
     """
     if not isinstance(request, Operation | Recipe):
         raise TypeError(f"a job is started by an operation, not by {type(request).__name__}")
-    refuse_withheld(request)
+    refuse_withheld(cast("Startable[Any]", request))  # type: ignore[redundant-cast]
 
 
 def check_alone(**arguments: object) -> None:

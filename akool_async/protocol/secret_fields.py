@@ -63,11 +63,11 @@ def secrets_in(value: Struct) -> Iterator[str]:
                 yield from secrets_in(each)
 
 
-def _values_in(held: Any) -> tuple[Any, ...]:
+def _values_in(held: Any) -> tuple[object, ...]:
     if isinstance(held, tuple):
-        return held
+        return cast("tuple[object, ...]", held)
     if isinstance(held, Mapping):
-        return tuple(cast("Mapping[str, Any]", held).values())
+        return tuple(cast("Mapping[str, object]", held).values())
     return (held,)
 
 

@@ -56,7 +56,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
         "voice_params.turn_detection.threshold",
         {"voice_params": {"turn_detection": {"type": "server_vad", "threshold": 2}}},
     ),
-    ("voice_params.elevenlabs_settings", {"voice_params": {"elevenlabs_settings": {}}}),
+    ("voice_params.elevenlabs_settings.api_key", {"voice_params": {"elevenlabs_settings": {}}}),
     (
         "voice_params.elevenlabs_settings.stability",
         {"voice_params": {"elevenlabs_settings": {**KEY, "stability": 2}}},
