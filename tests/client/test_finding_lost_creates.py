@@ -33,7 +33,7 @@ from akool_async import (
 from akool_async.clock import LoopClock
 from akool_async.endpoints import OPERATIONS, SpeakText
 from akool_async.journal import Attempt, Journal, State
-from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.endpoint import Endpoint, Operation
 from akool_async.simulator import Simulator
 from akool_async.testing import armed
 
@@ -671,9 +671,8 @@ def test_the_page_says_what_can_be_looked_for_and_by_what() -> None:
     for name, (where, by) in shown.items():
         operation = OPERATIONS[name]
         assert operation.listed is not None
-        query = operation.listed.query(documented(name))
-        cls: Any = type(query)
-        assert f"`{cls.name}`" in where
+        query: Endpoint[Any] = operation.listed.query(documented(name))
+        assert f"`{type(query).name}`" in where
         assert ("once it has ended" in where) is operation.listed.only_ended
         assert by.count("`") == 2 * len(operation.listed.by)
         assert all(f"`{each}`" in by for each in operation.listed.by)
