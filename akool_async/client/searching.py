@@ -51,12 +51,16 @@ class Searching(Steered):
         """
         if (error is None) == (key is None):
             raise TypeError("find() takes a CreateOutcomeUnknown, or a key")
-        given: object = error
-        if given is not None and not isinstance(given, CreateOutcomeUnknown):
-            raise TypeError(f"find() takes a CreateOutcomeUnknown, not {type(given).__name__}")
+        if error is not None:
+            _check(error)
         seconds = checked_seconds("within", within)
         from akool_async.client.lost import LostCreates
 
         runtime = self._runtime("akool.find()")
         lost = LostCreates(runtime, self._shared, self.operations, seconds)
         return await (lost.find(error) if error is not None else lost.find_key(str(key)))
+
+
+def _check(error: object) -> None:
+    if not isinstance(error, CreateOutcomeUnknown):
+        raise TypeError(f"find() takes a CreateOutcomeUnknown, not {type(error).__name__}")

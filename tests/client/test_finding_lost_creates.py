@@ -8,7 +8,7 @@ import logging
 import pickle
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from akool_async import (
     Akool,
     AuthenticationError,
     CreateOutcomeUnknown,
+    Event,
     InvalidInput,
     Job,
     JournalError,
@@ -31,8 +32,8 @@ from akool_async import (
 )
 from akool_async.clock import LoopClock
 from akool_async.endpoints import OPERATIONS, SpeakText
-from akool_async.journal import Journal, State
-from akool_async.protocol.endpoint import Operation
+from akool_async.journal import Attempt, Journal, State
+from akool_async.protocol.endpoint import Endpoint, Operation
 from akool_async.simulator import Simulator
 from akool_async.testing import armed
 
@@ -426,27 +427,23 @@ async def test_a_reply_that_named_several_jobs_needs_no_search(
 async def test_a_row_that_was_found_is_settled_and_its_key_gives_the_job(
     losing: Simulator, connect: Connect, path: Path
 ) -> None:
-    async with connect(losing, journal=path) as akool:
+    journal = Journal(path)
+    async with connect(losing, journal=journal) as akool:
         error = await lose(akool, speech("Hi."), key="1")
         job = await akool.find(error)
         assert job is not None
         assert job.key == "1"
-        assert rows_are_written(akool, "1") == job.id
+        entry = journal.find("1")
+        assert entry is not None
+        assert entry.id == job.id  # it is on disk
         assert akool.job(key="1") == job
         assert akool.submit(speech("Hi."), key="1") == job
         result = await job
+    await journal.close()
     async with connect(losing, journal=path) as akool:
         assert (await akool.submit(speech("Hi."), key="1")).id == result.id
     assert rows_of(path)["1"] == (State.COMPLETED, result.id)
     assert losing.world.creates.total() == 1
-
-
-def rows_are_written(akool: Akool, key: str) -> str | None:
-    """Return the id that the journal has of a key's job now."""
-    with Journal.reader(str(akool._shared.records.store._file.path)) as reader:  # type: ignore[union-attr] # noqa: SLF001
-        entry = reader.find(key)
-    assert entry is not None
-    return entry.id
 
 
 async def test_a_row_without_a_key_is_settled_too(
@@ -552,45 +549,49 @@ async def test_a_key_that_is_not_in_doubt_is_not_looked_for(
     assert "voice.resources" not in quick.requests
 
 
+class Stuck(Journal):
+    """A journal that does not write down which job a create has started, until it may."""
+
+    may = False
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.asked = asyncio.Event()
+        self.answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    async def adopt(self, attempt: Attempt, id: str) -> bool:
+        """Wait, or write."""
+        self.asked.set()
+        return await super().adopt(attempt, id) if self.may else await self.answer
+
+
 async def test_a_search_that_is_cancelled_takes_no_job(
     losing: Simulator, connect: Connect, path: Path
 ) -> None:
-    async with connect(losing, journal=path) as akool:
+    journal = Stuck(path)
+    async with connect(losing, journal=journal) as akool:
         error = await lose(akool, speech("Hi."), key="1")
-        store: Any = akool._shared.records.store  # type: ignore[union-attr] # noqa: SLF001
-        adopt: Callable[..., Awaitable[bool]] = store.adopt
-        entered = asyncio.Event()
-
-        async def never(*_about: object) -> bool:
-            entered.set()
-            await asyncio.Event().wait()
-            return False
-
-        store.adopt = never
         search = asyncio.ensure_future(akool.find(error))
-        await entered.wait()
+        await journal.asked.wait()
         search.cancel()
         await asyncio.wait([search])
-        store.adopt = adopt
+        journal.may = True
         job = await akool.find(error)
         assert job is not None
         assert [job.id] == at_akool(losing)
+    await journal.close()
 
 
 async def test_a_full_disk_takes_no_job(losing: Simulator, connect: Connect, path: Path) -> None:
-    async with connect(losing, journal=path) as akool:
+    journal = Stuck(path)
+    async with connect(losing, journal=journal) as akool:
         error = await lose(akool, speech("Hi."), key="1")
-        store: Any = akool._shared.records.store  # type: ignore[union-attr] # noqa: SLF001
-        adopt: Callable[..., Awaitable[bool]] = store.adopt
-
-        async def full(*_about: object) -> bool:
-            raise JournalError("the disk is full")
-
-        store.adopt = full
+        journal.answer.set_exception(JournalError("the disk is full"))
         with pytest.raises(JournalError, match="full"):
             await akool.find(error)
-        store.adopt = adopt
+        journal.may = True
         assert await akool.find(error) is not None
+    await journal.close()
 
 
 # Webhooks
@@ -602,9 +603,11 @@ async def test_a_create_that_waits_for_its_webhook_is_found_earlier(
     behaviour = msgspec.structs.replace(losing.world.behaviour, webhook_loss_rate=1.0)
     losing.world.behaviour = behaviour
     events: list[str] = []
-    async with armed(
-        losing, journal=path, on_event=lambda event: events.append(event.name)
-    ) as akool:
+
+    def note(event: Event) -> None:
+        events.append(event.name)
+
+    async with armed(losing, journal=path, on_event=note) as akool:
         job = akool.submit(speech("Hi."), key="1")
         await until(lambda: "job.unanswered" in events)
         found = await akool.find(key="1")
@@ -668,7 +671,7 @@ def test_the_page_says_what_can_be_looked_for_and_by_what() -> None:
     for name, (where, by) in shown.items():
         operation = OPERATIONS[name]
         assert operation.listed is not None
-        query = operation.listed.query(documented(name))
+        query: Endpoint[Any] = operation.listed.query(documented(name))
         assert f"`{type(query).name}`" in where
         assert ("once it has ended" in where) is operation.listed.only_ended
         assert by.count("`") == 2 * len(operation.listed.by)

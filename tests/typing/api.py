@@ -316,8 +316,14 @@ def errors_carry_what_they_are_about(error: AkoolError) -> None:
             assert_type(error.rule, str)
         case CreateOutcomeUnknown():
             assert_type(error.request, object)
+            assert_type(error.row, int | None)
         case _:
             pass
+
+
+async def a_lost_create_is_found_or_not(akool: Akool, error: CreateOutcomeUnknown) -> None:
+    assert_type(await akool.find(error), Job[Any] | None)
+    assert_type(await akool.find(key="order 1", within=60), Job[Any] | None)
 
 
 def a_job_is_what_its_error_carries(job: Job[Faceswap]) -> JobLike:
