@@ -26,6 +26,8 @@ from akool_async.simulator import voice_lab
 _REPEATED = (
     *("input_text", "rate", "type", "source_language", "language", "lipsync"),
     *("language_code", "name", "media_type", "model_name", "resolution"),
+    *("prompt", "negative_prompt", "extend_prompt", "image_url"),
+    *("audio_type", "audio_url", "effect_code", "pre_video_id"),
 )
 """Fields of requests that results repeat."""
 

@@ -35,22 +35,27 @@ from akool_async.endpoints import (
     CreateKnowledge,
     CreateLiveFaceswap,
     Credit,
+    DeletedVideos,
     DeletedVoices,
     DeleteFaceswaps,
     DeleteKnowledge,
     DeleteLabVoices,
+    DeleteVideos,
     DetectFaces,
     GetCredit,
     GetKnowledge,
     GetLabVoice,
     GetStreamingAvatar,
     GetToken,
+    KeptVideo,
     LabVoiceType,
     LegacyDetectFaces,
     ListAvatars,
+    ListEffects,
     ListKnowledge,
     ListLabVoices,
     ListLanguages,
+    ListModels,
     ListSessions,
     ListStreamingAvatars,
     ListTranslationVoices,
@@ -606,6 +611,32 @@ def _delete(simulator: Simulator, request: DeleteFaceswaps) -> Mapping[str, Any]
     return _OK
 
 
+def _delete_videos(simulator: Simulator, request: DeleteVideos) -> Mapping[str, Any]:
+    """Delete what has ended; refuse the others, in a success."""
+    world = simulator.world
+    kept: dict[str, str] = {}
+    for each in request.ids:
+        job = world.jobs.get(each)
+        if job is None:
+            kept[each] = "video resource not exist"
+        elif not job.status_at(world.clock.time()).terminal:
+            kept[each] = "video resource is processing, please try again later"
+    gone = tuple(each for each in request.ids if each not in kept)
+    world.remove(list(gone))
+    items = tuple(KeptVideo(id=each, msg=why) for each, why in kept.items())
+    reply = DeletedVideos(success_ids=gone, no_permission_items=items)
+    return _OK | {"data": _written(request, reply)}
+
+
+def _effects(simulator: Simulator, request: ListEffects) -> Mapping[str, Any]:
+    return _OK | {"data": _written(request, catalogue.effects(f"{simulator.url}/faces"))}
+
+
+def _models(_simulator: Simulator, request: ListModels) -> Mapping[str, Any]:
+    rows = tuple(model for each in request.types for model in catalogue.models(each))
+    return _OK | {"data": _written(request, rows)}
+
+
 def _cancel(simulator: Simulator, request: CancelFaceswaps) -> Mapping[str, Any]:
     simulator.world.cancel(list(request.job_ids))
     return _OK
@@ -620,6 +651,7 @@ _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     DeleteFaceswaps: _delete,
     DeleteKnowledge: _delete_knowledge,
     DeleteLabVoices: _delete_voices,
+    DeleteVideos: _delete_videos,
     DetectFaces: _detect,
     LegacyDetectFaces: _detect,
     GetCredit: _credit,
@@ -630,7 +662,9 @@ _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     ListAvatars: _avatars,
     ListKnowledge: _knowledge_bases,
     ListLabVoices: _lab_voices,
+    ListEffects: _effects,
     ListLanguages: _languages,
+    ListModels: _models,
     ListSessions: _sessions,
     ListStreamingAvatars: _streaming_avatars,
     ListVideos: _job_list,

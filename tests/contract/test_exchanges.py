@@ -37,6 +37,7 @@ from akool_async.protocol.secret_fields import secrets_in, without_secrets
 from akool_async.protocol.wire import HttpRequest, HttpResponse
 from akool_async.simulator import Simulator
 from tests.creates import is_create
+from tests.queries import typed
 
 if TYPE_CHECKING:
     from akool_async.protocol.endpoint import Endpoint
@@ -102,14 +103,7 @@ def as_typed(cls: type[Endpoint[Any]], fields: Mapping[str, Any]) -> dict[str, A
     """Turn the numbers of a query string, which are texts on the page, into numbers."""
     if part_sent(cls) == "body":
         return dict(fields)
-    return {name: as_number(text) for name, text in fields.items()}
-
-
-def as_number(text: Any) -> Any:
-    """Turn a text of digits into a number; those of a repeated name, each."""
-    if isinstance(text, list):
-        return [as_number(each) for each in text]
-    return int(text) if text.isdecimal() else text
+    return typed(fields)
 
 
 def answer(document: object, status: int = 200) -> HttpResponse:
