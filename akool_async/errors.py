@@ -317,6 +317,34 @@ class CreateOutcomeUnknown(AkoolError):
         self.reason = reason
 
 
+class NotSearchable(AkoolError):
+    """A create whose reply was lost cannot be looked for: no list of Akool's would show its job.
+
+    Attributes:
+        name: Name of the operation.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+
+
+class UncertainMatch(AkoolError):
+    """Akool lists jobs that a lost create may have started, and nothing tells which it is.
+
+    Attributes:
+        name: Name of the operation.
+        request: The request that was sent.
+        candidates: The tokens of the jobs; `akool.job(token)` watches one.
+    """
+
+    def __init__(self, name: str, request: object, candidates: Sequence[str], why: str) -> None:
+        super().__init__(f"{name}: {why}; nothing was decided")
+        self.name = name
+        self.request = request
+        self.candidates = tuple(candidates)
+
+
 class JobLike(Protocol):
     """The members of `Job` that a handler of a `JobError` needs.
 
@@ -444,7 +472,13 @@ class CancelNotSupported(JobError):
 
 
 class ResultExpired(JobError):
-    """The result's media no longer exists: Akool keeps media for 7 days."""
+    """The result's media no longer exists: Akool keeps media for 7 days.
+
+    Attributes:
+        saved: Of a result with several files, those that were saved before.
+    """
+
+    saved: tuple[str, ...] = ()
 
 
 class KeyConflict(AkoolError):
@@ -469,10 +503,13 @@ class DownloadError(AkoolError):
     Attributes:
         final: Whether trying again cannot help, such as with a certificate that is not valid.
         disk_full: Whether the disk of this machine has no room for it.
+        saved: Of a result with several files, those that are there, whole; the next attempt to
+            save the same result there fetches the others.
     """
 
     final: bool = False
     disk_full: bool = False
+    saved: tuple[str, ...] = ()
 
 
 class UploadError(AkoolError):

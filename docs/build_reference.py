@@ -28,6 +28,7 @@ from akool_async.errors import CODES, PAGE_CODES, CodeMeaning
 from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.endpoint import Endpoint, Operation, Recipe
+from akool_async.protocol.price import Price
 from akool_async.protocol.value import Input, Value, plan_of
 from akool_async.result import Result
 
@@ -179,11 +180,18 @@ def _facts(entry: Entry) -> Lines:
     if issubclass(entry.cls, Operation | Recipe):
         yield f"- result family `{entry.cls.family.name}`"
     yield f"- documented in {links}"
+    price: Price | None = getattr(entry.cls, "price", None)
+    if price is not None:
+        yield f"- documented price: {price.says} ({_external(price.page)}, {price.date})"
+        yield f"- observed price: {price.observed}" if price.observed else _NOT_OBSERVED
     deprecated: Deprecated | None = getattr(entry.cls, "deprecated", None)
     if deprecated is not None:
         page = f" ({_external(deprecated.page)})" if deprecated.page else ""
         yield f"- **deprecated**: {deprecated.state_words}{page}. {deprecated.advice}"
     yield ""
+
+
+_NOT_OBSERVED = "- observed price: nobody has written it down; those of other operations differ"
 
 
 def _external(address: str) -> str:
@@ -206,7 +214,7 @@ def _parameter_row(entry: Entry, parameter: Parameter) -> list[str]:
     default = (
         "required"
         if parameter.default is Parameter.empty
-        else f"`{getattr(parameter.default, 'value', parameter.default)}`"
+        else f"`{getattr(parameter.default, 'value', parameter.default)}`".replace("``", '`""`')
     )
     hint = f"`{type_text(parameter.annotation)}`"
     text = texts.get(parameter.name, "")
@@ -450,6 +458,7 @@ def _index(namespaces: list[str], entries: list[Entry]) -> Lines:
     rows += [
         ["[`akool_async.crun`](crun.md)", "CRUN, another vendor: face detection and face swap."],
         ["[Codes](codes.md)", "Akool's codes, and the exception class of each."],
+        ["[Coverage](../coverage.md)", "Every endpoint of Akool, and what covers it."],
     ]
     yield from table("page", "what is on it", rows=rows)
     for kind in ("operation", "recipe", "call"):

@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, overload
 
 from akool_async.client.deprecations import user_line
+from akool_async.client.searching import Searching
 from akool_async.client.settings import checked_seconds
-from akool_async.client.steering import Steered
 from akool_async.client.submission import (
     Submission,
     check_alone,
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Snapshot)
 
 
-class Client(Steered):
+class Client(Searching):
     """Calls endpoints and runs jobs. A vendor's own client adds names to it.
 
-    How it is opened, closed and called is in `Caller`; how it is paused, in `Steered`.
+    How it is opened, closed and called is in `Caller`; how it is paused, in `Steered`; how lost
+    creates are looked for, in `Searching`.
     """
 
     def submit(

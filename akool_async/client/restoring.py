@@ -23,6 +23,7 @@ from akool_async.journal import Entry, State
 from akool_async.protocol.endpoint import Family, Operation
 from akool_async.protocol.files import with_paths
 from akool_async.protocol.reply import tolerant
+from akool_async.protocol.secret_fields import with_withheld
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.token import JobReference
 
@@ -90,7 +91,8 @@ def request_of(entry: Entry, operation: type[Operation[Any]]) -> Operation[Any] 
     try:
         wire = msgspec.json.decode(entry.request, type=dict[str, Any])
         # The journal is the user's own: a file that it names is one that he submitted.
-        return operation.from_wire(with_paths(operation, wire, bare=False))
+        wire = with_withheld(operation, with_paths(operation, wire, bare=False))
+        return operation.from_wire(wire)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidInput):
         return None
 

@@ -41,13 +41,22 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
             *("image", "ImageNamespace"),
             "Images generated, refined and put before other backgrounds.",
         ),
+        "image2video": (
+            *("image2video", "ImageToVideoNamespace"),
+            "Videos out of pictures, with a text or an effect.",
+        ),
         "knowledge": ("knowledge", "KnowledgeNamespace", "Knowledge bases for live avatars."),
+        "models": (
+            *("models", "ModelsNamespace"),
+            "The models that make videos, and what each can do.",
+        ),
         "moderation": (
             *("moderation", "ModerationNamespace"),
             "Moderation of pictures, videos, recordings and texts.",
         ),
         "reage": ("reage", "ReageNamespace", "Reage in images and videos."),
         "streaming": ("streaming", "StreamingNamespace", "Live avatars and their sessions."),
+        "text2video": ("text2video", "TextToVideoNamespace", "Videos out of texts."),
         "video": (
             *("video", "VideoNamespace"),
             "Lip sync, translation, talking photos and talking avatars.",
@@ -60,7 +69,7 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
 }
 """Each namespace, by the name of the client's attribute and of the command."""
 
-SHARED: Final = ("detection", "face")
+SHARED: Final = ("detection", "face", "studio_result")
 """Modules without a namespace whose public names belong to this package, too."""
 
 

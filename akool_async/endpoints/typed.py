@@ -15,10 +15,14 @@ from akool_async.endpoints.detection import *
 from akool_async.endpoints.face import *
 from akool_async.endpoints.faceswap import *
 from akool_async.endpoints.image import *
+from akool_async.endpoints.image2video import *
 from akool_async.endpoints.knowledge import *
+from akool_async.endpoints.models import *
 from akool_async.endpoints.moderation import *
 from akool_async.endpoints.reage import *
 from akool_async.endpoints.streaming import *
+from akool_async.endpoints.studio_result import *
+from akool_async.endpoints.text2video import *
 from akool_async.endpoints.video import *
 from akool_async.endpoints.voice import *
 
@@ -36,14 +40,20 @@ class Namespaces:
     """Face swap in images and videos."""
     image: ImageNamespace
     """Images generated, refined and put before other backgrounds."""
+    image2video: ImageToVideoNamespace
+    """Videos out of pictures, with a text or an effect."""
     knowledge: KnowledgeNamespace
     """Knowledge bases for live avatars."""
+    models: ModelsNamespace
+    """The models that make videos, and what each can do."""
     moderation: ModerationNamespace
     """Moderation of pictures, videos, recordings and texts."""
     reage: ReageNamespace
     """Reage in images and videos."""
     streaming: StreamingNamespace
     """Live avatars and their sessions."""
+    text2video: TextToVideoNamespace
+    """Videos out of texts."""
     video: VideoNamespace
     """Lip sync, translation, talking photos and talking avatars."""
     voice: VoiceNamespace

@@ -22,8 +22,17 @@ import msgspec
 from msgspec import Meta, Struct
 
 from akool_async.errors import InvalidInput
+from akool_async.plain import HIDDEN
 from akool_async.protocol.cells import is_sequence, plain_cells
-from akool_async.protocol.fields import UNIONS, FieldPlan, extras, none_if_empty, plan_of
+from akool_async.protocol.fields import (
+    UNIONS,
+    FieldPlan,
+    extras,
+    inner_of,
+    none_if_empty,
+    plan_of,
+)
+from akool_async.protocol.secret import Confidential, confidential
 
 Test: TypeAlias = Callable[[Any], bool]
 
@@ -38,7 +47,10 @@ _SURROGATE = "must not hold a lone surrogate"
 @cache
 def checks_of(cls: type[Struct]) -> tuple[tuple[str, bool, Test, FieldPlan], ...]:
     """Return for each field: its name, whether it may be `None`, its fast test, and its plan."""
-    return tuple((plan.name, plan.optional, _fast_test(plan), plan) for plan in plan_of(cls))
+    return tuple(
+        (plan.name, plan.optional, _is_hidden if plan.secret else _fast_test(plan), plan)
+        for plan in plan_of(cls)
+    )
 
 
 # The fast test
@@ -62,6 +74,10 @@ def _fast_test(plan: FieldPlan) -> Test:
         return _integer_test(limits)
     is_plain = issubclass(kind, bool | float | Enum) and limits == Meta()
     return (lambda value: type(value) is kind) if is_plain else _never
+
+
+def _is_hidden(value: object) -> bool:
+    return isinstance(value, Confidential)  # it was checked when it was made one
 
 
 def _never(_value: object) -> bool:
@@ -106,11 +122,25 @@ def _integer_test(limits: Meta) -> Test:
 
 
 def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
-    """Return the value in its field's type.
+    """Return the value in its field's type; a secret as one that hides itself.
 
     Raises:
-        InvalidInput: the value has the wrong type or breaks a rule.
+        InvalidInput: the value has the wrong type or breaks a rule. It shows no secret.
     """
+    if not plan.hides:
+        return _checked(plan, value, owner)
+    try:
+        value = _checked(plan, value, owner)
+    except InvalidInput as error:
+        field, rule, refused = error.field, error.rule, error.value
+    else:
+        return value if not plan.secret or value is None else confidential(value)
+    # What is wrong may be the shape of the value that holds the secret: no text of it is shown.
+    shown = refused if isinstance(refused, int | float) and not plan.secret else HIDDEN
+    raise InvalidInput(field, shown, rule, owner=owner)
+
+
+def _checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     if plan.files is not None and isinstance(value, _PATH):
         return Path(value)  # the file itself is looked at when the request is submitted
     value = _in_type(plan, value, owner)
@@ -224,13 +254,6 @@ def _built(cls: Any, item: Any, place: str) -> Any:
     except InvalidInput as error:
         refused = error
     raise InvalidInput(f"{place}.{refused.field}", refused.value, refused.rule)
-
-
-def inner_of(hint: Any) -> tuple[Any, ...]:
-    """Return the classes of values that a type holds inside."""
-    if isinstance(hint, type) and issubclass(hint, Struct):
-        return (hint,)
-    return tuple(cls for arg in get_args(hint) for cls in inner_of(arg))
 
 
 def has_tag(cls: Any, data: Any) -> bool:

@@ -18,8 +18,10 @@ from msgspec import Raw
 from akool_async.errors import APIError, NotFound, ReplyError
 from akool_async.protocol import receipts, token, wire
 from akool_async.protocol.deprecation import Deprecated, with_note
-from akool_async.protocol.fields import WebhookUrl, plan_of, text_or_address
+from akool_async.protocol.fields import WebhookUrl, as_sent, plan_of, text_or_address
 from akool_async.protocol.lenient import repaired
+from akool_async.protocol.listed import Listed
+from akool_async.protocol.price import Price
 from akool_async.protocol.reasons import explained, says_enough
 from akool_async.protocol.reply import IN_ONE_STEP
 from akool_async.protocol.snapshot import Snapshot, Status
@@ -107,7 +109,7 @@ class Endpoint(Input, Generic[T], metaclass=_EndpointMeta):
 
     def encode(self) -> HttpRequest:
         """Return the HTTP request, without host and credentials."""
-        fields = self.to_wire() if self.method == "GET" else self.body_fields()
+        fields = self.to_wire(as_sent) if self.method == "GET" else self.body_fields()
         path = self.root + self.path
         if "{" in path:
             path, fields = wire.with_fields_in_path(path, fields)
@@ -300,6 +302,19 @@ class _Starting(Input):
     """The kind of its media, where that is not its family's."""
     usual: ClassVar[Guess | None] = None
     """How long its jobs take, where that is not its family's `usual`."""
+    listed: ClassVar[Listed | None] = None
+    """Where its jobs are listed; `None` if no list tells them from others."""
+    price: ClassVar[Price | None] = None
+    """What a page prints as its price; `None` where no page does."""
+
+    def estimate(self) -> float | None:
+        """Return what the request costs by Akool's documentation, in credits; it sends nothing.
+
+        `None` where no page prints a price, or where it depends on what only Akool knows, such as
+        the length of a video. Observed prices differ: after it was created, `job.credits` has what
+        Akool says. A price that depends on the plan is that of the dearest one.
+        """
+        return None if self.price is None else self.price.of(self)
 
     def armed(self, url: str) -> Self:
         """Return this request with a webhook address.

@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import msgspec
 from msgspec import field
 
+from akool_async.protocol.secret_fields import without_secrets
 from akool_async.protocol.value import Value
 
 
@@ -109,5 +110,5 @@ class Snapshot(Value, dict=True, abstract=True):
         return self
 
     def without_secrets(self) -> Self:
-        """Return this snapshot without credentials, as a journal may keep it."""
-        return self
+        """Return this snapshot without its secrets, as a journal may keep it."""
+        return without_secrets(self)

@@ -382,7 +382,7 @@ def ids_named_in(response: HttpResponse) -> str:
     return f"; ids in it: {', '.join(named)}" if named else ""
 
 
-_TOKEN = rb'(?i)("[^"]*(?:token|secret|key)[^"]*"\s*:\s*")[^"]*'
+_TOKEN = rb'(?i)("[^"]*(?:token|secret|key|_sig)[^"]*"\s*:\s*")[^"]*'
 
 
 def excerpt_of(response: HttpResponse) -> str:

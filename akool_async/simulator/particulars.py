@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from akool_async.endpoints import (
-    AgoraCredentials,
     AnalyzeContent,
     Button,
     GenerateImage,
     OpenSession,
     RefineImage,
+    SessionCredentials,
 )
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Status
@@ -45,7 +45,7 @@ def particulars(
     repeated = {name: getattr(request, name, None) for name in names}
     repeated |= voice_lab.told_at_once(request)
     if isinstance(request, OpenSession):
-        return repeated | _joined(serial, receipt=receipt)
+        return repeated | _joined(request, serial, receipt=receipt)
     return repeated | (_made(request, serial) if status is Status.COMPLETED else {})
 
 
@@ -74,11 +74,33 @@ def _judged(content: str) -> dict[str, Any]:
     }
 
 
-def _joined(serial: str, *, receipt: bool) -> dict[str, Any]:
-    credentials = AgoraCredentials(
-        agora_uid=100000,
-        agora_app_id="simulated-app",
-        agora_channel=f"simulated-channel-{serial}",
-        agora_token=f"simulated-agora-token-{serial}" if receipt else "",  # T31
-    )
-    return {"credentials": credentials, "stream_type": "agora", "type": 1}
+def _joined(session: OpenSession, serial: str, *, receipt: bool) -> dict[str, Any]:
+    kind = session.stream_type or "agora"
+    own = {} if session.credentials is None else session.credentials.body_fields()
+    given = {**_channel(kind, serial, receipt=receipt), **own}
+    known = {name: given[name] for name in given if name in SessionCredentials.__struct_fields__}
+    if not receipt:  # T31
+        known.pop(f"{kind}_token", None)
+        known.pop("trtc_sdk_user_sig", None)
+    return {"credentials": SessionCredentials(**known), "stream_type": kind, "type": 1}
+
+
+def _channel(kind: str, serial: str, *, receipt: bool) -> dict[str, Any]:
+    """Return the channel that Akool makes for a session without one of the user's own."""
+    channel = f"simulated-channel-{serial}"
+    token = f"simulated-{kind}-token-{serial}" if receipt else ""
+    match kind:
+        case "livekit":
+            return {
+                "livekit_url": "wss://livekit.invalid",
+                "livekit_token": token,
+                "livekit_room_name": channel,
+                "livekit_server_identity": "server",
+                "livekit_client_identity": "client",
+            }
+        case "trtc":
+            named = {"trtc_app_id": 20000001, "trtc_room_id": channel, "trtc_user_id": "user"}
+            return {**named, "trtc_user_sig": token}
+        case _:
+            named = {"agora_app_id": "simulated-app", "agora_channel": channel}
+            return {"agora_uid": 100000, **named, "agora_token": token}

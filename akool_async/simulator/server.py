@@ -41,6 +41,7 @@ from akool_async.endpoints import (
     GetCredit,
     GetKnowledge,
     GetLabVoice,
+    GetStreamingAvatar,
     GetToken,
     LabVoiceType,
     LegacyDetectFaces,
@@ -51,6 +52,7 @@ from akool_async.endpoints import (
     ListSessions,
     ListStreamingAvatars,
     ListTranslationVoices,
+    ListVideos,
     ListVoiceResources,
     ListVoices,
     OpenSession,
@@ -66,6 +68,7 @@ from akool_async.protocol.endpoint import Endpoint, Family, Operation
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.snapshot import Status
 from akool_async.simulator import catalogue, faces, media, voice_lab
+from akool_async.simulator.job_lists import job_rows
 from akool_async.simulator.knowledge import NameTaken
 from akool_async.simulator.webhooks import SimulatedWebhooks
 from akool_async.simulator.world import Behaviour, World
@@ -489,14 +492,26 @@ _NO_KNOWLEDGE = (1232, "Knowledge not found")
 
 
 def _avatars(simulator: Simulator, request: ListAvatars) -> Mapping[str, Any]:
-    listed = catalogue.avatars(f"{simulator.url}/faces")
+    listed = [
+        *job_rows(simulator.world, request, simulator.url),
+        *catalogue.avatars(f"{simulator.url}/faces"),
+    ]
     wanted = (request.from_, request.type)
     return _paged(request, [each for each in listed if _fits((each.from_, each.type), wanted)])
 
 
 def _streaming_avatars(simulator: Simulator, request: ListStreamingAvatars) -> Mapping[str, Any]:
+    platform = request.platform or "open"
     listed = catalogue.avatars(f"{simulator.url}/faces")
-    return _paged(request, [each for each in listed if each.available])
+    return _paged(request, [each for each in listed if each.platform == platform])
+
+
+def _streaming_avatar(simulator: Simulator, request: GetStreamingAvatar) -> Mapping[str, Any]:
+    listed = catalogue.avatars(f"{simulator.url}/faces")
+    for each in listed:
+        if each.available and each.avatar_id == request.avatar_id:
+            return _OK | {"data": _written(request, each)}
+    raise Refusal(1014, "Resource does not exist")
 
 
 def _sessions(simulator: Simulator, request: ListSessions) -> Mapping[str, Any]:
@@ -504,6 +519,10 @@ def _sessions(simulator: Simulator, request: ListSessions) -> Mapping[str, Any]:
     return _paged(
         request, [each for each in newest_first if _fits((each.status,), (request.status,))]
     )
+
+
+def _job_list(simulator: Simulator, request: ListVideos) -> Mapping[str, Any]:
+    return _paged(request, job_rows(simulator.world, request, simulator.url))
 
 
 def _fits(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
@@ -567,6 +586,7 @@ _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     DetectFaces: _detect,
     LegacyDetectFaces: _detect,
     GetCredit: _credit,
+    GetStreamingAvatar: _streaming_avatar,
     GetKnowledge: _knowledge_base,
     GetLabVoice: _lab_voice,
     GetToken: _token,
@@ -576,6 +596,7 @@ _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     ListLanguages: _languages,
     ListSessions: _sessions,
     ListStreamingAvatars: _streaming_avatars,
+    ListVideos: _job_list,
     ListTranslationVoices: _translation_voices,
     ListVoiceResources: _voice_resources,
     ListVoices: _voices,
