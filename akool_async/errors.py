@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
 
 
 class AkoolError(Exception):
@@ -294,7 +294,8 @@ class ReplyError(TransportError):
 class CreateOutcomeUnknown(AkoolError):
     """A create was sent, and no readable answer arrived: Akool may have charged for it.
 
-    The package never sends the create again. Check the account before you do.
+    The package never sends the create again. `akool.find(error)` looks for its job, where a list
+    of Akool's shows it. Check the account before you send it again.
 
     Attributes:
         name: Name of the operation.
@@ -302,9 +303,11 @@ class CreateOutcomeUnknown(AkoolError):
         sent_at: Time of sending, in UTC.
         reason: What happened instead of a readable answer.
         ids: The ids of the jobs that run, where the answer named several for one request.
+        row: The number of its row in the journal, if there is one.
     """
 
     ids: tuple[str, ...] = ()
+    row: int | None = None
 
     def __init__(self, name: str, request: object, sent_at: datetime, reason: str) -> None:
         super().__init__(
@@ -469,6 +472,25 @@ class ClientClosed(JobError):
 
 class CancelNotSupported(JobError):
     """Akool offers no way to cancel this job."""
+
+
+class SessionLeftOpen(AkoolError):
+    """A session could not be closed: it goes on at Akool, which may charge for it.
+
+    Attributes:
+        name: Name of the operation that opened it.
+        id: Akool's `_id` of the session.
+        reason: What happened instead of a close.
+        seconds: The seconds that are still paid; `None` where a session has no fixed end.
+    """
+
+    seconds: float | None = None
+
+    def __init__(self, name: str, id: str, reason: str) -> None:
+        super().__init__(f"{name}: session {id} could not be closed, and goes on: {reason}")
+        self.name = name
+        self.id = id
+        self.reason = reason
 
 
 class ResultExpired(JobError):
@@ -644,7 +666,21 @@ _LIVE = _page(
 PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
     f"{_SITE}/authentication/usage": _page(1101, 1102, 1200),
     f"{_SITE}/ai-tools-suite/background-change": _SWAPS,
+    f"{_SITE}/ai-tools-suite/character-swap/character-swap": _page(
+        *(1003, 1008, 1009, 1101, 1102, 1200),
+        c1015="Create video error, please try again later",
+    ),
     f"{_SITE}/ai-tools-suite/faceswap": _SWAPS,
+    f"{_SITE}/ai-tools-suite/head-swap/head-swap": {
+        **_page(
+            1102,
+            c1003="Parameter error, validation failed, or unsupported feature for the account",
+            c1014="Resource not found (invalid analysis or task id, or no access)",
+            c1101="Invalid authorization",
+            c1104="Insufficient credits",
+        ),
+        2001: CodeMeaning(APIError, "Server error"),
+    },
     f"{_SITE}/ai-tools-suite/image-generate": _page(
         *(1003, 1008, 1009, 1010, 1101, 1102, 1200),
         c1108="image generate error,please try again later",
@@ -678,6 +714,10 @@ PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
     ),
 }
 """Each page's own table of codes. An endpoint's pages take precedence over `CODES`."""
+
+UNCLEAR_CODES: Final = frozenset({2001})
+"""Codes that report trouble of Akool's own, and not what became of the request: after a create
+with one of them, a job may run."""
 
 _UNKNOWN = CodeMeaning(APIError, "")
 

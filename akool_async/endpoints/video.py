@@ -106,6 +106,16 @@ class Video(Result):
     """The input recording."""
     talking_photo: str = ""
     """The input photo."""
+    image_url: str = ""
+    """The input picture of a character swap."""
+    video_url: str = ""
+    """The input video of a character swap (N2)."""
+    deduction_credit: float | None = None
+    """Credits of a character swap; 0 after a failure."""
+    video_duration: float | None = None
+    """Seconds of a character swap."""
+    model_name: str = ""
+    resolution: str = ""
     source_language: str = ""
     language: str = ""
     """The target language."""
@@ -520,7 +530,10 @@ class SpeakingPhoto(_Spoken):
 
 
 class SpeakingAvatar(_Spoken):
-    """Let an avatar from the list say a text: text to speech, then talking avatar."""
+    """Let an avatar from the list say a text: text to speech, then talking avatar.
+
+    An `AudioElement` with `input_text` and `voice_id` does it in one job, by `talking_avatar`.
+    """
 
     docs = _TALKING_AVATAR_PAGE
 

@@ -141,6 +141,7 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
 
 
 def _checked(plan: FieldPlan, value: Any, owner: str) -> Any:
+    value = _out_of_list(plan, value)
     if plan.files is not None and isinstance(value, _PATH):
         return Path(value)  # the file itself is looked at when the request is submitted
     value = _in_type(plan, value, owner)
@@ -167,6 +168,13 @@ def _in_type(plan: FieldPlan, value: Any, owner: str) -> Any:
     if refusal is not None:
         raise InvalidInput(plan.name + refusal.field, refusal.value, refusal.rule, owner=owner)
     return value
+
+
+def _out_of_list(plan: FieldPlan, value: Any) -> Any:
+    """Return the file of a field that is a list on the wire; other values unchanged."""
+    if plan.files is None or plan.coding is None:
+        return value
+    return plan.coding.from_wire(value)
 
 
 def is_text(value: Any) -> bool:

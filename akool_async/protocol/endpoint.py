@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, Generic, Literal, Protocol, Self, TypeA
 import msgspec
 from msgspec import Raw
 
-from akool_async.errors import APIError, NotFound, ReplyError
+from akool_async.errors import UNCLEAR_CODES, APIError, NotFound, ReplyError
 from akool_async.protocol import receipts, token, wire
 from akool_async.protocol.deprecation import Deprecated, with_note
 from akool_async.protocol.fields import WebhookUrl, as_sent, plan_of, text_or_address
@@ -253,10 +253,13 @@ class Family(Value, Generic[S]):
     def lacks_address(self, snapshot: Snapshot) -> bool:
         """Say whether a job is COMPLETED, and the reply does not say yet where its media is.
 
-        Some results name their media only a moment after they are COMPLETED.
+        Some results name their media only a moment after they are COMPLETED. A result without media
+        says itself whether a part is missing.
         """
-        if self.media is None or snapshot.status is not Status.COMPLETED:
+        if snapshot.status is not Status.COMPLETED:
             return False
+        if self.media is None:
+            return snapshot.lacks_part
         address: str = getattr(snapshot, "media_url", "")  # every result with media has it
         return not address.strip()
 
@@ -268,7 +271,8 @@ class Family(Value, Generic[S]):
 
     def media_of(self, startable: Startable[Any] | type[Startable[Any]]) -> Media | None:
         """Return the kind of media that an operation or recipe makes."""
-        return startable.media or self.media
+        made = startable.media if isinstance(startable, type) else startable.makes
+        return made or self.media
 
     def usual_of(self, startable: Startable[Any] | type[Startable[Any]]) -> Guess | None:
         """Return the expected duration of an operation's or recipe's jobs."""
@@ -315,6 +319,11 @@ class _Starting(Input):
         Akool says. A price that depends on the plan is that of the dearest one.
         """
         return None if self.price is None else self.price.of(self)
+
+    @property
+    def makes(self) -> Media | None:
+        """The kind of this request's media, where its fields decide about it."""
+        return self.media
 
     def armed(self, url: str) -> Self:
         """Return this request with a webhook address.
@@ -371,10 +380,11 @@ class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):
         except ReplyError as error:
             problem = error.problem
         except APIError as error:
-            if error.meaning or type(error) is not APIError or wire.refuses(response):
+            is_known = bool(error.meaning) and error.code not in UNCLEAR_CODES
+            if is_known or type(error) is not APIError or wire.refuses(response):
                 raise
             said = f" ({error.msg})" if error.msg else ""
-            problem = f"no page lists the code {error.code}{said}, so a job may run"
+            problem = f"no page says that no job runs after the code {error.code}{said}"
         if len(jobs) > 1:
             problem = f"one job was asked for, and {len(jobs)} were started: {', '.join(jobs)}"
             raise self._unreadable(problem, response, jobs)

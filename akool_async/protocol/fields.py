@@ -73,6 +73,14 @@ class Files(Struct, frozen=True):
     """Bytes of the largest file that Akool takes; `None` where no page says."""
 
 
+class Unsent(Struct, frozen=True):
+    """A field that helps to check a request, and is no part of it: no plan knows it.
+
+    It is on no wire, in no journal, in no manifest and in no option of a command. The class names
+    it in `hidden_fields`, and empties it in `check`.
+    """
+
+
 MB = 2**20
 """Bytes. The pages say MB; a file just above their limit, if MB is 10**6, is for Akool to judge."""
 
@@ -133,6 +141,14 @@ AudioUrl = Annotated[Url, Files(kinds=("audio", "video"))]
 """The address, or the path, of a recording. The sound may stand in the file of a video, such as
 mp4."""
 
+
+def _are_urls(texts: Sequence[str]) -> bool:
+    return bool(texts) and all(map(is_http_url, texts))
+
+
+Urls = Annotated[Sequence[str], Rule("must hold http or https URLs, one at least", _are_urls)]
+"""One http(s) address at least. It takes no paths of files."""
+
 Id = Annotated[str, Meta(min_length=1)]
 """An id that Akool gave."""
 
@@ -171,7 +187,6 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     """Which files it takes in place of an address; `None` for none."""
     deprecated: Deprecated | None = None
     """That it is not to be used any more; `None` for most."""
-
     secret: bool = False
     """Whether it is a secret."""
     hides: bool = False
@@ -186,7 +201,12 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
 @cache
 def plan_of(cls: type[Struct]) -> tuple[FieldPlan, ...]:
     """Return the plan of each field of an input class, in order."""
-    return tuple(map(_plan, msgspec.structs.fields(cls)))
+    fields = (field for field in msgspec.structs.fields(cls) if not _is_unsent(field))
+    return tuple(map(_plan, fields))
+
+
+def _is_unsent(field: msgspec.structs.FieldInfo) -> bool:
+    return any(isinstance(extra, Unsent) for extra in extras(field.type))
 
 
 def _plan(field: msgspec.structs.FieldInfo) -> FieldPlan:

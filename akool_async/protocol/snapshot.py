@@ -95,6 +95,11 @@ class Snapshot(Value, dict=True, abstract=True):
         """Why the job failed, in one line; may be empty."""
         return self.told
 
+    @property
+    def lacks_part(self) -> bool:
+        """Whether a part of the result is still missing, though the status is COMPLETED."""
+        return False
+
     def following(self, receipt: Snapshot | None) -> Self:
         """Return this snapshot with the data that only the create reply holds."""
         if self.job_id is None and receipt is not None and receipt.job_id is not None:

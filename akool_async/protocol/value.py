@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from pathlib import PurePath
 from typing import (
     Any,
     ClassVar,
@@ -206,7 +207,9 @@ class Input(Value, forbid_unknown_fields=True, gc=False):
             if value is None:
                 continue
             if plan.coding is not None:
-                value = plan.coding.to_wire(msgspec.to_builtins(value, enc_hook=plain_text))
+                is_file = isinstance(value, PurePath)
+                bare = value if is_file else msgspec.to_builtins(value, enc_hook=plain_text)
+                value = plan.coding.to_wire(bare)
             fields[plan.wire_name] = value
         return fields
 

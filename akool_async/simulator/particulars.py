@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from akool_async.endpoints import (
+    AnalysisResult,
     AnalyzeContent,
+    AnalyzeHeads,
     Button,
+    CreateLiveFaceswap,
+    FoundPerson,
     GenerateImage,
+    HeadSwap,
     OpenSession,
     RefineImage,
     SessionCredentials,
+    StudioAnalysis,
 )
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Status
@@ -19,7 +25,7 @@ from akool_async.simulator import voice_lab
 
 _REPEATED = (
     *("input_text", "rate", "type", "source_language", "language", "lipsync"),
-    *("language_code", "name"),
+    *("language_code", "name", "media_type", "model_name", "resolution"),
 )
 """Fields of requests that results repeat."""
 
@@ -31,7 +37,7 @@ _OFFENCES = ("gun", "hate", "violence", "weapon")
 
 
 def particulars(
-    request: Operation[Any], serial: str, status: Status, *, receipt: bool
+    request: Operation[Any], serial: str, status: Status, address: str, *, receipt: bool
 ) -> Mapping[str, Any]:
     """Return the fields of a job's result that depend on its request.
 
@@ -39,6 +45,7 @@ def particulars(
         request: The request.
         serial: The job's id.
         status: The job's status.
+        address: The simulator's address.
         receipt: Whether this is the create reply.
     """
     names = _REPEATED_AT_ONCE if receipt else _REPEATED
@@ -46,7 +53,34 @@ def particulars(
     repeated |= voice_lab.told_at_once(request)
     if isinstance(request, OpenSession):
         return repeated | _joined(request, serial, receipt=receipt)
+    if isinstance(request, CreateLiveFaceswap):
+        return _live(serial)
+    if isinstance(request, HeadSwap):
+        return repeated | {"source_video_url": str(request.video_url)}
+    if isinstance(request, AnalyzeHeads) or request.family.result is StudioAnalysis:
+        found = _persons(request, serial, address) if status is Status.COMPLETED else None
+        return repeated | _analyzed(request) | {"analysis_result": found}
     return repeated | (_made(request, serial) if status is Status.COMPLETED else {})
+
+
+def _analyzed(request: Operation[Any]) -> dict[str, Any]:
+    names = {"video_url": "video_url", "url": "source_url"}
+    return {
+        field: str(getattr(request, name))
+        for name, field in names.items()
+        if hasattr(request, name)
+    }
+
+
+def _persons(request: Operation[Any], serial: str, address: str) -> AnalysisResult:
+    """Return two persons; with the tracks of a video, where Swap Studio names them."""
+    crops = [f"{address}/faces/{serial}_{number}.png" for number in range(2)]
+    tracks = f"{address}/faces/{serial}.json"
+    return AnalysisResult(
+        detected_objects=len(crops),
+        media=tuple(FoundPerson(obj_id=n, img_url=url) for n, url in enumerate(crops)),
+        track_manifest_url=tracks if getattr(request, "media_type", "") == "video" else None,
+    )
 
 
 def _made(request: Operation[Any], serial: str) -> dict[str, Any]:
@@ -71,6 +105,16 @@ def _judged(content: str) -> dict[str, Any]:
     return {
         "result": "\n".join([*findings, f"Result: {conclusion}"]),
         "final_conclusion": conclusion,
+    }
+
+
+def _live(serial: str) -> dict[str, Any]:
+    return {
+        "front_user_id": "1",
+        "algorithm_user_id": "3",
+        "front_rtc_token": f"simulated-rtc-token-{serial}",
+        "channel_id": f"simulated-channel-{serial}",
+        "app_id": "simulated-app",
     }
 
 

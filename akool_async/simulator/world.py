@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -28,8 +28,6 @@ from akool_async.result import LIFETIME
 from akool_async.simulator import media
 from akool_async.simulator.knowledge import KnowledgeBases
 from akool_async.simulator.particulars import particulars
-
-R = TypeVar("R", bound=Operation[Any])
 
 MEDIANS: Mapping[Media | None, float] = {"audio": 0.5, "image": 1.0, "video": 2.0, None: 1.0}
 """Median seconds that a job takes, by the kind of its media; scaled by `Behaviour.pace`."""
@@ -144,6 +142,16 @@ def _extension_of(maker: Callable[[str, str], media.Media]) -> str:
     return maker("", "").extension
 
 
+_SHOTS = 4
+
+
+def _shots(request: Operation[Any], url: str | None) -> tuple[str, ...] | None:
+    """Return the addresses of a result of several files."""
+    if url is None or not getattr(request, "multi_shot", False):
+        return None
+    return (url, *(f"{url}?shot={number}" for number in range(2, _SHOTS + 1)))
+
+
 def _reasons_for(request: Operation[Any]) -> tuple[str, ...]:
     return REASONS if _takes_faces(type(request)) else MEDIA_REASONS
 
@@ -222,14 +230,6 @@ class World:
         self._omissions.shuffle(shown)
         return shown
 
-    def of(self, *operations: type[R]) -> list[tuple[SimulatedJob, R]]:
-        """Return the jobs of some operations with their requests, the newest first."""
-        return [
-            (job, job.request)
-            for job in reversed(self.jobs.values())
-            if isinstance(job.request, operations)
-        ]
-
     def remove(self, ids: list[str]) -> None:
         """Delete jobs by `id`."""
         for each in ids:
@@ -282,7 +282,8 @@ class World:
             "error_reason": job.reason if status is Status.FAILED else "",
             "created_at": job.created_at,
             "create_time": int(job.created_at.timestamp() * 1000),
-            **particulars(job.request, job.id, status, receipt=receipt),
+            **particulars(job.request, job.id, status, base_url, receipt=receipt),
+            "outputs": _shots(job.request, url),
             result.media_field: url,
         }
         names = {field.name for field in msgspec.structs.fields(result)}

@@ -53,6 +53,7 @@ NEWER: dict[int, type[APIError]] = {
     1232: NotFound,
     1233: Conflict,
     **dict.fromkeys((1234, 1235, 1236), ProcessingError),
+    2001: APIError,
 }
 """The same for codes that only a page of their own prints."""
 
