@@ -25,6 +25,8 @@ from akool_async.protocol.value import Input, plan_of
 
 _EXCHANGES = Path(__file__).parents[1] / "tests" / "fixtures"
 _WIDTH = 80
+_LONGEST_LINE = 100
+"""Of an import, as the formatter breaks it."""
 _LONGEST_TEXT = 60
 _LEFT_OUT = frozenset({"webhook_url", "img", "client_id", "client_secret"})
 """Fields without which an example is easier to read."""
@@ -47,7 +49,12 @@ def example_of(called: str, cls: type[Input], *, assigned: str) -> str:
     call = _in_lines(opening, _arguments(fields), ")")
     if not imported:
         return call
-    return f"from akool_async.endpoints import {', '.join(imported)}\n\n{call}"
+    line = f"from akool_async.endpoints import {', '.join(imported)}"
+    if len(line) > _LONGEST_LINE:
+        line = "\n".join(
+            [f"{line.partition('import')[0]}import (", *(f"    {n}," for n in imported), ")"]
+        )
+    return f"{line}\n\n{call}"
 
 
 def _fields_of(cls: type[Input]) -> dict[str, Any]:
