@@ -25,8 +25,6 @@ from akool_async.protocol.value import Input, plan_of
 
 _EXCHANGES = Path(__file__).parents[1] / "tests" / "fixtures"
 _WIDTH = 80
-_LONGEST_LINE = 100
-"""Of an import, as the formatter breaks it."""
 _LONGEST_TEXT = 60
 _LEFT_OUT = frozenset({"webhook_url", "img", "client_id", "client_secret"})
 """Fields without which an example is easier to read."""
@@ -50,10 +48,8 @@ def example_of(called: str, cls: type[Input], *, assigned: str) -> str:
     if not imported:
         return call
     line = f"from akool_async.endpoints import {', '.join(imported)}"
-    if len(line) > _LONGEST_LINE:
-        line = "\n".join(
-            [f"{line.partition('import')[0]}import (", *(f"    {n}," for n in imported), ")"]
-        )
+    if len(line) > _WIDTH:
+        line = _in_lines("from akool_async.endpoints import (", imported, ")")
     return f"{line}\n\n{call}"
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import msgspec
@@ -223,8 +223,7 @@ def _query(fields: Mapping[str, Any]) -> str:
 
 
 def _each_of(value: Any) -> Sequence[Any]:
-    values: Sequence[Any] = value if isinstance(value, list | tuple) else (value,)
-    return values
+    return cast("Sequence[Any]", value) if isinstance(value, list | tuple) else (value,)
 
 
 def _quoted(text: str) -> str:
