@@ -164,8 +164,9 @@ class CreateKnowledge(KnowledgeCommand):
 
 
 class UpdateKnowledge(KnowledgeCommand):
-    """Change a knowledge base. What is not given stays; an empty text or list clears (N38)."""
+    """Change a knowledge base. What is not given stays; an empty text or list clears."""
 
+    # N38: an empty text travels.
     path = "v4/knowledge/update"
     repeatable = True
 

@@ -230,11 +230,15 @@ def _with_values(expected: Any, value: Any) -> Any:
     """
     arms = get_args(expected) if get_origin(expected) in UNIONS else (expected,)
     kinds = [arm for arm in arms if isinstance(arm, type) and issubclass(arm, Struct)]
-    if isinstance(value, dict) and len(kinds) == 1:
+    if len(kinds) == 1 and _is_dict(value):
         return _built(kinds[0], value, "")
     if not is_sequence(value) or not any(map(_holds_path, value)):
         return value
     return tuple(_valued(expected, index, each) for index, each in enumerate(value))
+
+
+def _is_dict(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _holds_path(item: object) -> bool:
