@@ -37,6 +37,7 @@ TREE = {
     "CreateOutcomeUnknown": "AkoolError",
     "NotSearchable": "AkoolError",
     "UncertainMatch": "AkoolError",
+    "SessionLeftOpen": "AkoolError",
     "JobError": "AkoolError",
     "JobFailed": "JobError",
     "JobTimeout": "JobError",
@@ -77,6 +78,8 @@ def made(name: str) -> AkoolError:
         error = cls("audio.tts", "no list")
     elif cls is errors.UncertainMatch:
         error = cls("audio.tts", REQUEST, ["akj1.one", "akj1.two"], "2 jobs may be it")
+    elif cls is errors.SessionLeftOpen:
+        error = cls("faceswap.live_create", "6a00", "no answer came")
     elif cls is errors.ReplyError:
         error = cls("no envelope", endpoint="audio.tts", http_status=502, excerpt="<html>")
     elif issubclass(cls, errors.TransportError):
