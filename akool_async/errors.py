@@ -294,7 +294,8 @@ class ReplyError(TransportError):
 class CreateOutcomeUnknown(AkoolError):
     """A create was sent, and no readable answer arrived: Akool may have charged for it.
 
-    The package never sends the create again. Check the account before you do.
+    The package never sends the create again. `akool.find(error)` looks for its job, where a list
+    of Akool's shows it. Check the account before you send it again.
 
     Attributes:
         name: Name of the operation.
@@ -302,9 +303,11 @@ class CreateOutcomeUnknown(AkoolError):
         sent_at: Time of sending, in UTC.
         reason: What happened instead of a readable answer.
         ids: The ids of the jobs that run, where the answer named several for one request.
+        row: The number of its row in the journal, if there is one.
     """
 
     ids: tuple[str, ...] = ()
+    row: int | None = None
 
     def __init__(self, name: str, request: object, sent_at: datetime, reason: str) -> None:
         super().__init__(
@@ -469,6 +472,25 @@ class ClientClosed(JobError):
 
 class CancelNotSupported(JobError):
     """Akool offers no way to cancel this job."""
+
+
+class SessionLeftOpen(AkoolError):
+    """A session could not be closed: it goes on at Akool, which may charge for it.
+
+    Attributes:
+        name: Name of the operation that opened it.
+        id: Akool's `_id` of the session.
+        reason: What happened instead of a close.
+        seconds: The seconds that are still paid; `None` where a session has no fixed end.
+    """
+
+    seconds: float | None = None
+
+    def __init__(self, name: str, id: str, reason: str) -> None:
+        super().__init__(f"{name}: session {id} could not be closed, and goes on: {reason}")
+        self.name = name
+        self.id = id
+        self.reason = reason
 
 
 class ResultExpired(JobError):

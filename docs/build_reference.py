@@ -322,7 +322,7 @@ def _classes_within(entries: Iterable[Entry], base: type[T]) -> list[type[T]]:
 
 
 def _classes_in(hint: Any) -> Iterator[type[Any]]:
-    """Yield the classes that a type is made of."""
+    """Yield the classes that a type is made of, and those that parts of requests are made of."""
     if isinstance(hint, type) and get_origin(hint) is None:
         yield hint
         if issubclass(hint, Input):  # values of a request hold others
@@ -350,8 +350,9 @@ def _values_in(hint: Any) -> list[type[Value]]:
 
 
 _EVERY_RESULT = (
-    "Every result has `id`, `status`, `url` (empty until the status is COMPLETED), `expires_at`,",
-    "`reason` (why the job failed) and `await result.save(path)`, besides the fields in its table.",
+    "Every result has `id`, `status`, `url` (empty until the status is COMPLETED), `urls` (all,",
+    "where a job makes several files), `expires_at`, `reason` (why the job failed) and",
+    "`await result.save(path)`, besides the fields in its table.",
     "[Results](../results.md) has the other methods, such as `to_dict`, `read` and `stream`.",
 )
 

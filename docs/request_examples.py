@@ -93,7 +93,7 @@ def _as_number(text: Any) -> Any:
 def _known_value(name: str) -> Any:
     """Return a plain value of some documented request for a field of this name."""
     for request in _documented().values():
-        value = getattr(request, name, None)
+        value = getattr(request, name) if name in request.__struct_fields__ else None
         if value is not None and not isinstance(value, tuple | Input):
             return _shortened(name, value)
     return f"https://media.example/{name}.jpg"

@@ -17,7 +17,7 @@ from akool_async.protocol.documentation import field_docs
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.value import Input
 
-_TRAP = re.compile(r"\s*\(T\d+[^)]*\)")
+_TRAP = re.compile(r"\s*\([TN]\d+[^)]*\)")
 """A citation of a trap of Akool's pages in the text under a field."""
 
 

@@ -16,10 +16,10 @@ import click
 import msgspec
 from msgspec.structs import replace
 
-from akool_async import Akool, CreateOutcomeUnknown, NotSearchable, UncertainMatch
+from akool_async import Akool, NotSearchable, UncertainMatch
 from akool_async.cli.display import fields_of, show_fields, show_json, show_rows
 from akool_async.cli.opening import client
-from akool_async.client.restoring import is_step, reference_of, request_of
+from akool_async.client.restoring import in_doubt, is_step, reference_of, request_of
 from akool_async.journal import UNDECIDED, UNFINISHED, Entry, Journal, State
 from akool_async.protocol.token import is_id, write
 from akool_async.protocol.value import Value
@@ -33,7 +33,7 @@ def command() -> None:
     """Look into a journal; decide about creates of unknown outcome.
 
     The journal is the file that `Akool(journal=...)` was given. It can be listed at any time. To
-    decide, or to compact it, first stop the program that uses it.
+    find, to decide, or to compact it, first stop the program that uses it.
     """
 
 
@@ -70,7 +70,11 @@ def list_(path: Path, state: str | None, *, unfinished: bool, as_json: bool) -> 
         show_rows(rows)
     unknown = sum(row.state in UNDECIDED for row in rows)
     if unknown and not as_json:
-        click.echo(f"\n{unknown} may have been created: `akool journal resolve` decides.", err=True)
+        click.echo(
+            f"\n{unknown} may have been created: `akool journal find` looks for them at Akool, and"
+            " `akool journal resolve` decides.",
+            err=True,
+        )
 
 
 @command.command("resolve")
@@ -250,11 +254,8 @@ async def _searched(akool: Akool, entry: Entry, within: float) -> Searched:
     known = Searched(row=f"#{entry.number}", key=entry.key, operation=entry.name, found="no")
     operation = akool.operations.get(entry.name)
     request = None if operation is None else request_of(entry, operation)
-    sent_at = datetime.fromtimestamp(entry.intended_at, UTC)
     try:
-        job = await akool.find(
-            CreateOutcomeUnknown(entry.name, request, sent_at, entry.reason), within=within
-        )
+        job = await akool.find(in_doubt(entry, request), within=within)
     except NotSearchable as error:
         return replace(known, found="cannot be searched", reason=str(error))
     except UncertainMatch as error:

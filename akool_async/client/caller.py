@@ -17,6 +17,7 @@ from akool_async.client.runtime import running_loop
 from akool_async.client.runtimes import Runtimes
 from akool_async.client.settings import Configuration, Settings
 from akool_async.client.shared import Shared, Vendor
+from akool_async.endpoints.closing import OpenSessions
 from akool_async.http.auth import Credentials
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Endpoint, Operation
@@ -49,6 +50,7 @@ class Caller:
         self._shared.open_records()
         self._runtimes = Runtimes(self._shared)
         self._shared.hooks = hooks_of(self._shared.configuration.on_event, self.figures)
+        self._open_sessions = OpenSessions()
 
     def __repr__(self) -> str:
         if not hasattr(self, "_shared"):  # a traceback shows a client that a setting stopped
@@ -83,7 +85,8 @@ class Caller:
         Jobs end with `ClientClosed`. A job that Akool has accepted goes on there, and its token
         still works. Creates already sent are awaited first. With `save_to`, completed results
         are saved first. One that is not saved in time is named in the log; with a journal,
-        `recover()` saves it in the next process.
+        `recover()` saves it in the next process. Sessions that were opened by `async with` are
+        closed at Akool before all that.
 
         Args:
             grace: Seconds to wait for the answers to creates. A create without an answer ends
@@ -96,7 +99,16 @@ class Caller:
         """
         rule = "must be a number of seconds"
         limit = None if saving is None else checked_number("saving", saving, rule)
-        await self._runtimes.close(checked_number("grace", grace, rule), limit)
+        answers = checked_number("grace", grace, rule)
+        try:
+            await self._open_sessions.close()
+        finally:
+            await self._runtimes.close(answers, limit)
+
+    @property
+    def open_sessions(self) -> OpenSessions:
+        """The sessions that are closed with the client, such as live face swaps."""
+        return self._open_sessions
 
     # Called
 

@@ -262,9 +262,9 @@ class Client(Searching):
         A job whose create was sent, but whose answer was never written down, is not sent again. If
         the create had a webhook address, and this client has a `webhook_url`, the job waits up to
         `webhook_patience` seconds for the webhook that brings its id; else it has ended already,
-        as `CreateOutcomeUnknown`. `akool journal resolve` decides about it. Jobs that were
-        submitted and never sent come last: they are queued, and sent when their turn comes. A
-        recipe goes on when its key is submitted again.
+        as `CreateOutcomeUnknown`: `find` looks for its job, and `akool journal resolve` decides.
+        Jobs that were submitted and never sent come last: they are queued, and sent when their
+        turn comes. A recipe goes on when its key is submitted again.
         With `save_to`, results that were complete but not saved are saved too, and those whose
         saved files are gone.
 

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from akool_async.client.doubts import Doubt, Doubts, query_of
 from akool_async.client.keyed import record_of
 from akool_async.client.restoring import request_of
 from akool_async.client.submission import check_key
@@ -46,29 +47,8 @@ if TYPE_CHECKING:
     from akool_async.engine import JobRecord
     from akool_async.job import Job
 
-_EARLIER: Final = 3600.0
-"""Seconds. A create may have waited so long, connecting, after its intent was written."""
-_CLOCKS: Final = 5.0
-"""Seconds by which two clocks of one machine may differ."""
 _PAUSE: Final = 0.05
 """Seconds between two looks at creates that are under way."""
-
-
-class _Doubt(NamedTuple):
-    """A create in doubt, and its row, if it has one."""
-
-    operation: type[Operation[Any]]
-    lost: Lost
-    entry: Entry | None
-
-    @property
-    def name(self) -> str:
-        return self.operation.name
-
-    @property
-    def attempt(self) -> Attempt | None:
-        entry = self.entry
-        return None if entry is None else Attempt(entry.number, entry.attempt)
 
 
 class LostCreates:
@@ -96,17 +76,16 @@ class LostCreates:
         self._within = math.inf if within is None else within
         self._store = None if shared.records is None else shared.records.store
         self._recorder = None if shared.records is None else shared.records.recorder
+        self._doubts = Doubts(runtime.engine, shared, operations)
 
     async def find(self, error: CreateOutcomeUnknown) -> Job[Any] | None:
         """Find the job of an error; see `akool.find`."""
         operation = self._operation_of(error.name)
         lost = Lost(error.request, error.sent_at.timestamp())
-        entry = await self._row_of(operation, lost)
-        if error.ids:  # the reply named them: there is nothing to look for
-            raise self._uncertain(operation, lost, [(each, None) for each in error.ids])
+        entry = await self._doubts.row_of(operation, lost, error.row)
         if entry is not None and entry.state not in UNDECIDED and entry.id is None:
             entry = None  # a person has decided otherwise
-        return await self._find(_Doubt(operation, lost, entry))
+        return await self._find(Doubt(operation, lost, entry, error.ids))
 
     async def find_key(self, key: str) -> Job[Any] | None:
         """Find the job of a key whose row is in doubt; see `akool.find`."""
@@ -122,58 +101,13 @@ class LostCreates:
         if entry.state not in UNDECIDED and entry.id is None:
             raise InvalidInput("key", key, f"its job is {entry.state}: nothing is in doubt")
         lost = Lost(request_of(entry, operation), entry.intended_at)
-        return await self._find(_Doubt(operation, lost, entry))
+        return await self._find(Doubt(operation, lost, entry))
 
     def _operation_of(self, name: str) -> type[Operation[Any]]:
         operation = self._operations.get(name)
         if operation is None:
             raise NotSearchable(name, "it is no operation of this client")
         return operation
-
-    # What is known already
-
-    async def _row_of(self, operation: type[Operation[Any]], lost: Lost) -> Entry | None:
-        """Return the journal's row of a create: of an equal request, and the nearest in time."""
-        if lost.request is None:
-            return None
-        since, until = lost.sent_at - _EARLIER, lost.sent_at + _CLOCKS
-        entries = await self._around(operation, since, until)
-        equal = [each for each in entries if request_of(each, operation) == lost.request]
-        return min(equal, key=lambda each: abs(each.intended_at - lost.sent_at), default=None)
-
-    async def _around(
-        self, operation: type[Operation[Any]], since: float, until: float
-    ) -> Sequence[Entry]:
-        if self._store is None:
-            return ()
-        if not isinstance(self._store, FindsCreates):
-            raise JournalError("this job store cannot say which creates it knows")
-        return await self._store.around(operation.name, since, until)
-
-    async def _others(self, doubt: _Doubt, query: Any) -> list[Lost]:
-        """Return the other creates whose replies are lost, and whose jobs are in the same list."""
-        own = doubt.lost
-        if self._store is None:
-            armed = self._engine.armed
-            others = self._known.lost() + ([] if armed is None else armed.lost())
-            if own in others:
-                others.remove(own)
-        else:
-            others = await self._others_in_journal(doubt)
-        return [each for each in others if _query_of(each.request) == query]
-
-    async def _others_in_journal(self, doubt: _Doubt) -> list[Lost]:
-        others: list[Lost] = []
-        own = None if doubt.entry is None else doubt.entry.number
-        since, until = (doubt.lost.sent_at + sign * 2 * self._within for sign in (-1, 1))
-        for operation in self._operations.values():
-            if operation.listed is None or operation.family is not doubt.operation.family:
-                continue
-            for entry in await self._around(operation, since, until):
-                request = request_of(entry, operation)
-                if entry.state in UNDECIDED and entry.number != own and request is not None:
-                    others.append(Lost(request, entry.intended_at))
-        return others
 
     async def _answers(self, family: Family[Any]) -> None:
         """Wait for the replies to creates of a family that are under way now."""
@@ -187,47 +121,47 @@ class LostCreates:
 
     # The search
 
-    async def _find(self, doubt: _Doubt) -> Job[Any] | None:
-        settled = self._settled(doubt)
-        if settled is not None:
-            return self._runtime.job(settled)
-        if doubt.operation.listed is None:
-            raise NotSearchable(doubt.name, "no list of Akool's tells its jobs from others")
-        query = _query_of(doubt.lost.request)
-        if query is None:
-            raise NotSearchable(doubt.name, "what was asked for is not known any more")
-        search = Search(doubt.lost, self._within)
-        rows = await self._rows(query, search)
-        await self._answers(doubt.operation.family)
-        others = await self._others(doubt, query)
-        row = await self._claimed(doubt, search, rows, others)
-        if row is None:
+    async def _find(self, doubt: Doubt) -> Job[Any] | None:
+        record = self._settled(doubt) or await self._searched(doubt)
+        if record is None:
             logger.info("%s: no job of the lost create is listed", doubt.name)
             return None
-        record = await self._settle(doubt, row)
-        logger.info("%s: found the job of a lost create, %s", doubt.name, row.id)
         return self._runtime.job(record)
+
+    async def _searched(self, doubt: Doubt) -> JobRecord[Any] | None:
+        if doubt.ids:  # the reply named them: there is nothing to look for
+            raise _uncertain(doubt, [(each, None) for each in doubt.ids])
+        if doubt.operation.listed is None:
+            raise NotSearchable(doubt.name, "no list of Akool's tells its jobs from others")
+        if doubt.lost.request is None:
+            raise NotSearchable(doubt.name, "what was asked for is not known any more")
+        search = Search(doubt.lost, self._within)
+        rows = await self._rows(query_of(doubt.lost.request), search)
+        await self._answers(doubt.operation.family)
+        doubt = await self._doubts.read_again(doubt)
+        if doubt.decided:  # by a reply, a webhook or a person, meanwhile
+            return self._settled(doubt)
+        row = await self._claimed(doubt, search, rows)
+        return None if row is None else await self._settle(doubt, row)
 
     async def _rows(self, query: Any, search: Search) -> list[Any]:
         """Return the rows of a list, back to those that are too old."""
-        found, seen, before = list[Any](), 0, None
+        found: list[Any] = []
+        before: object = None
         while True:
             page = await self._runtime.exchange.send(query)
-            # A short page is not taken for the last one: some servers shorten all of them. One
-            # without pages repeats the first for ever.
+            # Neither a short page nor a count is believed: some servers shorten all pages, or count
+            # the rows of one. A server without pages repeats the first for ever.
             if not page.sent or page.items == before:
                 return found
             found += page.items
-            seen += page.sent
             too_old = page.items and all(map(search.is_before, page.items))
-            if seen == page.count or (too_old and _is_newest_first(found)):
+            if too_old and _is_newest_first(found):
                 return found
             before = page.items
             query = msgspec.structs.replace(query, page=query.page + 1)
 
-    async def _claimed(
-        self, doubt: _Doubt, search: Search, rows: Sequence[Any], others: Sequence[Lost]
-    ) -> Any:
+    async def _claimed(self, doubt: Doubt, search: Search, rows: Sequence[Any]) -> Any:
         """Return the row that is the create's, and keep others from taking it; or `None`.
 
         Raises:
@@ -235,6 +169,7 @@ class LostCreates:
         """
         ids = list(dict.fromkeys(each.id for each in rows if is_id(each.id)))
         taken = await self._store.ids_among(ids) if isinstance(self._store, FindsCreates) else ()
+        others = await self._doubts.others(doubt, self._within)
         by_id: dict[str, Any] = {}
         for row in rows:
             attempt = self._attempt_in(row)
@@ -248,7 +183,7 @@ class LostCreates:
             choice = search.choose(free, others)
             if choice.candidates or (choice.row is not None and not is_id(choice.row.id)):
                 candidates = [(each.id, created_in(each)) for each in choice.candidates]
-                raise self._uncertain(doubt.operation, doubt.lost, candidates)
+                raise _uncertain(doubt, candidates)
             if choice.row is None or self._known.claim(choice.row.id):
                 return choice.row
 
@@ -260,82 +195,67 @@ class LostCreates:
         ours = owned is not None and owned.owner == self._addresses.owner
         return owned.attempt if ours and owned is not None else None
 
-    @staticmethod
-    def _uncertain(
-        operation: type[Operation[Any]], lost: Lost, candidates: Sequence[tuple[str, float | None]]
-    ) -> UncertainMatch:
-        """Build the error about jobs that may be the one: their ids, and their times."""
-        name = operation.name
-        tokens = [
-            write(reference_to(name, each, None, created or lost.sent_at))
-            for each, created in candidates
-            if is_id(each)
-        ]
-        why = "it is listed, without the id by which it could be watched"
-        if tokens:
-            why = f"{counted(len(tokens), 'job')} may be what the create has started"
-        return UncertainMatch(name, lost.request, tokens, why)
-
     # The end of doubt
 
-    def _settled(self, doubt: _Doubt) -> JobRecord[Any] | None:
+    def _settled(self, doubt: Doubt) -> JobRecord[Any] | None:
         """Return the job of a create that is in doubt no more."""
-        entry = doubt.entry
-        if entry is not None and entry.state not in UNDECIDED and entry.id is not None:
-            return self._restored(doubt, entry)
+        if doubt.decided and doubt.entry is not None:
+            return self._restored(doubt, doubt.entry)
         found = self._known.found(doubt.name, doubt.lost)
         if found is None:
             return None
         reference = reference_to(doubt.name, found, None, doubt.lost.sent_at)
         return self._engine.adoption.adopt(self._record(doubt), reference)
 
-    def _record(self, doubt: _Doubt) -> JobRecord[Any]:
+    def _record(self, doubt: Doubt) -> JobRecord[Any]:
         return self._engine.operations.record(doubt.operation, doubt.name, doubt.lost.request)
 
-    def _restored(self, doubt: _Doubt, entry: Entry) -> JobRecord[Any]:
+    def _restored(self, doubt: Doubt, entry: Entry) -> JobRecord[Any]:
         """Return the job of a row that has an id."""
         assert self._recorder is not None
         assert self._runtime.keyed is not None
         working = self._recorder.working_on(entry.number)
-        if working is not None and working.id == entry.id:
+        here = working is not None and working.operation.loop is self._runtime.loop
+        if working is not None and here and working.id == entry.id:
             return working
         return self._runtime.keyed.restore(record_of(self._engine, entry, doubt.operation), entry)
 
-    async def _settle(self, doubt: _Doubt, row: Any) -> JobRecord[Any]:
+    async def _settle(self, doubt: Doubt, row: Any) -> JobRecord[Any]:
         """Write down which job a create has started, and watch the job."""
-        if doubt.entry is None or self._store is None:
+        logger.info("%s: found the job of a lost create, %s", doubt.name, row.id)
+        if doubt.attempt is None or self._store is None:
             self._known.find(doubt.name, doubt.lost, row.id)
             created = created_in(row) or doubt.lost.sent_at
             reference = reference_to(doubt.name, row.id, None, created)
             return self._engine.adoption.adopt(self._record(doubt), reference)
-        attempt = doubt.attempt
-        assert attempt is not None
         try:
-            await self._store.adopt(attempt, row.id)
-            entry = await self._read_again(doubt, doubt.entry)
+            await self._store.adopt(doubt.attempt, row.id)
+            doubt = await self._doubts.read_again(doubt)
         except BaseException:  # such as a full disk: it may be looked for again
             self._known.give_back(row.id)
             raise
-        if entry.id != row.id:  # a webhook, or a person, was faster
+        entry = doubt.entry
+        if entry is None or entry.id is None:
             self._known.give_back(row.id)
-        if entry.id is None:
-            raise JournalError(f"row {entry.number} was decided meanwhile: it is {entry.state}")
-        armed = self._engine.armed
+            raise JournalError(f"a person decided meanwhile about the row of {doubt.name}")
+        if entry.id != row.id:  # a webhook was faster
+            self._known.give_back(row.id)
+        armed, attempt = self._engine.armed, Attempt(entry.number, entry.attempt)
         waiting = None if armed is None else armed.told(attempt, entry.id, keep=False)
         return waiting or self._restored(doubt, entry)
 
-    async def _read_again(self, doubt: _Doubt, entry: Entry) -> Entry:
-        at = entry.intended_at
-        for each in await self._around(doubt.operation, at, at):
-            if each.number == entry.number:
-                return each
-        raise JournalError(f"row {entry.number} is gone")
 
-
-def _query_of(request: Operation[Any] | None) -> Any:
-    """Return the query of the list that shows a request's job; `None` if none does."""
-    listed = None if request is None else request.listed
-    return None if listed is None else listed.query(request)
+def _uncertain(doubt: Doubt, candidates: Sequence[tuple[str, float | None]]) -> UncertainMatch:
+    """Build the error about jobs that may be the one: their ids, and their times."""
+    tokens = [
+        write(reference_to(doubt.name, each, None, created or doubt.lost.sent_at))
+        for each, created in candidates
+        if is_id(each)
+    ]
+    why = "it is listed, without the id by which it could be watched"
+    if tokens:
+        why = f"{counted(len(tokens), 'job')} may be what the create has started"
+    return UncertainMatch(doubt.name, doubt.lost.request, tokens, why)
 
 
 def _is_newest_first(rows: Sequence[Any]) -> bool:

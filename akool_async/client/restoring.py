@@ -81,9 +81,16 @@ def outcome_of(
     ended = _ENDED_AS.get(entry.state)
     if ended is not None:
         return record.error(ended, entry.reason or f"the journal says: {entry.state}")
+    return in_doubt(entry, record.request)
+
+
+def in_doubt(entry: Entry, request: Operation[Any] | None) -> CreateOutcomeUnknown:
+    """Return the error of a row whose create was sent, and whose outcome nobody knows."""
     sent_at = datetime.fromtimestamp(entry.intended_at, UTC)
     reason = entry.reason or "the process ended before the answer was written down"
-    return CreateOutcomeUnknown(record.name, record.request, sent_at, reason)
+    error = CreateOutcomeUnknown(entry.name, request, sent_at, reason)
+    error.row = entry.number
+    return error
 
 
 def request_of(entry: Entry, operation: type[Operation[Any]]) -> Operation[Any] | None:

@@ -109,6 +109,8 @@ class UploadAvatar(Operation[Avatar]):
     """A unique id of your choice: letters and digits only."""
     type: Annotated[AvatarType | int, OneOf(AvatarType)]
     """The avatar's use (T11: the page says text and sends a number)."""
+    name: Annotated[str, Meta(min_length=1)] | None = None
+    """A name to show. The page about streaming avatars says that it is required for those."""
     url_from: Literal[1, 2] | None = None
     """1 for a direct link, Akool's or another; 2 for YouTube, TikTok, X or Google Drive."""
 

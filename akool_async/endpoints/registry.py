@@ -81,7 +81,9 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
 }
 """Each namespace, by the name of the client's attribute and of the command."""
 
-SHARED: Final = ("detection", "face", "persons", "studio_result")
+SHARED: Final = (
+    *("detection", "face", "faceswap_family", "live_faceswap", "persons", "studio_result"),
+)
 """Modules without a namespace whose public names belong to this package, too."""
 
 

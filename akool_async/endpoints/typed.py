@@ -15,10 +15,12 @@ from akool_async.endpoints.characterswap import *
 from akool_async.endpoints.detection import *
 from akool_async.endpoints.face import *
 from akool_async.endpoints.faceswap import *
+from akool_async.endpoints.faceswap_family import *
 from akool_async.endpoints.headswap import *
 from akool_async.endpoints.image import *
 from akool_async.endpoints.image2video import *
 from akool_async.endpoints.knowledge import *
+from akool_async.endpoints.live_faceswap import *
 from akool_async.endpoints.models import *
 from akool_async.endpoints.moderation import *
 from akool_async.endpoints.persons import *

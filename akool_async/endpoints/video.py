@@ -530,7 +530,10 @@ class SpeakingPhoto(_Spoken):
 
 
 class SpeakingAvatar(_Spoken):
-    """Let an avatar from the list say a text: text to speech, then talking avatar."""
+    """Let an avatar from the list say a text: text to speech, then talking avatar.
+
+    An `AudioElement` with `input_text` and `voice_id` does it in one job, by `talking_avatar`.
+    """
 
     docs = _TALKING_AVATAR_PAGE
 

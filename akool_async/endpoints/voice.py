@@ -35,6 +35,8 @@ from akool_async.protocol.fields import (
     OneOf,
     Rule,
 )
+from akool_async.protocol.listed import Listed
+from akool_async.protocol.price import Price
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import ID
 from akool_async.protocol.value import Input, Value
@@ -124,6 +126,7 @@ class VoiceResource(Result):
     file_name: str = ""
     priority: int | None = None
     uid: int | None = None
+    webhook_url: str = field(name="webhookUrl", default="")
     team_id: str | None = None
 
     @property
@@ -172,6 +175,7 @@ class LabVoice(Result):
     update_time: int = 0
     """Milliseconds since 1970; 0 for never (N20)."""
     uid: int | None = None
+    webhook_url: str = field(name="webhookUrl", default="")
     team_id: str | None = None
 
     @property
@@ -346,6 +350,18 @@ class SpeakText(VoiceResourceOperation):
     """
 
     path = "v4/voice/tts"
+    listed = Listed(
+        lambda _: ListVoiceResources(type=VoiceResourceType.TTS),
+        by=("input_text",),
+        also=("language_code",),
+    )
+    price = Price(
+        says="4.4 credits for 1000 characters with the plan Pro, 3.2 with Pro Max, 2.4 with"
+        " Business",
+        page=_PAGE,
+        date="2026-05-18",
+        credits=lambda request: 4.4 * len(request.input_text) / 1000,
+    )
 
     input_text: Annotated[str, _SPOKEN]
     """The text: at most 5000 characters with the plan Pro, 10 000 with Pro Max, 50 000 with
@@ -388,6 +404,16 @@ class ChangeVoice(VoiceResourceOperation):
     """Say a recording in another voice."""
 
     path = "v4/voice/change"
+    listed = Listed(
+        lambda _: ListVoiceResources(type=VoiceResourceType.CHANGE),
+        by=("source_voice_file",),
+        shown={"source_voice_file": "file_name"},  # all that rows show of the address
+    )
+    price = Price(
+        says="4.4 credits for a minute with the plan Pro, 3.2 with Pro Max, 2.4 with Business",
+        page=_PAGE,
+        date="2026-05-18",
+    )
     usual = Guess(20.0)
 
     voice_id: Id
@@ -439,6 +465,11 @@ class CloneVoice(Webhook, Operation[LabVoice]):
     """
 
     path = "v4/voice/clone"
+    listed = Listed(
+        lambda _: ListLabVoices(type=LabVoiceType.OWN),
+        by=("name",),
+        also=("source_voice_file", "voice_model_name"),
+    )
     family = LAB_VOICES
     docs = _PAGE
     parse = Reply(LabVoice)

@@ -24,7 +24,14 @@ from msgspec import Meta, Struct
 from akool_async.errors import InvalidInput
 from akool_async.plain import HIDDEN
 from akool_async.protocol.cells import is_sequence, plain_cells
-from akool_async.protocol.fields import FieldPlan, extras, inner_of, none_if_empty, plan_of
+from akool_async.protocol.fields import (
+    UNIONS,
+    FieldPlan,
+    extras,
+    inner_of,
+    none_if_empty,
+    plan_of,
+)
 from akool_async.protocol.secret import Confidential, confidential
 
 Test: TypeAlias = Callable[[Any], bool]
@@ -216,10 +223,15 @@ def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
 
 
 def _with_values(expected: Any, value: Any) -> Any:
-    """Return a sequence with its dicts as values, where one holds the path of a file.
+    """Return a dict as a value; a sequence with dicts, where one holds the path of a file.
 
-    msgspec takes a path in no text field, not even in a dict.
+    msgspec takes a path in no text field, not even in a dict. And its rules are in other words
+    than ours.
     """
+    arms = get_args(expected) if get_origin(expected) in UNIONS else (expected,)
+    kinds = [arm for arm in arms if isinstance(arm, type) and issubclass(arm, Struct)]
+    if isinstance(value, dict) and len(kinds) == 1:
+        return _built(kinds[0], value, "")
     if not is_sequence(value) or not any(map(_holds_path, value)):
         return value
     return tuple(_valued(expected, index, each) for index, each in enumerate(value))
@@ -236,13 +248,16 @@ def _valued(expected: Any, index: int, item: Any) -> Any:
         return item
     kinds = inner_of(expected)
     cls = next((each for each in kinds if has_tag(each, item)), kinds[0] if kinds else None)
-    if cls is None:
-        return item
+    return item if cls is None else _built(cls, item, f"[{index}]")
+
+
+def _built(cls: Any, item: Any, place: str) -> Any:
+    """Build a value inside of another one."""
     try:
         return cls.from_dict(item)
     except InvalidInput as error:
         refused = error
-    raise InvalidInput(f"[{index}].{refused.field}", refused.value, refused.rule)
+    raise InvalidInput(f"{place}.{refused.field}", refused.value, refused.rule)
 
 
 def has_tag(cls: Any, data: Any) -> bool:

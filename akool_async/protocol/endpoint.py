@@ -271,7 +271,8 @@ class Family(Value, Generic[S]):
 
     def media_of(self, startable: Startable[Any] | type[Startable[Any]]) -> Media | None:
         """Return the kind of media that an operation or recipe makes."""
-        return startable.media or self.media
+        made = startable.media if isinstance(startable, type) else startable.makes
+        return made or self.media
 
     def usual_of(self, startable: Startable[Any] | type[Startable[Any]]) -> Guess | None:
         """Return the expected duration of an operation's or recipe's jobs."""
@@ -318,6 +319,11 @@ class _Starting(Input):
         Akool says. A price that depends on the plan is that of the dearest one.
         """
         return None if self.price is None else self.price.of(self)
+
+    @property
+    def makes(self) -> Media | None:
+        """The kind of this request's media, where its fields decide about it."""
+        return self.media
 
     def armed(self, url: str) -> Self:
         """Return this request with a webhook address.

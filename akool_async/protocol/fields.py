@@ -141,6 +141,14 @@ AudioUrl = Annotated[Url, Files(kinds=("audio", "video"))]
 """The address, or the path, of a recording. The sound may stand in the file of a video, such as
 mp4."""
 
+
+def _are_urls(texts: Sequence[str]) -> bool:
+    return bool(texts) and all(map(is_http_url, texts))
+
+
+Urls = Annotated[Sequence[str], Rule("must hold http or https URLs, one at least", _are_urls)]
+"""One http(s) address at least. It takes no paths of files."""
+
 Id = Annotated[str, Meta(min_length=1)]
 """An id that Akool gave."""
 
@@ -179,7 +187,6 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     """Which files it takes in place of an address; `None` for none."""
     deprecated: Deprecated | None = None
     """That it is not to be used any more; `None` for most."""
-
     secret: bool = False
     """Whether it is a secret."""
     hides: bool = False

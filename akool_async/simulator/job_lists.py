@@ -35,18 +35,20 @@ def job_rows(world: World, query: Any, base_url: str) -> list[Any]:
 
 def _is_in(own: Any, query: Any) -> bool:
     """Say whether a list's query asks for the rows that an operation's own query asks for."""
-    names = set(own.__struct_fields__) - _ANY
-    return type(own) is type(query) and all(
-        getattr(query, each) in (None, getattr(own, each)) for each in names
+    if type(own) is not type(query):
+        return False
+    chosen = {each: getattr(own, each) for each in set(own.__struct_fields__) - _ANY}
+    return all(
+        getattr(query, each) in (None, value) for each, value in chosen.items() if value is not None
     )
 
 
 def _row(row: Any, listed: Listed, job: SimulatedJob, snapshot: Any) -> Any:
     """Return what a list shows of a job: of its request, and of its state."""
-    known: dict[str, Any] = {}
-    for value in (job.request, snapshot):
-        fields = {name: getattr(value, name) for name in value.__struct_fields__}
-        known |= {name: each for name, each in fields.items() if each not in (None, "")}
+    asked = (*listed.by, "webhook_url")
+    known = {name: getattr(snapshot, name) for name in snapshot.__struct_fields__}
+    known |= {name: getattr(job.request, name, None) for name in asked}
+    known = {name: value for name, value in known.items() if value not in (None, "")}
     known |= {"create_time": int(job.created_at.timestamp() * 1000)}
     for name, shown in listed.shown.items():
         known[shown] = _file_name(known.pop(name, None))

@@ -10,6 +10,7 @@ from akool_async.endpoints import (
     AnalyzeContent,
     AnalyzeHeads,
     Button,
+    CreateLiveFaceswap,
     FoundPerson,
     GenerateImage,
     HeadSwap,
@@ -52,6 +53,8 @@ def particulars(
     repeated |= voice_lab.told_at_once(request)
     if isinstance(request, OpenSession):
         return repeated | _joined(request, serial, receipt=receipt)
+    if isinstance(request, CreateLiveFaceswap):
+        return _live(serial)
     if isinstance(request, HeadSwap):
         return repeated | {"source_video_url": str(request.video_url)}
     if isinstance(request, AnalyzeHeads) or request.family.result is StudioAnalysis:
@@ -102,6 +105,16 @@ def _judged(content: str) -> dict[str, Any]:
     return {
         "result": "\n".join([*findings, f"Result: {conclusion}"]),
         "final_conclusion": conclusion,
+    }
+
+
+def _live(serial: str) -> dict[str, Any]:
+    return {
+        "front_user_id": "1",
+        "algorithm_user_id": "3",
+        "front_rtc_token": f"simulated-rtc-token-{serial}",
+        "channel_id": f"simulated-channel-{serial}",
+        "app_id": "simulated-app",
     }
 
 

@@ -27,11 +27,13 @@ from akool_async.clock import Clock, LoopClock
 from akool_async.endpoints import (
     ENDPOINTS,
     OPERATIONS,
+    AnalyzeFrames,
     CancelFaceswaps,
-    ChangeVoice,
     CloneVoice,
+    CloseLiveFaceswap,
     CloseSession,
     CreateKnowledge,
+    CreateLiveFaceswap,
     Credit,
     DeletedVoices,
     DeleteFaceswaps,
@@ -57,16 +59,16 @@ from akool_async.endpoints import (
     ListVoices,
     OpenSession,
     RefusedVoice,
-    SpeakText,
     Token,
     UpdateKnowledge,
+    UpdateLiveFaceswap,
     Voice,
-    VoiceResourceType,
 )
 from akool_async.endpoints.paging import Page
 from akool_async.protocol.endpoint import Endpoint, Family, Operation
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.snapshot import Status
+from akool_async.protocol.wire import AKOOL, Envelope
 from akool_async.simulator import catalogue, faces, media, voice_lab
 from akool_async.simulator.job_lists import job_rows
 from akool_async.simulator.knowledge import NameTaken
@@ -202,8 +204,7 @@ class Simulator:
                 _drop(request)
                 return web.Response(status=500)
             except Refusal as refusal:
-                envelope = endpoint.envelope
-                return _json({envelope.code: refusal.code, envelope.msg: refusal.msg})
+                return _refused(endpoint.envelope, refusal)
 
         return handle
 
@@ -285,8 +286,19 @@ async def _serve_face(request: web.Request) -> web.StreamResponse:
     return web.Response(body=crop.content, content_type=crop.content_type)
 
 
-def _json(document: Mapping[str, Any]) -> web.Response:
-    return web.Response(body=msgspec.json.encode(document), content_type="application/json")
+def _json(document: Mapping[str, Any], status: int = 200) -> web.Response:
+    body = msgspec.json.encode(document)
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
+def _refused(envelope: Envelope, refusal: Refusal) -> web.Response:
+    words = [word for word, code in envelope.codes if code != envelope.success]
+    if not words:
+        return _json({envelope.code: refusal.code, envelope.msg: refusal.msg})
+    # N35: a word stands for the code, and the HTTP status says who is to blame.
+    if type(errors.api_error(refusal.code, "")) is errors.AuthenticationError:
+        return _refused(AKOOL, refusal)
+    return _json({envelope.code: words[0], envelope.msg: refusal.msg}, status=400)
 
 
 async def _wire_of(endpoint: type[Endpoint[Any]], request: web.Request) -> Mapping[str, Any]:
@@ -404,7 +416,9 @@ _VOICES = (("Nicole", "Female", 3), ("Daniel", "Male", 3), ("Mine", "Female", 4)
 def _lab_voices(simulator: Simulator, request: ListLabVoices) -> Mapping[str, Any]:
     own = request.type is LabVoiceType.OWN
     voices: Sequence[Any] = (
-        _snapshots(simulator, CloneVoice) if own else voice_lab.akool_voices(_samples(simulator))
+        job_rows(simulator.world, request, simulator.url)
+        if own
+        else voice_lab.akool_voices(_samples(simulator))
     )
     return _paged(request, [each for each in voices if voice_lab.fits(each, request)])
 
@@ -428,11 +442,6 @@ def _delete_voices(simulator: Simulator, request: DeleteLabVoices) -> Mapping[st
     )
     reply = DeletedVoices(success_ids=ids, no_permission_voices=refused)
     return _OK | {"msg": "Delete voice successfully", "data": _written(request, reply)}
-
-
-def _voice_resources(simulator: Simulator, request: ListVoiceResources) -> Mapping[str, Any]:
-    spoken = request.type is VoiceResourceType.TTS
-    return _paged(request, _snapshots(simulator, SpeakText if spoken else ChangeVoice))
 
 
 def _translation_voices(simulator: Simulator, request: ListTranslationVoices) -> Mapping[str, Any]:
@@ -521,7 +530,7 @@ def _sessions(simulator: Simulator, request: ListSessions) -> Mapping[str, Any]:
     )
 
 
-def _job_list(simulator: Simulator, request: ListVideos) -> Mapping[str, Any]:
+def _job_list(simulator: Simulator, request: ListVideos | ListVoiceResources) -> Mapping[str, Any]:
     return _paged(request, job_rows(simulator.world, request, simulator.url))
 
 
@@ -546,6 +555,32 @@ def _close_session(simulator: Simulator, request: CloseSession) -> Mapping[str, 
         raise Refusal(1216, "liveAvatar session not exist")
     simulator.world.close(request.id)
     return _OK
+
+
+def _update_live(simulator: Simulator, request: UpdateLiveFaceswap) -> Mapping[str, Any]:
+    _live_session(simulator, request.id)
+    return _OK
+
+
+def _close_live(simulator: Simulator, request: CloseLiveFaceswap) -> Mapping[str, Any]:
+    _live_session(simulator, request.id)
+    simulator.world.remove([request.id])
+    return _OK
+
+
+def _live_session(simulator: Simulator, id: str) -> None:
+    """Refuse the id of a session that is closed, or never was."""
+    job = simulator.world.jobs.get(id)
+    if job is None or not isinstance(job.request, CreateLiveFaceswap):
+        raise Refusal(1008, "The content you get does not exist")
+
+
+def _analyze(simulator: Simulator, request: AnalyzeFrames) -> Mapping[str, Any]:
+    counts = [_faces_at(each, simulator.world.behaviour.faces) for each in request.frame_urls]
+    times = request.timestamps or range(len(counts))
+    picture = zlib.crc32("".join(request.frame_urls).encode())
+    found = faces.persons(counts, times, f"{simulator.url}/faces/{picture:08x}")
+    return {"success": True, "frame_count": len(counts), "persons": found}
 
 
 def _detect(simulator: Simulator, request: DetectFaces | LegacyDetectFaces) -> Mapping[str, Any]:
@@ -577,7 +612,9 @@ def _cancel(simulator: Simulator, request: CancelFaceswaps) -> Mapping[str, Any]
 
 
 _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
+    AnalyzeFrames: _analyze,
     CancelFaceswaps: _cancel,
+    CloseLiveFaceswap: _close_live,
     CloseSession: _close_session,
     CreateKnowledge: _keep_knowledge,
     DeleteFaceswaps: _delete,
@@ -598,8 +635,9 @@ _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     ListStreamingAvatars: _streaming_avatars,
     ListVideos: _job_list,
     ListTranslationVoices: _translation_voices,
-    ListVoiceResources: _voice_resources,
+    ListVoiceResources: _job_list,
     ListVoices: _voices,
     UpdateKnowledge: _keep_knowledge,
+    UpdateLiveFaceswap: _update_live,
 }
 """The endpoints with an answer of their own."""

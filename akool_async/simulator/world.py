@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -28,8 +28,6 @@ from akool_async.result import LIFETIME
 from akool_async.simulator import media
 from akool_async.simulator.knowledge import KnowledgeBases
 from akool_async.simulator.particulars import particulars
-
-R = TypeVar("R", bound=Operation[Any])
 
 MEDIANS: Mapping[Media | None, float] = {"audio": 0.5, "image": 1.0, "video": 2.0, None: 1.0}
 """Median seconds that a job takes, by the kind of its media; scaled by `Behaviour.pace`."""
@@ -231,14 +229,6 @@ class World:
         shown = [job for job in known if self._omissions.random() >= self.behaviour.omit_rate]
         self._omissions.shuffle(shown)
         return shown
-
-    def of(self, *operations: type[R]) -> list[tuple[SimulatedJob, R]]:
-        """Return the jobs of some operations with their requests, the newest first."""
-        return [
-            (job, job.request)
-            for job in reversed(self.jobs.values())
-            if isinstance(job.request, operations)
-        ]
 
     def remove(self, ids: list[str]) -> None:
         """Delete jobs by `id`."""

@@ -51,3 +51,15 @@ def test_several_languages_on_the_command_line_are_refused_with_what_to_do(
     ended = bare("video", "translate", "--url", "https://media.example/a.mp4", *options)
     assert ended.status == 2
     assert "run one command for each" in " ".join(ended.err.split())
+
+
+def test_a_secret_is_not_set_for_all_rows_because_the_folder_would_keep_it(
+    tmp_path: Path, akool: Command
+) -> None:
+    manifest, out = tmp_path / "rows.csv", tmp_path / "out"
+    manifest.write_text("operation,avatar_id\nstreaming.session,a\n")
+    ended = akool("run", str(manifest), "--out", str(out), "--set", f"voice_params={VOICE}")
+    assert ended.status == 2
+    assert "put it into the manifest" in " ".join(ended.err.split())
+    assert CANARY not in ended.out + ended.err
+    assert not out.exists()

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "akool_async" / "endpoints"
 FIXTURES = ROOT / "tests" / "fixtures"
 
-MACHINERY = {"__init__", "__main__", "forms", "namespace", "paging", "registry", "typed"}
+MACHINERY = {"__init__", "__main__", "closing", "forms", "namespace", "paging", "registry", "typed"}
 """The package's modules that offer nothing of Akool's."""
 
 

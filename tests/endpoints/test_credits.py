@@ -18,9 +18,15 @@ from akool_async.endpoints import (
     TTS,
     AnalyzeContent,
     Audio,
+    ChangeVoice,
     Faceswap,
     Image,
+    ImageToVideo,
+    ImageToVideoBatch,
     SpeakingPhoto,
+    SpeakText,
+    TextToVideo,
+    UpdateVideoAudio,
     Video,
 )
 from akool_async.protocol.endpoint import Operation, Recipe
@@ -132,6 +138,36 @@ def test_a_moderation_costs_what_its_page_says_of_its_kind(
     kind: int, content: Any, credits: float | None
 ) -> None:
     assert AnalyzeContent(content=content, type=kind, language="en").estimate() == credits
+
+
+PICTURE: dict[str, Any] = {"image_url": "https://host.example/a.png", "prompt": "it rains"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "credits"),
+    [
+        (ImageToVideo(**PICTURE, resolution="720p", audio_type=3, video_length=5), 20),
+        (ImageToVideo(**PICTURE, resolution="1080p", audio_type=1, video_length=10), 50),
+        (ImageToVideo(**PICTURE, resolution="480p", audio_type=3, video_length=5), None),
+        (ImageToVideoBatch(**PICTURE, resolution="4k", video_length=5), 30),
+        (ImageToVideoBatch(**PICTURE, resolution="4k", video_length=10, generate_audio=True), 75),
+        (ImageToVideoBatch(**PICTURE, model_name="kwaivgi/kling-v3.0-std", video_length=5), None),
+        (
+            ImageToVideoBatch(
+                **PICTURE, model_name="AkoolImage2VideoFastV1", resolution="720p", video_length=7
+            ),
+            40,
+        ),
+        (TextToVideo(prompt="rain", resolution="720p", video_length=5), 20),
+        (UpdateVideoAudio(pre_video_id="6a0000000000000000000201", audio_type=1), 10),
+        (SpeakText(input_text="x" * 117, voice_id="v"), 0.5148),  # as a reply of its page prints
+        (ChangeVoice(voice_id="v", source_voice_file="https://host.example/a.mp3"), None),
+    ],
+)
+def test_newer_requests_cost_what_their_pages_print_for_the_dearest_plan(
+    request_: Any, credits: float | None
+) -> None:
+    assert request_.estimate() == credits
 
 
 @pytest.mark.parametrize(("length", "units"), [(0, 0), (0.1, 1), (5, 1), (5.001, 2), (12, 3)])

@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import pickle
+import traceback
 from collections import ChainMap
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
@@ -29,6 +30,10 @@ from akool_async import (
     Retry,
 )
 from akool_async.batch import run
+from akool_async.batch.folder import RunFolder
+from akool_async.batch.manifest.fault import Fault
+from akool_async.batch.manifest.rows import read
+from akool_async.batch.report.page import write_report
 from akool_async.endpoints import ENDPOINTS, ElevenLabsSettings, OpenSession, Session
 from akool_async.engine.keys import request_fingerprint
 from akool_async.journal import Journal
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
     from tests.servers import Visit
 
 CANARY = "canary-0123456789"
+TESTS = str(Path(__file__).parents[1])
 ID = "65f8017f56559aa67f0ecde7"
 CHANNELS: Mapping[str, dict[str, Any]] = {
     "agora": {"agora_uid": 7, "agora_channel": "c", "agora_token": CANARY},
@@ -97,6 +103,13 @@ def shown(value: Any) -> Iterator[str]:
         yield from (repr(value.to_dict()), value.to_json())  # type: ignore[union-attr]
     if isinstance(value, BaseException):
         yield repr(vars(value))
+
+
+def locals_of(error: BaseException) -> str:
+    """Return the local variables in the frames of an error, but for those of tests."""
+    report = traceback.TracebackException.from_exception(error, capture_locals=True)
+    frames = (frame for frame in report.stack if not frame.filename.startswith(TESTS))
+    return "\n".join(repr(frame.locals) for frame in frames)
 
 
 def all_bytes(folder: Path) -> bytes:
@@ -221,6 +234,7 @@ async def test_no_error_shows_a_secret(
             await job
         for text in (*shown(caught.value), repr(job), repr(job.receipt), repr(job.snapshot)):
             assert CANARY not in text
+        assert CANARY not in locals_of(caught.value)
 
 
 # Replies
@@ -341,3 +355,41 @@ async def test_a_journal_s_row_shows_that_there_was_a_secret(
     assert entry is not None
     assert b'"trtc_sdk_user_sig":"***"' in entry.request
     await journal.close()
+
+
+BROKEN: Mapping[str, str] = {
+    "torn.jsonl": '{"operation": "streaming.session", "voice_params": {"api_key": "%s"\n',
+    "twice.jsonl": '{"operation": "streaming.session", "credentials": "%s", "credentials": "%s"}\n',
+    "wrong.jsonl": '{"operation": "streaming.session", "avatar_id": "a", "voice_params": "%s"}\n',
+    "cell.csv": 'operation,avatar_id,voice_params\nstreaming.session,a,"{""%s"": "\n',
+    "shape.csv": 'operation,avatar_id,credentials\nstreaming.session,a,"[""%s""]"\n',
+    "text.csv": "operation,avatar_id,credentials\nstreaming.session,a,%s\n",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+async def test_a_broken_row_s_secret_is_not_repeated(
+    name: str, tmp_path: Path, scripted: Scripted, connect: Connect
+) -> None:
+    server = await scripted(opened)
+    manifest, out = tmp_path / name, tmp_path / "out"
+    manifest.write_text(BROKEN[name].replace("%s", CANARY))
+    faults = [each for each in read(manifest) if isinstance(each, Fault)]
+    assert faults
+    assert CANARY not in repr([*faults, *map(str, faults)])
+    outcomes = [each async for each in run(manifest, connect(server.url), out=out)]
+    assert CANARY not in repr(outcomes)
+    assert CANARY.encode() not in all_bytes(out)
+    assert not [visit for visit in server.visits if visit.is_create]
+
+
+async def test_the_report_of_a_run_holds_no_secret(
+    tmp_path: Path, scripted: Scripted, connect: Connect
+) -> None:
+    server = await scripted(refuse)
+    rows = [(f"row {kind}", request_) for kind, request_ in REQUESTS.items()]
+    outcomes = [each async for each in run(rows, connect(server.url), out=tmp_path / "out")]
+    assert {each.error for each in outcomes} == {"InvalidRequest"}
+    page = await asyncio.to_thread(write_report, RunFolder.at(tmp_path / "out"))
+    assert "***" in page.read_text(encoding="utf-8")
+    assert CANARY.encode() not in all_bytes(tmp_path / "out")

@@ -10,6 +10,7 @@ import pytest
 
 from akool_async import Operation, Query, crun
 from akool_async.endpoints import OPERATIONS, RECIPES, TTS, AgeFaces, UploadAvatar, Voice
+from akool_async.endpoints.closing import OpenSessions
 from akool_async.endpoints.namespace import ENDPOINTS, Namespace, calls_in_parts
 from akool_async.protocol import token
 from akool_async.protocol.endpoint import (
@@ -62,6 +63,8 @@ async def test_a_query_by_post_is_split_into_parts() -> None:
         find = calls_in_parts(FindVoices)
 
     class Client:
+        open_sessions = OpenSessions()
+
         def __init__(self) -> None:
             self.sent: list[Any] = []
 
