@@ -419,9 +419,14 @@ def test_fields_that_are_new_are_ignored(exchange: Exchange, part: str) -> None:
     for row in rows_of(document):
         row["brand_new"] = {"of": ["any", "shape"]}
     document |= {"brand_new": [1, {}]}
-    assert decoded(exchange, part, answer(document)) == decoded(
-        exchange, part, exchange.response(part)
+    assert what_is_read(decoded(exchange, part, answer(document))) == what_is_read(
+        decoded(exchange, part, exchange.response(part))
     )
+
+
+def what_is_read(rows: list[Any]) -> list[Any]:
+    """Return rows without the whole reply, which some of them keep."""
+    return [msgspec.structs.replace(row, raw="") if hasattr(row, "raw") else row for row in rows]
 
 
 @pytest.mark.parametrize(("exchange", "part"), PARTS)
