@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from akool_async import Akool, AkoolDeprecationWarning, InvalidInput, Retry, Status
+from akool_async import Akool, InvalidInput, Retry, Status
 from akool_async.endpoints import (
     AudioSetting,
     ChangeOptions,
@@ -23,6 +23,7 @@ from akool_async.endpoints import (
     GetVoiceResource,
     LabVoiceType,
     ListLabVoices,
+    ListTranslationVoices,
     ListVoiceResources,
     PronunciationDict,
     SpeakText,
@@ -385,10 +386,10 @@ async def test_a_lost_answer_to_a_delete_costs_no_error(serve: Serve) -> None:
     assert bodies == [b'{"_ids":["a"]}'] * 2
 
 
-async def test_voices_for_translations_are_listed_with_a_warning(
+async def test_voices_for_translations_are_listed_and_deprecated(
     quick: Simulator, connect: Connect
 ) -> None:
-    async with connect(quick) as akool:
-        with pytest.warns(AkoolDeprecationWarning, match="2025-11-25"):
-            page = await akool.voice.video_translation(language_code="pl")
+    async with connect(quick, on_deprecated="ignore") as akool:
+        page = await akool.voice.video_translation(language_code="pl")
+    assert ListTranslationVoices.deprecated is not None
     assert {each.language_code for each in page} == {"pl"}
