@@ -44,20 +44,24 @@ if TYPE_CHECKING:
         KeyConflict,
         MissingCredentials,
         NotFound,
+        NotSearchable,
         PermissionDenied,
         ProcessingError,
         RateLimited,
         ReplyError,
         ResultExpired,
+        SessionLeftOpen,
         StaleEvent,
         TransportError,
+        UncertainMatch,
         UnknownKey,
         UploadError,
         WebhookError,
     )
     from akool_async.http.retry import Retry
     from akool_async.http.transport import Timeout
-    from akool_async.job import Job
+    from akool_async.job import Job, Jobs
+    from akool_async.protocol.deprecation import AkoolDeprecationWarning
     from akool_async.protocol.endpoint import Command, Endpoint, Operation, Query
     from akool_async.protocol.snapshot import Snapshot, Status
     from akool_async.result import Result
@@ -68,6 +72,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Akool": "client.akool",
+    "AkoolDeprecationWarning": "protocol.deprecation",
     "Backoff": "schedule.backoff",
     "Command": "protocol.endpoint",
     "Endpoint": "protocol.endpoint",
@@ -75,6 +80,7 @@ _HOMES = {
     "Event": "client.events",
     "Face": "endpoints",
     "Job": "job",
+    "Jobs": "job",
     "JobCounts": "client.stats",
     "Limits": "engine",
     "Operation": "protocol.endpoint",
@@ -96,6 +102,7 @@ __all__ = [
     "APIError",
     "AccountError",
     "Akool",
+    "AkoolDeprecationWarning",
     "AkoolError",
     "AuthenticationError",
     "Backoff",
@@ -123,12 +130,14 @@ __all__ = [
     "JobError",
     "JobFailed",
     "JobTimeout",
+    "Jobs",
     "JournalError",
     "JournalInUse",
     "KeyConflict",
     "Limits",
     "MissingCredentials",
     "NotFound",
+    "NotSearchable",
     "Operation",
     "PermissionDenied",
     "ProcessingError",
@@ -139,6 +148,7 @@ __all__ = [
     "ResultExpired",
     "Retry",
     "Schedule",
+    "SessionLeftOpen",
     "Snapshot",
     "StaleEvent",
     "Stats",
@@ -146,6 +156,7 @@ __all__ = [
     "Submission",
     "Timeout",
     "TransportError",
+    "UncertainMatch",
     "UnknownKey",
     "UploadError",
     "WebhookError",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
 
 
 class AkoolError(Exception):
@@ -294,7 +294,8 @@ class ReplyError(TransportError):
 class CreateOutcomeUnknown(AkoolError):
     """A create was sent, and no readable answer arrived: Akool may have charged for it.
 
-    The package never sends the create again. Check the account before you do.
+    The package never sends the create again. `akool.find(error)` looks for its job, where a list
+    of Akool's shows it. Check the account before you send it again.
 
     Attributes:
         name: Name of the operation.
@@ -302,9 +303,11 @@ class CreateOutcomeUnknown(AkoolError):
         sent_at: Time of sending, in UTC.
         reason: What happened instead of a readable answer.
         ids: The ids of the jobs that run, where the answer named several for one request.
+        row: The number of its row in the journal, if there is one.
     """
 
     ids: tuple[str, ...] = ()
+    row: int | None = None
 
     def __init__(self, name: str, request: object, sent_at: datetime, reason: str) -> None:
         super().__init__(
@@ -315,6 +318,34 @@ class CreateOutcomeUnknown(AkoolError):
         self.request = request
         self.sent_at = sent_at
         self.reason = reason
+
+
+class NotSearchable(AkoolError):
+    """A create whose reply was lost cannot be looked for: no list of Akool's would show its job.
+
+    Attributes:
+        name: Name of the operation.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+
+
+class UncertainMatch(AkoolError):
+    """Akool lists jobs that a lost create may have started, and nothing tells which it is.
+
+    Attributes:
+        name: Name of the operation.
+        request: The request that was sent.
+        candidates: The tokens of the jobs; `akool.job(token)` watches one.
+    """
+
+    def __init__(self, name: str, request: object, candidates: Sequence[str], why: str) -> None:
+        super().__init__(f"{name}: {why}; nothing was decided")
+        self.name = name
+        self.request = request
+        self.candidates = tuple(candidates)
 
 
 class JobLike(Protocol):
@@ -443,8 +474,33 @@ class CancelNotSupported(JobError):
     """Akool offers no way to cancel this job."""
 
 
+class SessionLeftOpen(AkoolError):
+    """A session could not be closed: it goes on at Akool, which may charge for it.
+
+    Attributes:
+        name: Name of the operation that opened it.
+        id: Akool's `_id` of the session.
+        reason: What happened instead of a close.
+        seconds: The seconds that are still paid; `None` where a session has no fixed end.
+    """
+
+    seconds: float | None = None
+
+    def __init__(self, name: str, id: str, reason: str) -> None:
+        super().__init__(f"{name}: session {id} could not be closed, and goes on: {reason}")
+        self.name = name
+        self.id = id
+        self.reason = reason
+
+
 class ResultExpired(JobError):
-    """The result's media no longer exists: Akool keeps media for 7 days."""
+    """The result's media no longer exists: Akool keeps media for 7 days.
+
+    Attributes:
+        saved: Of a result with several files, those that were saved before.
+    """
+
+    saved: tuple[str, ...] = ()
 
 
 class KeyConflict(AkoolError):
@@ -469,10 +525,13 @@ class DownloadError(AkoolError):
     Attributes:
         final: Whether trying again cannot help, such as with a certificate that is not valid.
         disk_full: Whether the disk of this machine has no room for it.
+        saved: Of a result with several files, those that are there, whole; the next attempt to
+            save the same result there fetches the others.
     """
 
     final: bool = False
     disk_full: bool = False
+    saved: tuple[str, ...] = ()
 
 
 class UploadError(AkoolError):
@@ -508,6 +567,8 @@ class CodeMeaning(NamedTuple):
     """The class of the error that the code raises."""
     sentence: str
     """Akool's description of the code."""
+    unless: str = ""
+    """A word in a reply's message by which the code has the meaning of `CODES`, not this one."""
 
 
 def _processing(sentence: str) -> CodeMeaning:
@@ -535,7 +596,7 @@ CODES: Mapping[int, CodeMeaning] = {
     1104: CodeMeaning(InsufficientCredit, "Insufficient credit balance"),
     1105: _processing("avatar processing error"),
     1108: _processing("image processing error"),
-    1109: CodeMeaning(AccountError, "account not exist"),
+    1109: CodeMeaning(AuthenticationError, "account not exist"),  # N42: the api key is wrong
     1110: _processing("audio processing error"),
     1111: _processing("avatar callback processing error"),
     1112: _processing("voice processing error"),
@@ -605,7 +666,21 @@ _LIVE = _page(
 PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
     f"{_SITE}/authentication/usage": _page(1101, 1102, 1200),
     f"{_SITE}/ai-tools-suite/background-change": _SWAPS,
+    f"{_SITE}/ai-tools-suite/character-swap/character-swap": _page(
+        *(1003, 1008, 1009, 1101, 1102, 1200),
+        c1015="Create video error, please try again later",
+    ),
     f"{_SITE}/ai-tools-suite/faceswap": _SWAPS,
+    f"{_SITE}/ai-tools-suite/head-swap/head-swap": {
+        **_page(
+            1102,
+            c1003="Parameter error, validation failed, or unsupported feature for the account",
+            c1014="Resource not found (invalid analysis or task id, or no access)",
+            c1101="Invalid authorization",
+            c1104="Insufficient credits",
+        ),
+        2001: CodeMeaning(APIError, "Server error"),
+    },
     f"{_SITE}/ai-tools-suite/image-generate": _page(
         *(1003, 1008, 1009, 1010, 1101, 1102, 1200),
         c1108="image generate error,please try again later",
@@ -613,13 +688,21 @@ PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
     f"{_SITE}/ai-tools-suite/jarvis-moderator": _page(
         1003, 1008, 1009, 1101, 1102, 1200, 1201, 1202, 1203
     ),
+    f"{_SITE}/ai-tools-suite/knowledge-base": {
+        1003: CodeMeaning(InvalidRequest, "Parameter validation error"),
+        1232: CodeMeaning(NotFound, "Knowledge not found"),
+        1233: CodeMeaning(Conflict, "Knowledge already exists"),
+        1234: _processing("Knowledge creation error"),
+        1235: _processing("Knowledge update error"),
+        1236: _processing("Knowledge detail error"),
+    },
     f"{_SITE}/ai-tools-suite/lip-sync": _LIVE,
     f"{_SITE}/ai-tools-suite/live-avatar": _LIVE,
     f"{_SITE}/ai-tools-suite/reage": _SWAPS,
     f"{_SITE}/ai-tools-suite/talking-avatar": {
         **_page(1003, 1006, 1102, 1200, 1201),
-        # T27: elsewhere 1109 says that the account does not exist.
-        1109: _processing("create avatar video error"),
+        # T27, N42: elsewhere, and with a wrong api key here too, 1109 says "account not exist".
+        1109: CodeMeaning(ProcessingError, "create avatar video error", unless="account"),
     },
     f"{_SITE}/ai-tools-suite/talking-photo": _page(
         *(1003, 1008, 1009, 1101, 1102, 1200, 1201),
@@ -632,23 +715,31 @@ PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
 }
 """Each page's own table of codes. An endpoint's pages take precedence over `CODES`."""
 
+UNCLEAR_CODES: Final = frozenset({2001})
+"""Codes that report trouble of Akool's own, and not what became of the request: after a create
+with one of them, a job may run."""
+
 _UNKNOWN = CodeMeaning(APIError, "")
 
 
-def meaning_of(pages: Sequence[str], code: int) -> CodeMeaning:
+def meaning_of(pages: Sequence[str], code: int, msg: str = "") -> CodeMeaning:
     """Return the meaning of a code at an endpoint.
 
     Args:
         pages: Addresses of the pages that document the endpoint; the first has precedence.
         code: Akool's code.
+        msg: What the reply says beside the code.
     """
+    general = CODES.get(code, _UNKNOWN)
     tables = (PAGE_CODES.get(page, {}) for page in pages)
-    return next((table[code] for table in tables if code in table), CODES.get(code, _UNKNOWN))
+    own = next((table[code] for table in tables if code in table), general)
+    return general if own.unless and own.unless in msg.lower() else own
 
 
 def api_error(
     code: int, msg: str, *, endpoint: str = "", http_status: int = 200, pages: Sequence[str] = ()
 ) -> APIError:
     """Build the error of a code; an `APIError` if no page lists the code."""
-    cls, meaning = meaning_of(pages, code)
-    return cls(code, msg, endpoint=endpoint, http_status=http_status, meaning=meaning)
+    meaning = meaning_of(pages, code, msg)
+    about = {"endpoint": endpoint, "meaning": meaning.sentence}
+    return meaning.error(code, msg, http_status=http_status, **about)

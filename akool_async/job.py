@@ -106,6 +106,17 @@ class JobView(Generic[S]):
         return self._record.snapshot
 
     @property
+    def credits(self) -> float | None:
+        """What the job costs in credits, as Akool said last; `None` if it does not say.
+
+        `job.result().credits_are_final` says whether that was charged in the end.
+        """
+        record = self._record
+        said = (record.outcome, record.snapshot, record.receipt)
+        costs = (each.credits for each in said if isinstance(each, Result))
+        return next((cost for cost in costs if cost is not None), None)
+
+    @property
     def token(self) -> str:
         """A short URL-safe text by which any process can watch this job; it holds no secret.
 
@@ -356,6 +367,38 @@ class Job(JobView[S]):
             raise
         finally:
             record.mark_retrieved()
+
+
+class Jobs(tuple[Job[S], ...]):
+    """Several jobs that one call has started, in order; awaited, the tuple of their results.
+
+    Each one is a job of its own, with its own place, token and price: iterate to save results as
+    they come, or to deal with one that fails.
+    """
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, tuple[S, ...]]:
+        """Wait until all have ended; return their results, in order.
+
+        Raises:
+            AkoolError: the error of the first job without a result. A note of the error names the
+                others without one; `job.result()` and `job.exception()` still tell of each.
+        """
+        return self._results().__await__()
+
+    async def _results(self) -> tuple[S, ...]:
+        await asyncio.gather(*self, return_exceptions=True)
+        failed = [job for job in self if job.exception() is not None]
+        if len(failed) > 1:
+            error = failed[0].exception()
+            assert error is not None
+            for other in failed[1:]:
+                error.add_note(f"{other!r} has no result either: {other.exception()}")
+        return tuple(job.result() for job in self)
+
+    def __repr__(self) -> str:
+        return f"Jobs({super().__repr__()})"
 
 
 class _Callback:

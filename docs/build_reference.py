@@ -25,8 +25,10 @@ from akool_async.endpoints import ENDPOINTS, RECIPES
 from akool_async.endpoints.namespace import Namespace
 from akool_async.endpoints.paging import Page
 from akool_async.errors import CODES, PAGE_CODES, CodeMeaning
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.endpoint import Endpoint, Operation, Recipe
+from akool_async.protocol.price import Price
 from akool_async.protocol.value import Input, Value, plan_of
 from akool_async.result import Result
 
@@ -121,7 +123,13 @@ def _namespace_page(namespace: str, entries: list[Entry]) -> Lines:
 
 
 def _row(entry: Entry) -> list[str]:
-    return [_link(f"`{entry.title}`", entry.title), entry.kind, summary(entry.cls)]
+    return [_link(f"`{entry.title}`", entry.title), entry.kind, _summary(entry)]
+
+
+def _summary(entry: Entry) -> str:
+    """Return what an entry does, in one sentence; and in one word, that it is deprecated."""
+    is_deprecated = getattr(entry.cls, "deprecated", None) is not None
+    return summary(entry.cls) + (" Deprecated." if is_deprecated else "")
 
 
 def _sections(entries: list[Entry]) -> Lines:
@@ -172,7 +180,18 @@ def _facts(entry: Entry) -> Lines:
     if issubclass(entry.cls, Operation | Recipe):
         yield f"- result family `{entry.cls.family.name}`"
     yield f"- documented in {links}"
+    price: Price | None = getattr(entry.cls, "price", None)
+    if price is not None:
+        yield f"- documented price: {price.says} ({_external(price.page)}, {price.date})"
+        yield f"- observed price: {price.observed}" if price.observed else _NOT_OBSERVED
+    deprecated: Deprecated | None = getattr(entry.cls, "deprecated", None)
+    if deprecated is not None:
+        page = f" ({_external(deprecated.page)})" if deprecated.page else ""
+        yield f"- **deprecated**: {deprecated.state_words}{page}. {deprecated.advice}"
     yield ""
+
+
+_NOT_OBSERVED = "- observed price: nobody has written it down; those of other operations differ"
 
 
 def _external(address: str) -> str:
@@ -198,7 +217,10 @@ def _parameter_row(entry: Entry, parameter: Parameter) -> list[str]:
         else f"`{getattr(parameter.default, 'value', parameter.default)}`".replace("``", '`""`')
     )
     hint = f"`{type_text(parameter.annotation)}`"
-    return [f"`{parameter.name}`", wire_name, hint, default, texts.get(parameter.name, "")]
+    text = texts.get(parameter.name, "")
+    if plan is not None and plan.deprecated is not None:
+        text = f"{text} {plan.deprecated.note}"
+    return [f"`{parameter.name}`", wire_name, hint, default, text]
 
 
 _USED_WHEN_CREATED = frozenset({"streaming.session"})
@@ -300,9 +322,12 @@ def _classes_within(entries: Iterable[Entry], base: type[T]) -> list[type[T]]:
 
 
 def _classes_in(hint: Any) -> Iterator[type[Any]]:
-    """Yield the classes that a type is made of."""
+    """Yield the classes that a type is made of, and those that parts of requests are made of."""
     if isinstance(hint, type) and get_origin(hint) is None:
         yield hint
+        if issubclass(hint, Input):  # values of a request hold others
+            for inner in get_type_hints(hint).values():
+                yield from _classes_in(inner)
     for arg in get_args(hint):
         yield from _classes_in(arg)
 
@@ -325,8 +350,9 @@ def _values_in(hint: Any) -> list[type[Value]]:
 
 
 _EVERY_RESULT = (
-    "Every result has `id`, `status`, `url` (empty until the status is COMPLETED), `expires_at`,",
-    "`reason` (why the job failed) and `await result.save(path)`, besides the fields in its table.",
+    "Every result has `id`, `status`, `url` (empty until the status is COMPLETED), `urls` (all,",
+    "where a job makes several files), `expires_at`, `reason` (why the job failed) and",
+    "`await result.save(path)`, besides the fields in its table.",
     "[Results](../results.md) has the other methods, such as `to_dict`, `read` and `stream`.",
 )
 
@@ -433,6 +459,7 @@ def _index(namespaces: list[str], entries: list[Entry]) -> Lines:
     rows += [
         ["[`akool_async.crun`](crun.md)", "CRUN, another vendor: face detection and face swap."],
         ["[Codes](codes.md)", "Akool's codes, and the exception class of each."],
+        ["[Coverage](../coverage.md)", "Every endpoint of Akool, and what covers it."],
     ]
     yield from table("page", "what is on it", rows=rows)
     for kind in ("operation", "recipe", "call"):
@@ -443,7 +470,7 @@ def _index(namespaces: list[str], entries: list[Entry]) -> Lines:
 
 def _index_row(entry: Entry) -> list[str]:
     page = entry.name.partition(".")[0]
-    return [f"[`{entry.name}`]({page}.md#{_anchor(entry.title)})", summary(entry.cls)]
+    return [f"[`{entry.name}`]({page}.md#{_anchor(entry.title)})", _summary(entry)]
 
 
 def _crun() -> Lines:

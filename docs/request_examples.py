@@ -47,7 +47,10 @@ def example_of(called: str, cls: type[Input], *, assigned: str) -> str:
     call = _in_lines(opening, _arguments(fields), ")")
     if not imported:
         return call
-    return f"from akool_async.endpoints import {', '.join(imported)}\n\n{call}"
+    line = f"from akool_async.endpoints import {', '.join(imported)}"
+    if len(line) > _WIDTH:
+        line = _in_lines("from akool_async.endpoints import (", imported, ")")
+    return f"{line}\n\n{call}"
 
 
 def _fields_of(cls: type[Input]) -> dict[str, Any]:
@@ -91,9 +94,10 @@ def _as_number(text: Any) -> Any:
 
 
 def _known_value(name: str) -> Any:
-    """Return a value of some documented request for a field of this name."""
+    """Return a plain value of some documented request for a field of this name."""
     for request in _documented().values():
-        if (value := getattr(request, name, None)) is not None:
+        value = getattr(request, name) if name in request.__struct_fields__ else None
+        if value is not None and not isinstance(value, tuple | Input):
             return _shortened(name, value)
     return f"https://media.example/{name}.jpg"
 
@@ -116,6 +120,7 @@ def _inputs_in(values: Sequence[Any]) -> Iterator[Input]:
     for value in values:
         if isinstance(value, Input):
             yield value
+            yield from _inputs_in([getattr(value, name) for name in value.__struct_fields__])
         elif isinstance(value, tuple):
             yield from _inputs_in(value)
 

@@ -38,6 +38,9 @@ def _read(ctx: click.Context, plan: FieldPlan) -> Any:
     try:
         if form.repeated:
             return [*chain.from_iterable(_value(form, each) for each in argument)]
+        if plan.one_each is not None:
+            several = [_value(form, each) for each in argument]
+            return several[0] if len(several) == 1 else several
         return argument if form.flag else _value(form, argument)
     except Unreadable as error:
         problem = str(error)

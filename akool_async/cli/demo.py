@@ -125,7 +125,12 @@ async def _rehearse(behaviour: Behaviour, jobs: int, console: Console, tally: Ta
     requests = mixed_requests(jobs, behaviour.seed)
     async with (
         Simulator(behaviour) as simulator,
-        Akool(simulator.api_key, base_url=simulator.url, max_concurrency=tally.limit) as akool,
+        Akool(
+            simulator.api_key,
+            base_url=simulator.url,
+            max_concurrency=tally.limit,
+            on_deprecated="ignore",
+        ) as akool,
     ):
         much = f"{counted(jobs, 'job')}, {tally.limit} at once"
         console.print(f"{much}, against a simulated Akool at {simulator.url}", soft_wrap=True)

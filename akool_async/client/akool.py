@@ -108,7 +108,7 @@ class Akool(Client, Namespaces):
     async def _exchange_token(self) -> str:
         from akool_async.endpoints.account import GetToken
 
-        return (await self.call(GetToken())).token
+        return (await self._send(GetToken())).token
 
 
 def _several(hooks: Hook | Sequence[Hook]) -> Sequence[Hook]:

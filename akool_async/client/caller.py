@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
+from akool_async.client.deprecations import SETTLED, Line, warn_of
 from akool_async.client.events import hooks_of
 from akool_async.client.runtime import running_loop
 from akool_async.client.runtimes import Runtimes
 from akool_async.client.settings import Configuration, Settings
 from akool_async.client.shared import Shared, Vendor
+from akool_async.endpoints.closing import OpenSessions
 from akool_async.http.auth import Credentials
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Endpoint, Operation
@@ -48,6 +50,7 @@ class Caller:
         self._shared.open_records()
         self._runtimes = Runtimes(self._shared)
         self._shared.hooks = hooks_of(self._shared.configuration.on_event, self.figures)
+        self._open_sessions = OpenSessions()
 
     def __repr__(self) -> str:
         if not hasattr(self, "_shared"):  # a traceback shows a client that a setting stopped
@@ -82,7 +85,8 @@ class Caller:
         Jobs end with `ClientClosed`. A job that Akool has accepted goes on there, and its token
         still works. Creates already sent are awaited first. With `save_to`, completed results
         are saved first. One that is not saved in time is named in the log; with a journal,
-        `recover()` saves it in the next process.
+        `recover()` saves it in the next process. Sessions that were opened by `async with` are
+        closed at Akool before all that.
 
         Args:
             grace: Seconds to wait for the answers to creates. A create without an answer ends
@@ -95,7 +99,16 @@ class Caller:
         """
         rule = "must be a number of seconds"
         limit = None if saving is None else checked_number("saving", saving, rule)
-        await self._runtimes.close(checked_number("grace", grace, rule), limit)
+        answers = checked_number("grace", grace, rule)
+        try:
+            await self._open_sessions.close()
+        finally:
+            await self._runtimes.close(answers, limit)
+
+    @property
+    def open_sessions(self) -> OpenSessions:
+        """The sessions that are closed with the client, such as live face swaps."""
+        return self._open_sessions
 
     # Called
 
@@ -109,11 +122,21 @@ class Caller:
         """
         if isinstance(endpoint, Operation):
             raise TypeError(f"{endpoint.label} starts a job: use akool.submit()")
+        self._warn_of(endpoint)
+        return await self._send(endpoint)
+
+    async def _send(self, endpoint: Endpoint[T], /) -> T:
+        """Do the same for the client itself, which is warned of nothing."""
         endpoint = endpoint.filled_in(lambda: self._shared.credentials.pair)
         runtime = self._runtime(endpoint.label)
         if holds_files(endpoint):
             endpoint = await runtime.files.lane.sent(endpoint)
         return cast("T", runtime.links.attach(await runtime.exchange.send(endpoint)))
+
+    def _warn_of(self, request: object, line: Line | None = None) -> None:
+        """Warn of what is deprecated in a request, once, unless a setting says otherwise."""
+        if type(request) not in SETTLED and self._shared.configuration.warns:
+            warn_of(request, line)
 
     def _runtime(self, purpose: str) -> Runtime:
         """Return the running loop's part of the client; made at the first use."""
@@ -143,7 +166,7 @@ class Caller:
     def _vendor(self) -> Vendor:
         return Vendor(
             self,
-            self.call,
+            self._send,
             self._completed,
             self._credit,
             self._exchange_token,

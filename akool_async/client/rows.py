@@ -79,10 +79,15 @@ class RowSubmitter:
         runtime: Runs the jobs.
         startables: Returns the operations and recipes that a row may name.
         defaults: The options of rows without their own.
+        warn: Called with each request that was built, before it is sent.
     """
 
     def __init__(
-        self, runtime: Runtime, startables: Callable[[], Startables], defaults: Defaults
+        self,
+        runtime: Runtime,
+        startables: Callable[[], Startables],
+        defaults: Defaults,
+        warn: Callable[[Startable[Any]], object],
     ) -> None:
         self._runtime = runtime
         self._submitter: Submitter = runtime.submitter
@@ -90,6 +95,7 @@ class RowSubmitter:
         self._load = startables
         self._known: Startables | None = None
         self._defaults = defaults
+        self._warn = warn
         self._plain = defaults == Defaults()
         self._loop = asyncio.get_running_loop()
 
@@ -103,6 +109,7 @@ class RowSubmitter:
         if self._runtime.closed:
             raise RuntimeError("the client is closed")
         if self._plain and isinstance(row, _OPERATION) and not holds_files(row):
+            self._warn(row)
             return self._submitter.start(row, FAIL_FAST)
         draft = _Draft(row)
         try:
@@ -117,6 +124,7 @@ class RowSubmitter:
         if options.get("key") is not None:
             self._submitter.check_journal()
         submission = Submission(self._request(draft), **options)
+        self._warn(submission.request)
         record = self._submitter.submit(submission, fail_fast=True)
         if record.operation.loop is not self._loop:
             raise KeyConflict(f"the key {submission.key!r} is in use in another event loop")

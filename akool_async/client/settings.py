@@ -115,6 +115,9 @@ class Settings(TypedDict, total=False):
     """What happens to jobs while nothing can be reached: `raise` ends each with `ConnectFailed`, or
     with `UploadError`, once it was tried several times; `wait` lets those wait that were not sent,
     and sends them when the host answers again."""
+    on_deprecated: Literal["warn", "ignore"]
+    """What happens when a request uses what Akool no longer offers as it did: `warn` warns once for
+    each endpoint in a process, with an `AkoolDeprecationWarning`; `ignore` says nothing."""
     clock: Clock | None
     """Where time comes from; for tests."""
 
@@ -152,6 +155,7 @@ DEFAULTS: Final[AkoolSettings] = {
     "trust_env": False,
     "on_credit": "raise",
     "on_outage": "raise",
+    "on_deprecated": "warn",
     "webhook_patience": 900.0,
 }
 """The defaults that are not `None`."""
@@ -228,17 +232,17 @@ class Configuration:
         self.uploads: Uploader | None = _checked_uploads(value("uploads"), self._job_timeout)
         self.waits_for_credit = _is_chosen("on_credit", value("on_credit"), "pause")
         self.waits_for_host = _is_chosen("on_outage", value("on_outage"), "wait")
+        self.warns = _is_chosen("on_deprecated", value("on_deprecated"), "warn", "ignore")
         self.downloads = Policy(
             allow_private=value("allow_private_downloads"),
             own=own_addresses(hosts["api"]),
             largest=checked_count("max_download_bytes", value("max_download_bytes")),
         )
-        self.webhook_url = checked_webhook_url(
-            checked_text("webhook_url", value("webhook_url")), hosts["api"]
-        )
+        receiver = checked_text("webhook_url", value("webhook_url"))
+        self.webhook_url = checked_webhook_url(receiver, hosts["api"])
         self.webhook_credentials = _checked_credentials(value("webhook_credentials"))
         patience = checked_seconds("webhook_patience", value("webhook_patience"))
-        self.webhook_patience = math.inf if patience is None else patience
+        self.webhook_patience = patience or math.inf
         trust_env = checked_flag("trust_env", value("trust_env"))
         self.all_proxies = _proxies(checked_text("proxy", value("proxy")), trust_env=trust_env)
         """What says which proxy an address has; `None` where none has one."""
@@ -389,10 +393,10 @@ def _proxies_of(hosts: Mapping[str, str], proxies: Proxies | None) -> Mapping[st
     return {host: proxy for host, proxy in found.items() if proxy is not None}
 
 
-def _is_chosen(field: str, value: object, choice: str) -> bool:
-    """Say whether a setting that is "raise" by default has its other value."""
-    if not isinstance(value, str) or value not in {"raise", choice}:
-        raise InvalidInput(field, value, f'must be "raise" or "{choice}"')
+def _is_chosen(field: str, value: object, choice: str, other: str = "raise") -> bool:
+    """Say whether a setting with two values has the one."""
+    if not isinstance(value, str) or value not in {other, choice}:
+        raise InvalidInput(field, value, f'must be "{other}" or "{choice}"')
     return value == choice
 
 

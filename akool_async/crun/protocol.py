@@ -67,8 +67,9 @@ def crun_error(
     pages: Sequence[str] = (),  # noqa: ARG001 - all pages have the same table
 ) -> APIError:
     """Build the error of one of CRUN's codes; an `APIError` if the page does not list it."""
-    cls, meaning = CODES.get(code, _UNKNOWN)
-    return cls(code, msg, endpoint=endpoint, http_status=http_status, meaning=meaning)
+    meaning = CODES.get(code, _UNKNOWN)
+    about = {"endpoint": endpoint, "meaning": meaning.sentence}
+    return meaning.error(code, msg, http_status=http_status, **about)
 
 
 CRUN = Envelope(

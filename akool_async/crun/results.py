@@ -7,9 +7,10 @@ from typing import Final
 
 from msgspec import field
 
+from akool_async.media.several import trimmed
 from akool_async.protocol.snapshot import telling
 from akool_async.protocol.value import Value
-from akool_async.result import Result, trimmed
+from akool_async.result import Result
 
 DETECTION_LIFETIME: Final = timedelta(hours=1)
 """Lifetime of a `detect_id`, from docs.crun.ai."""
@@ -78,6 +79,7 @@ class SwappedImage(_CrunResult):
     """
 
     lifetime = MEDIA_LIFETIME
+    more_media = ("media_urls",)
 
     id: str = field(name="task_id", default="")
     """The job's id."""
@@ -87,7 +89,7 @@ class SwappedImage(_CrunResult):
     """Why the swap failed; `success` if it did not fail."""
     result_code: int | None = field(name="result.code", default=None)
     """CRUN's code of the outcome: 200 for success, 501 for a failure."""
-    credits: float | None = None
+    credits: float | None = None  # pyright: ignore[reportIncompatibleMethodOverride] - a field here
     """Credits that the swap cost."""
     create_at: float = 0.0
     """Seconds since 1970, not milliseconds as at Akool (T14)."""
@@ -98,6 +100,11 @@ class SwappedImage(_CrunResult):
     provider: str = ""
     model_version: str = ""
     source: str = ""
+
+    @property
+    def credits_are_final(self) -> bool:
+        """Whether `credits` is what was charged in the end."""
+        return self.status.terminal and self.credits is not None
 
     @property
     def media_url(self) -> str:

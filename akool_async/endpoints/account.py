@@ -11,6 +11,7 @@ from msgspec import Raw, field
 from akool_async.endpoints.namespace import Namespace, calls
 from akool_async.errors import InvalidInput
 from akool_async.protocol import wire
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import Command, Query
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.value import Value
@@ -63,6 +64,9 @@ class GetToken(Command[Token]):
 
     path = "v3/getToken"
     docs = "https://docs.akool.com/authentication/usage"
+    deprecated = Deprecated(
+        since="2025-10-09", state="legacy", instead="Akool(api_key=...)", page=docs
+    )
     envelope = wire.AKOOL_FLAT
     signed = False
     repeatable = True

@@ -10,6 +10,7 @@ from msgspec import field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query, Webhook
 from akool_async.protocol.fields import AudioUrl, Id, Rule
 from akool_async.protocol.reply import Reply
@@ -18,6 +19,10 @@ from akool_async.protocol.value import Value
 from akool_async.result import Result, from_milliseconds
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/audio"
+_NEWER_PAGE = "https://docs.akool.com/ai-tools-suite/voiceLab"
+_UNLISTED = "2025-07-31"
+"""The day on which the page of VoiceLab took this page's place."""
+
 MOST_WORDS = 5000
 """Akool's page counts the text in words."""
 
@@ -67,6 +72,7 @@ class GetAudio(Lookup[Audio]):
 
     path = "v3/audio/infobymodelid"
     docs = _PAGE
+    deprecated = Deprecated(since=_UNLISTED, instead="voice.resource", page=_NEWER_PAGE)
     parse = Reply(Audio)
 
     id: Id = field(name="audio_model_id")
@@ -99,6 +105,7 @@ class TTS(AudioOperation):
     """Say a text in one of the listed voices."""
 
     path = "v3/audio/create"
+    deprecated = Deprecated(since=_UNLISTED, instead="voice.tts", page=_NEWER_PAGE)
 
     voice_id: Id
     """A voice's `voice_id`, from `audio.voices`."""
@@ -108,6 +115,7 @@ class VoiceClone(AudioOperation):
     """Say a text in a voice cloned from a recording, or in one cloned before."""
 
     path = "v3/audio/clone"
+    deprecated = Deprecated(since=_UNLISTED, instead="voice.clone", page=_NEWER_PAGE)
     usual = Guess(10.0)
 
     voice_url: AudioUrl | None = None
@@ -147,6 +155,7 @@ class ListVoices(Query[Page[Voice]]):
 
     path = "v3/voice/list"
     docs = _PAGE
+    deprecated = Deprecated(since=_UNLISTED, instead="voice.list", page=_NEWER_PAGE)
     parse = Pages(Voice, bare=True)
 
     from_: Literal[3, 4] | None = field(name="from", default=None)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 
 import msgspec
 from msgspec import Meta, Raw, field
@@ -14,8 +15,9 @@ from msgspec import Meta, Raw, field
 from akool_async.endpoints.face import MOST_FACES, Face, are_points
 from akool_async.errors import DetectionError
 from akool_async.protocol import wire
-from akool_async.protocol.endpoint import Command
-from akool_async.protocol.fields import Rule, Url, VisibleUrl, is_http_url
+from akool_async.protocol.deprecation import Deprecated
+from akool_async.protocol.endpoint import Command, Query
+from akool_async.protocol.fields import Coding, Rule, Url, Urls, VisibleUrl, is_http_url
 from akool_async.protocol.reply import Reply, tolerant
 from akool_async.protocol.value import Value
 from akool_async.protocol.wire import HttpResponse
@@ -27,12 +29,49 @@ _LONGEST_PATH = 4096
 
 
 class Box(Value):
-    """A rectangle in a picture, in pixels from its upper left corner (T15)."""
+    """A rectangle in a picture, in pixels from its upper left corner (T15).
+
+    `bbox` of face swaps takes a box as it is, and sends its `corners`.
+    """
 
     x: float
     y: float
     width: float
     height: float
+
+    @property
+    def corners(self) -> tuple[float, float, float, float]:
+        """Its upper left and lower right corner, `x1, y1, x2, y2`, as `bbox` is written (N31)."""
+        return self.x, self.y, self.x + self.width, self.y + self.height
+
+
+def _corners_of(value: Any) -> Any:
+    return value.corners if isinstance(value, Box) else value
+
+
+def _are_corners(numbers: Sequence[float]) -> bool:
+    if len(numbers) != _CORNERS or not all(map(math.isfinite, numbers)):
+        return False
+    left, top, right, bottom = numbers
+    return left < right and top < bottom
+
+
+_CORNERS = 4
+
+if TYPE_CHECKING:
+    BoundingBox: TypeAlias = Sequence[float] | Box
+else:
+    BoundingBox = Annotated[
+        Sequence[int | float],
+        Coding(list, _corners_of),
+        Rule(
+            "must be the corners [x1, y1, x2, y2] with x1 < x2 and y1 < y2, and no"
+            " [x, y, width, height] as detection's crop_region: pass its Box, which is converted",
+            _are_corners,
+        ),
+    ]
+"""The corners of a face's box in its picture, `[x1, y1, x2, y2]` in pixels; or a `Box` of
+detection. A list `[x, y, width, height]` is often not to be told from it, so do not pass one."""
 
 
 class Detection(Value):
@@ -44,6 +83,9 @@ class Detection(Value):
     crops: it has no address."""
     boxes: tuple[Box, ...] = ()
     """The position of each face in the picture."""
+    crop_boxes: tuple[Box, ...] = ()
+    """Where each crop lies in the picture, where Akool made crops: the `bbox` of a face whose
+    `face_url` is the picture itself."""
     landmarks: tuple[str, ...] = ()
     """Each face's four points in the picture, as `Face.opts` takes them."""
 
@@ -87,12 +129,21 @@ _Points = str | tuple[_Point, ...]
 """A face's landmarks: a text or a list, of texts or of numbers."""
 
 
+_Region = tuple[float, float, float, float]
+"""The x, y, width and height of a box (T15)."""
+
+
+def _boxes(regions: Sequence[_Region]) -> tuple[Box, ...]:
+    return tuple(Box(x=x, y=y, width=w, height=h) for x, y, w, h in regions)
+
+
 class _Frame(Value):
     """One picture, or one frame of a video, as both endpoints print it."""
 
     landmarks: tuple[_Points, ...] = ()
     landmarks_str: tuple[str, ...] = ()
-    region: tuple[tuple[float, float, float, float], ...] = ()
+    region: tuple[_Region, ...] = ()
+    crop_region: tuple[_Region, ...] = ()
     face_urls: tuple[str, ...] = ()
     crop_landmarks: tuple[_Points, ...] = ()
 
@@ -103,7 +154,8 @@ class _Frame(Value):
         points = tuple(map(landmark_text, self.landmarks_str or self.landmarks))
         return Detection(
             faces=self._crops() or _faces_in(picture, points),
-            boxes=tuple(Box(x=x, y=y, width=w, height=h) for x, y, w, h in self.region),
+            boxes=_boxes(self.region),
+            crop_boxes=_boxes(self.crop_region),
             landmarks=points,
         )
 
@@ -201,22 +253,98 @@ class DetectFaces(_Detect):
     docs = "https://docs.akool.com/ai-tools-suite/face-detection/detect-faces"
 
     image_url: VisibleUrl | None = field(name="url", default=None)
-    """The picture's, or video's, address."""
+    """The address of the picture (jpg, png, bmp, webp, or GIF), or of the video (mp4, mov, avi,
+    webm). Faces have to be at least 80x80 pixels, and turned away by at most 45 degrees."""
     num_frames: Annotated[int, Meta(ge=1, le=100)] = 5
-    """Number of a video's frames to search, at most 100 (T35)."""
+    """Number of a video's frames to search, at most 100; the page of live face swap says 24
+    (T35)."""
     return_face_url: bool = True
     """Whether to make a crop of each face; a swap works best with crops."""
 
 
 class LegacyDetectFaces(_Detect):
-    """Find the faces in a picture, on Akool's older host.
-
-    Its address is `https://sg3.akool.com/detect`; Akool calls it legacy.
-    """
+    """Find the faces in a picture, on Akool's older host, `https://sg3.akool.com/detect`."""
 
     host = "legacy_detect"
+    deprecated = Deprecated(
+        since="2026-01-07", state="legacy", instead="faceswap.detect", page=DetectFaces.docs
+    )
     path = "detect"
     docs = "https://docs.akool.com/ai-tools-suite/faceswap"
+
+
+class Appearance(Value):
+    """A person in one frame."""
+
+    timestamp: float = 0.0
+    """The frame's time, in seconds."""
+    frame_idx: int = 0
+    """The frame's place in `frame_urls`, from 0."""
+    bbox: tuple[float, ...] = ()
+    """The corners of the face, `x1, y1, x2, y2`, in pixels (N31)."""
+
+
+class Person(Value):
+    """A person in the frames."""
+
+    person_id: str
+    """Such as `person_0`. It holds for this reply only."""
+    index: int = 0
+    """The person's place from left to right, from 0. It holds for this reply only."""
+    face_url: str = ""
+    """Address of a crop of the face."""
+    bbox: tuple[float, ...] = ()
+    """The corners of the face in the first appearance, `x1, y1, x2, y2`, in pixels (N31)."""
+    confidence: float = 0.0
+    """How sure it is that this is a face, from 0 to 1."""
+    appearances: tuple[Appearance, ...] = ()
+    """The frames that show the person."""
+    first_seen: float = 0.0
+    """Time of the first of them, in seconds."""
+    last_seen: float = 0.0
+    """Time of the last of them, in seconds."""
+
+
+class FramesAnalysis(Value):
+    """The persons in some frames; none, where no frame shows a face."""
+
+    persons: tuple[Person, ...] = ()
+    frame_count: int = 0
+    """How many frames were analyzed."""
+
+
+_ANALYSIS: Any = Reply(FramesAnalysis)
+
+
+class AnalyzeFrames(Query[FramesAnalysis]):
+    """Find the persons in a picture, or in frames of a video: each face once.
+
+    In one picture, every face is a person; in several, faces of one person are put together.
+    """
+
+    method = "POST"
+    host = "detect"
+    root = "/"
+    path = "interface/detect-api/faceswap/analyze_frames"
+    docs = "https://docs.akool.com/ai-tools-suite/face-detection/analyze-frames"
+    envelope = wire.AKOOL_FRAMES
+    parse = _ANALYSIS
+
+    frame_urls: Urls
+    """Addresses of the frames, in their order."""
+    timestamps: Sequence[float] | None = None
+    """The time of each frame, in seconds; if not given, 0, 1, 2, and so on."""
+    expand_ratio: Annotated[float, Meta(ge=0, le=1)] = 0.3
+    """How much of the surroundings a crop keeps, from 0 to 1."""
+
+    def check(self) -> None:
+        """Require a time for each frame, or none."""
+        if self.timestamps is None:
+            return
+        if len(self.timestamps) != len(self.frame_urls):
+            raise self.refuse("timestamps", "must hold as many times as frame_urls holds frames")
+        if not all(map(math.isfinite, self.timestamps)):
+            raise self.refuse("timestamps", "must hold finite numbers of seconds")
 
 
 async def picture_text(picture: bytes | os.PathLike[str] | str | None) -> str | None:

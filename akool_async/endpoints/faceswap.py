@@ -1,19 +1,20 @@
-"""Face swap in images and videos; reage has the same results and lookup."""
+"""Face swap in images and videos."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from msgspec import field
 
+from akool_async.endpoints.closing import GRACE
 from akool_async.endpoints.detection import (
+    AnalyzeFrames,
+    BoundingBox,
     DetectFaces,
     Detection,
     LegacyDetectFaces,
@@ -21,148 +22,35 @@ from akool_async.endpoints.detection import (
     picture_text,
 )
 from akool_async.endpoints.face import Face, Faces
+from akool_async.endpoints.faceswap_family import (
+    FACESWAPS,
+    VIDEO_USUALLY,
+    CancelFaceswaps,
+    DeleteFaceswaps,
+    Faceswap,
+    FaceswapOperation,
+    GetFaceswaps,
+    check_landmarks,
+)
+from akool_async.endpoints.live_faceswap import (
+    CloseLiveFaceswap,
+    CreateLiveFaceswap,
+    LiveFaceswapSession,
+    UpdateLiveFaceswap,
+)
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, sends, submits
-from akool_async.errors import NotFound
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import (
-    Command,
-    Family,
-    Guess,
+    Media,
     Operation,
-    Query,
     Recipe,
     Steps,
     Webhook,
 )
-from akool_async.protocol.fields import CommaSeparated, Flag, ImageUrl, Rule, VideoUrl, VisibleUrl
-from akool_async.protocol.reply import Nothing, Reply, Rows
-from akool_async.protocol.snapshot import ID, Status
-from akool_async.protocol.wire import HttpResponse
-from akool_async.result import Result
+from akool_async.protocol.fields import Flag, ImageUrl, Rule, VideoUrl, VisibleUrl
+from akool_async.protocol.value import Input
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
-_REAGE_PAGE = "https://docs.akool.com/ai-tools-suite/reage"
-
-
-def _are_ids(ids: Sequence[str]) -> bool:
-    return bool(ids) and all(ids) and "," not in "".join(ids)
-
-
-Ids = Annotated[CommaSeparated, Rule("must hold at least one id, without commas", _are_ids)]
-"""Ids of jobs, `_id` unless the field says otherwise."""
-
-
-MOST_IDS = 300
-"""The most ids in one request: its line stays under the 8 KiB that common servers accept. For
-lookups of watched jobs, the client learns a lower limit."""
-
-_YEARS = range(1970, 2243)
-"""Years that are believed; a date in another year is ignored."""
-
-
-class Faceswap(Result):
-    """A picture or video with other faces, or other ages."""
-
-    media_field = "predicted_url"
-
-    # The fields stand in the order of the wire: msgspec searches for each key from the field of
-    # the last key on, so that it finds each one at once. Many rows of this kind are decoded.
-    faceswap_type: int | None = None
-    faceswap_quality: int | None = None
-    status: Status = field(name="faceswap_status", default=Status.QUEUED)
-    deduction_status: int | None = None
-    image: int | None = None
-    video_duration: float | None = None
-    """Length of a video in seconds."""
-    deduction_duration: float | None = None
-    """Seconds of video that were charged."""
-    update_time: int | None = None
-    """Milliseconds since 1970; 0 for never (T14)."""
-    id: str = ID
-    user_id: str | None = field(name="userId", default=None)
-    uid: int | None = None
-    predicted_url: str = field(name="url", default="")
-    """The media's address; there is no file before COMPLETED (T25)."""
-    created_at: datetime | None = field(name="createdAt", default=None)
-    """When Akool created the job."""
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        created = self.created_at
-        if created is None or created.year not in _YEARS:
-            return None
-        return created if created.tzinfo else created.replace(tzinfo=UTC)
-
-
-class GetFaceswaps(Query[tuple[Faceswap, ...]]):
-    """Look up face swaps and reages by their ids (T20); unknown ids are left out of the reply."""
-
-    path = "v3/faceswap/result/listbyids"
-    docs = _PAGE
-    also_in = (_REAGE_PAGE,)
-    parse = Rows(Faceswap, key="result")
-
-    ids: Ids = field(name="_ids")
-    """The jobs' `id`s."""
-
-    def parts(self) -> Iterator[GetFaceswaps]:
-        """Yield queries for all ids, none of them too long for a request line."""
-        for start in range(0, len(self.ids), MOST_IDS):
-            yield GetFaceswaps(ids=self.ids[start : start + MOST_IDS])
-
-
-class DeleteFaceswaps(Command[None]):
-    """Delete results of face swaps and reages. A result that is gone already is no error."""
-
-    path = "v3/faceswap/result/delbyids"
-    docs = _PAGE
-    repeatable = True
-    parse = Nothing()
-
-    ids: Ids = field(name="_ids")
-    """The jobs' `id`s."""
-
-    def decode(self, response: HttpResponse) -> None:
-        """Accept "not found": an earlier request, whose answer was lost, may have deleted them."""
-        with suppress(NotFound):
-            super().decode(response)
-
-
-class CancelFaceswaps(Command[None]):
-    """Cancel face swaps and reages that have not ended."""
-
-    path = "v3/faceswap/job/del"
-    docs = _REAGE_PAGE
-    repeatable = True
-    parse = Nothing()
-
-    job_ids: Ids
-    """The jobs' `job_id`s: not their `id`s."""
-
-
-def _cancel(_id: str, job_id: str | None) -> CancelFaceswaps | None:
-    return CancelFaceswaps(job_ids=[job_id]) if job_id else None
-
-
-FACESWAPS = Family(
-    name="faceswap",
-    result=Faceswap,
-    lookup=lambda ids: GetFaceswaps(ids=ids),
-    batch=MOST_IDS,
-    cancel=_cancel,
-    media="image",
-    usual=Guess(10.0),
-)
-VIDEO_USUALLY = Guess(90.0, 1.0)
-"""How long a swap, or a reage, in a video takes."""
-
-
-class FaceswapOperation(Webhook, Operation[Faceswap]):
-    """The fields, and the reply, of every operation of this family."""
-
-    family = FACESWAPS
-    docs = _PAGE
-    parse = Reply(Faceswap)
 
 
 class _Swap(FaceswapOperation):
@@ -175,23 +63,20 @@ class _Swap(FaceswapOperation):
 
     def check(self) -> None:
         """Require as many new faces as old ones, and landmarks if there are several."""
-        if len(self.source_image) != len(self.target_image):
-            raise self.refuse("source_image", "must hold as many faces as target_image")
-        several = len(self.source_image) > 1
-        for name in ("source_image", "target_image"):
-            check_landmarks(self, name, several=several)
+        check_pairs(self, "faces")
 
 
-def check_landmarks(operation: FaceswapOperation, name: str, *, several: bool) -> None:
-    """Refuse faces without landmarks where there are several faces.
+def check_pairs(operation: _Swap | FaceswapPro, what: str) -> None:
+    """Refuse new and old faces that are no pairs, and several pairs without landmarks.
 
     Raises:
-        InvalidInput: a face lacks its `opts`.
+        InvalidInput: there are more of one than of the other, or a face lacks its `opts`.
     """
-    faces: Sequence[Face] = getattr(operation, name)
-    for index, face in enumerate(faces):
-        if several and not face.opts:
-            raise operation.refuse(f"{name}[{index}].opts", "is required with more than one face")
+    pairs = len(operation.source_image)
+    if pairs != len(operation.target_image):
+        raise operation.refuse("source_image", f"must hold as many {what} as target_image")
+    for name in ("source_image", "target_image"):
+        check_landmarks(operation, name, several=pairs > 1)
 
 
 class ImageFaceswap(_Swap):
@@ -207,6 +92,9 @@ class VideoFaceswap(_Swap):
     """Swap faces in a video."""
 
     path = "v3/faceswap/highquality/specifyvideo"
+    deprecated = Deprecated(
+        since="2026-05-06", state="legacy", instead="faceswap.plus", page=f"{_PAGE}/faceswap-plus"
+    )
     media = "video"
     usual = VIDEO_USUALLY
 
@@ -215,6 +103,116 @@ class VideoFaceswap(_Swap):
 
 
 _MOVIES = (".mp4", ".mov", ".avi", ".webm", ".mkv")
+
+
+def _is_video(target: str | Path) -> bool:
+    """Say whether the file that a swap begins from is a video, by its extension."""
+    place = target.name if isinstance(target, Path) else urlsplit(target).path
+    return place.lower().endswith(_MOVIES)
+
+
+MOST_PAIRS = 50
+"""The most pairs of pictures in one `faceswap.pro`."""
+
+
+def _are_few(faces: Sequence[object]) -> bool:
+    return 1 <= len(faces) <= MOST_PAIRS
+
+
+Pictures = Annotated[Sequence[Face], Rule(f"must hold 1 to {MOST_PAIRS} pictures", _are_few)]
+"""One to fifty pictures, each with the landmarks of one face."""
+
+
+class FaceswapPro(FaceswapOperation):
+    """Swap one face in a picture, at the highest quality; or one in each of several pictures.
+
+    It is one job, whatever the number of pairs. `FaceswapPlus` swaps several faces in a picture.
+    """
+
+    path = "v4/faceswap/faceswapByImage"
+    docs = f"{_PAGE}/image-faceswap-v4"
+
+    source_image: Pictures = field(name="sourceImage")
+    """The new faces, one picture each, in the order of `target_image`."""
+    target_image: Pictures = field(name="targetImage")
+    """The whole original pictures: no crops of them, as `ImageFaceswap` takes (N32). Akool's
+    page takes `opts` from detection's `crop_landmarks`; they belong to the crop, and the
+    `landmarks_str` to the whole picture (N33). Both are accepted. Required for every picture as
+    soon as there is more than one pair."""
+    model_name: str | None = None
+    """The model: `akool_faceswap_image_hq`, which is also used where none is named."""
+    face_enhance: bool = False
+    """Whether to enhance the new faces (N34)."""
+    single_face_mode: bool = False
+    """Whether each picture shows one face only."""
+
+    def check(self) -> None:
+        """Require pairs of pictures, and landmarks if there are several."""
+        check_pairs(self, "pictures")
+
+
+class SourceFaceInfo(Input, omit_defaults=True):
+    """A new face."""
+
+    face_url: ImageUrl
+    """A crop that detection made of the face; or an original picture, with `bbox`."""
+    bbox: BoundingBox | None = None
+    """The face in the original picture: detection's `crop_boxes`, or a person's `bbox`. Needed
+    if, and only if, `face_url` is an original picture."""
+
+
+class TargetFaceInfo(Input, omit_defaults=True):
+    """A face to replace."""
+
+    face_url: ImageUrl | None = None
+    """A crop that detection made of the face; or an original picture, with `bbox`."""
+    bbox: BoundingBox | None = None
+    """The face in the original picture, as in `SourceFaceInfo`."""
+
+
+class FaceMapping(Input):
+    """Which new face replaces which old one."""
+
+    source_face_info: SourceFaceInfo
+    """The new face."""
+    target_face_info: TargetFaceInfo
+    """The face to replace."""
+
+
+class FaceswapPlus(FaceswapOperation):
+    """Swap faces in a picture or in a video.
+
+    Akool recommends it for everything but a single face at the highest quality.
+    """
+
+    path = "v4/faceswap/faceswapPlusByImage"
+    docs = f"{_PAGE}/faceswap-plus"
+
+    source_url: ImageUrl
+    """Picture with the new face; also required where `face_mapping` names the new faces."""
+    target_url: VisibleUrl
+    """Picture or video whose faces are replaced. A video (mp4, mov, avi) should be shorter than
+    60 seconds, and show 8 faces at most."""
+    single_face_mode: bool = False
+    """Whether one face is swapped, which needs no mapping."""
+    face_mapping: (
+        Annotated[Sequence[FaceMapping], Rule("must hold at least one pair", bool)] | None
+    ) = None
+    """Which new face replaces which old one. Required unless `single_face_mode` is set."""
+    model_style: str | None = None
+    """The style: `realistic`, which is also used where none is named, `beautify` or `lossless`."""
+    face_enhance: bool = False
+    """Whether to enhance the new faces (N34)."""
+
+    @property
+    def makes(self) -> Media | None:
+        """A video, if the target's extension is that of one."""
+        return "video" if _is_video(self.target_url) else super().makes
+
+    def check(self) -> None:
+        """Require the pairs of faces, if there may be several."""
+        if not self.single_face_mode and self.face_mapping is None:
+            raise self.refuse("face_mapping", "is required unless single_face_mode is set")
 
 
 class SwapFaces(Webhook, Recipe[Faceswap]):
@@ -263,10 +261,7 @@ class SwapFaces(Webhook, Recipe[Faceswap]):
         )
 
     def _swaps_video(self) -> bool:
-        target = self.target
-        place = target.name if isinstance(target, Path) else urlsplit(target).path
-        named = place.lower().endswith(_MOVIES)
-        return named if self.video is None else self.video
+        return _is_video(self.target) if self.video is None else self.video
 
 
 class FaceswapNamespace(Namespace, title="faceswap"):
@@ -274,11 +269,29 @@ class FaceswapNamespace(Namespace, title="faceswap"):
 
     image = submits(ImageFaceswap)
     video = submits(VideoFaceswap)
+    pro = submits(FaceswapPro)
+    plus = submits(FaceswapPlus)
     swap = submits(SwapFaces)
     detect_legacy = calls(LegacyDetectFaces)
+    analyze_frames = calls(AnalyzeFrames)
     results = calls_in_parts(GetFaceswaps)
     delete = calls(DeleteFaceswaps)
     cancel = calls(CancelFaceswaps)
+    live_create = submits(CreateLiveFaceswap)
+    live_update = calls(UpdateLiveFaceswap)
+    live_close = calls(CloseLiveFaceswap)
+
+    def live(self, *, source_image: Sequence[Face], grace: float = GRACE) -> LiveFaceswapSession:
+        """Open a live face swap that is always closed: `async with akool.faceswap.live(...)`.
+
+        Args:
+            source_image: The new face, with its landmarks from detection.
+            grace: Seconds in which the close is repeated while no answer comes.
+
+        Raises:
+            InvalidInput: an argument breaks a rule; nothing was sent.
+        """
+        return LiveFaceswapSession(self.executor, source_image, grace=grace)
 
     @sends(DetectFaces)
     async def detect(

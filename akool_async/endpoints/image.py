@@ -5,14 +5,24 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Executor, Namespace, calls, submits
 from akool_async.job import Job
-from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Webhook
-from akool_async.protocol.fields import Id, ImageUrl, OneOf, Rule
+from akool_async.media.several import trimmed
+from akool_async.protocol.deprecation import Deprecated
+from akool_async.protocol.endpoint import (
+    LOWERCASE_WEBHOOK,
+    Family,
+    Guess,
+    Lookup,
+    Operation,
+    Webhook,
+)
+from akool_async.protocol.fields import Id, ImageUrl, OneOf, Rule, Urls
+from akool_async.protocol.price import Price
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import Status, telling
 from akool_async.result import Result, from_milliseconds
@@ -31,6 +41,35 @@ class Scale(StrEnum):
     NINE_TO_SIXTEEN = "9:16"
     THREE_TO_TWO = "3:2"
     TWO_TO_THREE = "2:3"
+
+
+ORIGINAL = "Original"
+"""The aspect ratio of the source picture, as a `scale`."""
+
+_SCALES = (*Scale, ORIGINAL)
+_RESOLUTIONS = ("1080p", "4k")
+
+
+def _misspelt(resolution: str) -> str:
+    """Return the known resolution that a text misspells, such as 4K; empty if there is none."""
+    for known in _RESOLUTIONS:
+        if resolution != known and resolution.strip().lower() in {known, known[:-1]}:
+            return known
+    return ""
+
+
+def _is_resolution(text: str) -> bool:
+    return bool(text.strip()) and not _misspelt(text)
+
+
+def _meant(text: str) -> str:
+    return f"{text!r} is written {_misspelt(text)}" if _misspelt(text) else ""
+
+
+Resolution = Annotated[
+    str, Rule("must be spelt as Akool spells it, 1080p or 4k", _is_resolution, _meant)
+]
+"""The size of a picture, in Akool's own spelling (N21)."""
 
 
 class Button(StrEnum):
@@ -65,6 +104,7 @@ class Image(Result):
     """A picture; a generated one shows four pictures in a grid."""
 
     media_field = "image"
+    more_media = ("upscaled_urls",)
 
     status: Status = field(name="image_status", default=Status.QUEUED)
     image: str = ""
@@ -81,7 +121,9 @@ class Image(Result):
     used_buttons: tuple[str, ...] = ()
     """The actions that were already taken."""
     upscaled_urls: tuple[str, ...] = ()
-    """Addresses of its 4K pictures, where Akool names them."""
+    """Addresses of its single pictures, where Akool names them; `urls` has them too. Of an image
+    from a text they are the four of the grid. Status 3 may come before they are there (N43): the
+    client does not wait for them, and `akool.image.get` shows them later."""
     error_reasons: tuple[str, ...] = ()
     """Why it failed."""
     deduction_credit: float | None = None
@@ -101,6 +143,12 @@ class Image(Result):
     type: int | None = None
     from_: int | None = field(name="from", default=None)
     uid: int | None = None
+
+    @property
+    def media_url(self) -> str:
+        """The address of the picture, or of the first one in `upscaled_urls` without it."""
+        own: str = super().media_url
+        return own or next((url for each in self.upscaled_urls if (url := trimmed(each))), "")
 
     @property
     def told(self) -> str:
@@ -175,9 +223,19 @@ class ImageOperation(Webhook, Operation[Image]):
 
 
 class GenerateImage(ImageOperation):
-    """Make an image from a text, or from a text and a picture."""
+    """Make an image from a text, or from a text and a picture.
+
+    The image shows four pictures. `upscaled_urls`, which names each of them, may still be empty
+    when the job is COMPLETED (N43): `image.get` shows it later.
+    """
 
     path = "v3/content/image/createbyprompt"
+    deprecated = Deprecated(
+        since="2026-05-18",
+        state="superseded",
+        instead="image.create",
+        page=f"{_PAGE}/image-generate",
+    )
 
     prompt: Annotated[str, Meta(min_length=1)]
     """A description of the image."""
@@ -185,6 +243,62 @@ class GenerateImage(ImageOperation):
     """Aspect ratio: width to height."""
     source_image: ImageUrl | None = None
     """Picture to start from."""
+
+
+_KONTEXT = "kontext"
+"""Part of the names of models that start from a picture."""
+
+
+class CreateImage(Webhook, Operation[Image], rename=LOWERCASE_WEBHOOK):
+    """Make one picture from a text, or from a text and pictures.
+
+    It is Akool's newer way, in place of `GenerateImage`.
+    """
+
+    path = "v4/content/image/createBySourcePrompt"
+    docs = f"{_PAGE}/create-by-source-prompt"
+    price = Price(
+        says="1 credit for a picture",
+        page=docs,
+        date="2026-10-09",
+        credits=lambda _request: 1,
+        observed="3 at 1080p, 4 at 4k (2026-10-09); 8 with Akool's own command (2026-07)",
+    )
+    family = IMAGES
+    parse = Reply(Image)
+
+    prompt: Annotated[str, Meta(min_length=1)]
+    """A description of the picture."""
+    model_name: str | None = None
+    """The model: `wavespeed-ai/flux-krea-dev-lora` for a text alone, or
+    `wavespeed-ai/flux-kontext-dev`, which needs `source_images`. If not given, Akool chooses by
+    `source_images`."""
+    source_images: Urls | None = None
+    """Addresses of the pictures to start from."""
+    scale: Annotated[str, Rule(f"must be one of {', '.join(_SCALES)}", _SCALES.__contains__)] = (
+        Scale.SQUARE
+    )
+    """Aspect ratio: width to height, as in `Scale`; or `Original`, with `source_images` only."""
+    resolution: Resolution = "4k"
+    """The size: `1080p` or `4k`, spelt so (N21)."""
+    batch_quantity: Literal[1] = 1
+    """Always 1: one request makes one picture, and is charged once (N8). `akool.map` makes many."""
+    similar: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """How similar to the source pictures, from 0 to 1; 0.5 if not given. With `source_images`
+    only."""
+    negative_prompt: str | None = None
+    """A description of what must not be in the picture."""
+
+    def check(self) -> None:
+        """Require pictures where the model, or a field, needs them."""
+        if self.source_images is not None:
+            return
+        if self.model_name is not None and _KONTEXT in self.model_name.lower():
+            raise self.refuse("source_images", f"is required with the model {self.model_name}")
+        if self.scale == ORIGINAL:
+            raise self.refuse("scale", f"{ORIGINAL} goes together with source_images")
+        if self.similar is not None:
+            raise self.refuse("similar", "goes together with source_images")
 
 
 class RefineImage(ImageOperation):
@@ -202,13 +316,11 @@ class RefineImage(ImageOperation):
 
 
 class ReplaceBackground(ImageOperation):
-    """Put a picture before another background: a colour, a picture, both, or none.
-
-    Akool has taken this page down (T40); the endpoint may go too.
-    """
+    """Put a picture before another background: a colour, a picture, both, or none."""
 
     path = "v3/content/image/bg/replace"
     docs = _BACKGROUND_PAGE
+    deprecated = Deprecated(since="2026-04-14", state="gone", page=_BACKGROUND_PAGE)  # T40
     usual = Guess(15.0)
 
     origin_img: ImageUrl
@@ -245,6 +357,7 @@ class ReplaceBackground(ImageOperation):
 class ImageNamespace(Namespace, title="image"):
     """Images generated, refined and put before other backgrounds."""
 
+    create = submits(CreateImage)
     generate = submits(GenerateImage)
     refine = submits(RefineImage)
     replace_background = submits(ReplaceBackground)

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from enum import IntEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, field
 
-from akool_async.endpoints.faceswap import Ids
+from akool_async.endpoints.faceswap_family import Ids
 from akool_async.endpoints.models import ByModel, ModelType
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, submits
+from akool_async.endpoints.video import ListVideos
 from akool_async.errors import NotFound
 from akool_async.protocol.endpoint import (
     LOWERCASE_WEBHOOK,
@@ -28,6 +29,8 @@ from akool_async.protocol.endpoint import (
     Webhook,
 )
 from akool_async.protocol.fields import AudioUrl, Id, ImageUrl, OneOf, Rule
+from akool_async.protocol.listed import Listed
+from akool_async.protocol.price import Price, begun
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import ID
 from akool_async.protocol.value import Input, Value
@@ -167,12 +170,40 @@ GENERATED_VIDEOS = Family(
 )
 
 
+_CREDITS = {"720p": 20, "1080p": 25, "4k": 30}
+"""What the page prints for 5 seconds."""
+_WITH_SOUND = 1.25
+"""`generate_audio` costs a fifth more; with one model a quarter."""
+
+
+def _documented_credits(request: Any) -> float | None:
+    """Return the printed price: of Akool's own models, and where the request names none."""
+    by_akool = (getattr(request, "model_name", None) or "Akool").startswith("Akool")
+    for_five = _CREDITS.get(request.resolution or "")
+    if for_five is None or request.video_length is None or not by_akool:
+        return None
+    sound = _WITH_SOUND if getattr(request, "generate_audio", None) else 1
+    return for_five * begun(request.video_length, 5) * sound
+
+
+VIDEO_PRICE = Price(
+    says="20 credits for each 5 s at 720p, 25 at 1080p, 30 at 4k; with `generate_audio` up to a"
+    " quarter more; models that are not Akool's own may differ",
+    page=_PAGE,
+    date="2026-05-18",
+    credits=_documented_credits,
+    observed="100 for 5 s at 720p (Akool Basic, Akool Premium, Seedance Lite; 2026-10-09), 300 for"
+    " 10 s at 1080p (Hailuo 2.3; 2026-09-07)",
+)
+
+
 class GeneratedVideoOperation(Webhook, Operation[GeneratedVideo], rename=LOWERCASE_WEBHOOK):
     """The webhook, the result and the reply of most operations of this family."""
 
     family = GENERATED_VIDEOS
     docs = _PAGE
     parse = Reply(GeneratedVideo)
+    price = VIDEO_PRICE
 
 
 def check_sound(request: Operation[GeneratedVideo], type: int, address: object) -> None:
@@ -192,6 +223,13 @@ class ImageToVideo(GeneratedVideoOperation):
     """
 
     path = "v4/image2Video/createBySourcePrompt"
+    listed = Listed(
+        lambda _: ListVideos(),
+        by=("image_url", "prompt"),
+        also=("effect_code", "negative_prompt", "resolution", "audio_url"),
+        where={"only_add_audio": False, "batch_id": ""},
+        only_ended=True,
+    )
 
     image_url: ImageUrl
     """The picture."""
@@ -261,6 +299,13 @@ class ImageToVideoBatch(ByModel, GeneratedVideoOperation):
     """
 
     path = "v4/image2Video/createBySourcePrompt/batch"
+    listed = Listed(
+        lambda _: ListVideos(),
+        by=("image_url", "prompt"),
+        also=("model_name", "negative_prompt", "resolution"),
+        where={"only_add_audio": False},
+        only_ended=True,
+    )
     parse = Reply(GeneratedVideo, in_array=True, inside="successList", beside="errorList")
     model_type: ClassVar[int] = ModelType.IMAGE_TO_VIDEO
 
@@ -308,6 +353,19 @@ class UpdateVideoAudio(Operation[GeneratedVideo]):
     """
 
     path = "v4/image2Video/updateVideoAudio"
+    listed = Listed(
+        lambda _: ListVideos(),
+        by=("pre_video_id",),
+        also=("audio_url",),
+        where={"only_add_audio": True},
+        only_ended=True,
+    )
+    price = Price(
+        says="5 credits for a video of 5 s, 10 for one of 10 s",
+        page=_PAGE,
+        date="2026-05-18",
+        credits=lambda _request: 10,  # its length is not in the request
+    )
     family = GENERATED_VIDEOS
     docs = _PAGE
     usual = Guess(30.0, spacing=_SPACING)

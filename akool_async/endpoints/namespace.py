@@ -27,6 +27,7 @@ from typing import (
 )
 from weakref import WeakKeyDictionary
 
+from akool_async.endpoints.closing import OpenSessions
 from akool_async.endpoints.paging import Page, Paged
 from akool_async.job import Job
 from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Startable
@@ -51,6 +52,11 @@ RECIPES: dict[str, type[Recipe[Any]]] = {}
 
 class Executor(Protocol):
     """The two actions of a client: submit an operation, and call any other endpoint."""
+
+    @property
+    def open_sessions(self) -> OpenSessions:
+        """The sessions that the client closes when it is closed."""
+        ...
 
     def submit(self, request: Startable[S], /) -> Job[S]:
         """Start an operation or a recipe; return its job at once."""
@@ -166,11 +172,17 @@ def lists(
     return _bound(_shown(method, query), query)
 
 
-def sends(endpoint: type[Endpoint[Any]]) -> Callable[[M], M]:
-    """Mark a handwritten method as the one that sends `endpoint`."""
+def sends(endpoint: type[Endpoint[Any]], *, shown: bool = False) -> Callable[[M], M]:
+    """Mark a handwritten method as the one that sends `endpoint`.
+
+    Args:
+        endpoint: The class.
+        shown: Whether `inspect.signature` shows the fields of the class, for a method whose own
+            signature names them for type checkers only.
+    """
 
     def mark(method: M) -> M:
-        return _bound(method, endpoint)
+        return _bound(_shown(method, endpoint) if shown else method, endpoint)
 
     return mark
 

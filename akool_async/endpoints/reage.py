@@ -8,7 +8,7 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.detection import DetectFaces
 from akool_async.endpoints.face import Faces
-from akool_async.endpoints.faceswap import (
+from akool_async.endpoints.faceswap_family import (
     FACESWAPS,
     VIDEO_USUALLY,
     CancelFaceswaps,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+import msgspec
+
 from akool_async.endpoints.image2video import (
+    VIDEO_PRICE,
     GeneratedVideo,
     GeneratedVideoOperation,
     One,
@@ -13,7 +16,9 @@ from akool_async.endpoints.image2video import (
 )
 from akool_async.endpoints.models import ByModel, ModelType
 from akool_async.endpoints.namespace import Namespace, submits
+from akool_async.endpoints.video import ListVideos
 from akool_async.protocol.fields import Id, Rule
+from akool_async.protocol.listed import Listed
 from akool_async.protocol.reply import Reply
 
 MOST_CHARACTERS = 5000
@@ -46,8 +51,17 @@ class TextToVideo(ByModel, GeneratedVideoOperation):
     """
 
     path = "v4/text2Video/createByPrompt/batch"
+    # Its results are found as those of image to video; nobody has looked for one in their list.
+    listed = Listed(
+        lambda _: ListVideos(),
+        by=("prompt",),
+        also=("model_name", "negative_prompt", "resolution"),
+        where={"image_url": "", "only_add_audio": False},
+        only_ended=True,
+    )
     docs = "https://docs.akool.com/ai-tools-suite/text2video"
     parse = Reply(GeneratedVideo, in_array=True, inside="successList", beside="errorList")
+    price = msgspec.structs.replace(VIDEO_PRICE, page=docs)
     model_type: ClassVar[int] = ModelType.TEXT_TO_VIDEO
 
     prompt: Prompt

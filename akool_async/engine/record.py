@@ -147,6 +147,11 @@ class JobRecord(KnownJob[S], Generic[S]):
             request=self.request,
         )
 
+    def completed(self, snapshot: S) -> S:
+        """Return the terminal snapshot with what only the request and the receipt tell."""
+        known = snapshot if self.request is None else snapshot.answering(self.request)
+        return super().completed(known)
+
     # Changes of state
 
     def change(self, trigger: Trigger) -> None:

@@ -279,6 +279,8 @@ class Watch(Generic[S]):
     def _observed(self, record: JobRecord[S], snapshot: S, asked_at: float, whole: bool) -> None:  # noqa: FBT001
         if not snapshot.id:
             snapshot = msgspec.structs.replace(snapshot, id=record.id)
+        if snapshot.status is COMPLETED:  # some media can be told from inputs only by the request
+            snapshot = record.completed(snapshot)
         unnamed = snapshot.status is COMPLETED and self._family.lacks_address(snapshot)
         if unnamed:
             pause = self._setbacks.pause_for_address(record, self._clock.time())

@@ -19,8 +19,8 @@ from urllib.request import url2pathname
 import msgspec
 
 from akool_async.protocol.cells import is_sequence
-from akool_async.protocol.checking import has_tag, inner_of
-from akool_async.protocol.fields import FieldPlan, Files, plan_of
+from akool_async.protocol.checking import has_tag
+from akool_async.protocol.fields import FieldPlan, Files, inner_of, plan_of
 from akool_async.protocol.value import Input
 
 R = TypeVar("R", bound=Input)
@@ -59,7 +59,7 @@ def holds_files(request: Input) -> bool:
         if isinstance(value, Path):
             return True
         if inner and value is not None:
-            for each in value:
+            for each in (value,) if isinstance(value, Input) else value:
                 if holds_files(each):
                     return True
     return False
@@ -74,6 +74,9 @@ def files_in(request: Input, owner: str = "") -> list[WantedFile]:
         if isinstance(value, Path):
             takes = request.files_for(plan) or Files()
             found.append(WantedFile(plan.name, value, takes, owner))
+        elif isinstance(value, Input):
+            inside = files_in(value, owner)
+            found += (file._replace(field=f"{plan.name}.{file.field}") for file in inside)
         elif inner and value is not None:
             for index, each in enumerate(value):
                 where = f"{plan.name}[{index}]."
@@ -88,6 +91,8 @@ def with_addresses(request: R, address_of: Callable[[Path], str]) -> R:
         value = getattr(request, plan.name)
         if isinstance(value, Path):
             changes[plan.name] = address_of(value)
+        elif isinstance(value, Input):
+            changes[plan.name] = with_addresses(value, address_of)
         elif inner and value is not None:
             changes[plan.name] = tuple(with_addresses(each, address_of) for each in value)
     return msgspec.structs.replace(request, **changes) if changes else request
@@ -126,18 +131,16 @@ def _with_path(plan: FieldPlan, value: Any, folder: str | os.PathLike[str], *, b
     if isinstance(value, str):
         path = _path_in(plan, value, bare=bare) if plan.files is not None else None
         return value if path is None else Path(folder, path)
-    if not is_sequence(value):
-        return value
     kinds = inner_of(plan.type)
-    items: list[Any] = []
-    for each in value:
-        item = each
-        if isinstance(each, Mapping) and kinds:
-            data = cast("Mapping[str, Any]", each)
-            cls = next((kind for kind in kinds if has_tag(kind, data)), kinds[0])
-            item = with_paths(cls, data, folder=folder, bare=bare)
-        items.append(item)
-    return items
+
+    def named(each: Any) -> Any:
+        if not isinstance(each, Mapping) or not kinds:
+            return cast("Any", each)
+        data = cast("Mapping[str, Any]", each)
+        cls = next((kind for kind in kinds if has_tag(kind, data)), kinds[0])
+        return with_paths(cls, data, folder=folder, bare=bare)
+
+    return [named(each) for each in value] if is_sequence(value) else named(value)
 
 
 def _path_in(plan: FieldPlan, text: str, *, bare: bool) -> Path | None:

@@ -44,6 +44,7 @@ def _avatar(number: int, use: AvatarType, address: str) -> ListedAvatar:
         type=use,
         voice_id="voice-nicole" if streams else "",
         available=True if streams else None,
+        platform="open" if streams else "",
         id=f"{use:012x}{number:012x}",
     )
 

@@ -23,6 +23,37 @@ def frame(count: int) -> Mapping[str, Any]:
     }
 
 
+def persons(
+    counts: Sequence[int], times: Sequence[float], address: str
+) -> Sequence[Mapping[str, Any]]:
+    """Return the persons in frames, each of which shows the first so many of them."""
+    most = max(counts)
+    corners = [(_GAP + number * (_WIDTH + _GAP), _GAP) for number in range(most)]
+    return [
+        _person(number, corner, [at for at, count in enumerate(counts) if count > number], times)
+        | {"face_url": f"{address}-{number}.png"}
+        for number, corner in enumerate(corners)
+    ]
+
+
+def _person(
+    number: int, corner: tuple[int, int], frames: Sequence[int], times: Sequence[float]
+) -> dict[str, Any]:
+    left, down = corner
+    box = (left, down, left + _WIDTH, down + _HEIGHT)
+    return {
+        "person_id": f"person_{number}",
+        "index": number,
+        "bbox": box,
+        "confidence": 0.95,
+        "appearances": [
+            {"timestamp": float(times[at]), "frame_idx": at, "bbox": box} for at in frames
+        ],
+        "first_seen": float(times[frames[0]]),
+        "last_seen": float(times[frames[-1]]),
+    }
+
+
 def crops(count: int, address: str) -> Mapping[str, Any]:
     """Return a crop of each face, and the face's position in the crop."""
     return {

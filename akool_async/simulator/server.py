@@ -27,33 +27,56 @@ from akool_async.clock import Clock, LoopClock
 from akool_async.endpoints import (
     ENDPOINTS,
     OPERATIONS,
+    AnalyzeFrames,
     CancelFaceswaps,
+    CloneVoice,
+    CloseLiveFaceswap,
     CloseSession,
+    CreateKnowledge,
+    CreateLiveFaceswap,
     Credit,
     DeletedVideos,
+    DeletedVoices,
     DeleteFaceswaps,
+    DeleteKnowledge,
+    DeleteLabVoices,
     DeleteVideos,
     DetectFaces,
     GetCredit,
+    GetKnowledge,
+    GetLabVoice,
+    GetStreamingAvatar,
     GetToken,
     KeptVideo,
+    LabVoiceType,
     LegacyDetectFaces,
     ListAvatars,
     ListEffects,
+    ListKnowledge,
+    ListLabVoices,
     ListLanguages,
     ListModels,
     ListSessions,
     ListStreamingAvatars,
+    ListTranslationVoices,
+    ListVideos,
+    ListVoiceResources,
     ListVoices,
     OpenSession,
+    RefusedVoice,
     Token,
+    UpdateKnowledge,
+    UpdateLiveFaceswap,
     Voice,
 )
 from akool_async.endpoints.paging import Page
 from akool_async.protocol.endpoint import Endpoint, Family, Operation
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.snapshot import Status
-from akool_async.simulator import catalogue, faces, media
+from akool_async.protocol.wire import AKOOL, Envelope
+from akool_async.simulator import catalogue, faces, media, voice_lab
+from akool_async.simulator.job_lists import job_rows
+from akool_async.simulator.knowledge import NameTaken
 from akool_async.simulator.webhooks import SimulatedWebhooks
 from akool_async.simulator.world import Behaviour, World
 
@@ -186,8 +209,7 @@ class Simulator:
                 _drop(request)
                 return web.Response(status=500)
             except Refusal as refusal:
-                envelope = endpoint.envelope
-                return _json({envelope.code: refusal.code, envelope.msg: refusal.msg})
+                return _refused(endpoint.envelope, refusal)
 
         return handle
 
@@ -207,11 +229,10 @@ class Simulator:
         value = _read(endpoint, await _wire_of(endpoint, request))
         if isinstance(value, Operation):
             return _OK | {"data": await self._created(value)}
-        family = _LOOKUPS.get(endpoint)
-        if family is not None:
+        answer, family = _ANSWERS.get(endpoint), _LOOKUPS.get(endpoint)
+        if answer is None and family is not None:
             return _OK | {"data": self._looked_up(family, value)}
-        answer = _ANSWERS.get(endpoint, _example)
-        return answer(self, value)
+        return (answer or _example)(self, value)
 
     def _check_credentials(self, request: web.Request) -> None:
         authorization = request.headers.get("Authorization")
@@ -270,8 +291,19 @@ async def _serve_face(request: web.Request) -> web.StreamResponse:
     return web.Response(body=crop.content, content_type=crop.content_type)
 
 
-def _json(document: Mapping[str, Any]) -> web.Response:
-    return web.Response(body=msgspec.json.encode(document), content_type="application/json")
+def _json(document: Mapping[str, Any], status: int = 200) -> web.Response:
+    body = msgspec.json.encode(document)
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
+def _refused(envelope: Envelope, refusal: Refusal) -> web.Response:
+    words = [word for word, code in envelope.codes if code != envelope.success]
+    if not words:
+        return _json({envelope.code: refusal.code, envelope.msg: refusal.msg})
+    # N35: a word stands for the code, and the HTTP status says who is to blame.
+    if type(errors.api_error(refusal.code, "")) is errors.AuthenticationError:
+        return _refused(AKOOL, refusal)
+    return _json({envelope.code: words[0], envelope.msg: refusal.msg}, status=400)
 
 
 async def _wire_of(endpoint: type[Endpoint[Any]], request: web.Request) -> Mapping[str, Any]:
@@ -386,33 +418,132 @@ def _voices(_simulator: Simulator, request: ListVoices) -> Mapping[str, Any]:
 _VOICES = (("Nicole", "Female", 3), ("Daniel", "Male", 3), ("Mine", "Female", 4))
 
 
+def _lab_voices(simulator: Simulator, request: ListLabVoices) -> Mapping[str, Any]:
+    own = request.type is LabVoiceType.OWN
+    voices: Sequence[Any] = (
+        job_rows(simulator.world, request, simulator.url)
+        if own
+        else voice_lab.akool_voices(_samples(simulator))
+    )
+    return _paged(request, [each for each in voices if voice_lab.fits(each, request)])
+
+
+def _lab_voice(simulator: Simulator, request: GetLabVoice) -> Mapping[str, Any]:
+    known = {each.id: each for each in voice_lab.akool_voices(_samples(simulator))}
+    known |= {each.id: each for each in _snapshots(simulator, CloneVoice)}
+    if request.id not in known:
+        raise Refusal(1014, "Resource does not exist")
+    return _OK | {"data": _written(request, known[request.id])}
+
+
+def _delete_voices(simulator: Simulator, request: DeleteLabVoices) -> Mapping[str, Any]:
+    own = {each.id for each in _snapshots(simulator, CloneVoice)}
+    ids = tuple(each for each in request.ids if each in own)
+    simulator.world.remove(list(ids))
+    refused = tuple(
+        RefusedVoice(id=each, msg=f"VoiceId:{each} resource not found")
+        for each in request.ids
+        if each not in own
+    )
+    reply = DeletedVoices(success_ids=ids, no_permission_voices=refused)
+    return _OK | {"msg": "Delete voice successfully", "data": _written(request, reply)}
+
+
+def _translation_voices(simulator: Simulator, request: ListTranslationVoices) -> Mapping[str, Any]:
+    language = request.language_code or "en"
+    return _paged(request, voice_lab.translation_voices(language, _samples(simulator)))
+
+
+def _samples(simulator: Simulator) -> str:
+    return f"{simulator.url}/faces"
+
+
+def _snapshots(simulator: Simulator, operation: type[Operation[Any]]) -> list[Any]:
+    """Return the jobs of an operation, the newest first."""
+    world = simulator.world
+    jobs = [job for job in world.jobs.values() if isinstance(job.request, operation)]
+    return [world.snapshot(job, simulator.url) for job in reversed(jobs)]
+
+
+def _knowledge_bases(simulator: Simulator, request: ListKnowledge) -> Mapping[str, Any]:
+    return _paged(request, simulator.world.knowledge.listed(request))
+
+
+def _knowledge_base(simulator: Simulator, request: GetKnowledge) -> Mapping[str, Any]:
+    found = simulator.world.knowledge.kept.get(request.id)
+    if found is None:
+        raise Refusal(*_NO_KNOWLEDGE)
+    return _OK | {"data": _written(request, found)}
+
+
+def _keep_knowledge(
+    simulator: Simulator, request: CreateKnowledge | UpdateKnowledge
+) -> Mapping[str, Any]:
+    bases = simulator.world.knowledge
+    now = int(simulator.world.clock.now().timestamp() * 1000)
+    if isinstance(request, UpdateKnowledge) and request.id not in bases.kept:
+        raise Refusal(*_NO_KNOWLEDGE)
+    try:
+        kept = (
+            bases.update(request, now)
+            if isinstance(request, UpdateKnowledge)
+            else bases.create(request, now)
+        )
+    except NameTaken:
+        pass
+    else:
+        return _OK | {"data": _written(request, kept)}
+    raise Refusal(1233, "Knowledge already exists")
+
+
+def _delete_knowledge(simulator: Simulator, request: DeleteKnowledge) -> Mapping[str, Any]:
+    if simulator.world.knowledge.kept.pop(request.id, None) is None:
+        raise Refusal(*_NO_KNOWLEDGE)
+    return _OK
+
+
+_NO_KNOWLEDGE = (1232, "Knowledge not found")
+
+
 def _avatars(simulator: Simulator, request: ListAvatars) -> Mapping[str, Any]:
-    listed = catalogue.avatars(f"{simulator.url}/faces")
+    listed = [
+        *job_rows(simulator.world, request, simulator.url),
+        *catalogue.avatars(f"{simulator.url}/faces"),
+    ]
     wanted = (request.from_, request.type)
     return _paged(request, [each for each in listed if _fits((each.from_, each.type), wanted)])
 
 
 def _streaming_avatars(simulator: Simulator, request: ListStreamingAvatars) -> Mapping[str, Any]:
+    platform = request.platform or "open"
     listed = catalogue.avatars(f"{simulator.url}/faces")
-    return _paged(request, [each for each in listed if each.available])
+    return _paged(request, [each for each in listed if each.platform == platform])
+
+
+def _streaming_avatar(simulator: Simulator, request: GetStreamingAvatar) -> Mapping[str, Any]:
+    listed = catalogue.avatars(f"{simulator.url}/faces")
+    for each in listed:
+        if each.available and each.avatar_id == request.avatar_id:
+            return _OK | {"data": _written(request, each)}
+    raise Refusal(1014, "Resource does not exist")
 
 
 def _sessions(simulator: Simulator, request: ListSessions) -> Mapping[str, Any]:
-    world = simulator.world
-    jobs = [job for job in world.jobs.values() if isinstance(job.request, OpenSession)]
-    newest_first = [world.snapshot(job, simulator.url) for job in reversed(jobs)]
+    newest_first = _snapshots(simulator, OpenSession)
     return _paged(
         request, [each for each in newest_first if _fits((each.status,), (request.status,))]
     )
+
+
+def _job_list(simulator: Simulator, request: ListVideos | ListVoiceResources) -> Mapping[str, Any]:
+    return _paged(request, job_rows(simulator.world, request, simulator.url))
 
 
 def _fits(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
     return all(want in {None, value} for value, want in zip(values, wanted, strict=True))
 
 
-def _paged(
-    request: ListAvatars | ListStreamingAvatars | ListSessions, rows: Sequence[Any]
-) -> Mapping[str, Any]:
+def _paged(request: Any, rows: Sequence[Any]) -> Mapping[str, Any]:
     """Answer with the requested page."""
     start = (request.page - 1) * request.size
     shown = tuple(rows[start : start + request.size])
@@ -429,6 +560,32 @@ def _close_session(simulator: Simulator, request: CloseSession) -> Mapping[str, 
         raise Refusal(1216, "liveAvatar session not exist")
     simulator.world.close(request.id)
     return _OK
+
+
+def _update_live(simulator: Simulator, request: UpdateLiveFaceswap) -> Mapping[str, Any]:
+    _live_session(simulator, request.id)
+    return _OK
+
+
+def _close_live(simulator: Simulator, request: CloseLiveFaceswap) -> Mapping[str, Any]:
+    _live_session(simulator, request.id)
+    simulator.world.remove([request.id])
+    return _OK
+
+
+def _live_session(simulator: Simulator, id: str) -> None:
+    """Refuse the id of a session that is closed, or never was."""
+    job = simulator.world.jobs.get(id)
+    if job is None or not isinstance(job.request, CreateLiveFaceswap):
+        raise Refusal(1008, "The content you get does not exist")
+
+
+def _analyze(simulator: Simulator, request: AnalyzeFrames) -> Mapping[str, Any]:
+    counts = [_faces_at(each, simulator.world.behaviour.faces) for each in request.frame_urls]
+    times = request.timestamps or range(len(counts))
+    picture = zlib.crc32("".join(request.frame_urls).encode())
+    found = faces.persons(counts, times, f"{simulator.url}/faces/{picture:08x}")
+    return {"success": True, "frame_count": len(counts), "persons": found}
 
 
 def _detect(simulator: Simulator, request: DetectFaces | LegacyDetectFaces) -> Mapping[str, Any]:
@@ -486,20 +643,35 @@ def _cancel(simulator: Simulator, request: CancelFaceswaps) -> Mapping[str, Any]
 
 
 _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
+    AnalyzeFrames: _analyze,
     CancelFaceswaps: _cancel,
+    CloseLiveFaceswap: _close_live,
     CloseSession: _close_session,
+    CreateKnowledge: _keep_knowledge,
     DeleteFaceswaps: _delete,
+    DeleteKnowledge: _delete_knowledge,
+    DeleteLabVoices: _delete_voices,
     DeleteVideos: _delete_videos,
     DetectFaces: _detect,
     LegacyDetectFaces: _detect,
     GetCredit: _credit,
+    GetStreamingAvatar: _streaming_avatar,
+    GetKnowledge: _knowledge_base,
+    GetLabVoice: _lab_voice,
     GetToken: _token,
     ListAvatars: _avatars,
+    ListKnowledge: _knowledge_bases,
+    ListLabVoices: _lab_voices,
     ListEffects: _effects,
     ListLanguages: _languages,
     ListModels: _models,
     ListSessions: _sessions,
     ListStreamingAvatars: _streaming_avatars,
+    ListVideos: _job_list,
+    ListTranslationVoices: _translation_voices,
+    ListVoiceResources: _job_list,
     ListVoices: _voices,
+    UpdateKnowledge: _keep_knowledge,
+    UpdateLiveFaceswap: _update_live,
 }
 """The endpoints with an answer of their own."""

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -20,8 +19,9 @@ import pytest
 from akool_async.cli import stopping
 from akool_async.cli.tree import run
 from akool_async.simulator import Simulator
+from tests.strict import STRICT
 
-COMMAND = (sys.executable, "-W", "error", "-m", "akool_async.cli")
+COMMAND = (*STRICT, "-m", "akool_async.cli")
 """The command as a process of its own."""
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from akool_async.cli.job_lines import JobLines, fitted
 from akool_async.journal import Journal, State
 from akool_async.journal.browsing import JobRow
 from akool_async.simulator import Simulator
-from tests.cli.commands import Command, run_here
+from tests.cli.commands import COMMAND, Command, run_here
 
 ROWS = 200
 
@@ -36,7 +35,8 @@ class Terminal:
         """Start `akool` with some arguments."""
         settings = {"AKOOL_API_KEY": self.simulator.api_key, "AKOOL_BASE_URL": self.simulator.url}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-W", "error", "-m", "akool_async.cli", *arguments),
+            *COMMAND,
+            *arguments,
             env=os.environ | settings | {"COLUMNS": "80"},
             cwd=self.folder,
             stdout=asyncio.subprocess.PIPE,

@@ -228,7 +228,7 @@ def test_a_code_is_explained_with_its_class_and_its_pages(bare: Command) -> None
 def test_a_page_that_gives_a_code_another_error_is_listed_with_that_error(bare: Command) -> None:
     lines = bare("errors", "1109").out.splitlines()
     assert lines[0] == "1109  account not exist"
-    assert lines[1].startswith("AccountError: ")
+    assert lines[1].startswith("AuthenticationError: ")
     assert lines[3:6] == [
         f"{SITE}/talking-avatar",
         "  create avatar video error",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import sys
 import textwrap
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from akool_async.clock import ManualClock
 from akool_async.endpoints import Faceswap, ImageReage
 from akool_async.protocol import token as tokens
 from akool_async.simulator import Simulator
+from tests.strict import STRICT
 
 Connect = Callable[..., Akool]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
@@ -208,7 +208,7 @@ def test_a_script_that_never_closes_its_client_runs_twice_without_a_warning(
     tmp_path: Path,
 ) -> None:
     with Simulator(pace=0.02).in_thread() as simulator:
-        script = [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(SCRIPT)]
+        script = [*STRICT, "-X", "dev", "-c", textwrap.dedent(SCRIPT)]
         run = subprocess.run(
             [*script, simulator.api_key, simulator.url],
             capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from akool_async.endpoints import TTS, ContentType
 from akool_async.journal import Entry, Journal, State
 from akool_async.simulator import Simulator
 from tests.folders import files_in
+from tests.strict import STRICT
 
 if TYPE_CHECKING:
     from tests.clients import Connect
@@ -296,7 +296,7 @@ def test_a_script_that_never_closes_its_client_is_told_what_was_not_saved(
     tmp_path: Path,
 ) -> None:
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT, str(tmp_path)],
+        [*STRICT, "-c", SCRIPT, str(tmp_path)],
         capture_output=True,
         text=True,
         check=True,

@@ -60,7 +60,7 @@ def commands_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Put `akool` on the path, and the tables that pages speak of into the folder."""
     folder = Path(sys.executable).parent
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore:Akool endpoint")
     (tmp_path / "examples").mkdir()
     for place in ("rows.csv", "examples/rows.csv"):
         shutil.copy(ROOT / "examples/rows.csv", tmp_path / place)

@@ -98,8 +98,9 @@ def test_every_block_of_a_page_can_be_pasted_into_python_m_asyncio(page: Path) -
 def test_every_test_that_a_page_shows_passes(page: Path, pytester: pytest.Pytester) -> None:
     shown = [block for block in blocks_of(page, "python") if "\nasync def test_" in block]
     pytester.makepyfile(**{f"test_{number}": block for number, block in enumerate(shown)})
-    options = ("-p", "no:anyio", "-W", "error", "-o", "asyncio_default_fixture_loop_scope=function")
-    outcome = pytester.runpytest_subprocess(*options)
+    options = ("-p", "no:anyio", "-o", "asyncio_default_fixture_loop_scope=function")
+    strict = ("-W", "error", "-W", "ignore::akool_async.AkoolDeprecationWarning")
+    outcome = pytester.runpytest_subprocess(*options, *strict)
     outcome.assert_outcomes(passed=len(shown))
 
 

@@ -34,7 +34,7 @@ def run(simulator_beside: Simulator, tmp_path: Path) -> Run:
     environment = {
         "AKOOL_BASE_URL": simulator_beside.url,
         "AKOOL_API_KEY": simulator_beside.api_key,
-        "PYTHONWARNINGS": "error",
+        "PYTHONWARNINGS": "error,ignore:Akool endpoint",
     }
 
     def run(name: str, *arguments: str, progress: bool = False) -> list[str]:

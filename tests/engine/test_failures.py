@@ -16,7 +16,7 @@ import pytest
 
 from akool_async import Akool, Backoff, Face, InsufficientCredit, Job, JobFailed, JobTimeout
 from akool_async.endpoints import ImageReage
-from akool_async.endpoints.faceswap import FACESWAPS, Faceswap
+from akool_async.endpoints.faceswap_family import FACESWAPS, Faceswap
 from akool_async.engine import JobRecord, OperationState
 from akool_async.engine.follow import follow
 from akool_async.simulator import Simulator

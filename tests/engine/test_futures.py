@@ -15,7 +15,7 @@ import pytest
 
 from akool_async import Akool, Face, Status
 from akool_async.endpoints import ImageReage
-from akool_async.endpoints.faceswap import Faceswap
+from akool_async.endpoints.faceswap_family import Faceswap
 from akool_async.simulator import Simulator
 
 Connect = Callable[..., Akool]

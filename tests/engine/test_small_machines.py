@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from akool_async import Backoff
 from akool_async.clock import ManualClock, Moment, Timer
-from akool_async.endpoints.faceswap import FACESWAPS, Faceswap
+from akool_async.endpoints.faceswap_family import FACESWAPS, Faceswap
 from akool_async.engine import JobRecord, OperationState
 from akool_async.engine.deadlines import Deadlines
 from akool_async.engine.fair_limiter import FairLimiter

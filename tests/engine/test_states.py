@@ -9,7 +9,7 @@ import pytest
 
 from akool_async import Backoff, Status
 from akool_async.clock import Moment
-from akool_async.endpoints.faceswap import FACESWAPS, Faceswap
+from akool_async.endpoints.faceswap_family import FACESWAPS, Faceswap
 from akool_async.engine import JobRecord, JobState, OperationState
 from akool_async.engine.state import CREATING, TRANSITIONS, UNANSWERED, UNSENT, WATCHED, Trigger
 from akool_async.protocol.token import JobReference

@@ -200,7 +200,7 @@ def test_cells_inside_of_lists_and_dicts_are_taken_too() -> None:
 
 
 def test_truth_values_of_numpy_are_flags_and_no_numbers() -> None:
-    video = {"url": PICTURE, "source_language": "en", "language": "fr"}
+    video: dict[str, Any] = {"url": PICTURE, "source_language": "en", "language": "fr"}
     assert TranslateVideo(**video, lipsync=np.bool_(True)).lipsync is True
     with pytest.raises(InvalidInput):
         ListAvatars(page=np.bool_(True))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.faults.killing import Shop, ended, kill_many, states_in
+from tests.strict import STRICT
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Scripted
@@ -55,12 +56,13 @@ PROGRAM = textwrap.dedent("""
 """)
 
 
+@pytest.mark.timeout(600)  # two dozen processes, one after the other, on however busy a machine
 async def test_kills_at_any_moment_cost_no_job_and_no_second_payment(
     tmp_path: Path, scripted: Scripted
 ) -> None:
     shop, path = Shop(), tmp_path / "jobs.sqlite"
     server = await scripted(shop)
-    words = (sys.executable, "-W", "error", "-c", PROGRAM, server.url, str(path), str(JOBS))
+    words = (*STRICT, "-c", PROGRAM, server.url, str(path), str(JOBS))
 
     async def start() -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE

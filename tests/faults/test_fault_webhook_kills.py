@@ -25,6 +25,7 @@ from akool_async.protocol.snapshot import Status
 from akool_async.webhook import Event, sign
 from tests.armed import CREDENTIALS
 from tests.faults.killing import Shop, ended, kill_many, states_in
+from tests.strict import STRICT
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Scripted
@@ -128,7 +129,7 @@ class Customers:
     """The processes, one after the other; they inherit one listening socket."""
 
     def __init__(self, url: str, path: Path, listening: socket.socket) -> None:
-        self._words = [sys.executable, "-W", "error", "-c", PROGRAM, url, str(path), str(JOBS)]
+        self._words = [*STRICT, "-c", PROGRAM, url, str(path), str(JOBS)]
         self._listening = listening
 
     async def start(self) -> asyncio.subprocess.Process:

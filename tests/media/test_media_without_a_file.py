@@ -18,7 +18,7 @@ from akool_async.clock import ManualClock
 from akool_async.endpoints import Audio
 from akool_async.media import MediaStream, Policy, SessionDownloader
 from akool_async.media.names import type_of
-from akool_async.result import Link
+from akool_async.result import Link, Result
 from tests.clocks import turns
 
 if TYPE_CHECKING:
@@ -168,8 +168,8 @@ async def test_an_address_that_is_over_is_asked_for_once_more(bring: Bring, benc
     server = await bench.serve(refuse_old)
     result = bench.result(f"{server.url}/old")
 
-    async def fresh(_result: object) -> str:
-        return f"{server.url}/new"
+    async def fresh(_result: object) -> Result:
+        return bench.result(f"{server.url}/new")
 
     assert result.link is not None
     result.link.fresh = fresh

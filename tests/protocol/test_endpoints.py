@@ -10,6 +10,7 @@ import pytest
 
 from akool_async import Operation, Query, crun
 from akool_async.endpoints import OPERATIONS, RECIPES, TTS, AgeFaces, UploadAvatar, Voice
+from akool_async.endpoints.closing import OpenSessions
 from akool_async.endpoints.namespace import ENDPOINTS, Namespace, calls_in_parts
 from akool_async.protocol import token
 from akool_async.protocol.endpoint import (
@@ -62,6 +63,8 @@ async def test_a_query_by_post_is_split_into_parts() -> None:
         find = calls_in_parts(FindVoices)
 
     class Client:
+        open_sessions = OpenSessions()
+
         def __init__(self) -> None:
             self.sent: list[Any] = []
 
@@ -190,3 +193,35 @@ def test_an_operation_goes_before_its_family() -> None:
 
     assert FILMS.usual_of(MakeSlowFilm) == Guess(600.0)
     assert FILMS.media_of(MakeSlowFilm(prompt="A hill.")) == "video"
+
+
+# Parameters that are called what a fact of an endpoint is called
+
+
+class Documented(Query[tuple[Voice, ...]]):
+    """Say which page documents it."""
+
+    path = "v9/voice/named"
+    docs = "https://docs.example/named"
+    parse = Rows(Voice, key="result")
+
+
+class FindNamed(Documented):
+    """Look up voices by name."""
+
+    name: str | None = None
+    docs: tuple[str, ...] = ()  # type: ignore[assignment]
+
+
+def test_a_parameter_may_be_called_name_or_docs() -> None:
+    FindNamed.name = "voice.named"
+    request = FindNamed(name="Alma", docs=("a",))
+    assert (request.name, request.docs) == ("Alma", ("a",))
+    assert (request.label, FindNamed.docs) == ("voice.named", "https://docs.example/named")
+    assert request.encode().path.endswith("?name=Alma&docs=a")
+    assert Documented.name == ""
+
+
+def test_a_namespace_names_an_endpoint_with_a_parameter_called_name() -> None:
+    assert ENDPOINTS["voice.clone"].name == "voice.clone"
+    assert ENDPOINTS["knowledge.create"].docs.endswith("/knowledge-base")
