@@ -25,6 +25,7 @@ from akool_async.protocol.endpoint import Endpoint
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.simulator import Simulator
 from tests.cli.commands import Command, Ended, point_at
+from tests.queries import typed
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 IDS = "6593c94c0ef703e8c055e3c8,6582bf774e47940151d8fa1e"
@@ -54,7 +55,8 @@ class Exchange(NamedTuple):
         sent: Mapping[str, Any] = self.printed.get("body", self.printed.get("query"))
         return {
             name: IDS if value == "" and self.plans[name].required else value
-            for name, value in sent.items()
+            for name, value in {**sent, **self.printed.get("stand_in", {})}.items()
+            if value is not None
         }
 
     @property
@@ -62,7 +64,7 @@ class Exchange(NamedTuple):
         """The same with the numbers of a query, which are texts on the page, as numbers."""
         if self.cls.method != "GET":
             return self.wire
-        return {name: int(v) if v.isdecimal() else v for name, v in self.wire.items()}
+        return typed(self.wire)
 
     @property
     def reply(self) -> Mapping[str, Any]:
@@ -205,6 +207,7 @@ def check_printed(exchange: Exchange, ended: Ended) -> None:
     if issubclass(exchange.cls, Operation):
         reference = token.read(ended.out.strip())
         data = exchange.reply["data"]
+        data = data if isinstance(data, list) else data.get("successList", data)
         row = data[0] if isinstance(data, list) else data
         assert (reference.name, reference.id) == (exchange.name, row["_id"])
         assert f"akool job {ended.out.strip()} --wait" in ended.err
