@@ -5,7 +5,8 @@ It is never imported.
 """
 
 # ruff: noqa: F403, F405 - each module says which names are public
-# pyright: reportGeneralTypeIssues=false - a constant that two of them import is one
+# A constant that two of these modules import is one.
+# pyright: reportGeneralTypeIssues=false
 
 from __future__ import annotations
 
