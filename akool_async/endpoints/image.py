@@ -11,6 +11,7 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Executor, Namespace, calls, submits
 from akool_async.job import Job
+from akool_async.media.several import trimmed
 from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import (
     LOWERCASE_WEBHOOK,
@@ -23,7 +24,7 @@ from akool_async.protocol.endpoint import (
 from akool_async.protocol.fields import Id, ImageUrl, OneOf, Rule, Urls
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import Status, telling
-from akool_async.result import Result, from_milliseconds, trimmed
+from akool_async.result import Result, from_milliseconds
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/image-generate"
 _BACKGROUND_PAGE = "https://docs.akool.com/ai-tools-suite/background-change"
