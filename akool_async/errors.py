@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
 
 
 class AkoolError(Exception):
@@ -294,7 +294,8 @@ class ReplyError(TransportError):
 class CreateOutcomeUnknown(AkoolError):
     """A create was sent, and no readable answer arrived: Akool may have charged for it.
 
-    The package never sends the create again. Check the account before you do.
+    The package never sends the create again. `akool.find(error)` looks for its job, where a list
+    of Akool's shows it. Check the account before you send it again.
 
     Attributes:
         name: Name of the operation.
@@ -302,9 +303,11 @@ class CreateOutcomeUnknown(AkoolError):
         sent_at: Time of sending, in UTC.
         reason: What happened instead of a readable answer.
         ids: The ids of the jobs that run, where the answer named several for one request.
+        row: The number of its row in the journal, if there is one.
     """
 
     ids: tuple[str, ...] = ()
+    row: int | None = None
 
     def __init__(self, name: str, request: object, sent_at: datetime, reason: str) -> None:
         super().__init__(
@@ -315,6 +318,34 @@ class CreateOutcomeUnknown(AkoolError):
         self.request = request
         self.sent_at = sent_at
         self.reason = reason
+
+
+class NotSearchable(AkoolError):
+    """A create whose reply was lost cannot be looked for: no list of Akool's would show its job.
+
+    Attributes:
+        name: Name of the operation.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+
+
+class UncertainMatch(AkoolError):
+    """Akool lists jobs that a lost create may have started, and nothing tells which it is.
+
+    Attributes:
+        name: Name of the operation.
+        request: The request that was sent.
+        candidates: The tokens of the jobs; `akool.job(token)` watches one.
+    """
+
+    def __init__(self, name: str, request: object, candidates: Sequence[str], why: str) -> None:
+        super().__init__(f"{name}: {why}; nothing was decided")
+        self.name = name
+        self.request = request
+        self.candidates = tuple(candidates)
 
 
 class JobLike(Protocol):
@@ -463,7 +494,13 @@ class SessionLeftOpen(AkoolError):
 
 
 class ResultExpired(JobError):
-    """The result's media no longer exists: Akool keeps media for 7 days."""
+    """The result's media no longer exists: Akool keeps media for 7 days.
+
+    Attributes:
+        saved: Of a result with several files, those that were saved before.
+    """
+
+    saved: tuple[str, ...] = ()
 
 
 class KeyConflict(AkoolError):
@@ -488,10 +525,13 @@ class DownloadError(AkoolError):
     Attributes:
         final: Whether trying again cannot help, such as with a certificate that is not valid.
         disk_full: Whether the disk of this machine has no room for it.
+        saved: Of a result with several files, those that are there, whole; the next attempt to
+            save the same result there fetches the others.
     """
 
     final: bool = False
     disk_full: bool = False
+    saved: tuple[str, ...] = ()
 
 
 class UploadError(AkoolError):
@@ -626,7 +666,21 @@ _LIVE = _page(
 PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
     f"{_SITE}/authentication/usage": _page(1101, 1102, 1200),
     f"{_SITE}/ai-tools-suite/background-change": _SWAPS,
+    f"{_SITE}/ai-tools-suite/character-swap/character-swap": _page(
+        *(1003, 1008, 1009, 1101, 1102, 1200),
+        c1015="Create video error, please try again later",
+    ),
     f"{_SITE}/ai-tools-suite/faceswap": _SWAPS,
+    f"{_SITE}/ai-tools-suite/head-swap/head-swap": {
+        **_page(
+            1102,
+            c1003="Parameter error, validation failed, or unsupported feature for the account",
+            c1014="Resource not found (invalid analysis or task id, or no access)",
+            c1101="Invalid authorization",
+            c1104="Insufficient credits",
+        ),
+        2001: CodeMeaning(APIError, "Server error"),
+    },
     f"{_SITE}/ai-tools-suite/image-generate": _page(
         *(1003, 1008, 1009, 1010, 1101, 1102, 1200),
         c1108="image generate error,please try again later",
@@ -634,6 +688,14 @@ PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
     f"{_SITE}/ai-tools-suite/jarvis-moderator": _page(
         1003, 1008, 1009, 1101, 1102, 1200, 1201, 1202, 1203
     ),
+    f"{_SITE}/ai-tools-suite/knowledge-base": {
+        1003: CodeMeaning(InvalidRequest, "Parameter validation error"),
+        1232: CodeMeaning(NotFound, "Knowledge not found"),
+        1233: CodeMeaning(Conflict, "Knowledge already exists"),
+        1234: _processing("Knowledge creation error"),
+        1235: _processing("Knowledge update error"),
+        1236: _processing("Knowledge detail error"),
+    },
     f"{_SITE}/ai-tools-suite/lip-sync": _LIVE,
     f"{_SITE}/ai-tools-suite/live-avatar": _LIVE,
     f"{_SITE}/ai-tools-suite/reage": _SWAPS,
@@ -652,6 +714,10 @@ PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
     ),
 }
 """Each page's own table of codes. An endpoint's pages take precedence over `CODES`."""
+
+UNCLEAR_CODES: Final = frozenset({2001})
+"""Codes that report trouble of Akool's own, and not what became of the request: after a create
+with one of them, a job may run."""
 
 _UNKNOWN = CodeMeaning(APIError, "")
 

@@ -106,6 +106,17 @@ class JobView(Generic[S]):
         return self._record.snapshot
 
     @property
+    def credits(self) -> float | None:
+        """What the job costs in credits, as Akool said last; `None` if it does not say.
+
+        `job.result().credits_are_final` says whether that was charged in the end.
+        """
+        record = self._record
+        said = (record.outcome, record.snapshot, record.receipt)
+        costs = (each.credits for each in said if isinstance(each, Result))
+        return next((cost for cost in costs if cost is not None), None)
+
+    @property
     def token(self) -> str:
         """A short URL-safe text by which any process can watch this job; it holds no secret.
 

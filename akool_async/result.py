@@ -24,6 +24,10 @@ LIFETIME: Final = timedelta(days=7)
 READ_LIMIT: Final = 100 * 2**20
 """Bytes that `Result.read` takes into memory, unless it is told otherwise."""
 
+_CHARGED: Final = ("deduction_credit", "deduction_duration")
+_SET_ASIDE: Final = "deduction_lock_duration"
+"""Names of fields with credits; the older families call them durations."""
+
 _MILLISECONDS: Final = 10**11
 """Numbers from here on are milliseconds since 1970, smaller ones seconds: in milliseconds this is
 the year 1973, in seconds the year 5138."""
@@ -86,7 +90,7 @@ class Result(Snapshot, abstract=True):
     """What an error says of a result without an address."""
     lifetime: ClassVar[timedelta] = LIFETIME
     """How long the media is kept."""
-    shown_properties: ClassVar[tuple[str, ...]] = ("url", "urls", "expires_at", "reason")
+    shown_properties: ClassVar[tuple[str, ...]] = ("url", "urls", "expires_at", "reason", "credits")
 
     @property
     def media_url(self) -> str:
@@ -108,13 +112,33 @@ class Result(Snapshot, abstract=True):
         Most results have one. Akool may name further ones only some time after it has named the
         first (N43): then a later look at the job shows more.
         """
-        return tuple(medium.url for medium in self._media)
+        return tuple(medium.url for medium in _media_of(self))
 
     @property
-    def _media(self) -> tuple[Medium, ...]:
-        if self.status is not Status.COMPLETED:
-            return ()
-        return media_of(self.media_url, [(name, getattr(self, name)) for name in self.more_media])
+    def credits(self) -> float | None:
+        """What the job costs in credits, as Akool says; `None` if it does not say.
+
+        That is what was charged; else what was set aside when the job was created. See
+        `credits_are_final`.
+        """
+        charged = self._credits_charged
+        return getattr(self, _SET_ASIDE, None) if charged is None else charged
+
+    @property
+    def credits_are_final(self) -> bool:
+        """Whether `credits` is what was charged in the end; 0 is then a refund."""
+        return self.status.terminal and self._credits_charged is not None
+
+    @property
+    def _credits_charged(self) -> float | None:
+        """Credits charged, or to be charged.
+
+        Rows of face swaps print 0 beside a `deduction_status`, whatever they cost: that says
+        nothing.
+        """
+        silent = 0 if getattr(self, "deduction_status", None) is not None else None
+        said = (getattr(self, name, None) for name in _CHARGED)
+        return next((each for each in said if each is not None and each != silent), None)
 
     @property
     def creation_time(self) -> datetime | None:
@@ -164,20 +188,56 @@ class Result(Snapshot, abstract=True):
         that the media is still the same. If the address is refused, the job is looked up once
         more, for a fresh address. Cancelled, or given up, it leaves no file.
 
+        A result with several media (`urls`) is saved with all of them. The others stand beside the
+        primary one, and are named after it: `out.png`, `out-2.png`, `out-3.png`; or
+        `out.original.srt` for a field `original_srt_url`. If one of them fails, those that are
+        there stay, the error names them, and the next `save` of this result to this path fetches
+        what is missing.
+
         Args:
             path: A file; or a folder (it exists, or the path ends in `/`), in which the
                 file is named after the job's id.
-            overwrite: Whether a file of that name may be replaced.
-            progress: Called with the bytes received so far, and with how many there are, or
-                `None`; a function or a coroutine function.
+            overwrite: Whether files of these names may be replaced.
+            progress: Called with the bytes received so far, of all files together, and with how
+                many there are, or `None`: of several files that is known once the last one has
+                begun. A function or a coroutine function.
 
         Raises:
             DownloadError: there is no media, it could not be fetched whole, or the disk is full.
             ResultExpired: the media is kept no longer.
-            OSError: the file cannot be written, or is there and may not be replaced.
+            OSError: a file cannot be written, or is there and may not be replaced.
         """
-        source = self._source()
-        return await self._downloader.save(source, path, overwrite=overwrite, progress=progress)
+        return (await self.save_all(path, overwrite=overwrite, progress=progress))[0]
+
+    async def save_all(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = True,
+        progress: Progress | None = None,
+    ) -> tuple[Path, ...]:
+        """Do what `save` does, and return the paths of all files, in the order of `urls`.
+
+        Args:
+            path: A file, the primary one; or a folder.
+            overwrite: Whether files of these names may be replaced.
+            progress: Called as by `save`.
+
+        Raises:
+            DownloadError: there is no media, it could not be fetched whole, or the disk is full.
+            ResultExpired: the media is kept no longer.
+            OSError: a file cannot be written, or is there and may not be replaced.
+        """
+        from akool_async.media.saving import FilesOfResult
+
+        primary, downloader = self._source(), self._downloader
+        others = [self._source_of(medium) for medium in _media_of(self)[1:]]
+        if not others:
+            return (await downloader.save(primary, path, overwrite=overwrite, progress=progress),)
+        files: FilesOfResult = vars(self).setdefault("files", FilesOfResult())
+        return await files.save(
+            downloader, [primary, *others], path, overwrite=overwrite, progress=progress
+        )
 
     async def read(self, *, limit: int = READ_LIMIT) -> bytes:
         """Download the media to memory, and return it.
@@ -223,26 +283,51 @@ class Result(Snapshot, abstract=True):
         return StandaloneDownloader() if self.link is None else self.link.downloader
 
     def _source(self) -> Source:
-        """Return the media to download.
+        """Return the primary media to download.
 
         Raises:
             DownloadError: there is none.
         """
+        if not self.url:
+            missing = DownloadError(f"{type(self).__name__} {self.id} {self.no_media}")
+            missing.token = self.link.token(self.id) if self.link and self.id else None
+            raise missing
+        return self._source_of(Medium(self.url, ""))
+
+    def _source_of(self, medium: Medium) -> Source:
         from akool_async.media import Source
 
         link = self.link or Link(self._downloader)
         token = link.token(self.id) if self.id else None
-        if not self.url:
-            missing = DownloadError(f"{type(self).__name__} {self.id} {self.no_media}")
-            missing.token = token
-            raise missing
-        fresh = None if link.fresh is None else partial(_fresh_url, link.fresh, self)
-        return Source(self.url, self.id, link.operation, token, self.expires_at, fresh, self)
+        ask = link.fresh
+        fresh = None if ask is None else partial(_fresh_address, ask, self, medium.mark)
+        return Source(
+            medium.url,
+            self.id,
+            link.operation,
+            token,
+            self.expires_at,
+            fresh,
+            self,
+            mark=medium.mark,
+        )
 
 
-async def _fresh_url(ask: Callable[[Result], Awaitable[Result | None]], result: Result) -> str:
+def _media_of(result: Result) -> tuple[Medium, ...]:
+    """Return the media of a completed job, the primary one first."""
+    if result.status is not Status.COMPLETED:
+        return ()
+    more = [(name, getattr(result, name)) for name in result.more_media]
+    return media_of(result.media_url, more)
+
+
+async def _fresh_address(
+    ask: Callable[[Result], Awaitable[Result | None]], result: Result, mark: str
+) -> str:
+    """Ask for one of a result's addresses once more; return an empty text if nobody tells."""
     fresh = await ask(result)
-    return "" if fresh is None else fresh.url
+    media = () if fresh is None else _media_of(fresh)
+    return next((each.url for each in media if each.mark == mark), "")
 
 
 def from_milliseconds(value: int) -> datetime | None:

@@ -28,6 +28,7 @@ from akool_async.errors import CODES, PAGE_CODES, CodeMeaning
 from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.endpoint import Endpoint, Operation, Recipe
+from akool_async.protocol.price import Price
 from akool_async.protocol.value import Input, Value, plan_of
 from akool_async.result import Result
 
@@ -179,11 +180,18 @@ def _facts(entry: Entry) -> Lines:
     if issubclass(entry.cls, Operation | Recipe):
         yield f"- result family `{entry.cls.family.name}`"
     yield f"- documented in {links}"
+    price: Price | None = getattr(entry.cls, "price", None)
+    if price is not None:
+        yield f"- documented price: {price.says} ({_external(price.page)}, {price.date})"
+        yield f"- observed price: {price.observed}" if price.observed else _NOT_OBSERVED
     deprecated: Deprecated | None = getattr(entry.cls, "deprecated", None)
     if deprecated is not None:
         page = f" ({_external(deprecated.page)})" if deprecated.page else ""
         yield f"- **deprecated**: {deprecated.state_words}{page}. {deprecated.advice}"
     yield ""
+
+
+_NOT_OBSERVED = "- observed price: nobody has written it down; those of other operations differ"
 
 
 def _external(address: str) -> str:
@@ -206,7 +214,7 @@ def _parameter_row(entry: Entry, parameter: Parameter) -> list[str]:
     default = (
         "required"
         if parameter.default is Parameter.empty
-        else f"`{getattr(parameter.default, 'value', parameter.default)}`"
+        else f"`{getattr(parameter.default, 'value', parameter.default)}`".replace("``", '`""`')
     )
     hint = f"`{type_text(parameter.annotation)}`"
     text = texts.get(parameter.name, "")
@@ -317,9 +325,9 @@ def _classes_in(hint: Any) -> Iterator[type[Any]]:
     """Yield the classes that a type is made of, and those that parts of requests are made of."""
     if isinstance(hint, type) and get_origin(hint) is None:
         yield hint
-        if issubclass(hint, Input):
-            for part in get_type_hints(hint).values():
-                yield from _classes_in(part)
+        if issubclass(hint, Input):  # values of a request hold others
+            for inner in get_type_hints(hint).values():
+                yield from _classes_in(inner)
     for arg in get_args(hint):
         yield from _classes_in(arg)
 
@@ -342,8 +350,9 @@ def _values_in(hint: Any) -> list[type[Value]]:
 
 
 _EVERY_RESULT = (
-    "Every result has `id`, `status`, `url` (empty until the status is COMPLETED), `expires_at`,",
-    "`reason` (why the job failed) and `await result.save(path)`, besides the fields in its table.",
+    "Every result has `id`, `status`, `url` (empty until the status is COMPLETED), `urls` (all,",
+    "where a job makes several files), `expires_at`, `reason` (why the job failed) and",
+    "`await result.save(path)`, besides the fields in its table.",
     "[Results](../results.md) has the other methods, such as `to_dict`, `read` and `stream`.",
 )
 
@@ -450,6 +459,7 @@ def _index(namespaces: list[str], entries: list[Entry]) -> Lines:
     rows += [
         ["[`akool_async.crun`](crun.md)", "CRUN, another vendor: face detection and face swap."],
         ["[Codes](codes.md)", "Akool's codes, and the exception class of each."],
+        ["[Coverage](../coverage.md)", "Every endpoint of Akool, and what covers it."],
     ]
     yield from table("page", "what is on it", rows=rows)
     for kind in ("operation", "recipe", "call"):

@@ -13,7 +13,7 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 from posixpath import splitext
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -47,7 +47,10 @@ def example_of(called: str, cls: type[Input], *, assigned: str) -> str:
     call = _in_lines(opening, _arguments(fields), ")")
     if not imported:
         return call
-    return f"from akool_async.endpoints import {', '.join(imported)}\n\n{call}"
+    line = f"from akool_async.endpoints import {', '.join(imported)}"
+    if len(line) > _WIDTH:
+        line = _in_lines("from akool_async.endpoints import (", imported, ")")
+    return f"{line}\n\n{call}"
 
 
 def _fields_of(cls: type[Input]) -> dict[str, Any]:
@@ -78,15 +81,23 @@ def _documented() -> Mapping[type[Input], Input]:
 def _sent(exchange: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a page sends; the numbers of a query are texts there."""
     query = exchange.get("query", {})
-    numbers = {name: int(text) for name, text in query.items() if text.isdecimal()}
-    sent = exchange.get("body", query) | numbers | exchange.get("stand_in", {})
+    typed = {name: _as_number(text) for name, text in query.items()}
+    sent = exchange.get("body", typed) | exchange.get("stand_in", {})
     return {name: value for name, value in sent.items() if value is not None}
 
 
+def _as_number(text: Any) -> Any:
+    """Return the number that a text of digits is; those of a repeated name, each."""
+    if isinstance(text, list):
+        return [_as_number(each) for each in cast("list[Any]", text)]
+    return int(text) if text.isdecimal() else text
+
+
 def _known_value(name: str) -> Any:
-    """Return a value of some documented request for a field of this name."""
+    """Return a plain value of some documented request for a field of this name."""
     for request in _documented().values():
-        if (value := getattr(request, name, None)) is not None:
+        value = getattr(request, name) if name in request.__struct_fields__ else None
+        if value is not None and not isinstance(value, tuple | Input):
             return _shortened(name, value)
     return f"https://media.example/{name}.jpg"
 

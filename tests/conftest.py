@@ -26,6 +26,7 @@ from hypothesis import settings
 
 from akool_async.endpoints import ENDPOINTS
 from akool_async.protocol.endpoint import Endpoint
+from tests.queries import typed
 
 pytest_plugins = [
     "pytester",
@@ -132,10 +133,7 @@ def example() -> Example:
         printed = json.loads(path.read_text(encoding="utf-8"))
         if (body := printed.get("body")) is not None:
             return ENDPOINTS[name].from_wire(body | printed.get("stand_in", {}))
-        # On the page, the numbers of a query are texts.
-        query: dict[str, Any] = printed["query"]
-        numbers = {key: int(text) for key, text in query.items() if text.isdecimal()}
-        return ENDPOINTS[name].from_wire(query | numbers)
+        return ENDPOINTS[name].from_wire(typed(printed["query"]))
 
     return built
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from akool_async.batch.files.names import FileNames
@@ -20,6 +21,7 @@ from akool_async.batch.manifest.options import RowOptions
 from akool_async.batch.manifest.rows import BatchRow, Inspect, RowReader
 from akool_async.batch.manifest.seen import FirstLines
 from akool_async.batch.manifest.sources import Rows
+from akool_async.batch.model_check import ModelCheck
 from akool_async.batch.sending.selection import fits
 from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.files import holds_files
@@ -106,10 +108,11 @@ def check(
     folder: RunFolder | str | os.PathLike[str] | None = None,
     name_of: NameOf | str | None = None,
     inspect: Inspect | None = None,
+    models: ModelCheck | None = None,
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
 ) -> Checked:
-    """Read all rows, build all requests, and return all that is wrong with them. Send nothing.
+    """Read all rows, build all requests, and return all that is wrong with them. Start no job.
 
     Args:
         rows: The path of a manifest, `-` for standard input, files for `options.each`, or rows
@@ -119,6 +122,8 @@ def check(
         name_of: The file name of a row's result, or the template of it, see `RunOptions.name`.
         inspect: Looks at each request; what it refuses with `InvalidInput` is a fault of the row.
             Else files that requests name are looked for, and at.
+        models: Compares the requests that name a model with what it can do. Nothing is sent
+            without it.
         only: Patterns, see `RunOptions.only`: one that no row fits is told.
         skip: Likewise, see `RunOptions.skip`.
 
@@ -127,7 +132,8 @@ def check(
         JournalError: the folder's journal cannot be read.
     """
     options = options or RowOptions()
-    reader = RowReader(rows, options, inspect or _check_files)
+    looks = [each for each in (inspect or _check_files, models) if each is not None]
+    reader = RowReader(rows, options, looks[0] if len(looks) == 1 else partial(_each, looks))
     by_key = False
     if isinstance(name_of, str):
         names = FileNames(name_of)
@@ -135,7 +141,14 @@ def check(
     unfit = {**dict.fromkeys(only, "only"), **dict.fromkeys(skip, "skip")}
     keyed = name_of is not None or options.dedupe or folder is not None
     reader.names_keys = keyed or bool(unfit)
-    return _Check(reader, folder, name_of, by_key=by_key, unfit=unfit).run()
+    checks = _Check(reader, folder, name_of, by_key=by_key, unfit=unfit)
+    checks.models = models
+    return checks.run()
+
+
+def _each(looks: Sequence[Inspect], request: Startable[Any]) -> None:
+    for look in looks:
+        look(request)
 
 
 def _check_files(request: Startable[Any]) -> None:
@@ -165,6 +178,7 @@ class _Check:
         self._faults = _FaultList()
         self._operations: Counter[str] = Counter()
         self._folder = FolderKeys.at(folder) if folder is not None else None
+        self.models: ModelCheck | None = None
 
     def run(self) -> Checked:
         operations, folder = self._operations, self._folder
@@ -186,6 +200,9 @@ class _Check:
             if folder is not None:
                 self._faults.extend(folder.compare(row, self._reader.file))
         self._faults.extend(self._unfitted())
+        if self.models is not None and self.models.trouble:
+            sentence = f"the rows' models were not checked: {self.models.trouble}"
+            self._faults.add(Fault(kind="model", sentence=sentence, notice=True))
         if folder is None:
             return self._checked()
         with folder:

@@ -49,6 +49,9 @@ class OperationPlan(Value):
     """Rows that would be sent."""
     credits: float | None
     """What those would cost; `None` if a price is not known."""
+    documented: float
+    """How many of these credits are by Akool's documentation: no price of the operation was given
+    or measured."""
     bytes: float | None
     """What their files may need, as those of the rows that are done; `None` if none is."""
     seconds: float | None
@@ -62,7 +65,7 @@ class _Counts:
         ) = 0
         self.unpriced = 0
         """Rows that would be sent, and whose price is not known."""
-        self.credits = 0.0
+        self.credits = self.documented = 0.0
 
 
 class Plan:
@@ -160,6 +163,8 @@ class Plan:
         counts.sent += 1
         counts.unpriced += price is None
         counts.credits += price or 0.0
+        if self._prices.measured(row.operation) is None:
+            counts.documented += price or 0.0
 
     def _stays(self, row: BatchRow, known: KnownRow) -> bool:
         if known.state is State.COMPLETED and isinstance(row.request, _RECIPE):
@@ -180,6 +185,7 @@ def _plan_of(counts: _Counts, average: Average | None) -> OperationPlan:
         left_out=counts.left_out,
         sent=counts.sent,
         credits=None if counts.unpriced else counts.credits,
+        documented=counts.documented,
         bytes=size if counts.sent else 0.0,
         seconds=took if counts.sent else 0.0,
     )
@@ -205,6 +211,9 @@ def lines_of(plan: Mapping[str, OperationPlan], places: int) -> Iterator[str]:
         yield f"{name}: {counted(each.rows, 'row')}: {shown}"
     sent = {name: each for name, each in plan.items() if each.sent}
     yield "credits: " + _sum_of({n: e.credits for n, e in sent.items()}, "{:g}".format)
+    documented = sum(each.documented for each in sent.values())
+    if documented:
+        yield f"documented: {documented:g} of these credits; what is charged may differ"
     yield "disk: " + _sum_of({n: e.bytes for n, e in sent.items()}, _megabytes)
     yield "time: " + _sum_of(
         {n: e.seconds for n, e in sent.items()},

@@ -226,8 +226,8 @@ class RowJobs:
         recipe = isinstance(row.request, _RECIPE) or live.found not in {"", row.key}
         key = live.found or (f"{row.key}/{len(job.steps) + 1}" if recipe else row.key)
         result = None if error is not None else job.result()
-        if cost := getattr(result, "deduction_credit", None):
-            self._prices.told(row.operation, cost)
+        if isinstance(result, Result) and result.credits and result.credits_are_final:
+            self._prices.told(row.operation, result.credits)
         self._conclude(outcome, key, result if isinstance(result, Result) else None, recipe=recipe)
 
     def _conclude(self, outcome: Outcome, key: str, result: Result | None, *, recipe: bool) -> None:

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from akool_async import Face, Result
+from akool_async.protocol.fields import plain_text
 from akool_async.result import from_milliseconds
 
 _UNBOUNDED = 100_000
@@ -41,7 +42,7 @@ def fields_of(value: Struct) -> dict[str, Any]:
         for field in msgspec.structs.fields(value)
     }
     if isinstance(value, Result):
-        known |= {"url": value.url, "expires_at": value.expires_at}
+        known |= {"url": value.url, "urls": value.urls, "expires_at": value.expires_at}
     return known
 
 
@@ -53,7 +54,8 @@ def document(value: Any) -> Any:
         return {name: document(each) for name, each in cast("dict[str, Any]", value).items()}
     if isinstance(value, tuple | list):
         return [document(each) for each in cast("Sequence[Any]", value)]
-    return msgspec.to_builtins(value)
+    # A session's credentials are shown to whoever opens it: no other reply has them.
+    return msgspec.to_builtins(value, enc_hook=plain_text)
 
 
 def show_json(value: Any) -> None:
@@ -63,10 +65,11 @@ def show_json(value: Any) -> None:
 
 def show_fields(fields: Mapping[str, Any], *, err: bool = False) -> None:
     """Print one name and value per line; leave out empty values, and others equal to `url`."""
+    url = fields.get("url")
     full = {
         name: value
         for name, value in fields.items()
-        if not _is_empty(value) and (name == "url" or value != fields.get("url"))
+        if not _is_empty(value) and (name == "url" or value not in (url, (url,)))
     }
     width = max(map(len, full), default=0) + _PADDING
     for name, value in full.items():

@@ -17,8 +17,14 @@ from akool_async.protocol.documentation import field_docs
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.value import Input
 
-_TRAP = re.compile(r"\s*\(T\d+[^)]*\)")
+_TRAP = re.compile(r"\s*\([TN]\d+[^)]*\)")
 """A citation of a trap of Akool's pages in the text under a field."""
+
+
+_KEPT_ASIDE = (
+    " It may hold a secret: give it as @FILE, or as - for standard input, so that it gets neither"
+    " into the shell's history nor into the list of processes."
+)
 
 
 def without_traps(text: str) -> str:
@@ -68,6 +74,7 @@ def _help(cls: type[Input], plan: FieldPlan) -> str:
     text = without_traps(field_docs(cls).get(plan.name, ""))
     text += f" {plan.deprecated.note}" if plan.deprecated is not None else ""
     text += f" By name: {', '.join(form.names)}." if form.names else ""
+    text += _KEPT_ASIDE if plan.hides else ""
     return f"{text}  [{'; '.join(notes)}]" if notes else text
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -136,10 +135,10 @@ async def _follow(
             await _accepted(job, as_json=aims.as_json)
             return
         result = await _ended(job, aims)
-        path, problem = await _saved(job, result, aims.save)
+        paths, problem = await _saved(job, result, aims.save)
         if not (problem and aims.as_json):
             aside = aims.save == STANDARD_OUTPUT
-            _show_result(job, result, path, as_json=aims.as_json, aside=aside)
+            _show_result(job, result, paths, as_json=aims.as_json, aside=aside)
         if problem:
             raise Problem(problem, _heading(job) | fields_of(result))
 
@@ -183,42 +182,46 @@ async def _ended(job: Job[Any], aims: Aims) -> Any:
             return await job
 
 
-async def _saved(job: Job[Any], result: Any, place: str | None) -> tuple[Path | None, str]:
-    """Save a result; return its path and an empty text, or `None` and the problem."""
+async def _saved(job: Job[Any], result: Any, place: str | None) -> tuple[tuple[Path, ...], str]:
+    """Save a result; return the paths of its files and an empty text, or none and the problem."""
     if place is None:
-        return None, ""
+        return (), ""
     try:
         if place == STANDARD_OUTPUT:
             await _write_out(result)
-            return None, ""
-        return await result.save(place), ""
+            return (), ""
+        return await result.save_all(place), ""
     except ResultExpired as error:
-        return None, told(error)
+        return (), told(error)
     except (DownloadError, OSError) as error:
         problem = str(error)
-    return None, f"{problem}; to try again: akool job {job.token} --save PATH"
+    return (), f"{problem}; to try again: akool job {job.token} --save PATH"
 
 
 async def _write_out(result: Any) -> None:
-    """Write a result's media to standard output, once it is whole."""
-    with tempfile.TemporaryDirectory() as folder:
-        path: Path = await result.save(os.path.join(folder, ""))  # noqa: PTH118 - a folder
-        with path.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
+    """Write a result's media, the primary one, to standard output, once it is whole."""
+    with tempfile.TemporaryFile() as file:
+        async with result.stream() as chunks:
+            async for chunk in chunks:
+                file.write(chunk)
+        file.seek(0)
+        shutil.copyfileobj(file, sys.stdout.buffer)
         sys.stdout.buffer.flush()
 
 
 def _show_result(
-    job: Job[Any], result: Any, path: Path | None, *, as_json: bool, aside: bool
+    job: Job[Any], result: Any, paths: Sequence[Path], *, as_json: bool, aside: bool
 ) -> None:
     """Print a result; on stderr if it stands aside of media on standard output."""
     fields = _heading(job) | fields_of(result)
-    if path is not None:
-        fields["saved"] = str(path)
+    if paths:
+        fields["saved"] = str(paths[0])
+    if paths[1:]:
+        fields["saved_too"] = list(map(str, paths[1:]))
     if as_json:
         show_json(fields)
         return
-    last = ("url", "expires_at", "saved", "token")
+    last = ("url", "urls", "expires_at", "saved", "saved_too", "token")
     names = [*(name for name in fields if name not in last), *last]
     show_fields({name: fields[name] for name in names if name in fields}, err=aside)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -13,9 +14,12 @@ from typing import Any, TextIO
 import anyio
 import click
 import msgspec
+from msgspec.structs import replace
 
+from akool_async import Akool, NotSearchable, UncertainMatch
 from akool_async.cli.display import fields_of, show_fields, show_json, show_rows
-from akool_async.client.restoring import is_step, reference_of
+from akool_async.cli.opening import client
+from akool_async.client.restoring import in_doubt, is_step, reference_of, request_of
 from akool_async.journal import UNDECIDED, UNFINISHED, Entry, Journal, State
 from akool_async.protocol.token import is_id, write
 from akool_async.protocol.value import Value
@@ -29,7 +33,7 @@ def command() -> None:
     """Look into a journal; decide about creates of unknown outcome.
 
     The journal is the file that `Akool(journal=...)` was given. It can be listed at any time. To
-    decide, or to compact it, first stop the program that uses it.
+    find, to decide, or to compact it, first stop the program that uses it.
     """
 
 
@@ -66,7 +70,11 @@ def list_(path: Path, state: str | None, *, unfinished: bool, as_json: bool) -> 
         show_rows(rows)
     unknown = sum(row.state in UNDECIDED for row in rows)
     if unknown and not as_json:
-        click.echo(f"\n{unknown} may have been created: `akool journal resolve` decides.", err=True)
+        click.echo(
+            f"\n{unknown} may have been created: `akool journal find` looks for them at Akool, and"
+            " `akool journal resolve` decides.",
+            err=True,
+        )
 
 
 @command.command("resolve")
@@ -180,6 +188,82 @@ def _keys_in(lines: TextIO) -> Iterator[str]:
             raise click.ClickException(f"{lines.name}, line {number}: {error}") from None
         if outcome.status in UNDECIDED:
             yield outcome.key
+
+
+@command.command("find")
+@click.argument("rows", nargs=-1, metavar="[ROW]...")
+@_file
+@click.option(
+    "--within",
+    type=click.FloatRange(min=0, min_open=True),
+    default=900.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How far the clocks of Akool and of this machine may differ.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def find(rows: tuple[str, ...], path: Path, within: float, *, as_json: bool) -> None:
+    """Look at Akool for the jobs of creates in doubt: of each ROW, or of all.
+
+    A job that is found is written down as its row's: `akool run`, or the program, goes on with
+    it. Nothing is sent again. A create that is not listed stays in doubt: some lists show a job
+    only after a while. `akool journal resolve` decides about it.
+    """
+    with _opened(path) as journal:
+        numbers = [_number_of(journal, row) for row in dict.fromkeys(rows)]
+        doubtful = [each for each in map(journal.get, numbers) if each is not None]
+        if not rows:
+            doubtful = list(journal.entries(*UNDECIDED))
+        searched: list[Searched] = []
+        try:
+            asyncio.run(_find_all(client(journal=journal), doubtful, within, searched))
+        finally:  # what was found before an error is found
+            if as_json:
+                show_json(searched)
+            elif searched:
+                show_rows(searched)
+    found = sum(each.found == "yes" for each in searched)
+    left = counted(len(searched) - found, "create")
+    click.echo(f"{counted(found, 'job')} found; {left} still in doubt", err=True)
+
+
+class Searched(Value):
+    """The columns that are shown of a row that was looked for."""
+
+    row: str
+    key: str | None
+    operation: str
+    found: str
+    """`yes`, `no`, `perhaps` where several jobs may be it, or `cannot be searched`."""
+    id: str | None = None
+    token: str | None = None
+    candidates: tuple[str, ...] = ()
+    """The tokens of the jobs that may be it."""
+    reason: str = ""
+
+
+async def _find_all(
+    akool: Akool, entries: list[Entry], within: float, searched: list[Searched]
+) -> None:
+    async with akool:
+        for entry in entries:
+            searched.append(await _searched(akool, entry, within))  # noqa: PERF401 - one by one, in case of an error
+
+
+async def _searched(akool: Akool, entry: Entry, within: float) -> Searched:
+    known = Searched(row=f"#{entry.number}", key=entry.key, operation=entry.name, found="no")
+    operation = akool.operations.get(entry.name)
+    request = None if operation is None else request_of(entry, operation)
+    try:
+        job = await akool.find(in_doubt(entry, request), within=within)
+    except NotSearchable as error:
+        return replace(known, found="cannot be searched", reason=str(error))
+    except UncertainMatch as error:
+        return replace(known, found="perhaps", candidates=error.candidates, reason=str(error))
+    if job is None:
+        return known
+    job.add_done_callback(lambda _job: None)  # else the log complains that nobody awaits it
+    return replace(known, found="yes", id=job.id, token=job.token)
 
 
 @command.command("compact")

@@ -18,6 +18,7 @@ from akool_async.endpoints.forms import FACE
 from akool_async.endpoints.registry import NAMESPACES
 from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.endpoint import Operation, Recipe, Startable
+from akool_async.protocol.price import Price
 
 _TEXTS = "As TEXT, URL or JSON, @FILE means the content of a file, and - means standard input."
 
@@ -72,6 +73,8 @@ def _epilog(cls: type[Endpoint[Any] | Recipe[Any]]) -> str:
     opts = without_traps(field_docs(Face)["opts"])
     notes = [_TEXTS] if options else []
     notes += [f"A face may have OPTS. {opts}"] if faces else []
+    price: Price | None = getattr(cls, "price", None)
+    notes += [f"Documented price: {price.says}. What is charged may differ."] if price else []
     # After \b click does not wrap lines: a wrapped address cannot be clicked.
     return "\n\n".join([*notes, f"\b\nAkool's page: {cls.docs}"])
 
@@ -81,6 +84,7 @@ def _starting(cls: type[Operation[Any] | Recipe[Any]]) -> Any:
     def callback(ctx: click.Context, /, **_params: Any) -> int:
         request: Startable[Any] = request_of(ctx, cls)
         akool = client()
+        _tell_price(request)
 
         def start(akool: Akool) -> Job[Any]:
             return akool.submit(request)
@@ -88,6 +92,15 @@ def _starting(cls: type[Operation[Any] | Recipe[Any]]) -> Any:
         return follow(akool, start, aims_of(ctx))
 
     return callback
+
+
+def _tell_price(request: Startable[Any]) -> None:
+    """Say what a request costs by Akool's documentation, if that says, before it is sent."""
+    cost = request.estimate()
+    if cost is not None and request.price is not None:
+        observed = request.price.observed
+        paid = f"accounts paid {observed}" if observed else "what is charged may differ"
+        click.echo(f"{cost:g} credits by Akool's documentation; {paid}", err=True)
 
 
 def _calling(cls: type[Endpoint[Any]]) -> Any:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from akool_async import Akool, InvalidInput, MissingCredentials
 from akool_async.cli.messages import Problem
 
+if TYPE_CHECKING:
+    from akool_async.journal import Journal
 
-def client(client_id: str | None = None, client_secret: str | None = None) -> Akool:
+
+def client(
+    client_id: str | None = None,
+    client_secret: str | None = None,
+    *,
+    journal: Journal | None = None,
+) -> Akool:
     """Return a client with the given credentials, or with those of the environment.
 
     Raises:
@@ -18,6 +27,7 @@ def client(client_id: str | None = None, client_secret: str | None = None) -> Ak
         return Akool(
             client_id=client_id,
             client_secret=client_secret,
+            journal=journal,
             uploads=os.environ.get("AKOOL_UPLOADS") or None,
         )
     except MissingCredentials:

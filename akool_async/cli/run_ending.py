@@ -73,6 +73,9 @@ def tell_doubts(run: Run) -> None:
         err=True,
     )
     journal = shlex.quote(str(run.folder.journal))
+    click.echo(
+        f"To look for their jobs at Akool first: akool journal find --file {journal}", err=True
+    )
     for key in run.in_doubt[:_SHOWN]:
         decide = "(--accept ID | --resend | --abandon)"
         click.echo(

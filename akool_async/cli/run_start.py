@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import click
 
-from akool_async import Akool
+from akool_async import Akool, MissingCredentials, Retry
 from akool_async.batch.check import Checked, check
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.manifest.fault import Fault
 from akool_async.batch.manifest.options import RowOptions
 from akool_async.batch.manifest.rows import BatchRow, read
+from akool_async.batch.model_check import ModelCheck
 from akool_async.batch.planning import Plan, lines_of
 from akool_async.batch.record import write_record
 from akool_async.batch.run_options import RunOptions
@@ -36,6 +37,7 @@ from akool_async.cli.run_ending import (
 from akool_async.cli.run_page import make_page
 from akool_async.cli.run_serving import serve
 from akool_async.cli.run_types import ANY_CODE
+from akool_async.endpoints.models import Model
 from akool_async.errors import InvalidInput, JournalError, JournalInUse
 from akool_async.uploads import check_files, refuse_files
 
@@ -177,6 +179,7 @@ def _checked(
             folder=folder if folder.journal.exists() else None,
             name_of=options.name,
             inspect=_file_check(),
+            models=ModelCheck(_models_of) if told_later else None,
             only=options.only,
             skip=options.skip,
         )
@@ -188,6 +191,26 @@ def _checked(
     if not checked.ok:
         raise BadInput("the manifest cannot be carried out; nothing was sent", {})
     return checked
+
+
+def _models_of(type: int) -> tuple[Model, ...]:
+    """Ask for the models of a type, once: `--check` may be used where there is no network.
+
+    Raises:
+        AkoolError: they are not to be had.
+    """
+    try:
+        akool = client().with_settings(retry=Retry(attempts=1))
+    except click.ClickException as error:
+        problem = error.message
+    else:
+        return asyncio.run(_listed(akool, type))
+    raise MissingCredentials(problem)
+
+
+async def _listed(akool: Akool, type: int) -> tuple[Model, ...]:
+    async with akool:
+        return await akool.models.list(types=(type,))
 
 
 def _client(given: dict[str, Any]) -> Akool:

@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, overload
 
 from akool_async.client.deprecations import user_line
+from akool_async.client.searching import Searching
 from akool_async.client.settings import checked_seconds
-from akool_async.client.steering import Steered
 from akool_async.client.submission import (
     Submission,
     check_alone,
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Snapshot)
 
 
-class Client(Steered):
+class Client(Searching):
     """Calls endpoints and runs jobs. A vendor's own client adds names to it.
 
-    How it is opened, closed and called is in `Caller`; how it is paused, in `Steered`.
+    How it is opened, closed and called is in `Caller`; how it is paused, in `Steered`; how lost
+    creates are looked for, in `Searching`.
     """
 
     def submit(
@@ -261,9 +262,9 @@ class Client(Steered):
         A job whose create was sent, but whose answer was never written down, is not sent again. If
         the create had a webhook address, and this client has a `webhook_url`, the job waits up to
         `webhook_patience` seconds for the webhook that brings its id; else it has ended already,
-        as `CreateOutcomeUnknown`. `akool journal resolve` decides about it. Jobs that were
-        submitted and never sent come last: they are queued, and sent when their turn comes. A
-        recipe goes on when its key is submitted again.
+        as `CreateOutcomeUnknown`: `find` looks for its job, and `akool journal resolve` decides.
+        Jobs that were submitted and never sent come last: they are queued, and sent when their
+        turn comes. A recipe goes on when its key is submitted again.
         With `save_to`, results that were complete but not saved are saved too, and those whose
         saved files are gone.
 

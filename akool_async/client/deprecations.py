@@ -9,9 +9,8 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping
-from functools import cache
 from types import FrameType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import msgspec
 
@@ -69,7 +68,7 @@ def warn_of(request: Any, line: Line | None = None) -> None:
     Raises:
         AkoolDeprecationWarning: Python's filters make errors of warnings.
     """
-    cls: Any = type(request)
+    cls = cast("type[Any]", request.__class__)
     notes = _notes_of(cls)
     for name, deprecated in notes.items():
         if (cls, name) not in _TOLD and (not name or _is_given(request, name)):
@@ -89,7 +88,6 @@ def warn_of(request: Any, line: Line | None = None) -> None:
         SETTLED.add(cls)
 
 
-@cache
 def _notes_of(cls: type[Any]) -> Mapping[str, Deprecated]:
     """Return what is deprecated in a class, by field; the class itself has an empty name."""
     own: Deprecated | None = getattr(cls, "deprecated", None)

@@ -31,6 +31,7 @@ from akool_async.journal import UNDECIDED, Claim, Entry, JobStore, State, TellsD
 from akool_async.observers import logger
 from akool_async.protocol.attempt import Attempt
 from akool_async.protocol.endpoint import Operation, Startable
+from akool_async.protocol.secret_fields import lacks_secret
 from akool_async.protocol.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -253,8 +254,10 @@ class KeyedJobs:
 
     def _take_up(self, record: JobRecord[Any], entry: Entry) -> None:
         """Queue a job that an earlier process did not send; it costs nothing yet."""
-        if record.request is None:
-            problem = f"the request of row {entry.number} cannot be read: submit its key again"
+        request = record.request
+        if request is None or lacks_secret(request):
+            kept = "cannot be read" if request is None else "held a secret, which no journal keeps"
+            problem = f"the request of row {entry.number} {kept}: submit its key again"
             self._engine.restore(record, JournalError(problem))
             return
         self.work_on(record, entry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from akool_async.engine import JobRecord
 from akool_async.errors import InvalidInput
 from akool_async.media.name_template import NameTemplate
 from akool_async.media.names import HEAD, absolute, extension_in
+from akool_async.media.several import primaries_of, renamed
 
 if TYPE_CHECKING:
     from akool_async.engine.recorder import Recorder
@@ -43,7 +44,7 @@ class NamedFiles:
         """Files that are about to be written, in lower case: some file systems know no other."""
 
     async def save(self, record: JobRecord[Any], result: Result, recorder: Recorder | None) -> str:
-        """Save a result's media; return where it lies.
+        """Save a result's media, all files of it; return where the primary one lies.
 
         A file of the same name is replaced, unless another key's result was saved there: two keys
         may differ in case only, and be one name to the file system. Then a hash tells them apart.
@@ -58,21 +59,22 @@ class NamedFiles:
         await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
         # On the same disk, so that the whole file is renamed into its place.
         with TemporaryDirectory(prefix=".akool-", dir=self.folder) as place:
-            part = await result.save(Path(place, ""))
-            extension = await asyncio.to_thread(_extension_of, part)
+            parts = await result.save_all(Path(place, ""))
+            extension = await asyncio.to_thread(_extension_of, parts[0])
             target = self.folder.joinpath(*folders, name + extension)
-            written = str(target).lower()
-            is_anothers = written in self._at_work
-            self._at_work.add(written)
+            targets = renamed(parts, target)
+            names = {str(each).lower() for each in targets}
+            free = names - self._at_work
+            self._at_work |= free
             try:
-                is_anothers = is_anothers or await _is_anothers(target, record, recorder)
-                if is_anothers:
+                if free != names or await _are_anothers(targets, record, recorder):
                     mark = hashlib.sha256(values["key"].encode("utf-8", "surrogatepass"))
-                    target = target.with_name(f"{name}-{mark.hexdigest()[:8]}{extension}")
-                await asyncio.to_thread(_put, part, target)
+                    other = f"{name}-{mark.hexdigest()[:8]}{extension}"
+                    targets = renamed(parts, target.with_name(other))
+                await asyncio.to_thread(_put, parts, targets)
             finally:
-                self._at_work.discard(written)
-        return str(target)
+                self._at_work -= free
+        return str(targets[0])
 
 
 class FilesBy:
@@ -90,7 +92,7 @@ class FilesBy:
         self._here = absolute("")
 
     async def save(self, record: JobRecord[Any], result: Result) -> str:
-        """Save a result's media; return where it lies.
+        """Save a result's media, all files of it; return where the primary one lies.
 
         Raises:
             InvalidInput: the function raised, or returned no path.
@@ -108,11 +110,23 @@ class FilesBy:
         raise InvalidInput("save_to", returned, f"must return a path for each job ({problem})")
 
 
-async def _is_anothers(target: Path, record: JobRecord[Any], recorder: Recorder | None) -> bool:
+async def _are_anothers(
+    targets: Sequence[Path], record: JobRecord[Any], recorder: Recorder | None
+) -> bool:
     """Say whether a file is there that the result of another key was saved in."""
-    if recorder is None or not await asyncio.to_thread(os.path.lexists, target):
+    if recorder is None:
         return False
-    return await recorder.key_of_file(str(target)) not in {None, record.options.row_key}
+    mine = {None, record.options.row_key}
+    for path in await asyncio.to_thread(_known_files, targets):
+        if await recorder.key_of_file(str(path)) not in mine:
+            return True
+    return False
+
+
+def _known_files(targets: Sequence[Path]) -> list[Path]:
+    """Return those that are there, and the primary files that they may belong to. Blocks."""
+    there = [each for each in targets if os.path.lexists(each)]
+    return there + [each for path in there for each in primaries_of(path) if os.path.lexists(each)]
 
 
 def _extension_of(file: Path) -> str:
@@ -120,6 +134,8 @@ def _extension_of(file: Path) -> str:
         return extension_in(opened.read(HEAD)) or file.suffix
 
 
-def _put(part: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part.replace(target)
+def _put(parts: Sequence[Path], targets: Sequence[Path]) -> None:
+    """Move files into their places, the primary one last: where it lies, the others lie too."""
+    targets[0].parent.mkdir(parents=True, exist_ok=True)
+    for part, target in reversed([*zip(parts, targets, strict=True)]):
+        part.replace(target)

@@ -23,6 +23,7 @@ from akool_async.journal import Entry, State
 from akool_async.protocol.endpoint import Family, Operation
 from akool_async.protocol.files import with_paths
 from akool_async.protocol.reply import tolerant
+from akool_async.protocol.secret_fields import with_withheld
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.token import JobReference
 
@@ -80,9 +81,16 @@ def outcome_of(
     ended = _ENDED_AS.get(entry.state)
     if ended is not None:
         return record.error(ended, entry.reason or f"the journal says: {entry.state}")
+    return in_doubt(entry, record.request)
+
+
+def in_doubt(entry: Entry, request: Operation[Any] | None) -> CreateOutcomeUnknown:
+    """Return the error of a row whose create was sent, and whose outcome nobody knows."""
     sent_at = datetime.fromtimestamp(entry.intended_at, UTC)
     reason = entry.reason or "the process ended before the answer was written down"
-    return CreateOutcomeUnknown(record.name, record.request, sent_at, reason)
+    error = CreateOutcomeUnknown(entry.name, request, sent_at, reason)
+    error.row = entry.number
+    return error
 
 
 def request_of(entry: Entry, operation: type[Operation[Any]]) -> Operation[Any] | None:
@@ -90,7 +98,8 @@ def request_of(entry: Entry, operation: type[Operation[Any]]) -> Operation[Any] 
     try:
         wire = msgspec.json.decode(entry.request, type=dict[str, Any])
         # The journal is the user's own: a file that it names is one that he submitted.
-        return operation.from_wire(with_paths(operation, wire, bare=False))
+        wire = with_withheld(operation, with_paths(operation, wire, bare=False))
+        return operation.from_wire(wire)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidInput):
         return None
 

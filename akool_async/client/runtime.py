@@ -88,8 +88,7 @@ class Runtime:
         self.closed = self.retired = False
         if self.delivery is not None and self.keyed is not None:
             self.delivery.begin(self.keyed, self.engine, vendor.operations)
-        # The loop finishes asynchronous generators before it ends. So a client that is never
-        # closed, in a script's `asyncio.run()`, still leaves nothing open.
+        # A loop finishes asynchronous generators: a client that nobody closes leaves nothing open.
         self._guard = self._close_with_loop()
         with_first_step(self._guard)
         unclosed.add(self)
@@ -129,6 +128,7 @@ class Runtime:
             arms=configuration.webhook_url is not None,
             patience=configuration.webhook_patience,
             places=configuration.places,
+            creates=shared.creates,
             waits_for_host=configuration.waits_for_host,
             deliver=self.delivery,
             listener=dispatcher,

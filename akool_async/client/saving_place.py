@@ -45,10 +45,11 @@ class SavingPlace:
             self._bucket = place
 
     async def save(self, record: JobRecord[Any], result: Result) -> str:
-        """Save a job's media; return where it lies.
+        """Save a job's media, all files of it; return where the primary one lies.
 
         On its way to a bucket it is a file for a while: a download that breaks off goes on where
-        it was, and nothing is sent before it is whole.
+        it was, and nothing is sent before it is whole. The primary file is sent last: where it
+        lies, the others lie too.
 
         Raises:
             DownloadError: it could not be fetched whole.
@@ -63,8 +64,10 @@ class SavingPlace:
         if self._bucket is None:
             return str(await result.save(self._folder))
         with TemporaryDirectory(prefix="akool-") as folder:
-            path = await result.save(Path(folder, ""))
-            return await self._bucket.save(path, type_of(path.suffix.lower()))
+            saved = ""
+            for path in reversed(await result.save_all(Path(folder, ""))):
+                saved = await self._bucket.save(path, type_of(path.suffix.lower()))
+            return saved
 
     def lacks(self, saved: str) -> bool:
         """Say whether there is no file, or an empty one, where one was saved. Blocks."""

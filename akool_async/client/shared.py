@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from akool_async.client.events import ClientEvent, HearsClient, Hook
 from akool_async.client.settings import Configuration
 from akool_async.client.stats import Stats, together
+from akool_async.engine.known_creates import KnownCreates
 from akool_async.engine.room import Room
 from akool_async.http.auth import Credentials
 from akool_async.observers import logger, shield
@@ -97,6 +98,8 @@ class Shared:
         """How many jobs may be in flight, as it is now."""
         self.requests: Counter[str] = Counter()
         """HTTP requests sent so far, by endpoint."""
+        self.creates = KnownCreates()
+        """What is known of creates whose jobs a list shows."""
         self.hooks: tuple[Hook, ...] = ()
         self.records: Records | None = None
         self._inbox: Inbox | None = None

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from akool_async.client.settings import checked_seconds
 from akool_async.engine import (
@@ -37,6 +37,7 @@ from akool_async.protocol.cells import checked_flag, checked_whole
 from akool_async.protocol.checking import is_text
 from akool_async.protocol.endpoint import Endpoint, Operation, Recipe, Startable
 from akool_async.protocol.files import holds_files
+from akool_async.protocol.secret_fields import refuse_withheld
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.value import Value
 
@@ -271,9 +272,14 @@ def checked_options(
 
 
 def check_startable(request: object) -> None:
-    """Refuse what starts no job, with a `TypeError`."""
+    """Refuse what starts no job, with a `TypeError`.
+
+    Raises:
+        InvalidInput: a secret of the request was left out.
+    """
     if not isinstance(request, Operation | Recipe):
         raise TypeError(f"a job is started by an operation, not by {type(request).__name__}")
+    refuse_withheld(cast("Startable[Any]", request))  # type: ignore[redundant-cast]
 
 
 def check_alone(**arguments: object) -> None:

@@ -89,7 +89,7 @@ class SwappedImage(_CrunResult):
     """Why the swap failed; `success` if it did not fail."""
     result_code: int | None = field(name="result.code", default=None)
     """CRUN's code of the outcome: 200 for success, 501 for a failure."""
-    credits: float | None = None
+    credits: float | None = None  # pyright: ignore[reportIncompatibleMethodOverride] - a field here
     """Credits that the swap cost."""
     create_at: float = 0.0
     """Seconds since 1970, not milliseconds as at Akool (T14)."""
@@ -100,6 +100,11 @@ class SwappedImage(_CrunResult):
     provider: str = ""
     model_version: str = ""
     source: str = ""
+
+    @property
+    def credits_are_final(self) -> bool:
+        """Whether `credits` is what was charged in the end."""
+        return self.status.terminal and self.credits is not None
 
     @property
     def media_url(self) -> str:

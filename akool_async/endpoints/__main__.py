@@ -18,6 +18,7 @@ It is never imported.
 """
 
 # ruff: noqa: F403, F405 - each module says which names are public
+# pyright: reportGeneralTypeIssues=false - a constant that two of them import is one
 
 from __future__ import annotations
 '''

@@ -13,6 +13,7 @@ from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query
 from akool_async.protocol.fields import Id, OneOf, Rule, VideoUrl
+from akool_async.protocol.listed import Listed
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import ID, Snapshot
 from akool_async.protocol.value import Value
@@ -97,6 +98,10 @@ class UploadAvatar(Operation[Avatar]):
     also_in = (_LIST_PAGE,)
     family = AVATARS
     parse = Reply(Avatar)  # T10: an object on one page, an array of one on another
+    # The id is the account's own choice, and the list shows no time.
+    listed = Listed(
+        lambda upload: ListAvatars(from_=3, type=upload.type), by=("avatar_id",), where={"from_": 3}
+    )
 
     url: VideoUrl
     """The video: about one minute, clear, with little turning of the head."""
@@ -104,6 +109,8 @@ class UploadAvatar(Operation[Avatar]):
     """A unique id of your choice: letters and digits only."""
     type: Annotated[AvatarType | int, OneOf(AvatarType)]
     """The avatar's use (T11: the page says text and sends a number)."""
+    name: Annotated[str, Meta(min_length=1)] | None = None
+    """A name to show. The page about streaming avatars says that it is required for those."""
     url_from: Literal[1, 2] | None = None
     """1 for a direct link, Akool's or another; 2 for YouTube, TikTok, X or Google Drive."""
 
@@ -119,13 +126,16 @@ class ListedAvatar(Value):
     thumbnail_url: str = field(name="thumbnailUrl", default="")
     gender: str = ""
     from_: int | None = field(name="from", default=None)
-    """2 for Akool's, 3 for the account's; `TalkingAvatar.avatar_from` takes it."""
+    """2 for Akool's, 3 for the account's, 7 for one that AI has made; `TalkingAvatar.avatar_from`
+    takes it."""
     type: int | None = None
     """1 talking, 2 streaming."""
     voice_id: str = ""
     """The voice of a streaming avatar."""
     available: bool | None = None
     """Whether a streaming avatar is available now."""
+    platform: str = ""
+    """`open` or `aigc`, for a streaming avatar."""
     id: str = ID
     uid: int | None = None
 
@@ -137,8 +147,9 @@ class ListAvatars(Query[Page[ListedAvatar]]):
     docs = _LIST_PAGE
     parse = Pages(ListedAvatar, bare=True)
 
-    from_: Literal[2, 3] | None = field(name="from", default=None)
-    """2 for Akool's avatars, 3 for the account's; all if not given."""
+    from_: Literal[2, 3, 7] | None = field(name="from", default=None)
+    """2 for Akool's avatars, 3 for the account's, 7 for those that AI has made; all if not
+    given. 7 stands on a page that Akool has not published yet."""
     type: Annotated[AvatarType | int, OneOf(AvatarType)] | None = None
     """Only avatars for this use; all if not given."""
     page: Annotated[int, Meta(ge=1)] = 1

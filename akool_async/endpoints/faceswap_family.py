@@ -53,7 +53,7 @@ class Faceswap(Result):
     video_duration: float | None = None
     """Length of a video in seconds."""
     deduction_duration: float | None = None
-    """Seconds of video that were charged."""
+    """What was charged, if it is not 0: Akool prints 0 beside results that cost something, too."""
     update_time: int | None = None
     """Milliseconds since 1970; 0 for never (T14)."""
     id: str = ID

@@ -22,6 +22,7 @@ from akool_async.protocol.endpoint import (
     Webhook,
 )
 from akool_async.protocol.fields import Id, ImageUrl, OneOf, Rule, Urls
+from akool_async.protocol.price import Price
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import Status, telling
 from akool_async.result import Result, from_milliseconds
@@ -256,6 +257,13 @@ class CreateImage(Webhook, Operation[Image], rename=LOWERCASE_WEBHOOK):
 
     path = "v4/content/image/createBySourcePrompt"
     docs = f"{_PAGE}/create-by-source-prompt"
+    price = Price(
+        says="1 credit for a picture",
+        page=docs,
+        date="2026-10-09",
+        credits=lambda _request: 1,
+        observed="3 at 1080p, 4 at 4k (2026-10-09); 8 with Akool's own command (2026-07)",
+    )
     family = IMAGES
     parse = Reply(Image)
 

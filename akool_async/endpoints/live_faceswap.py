@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 from msgspec import Raw, field
@@ -14,8 +14,9 @@ from akool_async.endpoints.face import Face, Faces
 from akool_async.endpoints.faceswap_family import MOST_IDS, GetFaceswaps
 from akool_async.errors import NotFound
 from akool_async.protocol.endpoint import Command, Family, Guess, Operation
-from akool_async.protocol.fields import Id
+from akool_async.protocol.fields import HiddenText, Id
 from akool_async.protocol.reply import Nothing, Reply
+from akool_async.protocol.secret_fields import hide_secrets
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
@@ -39,12 +40,15 @@ class LiveFaceswap(Result):
     """The frontend's user in the channel."""
     algorithm_user_id: str = ""
     """The user in the channel that sends the swapped video."""
-    front_rtc_token: str = ""
+    front_rtc_token: HiddenText = ""
     """The frontend's Agora token: a secret. The journal does not keep it."""
     channel_id: str = ""
     """The Agora channel."""
     app_id: str = ""
     """The Agora app; empty in Akool's example."""
+
+    def __post_init__(self) -> None:
+        hide_secrets(self)
 
     def __repr__(self) -> str:
         return f"LiveFaceswap(id={self.id!r}, channel_id={self.channel_id!r}, ***)"
@@ -53,10 +57,6 @@ class LiveFaceswap(Result):
     def expires_at(self) -> None:
         """Always `None`: there is no media to expire."""
         return
-
-    def without_secrets(self) -> Self:
-        """Return this session without its token."""
-        return msgspec.structs.replace(self, front_rtc_token="")
 
 
 class _Opening(Reply[LiveFaceswap]):

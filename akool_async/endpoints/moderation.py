@@ -13,6 +13,7 @@ from msgspec import Meta, field
 from akool_async.endpoints.namespace import Namespace, calls, submits
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Webhook
 from akool_async.protocol.fields import MB, FieldPlan, Files, Id, OneOf, Rule, is_http_url
+from akool_async.protocol.price import Price, begun
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import Status
 from akool_async.result import Result, from_milliseconds
@@ -116,17 +117,29 @@ else:  # as `Url`
 """A text; or the address, or the path, of content."""
 
 
-class AnalyzeContent(Webhook, Operation[Analysis]):
-    """Judge whether content is fit to be shown; for enterprise accounts.
+def _documented_credits(request: AnalyzeContent) -> float | None:
+    content = request.content
+    if request.type == ContentType.IMAGE:
+        return 0.2
+    if request.type == ContentType.TEXT and isinstance(content, str) and not is_http_url(content):
+        return 0.1 * begun(len(content), 600)
+    return None
 
-    The page names the price: 0.2 credits for an image, 1 for a minute of video, 0.5 for a minute
-    of audio, and 0.1 for 600 characters of text.
-    """
+
+class AnalyzeContent(Webhook, Operation[Analysis]):
+    """Judge whether content is fit to be shown; for enterprise accounts."""
 
     path = "v3/content/analysis/sentiment"
     docs = _PAGE
     family = ANALYSES
     parse = Reply(Analysis)
+    price = Price(
+        says="0.2 credits for an image, 1 for a minute of video, 0.5 for a minute of audio, 0.1 for"
+        " 600 characters of text",
+        page=_PAGE,
+        date="2026-05-18",
+        credits=_documented_credits,
+    )
 
     content: Content
     """The URL of the content, or the text itself."""

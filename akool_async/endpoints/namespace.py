@@ -8,6 +8,7 @@ or `RECIPES`.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
@@ -24,6 +25,7 @@ from typing import (
     get_args,
     get_origin,
 )
+from weakref import WeakKeyDictionary
 
 from akool_async.endpoints.closing import OpenSessions
 from akool_async.endpoints.paging import Page, Paged
@@ -73,6 +75,18 @@ class Namespace:
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
         """The client."""
+        self.kept: dict[Endpoint[Any], Any] = {}
+        """Replies that are not asked for twice; see `calls_once`."""
+        self._asking: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
+        self._asking = WeakKeyDictionary()
+
+    async def call_once(self, query: Query[T]) -> T:
+        """Send a query, unless its reply is there; keep the reply for the life of the client."""
+        async with self._asking.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            if query not in self.kept:
+                self.kept[query] = await self.executor.call(query)
+        reply: T = self.kept[query]
+        return reply
 
     def __init_subclass__(cls, title: str) -> None:
         cls.title = title
@@ -104,6 +118,18 @@ def calls(
         return await self.executor.call(endpoint(*args, **kwargs))
 
     return _bound(_shown(method, endpoint), endpoint)
+
+
+def calls_once(
+    query: Callable[P, Query[T]],
+) -> Callable[Concatenate[Namespace, P], Coroutine[Any, Any, T]]:
+    """Make a method that builds `query` from its arguments, and sends it once."""
+
+    @functools.wraps(query)
+    async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.call_once(query(*args, **kwargs))
+
+    return _bound(_shown(method, query), query)
 
 
 def calls_in_parts(

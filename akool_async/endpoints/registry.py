@@ -36,10 +36,27 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
         "account": ("account", "Account", "Credit and tokens."),
         "audio": ("audio", "AudioNamespace", "Text to speech and cloned voices."),
         "avatar": ("avatar", "AvatarNamespace", "Avatars: Akool's, and the account's own."),
+        "characterswap": (
+            *("characterswap", "CharacterSwapNamespace"),
+            "Character swap v4: a person from a picture, in the motion of a video.",
+        ),
         "faceswap": ("faceswap", "FaceswapNamespace", "Face swap in images and videos."),
+        "headswap": (
+            *("headswap", "HeadSwapNamespace"),
+            "Head swap v4: persons in a video get other heads.",
+        ),
         "image": (
             *("image", "ImageNamespace"),
             "Images generated, refined and put before other backgrounds.",
+        ),
+        "image2video": (
+            *("image2video", "ImageToVideoNamespace"),
+            "Videos out of pictures, with a text or an effect.",
+        ),
+        "knowledge": ("knowledge", "KnowledgeNamespace", "Knowledge bases for live avatars."),
+        "models": (
+            *("models", "ModelsNamespace"),
+            "The models that make videos, and what each can do.",
         ),
         "moderation": (
             *("moderation", "ModerationNamespace"),
@@ -47,15 +64,26 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
         ),
         "reage": ("reage", "ReageNamespace", "Reage in images and videos."),
         "streaming": ("streaming", "StreamingNamespace", "Live avatars and their sessions."),
+        "studio": (
+            *("studio", "StudioNamespace"),
+            "Swap Studio V5: characters, motion, heads, hair and clothing.",
+        ),
+        "text2video": ("text2video", "TextToVideoNamespace", "Videos out of texts."),
         "video": (
             *("video", "VideoNamespace"),
             "Lip sync, translation, talking photos and talking avatars.",
+        ),
+        "voice": (
+            *("voice", "VoiceNamespace"),
+            "Text to speech, changed voices and cloned voices, by VoiceLab.",
         ),
     }.items()
 }
 """Each namespace, by the name of the client's attribute and of the command."""
 
-SHARED: Final = ("detection", "face", "faceswap_family", "live_faceswap")
+SHARED: Final = (
+    *("detection", "face", "faceswap_family", "live_faceswap", "persons", "studio_result"),
+)
 """Modules without a namespace whose public names belong to this package, too."""
 
 

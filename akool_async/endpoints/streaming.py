@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import force_setattr
 
 from akool_async.endpoints.avatar import ListedAvatar
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
-from akool_async.errors import NotFound
+from akool_async.errors import InvalidInput, NotFound
 from akool_async.protocol.endpoint import Command, Family, Guess, Lookup, Operation, Query, Webhook
-from akool_async.protocol.fields import Id, OneOf, VisibleUrl
+from akool_async.protocol.fields import (
+    AudioUrl,
+    HiddenText,
+    Id,
+    OneOf,
+    Rule,
+    SecretText,
+    VisibleUrl,
+)
 from akool_async.protocol.reply import Nothing, Reply
+from akool_async.protocol.secret_fields import hide_secrets
 from akool_async.protocol.snapshot import Snapshot, Status
-from akool_async.protocol.value import Value
+from akool_async.protocol.value import Input, Value
 from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
 
@@ -24,20 +35,40 @@ LONGEST = 3600
 """Longest duration of a session, in seconds."""
 
 
-class AgoraCredentials(Value):
-    """The credentials of a session's channel. Their repr and `to_dict` hide the token."""
+_TRTC = ("app_id", "room_id", "user_id", "user_sig")
 
-    hidden_fields = frozenset({"agora_token"})
+
+class SessionCredentials(Value):
+    """The credentials of a session's channel; repr, `to_dict` and pickles hide the tokens."""
 
     agora_uid: int | None = None
     """The user's number (T16)."""
     agora_app_id: str = ""
     agora_channel: str = ""
-    agora_token: str = ""
+    agora_token: HiddenText = ""
     """Valid for 5 minutes, and only in the create reply (T31)."""
+    livekit_url: str = ""
+    livekit_token: HiddenText = ""
+    livekit_room_name: str = ""
+    livekit_server_identity: str = ""
+    livekit_client_identity: str = ""
+    trtc_app_id: int | None = None
+    """Replies spell this field, and the next three, with `trtc_` or with `trtc_sdk_` (N39)."""
+    trtc_room_id: str | int = ""
+    trtc_user_id: str = ""
+    trtc_user_sig: HiddenText = ""
+    trtc_sdk_app_id: int | None = None
+    trtc_sdk_room_id: str | int = ""
+    trtc_sdk_user_id: str = ""
+    trtc_sdk_user_sig: HiddenText = ""
 
-    def __repr__(self) -> str:
-        return f"AgoraCredentials(agora_uid={self.agora_uid}, ***)"
+    def __post_init__(self) -> None:
+        for part in _TRTC:
+            here, other = f"trtc_{part}", f"trtc_sdk_{part}"
+            known = getattr(self, here) or getattr(self, other)
+            force_setattr(self, here, known)
+            force_setattr(self, other, known)
+        hide_secrets(self)
 
 
 class Session(Result):
@@ -46,7 +77,7 @@ class Session(Result):
     It is usable as soon as it is created (T29): `(await job.created()).receipt.credentials`.
     """
 
-    credentials: AgoraCredentials = AgoraCredentials()
+    credentials: SessionCredentials = SessionCredentials()
     """The credentials of its channel."""
     stream_type: str = ""
     """The service that carries it, such as `agora`."""
@@ -65,17 +96,12 @@ class Session(Result):
         merged = _merged(receipt.credentials, self.credentials)
         return msgspec.structs.replace(self, credentials=merged)
 
-    def without_secrets(self) -> Self:
-        """Return this session without the token of its channel."""
-        kept = msgspec.structs.replace(self.credentials, agora_token="")
-        return msgspec.structs.replace(self, credentials=kept)
 
-
-def _merged(first: AgoraCredentials, later: AgoraCredentials) -> AgoraCredentials:
+def _merged(first: SessionCredentials, later: SessionCredentials) -> SessionCredentials:
     known: dict[str, Any] = {
         name: getattr(later, name) or getattr(first, name) for name in later.__struct_fields__
     }
-    return AgoraCredentials(**known)
+    return SessionCredentials(**known)
 
 
 class GetSession(Lookup[Session]):
@@ -122,6 +148,118 @@ SESSIONS = Family(
 )
 
 
+_FAST: Final = "fast_dialogue"
+_FAST_VOICES: Final = (
+    *("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"),
+)
+_NOT_FAST: Final = ("speed", "pron_map", "stt_type")
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+"""A number from 0 to 1."""
+
+Milliseconds = Annotated[int, Meta(ge=0)]
+
+
+class TurnDetection(Input, omit_defaults=True):
+    """How a session hears that the user has stopped speaking."""
+
+    type: Annotated[
+        str,
+        Rule("must be server_vad or semantic_vad", {"server_vad", "semantic_vad"}.__contains__),
+    ]
+    """`server_vad` goes by silence, `semantic_vad` by what is said."""
+    threshold: Share | None = None
+    """With `server_vad`: how loud speech has to be, from 0 to 1; 0.5 if it is not given."""
+    prefix_padding_ms: Milliseconds | None = None
+    """With `server_vad`: milliseconds of sound kept from before the speech; 300 by default."""
+    silence_duration_ms: Milliseconds | None = None
+    """With `server_vad`: milliseconds of silence that end a turn; 500 by default."""
+
+    def check(self) -> None:
+        """Refuse the numbers of `server_vad` with `semantic_vad`."""
+        for name in ("threshold", "prefix_padding_ms", "silence_duration_ms"):
+            if self.type != "server_vad" and getattr(self, name) is not None:
+                raise self.refuse(name, "goes with type=server_vad only")
+
+
+class ElevenLabsSettings(Input, omit_defaults=True):
+    """A voice of your own account at ElevenLabs; its id is the `voice_id`."""
+
+    api_key: SecretText
+    """Your key at ElevenLabs: a secret, which is sent to Akool and shown or kept nowhere else."""
+    model_id: Annotated[str, Meta(min_length=1)] | None = None
+    """Such as `eleven_flash_v2_5`, `eleven_turbo_v2_5` or `eleven_multilingual_v2`."""
+    stability: Share | None = None
+    """From 0 to 1."""
+    similarity_boost: Share | None = None
+    """From 0 to 1."""
+    style: Share | None = None
+    """From 0 to 1."""
+    use_speaker_boost: bool | None = None
+
+
+class VoiceParams(Input, omit_defaults=True):
+    """How a session speaks and listens."""
+
+    speed: Annotated[float, Meta(ge=0.8, le=1.2)] | None = None
+    """The speed of the speech, from 0.8 to 1.2; 1 if it is not given. Not in `fast_dialogue`."""
+    pron_map: Mapping[str, str] | None = None
+    """How words are read, such as `{"akool": "ai ku er"}`. Not in `fast_dialogue`."""
+    voice_id: Id | None = None
+    """In `fast_dialogue` only: alloy, ash, ballad, coral, echo, sage, shimmer, verse, marin or
+    cedar; with `elevenlabs_settings`, an id of ElevenLabs."""
+    stt_language: Annotated[str, Meta(min_length=1)] | None = None
+    """The `lang_code` of what the user says."""
+    stt_type: Annotated[str, Meta(min_length=1)] | None = None
+    """What understands the user's speech: `openai_realtime`. Not in `fast_dialogue`."""
+    turn_detection: TurnDetection | None = None
+    """How it hears that the user has stopped speaking."""
+    elevenlabs_settings: ElevenLabsSettings | None = None
+    """A voice of your own account at ElevenLabs."""
+
+
+class ChannelCredentials(Input, omit_defaults=True):
+    """The credentials of a channel of your own: at Agora, at LiveKit or at TRTC."""
+
+    agora_uid: int | None = None
+    """The number of the avatar as a user; required for Agora."""
+    agora_channel: Id | None = None
+    """The channel's name; required for Agora."""
+    agora_token: SecretText | None = None
+    """The avatar's token, a secret; required for Agora."""
+    agora_app_id: Id | None = None
+    livekit_url: Id | None = None
+    """The server's address, such as `wss://rtc.example.com`; required for LiveKit."""
+    livekit_token: SecretText | None = None
+    """The avatar's token, a secret; required for LiveKit."""
+    livekit_room_name: Id | None = None
+    livekit_server_identity: Id | None = None
+    livekit_client_identity: Id | None = None
+    audio_only_from_data_stream: bool | None = None
+    """Whether audio comes by LiveKit's data stream alone. No page shows it; Akool's own plugin for
+    LiveKit sends it."""
+    trtc_sdk_app_id: int | None = None
+    """The application's number; required for TRTC."""
+    trtc_sdk_room_id: Id | None = None
+    """Required for TRTC."""
+    trtc_sdk_user_id: Id | None = None
+    """The avatar as a user; required for TRTC."""
+    trtc_sdk_user_sig: SecretText | None = None
+    """The signature of that user, a secret; required for TRTC."""
+
+
+StreamType: TypeAlias = Literal["agora", "livekit", "trtc"]
+
+_REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
+    "agora": ("agora_uid", "agora_channel", "agora_token"),
+    "livekit": ("livekit_url", "livekit_token"),
+    "trtc": ("trtc_sdk_app_id", "trtc_sdk_room_id", "trtc_sdk_user_id", "trtc_sdk_user_sig"),
+}
+"""What the channel of each service needs."""
+
+_OF_LIVEKIT: Final = "audio_only_from_data_stream"
+
+
 class OpenSession(Webhook, Operation[Session]):
     """Open a session with a live avatar; its whole duration is charged at once (T30).
 
@@ -141,6 +279,67 @@ class OpenSession(Webhook, Operation[Session]):
     """Duration of the session in seconds, at most 3600."""
     background_url: VisibleUrl | None = None
     """Picture or video behind the avatar."""
+    knowledge_id: Id | None = None
+    """The `id` of a knowledge base, which the avatar answers from."""
+    voice_id: Id | None = None
+    """A voice that supports streams; with `elevenlabs_settings`, an id of ElevenLabs."""
+    voice_url: AudioUrl | None = None
+    """A recording of the voice."""
+    language: Annotated[str, Meta(min_length=1)] | None = None
+    """The `lang_code` that the avatar answers in."""
+    mode_type: Literal[1, 2] | None = None
+    """1: the avatar says what it is sent. 2: it answers."""
+    scene_mode: Annotated[str, Meta(min_length=1)] | None = None
+    """Such as `fast_dialogue`: a quick dialogue by voice alone. With `meeting`, which no page shows
+    (N41), the avatar only moves its lips to the audio that it gets."""
+    e2e_type: Annotated[str, Meta(min_length=1)] | None = None
+    """With `fast_dialogue`: what holds the dialogue, `openai`."""
+    voice_params: VoiceParams | None = None
+    """How it speaks and listens; a dict of the same shape is taken too."""
+    stream_type: StreamType | None = None
+    """The service that carries the session; Akool takes `agora` if it is not given."""
+    credentials: ChannelCredentials | None = None
+    """A channel of your own at that service; without it, Akool makes one. A dict of the same shape
+    is taken too."""
+
+    def check(self) -> None:
+        """Require that scene and voice, and service and channel, go together."""
+        if self.e2e_type is not None and self.scene_mode != _FAST:
+            raise self.refuse("e2e_type", "goes with scene_mode=fast_dialogue only")
+        if self.voice_params is not None:
+            self._check_voice(self.voice_params)
+        if self.credentials is not None:
+            self._check_channel(self.credentials, self.stream_type or "agora")
+
+    def _check_voice(self, voice: VoiceParams) -> None:
+        if self.scene_mode != _FAST:
+            if voice.voice_id is not None:
+                rule = "goes with scene_mode=fast_dialogue only; else it is the session's voice_id"
+                raise self._refuse_in("voice_params", voice, "voice_id", rule)
+            return
+        for name in _NOT_FAST:
+            if getattr(voice, name) is not None:
+                rule = "goes not with scene_mode=fast_dialogue"
+                raise self._refuse_in("voice_params", voice, name, rule)
+        own = voice.elevenlabs_settings is not None or voice.voice_id is None
+        if not own and voice.voice_id not in _FAST_VOICES:
+            rule = f"must be one of {', '.join(_FAST_VOICES)} with scene_mode=fast_dialogue"
+            raise self._refuse_in("voice_params", voice, "voice_id", rule)
+
+    def _check_channel(self, channel: ChannelCredentials, service: str) -> None:
+        for name in _REQUIRED[service]:
+            if getattr(channel, name) is None:
+                rule = f"is required with stream_type={service}"
+                raise self._refuse_in("credentials", channel, name, rule)
+        for name in channel.__struct_fields__:
+            kind = "livekit" if name == _OF_LIVEKIT else name.partition("_")[0]
+            if kind != service and getattr(channel, name) is not None:
+                rule = f"goes with stream_type={kind} only"
+                raise self._refuse_in("credentials", channel, name, rule)
+
+    def _refuse_in(self, field: str, value: Input, name: str, rule: str) -> InvalidInput:
+        refused = getattr(value, name)
+        return InvalidInput(f"{field}.{name}", refused, rule, owner=type(self).__name__)
 
 
 class ListStreamingAvatars(Query[Page[ListedAvatar]]):
@@ -154,6 +353,19 @@ class ListStreamingAvatars(Query[Page[ListedAvatar]]):
     """Number of the page; the first is 1."""
     size: Annotated[int, Meta(ge=1, le=100)] = 100
     """Avatars on a page, at most 100."""
+    platform: Literal["open", "aigc"] | None = None
+    """Which avatars; Akool takes `open` if it is not given."""
+
+
+class GetStreamingAvatar(Query[ListedAvatar]):
+    """Look up an avatar for sessions by its `avatar_id`."""
+
+    path = "v4/liveAvatar/avatar/detail"
+    docs = _PAGE
+    parse = Reply(ListedAvatar)
+
+    avatar_id: Id
+    """An `avatar_id` from `streaming.avatars`."""
 
 
 class ListSessions(Query[Page[Session]]):
@@ -176,6 +388,7 @@ class StreamingNamespace(Namespace, title="streaming"):
 
     session = submits(OpenSession)
     avatars = lists(ListStreamingAvatars)
+    avatar = calls(GetStreamingAvatar)
     get = calls(GetSession)
     close = calls(CloseSession)
     sessions = lists(ListSessions)

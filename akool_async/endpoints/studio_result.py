@@ -99,6 +99,11 @@ class StudioSwap(Result):
         inputs = receipt.inputs if isinstance(receipt, StudioSwap) else None
         return known if inputs is None else known.without(inputs)
 
+    def assuming(self, create: type[Input]) -> Self:
+        """Return this snapshot without what stands under the name of a parameter of its create."""
+        names = tuple(plan.wire_name for plan in plan_of(create))
+        return _with_media(self, _media_in(self.document, names), None)
+
     def without(self, inputs: tuple[str, ...]) -> Self:
         """Return this snapshot with the media that is none of the inputs."""
         named = _media_in(self.document) if self.raw else (self.media, *self.outputs)

@@ -8,17 +8,19 @@ from datetime import datetime
 from functools import cache
 from mimetypes import MimeTypes
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, overload
 from urllib.parse import urlsplit
 
 from msgspec import Meta, field
 
 from akool_async.endpoints.audio import TTS, Rate, Text
-from akool_async.endpoints.namespace import Namespace, calls, sends, submits
+from akool_async.endpoints.namespace import Namespace, calls, lists, sends, submits
+from akool_async.endpoints.paging import Page, Pages
 from akool_async.errors import InvalidInput, meaning_of
 from akool_async.job import Job, Jobs
 from akool_async.media.several import trimmed
 from akool_async.protocol.cells import is_sequence
+from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.endpoint import (
     Family,
     Guess,
@@ -32,6 +34,7 @@ from akool_async.protocol.endpoint import (
 from akool_async.protocol.fields import (
     MB,
     AudioUrl,
+    Coding,
     Files,
     Id,
     ImageUrl,
@@ -42,7 +45,7 @@ from akool_async.protocol.fields import (
     is_http_url,
 )
 from akool_async.protocol.reply import Reply, Rows
-from akool_async.protocol.snapshot import Status
+from akool_async.protocol.snapshot import ID, Status
 from akool_async.protocol.value import Input, Value
 from akool_async.result import Result, from_milliseconds
 
@@ -103,6 +106,16 @@ class Video(Result):
     """The input recording."""
     talking_photo: str = ""
     """The input photo."""
+    image_url: str = ""
+    """The input picture of a character swap."""
+    video_url: str = ""
+    """The input video of a character swap (N2)."""
+    deduction_credit: float | None = None
+    """Credits of a character swap; 0 after a failure."""
+    video_duration: float | None = None
+    """Seconds of a character swap."""
+    model_name: str = ""
+    resolution: str = ""
     source_language: str = ""
     language: str = ""
     """The target language."""
@@ -266,9 +279,14 @@ class TranslateVideo(VideoOperation):
     """How it is spoken; a dict of the same shape is taken too."""
     dynamic_duration: bool | None = None
     """Whether the video may become longer or shorter, to suit the new speech."""
-    voices_map: Mapping[str, DubbingVoice] | None = None
-    """The voice of the target language, such as `{"fr": {"voice_id": "..."}}`. Gone from Akool's
-    page since 2025-11-25; Akool's own demo still sends it."""
+    voices_map: (
+        Annotated[
+            Mapping[str, DubbingVoice], Deprecated(since="2025-11-25", page=_TRANSLATION_PAGE)
+        ]
+        | None
+    ) = None
+    """The voice of the target language, such as `{"fr": {"voice_id": "..."}}`. Akool's own demo
+    still sends it."""
 
     def check(self) -> None:
         """Require that a voice is one of the language asked for."""
@@ -302,6 +320,11 @@ class TranslateVideo(VideoOperation):
         )
 
 
+def _without_type(value: object) -> object:
+    """Return a whole number, such as from a cell of a spreadsheet, as a text."""
+    return str(value) if type(value) is int else value
+
+
 class TalkingPhoto(VideoOperation):
     """Let the person in a photo say a recording."""
 
@@ -313,6 +336,10 @@ class TalkingPhoto(VideoOperation):
     """The photo."""
     audio_url: AudioUrl
     """The recording."""
+    prompt: Annotated[str, Meta(min_length=1)] | None = None
+    """How the person moves, in words."""
+    resolution: Annotated[Literal["720", "1080"], Coding(str, _without_type)] | None = None
+    """The height of the video in pixels, as a text without a p (N21)."""
 
 
 _FORMATS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".mp4", ".mov", ".avi"})
@@ -352,6 +379,7 @@ def _is_finite(number: float) -> bool:
 Number = Annotated[int | float, Rule("must be finite", _is_finite)]
 
 
+_MOST_CHARACTERS: Final = 50_000
 _VISIBLE_FILES = Files(kinds=("image", "video"), formats=tuple(sorted(_FORMATS)))
 
 if TYPE_CHECKING:
@@ -364,6 +392,10 @@ else:  # as `Url`
         _VISIBLE_FILES,
     ]
 """The address, or the path, of a picture; or a colour in hexadecimal."""
+
+
+def _is_speech(text: str) -> bool:
+    return 1 <= len(text) <= _MOST_CHARACTERS
 
 
 class AvatarElement(Input, tag_field="type", tag="avatar", omit_defaults=True):
@@ -412,10 +444,22 @@ class ImageElement(Input, tag_field="type", tag="image", omit_defaults=True):
 
 
 class AudioElement(Input, tag_field="type", tag="audio", omit_defaults=True):
-    """The recording that the avatar says."""
+    """What the avatar says: a recording, or a text in a voice."""
 
-    url: AudioUrl
-    """The recording."""
+    url: AudioUrl | None = None
+    """The recording; the text is ignored beside it."""
+    input_text: Annotated[str, Rule("must hold 1 to 50000 characters", _is_speech)] | None = None
+    """The text, with `voice_id`: at most 5000 characters in the plan Pro, 10 000 in Pro Max and
+    50 000 in Business. No job of `audio.tts` is needed."""
+    voice_id: Id | None = None
+    """The voice that says the text."""
+
+    def check(self) -> None:
+        """Require a recording, or a text with its voice."""
+        if (self.input_text is None) != (self.voice_id is None):
+            raise self.refuse("voice_id", "input_text and voice_id go together")
+        if self.url is None and self.input_text is None:
+            raise self.refuse("url", "a recording, or input_text and voice_id, must be given")
 
 
 Element = AvatarElement | ImageElement | AudioElement
@@ -431,8 +475,9 @@ class TalkingAvatar(VideoOperation):
     path = "v3/talkingavatar/create"
     docs = _TALKING_AVATAR_PAGE
 
-    avatar_from: Literal[2, 3]
-    """2 for Akool's avatars, 3 for the account's own and for one given by its URL."""
+    avatar_from: Literal[2, 3, 7]
+    """2 for Akool's avatars, 3 for the account's own and for one given by its URL, 7 for one that
+    AI has made; 7 stands on a page that Akool has not published yet."""
     elements: Annotated[Sequence[Element], Rule("must hold at least one element", _is_nonempty)]
     """The elements of the video; dicts of the same shape are taken too."""
     width: Literal[3840] = 3840
@@ -485,14 +530,17 @@ class SpeakingPhoto(_Spoken):
 
 
 class SpeakingAvatar(_Spoken):
-    """Let an avatar from the list say a text: text to speech, then talking avatar."""
+    """Let an avatar from the list say a text: text to speech, then talking avatar.
+
+    An `AudioElement` with `input_text` and `voice_id` does it in one job, by `talking_avatar`.
+    """
 
     docs = _TALKING_AVATAR_PAGE
 
     avatar_id: Id
     """An avatar's `avatar_id`, from `avatar.list`."""
-    avatar_from: Literal[2, 3] = 2
-    """The same avatar's `from_`: 2 for Akool's, 3 for the account's."""
+    avatar_from: Literal[2, 3, 7] = 2
+    """The same avatar's `from_`: 2 for Akool's, 3 for the account's, 7 for one that AI has made."""
     background: Background | None = None
     """The background: the URL of a picture, or a colour such as `#aafbe3`."""
 
@@ -547,6 +595,59 @@ class ListLanguages(Query[tuple[SpokenLanguage, ...]]):
     parse = Rows(SpokenLanguage, key="lang_list")
 
 
+class ListedVideo(Value):
+    """A video in the list."""
+
+    id: str = ID
+    type: int | None = None
+    """15 in all rows that anybody has seen: image to video."""
+    sub_type: int | None = None
+    status: Status = field(name="video_status", default=Status.QUEUED)
+    create_time: int = 0
+    """Milliseconds since 1970."""
+    update_time: int = 0
+    """Milliseconds since 1970."""
+    video: str = ""
+    """Address of the video."""
+    external_video: str = ""
+    image_url: str = ""
+    """The picture that it was made from."""
+    prompt: str = ""
+    negative_prompt: str = ""
+    effect_code: str = ""
+    model_name: str = ""
+    resolution: str = ""
+    video_duration: float | None = None
+    """Seconds."""
+    audio_type: int | None = None
+    audio_url: str = ""
+    pre_video_id: str = ""
+    """The video that it was made from."""
+    only_add_audio: bool | None = None
+    """Whether only its audio was made."""
+    batch_id: str = ""
+    deduction_credit: float | None = None
+    webhook_url: str = field(name="webhookUrl", default="")
+    uid: int | None = None
+
+
+class ListVideos(Query[Page[ListedVideo]]):
+    """List videos that the API made of images, a page at a time.
+
+    No page of Akool's documents this list; it was seen to work in October 2026. It never
+    shows other kinds of videos, and nobody has seen one there that had not ended.
+    """
+
+    path = "v3/content/video/list"
+    docs = "https://docs.akool.com/ai-tools-suite/image2video"
+    parse = Pages(ListedVideo, key="result")
+
+    page: Annotated[int, Meta(ge=1)] = 1
+    """Number of the page; the first is 1."""
+    size: Annotated[int, Meta(ge=1)] = 50
+    """Videos on a page."""
+
+
 class VideoNamespace(Namespace, title="video"):
     """Lip sync, translation, talking photos and talking avatars."""
 
@@ -557,6 +658,7 @@ class VideoNamespace(Namespace, title="video"):
     speaking_avatar = submits(SpeakingAvatar)
     get = calls(GetVideo)
     languages = calls(ListLanguages)
+    list = lists(ListVideos)
 
     @overload
     def translate(  # type: ignore[overload-overlap] # pyright: ignore[reportOverlappingOverload] - a text is a sequence, too

@@ -35,6 +35,7 @@ from akool_async.engine.state import Trigger
 from akool_async.http.transport import Delivery
 from akool_async.protocol.attempt import Attempt
 from akool_async.protocol.endpoint import Operation
+from akool_async.protocol.listed import Lost
 from akool_async.protocol.token import reference_to
 from akool_async.webhook.address import Addresses
 
@@ -114,6 +115,10 @@ class ArmedCreates:
     def waiting(self) -> list[JobRecord[Any]]:
         """Return the jobs that wait for an event."""
         return list(self._waiting)
+
+    def lost(self) -> list[Lost]:
+        """Return the creates that wait for an event."""
+        return [Lost(each.request, wait.sent_on) for each, wait in self._waiting.items()]
 
     def arm(self, record: JobRecord[Any], attempt: Attempt | None) -> Operation[Any]:
         """Return the request to send for a job, with a webhook address where it takes one.

@@ -24,7 +24,7 @@ from akool_async.engine.adoption import Adoption
 from akool_async.engine.calls import Calls
 from akool_async.engine.creator import Creator
 from akool_async.engine.credit_guard import CreditGuard
-from akool_async.engine.endings import Endings, outcome_of
+from akool_async.engine.endings import Endings, note_lost, outcome_of
 from akool_async.engine.event_names import EventName, event_of
 from akool_async.engine.operations import Operations
 from akool_async.engine.outage_hold import OutageHold
@@ -246,6 +246,7 @@ class Engine:
                 self.armed.discard(record)
             if self._recorder is not None:
                 shield("the journal", self._recorder.note_finished, record, outcome)
+            note_lost(record, outcome)
             watch = self.watches.get(record.family.name)
             if watch is not None:
                 watch.drop(record)

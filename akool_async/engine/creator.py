@@ -259,7 +259,9 @@ class Creator:
     ) -> CreateOutcomeUnknown:
         """Build the error of a create whose outcome is not known."""
         sent_at = delivery.sent_on or self._clock.now()
-        return CreateOutcomeUnknown(record.name, record.request, sent_at, reason)
+        error = CreateOutcomeUnknown(record.name, record.request, sent_at, reason)
+        error.row = None if record.journal_row is None else record.journal_row.number
+        return error
 
     def _stop_all(self, record: JobRecord[Any], problem: Exception) -> None:
         """Send nothing more that the account cannot pay for: end it, or let it wait."""

@@ -11,6 +11,7 @@ from akool_async.engine.state import CREATING, WATCHED, Trigger
 from akool_async.engine.tasks import loop_goes_on
 from akool_async.errors import ClientClosed, CreateOutcomeUnknown, JobCancelled, JobFailed
 from akool_async.observers import logger
+from akool_async.protocol.listed import Lost
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.words import counted
 
@@ -149,3 +150,12 @@ def outcome_of(
             return last
     why = f": {last.reason}" if last.reason else ""
     return record.error(JobFailed, f"{record.family.vendor} reports that the job failed{why}")
+
+
+def note_lost(record: JobRecord[Any], outcome: object) -> None:
+    """Take note of a job's end, if it is a create of unknown outcome whose job a list shows."""
+    creates = record.operation.creates
+    if creates is not None and isinstance(outcome, CreateOutcomeUnknown):
+        for each in outcome.ids:
+            creates.add(each)
+        creates.lose(record.name, Lost(record.request, outcome.sent_at.timestamp()))

@@ -150,6 +150,7 @@ class KnownJob(Generic[S]):
     def take_receipt(self, receipt: S, now: Moment, *, whole: bool) -> None:
         """Keep a create reply, or only its ids."""
         self.id = receipt.id
+        self._note_id(receipt.id)
         self.accepted_at = self.seen_at = now.time
         self.created = now.date
         self._receipt = receipt if whole else _packed(receipt.job_id)
@@ -158,10 +159,16 @@ class KnownJob(Generic[S]):
     def take_reference(self, reference: JobReference, now: Moment) -> None:
         """Keep the ids and the creation time of a job that was accepted earlier."""
         self.id, self._receipt = reference.id, reference.job_id
+        self._note_id(reference.id)
         self.created = float(reference.created)
         # A token from the future shows that the clocks differ: the job is not younger than 0.
         self.accepted_at = self.seen_at = now.time - max(0.0, now.date - self.created)
         self.watched_since = now.time
+
+    def _note_id(self, id: str) -> None:
+        """Keep another create from being taken for the one of this job."""
+        if self.operation.creates is not None:
+            self.operation.creates.add(id)
 
     def take_ids(self, other: KnownJob[S]) -> None:
         """Keep what another record knows of the same job."""

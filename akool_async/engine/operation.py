@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from akool_async.engine.arrivals import Arrivals
+from akool_async.engine.known_creates import KnownCreates
 from akool_async.protocol.endpoint import Family
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.schedule.backoff import Backoff
@@ -31,10 +32,12 @@ class OperationState(Generic[S]):
         timeout: Seconds from acceptance to the terminal status; `None` for no end.
         handle: Makes the user's handle on a record, for errors to hold.
         arrivals: Whether its webhooks arrive; `None` where creates are not armed.
+        creates: Keeps what is known of its creates; `None` where no list shows its jobs.
     """
 
     __slots__ = (
         "arrivals",
+        "creates",
         "events",
         "family",
         "handle",
@@ -56,9 +59,11 @@ class OperationState(Generic[S]):
         timeout: float | None,
         handle: Callable[[Any], Any] = lambda _record: None,
         arrivals: Arrivals | None = None,
+        creates: KnownCreates | None = None,
     ) -> None:
         self.name = name
         self.arrivals = arrivals
+        self.creates = creates
         self.family = family
         self.schedule = schedule
         self.learner = None if isinstance(schedule, Backoff) else schedule

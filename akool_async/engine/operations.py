@@ -54,6 +54,7 @@ class Operations(dict[str, OperationState[Any]]):
                 timeout=None if held else self._policies.timeout(name),
                 handle=self._policies.handle,
                 arrivals=Arrivals() if self._policies.arms else None,
+                creates=None if startable.listed is None else self._policies.creates,
             )
         return known
 

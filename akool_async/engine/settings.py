@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from akool_async.engine.known_creates import KnownCreates
 from akool_async.engine.places import Places
 from akool_async.engine.record import JobRecord
 from akool_async.engine.room import Room
@@ -75,6 +76,8 @@ class Policies(Value):
     """Makes the last snapshot of a completed job its result."""
     handle: Callable[[JobRecord[Any]], object]
     """Makes the user's handle on a record."""
+    creates: KnownCreates | None = None
+    """Keeps what is known of creates whose jobs a list shows."""
     arms: bool = False
     """Whether creates get webhook addresses of their own."""
     patience: float = 900.0

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TypeVar
 
+import msgspec
+
 from akool_async.clock import Clock, sleep
 from akool_async.errors import (
     AkoolError,
@@ -20,7 +22,8 @@ from akool_async.http.retry import Retry
 from akool_async.http.transport import Delivery, Transport
 from akool_async.observers import logger
 from akool_async.protocol.endpoint import Endpoint
-from akool_async.protocol.wire import in_utf8
+from akool_async.protocol.secret_fields import censored
+from akool_async.protocol.wire import HttpResponse, in_utf8
 
 T = TypeVar("T")
 
@@ -141,8 +144,9 @@ class Exchange:
             error.endpoint = label
             raise
         response = in_utf8(response)  # credentials are searched for in UTF-8
+        response = self._signer.censored(response, signed=endpoint.signed)
         try:
-            return endpoint.receive(self._signer.censored(response, signed=endpoint.signed))
+            return _received(endpoint, response)
         except RateLimited as error:
             pace.refused(turn, self.retry.hold(error))
             raise
@@ -151,3 +155,15 @@ class Exchange:
         """Close all connections."""
         await self._signer.close()
         await self._transport.close()
+
+
+def _received(endpoint: Endpoint[T], response: HttpResponse) -> T:
+    """Decode a reply. Its error shows no secret of the request, which an error page may repeat."""
+    try:
+        return endpoint.receive(response)
+    except AkoolError as error:
+        failure = error
+    body = censored(response.body, endpoint)
+    if body is response.body:
+        raise failure
+    return endpoint.receive(msgspec.structs.replace(response, body=body))  # raises it without them

@@ -8,6 +8,7 @@ from akool_async.journal.entry import UNDECIDED, UNFINISHED, Entry, State, finge
 from akool_async.journal.job_store import (
     Change,
     Claim,
+    FindsCreates,
     FindsJobs,
     HearsDecisions,
     Intent,
@@ -30,6 +31,7 @@ __all__ = [
     "Change",
     "Claim",
     "Entry",
+    "FindsCreates",
     "FindsJobs",
     "HearsDecisions",
     "Intent",

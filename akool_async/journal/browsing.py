@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from akool_async.journal import rows, schema
 from akool_async.journal.entry import UNFINISHED, Entry, State
+from akool_async.journal.outcome_lines import SIZE
 
 T = TypeVar("T")
 
@@ -253,7 +254,7 @@ def _counts(connection: sqlite3.Connection) -> list[StateCount]:
     found = connection.execute(
         f"""
         SELECT json_extract(text, '$.operation'), status, count(*),
-            count(json_extract(text, '$.path')), coalesce(sum(json_extract(text, '$.bytes')), 0)
+            count(json_extract(text, '$.path')), coalesce(sum({SIZE}), 0)
         FROM (SELECT status, CAST(line AS TEXT) AS text FROM {outcome} AS outcome) GROUP BY 1, 2
         UNION ALL
         SELECT name, state, count(*), count(saved), 0 FROM job

@@ -248,6 +248,28 @@ class FindsJobs(Protocol):
 
 
 @runtime_checkable
+class FindsCreates(Protocol):
+    """A store that can tell which creates and which of the vendor's jobs it knows.
+
+    `akool.find` needs it, to write down which job a create of unknown outcome has started.
+    """
+
+    async def around(self, name: str, since: float, until: float) -> Sequence[Entry]:
+        """Return an operation's rows of creates in a span of time, with all that was put before.
+
+        Args:
+            name: The operation's dotted name.
+            since: In seconds since 1970: the earliest `intended_at`.
+            until: The latest.
+        """
+        ...
+
+    async def ids_among(self, ids: Sequence[str]) -> set[str]:
+        """Return those of the vendor's ids that rows have, whatever became of their jobs."""
+        ...
+
+
+@runtime_checkable
 class Outbox(Protocol):
     """A store that keeps which ends were not delivered yet; `on_end=` needs it.
 

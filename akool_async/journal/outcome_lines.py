@@ -40,6 +40,13 @@ _MOST_STEPS: Final = 4
 """No recipe has more paid steps."""
 
 
+SIZE: Final = """(json_extract(text, '$.bytes') + CASE
+    WHEN instr(text, '"more_files":[{') THEN (
+        SELECT sum(json_extract(value, '$.bytes')) FROM json_each(text, '$.more_files'))
+    ELSE 0 END)"""
+"""Bytes of all files of a result, in SQL, where `text` is its line; few results have several."""
+
+
 class OutcomeLine(NamedTuple):
     """What became of one row of a manifest."""
 
@@ -348,11 +355,11 @@ def _completed(
 
 def _saved(connection: sqlite3.Connection) -> tuple[int, int]:
     files, size = connection.execute(
-        """
+        f"""
         SELECT count(*), coalesce(sum(size), 0)
-        FROM (SELECT json_extract(CAST(line AS TEXT), '$.bytes') AS size
-            FROM outcome WHERE status = 'completed' AND NOT behind)
-        WHERE size IS NOT NULL"""
+        FROM (SELECT {SIZE} AS size FROM (SELECT CAST(line AS TEXT) AS text
+            FROM outcome WHERE status = 'completed' AND NOT behind))
+        WHERE size IS NOT NULL"""  # noqa: S608 - our own words
     ).fetchone()
     return int(files), int(size)
 
@@ -361,18 +368,21 @@ def _is_anothers(connection: sqlite3.Connection, path: str, key: str) -> bool:
     # On a file system that knows no case, the file may be there under the name of another row.
     query = """
         SELECT 1 FROM (SELECT CAST(line AS TEXT) AS text FROM outcome)
-        WHERE json_extract(text, '$.path') = ? COLLATE NOCASE AND json_extract(text, '$.key') != ?
+        WHERE (json_extract(text, '$.path') = ? COLLATE NOCASE OR EXISTS (
+            SELECT 1 FROM json_each(text, '$.more_files')
+            WHERE json_extract(value, '$.path') = ? COLLATE NOCASE))
+        AND json_extract(text, '$.key') != ?
         LIMIT 1"""
-    return connection.execute(query, (path, key)).fetchone() is not None
+    return connection.execute(query, (path, path, key)).fetchone() is not None
 
 
 def _averages(connection: sqlite3.Connection) -> dict[str, Average]:
     rows = connection.execute(
-        """
-        SELECT json_extract(text, '$.operation'), count(*), avg(json_extract(text, '$.bytes')),
+        f"""
+        SELECT json_extract(text, '$.operation'), count(*), avg({SIZE}),
             avg(json_extract(text, '$.akool_seconds'))
         FROM (SELECT CAST(line AS TEXT) AS text FROM outcome WHERE status = 'completed')
-        GROUP BY 1"""
+        GROUP BY 1"""  # noqa: S608 - our own words
     )
     return {str(operation): Average(*facts) for operation, *facts in rows}
 

@@ -144,6 +144,21 @@ def of_job(connection: sqlite3.Connection, id: str) -> Entry | None:
     return _only(_fetch(connection, "WHERE id = ? ORDER BY number DESC LIMIT 1", id))
 
 
+def around(connection: sqlite3.Connection, name: str, since: float, until: float) -> list[Entry]:
+    """Return the rows of an operation whose creates were intended in a span of time."""
+    where = "WHERE name = ? AND intended_at BETWEEN ? AND ? AND attempt > 0 ORDER BY number"
+    return _fetch(connection, where, name, since, until)
+
+
+def ids_among(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
+    """Return the ids that rows have; looks at all rows, as ids have no index."""
+    found: set[str] = set()
+    for size, some in padded(ids, PAGE):
+        where = f"WHERE id IN ({'?, ' * (size - 1)}?)"
+        found.update(known for (known,) in connection.execute(f"SELECT id FROM job {where}", some))  # noqa: S608 - question marks
+    return found
+
+
 def page(connection: sqlite3.Connection, after: int, states: Sequence[State]) -> list[Entry]:
     """Return the next page of rows, of some states or, if none is named, of all."""
     where = f"WHERE {in_states(states)}" if states else "WHERE TRUE"

@@ -123,6 +123,23 @@ class SqliteStore(JobStore):
         """
         return await self._file.writer.write(functools.partial(rows.find, key=key))
 
+    async def around(self, name: str, since: float, until: float) -> list[Entry]:
+        """Return rows of an operation by the time of their creates; see `FindsCreates.around`.
+
+        Raises:
+            JournalError: the journal is closed, or cannot be used.
+        """
+        action = functools.partial(rows.around, name=name, since=since, until=until)
+        return await self._file.writer.write(action)
+
+    async def ids_among(self, ids: Sequence[str]) -> set[str]:
+        """Return the ids that rows have; see `FindsCreates.ids_among`.
+
+        Raises:
+            JournalError: the journal is closed, or cannot be used.
+        """
+        return await self._file.writer.write(functools.partial(rows.ids_among, ids=ids))
+
     async def rows(self, numbers: Sequence[int]) -> list[Entry]:
         """Return rows by their numbers; see `ReadsRows.rows`.
 

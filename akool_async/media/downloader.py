@@ -57,6 +57,14 @@ class Downloader(Protocol):
         """
         ...
 
+    async def check(self, source: Source, path: str) -> None:
+        """Say now that a file is there which may not be replaced, as far as its name is known.
+
+        Raises:
+            FileExistsError: it is there.
+        """
+        ...
+
     async def read(self, source: Source, limit: int) -> bytes:
         """Return the media at a URL, whole.
 
@@ -128,7 +136,8 @@ class SessionDownloader:
 
         # A relative path belongs to the working directory of now: it may change meanwhile.
         given = os.fspath(path)
-        choose = partial(_destination, source, absolute(given), overwrite)
+        place = absolute(given)
+        choose = partial(_destination, source, place, overwrite)
         destination = await run_to_completion(self._executor, choose)
         sink = FileSink(destination, self._executor, self._policy.largest, overwrite=overwrite)
         download = Download(source, sink, self._resources(self._policy), progress=progress)
@@ -140,7 +149,16 @@ class SessionDownloader:
             raise
         finally:
             await sink.discard()
-        return Path(given) if destination.has_extension else Path(given, saved.name)
+        if destination.has_extension:
+            return Path(given)
+        in_folder = destination.folder == Path(place)
+        return Path(given, saved.name) if in_folder else Path(given).with_name(saved.name)
+
+    async def check(self, source: Source, path: str) -> None:
+        """Say now that a file is there which may not be replaced; see `Downloader.check`."""
+        from akool_async.media.threads import run_to_completion
+
+        await run_to_completion(self._executor, partial(_destination, source, path, False))
 
     async def read(self, source: Source, limit: int) -> bytes:
         """Return the media at a URL, whole; see `Downloader.read`."""
@@ -216,7 +234,7 @@ def _destination(source: Source, path: str, overwrite: bool) -> Destination:  # 
     """Return where a file goes; raise now if it may not be written there, before it is fetched."""
     from akool_async.media.names import destination_of, extension_of
 
-    destination = destination_of(path, source.name)
+    destination = destination_of(path, source.name, source.mark)
     extension = extension_of(source.url)
     target = destination.target(extension)
     named = destination.has_extension or extension  # else only the file itself tells its name

@@ -77,8 +77,16 @@ _TYPE_OF = {extension: kind for kind, extension in _BY_TYPE.items()} | {
 """The usual type of each extension; several types share one."""
 del _TYPE_OF[".svg"]  # it can hold scripts, which a browser would run in the name of a site
 
+_TEXT_TYPES = {
+    "application/x-subrip": ".srt",
+    "text/srt": ".srt",
+    "text/vtt": ".vtt",
+}
+"""Types of subtitles, which browsers are not told of: a text is never shown as media."""
+
 _ALSO = {".aif", ".flv", ".heif", ".jpeg", ".m4b", ".mka", ".mpeg", ".oga", ".tif", ".wma", ".wmv"}
-_KNOWN = frozenset(_BY_TYPE.values()) | _ALSO
+_SUBTITLES = {".ass", ".srt", ".vtt"}
+KNOWN = frozenset(_BY_TYPE.values()) | _ALSO | _SUBTITLES
 """The extensions of media. What an address ends in may be anything else, such as `.php`, or the
 `.5` of a version."""
 
@@ -111,6 +119,9 @@ _BY_CONTENT = tuple(
         (rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", ".svg"),
         (rb"\xff[\xf0\xf1\xf8\xf9]", ".aac"),
         (rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]", ".mp3"),
+        (rb"(\xef\xbb\xbf)?\s*(\d+\s+)?\d+:\d\d:\d\d[,.]\d+\s*-->", ".srt"),
+        (rb"(\xef\xbb\xbf)?WEBVTT\b", ".vtt"),
+        (rb"(\xef\xbb\xbf)?\[Script Info\]", ".ass"),
     )
 )
 HEAD = 512
@@ -146,7 +157,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
     return text if os.path.isabs(text) else os.path.join(os.getcwd(), text)  # noqa: PTH109, PTH117, PTH118
 
 
-def destination_of(text: str, name: str) -> Destination:
+def destination_of(text: str, name: str, mark: str = "") -> Destination:
     """Return where to write: the path itself, or, for a folder, a safe name inside it.
 
     A path is a folder if it exists as one, or ends in a separator. Blocks.
@@ -154,11 +165,20 @@ def destination_of(text: str, name: str) -> Destination:
     Args:
         text: An absolute path.
         name: What the file is named after in a folder.
+        mark: What follows that name, for a further file of the same result; empty for the first.
     """
     given = Path(text)
     if text.endswith(("/", os.sep)) or given.is_dir():
-        return Destination(given, safe_name(name), has_extension=False)
+        return Destination(given, safe_name(name) + mark, has_extension=False)
+    if mark:
+        return Destination(given.parent, stem_of(given.name) + mark, has_extension=False)
     return Destination(given.parent, given.name, has_extension=True)
+
+
+def stem_of(name: str) -> str:
+    """Return the name of a file without its extension, if that is one of media."""
+    stem, _, extension = name.rpartition(".")
+    return stem if stem and f".{extension.lower()}" in KNOWN else name
 
 
 def safe_name(name: str) -> str:
@@ -201,7 +221,7 @@ def extension_of(url: str) -> str:
         suffix = Path(urlsplit(url).path).suffix.lower()
     except ValueError:  # not a URL: the download reports that
         return ""
-    return suffix if suffix in _KNOWN else ""
+    return suffix if suffix in KNOWN else ""
 
 
 def extension_in(head: bytes) -> str:
@@ -211,7 +231,9 @@ def extension_in(head: bytes) -> str:
 
 def extension_for(url: str, content_type: str, head: bytes) -> str:
     """Return a file's extension: the URL's, else that of its type, else that of its content."""
-    return extension_of(url) or _BY_TYPE.get(main_type(content_type)) or extension_in(head)
+    kind = main_type(content_type)
+    named = extension_of(url) or _BY_TYPE.get(kind) or _TEXT_TYPES.get(kind)
+    return named or extension_in(head)
 
 
 def type_of(extension: str) -> str:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 from msgspec import Struct
 
+from akool_async.media.names import KNOWN, stem_of
+
 _KIND: Final = re.compile(r"(_(audio|image|srt|video))?_url$")
 """What the name of a field says beside which of the files it is: the extension says that, too."""
+
+
+_MARKED: Final = re.compile(r"(.+)(-[0-9]+|\.[a-z0-9_]+)")
+"""The name of a further file, without its extension: that of the primary one, and its mark."""
 
 
 class Medium(NamedTuple):
@@ -39,6 +46,25 @@ def media_of(primary: str, more: Iterable[tuple[str, object]]) -> tuple[Medium, 
         found[url] = Medium(url, own if own not in marks else f"{own}-{len(found) + 1}")
         marks.add(found[url].mark)
     return tuple(found.values())
+
+
+def renamed(files: Sequence[Path], primary: Path) -> list[Path]:
+    """Return the paths of a result's files if its primary one had another path.
+
+    Args:
+        files: As they were saved, the primary one first.
+        primary: Its new path.
+    """
+    before, after = len(stem_of(files[0].name)), stem_of(primary.name)
+    return [primary, *(primary.with_name(after + each.name[before:]) for each in files[1:])]
+
+
+def primaries_of(file: Path) -> Iterator[Path]:
+    """Yield the paths of primary files that a further file of a result may stand beside."""
+    found = _MARKED.fullmatch(stem_of(file.name))
+    if found is not None:
+        for extension in sorted(KNOWN):
+            yield file.with_name(found[1] + extension)
 
 
 def _all(primary: str, more: Iterable[tuple[str, object]]) -> Iterator[tuple[str, str]]:

@@ -23,6 +23,8 @@ class Source(NamedTuple):
     """Asks for the file's address once more; returns an empty text if nobody tells."""
     snapshot: object = None
     """The result that names the file."""
+    mark: str = ""
+    """What follows the name, before the extension, if it is a further file of its result."""
 
     def expired(self, now: datetime) -> bool:
         """Return whether Akool may have deleted the file by now."""

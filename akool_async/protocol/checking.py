@@ -22,8 +22,17 @@ import msgspec
 from msgspec import Meta, Struct
 
 from akool_async.errors import InvalidInput
+from akool_async.plain import HIDDEN
 from akool_async.protocol.cells import is_sequence, plain_cells
-from akool_async.protocol.fields import FieldPlan, extras, none_if_empty, plan_of
+from akool_async.protocol.fields import (
+    UNIONS,
+    FieldPlan,
+    extras,
+    inner_of,
+    none_if_empty,
+    plan_of,
+)
+from akool_async.protocol.secret import Confidential, confidential
 
 Test: TypeAlias = Callable[[Any], bool]
 
@@ -38,7 +47,10 @@ _SURROGATE = "must not hold a lone surrogate"
 @cache
 def checks_of(cls: type[Struct]) -> tuple[tuple[str, bool, Test, FieldPlan], ...]:
     """Return for each field: its name, whether it may be `None`, its fast test, and its plan."""
-    return tuple((plan.name, plan.optional, _fast_test(plan), plan) for plan in plan_of(cls))
+    return tuple(
+        (plan.name, plan.optional, _is_hidden if plan.secret else _fast_test(plan), plan)
+        for plan in plan_of(cls)
+    )
 
 
 # The fast test
@@ -62,6 +74,10 @@ def _fast_test(plan: FieldPlan) -> Test:
         return _integer_test(limits)
     is_plain = issubclass(kind, bool | float | Enum) and limits == Meta()
     return (lambda value: type(value) is kind) if is_plain else _never
+
+
+def _is_hidden(value: object) -> bool:
+    return isinstance(value, Confidential)  # it was checked when it was made one
 
 
 def _never(_value: object) -> bool:
@@ -106,11 +122,26 @@ def _integer_test(limits: Meta) -> Test:
 
 
 def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
-    """Return the value in its field's type.
+    """Return the value in its field's type; a secret as one that hides itself.
 
     Raises:
-        InvalidInput: the value has the wrong type or breaks a rule.
+        InvalidInput: the value has the wrong type or breaks a rule. It shows no secret.
     """
+    if not plan.hides:
+        return _checked(plan, value, owner)
+    try:
+        value = _checked(plan, value, owner)
+    except InvalidInput as error:
+        field, rule, refused = error.field, error.rule, error.value
+    else:
+        return value if not plan.secret or value is None else confidential(value)
+    # What is wrong may be the shape of the value that holds the secret: no text of it is shown.
+    shown = refused if isinstance(refused, int | float) and not plan.secret else HIDDEN
+    raise InvalidInput(field, shown, rule, owner=owner)
+
+
+def _checked(plan: FieldPlan, value: Any, owner: str) -> Any:
+    value = _out_of_list(plan, value)
     if plan.files is not None and isinstance(value, _PATH):
         return Path(value)  # the file itself is looked at when the request is submitted
     value = _in_type(plan, value, owner)
@@ -137,6 +168,13 @@ def _in_type(plan: FieldPlan, value: Any, owner: str) -> Any:
     if refusal is not None:
         raise InvalidInput(plan.name + refusal.field, refusal.value, refusal.rule, owner=owner)
     return value
+
+
+def _out_of_list(plan: FieldPlan, value: Any) -> Any:
+    """Return the file of a field that is a list on the wire; other values unchanged."""
+    if plan.files is None or plan.coding is None:
+        return value
+    return plan.coding.from_wire(value)
 
 
 def is_text(value: Any) -> bool:
@@ -185,13 +223,22 @@ def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
 
 
 def _with_values(expected: Any, value: Any) -> Any:
-    """Return a sequence with its dicts as values, where one holds the path of a file.
+    """Return a dict as a value; a sequence with dicts, where one holds the path of a file.
 
-    msgspec takes a path in no text field, not even in a dict.
+    msgspec takes a path in no text field, not even in a dict. And its rules are in other words
+    than ours.
     """
+    arms = get_args(expected) if get_origin(expected) in UNIONS else (expected,)
+    kinds = [arm for arm in arms if isinstance(arm, type) and issubclass(arm, Struct)]
+    if len(kinds) == 1 and _is_dict(value):
+        return _built(kinds[0], value, "")
     if not is_sequence(value) or not any(map(_holds_path, value)):
         return value
     return tuple(_valued(expected, index, each) for index, each in enumerate(value))
+
+
+def _is_dict(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _holds_path(item: object) -> bool:
@@ -205,20 +252,16 @@ def _valued(expected: Any, index: int, item: Any) -> Any:
         return item
     kinds = inner_of(expected)
     cls = next((each for each in kinds if has_tag(each, item)), kinds[0] if kinds else None)
-    if cls is None:
-        return item
+    return item if cls is None else _built(cls, item, f"[{index}]")
+
+
+def _built(cls: Any, item: Any, place: str) -> Any:
+    """Build a value inside of another one."""
     try:
         return cls.from_dict(item)
     except InvalidInput as error:
         refused = error
-    raise InvalidInput(f"[{index}].{refused.field}", refused.value, refused.rule)
-
-
-def inner_of(hint: Any) -> tuple[Any, ...]:
-    """Return the classes of values that a type holds inside."""
-    if isinstance(hint, type) and issubclass(hint, Struct):
-        return (hint,)
-    return tuple(cls for arg in get_args(hint) for cls in inner_of(arg))
+    raise InvalidInput(f"{place}.{refused.field}", refused.value, refused.rule)
 
 
 def has_tag(cls: Any, data: Any) -> bool:

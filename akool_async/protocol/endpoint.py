@@ -15,15 +15,17 @@ from typing import Any, ClassVar, Final, Generic, Literal, Protocol, Self, TypeA
 import msgspec
 from msgspec import Raw
 
-from akool_async.errors import APIError, NotFound, ReplyError
+from akool_async.errors import UNCLEAR_CODES, APIError, NotFound, ReplyError
 from akool_async.protocol import receipts, token, wire
 from akool_async.protocol.deprecation import Deprecated, with_note
-from akool_async.protocol.fields import WebhookUrl, plan_of, text_or_address
+from akool_async.protocol.fields import WebhookUrl, as_sent, plan_of, text_or_address
 from akool_async.protocol.lenient import repaired
+from akool_async.protocol.listed import Listed
+from akool_async.protocol.price import Price
 from akool_async.protocol.reasons import explained, says_enough
 from akool_async.protocol.reply import IN_ONE_STEP
 from akool_async.protocol.snapshot import Snapshot, Status
-from akool_async.protocol.value import Input, Value
+from akool_async.protocol.value import Input, Value, ValueMeta
 from akool_async.protocol.wire import Envelope, HttpRequest, HttpResponse
 
 T = TypeVar("T")
@@ -32,7 +34,36 @@ S = TypeVar("S", bound=Snapshot)
 _OK = 200
 
 
-class Endpoint(Input, Generic[T]):
+class _EndpointMeta(ValueMeta):
+    """Keeps the two facts of an endpoint whose names parameters of Akool's have, too.
+
+    A class has the fact, `CreateKnowledge.docs`; its values have the parameter.
+    """
+
+    _called: str = ""
+
+    @property
+    def name(self) -> str:
+        """Dotted name; binding the endpoint to a namespace sets it."""
+        return _text_in(self, "name") or self._called
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._called = name
+
+    @property
+    def docs(self) -> str:
+        """Address of the page that documents it: `docs = ...` in its class, or in a parent."""
+        return _text_in(self, "docs")
+
+
+@cache  # each request asks for the name
+def _text_in(cls: type[Any], name: str) -> str:
+    found = (vars(each).get(name) for each in cls.__mro__)
+    return next((each for each in found if isinstance(each, str)), "")
+
+
+class Endpoint(Input, Generic[T], metaclass=_EndpointMeta):
     """A request to Akool as a value; `T` is the type of its decoded reply."""
 
     method: ClassVar[str] = "POST"
@@ -44,10 +75,6 @@ class Endpoint(Input, Generic[T]):
     host: ClassVar[str] = "api"
     """Which of the client's hosts it lives on: `api`, `detect` or `legacy_detect`."""
     envelope: ClassVar[Envelope] = wire.AKOOL
-    name: ClassVar[str] = ""
-    """Dotted name; binding the endpoint to a namespace sets it."""
-    docs: ClassVar[str] = ""
-    """Address of the page that documents it."""
     also_in: ClassVar[tuple[str, ...]] = ()
     """Addresses of other pages that document it."""
     vague_refusals: ClassVar[frozenset[str]] = frozenset()
@@ -82,7 +109,7 @@ class Endpoint(Input, Generic[T]):
 
     def encode(self) -> HttpRequest:
         """Return the HTTP request, without host and credentials."""
-        fields = self.to_wire() if self.method == "GET" else self.body_fields()
+        fields = self.to_wire(as_sent) if self.method == "GET" else self.body_fields()
         path = self.root + self.path
         if "{" in path:
             path, fields = wire.with_fields_in_path(path, fields)
@@ -119,7 +146,9 @@ class Endpoint(Input, Generic[T]):
     def _read(self, response: HttpResponse) -> T:
         """Open the envelope, then read the data."""
         try:
-            data = wire.decode(response, self.envelope, self.label, (self.docs, *self.also_in))
+            data = wire.decode(
+                response, self.envelope, self.label, (type(self).docs, *self.also_in)
+            )
         except APIError as error:
             error.vague = error.msg.strip(" .!").lower() in self.vague_refusals
             raise
@@ -191,6 +220,10 @@ class Guess(Value, kw_only=False):
     spread: float = 0.7
     """Sigma of the durations' logarithm. With 0.7, two of three jobs take half to twice the
     median."""
+    spacing: float = 0.0
+    """Least seconds between two looks at a job while twenty or more run, as a part of the
+    median. Where jobs take minutes, looks that are further apart save most requests of a batch; a
+    job among few is looked at as often as ever."""
 
 
 class Family(Value, Generic[S]):
@@ -224,10 +257,13 @@ class Family(Value, Generic[S]):
     def lacks_address(self, snapshot: Snapshot) -> bool:
         """Say whether a job is COMPLETED, and the reply does not say yet where its media is.
 
-        Some results name their media only a moment after they are COMPLETED.
+        Some results name their media only a moment after they are COMPLETED. A result without media
+        says itself whether a part is missing.
         """
-        if self.media is None or snapshot.status is not Status.COMPLETED:
+        if snapshot.status is not Status.COMPLETED:
             return False
+        if self.media is None:
+            return snapshot.lacks_part
         address: str = getattr(snapshot, "media_url", "")  # every result with media has it
         return not address.strip()
 
@@ -274,6 +310,19 @@ class _Starting(Input):
     """The kind of its media, where that is not its family's."""
     usual: ClassVar[Guess | None] = None
     """How long its jobs take, where that is not its family's `usual`."""
+    listed: ClassVar[Listed | None] = None
+    """Where its jobs are listed; `None` if no list tells them from others."""
+    price: ClassVar[Price | None] = None
+    """What a page prints as its price; `None` where no page does."""
+
+    def estimate(self) -> float | None:
+        """Return what the request costs by Akool's documentation, in credits; it sends nothing.
+
+        `None` where no page prints a price, or where it depends on what only Akool knows, such as
+        the length of a video. Observed prices differ: after it was created, `job.credits` has what
+        Akool says. A price that depends on the plan is that of the dearest one.
+        """
+        return None if self.price is None else self.price.of(self)
 
     @property
     def makes(self) -> Media | None:
@@ -335,10 +384,11 @@ class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):
         except ReplyError as error:
             problem = error.problem
         except APIError as error:
-            if error.meaning or type(error) is not APIError or wire.refuses(response):
+            is_known = bool(error.meaning) and error.code not in UNCLEAR_CODES
+            if is_known or type(error) is not APIError or wire.refuses(response):
                 raise
             said = f" ({error.msg})" if error.msg else ""
-            problem = f"no page lists the code {error.code}{said}, so a job may run"
+            problem = f"no page says that no job runs after the code {error.code}{said}"
         if len(jobs) > 1:
             problem = f"one job was asked for, and {len(jobs)} were started: {', '.join(jobs)}"
             raise self._unreadable(problem, response, jobs)

@@ -19,9 +19,12 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from akool_async.errors import InvalidInput
+from akool_async.plain import HIDDEN
 from akool_async.protocol.addresses import trouble_with
 from akool_async.protocol.cells import plain_number
 from akool_async.protocol.deprecation import Deprecated
+from akool_async.protocol.secret import Confidential, Withheld, is_whole
 
 
 class Rule(Struct, frozen=True):
@@ -55,6 +58,10 @@ class OneOf(Struct, frozen=True):
     enum: type[Enum]
 
 
+class Secrecy(Struct, frozen=True):
+    """That a field holds a secret: it is sent to Akool, and nothing else shows or keeps it."""
+
+
 class Files(Struct, frozen=True):
     """That a field takes a file on disk in place of an address, and which ones."""
 
@@ -64,6 +71,14 @@ class Files(Struct, frozen=True):
     """Extensions in lower case, with their dots; empty for any."""
     largest: int | None = None
     """Bytes of the largest file that Akool takes; `None` where no page says."""
+
+
+class Unsent(Struct, frozen=True):
+    """A field that helps to check a request, and is no part of it: no plan knows it.
+
+    It is on no wire, in no journal, in no manifest and in no option of a command. The class names
+    it in `hidden_fields`, and empties it in `check`.
+    """
 
 
 MB = 2**20
@@ -137,6 +152,16 @@ Urls = Annotated[Sequence[str], Rule("must hold http or https URLs, one at least
 Id = Annotated[str, Meta(min_length=1)]
 """An id that Akool gave."""
 
+HiddenText = Annotated[str, Secrecy()]
+"""A secret in a reply, such as a token. Its class calls `hide_secrets` when it is built."""
+
+SecretText = Annotated[
+    HiddenText,
+    Meta(min_length=1),
+    Rule(f"must be the secret itself; {HIDDEN} stands for one that was left out", is_whole),
+]
+"""A secret in a request. It is no part of what a key is compared by, nor of the journal."""
+
 WebhookUrl = Annotated[str, Coding(str, none_if_empty), _IS_URL]
 """An http(s) address that Akool posts to; an empty text means no address (T42)."""
 
@@ -162,6 +187,10 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     """Which files it takes in place of an address; `None` for none."""
     deprecated: Deprecated | None = None
     """That it is not to be used any more; `None` for most."""
+    secret: bool = False
+    """Whether it is a secret."""
+    hides: bool = False
+    """Whether it is a secret, or holds values with a secret in them."""
 
     @property
     def one_each(self) -> OneEach | None:
@@ -172,21 +201,38 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
 @cache
 def plan_of(cls: type[Struct]) -> tuple[FieldPlan, ...]:
     """Return the plan of each field of an input class, in order."""
-    return tuple(
-        FieldPlan(
-            name=field.name,
-            wire_name=field.encode_name,
-            type=_kept_as_tuples(field.type),
-            rules=tuple(extra for extra in extras(field.type) if isinstance(extra, Rule)),
-            coding=next((e for e in extras(field.type) if isinstance(e, Coding)), None),
-            required=field.required,
-            optional=type(None) in get_args(field.type),
-            # The last one is the nearest: a type may narrow what the type inside it takes.
-            files=next((e for e in reversed(extras(field.type)) if isinstance(e, Files)), None),
-            deprecated=next((e for e in extras(field.type) if isinstance(e, Deprecated)), None),
-        )
-        for field in msgspec.structs.fields(cls)
+    fields = (field for field in msgspec.structs.fields(cls) if not _is_unsent(field))
+    return tuple(map(_plan, fields))
+
+
+def _is_unsent(field: msgspec.structs.FieldInfo) -> bool:
+    return any(isinstance(extra, Unsent) for extra in extras(field.type))
+
+
+def _plan(field: msgspec.structs.FieldInfo) -> FieldPlan:
+    found, kind = extras(field.type), _kept_as_tuples(field.type)
+    secret = any(isinstance(extra, Secrecy) for extra in found)
+    return FieldPlan(
+        name=field.name,
+        wire_name=field.encode_name,
+        type=kind,
+        rules=tuple(extra for extra in found if isinstance(extra, Rule)),
+        coding=next((extra for extra in found if isinstance(extra, Coding)), None),
+        required=field.required,
+        optional=type(None) in get_args(field.type),
+        # The last one is the nearest: a type may narrow what the type inside it takes.
+        files=next((extra for extra in reversed(found) if isinstance(extra, Files)), None),
+        deprecated=next((extra for extra in found if isinstance(extra, Deprecated)), None),
+        secret=secret,
+        hides=secret or any(plan.hides for cls in inner_of(kind) for plan in plan_of(cls)),
     )
+
+
+def inner_of(hint: Any) -> tuple[Any, ...]:
+    """Return the classes of values that a type holds inside."""
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return (hint,)
+    return tuple(cls for arg in get_args(hint) for cls in inner_of(arg))
 
 
 UNIONS = frozenset({Union, types.UnionType})
@@ -226,12 +272,31 @@ def _kept_as_tuples(hint: Any) -> Any:
 
 
 def plain_text(value: Any) -> str:
-    """Return a text of a subclass of `str` as a plain one."""
+    """Return a text of a subclass of `str` as a plain one, as it is sent; a secret, too.
+
+    Raises:
+        InvalidInput: it stands for a secret that was left out.
+    """
+    if isinstance(value, Withheld):
+        raise InvalidInput("secret", value, LEFT_OUT)
     if isinstance(value, str):
         return str.__str__(value)
     raise NotImplementedError
 
 
 def text_or_address(value: Any) -> str:
-    """Return what `plain_text` does; for the path of a file, its address on this machine."""
+    """Return a text as it may be kept: a secret as `***`, a path as its address on this machine."""
+    if isinstance(value, Confidential):
+        return HIDDEN
     return Path(value).absolute().as_uri() if isinstance(value, PurePath) else plain_text(value)
+
+
+def as_sent(value: Any) -> str:
+    """Return what `plain_text` does; for the path of a file, its address on this machine."""
+    return text_or_address(value) if isinstance(value, PurePath) else plain_text(value)
+
+
+LEFT_OUT = (
+    "was left out, because a secret is neither pickled nor kept in a journal: build the request"
+    " again with the secret itself"
+)

@@ -19,8 +19,8 @@ from urllib.request import url2pathname
 import msgspec
 
 from akool_async.protocol.cells import is_sequence
-from akool_async.protocol.checking import has_tag, inner_of
-from akool_async.protocol.fields import FieldPlan, Files, plan_of
+from akool_async.protocol.checking import has_tag
+from akool_async.protocol.fields import FieldPlan, Files, inner_of, plan_of
 from akool_async.protocol.value import Input
 
 R = TypeVar("R", bound=Input)

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Raw, Struct, ValidationError, field
 from msgspec.structs import FieldInfo
 
+from akool_async.protocol.fields import plain_text
 from akool_async.protocol.reasons import explained, says_enough
 from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.wire import Envelope
@@ -149,7 +150,7 @@ class Reply(Generic[T]):
 
     def encode(self, value: T) -> Any:
         """Return the data that decodes to a value, as Akool's page prints it."""
-        document = msgspec.to_builtins(value)
+        document = msgspec.to_builtins(value, enc_hook=plain_text)
         if self._aliases:
             document = {self._aliases.get(name, name): each for name, each in document.items()}
         held = [document] if self._in_array else document
@@ -278,7 +279,7 @@ class Rows(Reply[tuple[T, ...]]):
 
     def encode(self, value: tuple[T, ...]) -> Any:
         """Return the data that decodes to these rows."""
-        rows = [msgspec.to_builtins(row) for row in value]
+        rows = [msgspec.to_builtins(row, enc_hook=plain_text) for row in value]
         return rows if self._bare else {self._key: rows}
 
 

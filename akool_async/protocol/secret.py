@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Never, Self
+from typing import Any, Never, Self
+
+from akool_async.plain import HIDDEN
 
 STAYS = (
     "a secret stays in its process: pickle the settings, not the client; and let what records"
@@ -27,6 +29,38 @@ class Secret(str):
 
     def __reduce__(self) -> Never:
         raise TypeError(STAYS)
+
+
+class Confidential(Secret):
+    """The value of a secret field: a pickle, and all that is written down, leave it out."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> Any:
+        return Withheld, ()
+
+
+class Withheld(Confidential):
+    """Stands for a secret that was left out. A request that holds it can be looked at, not sent."""
+
+    __slots__ = ()
+
+    def __new__(cls) -> Self:
+        """Return the stand-in: its text is `***`."""
+        return super().__new__(cls, HIDDEN)
+
+    def __copy__(self) -> Self:
+        return self
+
+
+def confidential(text: str) -> str:
+    """Return a text as one that hides itself; an empty one, which is none, as it is."""
+    return text if isinstance(text, Confidential) or not text else Confidential(text)
+
+
+def is_whole(text: str) -> bool:
+    """Say whether a text is a secret, and not what stands for one that was left out."""
+    return text != HIDDEN or isinstance(text, Withheld)
 
 
 class Hidden(bytes):

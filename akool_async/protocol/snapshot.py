@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import msgspec
 from msgspec import field
 
+from akool_async.protocol.secret_fields import without_secrets
 from akool_async.protocol.value import Value
 
 
@@ -94,6 +95,11 @@ class Snapshot(Value, dict=True, abstract=True):
         """Why the job failed, in one line; may be empty."""
         return self.told
 
+    @property
+    def lacks_part(self) -> bool:
+        """Whether a part of the result is still missing, though the status is COMPLETED."""
+        return False
+
     def following(self, receipt: Snapshot | None) -> Self:
         """Return this snapshot with the data that only the create reply holds."""
         if self.job_id is None and receipt is not None and receipt.job_id is not None:
@@ -109,5 +115,5 @@ class Snapshot(Value, dict=True, abstract=True):
         return self
 
     def without_secrets(self) -> Self:
-        """Return this snapshot without credentials, as a journal may keep it."""
-        return self
+        """Return this snapshot without its secrets, as a journal may keep it."""
+        return without_secrets(self)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from pathlib import PurePath
 from typing import (
     Any,
     ClassVar,
@@ -26,7 +27,7 @@ import msgspec
 from msgspec import Struct, StructMeta
 
 from akool_async.errors import InvalidInput
-from akool_async.plain import as_json, plain
+from akool_async.plain import HIDDEN, as_json, plain
 from akool_async.protocol.checking import checked, checks_of
 from akool_async.protocol.fields import (
     FieldPlan,
@@ -36,9 +37,12 @@ from akool_async.protocol.fields import (
     tag_of,
     text_or_address,
 )
+from akool_async.protocol.secret_fields import places_of
 
 
-class _ValueMeta(StructMeta):
+class ValueMeta(StructMeta):
+    """Makes the classes of values."""
+
     def __new__(
         mcs,
         name: str,
@@ -48,6 +52,7 @@ class _ValueMeta(StructMeta):
         abstract: bool | Literal["last"] = False,
         **config: Any,
     ) -> Any:
+        """Make a class; its abstract parents lend it their fields."""
         config = {"frozen": True, "kw_only": True} | config
         lent: dict[str, _Lent] = {}
         for base in bases:
@@ -94,7 +99,7 @@ def _put_in(namespace: dict[str, Any], lent: Mapping[str, _Lent]) -> None:
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Value(Struct, metaclass=_ValueMeta, frozen=True, kw_only=True):
+class Value(Struct, metaclass=ValueMeta, frozen=True, kw_only=True):
     """An immutable record with keyword-only fields."""
 
     hidden_fields: ClassVar[frozenset[str]] = frozenset()
@@ -106,7 +111,7 @@ class Value(Struct, metaclass=_ValueMeta, frozen=True, kw_only=True):
         """Return the value as plain data, by the names that Python uses, for JSON or a store.
 
         Values inside become dicts too, and enums their plain values; times become ISO 8601
-        texts, and infinity `None`. Secrets are left out.
+        texts, and infinity `None`. Secrets are `***`, or left out.
         """
         return tag_of(type(self)) | {
             name: plain(getattr(self, name)) for name in _shown_names(type(self))
@@ -185,6 +190,8 @@ class Input(Value, forbid_unknown_fields=True, gc=False):
     def to_wire(self, written: Callable[[Any], str] = text_or_address) -> dict[str, Any]:
         """Return the fields under their wire names as plain data, without those that are `None`.
 
+        Secrets are `***`: this is what may be kept. `encode` returns what is sent.
+
         Args:
             written: Makes a text of what is no plain data, such as the path of a file; by default
                 that is its `file:` address on this machine.
@@ -200,7 +207,9 @@ class Input(Value, forbid_unknown_fields=True, gc=False):
             if value is None:
                 continue
             if plan.coding is not None:
-                value = plan.coding.to_wire(msgspec.to_builtins(value, enc_hook=plain_text))
+                is_file = isinstance(value, PurePath)
+                bare = value if is_file else msgspec.to_builtins(value, enc_hook=plain_text)
+                value = plan.coding.to_wire(bare)
             fields[plan.wire_name] = value
         return fields
 
@@ -222,7 +231,9 @@ class Input(Value, forbid_unknown_fields=True, gc=False):
             InvalidInput: a field is unknown, missing, of the wrong type, or breaks a rule.
         """
         if not isinstance(data, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - a body
-            raise InvalidInput("data", data, "must be an object", owner=cls.__name__)
+            raise InvalidInput(
+                "data", HIDDEN if places_of(cls) else data, "must be an object", owner=cls.__name__
+            )
         given = {key: value for key, value in data.items() if key not in tag_of(cls)}
         _complete(cls, {plan.name: plan for plan in plan_of(cls)}, given)
         return cls(**given)
@@ -238,7 +249,8 @@ def _complete(
     """
     for key in given:
         if key not in plans:
-            raise InvalidInput(key, given[key], "is not a field", owner=cls.__name__)
+            shown = HIDDEN if places_of(cls) else given[key]  # it may be a secret's name, misspelt
+            raise InvalidInput(key, shown, "is not a field", owner=cls.__name__)
     for name, plan in plans.items():
         if plan.required and given.get(name) is None:
             raise InvalidInput(name, None, "is required", owner=cls.__name__)
@@ -249,4 +261,4 @@ def _decoded(plan: FieldPlan, value: Any) -> Any:
     return plan.coding.from_wire(value) if plan.coding else value
 
 
-__all__ = ["Input", "Value"]
+__all__ = ["Input", "Value", "ValueMeta"]

@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import msgspec
@@ -223,8 +223,7 @@ def _query(fields: Mapping[str, Any]) -> str:
 
 
 def _each_of(value: Any) -> Sequence[Any]:
-    values: Sequence[Any] = value if isinstance(value, list | tuple) else (value,)
-    return values
+    return cast("Sequence[Any]", value) if isinstance(value, list | tuple) else (value,)
 
 
 def _quoted(text: str) -> str:
@@ -382,7 +381,7 @@ def ids_named_in(response: HttpResponse) -> str:
     return f"; ids in it: {', '.join(named)}" if named else ""
 
 
-_TOKEN = rb'(?i)("[^"]*(?:token|secret|key)[^"]*"\s*:\s*")[^"]*'
+_TOKEN = rb'(?i)("[^"]*(?:token|secret|key|_sig)[^"]*"\s*:\s*")[^"]*'
 
 
 def excerpt_of(response: HttpResponse) -> str:

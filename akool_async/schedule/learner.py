@@ -96,6 +96,10 @@ _IDLE_REBUILD_PAUSE = 1.0
 """The same while no job ends: running jobs are evidence too, but they change the plan slowly."""
 _EARLIEST = 0.2
 """Earliest first poll after the evidence was contradicted, as a part of the planned delay."""
+_MANY = 20
+"""Jobs that share a lookup, from which on looks are as far apart as `Guess.spacing` says."""
+_YOUNG = 3.0
+"""A job's age, times this, counts as the median if that is longer: the guess may be wrong."""
 _NEGLIGIBLE = 1e-6
 """Ages that fewer than this part of all jobs reach are not planned."""
 
@@ -109,21 +113,31 @@ _log = math.log
 class Learner:
     """The learned schedule of one operation: when to poll its jobs, from all polls so far."""
 
-    __slots__ = ("_by_cost", "_by_sharing", "_durations", "_low", "_random", "_span", "settings")
+    __slots__ = (
+        "_by_cost",
+        "_by_sharing",
+        "_durations",
+        "_low",
+        "_random",
+        "_spacing",
+        "_span",
+        "settings",
+    )
 
     def __init__(
         self, settings: Schedule, guess: Guess | None = None, *, random: Random | None = None
     ) -> None:
         self.settings = settings
         self._durations = Durations(guess)
+        self._spacing = guess.spacing if guess is not None else 0.0
         self._random = (random or _RANDOM).random
         # A delay is multiplied by a random number from `_low` to `_low + _span`.
         self._low = 1 - settings.jitter
         self._span = 2 * settings.jitter
         self._by_sharing: dict[int, _Table] = {}
         """Tables by the number of ids that share a request."""
-        self._by_cost: dict[float, _Table] = {}
-        """The same tables by cost of a poll; several numbers of ids have one cost."""
+        self._by_cost: dict[tuple[float, float], _Table] = {}
+        """The same tables by cost of a poll and least delay; several numbers of ids share them."""
 
     def delay(self, age: float, sharing: int = 1) -> float:
         """Return the seconds to wait before the next poll of a job that is `age` seconds old.
@@ -229,19 +243,27 @@ class Learner:
         # fifth at most, and all numbers up to 300 need 17 tables only.
         steps = round(2 * math.log2(max(1, sharing)))
         cost = max(settings.cheapest, settings.cost * 2 ** (-steps / 2))
-        table = self._by_cost.get(cost)
+        spacing = self._spacing * min(1.0, 2 ** (steps / 2) / _MANY)
+        table = self._by_cost.get((cost, spacing))
         if table is None:
-            table = self._by_cost[cost] = self._new_table(cost)
+            table = self._by_cost[cost, spacing] = self._new_table(cost, spacing)
         self._by_sharing[sharing] = table
         return table
 
-    def _new_table(self, cost: float) -> _Table:
-        """Plan the delays for polls that cost `cost` seconds."""
+    def _new_table(self, cost: float, spacing: float) -> _Table:
+        """Plan the delays for polls that cost `cost` seconds.
+
+        They are at least `spacing` apart, as a part of the median.
+        """
         settings, median = self.settings, self._durations.median
-        costs = [max(cost, settings.coarseness * min(edge, median or edge)) for edge in EDGES]
+        longest = median or math.inf
+        costs = [max(cost, settings.coarseness * min(edge, longest)) for edge in EDGES]
         delays = [
-            min(settings.maximum, max(settings.minimum, delay))
-            for delay in plan_delays(self._durations.rates, costs)
+            min(
+                settings.maximum,
+                max(settings.minimum, spacing * min(_YOUNG * edge, longest), delay),
+            )
+            for edge, delay in zip(EDGES, plan_delays(self._durations.rates, costs), strict=True)
         ]
         slopes = [
             (after - before) / (old - young)

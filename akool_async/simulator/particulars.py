@@ -6,21 +6,32 @@ from collections.abc import Mapping
 from typing import Any
 
 from akool_async.endpoints import (
-    AgoraCredentials,
+    AnalysisResult,
     AnalyzeContent,
+    AnalyzeHeads,
     Button,
     CreateLiveFaceswap,
+    FoundPerson,
     GenerateImage,
+    HeadSwap,
     OpenSession,
     RefineImage,
+    SessionCredentials,
+    StudioAnalysis,
 )
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Status
+from akool_async.simulator import voice_lab
 
-_REPEATED = ("input_text", "rate", "type", "source_language", "language", "lipsync")
+_REPEATED = (
+    *("input_text", "rate", "type", "source_language", "language", "lipsync"),
+    *("language_code", "name", "media_type", "model_name", "resolution"),
+    *("prompt", "negative_prompt", "extend_prompt", "image_url"),
+    *("audio_type", "audio_url", "effect_code", "pre_video_id"),
+)
 """Fields of requests that results repeat."""
 
-_REPEATED_AT_ONCE = (*_REPEATED, "avatar_id")
+_REPEATED_AT_ONCE = (*_REPEATED, "avatar_id", "voice_id", "source_voice_file")
 """Fields of requests that the create reply repeats; an avatar's details leave its name out."""
 
 _OFFENCES = ("gun", "hate", "violence", "weapon")
@@ -28,7 +39,7 @@ _OFFENCES = ("gun", "hate", "violence", "weapon")
 
 
 def particulars(
-    request: Operation[Any], serial: str, status: Status, *, receipt: bool
+    request: Operation[Any], serial: str, status: Status, address: str, *, receipt: bool
 ) -> Mapping[str, Any]:
     """Return the fields of a job's result that depend on its request.
 
@@ -36,18 +47,45 @@ def particulars(
         request: The request.
         serial: The job's id.
         status: The job's status.
+        address: The simulator's address.
         receipt: Whether this is the create reply.
     """
     names = _REPEATED_AT_ONCE if receipt else _REPEATED
     repeated = {name: getattr(request, name, None) for name in names}
+    repeated |= voice_lab.told_at_once(request)
     if isinstance(request, OpenSession):
-        return repeated | _joined(serial, receipt=receipt)
+        return repeated | _joined(request, serial, receipt=receipt)
     if isinstance(request, CreateLiveFaceswap):
         return _live(serial)
-    return repeated | (_made(request) if status is Status.COMPLETED else {})
+    if isinstance(request, HeadSwap):
+        return repeated | {"source_video_url": str(request.video_url)}
+    if isinstance(request, AnalyzeHeads) or request.family.result is StudioAnalysis:
+        found = _persons(request, serial, address) if status is Status.COMPLETED else None
+        return repeated | _analyzed(request) | {"analysis_result": found}
+    return repeated | (_made(request, serial) if status is Status.COMPLETED else {})
 
 
-def _made(request: Operation[Any]) -> dict[str, Any]:
+def _analyzed(request: Operation[Any]) -> dict[str, Any]:
+    names = {"video_url": "video_url", "url": "source_url"}
+    return {
+        field: str(getattr(request, name))
+        for name, field in names.items()
+        if hasattr(request, name)
+    }
+
+
+def _persons(request: Operation[Any], serial: str, address: str) -> AnalysisResult:
+    """Return two persons; with the tracks of a video, where Swap Studio names them."""
+    crops = [f"{address}/faces/{serial}_{number}.png" for number in range(2)]
+    tracks = f"{address}/faces/{serial}.json"
+    return AnalysisResult(
+        detected_objects=len(crops),
+        media=tuple(FoundPerson(obj_id=n, img_url=url) for n, url in enumerate(crops)),
+        track_manifest_url=tracks if getattr(request, "media_type", "") == "video" else None,
+    )
+
+
+def _made(request: Operation[Any], serial: str) -> dict[str, Any]:
     match request:
         case AnalyzeContent():
             return _judged(str(request.content))
@@ -59,7 +97,7 @@ def _made(request: Operation[Any]) -> dict[str, Any]:
             # A variation shows four pictures again; a 4K picture is one.
             return refined | {"buttons": (*Button,) if request.button.startswith("V") else ()}
         case _:
-            return {}
+            return voice_lab.told_in_the_end(request, serial)
 
 
 def _judged(content: str) -> dict[str, Any]:
@@ -82,11 +120,33 @@ def _live(serial: str) -> dict[str, Any]:
     }
 
 
-def _joined(serial: str, *, receipt: bool) -> dict[str, Any]:
-    credentials = AgoraCredentials(
-        agora_uid=100000,
-        agora_app_id="simulated-app",
-        agora_channel=f"simulated-channel-{serial}",
-        agora_token=f"simulated-agora-token-{serial}" if receipt else "",  # T31
-    )
-    return {"credentials": credentials, "stream_type": "agora", "type": 1}
+def _joined(session: OpenSession, serial: str, *, receipt: bool) -> dict[str, Any]:
+    kind = session.stream_type or "agora"
+    own = {} if session.credentials is None else session.credentials.body_fields()
+    given = {**_channel(kind, serial, receipt=receipt), **own}
+    known = {name: given[name] for name in given if name in SessionCredentials.__struct_fields__}
+    if not receipt:  # T31
+        known.pop(f"{kind}_token", None)
+        known.pop("trtc_sdk_user_sig", None)
+    return {"credentials": SessionCredentials(**known), "stream_type": kind, "type": 1}
+
+
+def _channel(kind: str, serial: str, *, receipt: bool) -> dict[str, Any]:
+    """Return the channel that Akool makes for a session without one of the user's own."""
+    channel = f"simulated-channel-{serial}"
+    token = f"simulated-{kind}-token-{serial}" if receipt else ""
+    match kind:
+        case "livekit":
+            return {
+                "livekit_url": "wss://livekit.invalid",
+                "livekit_token": token,
+                "livekit_room_name": channel,
+                "livekit_server_identity": "server",
+                "livekit_client_identity": "client",
+            }
+        case "trtc":
+            named = {"trtc_app_id": 20000001, "trtc_room_id": channel, "trtc_user_id": "user"}
+            return {**named, "trtc_user_sig": token}
+        case _:
+            named = {"agora_app_id": "simulated-app", "agora_channel": channel}
+            return {"agora_uid": 100000, **named, "agora_token": token}

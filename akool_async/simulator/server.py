@@ -29,22 +29,43 @@ from akool_async.endpoints import (
     OPERATIONS,
     AnalyzeFrames,
     CancelFaceswaps,
+    CloneVoice,
     CloseLiveFaceswap,
     CloseSession,
+    CreateKnowledge,
     CreateLiveFaceswap,
     Credit,
+    DeletedVideos,
+    DeletedVoices,
     DeleteFaceswaps,
+    DeleteKnowledge,
+    DeleteLabVoices,
+    DeleteVideos,
     DetectFaces,
     GetCredit,
+    GetKnowledge,
+    GetLabVoice,
+    GetStreamingAvatar,
     GetToken,
+    KeptVideo,
+    LabVoiceType,
     LegacyDetectFaces,
     ListAvatars,
+    ListEffects,
+    ListKnowledge,
+    ListLabVoices,
     ListLanguages,
+    ListModels,
     ListSessions,
     ListStreamingAvatars,
+    ListTranslationVoices,
+    ListVideos,
+    ListVoiceResources,
     ListVoices,
     OpenSession,
+    RefusedVoice,
     Token,
+    UpdateKnowledge,
     UpdateLiveFaceswap,
     Voice,
 )
@@ -53,7 +74,9 @@ from akool_async.protocol.endpoint import Endpoint, Family, Operation
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.wire import AKOOL, Envelope
-from akool_async.simulator import catalogue, faces, media
+from akool_async.simulator import catalogue, faces, media, voice_lab
+from akool_async.simulator.job_lists import job_rows
+from akool_async.simulator.knowledge import NameTaken
 from akool_async.simulator.webhooks import SimulatedWebhooks
 from akool_async.simulator.world import Behaviour, World
 
@@ -206,11 +229,10 @@ class Simulator:
         value = _read(endpoint, await _wire_of(endpoint, request))
         if isinstance(value, Operation):
             return _OK | {"data": await self._created(value)}
-        family = _LOOKUPS.get(endpoint)
-        if family is not None:
+        answer, family = _ANSWERS.get(endpoint), _LOOKUPS.get(endpoint)
+        if answer is None and family is not None:
             return _OK | {"data": self._looked_up(family, value)}
-        answer = _ANSWERS.get(endpoint, _example)
-        return answer(self, value)
+        return (answer or _example)(self, value)
 
     def _check_credentials(self, request: web.Request) -> None:
         authorization = request.headers.get("Authorization")
@@ -396,33 +418,132 @@ def _voices(_simulator: Simulator, request: ListVoices) -> Mapping[str, Any]:
 _VOICES = (("Nicole", "Female", 3), ("Daniel", "Male", 3), ("Mine", "Female", 4))
 
 
+def _lab_voices(simulator: Simulator, request: ListLabVoices) -> Mapping[str, Any]:
+    own = request.type is LabVoiceType.OWN
+    voices: Sequence[Any] = (
+        job_rows(simulator.world, request, simulator.url)
+        if own
+        else voice_lab.akool_voices(_samples(simulator))
+    )
+    return _paged(request, [each for each in voices if voice_lab.fits(each, request)])
+
+
+def _lab_voice(simulator: Simulator, request: GetLabVoice) -> Mapping[str, Any]:
+    known = {each.id: each for each in voice_lab.akool_voices(_samples(simulator))}
+    known |= {each.id: each for each in _snapshots(simulator, CloneVoice)}
+    if request.id not in known:
+        raise Refusal(1014, "Resource does not exist")
+    return _OK | {"data": _written(request, known[request.id])}
+
+
+def _delete_voices(simulator: Simulator, request: DeleteLabVoices) -> Mapping[str, Any]:
+    own = {each.id for each in _snapshots(simulator, CloneVoice)}
+    ids = tuple(each for each in request.ids if each in own)
+    simulator.world.remove(list(ids))
+    refused = tuple(
+        RefusedVoice(id=each, msg=f"VoiceId:{each} resource not found")
+        for each in request.ids
+        if each not in own
+    )
+    reply = DeletedVoices(success_ids=ids, no_permission_voices=refused)
+    return _OK | {"msg": "Delete voice successfully", "data": _written(request, reply)}
+
+
+def _translation_voices(simulator: Simulator, request: ListTranslationVoices) -> Mapping[str, Any]:
+    language = request.language_code or "en"
+    return _paged(request, voice_lab.translation_voices(language, _samples(simulator)))
+
+
+def _samples(simulator: Simulator) -> str:
+    return f"{simulator.url}/faces"
+
+
+def _snapshots(simulator: Simulator, operation: type[Operation[Any]]) -> list[Any]:
+    """Return the jobs of an operation, the newest first."""
+    world = simulator.world
+    jobs = [job for job in world.jobs.values() if isinstance(job.request, operation)]
+    return [world.snapshot(job, simulator.url) for job in reversed(jobs)]
+
+
+def _knowledge_bases(simulator: Simulator, request: ListKnowledge) -> Mapping[str, Any]:
+    return _paged(request, simulator.world.knowledge.listed(request))
+
+
+def _knowledge_base(simulator: Simulator, request: GetKnowledge) -> Mapping[str, Any]:
+    found = simulator.world.knowledge.kept.get(request.id)
+    if found is None:
+        raise Refusal(*_NO_KNOWLEDGE)
+    return _OK | {"data": _written(request, found)}
+
+
+def _keep_knowledge(
+    simulator: Simulator, request: CreateKnowledge | UpdateKnowledge
+) -> Mapping[str, Any]:
+    bases = simulator.world.knowledge
+    now = int(simulator.world.clock.now().timestamp() * 1000)
+    if isinstance(request, UpdateKnowledge) and request.id not in bases.kept:
+        raise Refusal(*_NO_KNOWLEDGE)
+    try:
+        kept = (
+            bases.update(request, now)
+            if isinstance(request, UpdateKnowledge)
+            else bases.create(request, now)
+        )
+    except NameTaken:
+        pass
+    else:
+        return _OK | {"data": _written(request, kept)}
+    raise Refusal(1233, "Knowledge already exists")
+
+
+def _delete_knowledge(simulator: Simulator, request: DeleteKnowledge) -> Mapping[str, Any]:
+    if simulator.world.knowledge.kept.pop(request.id, None) is None:
+        raise Refusal(*_NO_KNOWLEDGE)
+    return _OK
+
+
+_NO_KNOWLEDGE = (1232, "Knowledge not found")
+
+
 def _avatars(simulator: Simulator, request: ListAvatars) -> Mapping[str, Any]:
-    listed = catalogue.avatars(f"{simulator.url}/faces")
+    listed = [
+        *job_rows(simulator.world, request, simulator.url),
+        *catalogue.avatars(f"{simulator.url}/faces"),
+    ]
     wanted = (request.from_, request.type)
     return _paged(request, [each for each in listed if _fits((each.from_, each.type), wanted)])
 
 
 def _streaming_avatars(simulator: Simulator, request: ListStreamingAvatars) -> Mapping[str, Any]:
+    platform = request.platform or "open"
     listed = catalogue.avatars(f"{simulator.url}/faces")
-    return _paged(request, [each for each in listed if each.available])
+    return _paged(request, [each for each in listed if each.platform == platform])
+
+
+def _streaming_avatar(simulator: Simulator, request: GetStreamingAvatar) -> Mapping[str, Any]:
+    listed = catalogue.avatars(f"{simulator.url}/faces")
+    for each in listed:
+        if each.available and each.avatar_id == request.avatar_id:
+            return _OK | {"data": _written(request, each)}
+    raise Refusal(1014, "Resource does not exist")
 
 
 def _sessions(simulator: Simulator, request: ListSessions) -> Mapping[str, Any]:
-    world = simulator.world
-    jobs = [job for job in world.jobs.values() if isinstance(job.request, OpenSession)]
-    newest_first = [world.snapshot(job, simulator.url) for job in reversed(jobs)]
+    newest_first = _snapshots(simulator, OpenSession)
     return _paged(
         request, [each for each in newest_first if _fits((each.status,), (request.status,))]
     )
+
+
+def _job_list(simulator: Simulator, request: ListVideos | ListVoiceResources) -> Mapping[str, Any]:
+    return _paged(request, job_rows(simulator.world, request, simulator.url))
 
 
 def _fits(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
     return all(want in {None, value} for value, want in zip(values, wanted, strict=True))
 
 
-def _paged(
-    request: ListAvatars | ListStreamingAvatars | ListSessions, rows: Sequence[Any]
-) -> Mapping[str, Any]:
+def _paged(request: Any, rows: Sequence[Any]) -> Mapping[str, Any]:
     """Answer with the requested page."""
     start = (request.page - 1) * request.size
     shown = tuple(rows[start : start + request.size])
@@ -490,6 +611,32 @@ def _delete(simulator: Simulator, request: DeleteFaceswaps) -> Mapping[str, Any]
     return _OK
 
 
+def _delete_videos(simulator: Simulator, request: DeleteVideos) -> Mapping[str, Any]:
+    """Delete what has ended; refuse the others, in a success."""
+    world = simulator.world
+    kept: dict[str, str] = {}
+    for each in request.ids:
+        job = world.jobs.get(each)
+        if job is None:
+            kept[each] = "video resource not exist"
+        elif not job.status_at(world.clock.time()).terminal:
+            kept[each] = "video resource is processing, please try again later"
+    gone = tuple(each for each in request.ids if each not in kept)
+    world.remove(list(gone))
+    items = tuple(KeptVideo(id=each, msg=why) for each, why in kept.items())
+    reply = DeletedVideos(success_ids=gone, no_permission_items=items)
+    return _OK | {"data": _written(request, reply)}
+
+
+def _effects(simulator: Simulator, request: ListEffects) -> Mapping[str, Any]:
+    return _OK | {"data": _written(request, catalogue.effects(f"{simulator.url}/faces"))}
+
+
+def _models(_simulator: Simulator, request: ListModels) -> Mapping[str, Any]:
+    rows = tuple(model for each in request.types for model in catalogue.models(each))
+    return _OK | {"data": _written(request, rows)}
+
+
 def _cancel(simulator: Simulator, request: CancelFaceswaps) -> Mapping[str, Any]:
     simulator.world.cancel(list(request.job_ids))
     return _OK
@@ -500,16 +647,31 @@ _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     CancelFaceswaps: _cancel,
     CloseLiveFaceswap: _close_live,
     CloseSession: _close_session,
+    CreateKnowledge: _keep_knowledge,
     DeleteFaceswaps: _delete,
+    DeleteKnowledge: _delete_knowledge,
+    DeleteLabVoices: _delete_voices,
+    DeleteVideos: _delete_videos,
     DetectFaces: _detect,
     LegacyDetectFaces: _detect,
     GetCredit: _credit,
+    GetStreamingAvatar: _streaming_avatar,
+    GetKnowledge: _knowledge_base,
+    GetLabVoice: _lab_voice,
     GetToken: _token,
     ListAvatars: _avatars,
+    ListKnowledge: _knowledge_bases,
+    ListLabVoices: _lab_voices,
+    ListEffects: _effects,
     ListLanguages: _languages,
+    ListModels: _models,
     ListSessions: _sessions,
     ListStreamingAvatars: _streaming_avatars,
+    ListVideos: _job_list,
+    ListTranslationVoices: _translation_voices,
+    ListVoiceResources: _job_list,
     ListVoices: _voices,
+    UpdateKnowledge: _keep_knowledge,
     UpdateLiveFaceswap: _update_live,
 }
 """The endpoints with an answer of their own."""

@@ -27,6 +27,7 @@ from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
 from akool_async.result import LIFETIME
 from akool_async.simulator import media
+from akool_async.simulator.knowledge import KnowledgeBases
 from akool_async.simulator.particulars import particulars
 
 MEDIANS: Mapping[Media | None, float] = {"audio": 0.5, "image": 1.0, "video": 2.0, None: 1.0}
@@ -142,6 +143,16 @@ def _extension_of(maker: Callable[[str, str], media.Media]) -> str:
     return maker("", "").extension
 
 
+_SHOTS = 4
+
+
+def _shots(request: Operation[Any], url: str | None) -> tuple[str, ...] | None:
+    """Return the addresses of a result of several files."""
+    if url is None or not getattr(request, "multi_shot", False):
+        return None
+    return (url, *(f"{url}?shot={number}" for number in range(2, _SHOTS + 1)))
+
+
 def _reasons_for(request: Operation[Any]) -> tuple[str, ...]:
     return REASONS if _takes_faces(type(request)) else MEDIA_REASONS
 
@@ -161,6 +172,7 @@ class World:
         self.creates: Counter[str] = Counter()
         """Jobs created, by operation."""
         self.credit = behaviour.credit
+        self.knowledge = KnowledgeBases()
         self.peak_in_flight = 0
         self._running: dict[str, Timer] = {}
         self._random = random.Random(behaviour.seed)
@@ -271,7 +283,8 @@ class World:
             "error_reason": job.reason if status is Status.FAILED else "",
             "created_at": job.created_at,
             "create_time": int(job.created_at.timestamp() * 1000),
-            **particulars(job.request, job.id, status, receipt=receipt),
+            **particulars(job.request, job.id, status, base_url, receipt=receipt),
+            "outputs": _shots(job.request, url),
             result.media_field: url,
         }
         names = {field.name for field in msgspec.structs.fields(result)}

@@ -16,7 +16,7 @@ from akool_async.errors import InvalidInput
 from akool_async.journal.entry import fingerprint
 from akool_async.media.names import HEAD, extension_in, type_of
 from akool_async.protocol.endpoint import Startable
-from akool_async.protocol.fields import MB, plain_text
+from akool_async.protocol.fields import MB, text_or_address
 from akool_async.protocol.files import WantedFile, files_in
 from akool_async.protocol.value import Input
 from akool_async.uploads.uploader import LocalFile
@@ -100,7 +100,9 @@ def fingerprint_of(request: Startable[Any], files: Mapping[Path, LocalFile] | No
     known = contents_of(request) if files is None else files
 
     def written(value: Any) -> str:
-        return f"sha256:{known[value].sha256}" if isinstance(value, Path) else plain_text(value)
+        if isinstance(value, Path):
+            return f"sha256:{known[value].sha256}"
+        return text_or_address(value)  # a secret is no part of it
 
     return fingerprint(request.label, request.unarmed_wire(written))
 

@@ -16,12 +16,13 @@ from aiohttp import web
 from akool_async import Akool, Face
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.manifest.rows import read
-from akool_async.batch.money.prices import Prices, printed_price
+from akool_async.batch.money.prices import Prices, documented_price
 from akool_async.batch.money.spending import UNPRICED, Money
 from akool_async.batch.planning import Plan, lines_of
 from akool_async.batch.run_options import RunOptions
 from akool_async.batch.runner import Run
 from akool_async.endpoints import AnalyzeContent, ImageReage
+from akool_async.protocol.price import Price
 from akool_async.simulator import Simulator
 from tests.batch.run_parts import speeches
 from tests.clients import Connect
@@ -65,7 +66,7 @@ def test_a_price_that_the_page_prints_is_known(
     kind: int, content: str, price: float | None
 ) -> None:
     request = AnalyzeContent(content=content, type=kind, language="en")
-    assert printed_price(request) == price
+    assert documented_price(request) == price
     assert Prices().of("moderation.analyze", request) == price
 
 
@@ -135,6 +136,52 @@ async def test_what_is_in_flight_counts_at_the_price_that_is_printed_for_it(
         run.drain("enough")
         gate.set()
         await work
+
+
+async def test_a_price_that_accounts_contradict_lets_few_rows_run_until_it_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def credit() -> float:
+        return 100.0
+
+    paid = Price(says="", page="", date="", credits=lambda _: 0.2, observed="1 for a picture")
+    monkeypatch.setattr(AnalyzeContent, "price", paid)
+    picture = AnalyzeContent(type=1, content="https://h.example/a.jpg")
+    money = Money(credit, Prices(), most=50.0, changed=lambda: None)
+    await money.read()
+    name, sent = "moderation.analyze", 0
+    while money.verdict(name, picture) == "yes":
+        money.send(f"row-{sent}", name, picture)
+        sent += 1
+    assert sent == UNPRICED
+    money.prices.told(name, 1.0)
+    while money.verdict(name, picture) == "yes":
+        money.send(f"row-{sent}", name, picture)
+        sent += 1
+    assert sent == 50
+
+
+def test_what_was_measured_counts_before_what_is_documented() -> None:
+    picture = AnalyzeContent(type=1, content="https://h.example/a.jpg")
+    prices = Prices()
+    assert prices.of("moderation.analyze", picture) == 0.2
+    assert prices.measured("moderation.analyze") is None
+    prices.learn({"moderation.analyze": 20}, 20.0)
+    assert prices.of("moderation.analyze", picture) == 1.0
+    assert Prices({"moderation.analyze": 3.0}).of("moderation.analyze", picture) == 3.0
+
+
+def test_a_dry_run_says_which_credits_are_documented(tmp_path: Path) -> None:
+    pictures = [
+        (f"picture-{n}", AnalyzeContent(type=1, content=f"https://h.example/{n}.jpg"))
+        for n in range(50)
+    ]
+    told = plan_of(tmp_path, [*pictures, *speeches(10)], prices={"audio.tts": 2.0})
+    assert "credits: 30" in told
+    assert "documented: 10 of these credits; what is charged may differ" in told
+    told = plan_of(tmp_path, pictures, prices={"moderation.analyze": 2.0})
+    assert "credits: 100" in told
+    assert not [line for line in told if "documented" in line]
 
 
 @pytest.mark.parametrize("at_its", ["begin", "end"])

@@ -125,12 +125,15 @@ async def test_a_recipe_whose_row_is_gone_is_awaited_and_saved(
     akool: Akool, simulator: Simulator, out: Path, until: Until
 ) -> None:
     await killed(swaps(PICTURES), akool, out, until, in_flight=4)
+    ended = statuses(out)  # on a busy machine, some have their lines already
     await finished(swaps(PICTURES)[:1], akool, out)
     assert statuses(out) == {f"swap-{n}": "completed" for n in range(4)}
     assert len(files(out)) == simulator.world.creates.total() == 4
     named = {each["key"]: each["operation"] for each in lines_of(out / "results.jsonl")}
-    assert named["swap-0"] == "faceswap.swap"
-    assert named["swap-3"] == "faceswap.image"
+    known = {"swap-0", *ended}
+    assert named == {
+        key: "faceswap.swap" if key in known else "faceswap.image" for key in statuses(out)
+    }
 
 
 async def test_a_recipe_whose_row_is_gone_does_not_get_the_result_of_a_step_in_the_middle(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,14 +22,17 @@ from akool_async.batch.files.placing import NamesInUse, put_in_place
 from akool_async.batch.files.verifying import Verification
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.manifest.rows import read
+from akool_async.batch.outcomes.endings import decoder
 from akool_async.batch.runner import Run
 from akool_async.cli.run_ending import DONE, FAILED, exit_code
 from akool_async.endpoints import TTS
 from akool_async.journal import Journal, State
+from akool_async.journal.looking import JournalView
 from akool_async.simulator import Simulator
 from tests.batch.run_parts import Shelf, photos, speeches
 from tests.clients import Connect
 from tests.clocks import Until
+from tests.several import IMAGE, content_of, show_several
 
 Rows: TypeAlias = list[tuple[str, TTS]]
 
@@ -271,3 +275,76 @@ async def test_a_file_or_a_line_that_a_run_is_just_writing_is_no_difference(
     rows.put(None)
     assert [each async for each in running] == []
     assert len(list(Verification(folder).differences())) == 2
+
+
+# Results with several files
+
+
+def images(*keys: str) -> list[tuple[str, Any]]:
+    return [(key, IMAGE) for key in keys]
+
+
+async def test_a_run_saves_all_files_of_its_results_and_lists_them(
+    akool: Akool, quick: Simulator, out: Path
+) -> None:
+    show_several(quick)
+    run = await carried_out(images("a", "b"), akool, out)
+    for line in lines_of(out):
+        key = line["key"]
+        assert line["path"] == f"media/{key}.png"
+        assert [each["path"] for each in line["more_files"]] == [
+            f"media/{key}-2.png", f"media/{key}-3.png",
+        ]  # fmt: skip
+        assert (out / f"media/{key}-3.png").read_bytes() == content_of(3)
+        assert line["more_files"][1]["bytes"] == len(content_of(3))
+    sizes = [file.stat().st_size for file in (out / "media").glob("*.png")]
+    assert (run.counts.saved, run.counts.bytes, len(sizes)) == (2, sum(sizes), 6)
+    with closing(JournalView(RunFolder.at(out).journal)) as view:
+        assert await view.outcomes.saved() == (2, sum(sizes))
+        assert view.outcomes.averages()["image.generate"].bytes == sum(sizes) / 2
+    verification = Verification(RunFolder.at(out))
+    assert list(verification.differences()) == []
+    assert verification.files == 6
+
+
+@pytest.mark.parametrize("keys", [("row", "row-2"), ("row-2", "row")])
+async def test_a_further_file_and_that_of_another_row_never_replace_each_other(
+    akool: Akool, quick: Simulator, out: Path, keys: tuple[str, str]
+) -> None:
+    show_several(quick)
+    await carried_out(images(keys[0]), akool, out)
+    await carried_out(images(*keys), akool, out)
+    lines = lines_of(out)
+    assert len(lines) == 2
+    assert all(is_as_made(out, line, quick) for line in lines)
+    paths = [each["path"] for line in lines for each in (line, *line["more_files"])]
+    assert len(set(paths)) == 6
+    assert list(Verification(RunFolder.at(out)).differences()) == []
+
+
+@pytest.mark.parametrize("spoilt", ["gone", "cut"])
+async def test_a_further_file_that_is_missing_or_cut_is_told_and_fetched_again(
+    akool: Akool, quick: Simulator, out: Path, spoilt: str
+) -> None:
+    show_several(quick)
+    await carried_out(images("a", "b"), akool, out)
+    file = out / "media/a-2.png"
+    if spoilt == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(b"")
+    verification = Verification(RunFolder.at(out))
+    assert [each.path for each in verification.differences()] == ["media/a-2.png"]
+    assert (verification.files, verification.cut) == (5, 1)
+    later = run_in(out)
+    await later.fetch(akool)
+    assert file.read_bytes() == content_of(2)
+    assert list(Verification(RunFolder.at(out)).differences()) == []
+    assert quick.world.creates.total() == 2
+
+
+async def test_a_row_of_an_earlier_release_has_no_further_files(akool: Akool, out: Path) -> None:
+    await carried_out(speeches(1), akool, out)
+    (line,) = lines_of(out)
+    assert line.pop("more_files") == []
+    assert decoder.decode(json.dumps(line)).more_files == ()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from akool_async.simulator import Simulator
 from tests.cli.commands import COMMAND, Command
 
 ROW = {"operation": "audio.tts", "voice_id": "voice", "input_text": "Hello."}
@@ -98,3 +100,58 @@ def test_a_bucket_is_no_folder_to_save_to(
     assert ended.status == 1
     assert "save_to= takes a bucket" in ended.err
     assert list(tmp_path.iterdir()) == []
+
+
+VIDEO = {
+    "operation": "image2video.batch",
+    "image_url": "https://media.example/still.png",
+    "prompt": "slow push in",
+    "model_name": "AkoolImage2VideoFastV1",
+    "resolution": "480p",
+    "video_length": 5,
+}
+
+
+def test_a_check_compares_rows_with_their_models(
+    akool: Command, akool_simulator: Simulator, tmp_path: Path
+) -> None:
+    rows = [VIDEO, VIDEO | {"resolution": "720p"}]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ended = akool("run", str(file), "--check")
+    assert ended.status == 2
+    assert "line 1, column resolution: must be one of 720p, 1080p, 4k" in ended.err
+    assert akool_simulator.requests == {"models.list": 1}
+
+
+def test_a_run_without_check_asks_for_no_models(
+    akool: Command, akool_simulator: Simulator, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(VIDEO) + "\n")
+    assert akool("run", str(file), "--no-report").status == 0
+    assert akool_simulator.requests["models.list"] == 0
+
+
+def test_a_check_without_credentials_says_that_models_were_not_checked(
+    bare: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(VIDEO) + "\n")
+    ended = bare("run", str(file), "--check")
+    assert ended.status == 0
+    assert "note: the rows' models were not checked: no credential" in ended.out
+
+
+def test_a_check_without_a_network_says_that_models_were_not_checked(
+    bare: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AKOOL_API_KEY", "the-key")
+    with socket.socket() as unheard:  # bound, and nobody listens there
+        unheard.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AKOOL_BASE_URL", f"http://127.0.0.1:{unheard.getsockname()[1]}")
+        file = tmp_path / "rows.jsonl"
+        file.write_text(json.dumps(VIDEO) + "\n")
+        ended = bare("run", str(file), "--check")
+    assert ended.status == 0
+    assert "note: the rows' models were not checked" in ended.out

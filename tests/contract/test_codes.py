@@ -49,6 +49,14 @@ CLASSES: dict[type[APIError], set[int]] = {
 }
 """Which error each code is to become."""
 
+NEWER: dict[int, type[APIError]] = {
+    1232: NotFound,
+    1233: Conflict,
+    **dict.fromkeys((1234, 1235, 1236), ProcessingError),
+    2001: APIError,
+}
+"""The same for codes that only a page of their own prints."""
+
 
 def copied_rows() -> dict[int, str]:
     rows: dict[str, str] = json.loads(COPY.read_text(encoding="utf-8"))["rows"]
@@ -126,10 +134,17 @@ def without_tables() -> set[str]:
 ROWS = [(page, code) for page, rows in copied_tables().items() for code in rows if code != SUCCESS]
 
 
+def newer_pages() -> set[str]:
+    """Return the pages that are newer than the archived ones."""
+    pages: list[str] = json.loads(COPY.read_text(encoding="utf-8"))["newer_pages"]
+    return {*pages}
+
+
 def test_the_copied_tables_are_the_printed_ones() -> None:
     pages = [path.read_text(encoding="utf-8") for path in sorted(PAGES.glob("002_*.txt"))]
+    archived = {page: rows for page, rows in copied_tables().items() if page not in newer_pages()}
     # Without the pages beside the checkout, the copy speaks for them.
-    assert (printed_tables(pages[0]) if pages else copied_tables()) == copied_tables()
+    assert (printed_tables(pages[0]) if pages else archived) == archived
 
 
 @pytest.mark.parametrize("name", [*ENDPOINTS, *RECIPES])
@@ -168,7 +183,7 @@ def test_every_row_of_a_page_s_table_is_known_by_that_page_s_sentence(page: str,
 @pytest.mark.parametrize(("page", "code"), ROWS)
 def test_a_page_s_row_becomes_what_the_code_is_elsewhere_save_one(page: str, code: int) -> None:
     # T27: 1109 is an account that does not exist, but an avatar that cannot be made on one page.
-    expected = ProcessingError if code == 1109 else CODES[code].error
+    expected = ProcessingError if code == 1109 else NEWER.get(code) or CODES[code].error
     assert meaning_of((page,), code).error is expected
 
 

@@ -32,9 +32,12 @@ from akool_async import (
     Status,
 )
 from akool_async.endpoints import ENDPOINTS, OPERATIONS
+from akool_async.protocol.fields import as_sent, plain_text
+from akool_async.protocol.secret_fields import secrets_in, without_secrets
 from akool_async.protocol.wire import HttpRequest, HttpResponse
 from akool_async.simulator import Simulator
 from tests.creates import is_create
+from tests.queries import typed
 
 if TYPE_CHECKING:
     from akool_async.protocol.endpoint import Endpoint
@@ -54,6 +57,9 @@ MEDIA = {
     "image": ("image",),
     "video": ("lipsync_video_url", "video"),
     "avatar": ("url",),
+    "i2v": ("video_url",),
+    "voice": ("preview",),
+    "voice_resource": ("preview",),
 }
 """Where each result family's media address is, the preferred one first."""
 
@@ -97,7 +103,7 @@ def as_typed(cls: type[Endpoint[Any]], fields: Mapping[str, Any]) -> dict[str, A
     """Turn the numbers of a query string, which are texts on the page, into numbers."""
     if part_sent(cls) == "body":
         return dict(fields)
-    return {name: int(text) if text.isdecimal() else text for name, text in fields.items()}
+    return typed(fields)
 
 
 def answer(document: object, status: int = 200) -> HttpResponse:
@@ -256,10 +262,10 @@ def same_json(one: Any, other: Any) -> bool:
 @every(ALL)
 def test_an_example_survives_its_own_encoding(exchange: Exchange) -> None:
     value = exchange.value
-    assert exchange.cls.from_wire(value.to_wire()) == value
+    assert exchange.cls.from_wire(value.to_wire(as_sent)) == value
 
 
-@every([exchange for exchange in ALL if not exchange.cls.hidden_fields])
+@every([each for each in ALL if not each.cls.hidden_fields and not [*secrets_in(each.value)]])
 def test_an_example_is_built_again_from_its_plain_data(exchange: Exchange) -> None:
     data = json.loads(exchange.value.to_json())
     assert exchange.cls.from_dict(data) == exchange.value
@@ -268,7 +274,7 @@ def test_an_example_is_built_again_from_its_plain_data(exchange: Exchange) -> No
 @every(JOBS)
 def test_a_result_is_built_again_from_its_plain_data(exchange: Exchange) -> None:
     result = exchange.value.decode(exchange.response("completed"))
-    assert type(result).from_dict(json.loads(result.to_json())) == result
+    assert type(result).from_dict(json.loads(result.to_json())) == without_secrets(result)
 
 
 @every([exchange for exchange in ALL if "stand_in" in exchange.printed])
@@ -286,7 +292,7 @@ def test_method_and_address_are_the_page_s(exchange: Exchange) -> None:
     method, _, address = exchange.printed["route"].partition(" ")
     cls = exchange.cls
     assert (cls.method, cls.root + cls.path) == (method, urlsplit(address).path)
-    assert method == "POST" or issubclass(cls, Query)
+    assert method in {"POST", "DELETE"} or issubclass(cls, Query)
     assert issubclass(cls, Operation) is is_create(method, address)
 
 
@@ -382,13 +388,19 @@ def test_a_reply_says_what_is_printed(exchange: Exchange, part: str) -> None:
         return  # an answer without data, or one of its own kind
     assert len(rows) == len(printed)
     for row, document in zip(rows, printed, strict=True):
-        known = msgspec.to_builtins(row)
+        known = msgspec.to_builtins(row, enc_hook=plain_text)
         shared = known.keys() & document.keys()
         assert shared
         for name in shared - {"createdAt"}:
             said = known[name]
+            if document[name] is None:  # printed for what is not there yet
+                assert not said or isinstance(said, dict)
+                continue
             if isinstance(said, dict):  # what is not printed has its default
                 said = {inner: said[inner] for inner in document[name]}
+            if document[name] is None:  # and so has what is printed as null
+                assert said in {None, ""}, name
+                continue
             assert same_json(said, document[name]), name
 
 
@@ -407,9 +419,14 @@ def test_fields_that_are_new_are_ignored(exchange: Exchange, part: str) -> None:
     for row in rows_of(document):
         row["brand_new"] = {"of": ["any", "shape"]}
     document |= {"brand_new": [1, {}]}
-    assert decoded(exchange, part, answer(document)) == decoded(
-        exchange, part, exchange.response(part)
+    assert what_is_read(decoded(exchange, part, answer(document))) == what_is_read(
+        decoded(exchange, part, exchange.response(part))
     )
+
+
+def what_is_read(rows: list[Any]) -> list[Any]:
+    """Return rows without the whole reply, which some of them keep."""
+    return [msgspec.structs.replace(row, raw="") if hasattr(row, "raw") else row for row in rows]
 
 
 @pytest.mark.parametrize(("exchange", "part"), PARTS)

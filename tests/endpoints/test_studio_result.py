@@ -228,3 +228,44 @@ async def test_a_job_whose_media_is_not_found_waits_for_it_and_keeps_the_reply(
         with pytest.raises(DownloadError, match="`raw`") as refused:
             await result.save(tmp_path)
         assert refused.value.token == job.token
+
+
+async def test_a_later_process_knows_the_request_from_the_journal(
+    serve: Serve, connect: Connect, tmp_path: Path
+) -> None:
+    status = 2
+
+    async def answer(visit: Visit) -> None:
+        row = {"_id": ID, "status": 1 if "create" in visit.target else status, "video": MADE}
+        await visit.say({"code": 1000, "msg": "OK", "data": row | {"images": [PERSON]}})
+
+    server = await serve(answer)
+    async with connect(server.url, journal=tmp_path / "jobs.sqlite") as akool:
+        await akool.submit(REQUEST, key="one").created()
+    status = 3
+    async with connect(server.url, journal=tmp_path / "jobs.sqlite") as akool:
+        job = akool.submit(REQUEST, key="one")
+        result = await job
+        assert job.receipt is None
+        assert result.urls == (MADE,)
+    assert sum("create" in visit.target for visit in server.visits) == 1
+
+
+async def test_where_a_file_was_uploaded_to_is_no_media(
+    serve: Serve, connect: Connect, tmp_path: Path
+) -> None:
+    class Shelf:
+        async def upload(self, _file: object, /) -> str:
+            return DANCE
+
+    async def answer(visit: Visit) -> None:
+        row = {"_id": ID, "status": 1 if "create" in visit.target else 3}
+        row |= {"video": MADE, "url": DANCE, "images": [PERSON]}  # type: ignore[dict-item]
+        await visit.say({"code": 1000, "msg": "OK", "data": row})
+
+    film = tmp_path / "dance.mp4"
+    film.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
+    server = await serve(answer)
+    async with connect(server.url, uploads=Shelf()) as akool:
+        result = await akool.submit(SwapMotion(video=film, images=[PERSON]))
+    assert result.urls == (MADE,)

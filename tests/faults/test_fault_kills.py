@@ -56,6 +56,7 @@ PROGRAM = textwrap.dedent("""
 """)
 
 
+@pytest.mark.timeout(600)  # two dozen processes, one after the other, on however busy a machine
 async def test_kills_at_any_moment_cost_no_job_and_no_second_payment(
     tmp_path: Path, scripted: Scripted
 ) -> None:

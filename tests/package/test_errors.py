@@ -35,6 +35,8 @@ TREE = {
     "ConnectFailed": "TransportError",
     "ReplyError": "TransportError",
     "CreateOutcomeUnknown": "AkoolError",
+    "NotSearchable": "AkoolError",
+    "UncertainMatch": "AkoolError",
     "SessionLeftOpen": "AkoolError",
     "JobError": "AkoolError",
     "JobFailed": "JobError",
@@ -72,6 +74,10 @@ def made(name: str) -> AkoolError:
         error = cls("rate", "200%", "must be less", owner="TTS")
     elif cls is errors.CreateOutcomeUnknown:
         error = cls("audio.tts", REQUEST, WHEN, "the connection was reset")
+    elif cls is errors.NotSearchable:
+        error = cls("audio.tts", "no list")
+    elif cls is errors.UncertainMatch:
+        error = cls("audio.tts", REQUEST, ["akj1.one", "akj1.two"], "2 jobs may be it")
     elif cls is errors.SessionLeftOpen:
         error = cls("faceswap.live_create", "6a00", "no answer came")
     elif cls is errors.ReplyError:

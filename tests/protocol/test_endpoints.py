@@ -193,3 +193,35 @@ def test_an_operation_goes_before_its_family() -> None:
 
     assert FILMS.usual_of(MakeSlowFilm) == Guess(600.0)
     assert FILMS.media_of(MakeSlowFilm(prompt="A hill.")) == "video"
+
+
+# Parameters that are called what a fact of an endpoint is called
+
+
+class Documented(Query[tuple[Voice, ...]]):
+    """Say which page documents it."""
+
+    path = "v9/voice/named"
+    docs = "https://docs.example/named"
+    parse = Rows(Voice, key="result")
+
+
+class FindNamed(Documented):
+    """Look up voices by name."""
+
+    name: str | None = None
+    docs: tuple[str, ...] = ()  # type: ignore[assignment]
+
+
+def test_a_parameter_may_be_called_name_or_docs() -> None:
+    FindNamed.name = "voice.named"
+    request = FindNamed(name="Alma", docs=("a",))
+    assert (request.name, request.docs) == ("Alma", ("a",))
+    assert (request.label, FindNamed.docs) == ("voice.named", "https://docs.example/named")
+    assert request.encode().path.endswith("?name=Alma&docs=a")
+    assert Documented.name == ""
+
+
+def test_a_namespace_names_an_endpoint_with_a_parameter_called_name() -> None:
+    assert ENDPOINTS["voice.clone"].name == "voice.clone"
+    assert ENDPOINTS["knowledge.create"].docs.endswith("/knowledge-base")

@@ -24,7 +24,7 @@ from akool_async.endpoints.audio import Voice
 from akool_async.endpoints.detection import Box, Detection
 from akool_async.endpoints.moderation import Analysis
 from akool_async.endpoints.paging import Page
-from akool_async.endpoints.streaming import AgoraCredentials, Session
+from akool_async.endpoints.streaming import Session, SessionCredentials
 from akool_async.endpoints.video import AudioElement, AvatarElement, TalkingAvatar
 from akool_async.errors import AkoolError, CreateOutcomeUnknown, JobFailed, RateLimited
 from akool_async.media import StandaloneDownloader
@@ -199,7 +199,7 @@ def test_parts_of_requests_have_the_same_names_on_the_wire(cls: type[Input]) -> 
 def test_what_its_repr_hides_is_left_out() -> None:
     assert Token(token="canary").to_dict() == {}
     assert GetToken(client_id="canary-id", client_secret="canary").to_dict() == {}
-    session = Session(credentials=AgoraCredentials(agora_channel="c", agora_token="canary"))
+    session = Session(credentials=SessionCredentials(agora_channel="c", agora_token="canary"))
     assert session.to_dict()["credentials"]["agora_channel"] == "c"
     assert "canary" not in session.to_json()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -51,7 +52,7 @@ def send(session: aiohttp.ClientSession, simulator: Simulator) -> Send:
         body = fields if isinstance(fields, bytes) else json.dumps(dict(fields)).encode()
         async with session.request(
             endpoint.method,
-            to.url + endpoint.root + endpoint.path,
+            to.url + endpoint.root + re.sub(r"[{]\w+[}]", "none", endpoint.path),
             params=fields if query and not isinstance(fields, bytes) else None,
             data=None if query else body,
             headers=signed,

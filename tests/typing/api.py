@@ -255,6 +255,10 @@ async def members_of_a_job_have_types(job: Job[Faceswap]) -> None:
     assert_type(job.token, str)
     assert_type(job.request, Operation[Faceswap] | None)
     assert_type(job.receipt, Faceswap | None)
+    assert_type(job.credits, float | None)
+    assert_type((await job).credits, float | None)
+    assert_type((await job).credits_are_final, bool)
+    assert_type(TTS(input_text="Hello", voice_id="v").estimate(), float | None)
     assert_type(job.snapshot, Faceswap | None)
     assert_type(job.status, Status)
     assert_type(job.done(), bool)
@@ -312,8 +316,14 @@ def errors_carry_what_they_are_about(error: AkoolError) -> None:
             assert_type(error.rule, str)
         case CreateOutcomeUnknown():
             assert_type(error.request, object)
+            assert_type(error.row, int | None)
         case _:
             pass
+
+
+async def a_lost_create_is_found_or_not(akool: Akool, error: CreateOutcomeUnknown) -> None:
+    assert_type(await akool.find(error), Job[Any] | None)
+    assert_type(await akool.find(key="order 1", within=60), Job[Any] | None)
 
 
 def a_job_is_what_its_error_carries(job: Job[Faceswap]) -> JobLike:

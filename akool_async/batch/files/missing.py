@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import starmap
 from typing import Any, Final
 
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.outcomes.endings import decoder
+from akool_async.batch.outcomes.outcome import Outcome
 from akool_async.batch.outcomes.steps import last_steps
 from akool_async.client.saving_place import is_gone
 from akool_async.journal.outcome_lines import KnownRow, OutcomeReader
@@ -58,11 +60,16 @@ class Missing:
             outcome = decoder.decode(known.line)
             if outcome.url is None:
                 continue
-            if outcome.path is not None and self._is_there(outcome.path, outcome.bytes):
+            if outcome.path is not None and self._are_there(outcome, outcome.path):
                 continue
             if self._is_kept(known, now):
                 found.append(known.number)
         return found
+
+    def _are_there(self, outcome: Outcome, path: str) -> bool:
+        """Say whether the files of a result are there whole."""
+        others = [(each.path, each.bytes) for each in outcome.more_files]
+        return all(starmap(self._is_there, [(path, outcome.bytes), *others]))
 
     def _is_there(self, path: str, size: int | None) -> bool:
         """Say whether a file is there whole; a power failure may have cut it short."""

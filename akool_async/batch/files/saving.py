@@ -29,7 +29,7 @@ from akool_async.batch.files.names import FileNames, NamedRow
 from akool_async.batch.files.placing import NamesInUse, Placed, put_in_place
 from akool_async.batch.folder import RunFolder
 from akool_async.batch.outcomes.endings import decoder
-from akool_async.batch.outcomes.outcome import Outcome
+from akool_async.batch.outcomes.outcome import MoreFile, Outcome
 from akool_async.batch.outcomes.writing import OutcomeWriter
 from akool_async.errors import DownloadError, ResultExpired
 from akool_async.journal import State
@@ -159,8 +159,8 @@ class SavingLane:
     def written(self, outcome: Outcome) -> None:
         """Take note that the complete line of a row is on disk."""
         self._held.discard(outcome.key)
-        if outcome.path is not None:
-            self._in_use.give_back(outcome.path.removeprefix(_MEDIA))
+        paths = [outcome.path or "", *(each.path for each in outcome.more_files)]
+        self._in_use.give_back(*(each.removeprefix(_MEDIA) for each in paths))
 
     async def drained(self) -> None:
         """Wait until nothing waits any more."""
@@ -238,7 +238,7 @@ class SavingLane:
             self._rested = 0
             outcome = _saved(waiting.outcome, result, placed)
             self._counts.saved += 1
-            self._counts.bytes += placed.size
+            self._counts.bytes += sum(each.size for each in (placed, *placed.others))
             saved = str(self._folder.media / placed.path)
             self._writer.add(outcome, recipe=waiting.recipe, saved=saved)
 
@@ -246,7 +246,7 @@ class SavingLane:
         room = self._parts / f"{waiting.outcome.line}-{id(waiting):x}"
         row = _named(waiting.outcome, result)
         try:
-            part = await result.save(f"{room}/")
+            part, *others = await result.save_all(f"{room}/")
             return await asyncio.to_thread(
                 put_in_place,
                 part,
@@ -255,6 +255,7 @@ class SavingLane:
                 row,
                 in_use=self._in_use,
                 is_anothers=lambda path: self._lines.is_anothers(_MEDIA + path, row.key),
+                others=others,
             )
         finally:
             await asyncio.to_thread(shutil.rmtree, room, ignore_errors=True)
@@ -328,6 +329,10 @@ def _saved(outcome: Outcome, result: Result, placed: Placed) -> Outcome:
         path=_MEDIA + placed.path,
         bytes=placed.size,
         sha256=placed.sha256,
+        more_files=tuple(
+            MoreFile(path=_MEDIA + each.path, bytes=each.size, sha256=each.sha256)
+            for each in placed.others
+        ),
         error=None,  # it may have been given up before
         msg=None,
     )

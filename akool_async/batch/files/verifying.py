@@ -71,30 +71,24 @@ class Verification:
             yield Difference(where, f"is a second line of {outcome.key!r}")
         self._keys.add(outcome.key)
         if outcome.path is not None:
-            problem = self._problem_with(outcome, self._folder.root / outcome.path)
-            self._named.add(outcome.path)
-            if problem:
-                yield Difference(outcome.path, problem)
-            else:
-                self.files += 1
+            yield from self._check_files(outcome, outcome.path)
         elif outcome.status is State.COMPLETED and outcome.url is not None:
             self.unsaved += 1
 
-    def _problem_with(self, outcome: Outcome, file: Path) -> str:
-        try:
-            size, sha256, _ = facts_of(file)
-        except FileNotFoundError:
-            self.cut += 1
-            return "is missing"
-        except OSError as error:
-            return f"cannot be read ({error.strerror or error})"
-        if size != outcome.bytes:
-            self.cut += 1
-            return f"has {size} bytes instead of {outcome.bytes}"
-        if sha256 != outcome.sha256:
-            self.changed += 1
-            return "was changed: its SHA-256 is another one"
-        return ""
+    def _check_files(self, outcome: Outcome, path: str) -> Iterator[Difference]:
+        """Compare the files of a result; a result with several is counted once."""
+        others = ((each.path, each.bytes, each.sha256) for each in outcome.more_files)
+        cut = changed = False
+        for file, size, sha256 in ((path, outcome.bytes, outcome.sha256), *others):
+            self._named.add(file)
+            problem = _problem_with(self._folder.root / file, size, sha256)
+            if problem is None:
+                self.files += 1
+                continue
+            cut, changed = cut or problem.is_cut, changed or problem.is_changed
+            yield Difference(file, problem.text)
+        self.cut += cut
+        self.changed += changed and not cut
 
     def _strangers(self) -> Iterator[Difference]:
         """Yield the files that no row names, but for what is being saved."""
@@ -107,3 +101,24 @@ class Verification:
                 self.fresh += 1
             else:
                 yield Difference(path, "belongs to no row")
+
+
+class _Problem(NamedTuple):
+    text: str
+    is_cut: bool = False
+    is_changed: bool = False
+
+
+def _problem_with(file: Path, size: int | None, sha256: str | None) -> _Problem | None:
+    """Return how a file differs from its line; `None` if it does not. Blocks."""
+    try:
+        found = facts_of(file)
+    except FileNotFoundError:
+        return _Problem("is missing", is_cut=True)
+    except OSError as error:
+        return _Problem(f"cannot be read ({error.strerror or error})")
+    if found.size != size:
+        return _Problem(f"has {found.size} bytes instead of {size}", is_cut=True)
+    if found.sha256 != sha256:
+        return _Problem("was changed: its SHA-256 is another one", is_changed=True)
+    return None

@@ -18,6 +18,7 @@ FaultKind: TypeAlias = Literal[
     "unread",
     "gone",
     "pattern",
+    "model",
 ]
 """Which faults belong together in a list:
 
@@ -32,6 +33,7 @@ FaultKind: TypeAlias = Literal[
 - `unread`: no operation reads the column.
 - `gone`: the run's folder knows the key, and no row has it.
 - `pattern`: no row fits a pattern that chooses among them.
+- `model`: rows name models, and what these can do is not known.
 """
 
 

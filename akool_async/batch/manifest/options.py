@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from functools import cache
+from typing import Any, Final, Self
 
+from akool_async.endpoints import OPERATIONS
 from akool_async.errors import InvalidInput
+from akool_async.plain import HIDDEN
+from akool_async.protocol.secret_fields import places_of
 from akool_async.protocol.value import Value
+
+_KEPT: Final = (
+    "may hold a secret, and the run's folder keeps what is set here: put it into the manifest"
+)
 
 
 class RowOptions(Value):
@@ -36,11 +44,14 @@ class RowOptions(Value):
             others: The other options.
 
         Raises:
-            InvalidInput: a text has no `=`, or names twice what may be named once.
+            InvalidInput: a text has no `=`, names twice what may be named once, or may hold a
+                secret: a run's folder keeps these texts.
         """
         values = dict[str, Any]()
         for text in set:
             name, equals, value = text.partition("=")
+            if name.strip() in _secret_names():
+                raise InvalidInput("set", HIDDEN, f"{name}: {_KEPT}")
             _check("set", text, "PARAMETER=VALUE", bool(name and equals) and name not in values)
             values[name] = value
         renames = dict[str, str]()
@@ -50,6 +61,13 @@ class RowOptions(Value):
             _check("map", text, "a column that is mapped once", column not in renames)
             renames[column] = name
         return cls(set=values, map=renames, **others)
+
+
+@cache
+def _secret_names() -> frozenset[str]:
+    """Return the parameters that may hold a secret, by both of their names."""
+    plans = (plan for cls in OPERATIONS.values() for plan in places_of(cls))
+    return frozenset(name for plan in plans for name in (plan.name, plan.wire_name))
 
 
 def _check(option: str, text: str, form: str, fine: bool) -> None:  # noqa: FBT001

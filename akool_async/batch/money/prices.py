@@ -1,26 +1,24 @@
-"""What a row costs: as given, as Akool's page prints it, as replies tell it, or as was learned.
+"""What a row costs: as given, as replies tell it, as was learned, or as Akool documents it.
 
-Akool prints a price for `moderation.analyze` alone. All others are learned: the account's credit is
-read before and after, and what it fell by was paid for the rows that were sent in between. Where
-rows of several operations were sent, many such readings tell the prices apart, as soon as there are
-as many different ones as there are operations (least squares). Whoever spends from the same account
-meanwhile spoils a reading: prices are estimates. A price that is not known is `None`, never 0.
+Few pages print a price, and accounts were seen to pay others. So prices are measured: the account's
+credit is read before and after, and what it fell by was paid for the rows that were sent in
+between. Where rows of several operations were sent, many such readings tell the prices apart, as
+soon as there are as many different ones as there are operations (least squares). Whoever spends
+from the same account meanwhile spoils a reading: prices are estimates. Until an operation's price
+is measured, that of its page counts. A price that is not known is `None`, never 0.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from akool_async.endpoints.moderation import AnalyzeContent, ContentType
+from akool_async.protocol.price import Price
 
 _NAME: Final = "price "
 """Prices are kept in the journal under this and the operation's name."""
-_PRINTED: Final = {ContentType.IMAGE: 0.2}
-_TEXT_PRICE, _TEXT_LENGTH = 0.1, 600
 _SMALL: Final = 1e-9
 
 
@@ -46,13 +44,17 @@ class Prices:
 
     def of(self, operation: str, request: Any = None) -> float | None:
         """Return what a row of an operation costs in credits; `None` if that is not known."""
-        return self.of_kind(operation, printed_price(request))
+        return self.of_kind(operation, documented_price(request))
 
-    def of_kind(self, operation: str, printed: float | None) -> float | None:
-        """Return the same; `printed` is the price that Akool prints for the request, if any."""
-        if operation in self._given:
-            return self._given[operation]
-        return self._learned.get(operation) if printed is None else printed
+    def of_kind(self, operation: str, documented: float | None) -> float | None:
+        """Return the same; `documented` is the price that a page prints for the request, if any."""
+        measured = self.measured(operation)
+        return documented if measured is None else measured
+
+    def measured(self, operation: str) -> float | None:
+        """Return the price that the user gave, or that was learned; `None` if there is none."""
+        given = self._given.get(operation)
+        return self._learned.get(operation) if given is None else given
 
     def told(self, operation: str, credits: float) -> None:
         """Take note of what a reply says that a job has cost."""
@@ -102,13 +104,16 @@ def learned_in(recall_all: Any) -> Mapping[str, bytes]:
     return found
 
 
-def printed_price(request: Any) -> float | None:
-    """Return the price that Akool's page prints for a request, where it can be worked out."""
-    if not isinstance(request, AnalyzeContent):
-        return None
-    if request.type == ContentType.TEXT:
-        return _TEXT_PRICE * math.ceil(len(str(request.content)) / _TEXT_LENGTH)
-    return _PRINTED.get(ContentType(request.type))
+def documented_price(request: Any) -> float | None:
+    """Return the price that Akool documents for a request, where it can be worked out."""
+    price: float | None = None if request is None else request.estimate()
+    return price
+
+
+def is_contradicted(request: Any) -> bool:
+    """Say whether accounts were seen to pay another price than the one that is documented."""
+    price: Price | None = getattr(request, "price", None)
+    return price is not None and bool(price.observed)
 
 
 def _solve(matrix: Sequence[list[float]]) -> list[float] | None:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from akool_async.batch.money.prices import Prices, printed_price
+from akool_async.batch.money.prices import Prices, documented_price, is_contradicted
 from akool_async.errors import AkoolError
 
 INTERVAL: Final = 30.0
@@ -37,8 +37,8 @@ class _Kind(NamedTuple):
     """What decides about the price of a row."""
 
     operation: str
-    printed: float | None
-    """The price that Akool prints for such a request, if it does."""
+    documented: float | None
+    """The price that Akool documents for such a request, if it does."""
 
 
 class Money:
@@ -112,7 +112,7 @@ class Money:
         """Take note that a row is sent."""
         if key in self._going_on:  # a second row of one key makes no job
             return
-        kind = _Kind(operation, printed_price(request))
+        kind = _Kind(operation, documented_price(request))
         self._going_on[key] = kind
         self._open[kind] += 1
         self._sent[operation] += 1
@@ -135,14 +135,20 @@ class Money:
         if self._most is None:
             return "yes"
         price = self.prices.of(operation, request)
-        if price is None and self._open.total() < UNPRICED and self._certain < self._most:
-            return "yes"
-        if price is not None and self._certain + price <= self._most + _ROUNDING:
+        fits = self._certain < self._most
+        if price is not None:
+            fits = self._certain + price <= self._most + _ROUNDING
+        is_sure = price is not None and not self._may_cost_more(operation, request)
+        if fits and (is_sure or self._open.total() < UNPRICED):
             return "yes"
         if not self._open.total():
             return "no"
         self._wanted.set()
         return "wait"
+
+    def _may_cost_more(self, operation: str, request: Any) -> bool:
+        """Say whether a row's price is only documented, and known to differ from what is paid."""
+        return self.prices.measured(operation) is None and is_contradicted(request)
 
     @property
     def _certain(self) -> float:

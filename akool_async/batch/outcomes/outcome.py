@@ -6,6 +6,17 @@ from akool_async.journal import State
 from akool_async.protocol.value import Value
 
 
+class MoreFile(Value):
+    """A further file of a result that has several."""
+
+    path: str
+    """Relative to the run's folder, with `/` on every system."""
+    bytes: int
+    """The file's size."""
+    sha256: str
+    """The file's SHA-256, in hex."""
+
+
 class Outcome(Value):
     """What became of one row.
 
@@ -31,11 +42,14 @@ class Outcome(Value):
     url: str | None = None
     """Where Akool keeps the media, for 7 days."""
     path: str | None = None
-    """The saved file, relative to the run's folder, with `/` on every system."""
+    """The saved file, relative to the run's folder, with `/` on every system; the primary one, if
+    the result has several."""
     bytes: int | None = None
     """The saved file's size."""
     sha256: str | None = None
     """The saved file's SHA-256, in hex."""
+    more_files: tuple[MoreFile, ...] = ()
+    """Of a result with several files, those beside `path`; empty for most."""
     queued_seconds: float | None = None
     """Seconds from its submission to Akool's acceptance."""
     akool_seconds: float | None = None
@@ -48,3 +62,8 @@ class Outcome(Value):
     """Akool's code, where there is one."""
     msg: str | None = None
     """Why, in words."""
+
+    @property
+    def all_bytes(self) -> int:
+        """The size of all its files."""
+        return (self.bytes or 0) + sum(each.bytes for each in self.more_files)

@@ -125,7 +125,7 @@ class Tally:
         outcome = row.outcome
         if outcome is not None and outcome.path:
             self.files += 1
-            self.bytes += outcome.bytes or 0
+            self.bytes += outcome.all_bytes
             tally.files.add(row.number)
         elif row.ended is not None:
             self.unsaved += 1

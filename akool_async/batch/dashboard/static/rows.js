@@ -216,6 +216,7 @@ function facts(job) {
     ["Times sent", job.attempts ? String(job.attempts) : null],
     ["Error", outcome?.error], ["Code", outcome?.code && String(outcome.code)],
     ["Job's id", job.id], ["Token", job.token], ["File", outcome?.path],
+    ["Further files", outcome?.more_files?.map((each) => each.path).join(", ")],
     ["Bytes", outcome?.bytes && number(outcome.bytes)], ["SHA-256", outcome?.sha256],
     ["Address", outcome?.url],
   ];
@@ -225,7 +226,8 @@ function facts(job) {
 function showMedia({ outcome, medium, key }) {
   const path = outcome?.path;
   if (!path || !path.startsWith("media/")) return $("job-media").replaceChildren();
-  const address = path.split("/").map(encodeURIComponent).join("/");
+  const addressOf = (each) => each.split("/").map(encodeURIComponent).join("/");
+  const address = addressOf(path);
   const parts = [];
   if (medium !== "file") {
     const shown = document.createElement(medium === "image" ? "img" : medium);
@@ -235,7 +237,11 @@ function showMedia({ outcome, medium, key }) {
     shown.setAttribute("aria-label", `The result of ${key}`);
     parts.push(shown);
   }
-  const link = document.createElement("a");
-  [link.href, link.textContent] = [`${address}?download=1`, "Download the file"];
-  $("job-media").replaceChildren(...parts, link);
+  const links = [path, ...(outcome.more_files ?? []).map((each) => each.path)].map((each, index) => {
+    const link = document.createElement("a");
+    const name = index ? `Download ${each.split("/").pop()}` : "Download the file";
+    [link.href, link.textContent] = [`${addressOf(each)}?download=1`, name];
+    return link;
+  });
+  $("job-media").replaceChildren(...parts, ...links);
 }

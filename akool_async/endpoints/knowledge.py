@@ -1,0 +1,219 @@
+"""Knowledge bases: what a live avatar knows and how it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from posixpath import splitext
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, field
+
+from akool_async.endpoints.namespace import Namespace, calls, lists
+from akool_async.endpoints.paging import Page, Pages
+from akool_async.errors import NotFound
+from akool_async.protocol.endpoint import Command, Query
+from akool_async.protocol.fields import MB, Files, Id, Rule, Url, is_http_url
+from akool_async.protocol.reply import Nothing, Reply
+from akool_async.protocol.value import Input, Value
+from akool_async.protocol.wire import HttpResponse
+from akool_async.result import from_milliseconds
+
+_PAGE = "https://docs.akool.com/ai-tools-suite/knowledge-base"
+
+_FORMATS: Final = (".csv", ".doc", ".docx", ".json", ".md", ".pdf", ".txt", ".xml")
+_LARGEST: Final = 100 * MB
+_LARGEST_TOGETHER: Final = 500 * MB
+
+
+def _at_most(number: int) -> Rule:
+    return Rule(f"must have at most {number} characters", lambda text: len(text) <= number)
+
+
+def _has_format(name: str) -> bool:
+    return splitext(name.lower())[1] in _FORMATS
+
+
+def _fit_together(docs: Sequence[KnowledgeFile]) -> bool:
+    return sum(each.size for each in docs) <= _LARGEST_TOGETHER
+
+
+def _are_urls(urls: Sequence[str]) -> bool:
+    return all(map(is_http_url, urls))
+
+
+class KnowledgeFile(Input):
+    """A document for a knowledge base."""
+
+    name: Annotated[str, Rule(f"must end in one of {', '.join(_FORMATS)}", _has_format)]
+    """Its name, such as `manual.pdf`: csv, doc, docx, json, md, pdf, txt or xml."""
+    url: Annotated[Url, Files(formats=_FORMATS, largest=_LARGEST)]
+    """Its address, or its path."""
+    size: Annotated[int, Meta(ge=0, le=_LARGEST)]
+    """Its size in bytes, at most 100 MB (104 857 600)."""
+
+
+Name = Annotated[str, _at_most(100)]
+"""The name of a knowledge base."""
+
+Prologue = Annotated[str, _at_most(2000)]
+"""What a live avatar says first."""
+
+Prompt = Annotated[str, _at_most(10_000)]
+"""Instructions for a live avatar."""
+
+Docs = Annotated[Sequence[KnowledgeFile], Rule("must have at most 500 MB together", _fit_together)]
+"""Documents for a knowledge base."""
+
+Urls = Annotated[Sequence[str], Rule("must hold http or https URLs", _are_urls)]
+"""Addresses of web pages."""
+
+
+class KnowledgeDocument(Value):
+    """A document of a knowledge base."""
+
+    name: str = ""
+    url: str = ""
+    size: int | None = None
+    """Bytes."""
+
+
+class KnowledgeBase(Value):
+    """A knowledge base."""
+
+    id: str = field(name="_id")
+    """The id that a live avatar's session takes as `knowledge_id`."""
+    name: str = ""
+    prologue: str = ""
+    """What the avatar says first."""
+    prompt: str = ""
+    """Instructions for its answers."""
+    docs: tuple[KnowledgeDocument, ...] = ()
+    urls: tuple[str, ...] = ()
+    """Addresses of web pages."""
+    from_: int | None = field(name="from", default=None)
+    """1 for Akool's, 2 for the account's."""
+    user_type: int | None = None
+    uid: int | None = None
+    team_id: str | None = None
+    create_time: int = 0
+    """Milliseconds since 1970."""
+    update_time: int = 0
+    """Milliseconds since 1970."""
+
+    @property
+    def creation_time(self) -> datetime | None:
+        """When Akool created it."""
+        return from_milliseconds(self.create_time)
+
+
+class ListKnowledge(Query[Page[KnowledgeBase]]):
+    """List knowledge bases, the newest first, a page at a time."""
+
+    path = "v4/knowledge/list"
+    docs = _PAGE
+    parse = Pages(KnowledgeBase, key="knowledge_list", bare=True)  # N37
+
+    page: Annotated[int, Meta(ge=1)] = 1
+    """Number of the page; the first is 1."""
+    size: Annotated[int, Meta(ge=1, le=100)] = 100
+    """Knowledge bases on a page, at most 100."""
+    name: str | None = None
+    """Only knowledge bases with this name."""
+    from_: Literal[1, 2] | None = field(name="from", default=None)
+    """1 for Akool's, 2 for the account's; the account's if not given."""
+
+
+class GetKnowledge(Query[KnowledgeBase]):
+    """Look up a knowledge base."""
+
+    path = "v4/knowledge/detail"
+    docs = _PAGE
+    parse = Reply(KnowledgeBase)
+
+    id: Id
+    """Its `id`."""
+
+
+class KnowledgeCommand(Command[KnowledgeBase]):
+    """The reply of what makes or changes a knowledge base."""
+
+    docs = _PAGE  # here, because those below have a parameter of this name
+    parse = Reply(KnowledgeBase)
+
+
+class CreateKnowledge(KnowledgeCommand):
+    """Make a knowledge base. It costs no credit.
+
+    `Conflict` (1233) says that there is one of this name, perhaps made by an earlier request whose
+    answer was lost: `knowledge.list(name=...)` finds it.
+    """
+
+    path = "v4/knowledge/create"
+
+    name: Name | None = None
+    """Its name, at most 100 characters; no two of a user's have the same."""
+    prologue: Prologue | None = None
+    """What the avatar says first, at most 2000 characters."""
+    prompt: Prompt | None = None
+    """Instructions for its answers, at most 10 000 characters."""
+    docs: Docs | None = None  # type: ignore[assignment]  # the class has the page
+    """Documents, at most 500 MB together; dicts of the same shape are taken too."""
+    urls: Urls | None = None
+    """Addresses of web pages."""
+
+
+class UpdateKnowledge(KnowledgeCommand):
+    """Change a knowledge base. What is not given stays; an empty text or list clears."""
+
+    # N38: an empty text travels.
+    path = "v4/knowledge/update"
+    repeatable = True
+
+    id: Id
+    """Its `id`."""
+    name: Name | None = None
+    """Its name, at most 100 characters; no two of a user's have the same."""
+    prologue: Prologue | None = None
+    """What the avatar says first, at most 2000 characters; an empty text clears it."""
+    prompt: Prompt | None = None
+    """Instructions for its answers, at most 10 000 characters."""
+    docs: Docs | None = None  # type: ignore[assignment]  # the class has the page
+    """All its documents from now on; dicts of the same shape are taken too."""
+    urls: Urls | None = None
+    """All its addresses of web pages from now on."""
+
+
+_NOT_FOUND: Final = 1232
+"""Akool's code for a knowledge base that is not there."""
+
+
+class DeleteKnowledge(Command[None]):
+    """Delete a knowledge base. One that is gone already is no error."""
+
+    method = "DELETE"  # with a body (N36)
+    path = "v4/knowledge/delete"
+    docs = _PAGE
+    repeatable = True
+    parse = Nothing()
+
+    id: Id
+    """Its `id`."""
+
+    def decode(self, response: HttpResponse) -> None:
+        """Accept "not found": the answer to an earlier request may have been lost (N36)."""
+        try:
+            super().decode(response)
+        except NotFound as error:
+            if error.code != _NOT_FOUND:
+                raise
+
+
+class KnowledgeNamespace(Namespace, title="knowledge"):
+    """Knowledge bases for live avatars."""
+
+    list = lists(ListKnowledge)
+    create = calls(CreateKnowledge)
+    get = calls(GetKnowledge)
+    update = calls(UpdateKnowledge)
+    delete = calls(DeleteKnowledge)
