@@ -14,12 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from akool_async.clock import Clock, Timer
-from akool_async.endpoints import Face
+from akool_async.endpoints import Face, FaceMapping
+from akool_async.protocol.checking import inner_of
 from akool_async.protocol.endpoint import Media, Operation
 from akool_async.protocol.fields import plan_of
 from akool_async.protocol.snapshot import Status
@@ -158,7 +159,7 @@ def _reasons_for(request: Operation[Any]) -> tuple[str, ...]:
 
 @cache
 def _takes_faces(cls: type[Operation[Any]]) -> bool:
-    return any(Face in get_args(plan.type) for plan in plan_of(cls))
+    return any({Face, FaceMapping} & {*inner_of(plan.type)} for plan in plan_of(cls))
 
 
 class World:

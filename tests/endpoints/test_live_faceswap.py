@@ -67,7 +67,7 @@ class Stage:
         verb = visit.target.rpartition("/")[2]
         self.seen.append(verb)
         self.bodies.append(json.loads(visit.body))
-        answer = OK
+        answer: Any = OK
         if verb == "create":
             await self.gate.wait()
             answer = self.created
@@ -115,16 +115,22 @@ async def test_nothing_is_asked_about_a_session_and_its_job_is_done(serve: Serve
     assert stage.seen == ["create"]
 
 
+def listed(folder: Path) -> list[Path]:
+    return [*folder.iterdir()]
+
+
 async def test_neither_repr_nor_plain_data_nor_journal_holds_the_token(
     serve: Serve, tmp_path: Path
 ) -> None:
     journal = tmp_path / "journal.db"
-    async with client(await serve(Stage()), journal=str(journal)) as akool:
-        async with akool.faceswap.live(source_image=FACES) as session:
-            shown = [repr(session), repr(session.receipt), str(session.receipt.to_dict())]
-            shown += [repr(session.job), session.receipt.to_json()]
-            assert not any("CANARY" in each for each in shown)
-    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    async with (
+        client(await serve(Stage()), journal=str(journal)) as akool,
+        akool.faceswap.live(source_image=FACES) as session,
+    ):
+        shown = [repr(session), repr(session.receipt), str(session.receipt.to_dict())]
+        shown += [repr(session.job), session.receipt.to_json()]
+        assert not any("CANARY" in each for each in shown)
+    kept = b"".join([path.read_bytes() for path in listed(tmp_path)])
     assert SESSION.encode() in kept
     assert b"CANARY" not in kept
 
@@ -270,9 +276,11 @@ async def test_a_session_that_failed_at_once_is_a_failed_job(serve: Serve) -> No
 
 def test_bad_input_is_refused_before_anything_is_sent() -> None:
     akool = Akool("the-key")
-    for arguments in ({"source_image": []}, {"source_image": FACES, "grace": 0}):
-        with pytest.raises(InvalidInput):
-            akool.faceswap.live(**arguments)
+    with pytest.raises(InvalidInput, match="source_image"):
+        akool.faceswap.live(source_image=[])
+    for grace in (0.0, -1.0, float("nan")):
+        with pytest.raises(InvalidInput, match="grace"):
+            akool.faceswap.live(source_image=FACES, grace=grace)
 
 
 # The close
@@ -296,9 +304,11 @@ async def test_a_close_is_repeated_until_it_is_answered(
     monkeypatch.setattr("akool_async.endpoints.closing._FIRST_PAUSE", 0.0)
     stage = Stage(*closes)
     retry = Retry(attempts=1, throttled=0.0)
-    async with client(await serve(stage), retry=retry) as akool:
-        async with akool.faceswap.live(source_image=FACES):
-            pass
+    async with (
+        client(await serve(stage), retry=retry) as akool,
+        akool.faceswap.live(source_image=FACES),
+    ):
+        pass
     assert stage.count("create") == 1
     assert stage.count("close") >= len(closes)
 
@@ -355,21 +365,25 @@ async def test_a_close_that_is_never_answered_ends_after_its_grace(
 
 async def test_a_session_may_be_closed_early(serve: Serve) -> None:
     stage = Stage()
-    async with client(await serve(stage)) as akool:
-        async with akool.faceswap.live(source_image=FACES) as session:
-            await session.close()
-            await session.close()
-            with pytest.raises(RuntimeError, match="closed"):
-                await session.update(source_image=FACES)
+    async with (
+        client(await serve(stage)) as akool,
+        akool.faceswap.live(source_image=FACES) as session,
+    ):
+        await session.close()
+        await session.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            await session.update(source_image=FACES)
     assert stage.seen == ["create", "close"]
 
 
 async def test_leaving_tries_once_more_what_an_early_close_could_not(serve: Serve) -> None:
     stage = Stage({"code": 1102, "msg": "no token"})
-    async with client(await serve(stage)) as akool:
-        async with akool.faceswap.live(source_image=FACES) as session:
-            with pytest.raises(SessionLeftOpen):
-                await session.close()
+    async with (
+        client(await serve(stage)) as akool,
+        akool.faceswap.live(source_image=FACES) as session,
+    ):
+        with pytest.raises(SessionLeftOpen):
+            await session.close()
     assert stage.seen == ["create", "close", "close"]
 
 
@@ -411,13 +425,13 @@ async def test_a_session_is_entered_once(serve: Serve) -> None:
 async def test_the_simulator_knows_which_sessions_are_open() -> None:
     async with Simulator() as simulator, Akool(simulator.api_key, base_url=simulator.url) as akool:
         async with akool.faceswap.live(source_image=FACES) as session:
-            id = session.id
+            known = session.id
             await session.update(source_image=FACES)
-            assert id in simulator.world.jobs
-        assert id not in simulator.world.jobs
-        await akool.faceswap.live_close(id=id)
+            assert known in simulator.world.jobs
+        assert known not in simulator.world.jobs
+        await akool.faceswap.live_close(id=known)
         with pytest.raises(NotFound):
-            await akool.faceswap.live_update(id=id, source_image=FACES)
+            await akool.faceswap.live_update(id=known, source_image=FACES)
         assert simulator.requests["faceswap.results"] == 0
 
 

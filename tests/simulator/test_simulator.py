@@ -57,7 +57,8 @@ def send(session: aiohttp.ClientSession, simulator: Simulator) -> Send:
             data=None if query else body,
             headers=signed,
         ) as response:
-            assert response.status == 200
+            # N35: where a word stands for the code, the HTTP status says who is to blame.
+            assert response.status == 200 or (response.status == 400 and endpoint.envelope.codes)
             document: Reply = await response.json()
             return document
 
@@ -92,7 +93,8 @@ async def test_every_endpoint_is_answered_with_an_envelope(
 
 @pytest.mark.parametrize("name", [name for name, cls in ENDPOINTS.items() if cls.signed])
 async def test_no_credential_and_a_wrong_one_are_told_apart(name: str, send: Send) -> None:
-    code = ENDPOINTS[name].envelope.code
+    envelope = ENDPOINTS[name].envelope
+    code = "code" if envelope.codes else envelope.code
     assert (await send(name, headers={}))[code] == 1102
     for header in ({"x-api-key": "wrong"}, {"Authorization": "Bearer wrong"}):
         assert (await send(name, headers=header))[code] == 1101
