@@ -213,7 +213,7 @@ def head(**fields: Any) -> HeadSwapV5:
 @pytest.mark.parametrize("make", [video, head, clothing])
 def test_a_swap_fits_its_analysis_or_is_refused(make: Any) -> None:
     assert make(analysis=ANALYSIS) == make()
-    wrong = [
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"target_url": VIDEO + "?a=b"}, "character by character"),
         ({"analyze_id": "6a02"}, f"must be the id of the analysis, {ID}"),
         ({"mappings": [{**PERSON, "obj_id": 1}]}, "a person of the analysis"),
