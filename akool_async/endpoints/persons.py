@@ -164,6 +164,8 @@ class Analyzed(Input, abstract="last"):
             raise self.refuse("analysis", "must be the result of an analysis, awaited")
         if found.status is not Status.COMPLETED:
             raise self.refuse("analysis", "must be COMPLETED")
+        if found.lacks_part:
+            raise self.refuse("analysis", "must have its track_manifest_url: look it up again")
         self._check_source(found)
         known = {each.obj_id for each in found.persons}
         mappings: Sequence[Any] = getattr(self, "mappings", None) or ()
