@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -110,7 +110,7 @@ def are_distinct(mappings: Sequence[Any]) -> bool:
     return len(named) == len({*named})
 
 
-EACH_ONCE: Final = Rule("must name each obj_id once", are_distinct)
+EACH_ONCE = Rule("must name each obj_id once", are_distinct)
 
 
 def _numbers(box: Any) -> Any:
@@ -164,6 +164,8 @@ class Analyzed(Input, abstract="last"):
             raise self.refuse("analysis", "must be the result of an analysis, awaited")
         if found.status is not Status.COMPLETED:
             raise self.refuse("analysis", "must be COMPLETED")
+        if found.lacks_part:
+            raise self.refuse("analysis", "must have its track_manifest_url: look it up again")
         self._check_source(found)
         known = {each.obj_id for each in found.persons}
         mappings: Sequence[Any] = getattr(self, "mappings", None) or ()
@@ -206,10 +208,10 @@ class SwapModel(Value):
 
 _WAN = "wavespeed-ai/wan-2.2/animate"
 _KLING_FIELDS = ("negative_prompt", "character_orientation", "keep_original_sound")
-AKOOL_CHARACTERS: Final = "akool-premium-multi-person"
-KLING_CHARACTERS: Final = "kling-v3.0-pro/character-swap"
+AKOOL_CHARACTERS = "akool-premium-multi-person"
+KLING_CHARACTERS = "kling-v3.0-pro/character-swap"
 
-SWAP_MODELS: Final = (
+SWAP_MODELS = (
     SwapModel(
         operation="characterswap.create",
         name=_WAN,

@@ -100,6 +100,8 @@ class Watch(Generic[S]):
         self._finish = resources.finish
         self._report = resources.report
         self._setbacks: Setbacks[S] = Setbacks(resources.exchange.retry)
+        if family.media is None:  # a missing part is documented to come
+            self._setbacks.address_came()
         self.records: dict[str, JobRecord[S]] = {}
         """The watched jobs by id, in the order in which they came."""
         self.asked = 0

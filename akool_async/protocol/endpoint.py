@@ -298,7 +298,7 @@ class Webhook(Input, abstract="last"):
 
 
 _WEBHOOK: Final = "webhook_url"
-LOWERCASE_WEBHOOK: Final = {_WEBHOOK: "webhookurl"}
+LOWERCASE_WEBHOOK = {_WEBHOOK: "webhookurl"}
 """The wire name of newer pages; a class keyword: `rename=LOWERCASE_WEBHOOK`."""
 
 

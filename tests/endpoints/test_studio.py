@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -29,6 +29,12 @@ from akool_async.endpoints import (
 from akool_async.protocol.files import files_in, with_addresses
 from akool_async.protocol.wire import HttpResponse
 from akool_async.simulator import Simulator
+
+if TYPE_CHECKING:
+    from akool_async.clock import ManualClock
+    from tests.clients import Connect
+    from tests.clocks import Elapse
+    from tests.servers import Serve, Visit
 
 PICTURE, VIDEO = "https://media.example/a.png", "https://media.example/a.mp4"
 HAIR, OTHER = "https://media.example/hair.png", "https://media.example/other.png"
@@ -213,7 +219,7 @@ def head(**fields: Any) -> HeadSwapV5:
 @pytest.mark.parametrize("make", [video, head, clothing])
 def test_a_swap_fits_its_analysis_or_is_refused(make: Any) -> None:
     assert make(analysis=ANALYSIS) == make()
-    wrong = [
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"target_url": VIDEO + "?a=b"}, "character by character"),
         ({"analyze_id": "6a02"}, f"must be the id of the analysis, {ID}"),
         ({"mappings": [{**PERSON, "obj_id": 1}]}, "a person of the analysis"),
@@ -237,6 +243,34 @@ def test_an_analysis_of_a_video_is_not_done_before_its_tracks_are_there() -> Non
     tracked = found | {"track_manifest_url": "https://cdn.example/tracks.json"}
     assert not family.lacks_address(looked_up(media_type="video", analysis_result=tracked))
     assert not family.lacks_address(looked_up(media_type="image", analysis_result=found))
+
+
+async def test_a_video_s_tracks_are_waited_for(
+    clock: ManualClock, serve: Serve, connect: Connect, elapse: Elapse
+) -> None:
+    found: dict[str, Any] = {"media": [{"obj_id": 0}]}
+
+    async def answer(visit: Visit) -> None:
+        data: dict[str, Any] = {"_id": ID, "status": 1, "media_type": "video"}
+        if visit.method == "GET":
+            tracks = {"track_manifest_url": "https://cdn.example/tracks.json"}
+            late = tracks if clock.time() > 30 else {}
+            data |= {"status": 3, "url": VIDEO, "analysis_result": found | late}
+        body = json.dumps({"code": 1000, "msg": "OK", "data": data}).encode()
+        await visit.answer(body, content_type="application/json")
+
+    server = await serve(answer)
+    async with connect(server.url, clock=clock) as akool:
+        job = akool.studio.analyze_head(url=VIDEO)
+        await elapse(clock, job.done, step=1.0)
+        assert job.result().analysis_result.track_manifest_url
+    assert 30 < clock.time() < 90
+
+
+def test_an_analysis_without_its_tracks_is_refused() -> None:
+    early = looked_up(media_type="video", analysis_result={"media": [{"obj_id": 0}]})
+    with pytest.raises(InvalidInput, match="track_manifest_url"):
+        head(analysis=early)
 
 
 def test_an_analysis_keeps_what_no_page_shows() -> None:
