@@ -76,13 +76,13 @@ def test_the_media_is_found_under_each_likely_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("wrapped", [lambda row: [row], lambda row: {"list": [row], "errors": []}])
-@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("request_", [REQUEST, None])
 def test_a_row_in_an_array_of_one_is_read_as_one_that_stands_alone(
-    wrapped: Any, known: bool
+    wrapped: Any, request_: SwapMotion | None
 ) -> None:
     row = {"_id": ID, "status": 3, "video": DANCE, "images": [PERSON], "result_url": MADE}
     result = GetMotion.parse(Raw(json.dumps(wrapped(row)).encode()))
-    result = result.answering(REQUEST) if known else result
+    result = result.answering(request_) if request_ else result
     assert (result.id, result.status, result.urls) == (ID, Status.COMPLETED, (MADE,))
 
 
