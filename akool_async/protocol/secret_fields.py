@@ -16,7 +16,7 @@ from msgspec import Struct
 from akool_async.errors import InvalidInput
 from akool_async.plain import HIDDEN
 from akool_async.protocol.fields import LEFT_OUT, FieldPlan, inner_of, plan_of
-from akool_async.protocol.secret import Confidential, Withheld, confidential
+from akool_async.protocol.secret import Confidential, Withheld, confidential, spellings_of
 
 V = TypeVar("V", bound=Struct)
 
@@ -105,6 +105,6 @@ def censored(body: bytes, request: Struct) -> bytes:
     """Return the body of a reply with `***` for each secret of the request that it repeats."""
     for secret in secrets_in(request):
         if len(secret) >= _LEAST:
-            for spelt in {secret.encode(), msgspec.json.encode(str.__str__(secret))[1:-1]}:
+            for spelt in spellings_of(str.__str__(secret)):
                 body = body.replace(spelt, HIDDEN.encode())
     return body
