@@ -53,6 +53,19 @@ def without_secrets(value: V) -> V:
     return msgspec.structs.replace(value, **changes) if changes else value
 
 
+def without_repeated(value: V, request: Struct | None) -> V:
+    """Return a reply with `***` for each secret that its request has, too."""
+    known = frozenset() if request is None else frozenset(secrets_in(request))
+    changes: dict[str, Any] = {}
+    for plan in places_of(type(value)) if known else ():
+        held = getattr(value, plan.name)
+        if plan.secret and held in known:
+            changes[plan.name] = HIDDEN
+        elif isinstance(held, Struct):
+            changes[plan.name] = without_repeated(held, request)
+    return msgspec.structs.replace(value, **changes) if changes else value
+
+
 def secrets_in(value: Struct) -> Iterator[str]:
     """Yield the secrets of a request, at whatever depth."""
     for plan in places_of(type(value)):
