@@ -43,7 +43,7 @@ MOST_VIDEOS = 500
 """Ids in one lookup. No page gives a limit, and a body has none of a request line's. The client
 begins with a hundred, and learns what is taken."""
 
-_SPACING = 0.12
+_SPACING = 0.16
 """A hundred jobs in flight then take about one lookup for eight of them."""
 
 MOST_SHOTS = 5

@@ -29,7 +29,7 @@ def jobs_in(response: HttpResponse) -> tuple[str, ...]:
         return ()
     document = _document(response)
     rows = (*_rows(document.get("data")), *_rows(document.get(_ALL_RESULTS)))
-    return tuple(dict.fromkeys(row[_ID] for row in rows if isinstance(row[_ID], str)))
+    return tuple(dict.fromkeys(str(row[_ID]) for row in rows if isinstance(row[_ID], str | int)))
 
 
 def refusal_in(response: HttpResponse, envelope: Envelope, endpoint: str) -> APIError | None:

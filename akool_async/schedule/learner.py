@@ -98,8 +98,9 @@ _EARLIEST = 0.2
 """Earliest first poll after the evidence was contradicted, as a part of the planned delay."""
 _MANY = 20
 """Jobs that share a lookup, from which on looks are as far apart as `Guess.spacing` says."""
-_YOUNG = 3.0
-"""A job's age, times this, counts as the median if that is longer: the guess may be wrong."""
+_YOUNG = 4.0
+"""A job's age, times this, counts as the median if that is longer: the guess may be wrong. Not once
+the median is known well: the early look at a new job would bring forward that at all others."""
 _NEGLIGIBLE = 1e-6
 """Ages that fewer than this part of all jobs reach are not planned."""
 
@@ -121,6 +122,7 @@ class Learner:
         "_random",
         "_spacing",
         "_span",
+        "_sure",
         "settings",
     )
 
@@ -134,6 +136,8 @@ class Learner:
         # A delay is multiplied by a random number from `_low` to `_low + _span`.
         self._low = 1 - settings.jitter
         self._span = 2 * settings.jitter
+        self._sure = False
+        """Whether the median is known well: as many jobs have ended as are running."""
         self._by_sharing: dict[int, _Table] = {}
         """Tables by the number of ids that share a request."""
         self._by_cost: dict[tuple[float, float], _Table] = {}
@@ -196,6 +200,7 @@ class Learner:
                 wrong: a job may have ended since its last poll.
             pending: How many jobs run, if `pending_ages` is a sample.
         """
+        self._sure = self.completions >= max(_MANY, pending or len(pending_ages))
         weight = max(1.0, (pending or 0) / len(pending_ages)) if pending_ages else 1.0
         self._durations.update(now, pending_ages, weight)
         self._by_sharing.clear()
@@ -257,11 +262,12 @@ class Learner:
         """
         settings, median = self.settings, self._durations.median
         longest = median or math.inf
+        young = math.inf if self._sure else _YOUNG
         costs = [max(cost, settings.coarseness * min(edge, longest)) for edge in EDGES]
         delays = [
             min(
                 settings.maximum,
-                max(settings.minimum, spacing * min(_YOUNG * edge, longest), delay),
+                max(settings.minimum, spacing * min(young * edge, longest), delay),
             )
             for edge, delay in zip(EDGES, plan_delays(self._durations.rates, costs), strict=True)
         ]

@@ -84,6 +84,12 @@ def test_a_reply_that_names_two_jobs_is_in_doubt_and_names_both(document: Any) -
         assert TWO in str(caught.value)
 
 
+def test_ids_that_are_numbers_are_counted_too() -> None:
+    with pytest.raises(ReplyError, match="2 were started") as caught:
+        CREATE.receive(said(data=[{"_id": 1234567}, {"_id": 1234568}]))
+    assert caught.value.ids == ("1234567", "1234568")
+
+
 def test_a_job_that_stands_twice_in_a_reply_is_one() -> None:
     reply = said(data={"_id": ONE}, all_results=[{"code": 1000, "data": {"_id": ONE}}])
     assert CREATE.receive(reply).id == ONE

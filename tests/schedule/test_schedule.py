@@ -103,6 +103,21 @@ def test_invalid_settings_are_refused(field: str, value: float) -> None:
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize(("ended", "known"), [(10, False), (90, False), (200, True)])
+def test_the_first_look_at_a_new_job_brings_no_look_at_many_forward_once_durations_are_known(
+    ended: int, *, known: bool
+) -> None:
+    learner = Learner(Schedule(jitter=0.0), Guess(90.0, spacing=0.15))
+    for number in range(ended):
+        age = 40.0 + 20.0 * number / ended
+        learner.ended(age - 3.0, age + 3.0)
+    learner.rebuild(0.0, [20.0] * 100)
+    assert learner.median is not None
+    ages = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+    least = min(learner.delay(age, sharing=100) for age in ages)
+    assert (least >= 0.99 * 0.15 * learner.median) is known
+
+
 @pytest.mark.parametrize("spacing", [0.0, 0.12])
 def test_looks_at_many_jobs_are_spaced_and_looks_at_one_are_not(spacing: float) -> None:
     settings = Schedule(jitter=0.0)
