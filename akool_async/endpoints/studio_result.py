@@ -207,7 +207,7 @@ def _without_webhooks(document: Any) -> Any:
 def _row(value: object) -> dict[str, Any]:
     """Return an object, which may stand in an array of one (T10)."""
     rows: list[Any] = cast("Any", value) if isinstance(value, list) else [value]
-    return next(map(_object, rows), {})
+    return _object(rows[0] if rows else None)
 
 
 def _object(value: object) -> dict[str, Any]:
