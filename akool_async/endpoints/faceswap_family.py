@@ -12,7 +12,7 @@ from msgspec import field
 from akool_async.endpoints.face import Face
 from akool_async.errors import NotFound
 from akool_async.protocol.endpoint import Command, Family, Guess, Operation, Query, Webhook
-from akool_async.protocol.fields import CommaSeparated, Rule
+from akool_async.protocol.fields import CommaSeparated, listable
 from akool_async.protocol.reply import Nothing, Reply, Rows
 from akool_async.protocol.snapshot import ID, Status
 from akool_async.protocol.wire import HttpResponse
@@ -22,11 +22,7 @@ _PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
 _REAGE_PAGE = "https://docs.akool.com/ai-tools-suite/reage"
 
 
-def _are_ids(ids: Sequence[str]) -> bool:
-    return bool(ids) and all(ids) and "," not in "".join(ids)
-
-
-Ids = Annotated[CommaSeparated, Rule("must hold at least one id, without commas", _are_ids)]
+Ids = Annotated[CommaSeparated, listable("id")]
 """Ids of jobs, `_id` unless the field says otherwise."""
 
 

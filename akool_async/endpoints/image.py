@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Executor, Namespace, calls, submits
+from akool_async.endpoints.resolution import Resolution
 from akool_async.job import Job
 from akool_async.media.several import trimmed
 from akool_async.protocol.deprecation import Deprecated
@@ -47,29 +48,6 @@ ORIGINAL = "Original"
 """The aspect ratio of the source picture, as a `scale`."""
 
 _SCALES = (*Scale, ORIGINAL)
-_RESOLUTIONS = ("1080p", "4k")
-
-
-def _misspelt(resolution: str) -> str:
-    """Return the known resolution that a text misspells, such as 4K; empty if there is none."""
-    for known in _RESOLUTIONS:
-        if resolution != known and resolution.strip().lower() in {known, known[:-1]}:
-            return known
-    return ""
-
-
-def _is_resolution(text: str) -> bool:
-    return bool(text.strip()) and not _misspelt(text)
-
-
-def _meant(text: str) -> str:
-    return f"{text!r} is written {_misspelt(text)}" if _misspelt(text) else ""
-
-
-Resolution = Annotated[
-    str, Rule("must be spelt as Akool spells it, 1080p or 4k", _is_resolution, _meant)
-]
-"""The size of a picture, in Akool's own spelling (N21)."""
 
 
 class Button(StrEnum):

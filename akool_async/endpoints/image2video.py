@@ -5,7 +5,6 @@ Text to video has the same results and lookup.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -17,6 +16,7 @@ from msgspec import Meta, field
 from akool_async.endpoints.faceswap_family import Ids
 from akool_async.endpoints.models import ByModel, ModelType
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, submits
+from akool_async.endpoints.resolution import Resolution
 from akool_async.endpoints.video import ListVideos
 from akool_async.errors import NotFound
 from akool_async.protocol.endpoint import (
@@ -28,7 +28,7 @@ from akool_async.protocol.endpoint import (
     Query,
     Webhook,
 )
-from akool_async.protocol.fields import AudioUrl, Id, ImageUrl, OneOf, Rule
+from akool_async.protocol.fields import AudioUrl, Id, ImageUrl, OneOf, Rule, sized
 from akool_async.protocol.listed import Listed
 from akool_async.protocol.price import Price, begun
 from akool_async.protocol.reply import Reply, Rows
@@ -59,33 +59,6 @@ class AudioType(IntEnum):
     """From `audio_url`."""
     NONE = 3
     """The video is silent."""
-
-
-_SIZE = re.compile(r"([0-9]+) *([pk]?)", re.IGNORECASE)
-
-
-def _spelt(text: str) -> str:
-    """Return the spelling of a resolution that these endpoints take (N21)."""
-    size = _SIZE.fullmatch(text.strip())
-    if size is None:
-        return text  # another word, which a model of tomorrow may know
-    number, unit = size.groups()
-    return number + (unit.lower() or ("p" if len(number) > 1 else "k"))
-
-
-def _is_spelt(text: str) -> bool:
-    return bool(text) and _spelt(text) == text
-
-
-Resolution = Annotated[
-    str,
-    Rule(
-        "must be spelt in lower case and with its unit, such as 720p, 1080p or 4k",
-        _is_spelt,
-        lambda text: f"write {_spelt(text)}" if text else "",
-    ),
-]
-"""A resolution: `720p`, `1080p`, `4k`, or another that a model lists."""
 
 
 class GeneratedVideo(Result):
@@ -270,11 +243,7 @@ class Shot(Input):
     """What happens in it."""
 
 
-def _are_few(shots: Sequence[object]) -> bool:
-    return 1 <= len(shots) <= MOST_SHOTS
-
-
-Shots = Annotated[Sequence[Shot], Rule(f"must hold 1 to {MOST_SHOTS} shots", _are_few)]
+Shots = Annotated[Sequence[Shot], sized("shots", MOST_SHOTS)]
 """One to five parts of a video."""
 
 Seconds = Annotated[int, Meta(ge=1)]

@@ -21,6 +21,7 @@ from akool_async.protocol.fields import (
     OneOf,
     Rule,
     SecretText,
+    Share,
     VisibleUrl,
 )
 from akool_async.protocol.reply import Nothing, Reply
@@ -153,9 +154,6 @@ _FAST_VOICES: Final = (
     *("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"),
 )
 _NOT_FAST: Final = ("speed", "pron_map", "stt_type")
-
-Share = Annotated[float, Meta(ge=0, le=1)]
-"""A number from 0 to 1."""
 
 Milliseconds = Annotated[int, Meta(ge=0)]
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from mimetypes import MimeTypes
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, overload
 from urllib.parse import urlsplit
 
 from msgspec import Meta, field
@@ -43,6 +43,7 @@ from akool_async.protocol.fields import (
     Url,
     VideoUrl,
     is_http_url,
+    sized,
 )
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import ID, Status
@@ -379,7 +380,6 @@ def _is_finite(number: float) -> bool:
 Number = Annotated[int | float, Rule("must be finite", _is_finite)]
 
 
-_MOST_CHARACTERS: Final = 50_000
 _VISIBLE_FILES = Files(kinds=("image", "video"), formats=tuple(sorted(_FORMATS)))
 
 if TYPE_CHECKING:
@@ -392,10 +392,6 @@ else:  # as `Url`
         _VISIBLE_FILES,
     ]
 """The address, or the path, of a picture; or a colour in hexadecimal."""
-
-
-def _is_speech(text: str) -> bool:
-    return 1 <= len(text) <= _MOST_CHARACTERS
 
 
 class AvatarElement(Input, tag_field="type", tag="avatar", omit_defaults=True):
@@ -448,7 +444,7 @@ class AudioElement(Input, tag_field="type", tag="audio", omit_defaults=True):
 
     url: AudioUrl | None = None
     """The recording; the text is ignored beside it."""
-    input_text: Annotated[str, Rule("must hold 1 to 50000 characters", _is_speech)] | None = None
+    input_text: Annotated[str, sized("characters", 50_000)] | None = None
     """The text, with `voice_id`: at most 5000 characters in the plan Pro, 10 000 in Pro Max and
     50 000 in Business. No job of `audio.tts` is needed."""
     voice_id: Id | None = None
