@@ -24,6 +24,7 @@ from akool_async.endpoints.detection import (
 from akool_async.endpoints.face import Face, Faces
 from akool_async.endpoints.faceswap_family import (
     FACESWAPS,
+    MOST_IDS,
     VIDEO_USUALLY,
     CancelFaceswaps,
     DeleteFaceswaps,
@@ -270,7 +271,7 @@ class FaceswapNamespace(Namespace, title="faceswap"):
     swap = submits(SwapFaces)
     detect_legacy = calls(LegacyDetectFaces)
     analyze_frames = calls(AnalyzeFrames)
-    results = calls_in_parts(GetFaceswaps)
+    results = calls_in_parts(GetFaceswaps, MOST_IDS)
     delete = calls(DeleteFaceswaps)
     cancel = calls(CancelFaceswaps)
     live_create = submits(CreateLiveFaceswap)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import field
@@ -19,7 +18,7 @@ from akool_async.endpoints.persons import (
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Webhook
 from akool_async.protocol.fields import Id, VideoUrl, sized
 from akool_async.protocol.reply import Reply
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _PAGES = "https://docs.akool.com/ai-tools-suite/head-swap"
 _OVERVIEW = f"{_PAGES}/head-swap"
@@ -106,11 +105,6 @@ class SwappedHeads(Result):
     """Another id; lookups do not take it."""
     uid: int | None = None
     team_id: str = ""
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
 
 class GetHeadSwap(Lookup[SwappedHeads]):

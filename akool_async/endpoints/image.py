@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -26,7 +25,7 @@ from akool_async.protocol.fields import Id, ImageUrl, OneOf, Rule, Urls
 from akool_async.protocol.price import Price
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import Status, telling
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/image-generate"
 _BACKGROUND_PAGE = "https://docs.akool.com/ai-tools-suite/background-change"
@@ -132,11 +131,6 @@ class Image(Result):
     def told(self) -> str:
         """Why the job failed in Akool's words; empty if these give no reason."""
         return "; ".join(filter(None, map(telling, self.error_reasons))) or super().told
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
     def upscale(self, number: int) -> Job[Image]:
         """Make one of the four pictures alone, in 4K.

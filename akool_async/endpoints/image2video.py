@@ -5,9 +5,8 @@ Text to video has the same results and lookup.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -16,6 +15,7 @@ from msgspec import Meta, field
 from akool_async.endpoints.faceswap_family import Ids
 from akool_async.endpoints.models import ByModel, ModelType
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, submits
+from akool_async.endpoints.removal import Deleted, Kept
 from akool_async.endpoints.resolution import Resolution
 from akool_async.endpoints.video import ListVideos
 from akool_async.errors import NotFound
@@ -35,7 +35,7 @@ from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import ID
 from akool_async.protocol.value import Input, Value
 from akool_async.protocol.wire import HttpResponse
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/image2video"
 
@@ -104,11 +104,6 @@ class GeneratedVideo(Result):
     uid: int | None = None
     team_id: str = ""
 
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
-
 
 class GetVideos(Query[tuple[GeneratedVideo, ...]]):
     """Look up videos by their ids: made out of pictures or texts, or with sound added.
@@ -125,11 +120,6 @@ class GetVideos(Query[tuple[GeneratedVideo, ...]]):
 
     ids: Ids = field(name="_ids")
     """The jobs' `id`s."""
-
-    def parts(self) -> Iterator[GetVideos]:
-        """Yield queries for all ids, in parts."""
-        for start in range(0, len(self.ids), MOST_VIDEOS):
-            yield GetVideos(ids=self.ids[start : start + MOST_VIDEOS])
 
 
 GENERATED_VIDEOS = Family(
@@ -375,19 +365,10 @@ class ListEffects(Query[tuple[Effect, ...]]):
     parse = Rows(Effect, key="result")
 
 
-class KeptVideo(Value):
-    """A video that was not deleted, and why."""
-
-    id: str = ID
-    msg: str = ""
-
-
-class DeletedVideos(Value):
+class DeletedVideos(Deleted):
     """Which videos were deleted, and which were not."""
 
-    success_ids: tuple[str, ...] = field(name="successIds", default=())
-    """The `id`s of those that are gone."""
-    no_permission_items: tuple[KeptVideo, ...] = field(name="noPermissionItems", default=())
+    no_permission_items: tuple[Kept, ...] = field(name="noPermissionItems", default=())
     """Those that stay: a video that is being made, for example."""
 
 
@@ -418,6 +399,6 @@ class ImageToVideoNamespace(Namespace, title="image2video"):
     create = submits(ImageToVideo)
     batch = submits(ImageToVideoBatch)
     audio = submits(UpdateVideoAudio)
-    results = calls_in_parts(GetVideos)
+    results = calls_in_parts(GetVideos, MOST_VIDEOS)
     effects = calls(ListEffects)
     delete = calls(DeleteVideos)

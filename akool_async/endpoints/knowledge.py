@@ -11,12 +11,11 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists
 from akool_async.endpoints.paging import Page, Pages
-from akool_async.errors import NotFound
+from akool_async.endpoints.removal import Removal
 from akool_async.protocol.endpoint import Command, Query
 from akool_async.protocol.fields import MB, Files, Id, Rule, Url, is_http_url, sized
-from akool_async.protocol.reply import Nothing, Reply
+from akool_async.protocol.reply import Reply
 from akool_async.protocol.value import Input, Value
-from akool_async.protocol.wire import HttpResponse
 from akool_async.result import from_milliseconds
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/knowledge-base"
@@ -171,29 +170,16 @@ class UpdateKnowledge(KnowledgeCommand):
     """All its addresses of web pages from now on."""
 
 
-_NOT_FOUND: Final = 1232
-"""Akool's code for a knowledge base that is not there."""
-
-
-class DeleteKnowledge(Command[None]):
+class DeleteKnowledge(Removal):
     """Delete a knowledge base. One that is gone already is no error."""
 
     method = "DELETE"  # with a body (N36)
     path = "v4/knowledge/delete"
     docs = _PAGE
-    repeatable = True
-    parse = Nothing()
+    gone = 1232  # a knowledge base that is not there
 
     id: Id
     """Its `id`."""
-
-    def decode(self, response: HttpResponse) -> None:
-        """Accept "not found": the answer to an earlier request may have been lost (N36)."""
-        try:
-            super().decode(response)
-        except NotFound as error:
-            if error.code != _NOT_FOUND:
-                raise
 
 
 class KnowledgeNamespace(Namespace, title="knowledge"):

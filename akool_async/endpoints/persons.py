@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 import msgspec
@@ -20,7 +19,7 @@ from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.fields import Coding, Id, ImageUrl, Rule, Unsent
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 # What an analysis says
 
@@ -86,11 +85,6 @@ class PersonAnalysis(Result, abstract=True):
     def persons(self) -> tuple[FoundPerson, ...]:
         """The persons who were found."""
         return self.analysis_result.media
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
 
 # How a swap names persons

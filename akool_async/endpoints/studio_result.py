@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final, Self, TypeVar, cast
 
 import msgspec
@@ -19,7 +18,7 @@ from akool_async.protocol.fields import is_http_url, plan_of
 from akool_async.protocol.reply import Reply, tolerant
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.value import Input
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _NAMES: Final = (
     *("url", "video_url", "image_url", "result_url", "output_url", "video", "image"),
@@ -84,11 +83,6 @@ class StudioSwap(KeptWhole):
     """Why it failed, where Akool says."""
     task_id: str | None = None
     """Another id, which may be empty and may change (N12); lookups do not take it."""
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
     def answering(self, request: Input) -> Self:
         """Return this snapshot with the media that is none of the request's own addresses."""

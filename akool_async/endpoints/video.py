@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import cache
 from mimetypes import MimeTypes
 from pathlib import Path, PurePosixPath
@@ -48,7 +47,7 @@ from akool_async.protocol.fields import (
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import ID, Status
 from akool_async.protocol.value import Input, Value
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
 _TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"
@@ -148,11 +147,6 @@ class Video(Result):
         if self.told or not self.error_code:
             return self.told
         return f"{meaning_of((), self.error_code).sentence} [code {self.error_code}]".lstrip()
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
 
 class GetVideo(Lookup[Video]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any, Final, Literal
 
@@ -12,6 +11,7 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
 from akool_async.endpoints.paging import Page, Pages
+from akool_async.endpoints.removal import Deleted, Kept
 from akool_async.errors import InvalidInput
 from akool_async.protocol.cells import plain_number
 from akool_async.protocol.deprecation import Deprecated
@@ -43,7 +43,7 @@ from akool_async.protocol.price import Price
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import ID
 from akool_async.protocol.value import Input, Value
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/voiceLab"
 _TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"
@@ -120,11 +120,6 @@ class VoiceResource(Result):
     webhook_url: str = field(name="webhookUrl", default="")
     team_id: str | None = None
 
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
-
 
 class LabVoice(Result):
     """A voice: cloned from a recording, or one of Akool's own. Usable once it is COMPLETED.
@@ -168,11 +163,6 @@ class LabVoice(Result):
     uid: int | None = None
     webhook_url: str = field(name="webhookUrl", default="")
     team_id: str | None = None
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
 
 class GetVoiceResource(Lookup[VoiceResource]):
@@ -556,20 +546,10 @@ class ListLabVoices(Query[Page[LabVoice]]):
     """Only voices that a live avatar can speak with, or only others (N25)."""
 
 
-class RefusedVoice(Value):
-    """A voice that was not deleted."""
-
-    id: str = ID
-    msg: str = ""
-    """Why."""
-
-
-class DeletedVoices(Value):
+class DeletedVoices(Deleted):
     """What became of the voices that were to be deleted."""
 
-    success_ids: tuple[str, ...] = field(name="successIds", default=())
-    """The `id`s of those that are deleted now."""
-    no_permission_voices: tuple[RefusedVoice, ...] = field(name="noPermissionVoices", default=())
+    no_permission_voices: tuple[Kept, ...] = field(name="noPermissionVoices", default=())
     """Those that are not: they are gone already, or are not the account's."""
 
 

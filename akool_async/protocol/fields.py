@@ -211,10 +211,8 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     hides: bool = False
     """Whether it is a secret, or holds values with a secret in them."""
 
-    @property
-    def one_each(self) -> OneEach | None:
-        """The rule that refuses several values where each were a job of its own."""
-        return next((rule for rule in self.rules if isinstance(rule, OneEach)), None)
+    one_each: OneEach | None = None
+    """The rule that refuses several values where each were a job of its own."""
 
 
 @cache
@@ -243,6 +241,7 @@ def _plan(field: msgspec.structs.FieldInfo) -> FieldPlan:
         files=next((extra for extra in reversed(found) if isinstance(extra, Files)), None),
         deprecated=next((extra for extra in found if isinstance(extra, Deprecated)), None),
         secret=secret,
+        one_each=next((extra for extra in found if isinstance(extra, OneEach)), None),
         hides=secret or any(plan.hides for cls in inner_of(kind) for plan in plan_of(cls)),
     )
 
