@@ -30,7 +30,6 @@ MACHINERY = {
     "namespace",
     "paging",
     "registry",
-    "removal",
     "resolution",
     "typed",
 }
