@@ -101,3 +101,13 @@ def test_invalid_settings_are_refused(field: str, value: float) -> None:
     with pytest.raises(InvalidInput) as caught:
         Schedule(**{field: value})
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("spacing", [0.0, 0.12])
+def test_looks_at_many_jobs_are_spaced_and_looks_at_one_are_not(spacing: float) -> None:
+    settings = Schedule(jitter=0.0)
+    spaced, usual = Learner(settings, Guess(90.0, spacing=spacing)), Learner(settings, Guess(90.0))
+    assert spaced.delay(80.0) == usual.delay(80.0)
+    many = spaced.delay(80.0, sharing=100)
+    assert many == pytest.approx(max(usual.delay(80.0, sharing=100), spacing * 90.0), rel=0.05)
+    assert (many > 2 * usual.delay(80.0, sharing=100)) is bool(spacing)
