@@ -27,6 +27,8 @@ from typing import (
 )
 from weakref import WeakKeyDictionary
 
+import msgspec
+
 from akool_async.endpoints.closing import OpenSessions
 from akool_async.endpoints.paging import Page, Paged
 from akool_async.job import Job
@@ -133,15 +135,16 @@ def calls_once(
 
 
 def calls_in_parts(
-    query: Callable[P, Query[tuple[T, ...]]],
+    query: Callable[P, Query[tuple[T, ...]]], most: int
 ) -> Callable[Concatenate[Namespace, P], Coroutine[Any, Any, tuple[T, ...]]]:
-    """Make a method that builds `query`, sends its `parts()` in turn, and joins the rows."""
+    """Make a method that builds `query`, asks for `most` of its `ids` at a time, and joins rows."""
 
     @functools.wraps(query)
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> tuple[T, ...]:
         whole: Any = query(*args, **kwargs)
         rows: list[T] = []
-        for part in whole.parts():
+        for start in range(0, len(whole.ids), most):
+            part = msgspec.structs.replace(whole, ids=whole.ids[start : start + most])
             rows += await self.executor.call(part)
         return tuple(rows)
 
