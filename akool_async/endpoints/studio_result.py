@@ -47,7 +47,7 @@ class KeptWhole(Result, abstract=True):
     @property
     def document(self) -> dict[str, Any]:
         """The whole reply about the job; empty if there is none."""
-        return _object(json.loads(self.raw)) if self.raw else {}
+        return _row(json.loads(self.raw)) if self.raw else {}
 
 
 class StudioSwap(KeptWhole):
