@@ -145,6 +145,8 @@ class HeadSwap(Webhook, Analyzed, Operation[SwappedHeads]):
     family = HEAD_SWAPS
     parse = Reply(SwappedHeads)
     source = "video_url"
+    analyzed_by = "headswap.analyze"
+    analysis_type = HeadAnalysis
 
     video_url: VideoUrl
     """The video, by the address that was analyzed: `analysis.video_url`."""

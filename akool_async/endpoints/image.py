@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, field
 
@@ -221,6 +221,17 @@ _KONTEXT = "kontext"
 """Part of the names of models that start from a picture."""
 
 
+OnePicture = Annotated[
+    int,
+    Rule(
+        "must be 1, as one request is one job: submit several requests for several pictures, as"
+        " akool.map does",
+        lambda quantity: quantity == 1,
+    ),
+]
+"""How many pictures a request asks for."""
+
+
 class CreateImage(Webhook, Operation[Image], rename=LOWERCASE_WEBHOOK):
     """Make one picture from a text, or from a text and pictures.
 
@@ -253,7 +264,7 @@ class CreateImage(Webhook, Operation[Image], rename=LOWERCASE_WEBHOOK):
     """Aspect ratio: width to height, as in `Scale`; or `Original`, with `source_images` only."""
     resolution: Resolution = "4k"
     """The size: `1080p` or `4k`, spelt so (N21)."""
-    batch_quantity: Literal[1] = 1
+    batch_quantity: OnePicture = 1
     """Always 1: one request makes one picture, and is charged once (N8). `akool.map` makes many."""
     similar: Annotated[float, Meta(ge=0, le=1)] | None = None
     """How similar to the source pictures, from 0 to 1; 0.5 if not given. With `source_images`

@@ -139,6 +139,10 @@ class Analyzed(Input, abstract="last"):
     hidden_fields = frozenset({"analysis"})
     source: ClassVar[str]
     """The field that repeats the address that was analyzed."""
+    analyzed_by: ClassVar[str]
+    """The name of the operation whose analysis it takes."""
+    analysis_type: ClassVar[type[PersonAnalysis]]
+    """What that operation gives."""
 
     analysis: Annotated[PersonAnalysis | None, Unsent()] = None
     """The analysis that the swap builds on, as it was awaited. It is not sent: it is checked that
@@ -149,8 +153,9 @@ class Analyzed(Input, abstract="last"):
         found: Any = self.analysis
         if found is None:
             return
-        if not isinstance(found, PersonAnalysis):
-            raise self.refuse("analysis", "must be the result of an analysis, awaited")
+        if not isinstance(found, self.analysis_type):
+            rule = f"must be the result of an analysis, awaited: of {self.analyzed_by}"
+            raise self.refuse("analysis", rule)
         if found.status is not Status.COMPLETED:
             raise self.refuse("analysis", "must be COMPLETED")
         if found.lacks_part:
@@ -265,6 +270,9 @@ def check_model(request: Operation[Any], default: str | None = None) -> None:
         if others and own:  # N46: one model has other names elsewhere
             rule = f"is a model of {' and '.join(others)}; {operation} takes {', '.join(own)}"
             raise request.refuse("model_name", rule)
+        for known in own:
+            if known.lower() == (name or "").strip().lower():
+                raise request.refuse("model_name", f"must be written {known}")
         return
     for field in {field for each in own.values() for field in each.fields} - {*model.fields}:
         if getattr(request, field) is not None:
@@ -275,7 +283,7 @@ def check_model(request: Operation[Any], default: str | None = None) -> None:
 
 def _check_values(request: Input, model: SwapModel) -> None:
     resolution: str | None = getattr(request, "resolution", None)
-    spelled = re.fullmatch(r"([0-9]+)[pP]", resolution or "")
+    spelled = re.fullmatch(r" *([0-9]+) *[pP]? *", resolution or "")
     if spelled and model.resolution and resolution != (right := spelled[1] + model.resolution[-1]):
         raise request.refuse("resolution", f"must be written {right} for {model.name}")
     prompt: str = getattr(request, "prompt", None) or ""

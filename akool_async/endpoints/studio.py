@@ -260,6 +260,8 @@ class CharacterSwapV5(Analyzed, StudioOperation):
     docs = f"{_PAGES}/character-swap-v5/create"
     family = _swaps("characterSwap", "video")
     source = "target_url"
+    analyzed_by = "studio.analyze_character"
+    analysis_type = StudioAnalysis
 
     media_type: Literal["image", "video"]
     """What `target_url` is."""
@@ -392,6 +394,8 @@ class HeadSwapV5(Analyzed, StudioOperation):
     docs = f"{_PAGES}/head-swap-v5/create"
     family = _swaps("headswap", "video")
     source = "target_url"
+    analyzed_by = "studio.analyze_head"
+    analysis_type = StudioAnalysis
 
     media_type: Literal["video"] = "video"
     """What `target_url` is."""
@@ -480,6 +484,8 @@ class ClothingSwap(Analyzed, StudioOperation):
     docs = f"{_PAGES}/clothing-swap-v5/create"
     family = _swaps("clothingSwap", "video")
     source = "target_url"
+    analyzed_by = "studio.analyze_clothing"
+    analysis_type = StudioAnalysis
 
     target_url: VisibleUrl
     """The picture or the video, by the address that was analyzed."""

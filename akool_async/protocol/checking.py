@@ -142,7 +142,7 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
 
 def _checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     if plan.files is not None:
-        value = _out_of_list(plan, value)
+        value = _out_of_list(plan, value, owner)
         if isinstance(value, _PATH):
             return Path(value)  # the file itself is looked at when the request is submitted
     value = _in_type(plan, value, owner)
@@ -171,9 +171,15 @@ def _in_type(plan: FieldPlan, value: Any, owner: str) -> Any:
     return value
 
 
-def _out_of_list(plan: FieldPlan, value: Any) -> Any:
+def _out_of_list(plan: FieldPlan, value: Any, owner: str) -> Any:
     """Return the file of a field that is a list on the wire; other values unchanged."""
-    return value if plan.coding is None else plan.coding.from_wire(value)
+    if plan.coding is None:
+        return value
+    try:
+        return plan.coding.from_wire(value)
+    except InvalidInput as error:
+        refused = error
+    raise InvalidInput(refused.field, refused.value, refused.rule, owner=owner)
 
 
 def is_text(value: Any) -> bool:

@@ -203,6 +203,11 @@ def test_a_signature_tells_types_and_defaults() -> None:
     )
 
 
+def test_a_signature_tells_where_a_sequence_starts_a_job_for_each() -> None:
+    language = inspect.signature(Akool("the-key").video.translate).parameters["language"]
+    assert str(language.annotation) == "str | collections.abc.Sequence[str]"
+
+
 # What is sent
 
 

@@ -246,6 +246,7 @@ def test_a_picture_is_asked_for_once_whatever_is_left_out() -> None:
     ("fields", "field"),
     [
         ({"batch_quantity": 2}, "batch_quantity"),
+        ({"batch_quantity": True}, "batch_quantity"),
         ({"scale": "Original"}, "scale"),
         ({"scale": "5:4"}, "scale"),
         ({"similar": 0.5}, "similar"),
@@ -265,6 +266,11 @@ def test_image_v4_keeps_to_its_rules(fields: dict[str, Any], field: str) -> None
     with pytest.raises(InvalidInput) as caught:
         CreateImage(**{"prompt": "a lake", **fields})
     assert caught.value.field == field
+
+
+def test_several_pictures_are_refused_with_the_way_to_get_them() -> None:
+    with pytest.raises(InvalidInput, match=r"must be 1, .* as akool\.map does"):
+        CreateImage(prompt="a lake", batch_quantity=4)
 
 
 def test_a_misspelt_resolution_is_refused_with_the_right_spelling() -> None:
