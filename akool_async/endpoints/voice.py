@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
-from akool_async.endpoints.paging import Page, Pages
+from akool_async.endpoints.paging import ByPage, Page, Pages
 from akool_async.endpoints.removal import Deleted, Kept
 from akool_async.errors import InvalidInput
 from akool_async.protocol.cells import plain_number
@@ -484,7 +484,7 @@ class VoiceResourceType(IntEnum):
     CHANGE = 2
 
 
-class ListVoiceResources(Query[Page[VoiceResource]]):
+class ListVoiceResources(ByPage, Query[Page[VoiceResource]]):
     """List the speeches that were made, the newest first, a page at a time."""
 
     path = "v4/voice/resource/list"
@@ -493,10 +493,6 @@ class ListVoiceResources(Query[Page[VoiceResource]]):
 
     type: Annotated[VoiceResourceType | int, OneOf(VoiceResourceType)]
     """1 for texts that were said, 2 for changed voices."""
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
-    size: Annotated[int, Meta(ge=1)] = 100
-    """Speeches on a page."""
 
 
 class LabVoiceType(IntEnum):
@@ -519,7 +515,7 @@ def _from_one_or_two(value: Any) -> Any:
     return _STREAMS[number] if known else value
 
 
-class ListLabVoices(Query[Page[LabVoice]]):
+class ListLabVoices(ByPage, Query[Page[LabVoice]]):
     """List voices, the account's own or Akool's, a page at a time."""
 
     path = "v4/voice/list"
@@ -528,10 +524,6 @@ class ListLabVoices(Query[Page[LabVoice]]):
 
     type: Annotated[LabVoiceType | int, OneOf(LabVoiceType)]
     """1 for the account's own voices, 2 for Akool's."""
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
-    size: Annotated[int, Meta(ge=1)] = 100
-    """Voices on a page."""
     style: Tags | None = None
     """Only voices with one of these tags: Authoritative, Calm, Confident, Enthusiastic."""
     gender: Tags | None = None
@@ -593,7 +585,7 @@ class TranslationVoice(Value):
     """Milliseconds since 1970."""
 
 
-class ListTranslationVoices(Query[Page[TranslationVoice]]):
+class ListTranslationVoices(ByPage, Query[Page[TranslationVoice]]):
     """List the voices for videos that are translated into a language, a page at a time.
 
     Akool's own demo still calls it.
@@ -606,10 +598,6 @@ class ListTranslationVoices(Query[Page[TranslationVoice]]):
 
     language_code: Id | None = None
     """The `lang_code` of the target language, from `video.languages`."""
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
-    size: Annotated[int, Meta(ge=1)] = 100
-    """Voices on a page."""
 
 
 class VoiceNamespace(Namespace, title="voice"):

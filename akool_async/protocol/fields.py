@@ -82,8 +82,8 @@ class Files(Struct, frozen=True):
 class Unsent(Struct, frozen=True):
     """A field that helps to check a request, and is no part of it: no plan knows it.
 
-    It is on no wire, in no journal, in no manifest and in no option of a command. The class names
-    it in `hidden_fields`, and empties it in `check`.
+    It is on no wire, in no journal, in no manifest, in no plain data and in no option of a command.
+    The class empties it in `check`.
     """
 
 
