@@ -268,7 +268,7 @@ class CharacterSwapV5(Analyzed, StudioOperation):
     target_url: VisibleUrl
     """The scene."""
     model_name: str | None = None
-    """`akool-premium-multi-person`, which Akool takes if it is left out, or, for videos,
+    """The model: `akool-premium-multi-person`, which Akool takes if it is left out, or, for videos,
     `kling-v3.0-pro/character-swap`; `studio.models` lists them."""
     mappings: Annotated[Sequence[CharacterMapping], EACH_ONCE] | None = None
     """The persons: 1 or 2 with boxes in a picture, 1 to 5 with `obj_id` in a video. Not for
