@@ -27,8 +27,8 @@ _NAMES: Final = (
 """Where media is looked for, the likeliest name first: an address, or a list of addresses or of
 objects that have such a field."""
 
-_WRAPPERS: Final = ("result", "results", "output", "data")
-"""Where it is looked for after that: objects that may hold such fields."""
+_WRAPPERS: Final = ("result", "results", "output", "data", "list")
+"""Where it is looked for after that: objects, or lists of them, that may hold such fields."""
 
 _ALWAYS_INPUTS: Final = ("target_url", "mappings")
 """Parameters of creates that no result is named like."""
@@ -145,7 +145,7 @@ def _with_media(value: S, media: Sequence[str], inputs: tuple[str, ...] | None) 
 
 def _media_in(document: Mapping[str, Any], parameters: Iterable[str] = ()) -> list[str]:
     """Return the addresses that may be media, and stand under the name of no parameter."""
-    named = (document, *map(_object, map(document.get, _WRAPPERS)))
+    named = (document, *map(_row, map(document.get, _WRAPPERS)))
     known = {*_ALWAYS_INPUTS, *parameters}
     inputs = set(_texts([each.get(name) for each in named for name in known]))
     return [each for each in _candidates(document) if each not in inputs]
@@ -165,7 +165,8 @@ def _candidates(value: object, depth: int = 1) -> Iterator[str]:
     else:
         fields = _object(value)
         for name in (*_NAMES, *_WRAPPERS):
-            yield from _candidates(fields.get(name), depth + 1)
+            if name in fields:  # else all names would be looked for in nothing, level by level
+                yield from _candidates(fields[name], depth + 1)
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -191,6 +192,12 @@ def _without_webhooks(document: Any) -> Any:
         for name, each in _object(cast("object", document)).items()
         if "webhook" not in name.lower()
     }
+
+
+def _row(value: object) -> dict[str, Any]:
+    """Return an object, which may stand in an array of one (T10)."""
+    rows: list[Any] = cast("Any", value) if isinstance(value, list) else [value]
+    return next(map(_object, rows), {})
 
 
 def _object(value: object) -> dict[str, Any]:

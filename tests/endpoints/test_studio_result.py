@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,33 @@ def replied(**fields: Any) -> StudioSwap:
 def test_the_media_is_found_under_each_likely_name(name: str) -> None:
     result = replied(**{name: f" {MADE} "}).answering(REQUEST)
     assert (result.url, result.urls) == (MADE, (MADE,))
+
+
+@pytest.mark.parametrize("wrapped", [lambda row: [row], lambda row: {"list": [row], "errors": []}])
+@pytest.mark.parametrize("request_", [REQUEST, None])
+def test_a_row_in_an_array_of_one_is_read_as_one_that_stands_alone(
+    wrapped: Any, request_: SwapMotion | None
+) -> None:
+    row = {"_id": ID, "status": 3, "video": DANCE, "images": [PERSON], "result_url": MADE}
+    result = GetMotion.parse(Raw(json.dumps(wrapped(row)).encode()))
+    result = result.answering(request_) if request_ else result
+    assert (result.id, result.status, result.urls) == (ID, Status.COMPLETED, (MADE,))
+
+
+def test_looking_for_the_media_takes_few_steps() -> None:
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    replied(result_url=MADE)
+    sys.setprofile(count)
+    try:
+        replied(result_url=MADE)
+    finally:
+        sys.setprofile(None)
+    assert calls < 5000
 
 
 @pytest.mark.parametrize("name", ["urls", "result_urls", "outputs", "images"])
