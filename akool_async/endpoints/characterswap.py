@@ -65,9 +65,9 @@ class CharacterSwap(Webhook, Operation[Video], rename=LOWERCASE_WEBHOOK):
     """Seconds, from 1 to 120; for Kling from 3 to 30. If it is left out, Akool measures the
     video."""
     resolution: str | None = None
-    """The size: `480p`, `720p` or `1080p`; Akool takes 720p if it is left out. Not for Kling."""
+    """One of `480p`, `720p` and `1080p`; Akool takes 720p if it is left out. Not for Kling."""
     mode: Literal["animate", "replace"] | None = None
-    """With `animate` the person moves, with `replace` the person is put into the video; Akool takes
+    """Whether the person moves (`animate`) or is put into the video (`replace`); Akool takes
     `animate` if it is left out. Not for Kling."""
     prompt: str | None = None
     """Guidance in words: at most 500 characters, for Kling 5000."""

@@ -37,6 +37,7 @@ from akool_async.protocol.fields import (
     Share,
     listable,
     sized,
+    spelt,
 )
 from akool_async.protocol.listed import Listed
 from akool_async.protocol.price import Price
@@ -69,6 +70,11 @@ def _are_ids(ids: Sequence[str]) -> bool:
 
 
 _SPOKEN = Rule(f"must hold 1 to {MOST_CHARACTERS} characters", _is_speakable)
+
+_MODELS: Final = tuple(f"Akool Multilingual {number}" for number in (1, 2, 3, 4))
+
+VoiceModel = Annotated[str, spelt(*_MODELS)]
+"""A model that speaks."""
 
 Speed = Annotated[float, Meta(ge=0.7, le=1.2)]
 """A speed; 1 is the voice's own."""
@@ -398,7 +404,7 @@ class ChangeVoice(VoiceResourceOperation):
     """The recording: at most 50 MB."""
     voice_options: ChangeOptions | None = None
     """How it is said; a dict of the same shape is taken too."""
-    voice_model_name: Id | None = None
+    voice_model_name: VoiceModel | None = None
     """Only `Akool Multilingual 1`."""
 
 
@@ -428,7 +434,7 @@ class CloneOptions(Input, omit_defaults=True):
     """Whether to even out the volume; no if not given. Akool Multilingual 3."""
 
 
-_OTHER_MODELS: Final = frozenset(f"Akool Multilingual {number}" for number in (1, 2, 4))
+_OTHER_MODELS: Final = frozenset(_MODELS) - {"Akool Multilingual 3"}
 """The known models that do not take what the third one takes. A new one may."""
 _RECORDING: Final = Files(kinds=("audio", "video"), largest=30 * MB)
 _PROMPTED: Final = Files(kinds=("audio",), formats=(".mp3", ".wav"), largest=20 * MB)
@@ -454,7 +460,7 @@ class CloneVoice(Webhook, Operation[LabVoice]):
     """The recording: mp3, mp4, wav and others, at most 30 MB."""
     name: str | None = None
     """A name for the voice."""
-    voice_model_name: Id | None = None
+    voice_model_name: VoiceModel | None = None
     """The model that is to speak with it: Akool Multilingual 1, 3 or 4."""
     voice_options: CloneOptions | None = None
     """What is known of the voice; a dict of the same shape is taken too."""
