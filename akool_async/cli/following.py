@@ -28,6 +28,7 @@ from akool_async.cli.places import place_of
 from akool_async.cli.problems import show_problem
 from akool_async.cli.status import showing_status
 from akool_async.clock import within
+from akool_async.protocol.secret_fields import without_repeated
 from akool_async.protocol.words import counted
 
 STANDARD_OUTPUT: Final = "-"
@@ -140,7 +141,7 @@ async def _follow(
             aside = aims.save == STANDARD_OUTPUT
             _show_result(job, result, paths, as_json=aims.as_json, aside=aside)
         if problem:
-            raise Problem(problem, _heading(job) | fields_of(result))
+            raise Problem(problem, _fields(job, result))
 
 
 async def _accepted(job: Job[Any], *, as_json: bool) -> None:
@@ -150,7 +151,7 @@ async def _accepted(job: Job[Any], *, as_json: bool) -> None:
     if job.done():
         job.result()  # raises if the create reply says already that the job failed
     if as_json:
-        show_json(_heading(job) | (fields_of(job.receipt) if job.receipt else {}))
+        show_json(_fields(job, job.receipt) if job.receipt else _heading(job))
         return
     click.echo(job.token)
     click.echo(_continuing(job), err=True)
@@ -161,7 +162,7 @@ def _show_credentials(job: Job[Any]) -> None:
     """Print the credentials of a live session: only the create reply has them, for minutes."""
     credentials = getattr(job.receipt, "credentials", None)
     if credentials is not None:
-        show_fields(fields_of(credentials), err=True)
+        show_fields(fields_of(without_repeated(credentials, job.request)), err=True)
 
 
 async def _ended(job: Job[Any], aims: Aims) -> Any:
@@ -213,7 +214,7 @@ def _show_result(
     job: Job[Any], result: Any, paths: Sequence[Path], *, as_json: bool, aside: bool
 ) -> None:
     """Print a result; on stderr if it stands aside of media on standard output."""
-    fields = _heading(job) | fields_of(result)
+    fields = _fields(job, result)
     if paths:
         fields["saved"] = str(paths[0])
     if paths[1:]:
@@ -229,6 +230,11 @@ def _show_result(
 def _known(held: list[Job[Any]]) -> dict[str, Any]:
     """Return what is known of a job that goes on, for `--json`."""
     return {} if not held or held[0].id is None else _heading(held[0]) | {"id": held[0].id}
+
+
+def _fields(job: Job[Any], result: Any) -> dict[str, Any]:
+    """Return what is printed of a reply. What the user has as a secret already is not repeated."""
+    return _heading(job) | fields_of(without_repeated(result, job.request))
 
 
 def _heading(job: Job[Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import click
 from akool_async import AkoolError, APIError, InvalidInput, JobError, Snapshot
 from akool_async.cli.display import fields_of, show_json
 from akool_async.cli.messages import Problem
+from akool_async.protocol.secret_fields import without_secrets
 
 
 def show_problem(error: Exception, message: str) -> None:
@@ -52,7 +53,7 @@ def _known(error: Exception) -> dict[str, Any]:
     if isinstance(error, JobError):
         known["operation"] = error.name
         if isinstance(error.snapshot, Snapshot):
-            known |= fields_of(error.snapshot)
+            known |= fields_of(without_secrets(error.snapshot))
     known["token"] = error.token
     if error.steps:
         known["steps"] = error.steps

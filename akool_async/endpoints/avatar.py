@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Literal, Self
 
@@ -17,7 +16,7 @@ from akool_async.protocol.listed import Listed
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import ID, Snapshot
 from akool_async.protocol.value import Value
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _LIST_PAGE = "https://docs.akool.com/ai-tools-suite/talking-avatar"
 _UPLOAD_PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
@@ -52,11 +51,6 @@ class Avatar(Result):
     from_: int | None = field(name="from", default=None)
     """2 for Akool's, 3 for the account's."""
     uid: int | None = None
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
     def following(self, receipt: Snapshot | None) -> Self:
         """Return this snapshot with the `avatar_id`, which only the create reply may hold."""

@@ -83,7 +83,7 @@ class CharacterSwap(Webhook, Operation[Video], rename=LOWERCASE_WEBHOOK):
 
     def check(self) -> None:
         """Check the fields by what the model takes."""
-        check_model(self, "characterswap.create", _WAN.name)
+        check_model(self, _WAN.name)
 
 
 class CharacterSwapNamespace(Namespace, title="characterswap"):

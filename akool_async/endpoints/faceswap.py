@@ -24,6 +24,7 @@ from akool_async.endpoints.detection import (
 from akool_async.endpoints.face import Face, Faces
 from akool_async.endpoints.faceswap_family import (
     FACESWAPS,
+    MOST_IDS,
     VIDEO_USUALLY,
     CancelFaceswaps,
     DeleteFaceswaps,
@@ -47,7 +48,7 @@ from akool_async.protocol.endpoint import (
     Steps,
     Webhook,
 )
-from akool_async.protocol.fields import Flag, ImageUrl, Rule, VideoUrl, VisibleUrl
+from akool_async.protocol.fields import Flag, ImageUrl, Rule, VideoUrl, VisibleUrl, sized
 from akool_async.protocol.value import Input
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
@@ -115,11 +116,7 @@ MOST_PAIRS = 50
 """The most pairs of pictures in one `faceswap.pro`."""
 
 
-def _are_few(faces: Sequence[object]) -> bool:
-    return 1 <= len(faces) <= MOST_PAIRS
-
-
-Pictures = Annotated[Sequence[Face], Rule(f"must hold 1 to {MOST_PAIRS} pictures", _are_few)]
+Pictures = Annotated[Sequence[Face], sized("pictures", MOST_PAIRS)]
 """One to fifty pictures, each with the landmarks of one face."""
 
 
@@ -274,7 +271,7 @@ class FaceswapNamespace(Namespace, title="faceswap"):
     swap = submits(SwapFaces)
     detect_legacy = calls(LegacyDetectFaces)
     analyze_frames = calls(AnalyzeFrames)
-    results = calls_in_parts(GetFaceswaps)
+    results = calls_in_parts(GetFaceswaps, MOST_IDS)
     delete = calls(DeleteFaceswaps)
     cancel = calls(CancelFaceswaps)
     live_create = submits(CreateLiveFaceswap)

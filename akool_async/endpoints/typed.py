@@ -27,6 +27,7 @@ from akool_async.endpoints.models import *
 from akool_async.endpoints.moderation import *
 from akool_async.endpoints.persons import *
 from akool_async.endpoints.reage import *
+from akool_async.endpoints.removal import *
 from akool_async.endpoints.streaming import *
 from akool_async.endpoints.studio import *
 from akool_async.endpoints.studio_result import *

@@ -19,7 +19,7 @@ import msgspec
 
 from akool_async.clock import Clock
 from akool_async.errors import ConnectFailed, InvalidInput, MissingCredentials
-from akool_async.protocol.secret import STAYS, Hidden, Secret, hidden
+from akool_async.protocol.secret import STAYS, Hidden, Secret, hidden, spellings_of
 from akool_async.protocol.wire import HttpResponse
 
 _SHORTEST = 8
@@ -271,7 +271,8 @@ class Signer:
 
 def _removable(*secrets: str | None) -> tuple[Hidden, ...]:
     """Return the secrets that are long enough to be removed from replies, as bytes."""
-    return tuple(Hidden(each.encode()) for each in secrets if each and len(each) >= _SHORTEST)
+    long = [str.__str__(each) for each in secrets if each and len(each) >= _SHORTEST]
+    return tuple(spelt for each in long for spelt in spellings_of(each))
 
 
 def _failure(exchange: asyncio.Task[None]) -> BaseException | None:

@@ -228,9 +228,9 @@ class Guess(Value, kw_only=False):
     """Sigma of the durations' logarithm. With 0.7, two of three jobs take half to twice the
     median."""
     spacing: float = 0.0
-    """Least seconds between two looks at a job while twenty or more run, as a part of the
-    median. Where jobs take minutes, looks that are further apart save most requests of a batch; a
-    job among few is looked at as often as ever."""
+    """Least seconds between two lookups of twenty jobs or more, as a part of the median. Where jobs
+    take minutes and share lookups, that saves most requests of a batch. The fewer jobs there are,
+    the closer lookups may be."""
 
 
 class Family(Value, Generic[S]):

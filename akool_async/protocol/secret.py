@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Never, Self
+import json
+import re
+from typing import Any, Final, Never, Self
 
 from akool_async.plain import HIDDEN
 
@@ -86,3 +88,22 @@ class Hidden(bytes):
 def hidden(text: str | None) -> str | None:
     """Return a text as a `Secret`. A value of another type is returned as it is, to be refused."""
     return Secret(text) if isinstance(text, str) else text
+
+
+_NEEDS_NO_ESCAPE: Final = re.compile(r"[A-Za-z0-9 _.~+=:,;*-]*")
+
+
+def spellings_of(secret: str) -> tuple[Hidden, ...]:
+    r"""Return the texts by which a reply may repeat a secret, the longest first.
+
+    JSON may write `/` as `\/` and `é` as `\u00e9`. A message that quotes a request in JSON is
+    escaped twice on its way.
+    """
+    spelt = {secret}
+    for _ in range(0 if _NEEDS_NO_ESCAPE.fullmatch(secret) else 2):
+        for text in [*spelt]:
+            for quoted in (json.dumps(text), json.dumps(text, ensure_ascii=False)):
+                spelt |= {quoted[1:-1], quoted[1:-1].replace("/", "\\/")}
+    return tuple(
+        Hidden(each.encode("utf-8", "replace")) for each in sorted(spelt, key=len, reverse=True)
+    )

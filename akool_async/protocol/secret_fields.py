@@ -16,7 +16,7 @@ from msgspec import Struct
 from akool_async.errors import InvalidInput
 from akool_async.plain import HIDDEN
 from akool_async.protocol.fields import LEFT_OUT, FieldPlan, inner_of, plan_of
-from akool_async.protocol.secret import Confidential, Withheld, confidential
+from akool_async.protocol.secret import Confidential, Withheld, confidential, spellings_of
 
 V = TypeVar("V", bound=Struct)
 
@@ -50,6 +50,19 @@ def without_secrets(value: V) -> V:
             changes[plan.name] = ""
         elif isinstance(held, Struct):
             changes[plan.name] = without_secrets(held)
+    return msgspec.structs.replace(value, **changes) if changes else value
+
+
+def without_repeated(value: V, request: Struct | None) -> V:
+    """Return a reply with `***` for each secret that its request has, too."""
+    known = frozenset() if request is None else frozenset(secrets_in(request))
+    changes: dict[str, Any] = {}
+    for plan in places_of(type(value)) if known else ():
+        held = getattr(value, plan.name)
+        if plan.secret and held in known:
+            changes[plan.name] = HIDDEN
+        elif isinstance(held, Struct):
+            changes[plan.name] = without_repeated(held, request)
     return msgspec.structs.replace(value, **changes) if changes else value
 
 
@@ -105,6 +118,6 @@ def censored(body: bytes, request: Struct) -> bytes:
     """Return the body of a reply with `***` for each secret of the request that it repeats."""
     for secret in secrets_in(request):
         if len(secret) >= _LEAST:
-            for spelt in {secret.encode(), msgspec.json.encode(str.__str__(secret))[1:-1]}:
+            for spelt in spellings_of(str.__str__(secret)):
                 body = body.replace(spelt, HIDDEN.encode())
     return body

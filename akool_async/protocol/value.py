@@ -207,7 +207,7 @@ class Input(Value, forbid_unknown_fields=True, gc=False):
             if value is None:
                 continue
             if plan.coding is not None:
-                is_file = isinstance(value, PurePath)
+                is_file = plan.files is not None and isinstance(value, PurePath)
                 bare = value if is_file else msgspec.to_builtins(value, enc_hook=plain_text)
                 value = plan.coding.to_wire(bare)
             fields[plan.wire_name] = value

@@ -8,16 +8,15 @@ from typing import Any
 from akool_async.endpoints import (
     AnalysisResult,
     AnalyzeContent,
-    AnalyzeHeads,
     Button,
     CreateLiveFaceswap,
     FoundPerson,
     GenerateImage,
     HeadSwap,
     OpenSession,
+    PersonAnalysis,
     RefineImage,
     SessionCredentials,
-    StudioAnalysis,
 )
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Status
@@ -59,7 +58,7 @@ def particulars(
         return _live(serial)
     if isinstance(request, HeadSwap):
         return repeated | {"source_video_url": str(request.video_url)}
-    if isinstance(request, AnalyzeHeads) or request.family.result is StudioAnalysis:
+    if issubclass(request.family.result, PersonAnalysis):
         found = _persons(request, serial, address) if status is Status.COMPLETED else None
         return repeated | _analyzed(request) | {"analysis_result": found}
     return repeated | (_made(request, serial) if status is Status.COMPLETED else {})

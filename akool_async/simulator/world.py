@@ -20,9 +20,8 @@ import msgspec
 
 from akool_async.clock import Clock, Timer
 from akool_async.endpoints import Face, FaceMapping
-from akool_async.protocol.checking import inner_of
 from akool_async.protocol.endpoint import Media, Operation
-from akool_async.protocol.fields import plan_of
+from akool_async.protocol.fields import inner_of, plan_of
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
 from akool_async.result import LIFETIME

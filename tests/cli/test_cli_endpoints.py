@@ -207,7 +207,7 @@ def check_printed(exchange: Exchange, ended: Ended) -> None:
     if issubclass(exchange.cls, Operation):
         reference = token.read(ended.out.strip())
         data = exchange.reply["data"]
-        data = data if isinstance(data, list) else data.get("successList", data)
+        data = data if isinstance(data, list) else data.get("successList", data.get("list", data))
         row = data[0] if isinstance(data, list) else data
         assert (reference.name, reference.id) == (exchange.name, row["_id"])
         assert f"akool job {ended.out.strip()} --wait" in ended.err

@@ -129,7 +129,8 @@ def test_a_run_without_check_asks_for_no_models(
 ) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text(json.dumps(VIDEO) + "\n")
-    assert akool("run", str(file), "--no-report").status == 0
+    out = str(tmp_path / "videos.run")
+    assert akool("run", str(file), "--no-report", "--out", out).status == 0
     assert akool_simulator.requests["models.list"] == 0
 
 

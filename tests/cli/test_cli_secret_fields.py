@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from akool_async.simulator import Simulator
 from tests.cli.commands import Command
 
 CANARY = "canary-0123456789"
@@ -30,6 +32,29 @@ def test_a_secret_is_read_from_a_file_and_not_printed(
     ended = akool("streaming", "session", *given, "--json")
     assert ended.status == 0
     assert CANARY not in ended.out + ended.err
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--wait",), ("--wait", "--json")])
+def test_the_user_s_own_token_is_not_printed_though_the_reply_repeats_it(
+    tmp_path: Path, akool: Command, akool_simulator: Simulator, options: tuple[str, ...]
+) -> None:
+    async def repeat(name: str, request: web.Request) -> web.Response | None:
+        if name not in {"streaming.session", "streaming.get"}:
+            return None
+        credentials = {"livekit_url": "wss://rtc.example", "livekit_token": CANARY}
+        status = 1 if name == "streaming.session" else 3
+        data = {"_id": "65f8017f56559aa67f0ecde7", "status": status, "credentials": credentials}
+        return web.json_response({"code": 1000, "msg": "OK", "data": data})
+
+    akool_simulator.fault = repeat
+    file = tmp_path / "request.json"
+    channel = {"livekit_url": "wss://rtc.example", "livekit_token": CANARY}
+    document = {"avatar_id": "a", "stream_type": "livekit", "credentials": channel}
+    file.write_text(json.dumps(document))
+    ended = akool("streaming", "session", "--request", str(file), *options)
+    assert ended.status == 0
+    assert CANARY not in ended.out + ended.err
+    assert "***" in ended.out + ended.err
 
 
 @pytest.mark.parametrize(

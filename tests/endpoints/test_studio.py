@@ -21,6 +21,7 @@ from akool_async.endpoints import (
     GetStudioAnalysis,
     GetStudioSwap,
     HairSwap,
+    HeadAnalysis,
     HeadSwapV5,
     ListStudioModels,
     MotionSwap,
@@ -158,6 +159,7 @@ def test_bad_input_is_refused_by_name(make: Any, fields: Any, field: str, rule: 
     with pytest.raises(InvalidInput, match=rule) as caught:
         make(**fields)
     assert re.match(field, caught.value.field)
+    assert re.match(r"[A-Z]\w+\.", str(caught.value))  # the class is named first
 
 
 def test_a_model_of_tomorrow_is_not_judged() -> None:
@@ -227,6 +229,9 @@ def test_a_swap_fits_its_analysis_or_is_refused(make: Any) -> None:
     for fields, rule in wrong:
         with pytest.raises(InvalidInput, match=rule):
             make(analysis=ANALYSIS, **fields)
+    other = HeadAnalysis(id=ID, status=Status.COMPLETED, video_url=VIDEO)
+    with pytest.raises(InvalidInput, match=r"awaited: of studio\.analyze_"):
+        make(analysis=other)
 
 
 def looked_up(**data: Any) -> StudioAnalysis:

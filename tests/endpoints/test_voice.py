@@ -92,7 +92,7 @@ def test_pitch_stands_beside_the_options() -> None:
     assert refused(speak, extra_options={"pitch": -5}) == ("extra_options.pitch", "is not a field")
 
 
-TEXT_RULE = "must have 1 to 50000 characters"
+TEXT_RULE = "must hold 1 to 50000 characters"
 SHARE_RULE = "must be from 0 to 1"
 TURN_RULE = "must be from -100 to 100"
 WRONG: list[tuple[str, Any, str, str]] = [

@@ -237,6 +237,34 @@ async def test_no_error_shows_a_secret(
         assert CANARY not in locals_of(caught.value)
 
 
+def escaped(text: str, times: int) -> str:
+    """Write a text as many servers write JSON: in ASCII, and a slash with a backslash."""
+    for _ in range(times):
+        text = json.dumps(text)[1:-1].replace("/", "\\/")
+    return text
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+@pytest.mark.parametrize("named", ["a secret of the request", "the api key"])
+async def test_no_error_shows_a_secret_that_the_reply_escapes(
+    times: int, named: str, scripted: Scripted, connect: Connect
+) -> None:
+    secret = f"{CANARY}/+\u00e9"
+    message = escaped(f"no: {secret}", times)
+
+    async def refuse_in_json(visit: Visit) -> None:
+        body = f'{{"code": 1003, "msg": "{message}"}}'
+        await visit.answer(body.encode(), content_type="application/json")
+
+    server = await scripted(refuse_in_json)
+    in_request = "request" in named
+    key, field = ("the-key", secret) if in_request else (f"{CANARY}/+", "another-0123456789")
+    async with connect(server.url, api_key=key) as akool:
+        with pytest.raises(APIError) as caught:
+            await akool.submit(session(secret=field))
+        assert CANARY not in "".join(shown(caught.value))
+
+
 # Replies
 
 

@@ -62,9 +62,13 @@ def below(cls: type[Any]) -> Iterator[type[Any]]:
 
 
 def own(cls: type[Any]) -> list[type[Any]]:
-    """Return the package's own classes below one; tests of other files define more."""
+    """Return the package's own classes below one; tests of other files define more.
+
+    An abstract class has lent its fields to others, and has none.
+    """
+    found = {each for each in below(cls) if each.__module__.startswith("akool_async.")}
     return sorted(
-        {each for each in below(cls) if each.__module__.startswith("akool_async.")},
+        {each for each in found if not vars(each).get("_lent")},
         key=lambda each: (each.__module__, each.__qualname__),
     )
 

@@ -101,3 +101,12 @@ def test_invalid_settings_are_refused(field: str, value: float) -> None:
     with pytest.raises(InvalidInput) as caught:
         Schedule(**{field: value})
     assert caught.value.field == field
+
+
+def test_lookups_of_many_long_jobs_are_apart_as_their_guess_says() -> None:
+    spaced, usual = Learner(Schedule(), Guess(90.0, spacing=0.1)), Learner(Schedule(), Guess(90.0))
+    assert usual.apart(80.0, sharing=100) == 0.0
+    assert spaced.apart(80.0, sharing=100) == pytest.approx(9.0, rel=0.05)
+    assert spaced.apart(80.0, sharing=5) == pytest.approx(4.5, rel=0.05)
+    # The guess may be wrong: jobs that are young so far count as short ones.
+    assert spaced.apart(2.0, sharing=100) == pytest.approx(0.6)
