@@ -469,6 +469,23 @@ async def test_an_error_of_another_process_settles_the_row_too(
     assert losing.world.creates.total() == 1
 
 
+async def test_an_error_of_another_journal_is_not_taken_for_a_row_of_this_one(
+    losing: Simulator, connect: Connect, path: Path
+) -> None:
+    loses(losing, 0.0)
+    async with connect(losing, journal=path) as akool:
+        paid = await akool.submit(speech("Hi."), key="1")
+    loses(losing, 1.0)
+    async with connect(losing) as other:  # it has no journal
+        error = await lose(other, speech("Hi."))
+    _, lost = at_akool(losing)
+    async with connect(losing, journal=path) as akool:
+        job = await akool.find(error)
+        assert job is not None
+        assert job.id == lost
+    assert rows_of(path)["1"] == (State.COMPLETED, paid.id)
+
+
 async def test_an_error_needs_no_journal(losing: Simulator, connect: Connect) -> None:
     async with connect(losing) as akool:
         packed = pickle.dumps(await lose(akool, speech("Hi.")))
