@@ -706,3 +706,13 @@ def test_what_tells_a_job_is_in_its_request_and_in_the_rows(name: str) -> None:
     assert {*listed.by, *listed.also} <= {*operation.__struct_fields__}
     assert fields | listed.where.keys() | {"id"} <= {*row.__struct_fields__}
     assert query.page == 1
+
+
+@pytest.mark.parametrize("journal", ["jobs.sqlite", None])
+async def test_two_searches_at_once_for_one_create_find_one_job(
+    losing: Simulator, connect: Connect, tmp_path: Path, journal: str | None
+) -> None:
+    async with connect(losing, journal=journal and tmp_path / journal) as akool:
+        error = await lose(akool, speech("Hi."))
+        found = await asyncio.gather(*(akool.find(error) for _ in range(4)))
+        assert ids_of(found) == at_akool(losing) * 4
