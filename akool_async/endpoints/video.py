@@ -699,4 +699,9 @@ class VideoNamespace(Namespace, title="video"):
         """
         if not is_sequence(language):
             return self.executor.submit(TranslateVideo(language=language, **fields))
-        return Jobs(map(self.executor.submit, TranslateVideo.each(language=language, **fields)))
+        requests = TranslateVideo.each(language=language, **fields)
+        # A deprecated field warns at its first use, and a filter may make an error of that: then no
+        # job may have been started.
+        in_turn = sorted(requests, key=lambda each: each.voices_map is None)
+        jobs = {each.language: self.executor.submit(each) for each in in_turn}
+        return Jobs(jobs[each.language] for each in requests)
