@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
-from akool_async.endpoints.paging import Page, Pages
+from akool_async.endpoints.paging import ByPage, Page, Pages
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query
 from akool_async.protocol.fields import Id, OneOf, Rule, VideoUrl
 from akool_async.protocol.listed import Listed
@@ -134,7 +134,7 @@ class ListedAvatar(Value):
     uid: int | None = None
 
 
-class ListAvatars(Query[Page[ListedAvatar]]):
+class ListAvatars(ByPage, Query[Page[ListedAvatar]]):
     """List avatars, a page at a time; Akool does not say how many there are."""
 
     path = "v3/avatar/list"
@@ -146,10 +146,6 @@ class ListAvatars(Query[Page[ListedAvatar]]):
     given. 7 stands on a page that Akool has not published yet."""
     type: Annotated[AvatarType | int, OneOf(AvatarType)] | None = None
     """Only avatars for this use; all if not given."""
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
-    size: Annotated[int, Meta(ge=1)] = 100
-    """Avatars on a page."""
 
 
 class AvatarNamespace(Namespace, title="avatar"):

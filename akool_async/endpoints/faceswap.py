@@ -48,7 +48,7 @@ from akool_async.protocol.endpoint import (
     Steps,
     Webhook,
 )
-from akool_async.protocol.fields import Flag, ImageUrl, Rule, VideoUrl, VisibleUrl, sized
+from akool_async.protocol.fields import Flag, ImageUrl, Rule, VideoUrl, VisibleUrl, sized, spelt
 from akool_async.protocol.value import Input
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
@@ -136,7 +136,7 @@ class FaceswapPro(FaceswapOperation):
     page takes `opts` from detection's `crop_landmarks`; they belong to the crop, and the
     `landmarks_str` to the whole picture (N33). Both are accepted. Required for every picture as
     soon as there is more than one pair."""
-    model_name: str | None = None
+    model_name: Annotated[str, spelt("akool_faceswap_image_hq")] | None = None
     """The model: `akool_faceswap_image_hq`, which is also used where none is named."""
     face_enhance: bool = False
     """Whether to enhance the new faces (N34)."""
@@ -196,7 +196,7 @@ class FaceswapPlus(FaceswapOperation):
         Annotated[Sequence[FaceMapping], Rule("must hold at least one pair", bool)] | None
     ) = None
     """Which new face replaces which old one. Required unless `single_face_mode` is set."""
-    model_style: str | None = None
+    model_style: Annotated[str, spelt("realistic", "beautify", "lossless")] | None = None
     """The style: `realistic`, which is also used where none is named, `beautify` or `lossless`."""
     face_enhance: bool = False
     """Whether to enhance the new faces (N34)."""

@@ -155,7 +155,7 @@ class HeadSwap(Webhook, Analyzed, Operation[SwappedHeads]):
     model_name: str = "akool-premium"
     """The model; Akool names `akool-premium`."""
     resolution: str
-    """`480p` or `720p`."""
+    """One of `480p` and `720p`."""
     template_id: Id | None = None
     """A template, where the account has some."""
     keep_original_sound: bool = True

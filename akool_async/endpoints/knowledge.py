@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists
-from akool_async.endpoints.paging import Page, Pages
+from akool_async.endpoints.paging import ByPage, Page, Pages
 from akool_async.endpoints.removal import Removal
 from akool_async.protocol.endpoint import Command, Query
 from akool_async.protocol.fields import MB, Files, Id, Rule, Url, is_http_url, sized
@@ -93,15 +93,13 @@ class KnowledgeBase(Value):
         return from_milliseconds(self.create_time)
 
 
-class ListKnowledge(Query[Page[KnowledgeBase]]):
+class ListKnowledge(ByPage, Query[Page[KnowledgeBase]]):
     """List knowledge bases, the newest first, a page at a time."""
 
     path = "v4/knowledge/list"
     docs = _PAGE
     parse = Pages(KnowledgeBase, key="knowledge_list", bare=True)  # N37
 
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
     size: Annotated[int, Meta(ge=1, le=100)] = 100
     """Knowledge bases on a page, at most 100."""
     name: str | None = None

@@ -102,7 +102,9 @@ LIVE_FACESWAPS = Family(
 
 
 class CreateLiveFaceswap(Operation[LiveFaceswap]):
-    """Open a session of live face swap. Nothing closes it: `faceswap.live` does.
+    """Open a session of live face swap. It runs until `faceswap.live_close`.
+
+    In a program, `async with akool.faceswap.live(...)` closes it by itself.
 
     640x480 pixels at 20 frames a second are advised for the video that is sent to the channel.
     """

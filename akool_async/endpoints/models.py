@@ -185,13 +185,13 @@ class ModelsNamespace(Namespace, title="models"):
             InvalidInput: the model cannot, or Akool lists no such model; or this is no request, or
                 one whose models are not compared, such as a swap.
         """
-        _require_request(request)
-        name: str | None = getattr(request, "model_name", None)
-        if name is None:
+        given: Any = request  # a type checker knows that it is right, and a program may be wrong
+        _require_request(given)
+        if getattr(given, "model_name", None) is None:
             return None
-        if not isinstance(request, ByModel):
+        if not isinstance(given, ByModel):
             rule = "is not compared with models.list: give an ImageToVideoBatch or a TextToVideo"
-            raise request.refuse("model_name", rule)
+            raise given.refuse("model_name", rule)
         return model_for(request, await self.list(types=(request.model_type,)))
 
     def forget(self) -> None:

@@ -216,7 +216,7 @@ def _annotation(parameter: inspect.Parameter) -> Any:
     """Return a parameter's plain type; several values are taken where each becomes a job."""
     shown = plain(parameter.annotation)
     several = any(isinstance(each, OneEach) for each in extras(parameter.annotation))
-    return shown | Sequence[shown] if several else shown
+    return shown | GenericAlias(Sequence, (shown,)) if several else shown
 
 
 def _shown(method: M, endpoint: Callable[..., Any]) -> M:

@@ -136,7 +136,6 @@ detection (T15, N31)."""
 class Analyzed(Input, abstract="last"):
     """What swaps share that build on an analysis."""
 
-    hidden_fields = frozenset({"analysis"})
     source: ClassVar[str]
     """The field that repeats the address that was analyzed."""
     analyzed_by: ClassVar[str]

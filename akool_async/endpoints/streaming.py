@@ -11,7 +11,7 @@ from msgspec.structs import force_setattr
 
 from akool_async.endpoints.avatar import ListedAvatar
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
-from akool_async.endpoints.paging import Page, Pages
+from akool_async.endpoints.paging import ByPage, Page, Pages
 from akool_async.endpoints.removal import Removal
 from akool_async.errors import InvalidInput
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query, Webhook
@@ -327,15 +327,13 @@ class OpenSession(Webhook, Operation[Session]):
         return InvalidInput(f"{field}.{name}", refused, rule, owner=type(self).__name__)
 
 
-class ListStreamingAvatars(Query[Page[ListedAvatar]]):
+class ListStreamingAvatars(ByPage, Query[Page[ListedAvatar]]):
     """List the avatars for sessions, a page at a time."""
 
     path = "v4/liveAvatar/avatar/list"
     docs = _PAGE
     parse = Pages(ListedAvatar, key="result")
 
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
     size: Annotated[int, Meta(ge=1, le=100)] = 100
     """Avatars on a page, at most 100."""
     platform: Literal["open", "aigc"] | None = None
@@ -353,17 +351,13 @@ class GetStreamingAvatar(Query[ListedAvatar]):
     """An `avatar_id` from `streaming.avatars`."""
 
 
-class ListSessions(Query[Page[Session]]):
+class ListSessions(ByPage, Query[Page[Session]]):
     """List sessions, a page at a time."""
 
     path = "v4/liveAvatar/session/list"
     docs = _PAGE
     parse = Pages(Session, key="result")  # T10: documented as an array, printed as an object
 
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
-    size: Annotated[int, Meta(ge=1)] = 100
-    """Sessions on a page."""
     status: Annotated[Status | int, OneOf(Status)] | None = None
     """Only sessions with this status."""
 

@@ -28,7 +28,16 @@ from akool_async.endpoints.studio_result import KeptWhole, StudioSwap, WholeRepl
 from akool_async.errors import InvalidInput
 from akool_async.protocol.cells import is_sequence
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query, Webhook
-from akool_async.protocol.fields import Coding, Id, ImageUrl, Rule, VideoUrl, VisibleUrl, sized
+from akool_async.protocol.fields import (
+    Coding,
+    Id,
+    ImageUrl,
+    Rule,
+    VideoUrl,
+    VisibleUrl,
+    sized,
+    spelt,
+)
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.value import Input, Value
 
@@ -268,7 +277,7 @@ class CharacterSwapV5(Analyzed, StudioOperation):
     target_url: VisibleUrl
     """The scene."""
     model_name: str | None = None
-    """`akool-premium-multi-person`, which Akool takes if it is left out, or, for videos,
+    """The model: `akool-premium-multi-person`, which Akool takes if it is left out, or, for videos,
     `kling-v3.0-pro/character-swap`; `studio.models` lists them."""
     mappings: Annotated[Sequence[CharacterMapping], EACH_ONCE] | None = None
     """The persons: 1 or 2 with boxes in a picture, 1 to 5 with `obj_id` in a video. Not for
@@ -497,7 +506,7 @@ class ClothingSwap(Analyzed, StudioOperation):
     """The persons, 1 to 50, and the picture of each outfit."""
     model_name: str | None = None
     """The model, such as `akool-premium/clothing_swap`; `studio.models` lists them."""
-    clothing_area: str | None = None
+    clothing_area: Annotated[str, spelt("Full Outfit", "Top", "Auto")] | None = None
     """What is replaced: `Full Outfit`, `Top`, `Auto`, and others that Akool names."""
     resolution: str | None = None
     """Of a video, such as `480p`."""

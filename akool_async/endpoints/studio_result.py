@@ -47,7 +47,7 @@ class KeptWhole(Result, abstract=True):
     @property
     def document(self) -> dict[str, Any]:
         """The whole reply about the job; empty if there is none."""
-        return _object(json.loads(self.raw)) if self.raw else {}
+        return _row(json.loads(self.raw)) if self.raw else {}
 
 
 class StudioSwap(KeptWhole):
@@ -195,13 +195,10 @@ def _without_webhooks(document: Any) -> Any:
 
 
 def _row(value: object) -> dict[str, Any]:
-    """Return an object, which may stand in an array of one (T10)."""
+    """Return an object, which may stand in an array of one (T10); else an empty one."""
     rows: list[Any] = cast("Any", value) if isinstance(value, list) else [value]
-    return next(map(_object, rows), {})
+    return _object(rows[0]) if rows else {}
 
 
 def _object(value: object) -> dict[str, Any]:
-    """Return an object, or the only one of an array (T10); an empty one for anything else."""
-    rows = cast("list[object]", value) if isinstance(value, list) else [value]
-    alone = rows[0] if len(rows) == 1 else None
-    return cast("dict[str, Any]", alone) if isinstance(alone, dict) else {}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

@@ -14,7 +14,7 @@ from msgspec import Meta, field
 
 from akool_async.endpoints.audio import TTS, Rate, Text
 from akool_async.endpoints.namespace import Namespace, calls, lists, sends, submits
-from akool_async.endpoints.paging import Page, Pages
+from akool_async.endpoints.paging import ByPage, Page, Pages
 from akool_async.errors import InvalidInput, meaning_of
 from akool_async.job import Job, Jobs
 from akool_async.media.several import trimmed
@@ -621,7 +621,7 @@ class ListedVideo(Value):
     uid: int | None = None
 
 
-class ListVideos(Query[Page[ListedVideo]]):
+class ListVideos(ByPage, Query[Page[ListedVideo]]):
     """List videos that the API made of images, a page at a time.
 
     No page of Akool's documents this list; it was seen to work in October 2026. It never
@@ -632,8 +632,6 @@ class ListVideos(Query[Page[ListedVideo]]):
     docs = "https://docs.akool.com/ai-tools-suite/image2video"
     parse = Pages(ListedVideo, key="result")
 
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
     size: Annotated[int, Meta(ge=1)] = 50
     """Videos on a page."""
 

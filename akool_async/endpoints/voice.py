@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
-from akool_async.endpoints.paging import Page, Pages
+from akool_async.endpoints.paging import ByPage, Page, Pages
 from akool_async.endpoints.removal import Deleted, Kept
 from akool_async.errors import InvalidInput
 from akool_async.protocol.cells import plain_number
@@ -37,6 +37,7 @@ from akool_async.protocol.fields import (
     Share,
     listable,
     sized,
+    spelt,
 )
 from akool_async.protocol.listed import Listed
 from akool_async.protocol.price import Price
@@ -69,6 +70,11 @@ def _are_ids(ids: Sequence[str]) -> bool:
 
 
 _SPOKEN = Rule(f"must hold 1 to {MOST_CHARACTERS} characters", _is_speakable)
+
+_MODELS: Final = tuple(f"Akool Multilingual {number}" for number in (1, 2, 3, 4))
+
+VoiceModel = Annotated[str, spelt(*_MODELS)]
+"""A model that speaks."""
 
 Speed = Annotated[float, Meta(ge=0.7, le=1.2)]
 """A speed; 1 is the voice's own."""
@@ -398,7 +404,7 @@ class ChangeVoice(VoiceResourceOperation):
     """The recording: at most 50 MB."""
     voice_options: ChangeOptions | None = None
     """How it is said; a dict of the same shape is taken too."""
-    voice_model_name: Id | None = None
+    voice_model_name: VoiceModel | None = None
     """Only `Akool Multilingual 1`."""
 
 
@@ -428,7 +434,7 @@ class CloneOptions(Input, omit_defaults=True):
     """Whether to even out the volume; no if not given. Akool Multilingual 3."""
 
 
-_OTHER_MODELS: Final = frozenset(f"Akool Multilingual {number}" for number in (1, 2, 4))
+_OTHER_MODELS: Final = frozenset(_MODELS) - {"Akool Multilingual 3"}
 """The known models that do not take what the third one takes. A new one may."""
 _RECORDING: Final = Files(kinds=("audio", "video"), largest=30 * MB)
 _PROMPTED: Final = Files(kinds=("audio",), formats=(".mp3", ".wav"), largest=20 * MB)
@@ -454,7 +460,7 @@ class CloneVoice(Webhook, Operation[LabVoice]):
     """The recording: mp3, mp4, wav and others, at most 30 MB."""
     name: str | None = None
     """A name for the voice."""
-    voice_model_name: Id | None = None
+    voice_model_name: VoiceModel | None = None
     """The model that is to speak with it: Akool Multilingual 1, 3 or 4."""
     voice_options: CloneOptions | None = None
     """What is known of the voice; a dict of the same shape is taken too."""
@@ -484,7 +490,7 @@ class VoiceResourceType(IntEnum):
     CHANGE = 2
 
 
-class ListVoiceResources(Query[Page[VoiceResource]]):
+class ListVoiceResources(ByPage, Query[Page[VoiceResource]]):
     """List the speeches that were made, the newest first, a page at a time."""
 
     path = "v4/voice/resource/list"
@@ -493,10 +499,6 @@ class ListVoiceResources(Query[Page[VoiceResource]]):
 
     type: Annotated[VoiceResourceType | int, OneOf(VoiceResourceType)]
     """1 for texts that were said, 2 for changed voices."""
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
-    size: Annotated[int, Meta(ge=1)] = 100
-    """Speeches on a page."""
 
 
 class LabVoiceType(IntEnum):
@@ -519,7 +521,7 @@ def _from_one_or_two(value: Any) -> Any:
     return _STREAMS[number] if known else value
 
 
-class ListLabVoices(Query[Page[LabVoice]]):
+class ListLabVoices(ByPage, Query[Page[LabVoice]]):
     """List voices, the account's own or Akool's, a page at a time."""
 
     path = "v4/voice/list"
@@ -528,10 +530,6 @@ class ListLabVoices(Query[Page[LabVoice]]):
 
     type: Annotated[LabVoiceType | int, OneOf(LabVoiceType)]
     """1 for the account's own voices, 2 for Akool's."""
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
-    size: Annotated[int, Meta(ge=1)] = 100
-    """Voices on a page."""
     style: Tags | None = None
     """Only voices with one of these tags: Authoritative, Calm, Confident, Enthusiastic."""
     gender: Tags | None = None
@@ -593,7 +591,7 @@ class TranslationVoice(Value):
     """Milliseconds since 1970."""
 
 
-class ListTranslationVoices(Query[Page[TranslationVoice]]):
+class ListTranslationVoices(ByPage, Query[Page[TranslationVoice]]):
     """List the voices for videos that are translated into a language, a page at a time.
 
     Akool's own demo still calls it.
@@ -606,10 +604,6 @@ class ListTranslationVoices(Query[Page[TranslationVoice]]):
 
     language_code: Id | None = None
     """The `lang_code` of the target language, from `video.languages`."""
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
-    size: Annotated[int, Meta(ge=1)] = 100
-    """Voices on a page."""
 
 
 class VoiceNamespace(Namespace, title="voice"):

@@ -157,7 +157,8 @@ class Endpoint(Input, Generic[T], metaclass=_EndpointMeta):
                 response, self.envelope, self.label, (type(self).docs, *self.also_in)
             )
         except APIError as error:
-            error.vague = error.msg.strip(" .!").lower() in self.vague_refusals
+            if error.msg.strip(" .!").lower() in self.vague_refusals:
+                error.vague = True
             raise
         try:
             return self.parse(data)

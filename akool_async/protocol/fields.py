@@ -47,6 +47,26 @@ def sized(what: str, most: int, *, least: int = 1) -> Rule:
     return Rule(f"must hold {span} {what}", lambda held: least <= len(held) <= most)
 
 
+def spelt(*known: str) -> Rule:
+    """Return the rule of a text whose known values are spelt as Akool spells them.
+
+    Another text passes, since these lists grow; not an empty one.
+    """
+    meant = {each.lower(): each for each in known}
+
+    def correction(text: str) -> str:
+        return meant.get(" ".join(text.split()).lower(), "")
+
+    def says(text: str) -> str:
+        return f"write {correction(text)}" if correction(text) else ""
+
+    return Rule(
+        f"must be spelt as Akool spells it, such as {', '.join(known)}",
+        lambda text: bool(text.strip()) and correction(text) in {"", text},
+        says,
+    )
+
+
 class OneEach(Rule, frozen=True):
     """The rule of a field that takes one value, because each further one were a job of its own."""
 
@@ -82,8 +102,8 @@ class Files(Struct, frozen=True):
 class Unsent(Struct, frozen=True):
     """A field that helps to check a request, and is no part of it: no plan knows it.
 
-    It is on no wire, in no journal, in no manifest and in no option of a command. The class names
-    it in `hidden_fields`, and empties it in `check`.
+    It is on no wire, in no journal, in no manifest, in no plain data and in no option of a command.
+    The class empties it in `check`.
     """
 
 

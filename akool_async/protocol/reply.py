@@ -115,7 +115,7 @@ class Reply(Generic[T]):
             return cast("T | None", opened)
         if not self._in_array:
             return cast("T", opened.held)
-        return opened.held[0] if len(opened.held) == 1 else None
+        return opened.held[0] if opened.held else None
 
     def __call__(self, data: Raw, /) -> T:
         """Decode `data`. Optional fields that cannot be read take their defaults.

@@ -37,7 +37,7 @@ from akool_async.protocol.secret_fields import secrets_in, without_secrets
 from akool_async.protocol.wire import HttpRequest, HttpResponse
 from akool_async.simulator import Simulator
 from tests.creates import is_create
-from tests.queries import typed
+from tests.printed import rows_of, typed
 
 if TYPE_CHECKING:
     from akool_async.protocol.endpoint import Endpoint
@@ -127,25 +127,6 @@ CALLS = [exchange for exchange in ALL if not issubclass(exchange.cls, Operation)
 
 def every(some: list[Exchange]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("exchange", some, ids=[exchange.label for exchange in some])
-
-
-HOLDERS = ("result", "lang_list", "successList", "list", "knowledge_list")
-"""Where the rows of a reply may be."""
-
-
-def rows_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of a reply, wherever it has them."""
-    data = document.get("data")
-    if isinstance(data, list):
-        return data
-    if not isinstance(data, dict):
-        return []
-    lists = [data[key] for key in HOLDERS if isinstance(data.get(key), list)]
-    if lists:
-        rows: list[dict[str, Any]] = lists[0]
-        return rows
-    inner = data.get("result")
-    return [inner] if isinstance(inner, dict) else [data]
 
 
 # That nothing is forgotten

@@ -81,6 +81,8 @@ def test_plus_needs_a_mapping_unless_one_face_is_swapped() -> None:
     with pytest.raises(InvalidInput, match="face_mapping"):
         FaceswapPlus(source_url=URL, target_url=URL, face_mapping=[])
     single = FaceswapPlus(source_url=URL, target_url=URL, single_face_mode=True)
+    with pytest.raises(InvalidInput, match="model_style.*write realistic"):
+        FaceswapPlus(source_url=URL, target_url=URL, single_face_mode=True, model_style="Realistic")
     assert "face_mapping" not in single.to_wire()
 
 

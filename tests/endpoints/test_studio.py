@@ -144,6 +144,8 @@ REFUSED: list[tuple[Any, dict[str, Any], str, str]] = [
         "multi_shot",
         "is for one person",
     ),
+    (clothing, {"clothing_area": "top"}, "clothing_area", "write Top"),
+    (clothing, {"clothing_area": ""}, "clothing_area", "such as Full Outfit, Top, Auto"),
     (clothing, {"mappings": [PERSON] * 2}, "mappings", "each obj_id once"),
     (
         clothing,

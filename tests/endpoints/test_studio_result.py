@@ -53,10 +53,10 @@ def test_the_media_is_found_under_each_likely_name(name: str) -> None:
 @pytest.mark.parametrize("wrapped", [lambda row: [row], lambda row: {"list": [row], "errors": []}])
 @pytest.mark.parametrize("request_", [REQUEST, None])
 def test_a_row_in_an_array_of_one_is_read_as_one_that_stands_alone(
-    wrapped: Any, request_: SwapMotion | None
+    wrapped: Any, request_: MotionSwap | None
 ) -> None:
     row = {"_id": ID, "status": 3, "video": DANCE, "images": [PERSON], "result_url": MADE}
-    result = GetMotion.parse(Raw(json.dumps(wrapped(row)).encode()))
+    result = read(wrapped(row))
     result = result.answering(request_) if request_ else result
     assert (result.id, result.status, result.urls) == (ID, Status.COMPLETED, (MADE,))
 

@@ -181,6 +181,17 @@ def test_a_changed_voice_has_options_of_its_own() -> None:
         assert field == f"voice_options.{next(iter(wrong))}"
 
 
+@pytest.mark.parametrize(
+    "name", ["akool multilingual 3", " Akool Multilingual 3", "Akool  Multilingual 3"]
+)
+def test_a_misspelt_model_is_refused_with_its_spelling_and_a_new_one_is_taken(name: str) -> None:
+    with pytest.raises(InvalidInput, match="write Akool Multilingual 3") as caught:
+        CloneVoice(source_voice_file=TALK, voice_model_name=name)
+    assert caught.value.field == "voice_model_name"
+    new = ChangeVoice(source_voice_file=TALK, voice_id="a", voice_model_name="Akool Multilingual 5")
+    assert new.voice_model_name == "Akool Multilingual 5"
+
+
 @pytest.mark.parametrize("name", ["clone_prompt", "need_volume_normalization"])
 def test_what_only_the_third_model_takes_is_refused_for_the_known_others(name: str) -> None:
     options: Any = {name: "Hello." if name == "clone_prompt" else True}
