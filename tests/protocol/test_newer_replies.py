@@ -95,7 +95,8 @@ UNNAMED = [
 
 @pytest.mark.parametrize(("rows", "ids"), UNNAMED)
 def test_a_second_job_is_seen_whatever_its_id_looks_like(rows: Any, ids: tuple[str, ...]) -> None:
-    for data in (rows, {"successList": rows, "errorList": []}, {"list": rows, "errors": []}):
+    forms: list[Any] = [rows, {"successList": rows, "errorList": []}, {"list": rows, "errors": []}]
+    for data in forms:
         with pytest.raises(ReplyError, match="2 were started") as caught:
             CREATE.receive(said(data=data))
         assert caught.value.ids == ids
@@ -129,7 +130,7 @@ def test_a_success_with_a_refusal_and_no_job_is_a_definite_refusal(
     assert type(caught.value) is not APIError
 
 
-BESIDE_A_REFUSAL = [
+BESIDE_A_REFUSAL: list[Any] = [
     {"data": {"list": [{"task_id": "x"}], "errors": [{"msg": "no"}]}},
     {"data": {"list": [{"id": ONE}], "errors": [{"msg": "no"}]}},
     {"data": {"successList": [{"status": 1}], "errorList": [{"msg": "no"}]}},
