@@ -142,8 +142,8 @@ class Result(Snapshot, abstract=True):
 
     @property
     def creation_time(self) -> datetime | None:
-        """When Akool says that the job was created."""
-        return None
+        """When Akool says that the job was created: in `create_time`, in most families."""
+        return from_milliseconds(getattr(self, "create_time", 0))
 
     @property
     def expires_at(self) -> datetime | None:

@@ -164,7 +164,7 @@ def _returned(entry: Entry) -> str:
     """Return what the method returns, as in a signature."""
     reply = type_text(entry.reply)
     if entry.starts_job:
-        return f"Job[{reply}]"
+        return f"Job[{reply}] | Jobs[{reply}]" if _for_each(entry) else f"Job[{reply}]"
     return reply.replace("Page[", "Paged[") if _is_list(entry) else reply
 
 
@@ -237,10 +237,18 @@ def _example(entry: Entry) -> str:
     return example_of(called, entry.cls, assigned=name)
 
 
+def _for_each(entry: Entry) -> str:
+    """Return the field of which a sequence starts a job for each value; empty if there is none."""
+    return next((plan.name for plan in plan_of(entry.cls) if plan.one_each is not None), "")
+
+
 def _what_returns(entry: Entry) -> Lines:
     names = ", ".join(_link(f"`{cls.__name__}`", cls.__name__) for cls in _values_in(entry.reply))
     if entry.starts_job:
         yield f"Returns a job at once; awaited, the job gives the result: {names}."
+        if several := _for_each(entry):
+            yield f"A sequence as `{several}` starts a job for each of its values, and returns"
+            yield "[`Jobs`](../jobs.md#many-jobs): awaited, they give all results, in order."
     elif _is_list(entry):
         yield f"Awaited, it gives one page; `async for` goes over all items. Items: {names}."
     elif names:

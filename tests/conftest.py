@@ -26,7 +26,7 @@ from hypothesis import settings
 
 from akool_async.endpoints import ENDPOINTS
 from akool_async.protocol.endpoint import Endpoint
-from tests.queries import typed
+from tests.printed import typed
 
 pytest_plugins = [
     "pytester",

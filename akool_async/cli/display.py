@@ -64,12 +64,17 @@ def show_json(value: Any) -> None:
 
 
 def show_fields(fields: Mapping[str, Any], *, err: bool = False) -> None:
-    """Print one name and value per line; leave out empty values, and others equal to `url`."""
+    """Print one name and value per line; leave out empty values, and others equal to `url`.
+
+    Where there is a `url`, nobody has to look for the media in the whole reply.
+    """
     url = fields.get("url")
     full = {
         name: value
         for name, value in fields.items()
-        if not _is_empty(value) and (name == "url" or value not in (url, (url,)))
+        if not _is_empty(value)
+        and (name == "url" or value not in (url, (url,)))
+        and not (name == "raw" and url)
     }
     width = max(map(len, full), default=0) + _PADDING
     for name, value in full.items():

@@ -21,6 +21,9 @@ _TRAP = re.compile(r"\s*\([TN]\d+[^)]*\)")
 """A citation of a trap of Akool's pages in the text under a field."""
 
 
+_SAME_SHAPE = re.compile(r"; (?:a dict|dicts) of the same shape (?:is|are) taken too")
+"""What the text under a field says to those who write Python."""
+
 _KEPT_ASIDE = (
     " It may hold a secret: give it as @FILE, or as - for standard input, so that it gets neither"
     " into the shell's history nor into the list of processes."
@@ -73,9 +76,18 @@ def _help(cls: type[Input], plan: FieldPlan) -> str:
     ]
     text = without_traps(field_docs(cls).get(plan.name, ""))
     text += f" {plan.deprecated.note}" if plan.deprecated is not None else ""
+    text = _SAME_SHAPE.sub("", text) + _keys(form)
     text += f" By name: {', '.join(form.names)}." if form.names else ""
     text += _KEPT_ASIDE if plan.hides else ""
     return f"{text}  [{'; '.join(notes)}]" if notes else text
+
+
+def _keys(form: Form) -> str:
+    """Say which names a JSON object has; nothing for other forms."""
+    if not form.keys:
+        return ""
+    marked = "; those with * are required" if any(key.endswith("*") for key in form.keys) else ""
+    return f" As JSON, with {', '.join(form.keys)}{marked}."
 
 
 def _default(cls: type[Input], plan: FieldPlan) -> list[str]:

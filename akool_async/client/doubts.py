@@ -75,20 +75,18 @@ class Doubts:
     async def row_of(
         self, operation: type[Operation[Any]], lost: Lost, number: int | None
     ) -> Entry | None:
-        """Return the journal's row of a create.
+        """Return the journal's row of a create; `None` if it has none here.
 
-        It is of an equal request: the number may be of another journal. Without a number, it is the
-        nearest in time.
+        The number may be of another journal, so the row is of an equal request, of about that time.
+        A row of another number is another create, however equal it is.
         """
-        if lost.request is None:
+        if lost.request is None or number is None:
             return None
         since, until = lost.sent_at - _EARLIER, lost.sent_at + _CLOCKS
-        entries = await self._around(operation, since, until)
-        equal = [each for each in entries if request_of(each, operation) == lost.request]
-        nearness = {each.number: abs(each.intended_at - lost.sent_at) for each in equal}
-        return min(
-            equal, key=lambda each: (each.number != number, nearness[each.number]), default=None
-        )
+        for entry in await self._around(operation, since, until):
+            if entry.number == number and request_of(entry, operation) == lost.request:
+                return entry
+        return None
 
     async def read_again(self, doubt: Doubt) -> Doubt:
         """Return a create with its row as it is now."""

@@ -138,11 +138,13 @@ class LostCreates:
         search = Search(doubt.lost, self._within)
         rows = await self._rows(query_of(doubt.lost.request), search)
         await self._answers(doubt.operation.family)
-        doubt = await self._doubts.read_again(doubt)
-        if doubt.decided:  # by a reply, a webhook or a person, meanwhile
-            return self._settled(doubt)
-        row = await self._claimed(doubt, search, rows)
-        return None if row is None else await self._settle(doubt, row)
+        async with self._known.turn():
+            doubt = await self._doubts.read_again(doubt)
+            # By another search, a reply, a webhook or a person, meanwhile.
+            if (settled := self._settled(doubt)) is not None:
+                return settled
+            row = await self._claimed(doubt, search, rows)
+            return None if row is None else await self._settle(doubt, row)
 
     async def _rows(self, query: Any, search: Search) -> list[Any]:
         """Return the rows of a list, back to those that are too old."""

@@ -18,8 +18,6 @@ It is never imported.
 """
 
 # ruff: noqa: F403, F405 - each module says which names are public
-# A constant that two of these modules import is one.
-# pyright: reportGeneralTypeIssues=false
 
 from __future__ import annotations
 '''

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import field
@@ -16,7 +15,7 @@ from akool_async.protocol.fields import AudioUrl, Id, Rule
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import ID
 from akool_async.protocol.value import Value
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/audio"
 _NEWER_PAGE = "https://docs.akool.com/ai-tools-suite/voiceLab"
@@ -60,11 +59,6 @@ class Audio(Result):
     rate: str = ""
     voice_model_id: str | None = None
     """Akool's id of the voice; lookups do not take it."""
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
 
 class GetAudio(Lookup[Audio]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Literal, Self
 
@@ -10,14 +9,14 @@ import msgspec
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
-from akool_async.endpoints.paging import Page, Pages
+from akool_async.endpoints.paging import ByPage, Page, Pages
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query
 from akool_async.protocol.fields import Id, OneOf, Rule, VideoUrl
 from akool_async.protocol.listed import Listed
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import ID, Snapshot
 from akool_async.protocol.value import Value
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _LIST_PAGE = "https://docs.akool.com/ai-tools-suite/talking-avatar"
 _UPLOAD_PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
@@ -52,11 +51,6 @@ class Avatar(Result):
     from_: int | None = field(name="from", default=None)
     """2 for Akool's, 3 for the account's."""
     uid: int | None = None
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
     def following(self, receipt: Snapshot | None) -> Self:
         """Return this snapshot with the `avatar_id`, which only the create reply may hold."""
@@ -140,7 +134,7 @@ class ListedAvatar(Value):
     uid: int | None = None
 
 
-class ListAvatars(Query[Page[ListedAvatar]]):
+class ListAvatars(ByPage, Query[Page[ListedAvatar]]):
     """List avatars, a page at a time; Akool does not say how many there are."""
 
     path = "v3/avatar/list"
@@ -152,10 +146,6 @@ class ListAvatars(Query[Page[ListedAvatar]]):
     given. 7 stands on a page that Akool has not published yet."""
     type: Annotated[AvatarType | int, OneOf(AvatarType)] | None = None
     """Only avatars for this use; all if not given."""
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
-    size: Annotated[int, Meta(ge=1)] = 100
-    """Avatars on a page."""
 
 
 class AvatarNamespace(Namespace, title="avatar"):

@@ -65,14 +65,14 @@ class CharacterSwap(Webhook, Operation[Video], rename=LOWERCASE_WEBHOOK):
     """Seconds, from 1 to 120; for Kling from 3 to 30. If it is left out, Akool measures the
     video."""
     resolution: str | None = None
-    """`480p`, `720p` or `1080p`; Akool takes 720p if it is left out. Not for Kling."""
+    """One of `480p`, `720p` and `1080p`; Akool takes 720p if it is left out. Not for Kling."""
     mode: Literal["animate", "replace"] | None = None
-    """`animate` lets the person move, `replace` puts the person into the video; Akool takes
+    """Whether the person moves (`animate`) or is put into the video (`replace`); Akool takes
     `animate` if it is left out. Not for Kling."""
     prompt: str | None = None
     """Guidance in words: at most 500 characters, for Kling 5000."""
     model_name: str | None = None
-    """`wavespeed-ai/wan-2.2/animate`, which Akool takes if it is left out,
+    """The model: `wavespeed-ai/wan-2.2/animate`, which Akool takes if it is left out,
     `kwaivgi/kling-v2.6-pro/motion-control` or `kwaivgi/kling-v2.6-std/motion-control`."""
     negative_prompt: Annotated[str, Meta(max_length=2000)] | None = None
     """What is not to be seen: at most 2000 characters. Only for Kling."""
@@ -83,7 +83,7 @@ class CharacterSwap(Webhook, Operation[Video], rename=LOWERCASE_WEBHOOK):
 
     def check(self) -> None:
         """Check the fields by what the model takes."""
-        check_model(self, "characterswap.create", _WAN.name)
+        check_model(self, _WAN.name)
 
 
 class CharacterSwapNamespace(Namespace, title="characterswap"):

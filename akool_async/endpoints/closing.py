@@ -140,8 +140,9 @@ class ClosingSession(Generic[S]):
         try:
             await self._job.created()
         except BaseException as error:
-            # An error of the job says that none runs, or that nobody knows its id.
-            if not isinstance(error, Exception):
+            # The error says that none runs, that nobody knows its id, or the ids of several.
+            several = isinstance(error, CreateOutcomeUnknown) and error.ids
+            if several or not isinstance(error, Exception):
                 await self._wait_for_end()
             self._client.open_sessions.discard(self)
             raise
@@ -186,7 +187,10 @@ class ClosingSession(Generic[S]):
             if job.id is not None:
                 return None if job.cancelled() else await self._close(job.id)
             unknown = job.exception() if job.done() else None
-            if isinstance(unknown, CreateOutcomeUnknown):
+            if isinstance(unknown, CreateOutcomeUnknown) and unknown.ids:
+                for each in unknown.ids:  # opened for one request: nobody is told of them but here
+                    await self._close(each)
+            elif isinstance(unknown, CreateOutcomeUnknown):
                 logger.error("%s; its block was left, so nobody can close it", unknown)
             return None
         finally:

@@ -49,14 +49,13 @@ def _corners_of(value: Any) -> Any:
     return value.corners if isinstance(value, Box) else value
 
 
-def _are_corners(numbers: Sequence[float]) -> bool:
-    if len(numbers) != _CORNERS or not all(map(math.isfinite, numbers)):
+def are_corners(numbers: Sequence[float]) -> bool:
+    """Say whether these are the upper left and the lower right corner of a box."""
+    if len(numbers) != 4:  # noqa: PLR2004 - two corners
         return False
     left, top, right, bottom = numbers
-    return left < right and top < bottom
+    return left < right and top < bottom and all(abs(each) < math.inf for each in numbers)
 
-
-_CORNERS = 4
 
 if TYPE_CHECKING:
     BoundingBox: TypeAlias = Sequence[float] | Box
@@ -67,7 +66,7 @@ else:
         Rule(
             "must be the corners [x1, y1, x2, y2] with x1 < x2 and y1 < y2, and no"
             " [x, y, width, height] as detection's crop_region: pass its Box, which is converted",
-            _are_corners,
+            are_corners,
         ),
     ]
 """The corners of a face's box in its picture, `[x1, y1, x2, y2]` in pixels; or a `Box` of

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated
 
-from akool_async.protocol.fields import Coding, ImageUrl, Rule, none_if_empty
+from akool_async.protocol.fields import Coding, ImageUrl, Rule, none_if_empty, sized
 from akool_async.protocol.value import Input
 
 MOST_FACES = 8
@@ -44,9 +44,5 @@ class Face(Input, kw_only=False, omit_defaults=True):
     than one face."""
 
 
-def _are_few(faces: Sequence[object]) -> bool:
-    return 1 <= len(faces) <= MOST_FACES
-
-
-Faces = Annotated[Sequence[Face], Rule(f"must hold 1 to {MOST_FACES} faces", _are_few)]
+Faces = Annotated[Sequence[Face], sized("faces", MOST_FACES)]
 """One to eight faces."""

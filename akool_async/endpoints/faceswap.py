@@ -24,6 +24,7 @@ from akool_async.endpoints.detection import (
 from akool_async.endpoints.face import Face, Faces
 from akool_async.endpoints.faceswap_family import (
     FACESWAPS,
+    MOST_IDS,
     VIDEO_USUALLY,
     CancelFaceswaps,
     DeleteFaceswaps,
@@ -47,7 +48,7 @@ from akool_async.protocol.endpoint import (
     Steps,
     Webhook,
 )
-from akool_async.protocol.fields import Flag, ImageUrl, Rule, VideoUrl, VisibleUrl
+from akool_async.protocol.fields import Flag, ImageUrl, Rule, VideoUrl, VisibleUrl, sized, spelt
 from akool_async.protocol.value import Input
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
@@ -115,11 +116,7 @@ MOST_PAIRS = 50
 """The most pairs of pictures in one `faceswap.pro`."""
 
 
-def _are_few(faces: Sequence[object]) -> bool:
-    return 1 <= len(faces) <= MOST_PAIRS
-
-
-Pictures = Annotated[Sequence[Face], Rule(f"must hold 1 to {MOST_PAIRS} pictures", _are_few)]
+Pictures = Annotated[Sequence[Face], sized("pictures", MOST_PAIRS)]
 """One to fifty pictures, each with the landmarks of one face."""
 
 
@@ -139,7 +136,7 @@ class FaceswapPro(FaceswapOperation):
     page takes `opts` from detection's `crop_landmarks`; they belong to the crop, and the
     `landmarks_str` to the whole picture (N33). Both are accepted. Required for every picture as
     soon as there is more than one pair."""
-    model_name: str | None = None
+    model_name: Annotated[str, spelt("akool_faceswap_image_hq")] | None = None
     """The model: `akool_faceswap_image_hq`, which is also used where none is named."""
     face_enhance: bool = False
     """Whether to enhance the new faces (N34)."""
@@ -199,7 +196,7 @@ class FaceswapPlus(FaceswapOperation):
         Annotated[Sequence[FaceMapping], Rule("must hold at least one pair", bool)] | None
     ) = None
     """Which new face replaces which old one. Required unless `single_face_mode` is set."""
-    model_style: str | None = None
+    model_style: Annotated[str, spelt("realistic", "beautify", "lossless")] | None = None
     """The style: `realistic`, which is also used where none is named, `beautify` or `lossless`."""
     face_enhance: bool = False
     """Whether to enhance the new faces (N34)."""
@@ -274,7 +271,7 @@ class FaceswapNamespace(Namespace, title="faceswap"):
     swap = submits(SwapFaces)
     detect_legacy = calls(LegacyDetectFaces)
     analyze_frames = calls(AnalyzeFrames)
-    results = calls_in_parts(GetFaceswaps)
+    results = calls_in_parts(GetFaceswaps, MOST_IDS)
     delete = calls(DeleteFaceswaps)
     cancel = calls(CancelFaceswaps)
     live_create = submits(CreateLiveFaceswap)

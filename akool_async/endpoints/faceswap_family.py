@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 from msgspec import field
 
 from akool_async.endpoints.face import Face
-from akool_async.errors import NotFound
+from akool_async.endpoints.removal import Removal
 from akool_async.protocol.endpoint import Command, Family, Guess, Operation, Query, Webhook
-from akool_async.protocol.fields import CommaSeparated, Rule
+from akool_async.protocol.fields import CommaSeparated, listable
 from akool_async.protocol.reply import Nothing, Reply, Rows
 from akool_async.protocol.snapshot import ID, Status
-from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
 _REAGE_PAGE = "https://docs.akool.com/ai-tools-suite/reage"
 
 
-def _are_ids(ids: Sequence[str]) -> bool:
-    return bool(ids) and all(ids) and "," not in "".join(ids)
-
-
-Ids = Annotated[CommaSeparated, Rule("must hold at least one id, without commas", _are_ids)]
+Ids = Annotated[CommaSeparated, listable("id")]
 """Ids of jobs, `_id` unless the field says otherwise."""
 
 
@@ -84,27 +78,15 @@ class GetFaceswaps(Query[tuple[Faceswap, ...]]):
     ids: Ids = field(name="_ids")
     """The jobs' `id`s."""
 
-    def parts(self) -> Iterator[GetFaceswaps]:
-        """Yield queries for all ids, none of them too long for a request line."""
-        for start in range(0, len(self.ids), MOST_IDS):
-            yield GetFaceswaps(ids=self.ids[start : start + MOST_IDS])
 
-
-class DeleteFaceswaps(Command[None]):
+class DeleteFaceswaps(Removal):
     """Delete results of face swaps and reages. A result that is gone already is no error."""
 
     path = "v3/faceswap/result/delbyids"
     docs = _PAGE
-    repeatable = True
-    parse = Nothing()
 
     ids: Ids = field(name="_ids")
     """The jobs' `id`s."""
-
-    def decode(self, response: HttpResponse) -> None:
-        """Accept "not found": an earlier request, whose answer was lost, may have deleted them."""
-        with suppress(NotFound):
-            super().decode(response)
 
 
 class CancelFaceswaps(Command[None]):

@@ -16,7 +16,8 @@ import msgspec
 
 from akool_async.endpoints.detection import Picture
 from akool_async.endpoints.face import Face
-from akool_async.protocol.fields import FieldPlan, Rule
+from akool_async.protocol.fields import FieldPlan, Rule, plan_of
+from akool_async.protocol.value import Input
 
 FACE = "URL|FILE[@OPTS]"
 """Form of a face."""
@@ -59,6 +60,8 @@ class Form(NamedTuple):
     choices: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     """Other spellings of the choices."""
+    keys: tuple[str, ...] = ()
+    """Of a JSON object: its names; one that is required ends with `*`."""
     flag: bool = False
     """Whether it is a truth value: a pair of options without arguments, `--x` and `--no-x`."""
 
@@ -81,7 +84,14 @@ def _simple(plan: FieldPlan, bare: Any) -> Form:
         return Form(ADDRESS if plan.files is not None and plan.rules else TEXT, str)
     if bare in {int, float}:
         return Form("INTEGER" if bare is int else "NUMBER", partial(_number, bare))
-    return Form("JSON", json_in)
+    return Form("JSON", json_in, keys=_keys(bare))
+
+
+def _keys(kind: Any) -> tuple[str, ...]:
+    """Return the names that a JSON object for an input has; those that it needs end with `*`."""
+    if not (isinstance(kind, type) and issubclass(kind, Input)):
+        return ()
+    return tuple(f"{plan.wire_name}{'*' if plan.required else ''}" for plan in plan_of(kind))
 
 
 def _repeated(plan: FieldPlan, item: Any) -> Form:
@@ -89,7 +99,10 @@ def _repeated(plan: FieldPlan, item: Any) -> Form:
         return Form(FACE, _faces, repeated=True)
     if item is str:
         return Form(TEXT, partial(_texts, split=plan.coding is not None), repeated=True)
-    return Form("JSON", _documents, repeated=True)
+    if item in {int, float}:
+        metavar = "INTEGER" if item is int else "NUMBER"
+        return Form(metavar, partial(_numbers, item), repeated=True)
+    return Form("JSON", _documents, repeated=True, keys=_keys(item))
 
 
 def _choice(bare: Any) -> Form | None:
@@ -128,6 +141,12 @@ def _number(kind: type[int | float], text: str) -> Any:
         return msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError:
         return text
+
+
+def _numbers(kind: type[int | float], text: str) -> list[Any]:
+    """Read a number, several in one text, or a JSON list of them."""
+    parts = re.split(r"[\s,]+", text.strip().removeprefix("[").removesuffix("]"))
+    return [_number(kind, part) for part in parts if part]
 
 
 def _truth(text: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import field
@@ -17,9 +16,9 @@ from akool_async.endpoints.persons import (
     check_model,
 )
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Webhook
-from akool_async.protocol.fields import Id, Rule, VideoUrl
+from akool_async.protocol.fields import Id, VideoUrl, sized
 from akool_async.protocol.reply import Reply
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _PAGES = "https://docs.akool.com/ai-tools-suite/head-swap"
 _OVERVIEW = f"{_PAGES}/head-swap"
@@ -107,11 +106,6 @@ class SwappedHeads(Result):
     uid: int | None = None
     team_id: str = ""
 
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
-
 
 class GetHeadSwap(Lookup[SwappedHeads]):
     """Look up a head swap by its id."""
@@ -135,11 +129,7 @@ HEAD_SWAPS = Family(
 )
 
 
-def _are_few(mappings: Sequence[PersonMapping]) -> bool:
-    return 1 <= len(mappings) <= _MOST_HEADS
-
-
-FewHeads = Rule(f"must hold 1 to {_MOST_HEADS} persons", _are_few)
+FEW_HEADS = sized("persons", _MOST_HEADS)
 
 
 class HeadSwap(Webhook, Analyzed, Operation[SwappedHeads]):
@@ -155,15 +145,17 @@ class HeadSwap(Webhook, Analyzed, Operation[SwappedHeads]):
     family = HEAD_SWAPS
     parse = Reply(SwappedHeads)
     source = "video_url"
+    analyzed_by = "headswap.analyze"
+    analysis_type = HeadAnalysis
 
     video_url: VideoUrl
     """The video, by the address that was analyzed: `analysis.video_url`."""
-    mappings: Annotated[Sequence[PersonMapping], FewHeads, EACH_ONCE]
+    mappings: Annotated[Sequence[PersonMapping], FEW_HEADS, EACH_ONCE]
     """The persons, at most 5, and the picture of each new face."""
     model_name: str = "akool-premium"
     """The model; Akool names `akool-premium`."""
     resolution: str
-    """`480p` or `720p`."""
+    """One of `480p` and `720p`."""
     template_id: Id | None = None
     """A template, where the account has some."""
     keep_original_sound: bool = True
@@ -171,7 +163,7 @@ class HeadSwap(Webhook, Analyzed, Operation[SwappedHeads]):
 
     def check(self) -> None:
         """Check the model, and that the swap fits its analysis."""
-        check_model(self, "headswap.create")
+        check_model(self)
         self.check_analysis()
 
 

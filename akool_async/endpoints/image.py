@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Executor, Namespace, calls, submits
+from akool_async.endpoints.resolution import Resolution
 from akool_async.job import Job
 from akool_async.media.several import trimmed
 from akool_async.protocol.deprecation import Deprecated
@@ -25,7 +25,7 @@ from akool_async.protocol.fields import Id, ImageUrl, OneOf, Rule, Urls
 from akool_async.protocol.price import Price
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import Status, telling
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/image-generate"
 _BACKGROUND_PAGE = "https://docs.akool.com/ai-tools-suite/background-change"
@@ -47,29 +47,6 @@ ORIGINAL = "Original"
 """The aspect ratio of the source picture, as a `scale`."""
 
 _SCALES = (*Scale, ORIGINAL)
-_RESOLUTIONS = ("1080p", "4k")
-
-
-def _misspelt(resolution: str) -> str:
-    """Return the known resolution that a text misspells, such as 4K; empty if there is none."""
-    for known in _RESOLUTIONS:
-        if resolution != known and resolution.strip().lower() in {known, known[:-1]}:
-            return known
-    return ""
-
-
-def _is_resolution(text: str) -> bool:
-    return bool(text.strip()) and not _misspelt(text)
-
-
-def _meant(text: str) -> str:
-    return f"{text!r} is written {_misspelt(text)}" if _misspelt(text) else ""
-
-
-Resolution = Annotated[
-    str, Rule("must be spelt as Akool spells it, 1080p or 4k", _is_resolution, _meant)
-]
-"""The size of a picture, in Akool's own spelling (N21)."""
 
 
 class Button(StrEnum):
@@ -154,11 +131,6 @@ class Image(Result):
     def told(self) -> str:
         """Why the job failed in Akool's words; empty if these give no reason."""
         return "; ".join(filter(None, map(telling, self.error_reasons))) or super().told
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
     def upscale(self, number: int) -> Job[Image]:
         """Make one of the four pictures alone, in 4K.
@@ -249,6 +221,17 @@ _KONTEXT = "kontext"
 """Part of the names of models that start from a picture."""
 
 
+OnePicture = Annotated[
+    int,
+    Rule(
+        "must be 1, as one request is one job: submit several requests for several pictures, as"
+        " akool.map does",
+        lambda quantity: quantity == 1,
+    ),
+]
+"""How many pictures a request asks for."""
+
+
 class CreateImage(Webhook, Operation[Image], rename=LOWERCASE_WEBHOOK):
     """Make one picture from a text, or from a text and pictures.
 
@@ -281,7 +264,7 @@ class CreateImage(Webhook, Operation[Image], rename=LOWERCASE_WEBHOOK):
     """Aspect ratio: width to height, as in `Scale`; or `Original`, with `source_images` only."""
     resolution: Resolution = "4k"
     """The size: `1080p` or `4k`, spelt so (N21)."""
-    batch_quantity: Literal[1] = 1
+    batch_quantity: OnePicture = 1
     """Always 1: one request makes one picture, and is charged once (N8). `akool.map` makes many."""
     similar: Annotated[float, Meta(ge=0, le=1)] | None = None
     """How similar to the source pictures, from 0 to 1; 0.5 if not given. With `source_images`

@@ -5,10 +5,8 @@ Text to video has the same results and lookup.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -17,6 +15,8 @@ from msgspec import Meta, field
 from akool_async.endpoints.faceswap_family import Ids
 from akool_async.endpoints.models import ByModel, ModelType
 from akool_async.endpoints.namespace import Namespace, calls, calls_in_parts, submits
+from akool_async.endpoints.removal import Deleted, Kept
+from akool_async.endpoints.resolution import Resolution
 from akool_async.endpoints.video import ListVideos
 from akool_async.errors import NotFound
 from akool_async.protocol.endpoint import (
@@ -28,14 +28,14 @@ from akool_async.protocol.endpoint import (
     Query,
     Webhook,
 )
-from akool_async.protocol.fields import AudioUrl, Id, ImageUrl, OneOf, Rule
+from akool_async.protocol.fields import AudioUrl, Id, ImageUrl, OneOf, Rule, sized
 from akool_async.protocol.listed import Listed
 from akool_async.protocol.price import Price, begun
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import ID
 from akool_async.protocol.value import Input, Value
 from akool_async.protocol.wire import HttpResponse
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/image2video"
 
@@ -43,8 +43,9 @@ MOST_VIDEOS = 500
 """Ids in one lookup. No page gives a limit, and a body has none of a request line's. The client
 begins with a hundred, and learns what is taken."""
 
-_SPACING = 0.16
-"""A hundred jobs in flight then take about one lookup for eight of them."""
+_SPACING = 0.18
+"""A hundred jobs in flight then take about one lookup for seven of them, and their ends are noticed
+after a tenth of their usual duration."""
 
 MOST_SHOTS = 5
 """Parts of one video that have a prompt of their own."""
@@ -59,33 +60,6 @@ class AudioType(IntEnum):
     """From `audio_url`."""
     NONE = 3
     """The video is silent."""
-
-
-_SIZE = re.compile(r"([0-9]+) *([pk]?)", re.IGNORECASE)
-
-
-def _spelt(text: str) -> str:
-    """Return the spelling of a resolution that these endpoints take (N21)."""
-    size = _SIZE.fullmatch(text.strip())
-    if size is None:
-        return text  # another word, which a model of tomorrow may know
-    number, unit = size.groups()
-    return number + (unit.lower() or ("p" if len(number) > 1 else "k"))
-
-
-def _is_spelt(text: str) -> bool:
-    return bool(text) and _spelt(text) == text
-
-
-Resolution = Annotated[
-    str,
-    Rule(
-        "must be spelt in lower case and with its unit, such as 720p, 1080p or 4k",
-        _is_spelt,
-        lambda text: f"write {_spelt(text)}" if text else "",
-    ),
-]
-"""A resolution: `720p`, `1080p`, `4k`, or another that a model lists."""
 
 
 class GeneratedVideo(Result):
@@ -131,11 +105,6 @@ class GeneratedVideo(Result):
     uid: int | None = None
     team_id: str = ""
 
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
-
 
 class GetVideos(Query[tuple[GeneratedVideo, ...]]):
     """Look up videos by their ids: made out of pictures or texts, or with sound added.
@@ -152,11 +121,6 @@ class GetVideos(Query[tuple[GeneratedVideo, ...]]):
 
     ids: Ids = field(name="_ids")
     """The jobs' `id`s."""
-
-    def parts(self) -> Iterator[GetVideos]:
-        """Yield queries for all ids, in parts."""
-        for start in range(0, len(self.ids), MOST_VIDEOS):
-            yield GetVideos(ids=self.ids[start : start + MOST_VIDEOS])
 
 
 GENERATED_VIDEOS = Family(
@@ -270,11 +234,7 @@ class Shot(Input):
     """What happens in it."""
 
 
-def _are_few(shots: Sequence[object]) -> bool:
-    return 1 <= len(shots) <= MOST_SHOTS
-
-
-Shots = Annotated[Sequence[Shot], Rule(f"must hold 1 to {MOST_SHOTS} shots", _are_few)]
+Shots = Annotated[Sequence[Shot], sized("shots", MOST_SHOTS)]
 """One to five parts of a video."""
 
 Seconds = Annotated[int, Meta(ge=1)]
@@ -406,19 +366,10 @@ class ListEffects(Query[tuple[Effect, ...]]):
     parse = Rows(Effect, key="result")
 
 
-class KeptVideo(Value):
-    """A video that was not deleted, and why."""
-
-    id: str = ID
-    msg: str = ""
-
-
-class DeletedVideos(Value):
+class DeletedVideos(Deleted):
     """Which videos were deleted, and which were not."""
 
-    success_ids: tuple[str, ...] = field(name="successIds", default=())
-    """The `id`s of those that are gone."""
-    no_permission_items: tuple[KeptVideo, ...] = field(name="noPermissionItems", default=())
+    no_permission_items: tuple[Kept, ...] = field(name="noPermissionItems", default=())
     """Those that stay: a video that is being made, for example."""
 
 
@@ -449,6 +400,6 @@ class ImageToVideoNamespace(Namespace, title="image2video"):
     create = submits(ImageToVideo)
     batch = submits(ImageToVideoBatch)
     audio = submits(UpdateVideoAudio)
-    results = calls_in_parts(GetVideos)
+    results = calls_in_parts(GetVideos, MOST_VIDEOS)
     effects = calls(ListEffects)
     delete = calls(DeleteVideos)

@@ -10,13 +10,12 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists
-from akool_async.endpoints.paging import Page, Pages
-from akool_async.errors import NotFound
+from akool_async.endpoints.paging import ByPage, Page, Pages
+from akool_async.endpoints.removal import Removal
 from akool_async.protocol.endpoint import Command, Query
-from akool_async.protocol.fields import MB, Files, Id, Rule, Url, is_http_url
-from akool_async.protocol.reply import Nothing, Reply
+from akool_async.protocol.fields import MB, Files, Id, Rule, Url, is_http_url, sized
+from akool_async.protocol.reply import Reply
 from akool_async.protocol.value import Input, Value
-from akool_async.protocol.wire import HttpResponse
 from akool_async.result import from_milliseconds
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/knowledge-base"
@@ -24,10 +23,6 @@ _PAGE = "https://docs.akool.com/ai-tools-suite/knowledge-base"
 _FORMATS: Final = (".csv", ".doc", ".docx", ".json", ".md", ".pdf", ".txt", ".xml")
 _LARGEST: Final = 100 * MB
 _LARGEST_TOGETHER: Final = 500 * MB
-
-
-def _at_most(number: int) -> Rule:
-    return Rule(f"must have at most {number} characters", lambda text: len(text) <= number)
 
 
 def _has_format(name: str) -> bool:
@@ -53,20 +48,11 @@ class KnowledgeFile(Input):
     """Its size in bytes, at most 100 MB (104 857 600)."""
 
 
-Name = Annotated[str, _at_most(100)]
-"""The name of a knowledge base."""
-
-Prologue = Annotated[str, _at_most(2000)]
-"""What a live avatar says first."""
-
-Prompt = Annotated[str, _at_most(10_000)]
-"""Instructions for a live avatar."""
-
-Docs = Annotated[Sequence[KnowledgeFile], Rule("must have at most 500 MB together", _fit_together)]
-"""Documents for a knowledge base."""
-
-Urls = Annotated[Sequence[str], Rule("must hold http or https URLs", _are_urls)]
-"""Addresses of web pages."""
+_Name = Annotated[str, sized("characters", 100, least=0)]
+_Prologue = Annotated[str, sized("characters", 2000, least=0)]
+_Prompt = Annotated[str, sized("characters", 10_000, least=0)]
+_Docs = Annotated[Sequence[KnowledgeFile], Rule("must have at most 500 MB together", _fit_together)]
+_Pages = Annotated[Sequence[str], Rule("must hold http or https URLs", _are_urls)]
 
 
 class KnowledgeDocument(Value):
@@ -107,15 +93,13 @@ class KnowledgeBase(Value):
         return from_milliseconds(self.create_time)
 
 
-class ListKnowledge(Query[Page[KnowledgeBase]]):
+class ListKnowledge(ByPage, Query[Page[KnowledgeBase]]):
     """List knowledge bases, the newest first, a page at a time."""
 
     path = "v4/knowledge/list"
     docs = _PAGE
     parse = Pages(KnowledgeBase, key="knowledge_list", bare=True)  # N37
 
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
     size: Annotated[int, Meta(ge=1, le=100)] = 100
     """Knowledge bases on a page, at most 100."""
     name: str | None = None
@@ -151,15 +135,15 @@ class CreateKnowledge(KnowledgeCommand):
 
     path = "v4/knowledge/create"
 
-    name: Name | None = None
+    name: _Name | None = None
     """Its name, at most 100 characters; no two of a user's have the same."""
-    prologue: Prologue | None = None
+    prologue: _Prologue | None = None
     """What the avatar says first, at most 2000 characters."""
-    prompt: Prompt | None = None
+    prompt: _Prompt | None = None
     """Instructions for its answers, at most 10 000 characters."""
-    docs: Docs | None = None  # type: ignore[assignment]  # the class has the page
+    docs: _Docs | None = None  # type: ignore[assignment]  # the class has the page
     """Documents, at most 500 MB together; dicts of the same shape are taken too."""
-    urls: Urls | None = None
+    urls: _Pages | None = None
     """Addresses of web pages."""
 
 
@@ -172,41 +156,28 @@ class UpdateKnowledge(KnowledgeCommand):
 
     id: Id
     """Its `id`."""
-    name: Name | None = None
+    name: _Name | None = None
     """Its name, at most 100 characters; no two of a user's have the same."""
-    prologue: Prologue | None = None
+    prologue: _Prologue | None = None
     """What the avatar says first, at most 2000 characters; an empty text clears it."""
-    prompt: Prompt | None = None
+    prompt: _Prompt | None = None
     """Instructions for its answers, at most 10 000 characters."""
-    docs: Docs | None = None  # type: ignore[assignment]  # the class has the page
+    docs: _Docs | None = None  # type: ignore[assignment]  # the class has the page
     """All its documents from now on; dicts of the same shape are taken too."""
-    urls: Urls | None = None
+    urls: _Pages | None = None
     """All its addresses of web pages from now on."""
 
 
-_NOT_FOUND: Final = 1232
-"""Akool's code for a knowledge base that is not there."""
-
-
-class DeleteKnowledge(Command[None]):
+class DeleteKnowledge(Removal):
     """Delete a knowledge base. One that is gone already is no error."""
 
     method = "DELETE"  # with a body (N36)
     path = "v4/knowledge/delete"
     docs = _PAGE
-    repeatable = True
-    parse = Nothing()
+    gone = 1232  # a knowledge base that is not there
 
     id: Id
     """Its `id`."""
-
-    def decode(self, response: HttpResponse) -> None:
-        """Accept "not found": the answer to an earlier request may have been lost (N36)."""
-        try:
-            super().decode(response)
-        except NotFound as error:
-            if error.code != _NOT_FOUND:
-                raise
 
 
 class KnowledgeNamespace(Namespace, title="knowledge"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -12,13 +11,12 @@ from msgspec import Raw, field
 from akool_async.endpoints.closing import ClosingSession, Opener
 from akool_async.endpoints.face import Face, Faces
 from akool_async.endpoints.faceswap_family import MOST_IDS, GetFaceswaps
-from akool_async.errors import NotFound
+from akool_async.endpoints.removal import Removal
 from akool_async.protocol.endpoint import Command, Family, Guess, Operation
 from akool_async.protocol.fields import HiddenText, Id
 from akool_async.protocol.reply import Nothing, Reply
 from akool_async.protocol.secret_fields import hide_secrets
 from akool_async.protocol.snapshot import Status
-from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/live-faceswap"
@@ -30,8 +28,6 @@ class LiveFaceswap(Result):
     Its job is done once the session is open, so `status` is COMPLETED: Akool documents no lookup
     for sessions (N44). The repr and `to_dict` hide the token.
     """
-
-    hidden_fields = frozenset({"front_rtc_token"})
 
     faceswap_status: Status = Status.QUEUED
     """The session's own status: the frontend may join the channel from PROCESSING on. Akool says
@@ -49,9 +45,6 @@ class LiveFaceswap(Result):
 
     def __post_init__(self) -> None:
         hide_secrets(self)
-
-    def __repr__(self) -> str:
-        return f"LiveFaceswap(id={self.id!r}, channel_id={self.channel_id!r}, ***)"
 
     @property
     def expires_at(self) -> None:
@@ -86,21 +79,14 @@ class UpdateLiveFaceswap(Command[None]):
     """The new face, with its landmarks from detection."""
 
 
-class CloseLiveFaceswap(Command[None]):
+class CloseLiveFaceswap(Removal):
     """Close a session, which releases what it holds. A session that is not there is no error."""
 
     path = "v3/faceswap/live/close"
     docs = _PAGE
-    repeatable = True
-    parse = Nothing()
 
     id: Id = field(name="_id")
     """The session's `id`."""
-
-    def decode(self, response: HttpResponse) -> None:
-        """Accept "not found": an earlier request, whose answer was lost, may have closed it."""
-        with suppress(NotFound):
-            super().decode(response)
 
 
 LIVE_FACESWAPS = Family(
@@ -116,7 +102,9 @@ LIVE_FACESWAPS = Family(
 
 
 class CreateLiveFaceswap(Operation[LiveFaceswap]):
-    """Open a session of live face swap. Nothing closes it: `faceswap.live` does.
+    """Open a session of live face swap. It runs until `faceswap.live_close`.
+
+    In a program, `async with akool.faceswap.live(...)` closes it by itself.
 
     640x480 pixels at 20 frames a second are advised for the video that is sent to the channel.
     """

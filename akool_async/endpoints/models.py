@@ -91,6 +91,7 @@ class Model(Value):
         Raises:
             InvalidInput: it cannot; the error names the field, the rule and the model.
         """
+        _require_request(request)
         for name, rule in self._broken_by(request):
             raise request.refuse(name, f"{rule} (model {self.value})")
 
@@ -140,6 +141,12 @@ class Model(Value):
             yield "generate_audio", "must be left out: the model makes no sound"
 
 
+def _require_request(request: object) -> None:
+    if not isinstance(request, Input):
+        rule = "must be a request, such as ImageToVideoBatch(...)"
+        raise InvalidInput("request", request, rule)
+
+
 def _listed(values: Sequence[object]) -> str:
     return ", ".join(map(str, values))
 
@@ -175,11 +182,16 @@ class ModelsNamespace(Namespace, title="models"):
             The model; `None` if the request names none, or Akool lists no models of its type.
 
         Raises:
-            InvalidInput: the model cannot, or Akool lists no such model.
+            InvalidInput: the model cannot, or Akool lists no such model; or this is no request, or
+                one whose models are not compared, such as a swap.
         """
-        name: str | None = getattr(request, "model_name", None)
-        if name is None:
+        given: Any = request  # a type checker knows that it is right, and a program may be wrong
+        _require_request(given)
+        if getattr(given, "model_name", None) is None:
             return None
+        if not isinstance(given, ByModel):
+            rule = "is not compared with models.list: give an ImageToVideoBatch or a TextToVideo"
+            raise given.refuse("model_name", rule)
         return model_for(request, await self.list(types=(request.model_type,)))
 
     def forget(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias
@@ -16,7 +15,7 @@ from akool_async.protocol.fields import MB, FieldPlan, Files, Id, OneOf, Rule, i
 from akool_async.protocol.price import Price, begun
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import Status
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/jarvis-moderator"
 
@@ -56,11 +55,6 @@ class Analysis(Result):
         if self.status is not Status.COMPLETED:
             return None
         return {"Compliant": True, "Non-Compliant": False}.get(self.final_conclusion)
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
     @property
     def expires_at(self) -> None:

@@ -27,11 +27,13 @@ from typing import (
 )
 from weakref import WeakKeyDictionary
 
+import msgspec
+
 from akool_async.endpoints.closing import OpenSessions
 from akool_async.endpoints.paging import Page, Paged
 from akool_async.job import Job
 from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Startable
-from akool_async.protocol.fields import Files
+from akool_async.protocol.fields import Files, OneEach, extras
 from akool_async.protocol.snapshot import Snapshot
 
 P = ParamSpec("P")
@@ -133,15 +135,16 @@ def calls_once(
 
 
 def calls_in_parts(
-    query: Callable[P, Query[tuple[T, ...]]],
+    query: Callable[P, Query[tuple[T, ...]]], most: int
 ) -> Callable[Concatenate[Namespace, P], Coroutine[Any, Any, tuple[T, ...]]]:
-    """Make a method that builds `query`, sends its `parts()` in turn, and joins the rows."""
+    """Make a method that builds `query`, asks for `most` of its `ids` at a time, and joins rows."""
 
     @functools.wraps(query)
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> tuple[T, ...]:
         whole: Any = query(*args, **kwargs)
         rows: list[T] = []
-        for part in whole.parts():
+        for start in range(0, len(whole.ids), most):
+            part = msgspec.structs.replace(whole, ids=whole.ids[start : start + most])
             rows += await self.executor.call(part)
         return tuple(rows)
 
@@ -201,13 +204,19 @@ class _Shown:
     def __signature__(self) -> inspect.Signature:
         signature = inspect.signature(self.__wrapped__)
         fields = [
-            each.replace(annotation=plain(each.annotation))
-            for each in signature.parameters.values()
+            each.replace(annotation=_annotation(each)) for each in signature.parameters.values()
         ]
         fields.sort(key=lambda each: each.default is not inspect.Parameter.empty)
         # inspect drops the first parameter of a bound method, so there must be one.
         own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
         return signature.replace(parameters=[own, *fields])
+
+
+def _annotation(parameter: inspect.Parameter) -> Any:
+    """Return a parameter's plain type; several values are taken where each becomes a job."""
+    shown = plain(parameter.annotation)
+    several = any(isinstance(each, OneEach) for each in extras(parameter.annotation))
+    return shown | GenericAlias(Sequence, (shown,)) if several else shown
 
 
 def _shown(method: M, endpoint: Callable[..., Any]) -> M:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import Annotated, Any, Generic, TypeVar, cast, overload
 
 import msgspec
-from msgspec import Raw
+from msgspec import Meta, Raw
 
 from akool_async.protocol.endpoint import Endpoint
 from akool_async.protocol.reply import Reply, Rows
-from akool_async.protocol.value import Value
+from akool_async.protocol.value import Input, Value
 
 T = TypeVar("T")
 
@@ -36,6 +36,15 @@ class Page(Value, Generic[T]):
     def __getitem__(self, index: slice) -> tuple[T, ...]: ...
     def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
         return self.items[index]
+
+
+class ByPage(Input, abstract="last"):
+    """Which page of a list is asked for."""
+
+    page: Annotated[int, Meta(ge=1)] = 1
+    """Number of the page; the first is 1."""
+    size: Annotated[int, Meta(ge=1)] = 100
+    """Items on a page."""
 
 
 class Pages(Reply[Page[T]]):

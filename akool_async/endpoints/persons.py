@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 import msgspec
 from msgspec import Meta
 
-from akool_async.endpoints.detection import Box
+from akool_async.endpoints.detection import Box, are_corners
 from akool_async.errors import InvalidInput
+from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.fields import Coding, Id, ImageUrl, Rule, Unsent
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 # What an analysis says
 
@@ -86,11 +86,6 @@ class PersonAnalysis(Result, abstract=True):
         """The persons who were found."""
         return self.analysis_result.media
 
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
-
 
 # How a swap names persons
 
@@ -115,17 +110,11 @@ EACH_ONCE = Rule("must name each obj_id once", are_distinct)
 
 def _numbers(box: Any) -> Any:
     """Return the corners of a detected box in whole pixels; anything else unchanged."""
-    if not isinstance(box, Box):
-        return box
-    corners = (box.x, box.y, box.x + box.width, box.y + box.height)
-    return tuple(map(round, corners))
+    return tuple(map(round, box.corners)) if isinstance(box, Box) else box
 
 
-def _are_corners(numbers: Sequence[int]) -> bool:
-    if len(numbers) != 4:  # noqa: PLR2004 - two corners
-        return False
-    left, top, right, bottom = numbers
-    return 0 <= left < right and 0 <= top < bottom
+def _are_in_picture(numbers: Sequence[int]) -> bool:
+    return are_corners(numbers) and min(numbers) >= 0
 
 
 if TYPE_CHECKING:
@@ -137,7 +126,7 @@ else:
         Rule(
             "must be the corners [x1, y1, x2, y2] in whole pixels, with x1 < x2 and y1 < y2;"
             " detection's [x, y, width, height] is another form: pass its Box (T15)",
-            _are_corners,
+            _are_in_picture,
         ),
     ]
 """The upper left and the lower right corner of a box, `[x1, y1, x2, y2]` in pixels; or a `Box` of
@@ -147,9 +136,12 @@ detection (T15, N31)."""
 class Analyzed(Input, abstract="last"):
     """What swaps share that build on an analysis."""
 
-    hidden_fields = frozenset({"analysis"})
     source: ClassVar[str]
     """The field that repeats the address that was analyzed."""
+    analyzed_by: ClassVar[str]
+    """The name of the operation whose analysis it takes."""
+    analysis_type: ClassVar[type[PersonAnalysis]]
+    """What that operation gives."""
 
     analysis: Annotated[PersonAnalysis | None, Unsent()] = None
     """The analysis that the swap builds on, as it was awaited. It is not sent: it is checked that
@@ -160,8 +152,9 @@ class Analyzed(Input, abstract="last"):
         found: Any = self.analysis
         if found is None:
             return
-        if not isinstance(found, PersonAnalysis):
-            raise self.refuse("analysis", "must be the result of an analysis, awaited")
+        if not isinstance(found, self.analysis_type):
+            rule = f"must be the result of an analysis, awaited: of {self.analyzed_by}"
+            raise self.refuse("analysis", rule)
         if found.status is not Status.COMPLETED:
             raise self.refuse("analysis", "must be COMPLETED")
         if found.lacks_part:
@@ -257,18 +250,18 @@ SWAP_MODELS = (
 """The models that Akool's pages name. Their lists grow: a model that is not here is not judged."""
 
 
-def check_model(request: Input, operation: str, default: str | None = None) -> None:
+def check_model(request: Operation[Any], default: str | None = None) -> None:
     """Check a swap by what is known of its model; a model that is not known passes.
 
     Args:
         request: The swap.
-        operation: Its dotted name.
         default: The model that Akool takes if the request names none.
 
     Raises:
         InvalidInput: the model belongs to another operation, or does not take a field.
     """
     name: str | None = getattr(request, "model_name", None) or default
+    operation = request.label
     own = {each.name: each for each in SWAP_MODELS if each.operation == operation}
     model = own.get(name or "")
     if model is None:
@@ -276,6 +269,9 @@ def check_model(request: Input, operation: str, default: str | None = None) -> N
         if others and own:  # N46: one model has other names elsewhere
             rule = f"is a model of {' and '.join(others)}; {operation} takes {', '.join(own)}"
             raise request.refuse("model_name", rule)
+        for known in own:
+            if known.lower() == (name or "").strip().lower():
+                raise request.refuse("model_name", f"must be written {known}")
         return
     for field in {field for each in own.values() for field in each.fields} - {*model.fields}:
         if getattr(request, field) is not None:
@@ -286,7 +282,7 @@ def check_model(request: Input, operation: str, default: str | None = None) -> N
 
 def _check_values(request: Input, model: SwapModel) -> None:
     resolution: str | None = getattr(request, "resolution", None)
-    spelled = re.fullmatch(r"([0-9]+)[pP]", resolution or "")
+    spelled = re.fullmatch(r" *([0-9]+) *[pP]? *", resolution or "")
     if spelled and model.resolution and resolution != (right := spelled[1] + model.resolution[-1]):
         raise request.refuse("resolution", f"must be written {right} for {model.name}")
     prompt: str = getattr(request, "prompt", None) or ""

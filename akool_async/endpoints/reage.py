@@ -10,6 +10,7 @@ from akool_async.endpoints.detection import DetectFaces
 from akool_async.endpoints.face import Faces
 from akool_async.endpoints.faceswap_family import (
     FACESWAPS,
+    MOST_IDS,
     VIDEO_USUALLY,
     CancelFaceswaps,
     DeleteFaceswaps,
@@ -91,6 +92,6 @@ class ReageNamespace(Namespace, title="reage"):
     image = submits(ImageReage)
     video = submits(VideoReage)
     photo = submits(AgeFaces)
-    results = calls_in_parts(GetFaceswaps)
+    results = calls_in_parts(GetFaceswaps, MOST_IDS)
     delete = calls(DeleteFaceswaps)
     cancel = calls(CancelFaceswaps)

@@ -82,7 +82,15 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
 """Each namespace, by the name of the client's attribute and of the command."""
 
 SHARED: Final = (
-    *("detection", "face", "faceswap_family", "live_faceswap", "persons", "studio_result"),
+    *(
+        "detection",
+        "face",
+        "faceswap_family",
+        "live_faceswap",
+        "persons",
+        "removal",
+        "studio_result",
+    ),
 )
 """Modules without a namespace whose public names belong to this package, too."""
 

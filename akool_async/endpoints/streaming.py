@@ -11,9 +11,10 @@ from msgspec.structs import force_setattr
 
 from akool_async.endpoints.avatar import ListedAvatar
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
-from akool_async.endpoints.paging import Page, Pages
-from akool_async.errors import InvalidInput, NotFound
-from akool_async.protocol.endpoint import Command, Family, Guess, Lookup, Operation, Query, Webhook
+from akool_async.endpoints.paging import ByPage, Page, Pages
+from akool_async.endpoints.removal import Removal
+from akool_async.errors import InvalidInput
+from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query, Webhook
 from akool_async.protocol.fields import (
     AudioUrl,
     HiddenText,
@@ -21,13 +22,13 @@ from akool_async.protocol.fields import (
     OneOf,
     Rule,
     SecretText,
+    Share,
     VisibleUrl,
 )
-from akool_async.protocol.reply import Nothing, Reply
+from akool_async.protocol.reply import Reply
 from akool_async.protocol.secret_fields import hide_secrets
 from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.value import Input, Value
-from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
@@ -115,28 +116,15 @@ class GetSession(Lookup[Session]):
     """The session's `id`."""
 
 
-_CLOSED = 1219
-"""Akool's code for a session that is closed."""
-
-
-class CloseSession(Command[None]):
+class CloseSession(Removal):
     """Close a session; Akool refunds the unused time (T30). A closed session is no error."""
 
     path = "v4/liveAvatar/session/close"
     docs = _PAGE
-    repeatable = True
-    parse = Nothing()
+    gone = 1219  # a session that is closed
 
     id: Id
     """The session's `id` (T8: newer samples say session_id, the tables say id)."""
-
-    def decode(self, response: HttpResponse) -> None:
-        """Accept "closed already": the answer to an earlier request may have been lost."""
-        try:
-            super().decode(response)
-        except NotFound as error:
-            if error.code != _CLOSED:
-                raise
 
 
 SESSIONS = Family(
@@ -153,9 +141,6 @@ _FAST_VOICES: Final = (
     *("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"),
 )
 _NOT_FAST: Final = ("speed", "pron_map", "stt_type")
-
-Share = Annotated[float, Meta(ge=0, le=1)]
-"""A number from 0 to 1."""
 
 Milliseconds = Annotated[int, Meta(ge=0)]
 
@@ -342,15 +327,13 @@ class OpenSession(Webhook, Operation[Session]):
         return InvalidInput(f"{field}.{name}", refused, rule, owner=type(self).__name__)
 
 
-class ListStreamingAvatars(Query[Page[ListedAvatar]]):
+class ListStreamingAvatars(ByPage, Query[Page[ListedAvatar]]):
     """List the avatars for sessions, a page at a time."""
 
     path = "v4/liveAvatar/avatar/list"
     docs = _PAGE
     parse = Pages(ListedAvatar, key="result")
 
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
     size: Annotated[int, Meta(ge=1, le=100)] = 100
     """Avatars on a page, at most 100."""
     platform: Literal["open", "aigc"] | None = None
@@ -368,17 +351,13 @@ class GetStreamingAvatar(Query[ListedAvatar]):
     """An `avatar_id` from `streaming.avatars`."""
 
 
-class ListSessions(Query[Page[Session]]):
+class ListSessions(ByPage, Query[Page[Session]]):
     """List sessions, a page at a time."""
 
     path = "v4/liveAvatar/session/list"
     docs = _PAGE
     parse = Pages(Session, key="result")  # T10: documented as an array, printed as an object
 
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
-    size: Annotated[int, Meta(ge=1)] = 100
-    """Sessions on a page."""
     status: Annotated[Status | int, OneOf(Status)] | None = None
     """Only sessions with this status."""
 

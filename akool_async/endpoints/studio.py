@@ -6,14 +6,13 @@ One request makes one job here. Akool's pages let a request make several, one fo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
-from msgspec import Meta, Raw, field
+from msgspec import Meta, field
 
-from akool_async.endpoints.headswap import FewHeads
+from akool_async.endpoints.headswap import FEW_HEADS
 from akool_async.endpoints.namespace import Namespace, calls, submits
 from akool_async.endpoints.persons import (
     AKOOL_CHARACTERS,
@@ -25,11 +24,20 @@ from akool_async.endpoints.persons import (
     PersonMapping,
     check_model,
 )
-from akool_async.endpoints.studio_result import StudioReply, StudioSwap
+from akool_async.endpoints.studio_result import KeptWhole, StudioSwap, WholeReply
 from akool_async.errors import InvalidInput
 from akool_async.protocol.cells import is_sequence
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query, Webhook
-from akool_async.protocol.fields import Coding, Id, ImageUrl, Rule, VideoUrl, VisibleUrl
+from akool_async.protocol.fields import (
+    Coding,
+    Id,
+    ImageUrl,
+    Rule,
+    VideoUrl,
+    VisibleUrl,
+    sized,
+    spelt,
+)
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.value import Input, Value
 
@@ -79,7 +87,7 @@ class ListStudioModels(Query[tuple[StudioModel, ...]]):
 # Analyses
 
 
-class StudioAnalysis(PersonAnalysis):
+class StudioAnalysis(PersonAnalysis, KeptWhole):
     """The persons in a picture or a video, for a swap. It has no media: `.url` stays empty.
 
     Unverified: `raw` is the whole reply, for what no readable page shows, such as boxes.
@@ -89,8 +97,6 @@ class StudioAnalysis(PersonAnalysis):
     """What was analyzed."""
     media_type: str = ""
     """`image` or `video`."""
-    raw: str = ""
-    """The whole reply about the analysis as JSON text; empty in a create reply."""
 
     @property
     def analyzed_url(self) -> str:
@@ -102,24 +108,6 @@ class StudioAnalysis(PersonAnalysis):
         """Whether the tracks of a video are still missing, which a swap needs there."""
         return self.media_type == "video" and not self.analysis_result.track_manifest_url
 
-    @property
-    def document(self) -> dict[str, Any]:
-        """The whole reply about the analysis; empty if there is none."""
-        return cast("dict[str, Any]", json.loads(self.raw)) if self.raw else {}
-
-
-class _KeptWhole(Reply[StudioAnalysis]):
-    """Keeps the reply to a lookup beside what is read of it."""
-
-    def __call__(self, data: Raw, /) -> StudioAnalysis:
-        document = self._object_in(json.loads(bytes(data)))
-        raw = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-        return super().__call__(Raw(json.dumps(document | {"raw": raw}).encode()))
-
-    def encode(self, value: StudioAnalysis) -> Any:
-        written: dict[str, Any] = super().encode(value)
-        return {name: each for name, each in written.items() if name != "raw"}
-
 
 class GetStudioAnalysis(Lookup[StudioAnalysis]):
     """Look up an analysis of Swap Studio by its feature and id."""
@@ -127,7 +115,7 @@ class GetStudioAnalysis(Lookup[StudioAnalysis]):
     path = "v5/{feature}/analyze/detail"
     docs = f"{_PAGES}/character-swap-v5/analysis-result"
     also_in = tuple(f"{_PAGES}/{each}-swap-v5/analysis-result" for each in ("head", "clothing"))
-    parse = _KeptWhole(StudioAnalysis)
+    parse = WholeReply(StudioAnalysis)
 
     feature: AnalyzedFeature
     """The feature that the analysis is for."""
@@ -206,7 +194,7 @@ class GetStudioSwap(Lookup[StudioSwap]):
     also_in = tuple(
         f"{_PAGES}/{each}-swap-v5/get-result" for each in ("motion", "head", "hair", "clothing")
     )
-    parse = StudioReply()
+    parse = WholeReply(StudioSwap)
 
     feature: Feature
     """The feature that made it."""
@@ -281,13 +269,15 @@ class CharacterSwapV5(Analyzed, StudioOperation):
     docs = f"{_PAGES}/character-swap-v5/create"
     family = _swaps("characterSwap", "video")
     source = "target_url"
+    analyzed_by = "studio.analyze_character"
+    analysis_type = StudioAnalysis
 
     media_type: Literal["image", "video"]
     """What `target_url` is."""
     target_url: VisibleUrl
     """The scene."""
     model_name: str | None = None
-    """`akool-premium-multi-person`, which Akool takes if it is left out, or, for videos,
+    """The model: `akool-premium-multi-person`, which Akool takes if it is left out, or, for videos,
     `kling-v3.0-pro/character-swap`; `studio.models` lists them."""
     mappings: Annotated[Sequence[CharacterMapping], EACH_ONCE] | None = None
     """The persons: 1 or 2 with boxes in a picture, 1 to 5 with `obj_id` in a video. Not for
@@ -318,7 +308,7 @@ class CharacterSwapV5(Analyzed, StudioOperation):
         elif model == AKOOL_CHARACTERS:
             self._require("analyze_id", "for a video with Akool's model")
             self._require("mappings", "for a video with Akool's model")
-        check_model(self, "studio.character", default)
+        check_model(self, default)
         self._check_mappings()
         self.check_analysis()
 
@@ -403,7 +393,7 @@ class MotionSwap(StudioOperation):
 
     def check(self) -> None:
         """Check the fields by the model."""
-        check_model(self, "studio.motion")
+        check_model(self)
 
 
 class HeadSwapV5(Analyzed, StudioOperation):
@@ -413,6 +403,8 @@ class HeadSwapV5(Analyzed, StudioOperation):
     docs = f"{_PAGES}/head-swap-v5/create"
     family = _swaps("headswap", "video")
     source = "target_url"
+    analyzed_by = "studio.analyze_head"
+    analysis_type = StudioAnalysis
 
     media_type: Literal["video"] = "video"
     """What `target_url` is."""
@@ -420,14 +412,14 @@ class HeadSwapV5(Analyzed, StudioOperation):
     """The video, by the address that was analyzed."""
     analyze_id: Id
     """The analysis' `id`."""
-    mappings: Annotated[Sequence[PersonMapping], FewHeads, EACH_ONCE]
+    mappings: Annotated[Sequence[PersonMapping], FEW_HEADS, EACH_ONCE]
     """The persons, at most 5, and the picture of each new head."""
     model_name: str | None = None
     """The model; `studio.models` lists them. Akool has a default."""
 
     def check(self) -> None:
         """Check that the swap fits its analysis."""
-        check_model(self, "studio.head")
+        check_model(self)
         self.check_analysis()
 
 
@@ -442,21 +434,14 @@ class HairMapping(Input, omit_defaults=False):
     """The number of the face in `source_url`, from 0."""
 
 
-_MOST_MAPPINGS: Final = 50
-
-
-def _is_no_crowd(mappings: Sequence[object]) -> bool:
-    return 1 <= len(mappings) <= _MOST_MAPPINGS
-
-
-_NoCrowd = Rule(f"must hold 1 to {_MOST_MAPPINGS} persons", _is_no_crowd)
+_NO_CROWD = sized("persons", 50)
 
 
 def _have_own_faces(mappings: Sequence[HairMapping]) -> bool:
     return len({each.target_face_index for each in mappings}) == len(mappings)
 
 
-_OwnFaces = Rule(
+_OWN_FACES = Rule(
     "must name each target_face_index once: several pictures for one face are a job each",
     _have_own_faces,
 )
@@ -477,7 +462,7 @@ class HairSwap(StudioOperation):
     """The picture of the person, or of several persons."""
     images: OneImage | None = None
     """The picture of the hair: one."""
-    mappings: Annotated[Sequence[HairMapping], _NoCrowd, _OwnFaces] | None = None
+    mappings: Annotated[Sequence[HairMapping], _NO_CROWD, _OWN_FACES] | None = None
     """Of several persons in the target: the hair of each, 1 to 50, in one job."""
     target_face_index: Annotated[int, Meta(ge=0)] | None = None
     """With `images`: the number of the face in the target, from 0."""
@@ -498,7 +483,7 @@ class HairSwap(StudioOperation):
                     raise self.refuse(name, "goes with images; each of the mappings has its own")
             if self.multi_shot and len(self.mappings) > 1:
                 raise self.refuse("multi_shot", "is for one person, so for one of the mappings")
-        check_model(self, "studio.hair")
+        check_model(self)
 
 
 class ClothingSwap(Analyzed, StudioOperation):
@@ -508,6 +493,8 @@ class ClothingSwap(Analyzed, StudioOperation):
     docs = f"{_PAGES}/clothing-swap-v5/create"
     family = _swaps("clothingSwap", "video")
     source = "target_url"
+    analyzed_by = "studio.analyze_clothing"
+    analysis_type = StudioAnalysis
 
     target_url: VisibleUrl
     """The picture or the video, by the address that was analyzed."""
@@ -515,11 +502,11 @@ class ClothingSwap(Analyzed, StudioOperation):
     """What `target_url` is, as in the analysis."""
     analyze_id: Id
     """The analysis' `id`."""
-    mappings: Annotated[Sequence[PersonMapping], _NoCrowd, EACH_ONCE]
+    mappings: Annotated[Sequence[PersonMapping], _NO_CROWD, EACH_ONCE]
     """The persons, 1 to 50, and the picture of each outfit."""
     model_name: str | None = None
     """The model, such as `akool-premium/clothing_swap`; `studio.models` lists them."""
-    clothing_area: str | None = None
+    clothing_area: Annotated[str, spelt("Full Outfit", "Top", "Auto")] | None = None
     """What is replaced: `Full Outfit`, `Top`, `Auto`, and others that Akool names."""
     resolution: str | None = None
     """Of a video, such as `480p`."""
@@ -528,7 +515,7 @@ class ClothingSwap(Analyzed, StudioOperation):
 
     def check(self) -> None:
         """Check the model, and that the swap fits its analysis."""
-        check_model(self, "studio.clothing")
+        check_model(self)
         self.check_analysis()
 
 

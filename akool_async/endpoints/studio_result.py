@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from functools import cached_property
 from typing import Any, Final, Self, TypeVar, cast
 
 import msgspec
@@ -20,7 +18,7 @@ from akool_async.protocol.fields import is_http_url, plan_of
 from akool_async.protocol.reply import Reply, tolerant
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.value import Input
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _NAMES: Final = (
     *("url", "video_url", "image_url", "result_url", "output_url", "video", "image"),
@@ -39,7 +37,20 @@ _DEEPEST: Final = 5
 """How many lists and objects, one inside the other, are searched."""
 
 
-class StudioSwap(Result):
+class KeptWhole(Result, abstract=True):
+    """A result whose lookup keeps the whole reply, because no readable page shows all of it."""
+
+    raw: str = ""
+    """The whole reply about the job as JSON text, without webhook addresses; `document` is the
+    same as a dict. Empty in a create reply."""
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The whole reply about the job; empty if there is none."""
+        return _row(json.loads(self.raw)) if self.raw else {}
+
+
+class StudioSwap(KeptWhole):
     """What Swap Studio V5 has made; unverified: the page that names the media could not be read.
 
     `url` and `urls` are the addresses that stand under likely names and are none of the request's
@@ -57,9 +68,6 @@ class StudioSwap(Result):
     """All addresses that were found (unverified), such as the four of `multi_shot`."""
     inputs: tuple[str, ...] | None = None
     """The addresses in its request, none of which is a result; `None` if they are not known."""
-    raw: str = ""
-    """The whole reply about the job as JSON text, without webhook addresses; `document` is the
-    same as a dict. Empty in a create reply."""
     media_type: str = ""
     """`image` or `video`."""
     model_name: str = ""
@@ -76,16 +84,6 @@ class StudioSwap(Result):
     task_id: str | None = None
     """Another id, which may be empty and may change (N12); lookups do not take it."""
 
-    @property
-    def document(self) -> dict[str, Any]:
-        """The whole reply about the job; empty if there is none."""
-        return _row(json.loads(self.raw)) if self.raw else {}
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
-
     def answering(self, request: Input) -> Self:
         """Return this snapshot with the media that is none of the request's own addresses."""
         sent = list(_texts(request.to_wire()))
@@ -100,8 +98,12 @@ class StudioSwap(Result):
         return known if inputs is None else known.without(inputs)
 
     def assuming(self, create: type[Input]) -> Self:
-        """Return this snapshot without what stands under the name of a parameter of its create."""
-        names = tuple(plan.wire_name for plan in plan_of(create))
+        """Return this snapshot as far as it can be read while its request is not known.
+
+        The reply may repeat the request (N13), and a parameter may be named as a result would be,
+        such as `video`. So what stands under the name of a parameter counts as an input.
+        """
+        names = [plan.wire_name for plan in plan_of(create)]
         return _with_media(self, _media_in(self.document, names), None)
 
     def without(self, inputs: tuple[str, ...]) -> Self:
@@ -110,38 +112,26 @@ class StudioSwap(Result):
         return _with_media(self, [each for each in named if each not in inputs], inputs)
 
 
-class StudioReply(Reply[StudioSwap]):
-    """Reads the reply to a lookup leniently, and keeps it whole.
+K = TypeVar("K", bound=KeptWhole)
 
-    The reply may repeat the request (N13), and a parameter may be named as a result would be, such
-    as `video`. While the request is not known, as for a job that was resumed by its token, what
-    stands under the name of a parameter counts as an input.
 
-    Args:
-        creates: The operations whose jobs are looked up.
-    """
+class WholeReply(Reply[K]):
+    """Reads the reply to a lookup leniently, and keeps it whole."""
 
-    def __init__(self, *creates: type[Input]) -> None:
-        super().__init__(StudioSwap)
-        self._creates = creates
-
-    @cached_property
-    def _parameters(self) -> tuple[str, ...]:
-        return tuple(plan.wire_name for each in self._creates for plan in plan_of(each))
-
-    def __call__(self, data: Raw, /) -> StudioSwap:
-        """Decode `data`: the fields that can be read, and the media that is found."""
+    def __call__(self, data: Raw, /) -> K:
+        """Decode `data`: the fields that can be read, and all of it beside them."""
         document = _without_webhooks(msgspec.json.decode(data))
-        value = tolerant(StudioSwap, self._object_in(document))
+        value = tolerant(self.type, self._object_in(document))
         raw = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-        kept = msgspec.structs.replace(value, raw=raw)
-        return _with_media(kept, _media_in(kept.document, self._parameters), None)
+        return msgspec.structs.replace(value, raw=raw)
 
-    def encode(self, value: StudioSwap) -> Any:
+    def encode(self, value: K) -> Any:
         """Return the data that decodes to a value."""
-        own = {"inputs", "raw"}
         written: dict[str, Any] = super().encode(value)
-        return {name: each for name, each in written.items() if name not in own}
+        return {name: each for name, each in written.items() if name not in _NOT_IN_REPLIES}
+
+
+_NOT_IN_REPLIES: Final = ("inputs", "raw")
 
 
 S = TypeVar("S", bound=StudioSwap)
@@ -205,9 +195,9 @@ def _without_webhooks(document: Any) -> Any:
 
 
 def _row(value: object) -> dict[str, Any]:
-    """Return an object, which may stand in an array of one (T10)."""
+    """Return an object, which may stand in an array of one (T10); else an empty one."""
     rows: list[Any] = cast("Any", value) if isinstance(value, list) else [value]
-    return _object(rows[0] if rows else None)
+    return _object(rows[0]) if rows else {}
 
 
 def _object(value: object) -> dict[str, Any]:

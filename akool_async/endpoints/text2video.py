@@ -11,36 +11,18 @@ from akool_async.endpoints.image2video import (
     GeneratedVideo,
     GeneratedVideoOperation,
     One,
-    Resolution,
     Seconds,
 )
 from akool_async.endpoints.models import ByModel, ModelType
 from akool_async.endpoints.namespace import Namespace, submits
+from akool_async.endpoints.resolution import Resolution
 from akool_async.endpoints.video import ListVideos
-from akool_async.protocol.fields import Id, Rule
+from akool_async.protocol.fields import Id, sized
 from akool_async.protocol.listed import Listed
 from akool_async.protocol.reply import Reply
 
-MOST_CHARACTERS = 5000
-MOST_NEGATIVE_CHARACTERS = 1000
 LONGEST_WEBHOOK_URL = 2048
-
-
-def _is_prompt(text: str) -> bool:
-    return 1 <= len(text) <= MOST_CHARACTERS
-
-
-def _is_negative_prompt(text: str) -> bool:
-    return len(text) <= MOST_NEGATIVE_CHARACTERS
-
-
-Prompt = Annotated[str, Rule(f"must hold 1 to {MOST_CHARACTERS} characters", _is_prompt)]
-"""What a video shows."""
-
-NegativePrompt = Annotated[
-    str, Rule(f"must hold at most {MOST_NEGATIVE_CHARACTERS} characters", _is_negative_prompt)
-]
-"""What a video does not show."""
+"""Characters."""
 
 
 class TextToVideo(ByModel, GeneratedVideoOperation):
@@ -64,12 +46,12 @@ class TextToVideo(ByModel, GeneratedVideoOperation):
     price = msgspec.structs.replace(VIDEO_PRICE, page=docs)
     model_type: ClassVar[int] = ModelType.TEXT_TO_VIDEO
 
-    prompt: Prompt
+    prompt: Annotated[str, sized("characters", 5000)]
     """What happens in the video: at most 5000 characters."""
     model_name: Id | None = None
     """The model: a `value` from `models.list(types=[1502])`. Akool chooses if not given. The
     example on Akool's page names a model for pictures (N45)."""
-    negative_prompt: NegativePrompt | None = None
+    negative_prompt: Annotated[str, sized("characters", 1000, least=0)] | None = None
     """What must not be seen: at most 1000 characters."""
     extend_prompt: bool | None = None
     """Whether Akool may write more about it, if the model's `supported_extend_prompt` says so."""

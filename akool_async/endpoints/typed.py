@@ -5,8 +5,6 @@ It is never imported.
 """
 
 # ruff: noqa: F403, F405 - each module says which names are public
-# A constant that two of these modules import is one.
-# pyright: reportGeneralTypeIssues=false
 
 from __future__ import annotations
 
@@ -27,6 +25,7 @@ from akool_async.endpoints.models import *
 from akool_async.endpoints.moderation import *
 from akool_async.endpoints.persons import *
 from akool_async.endpoints.reage import *
+from akool_async.endpoints.removal import *
 from akool_async.endpoints.streaming import *
 from akool_async.endpoints.studio import *
 from akool_async.endpoints.studio_result import *

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import cache
 from mimetypes import MimeTypes
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, overload
 from urllib.parse import urlsplit
 
 from msgspec import Meta, field
 
 from akool_async.endpoints.audio import TTS, Rate, Text
 from akool_async.endpoints.namespace import Namespace, calls, lists, sends, submits
-from akool_async.endpoints.paging import Page, Pages
+from akool_async.endpoints.paging import ByPage, Page, Pages
 from akool_async.errors import InvalidInput, meaning_of
 from akool_async.job import Job, Jobs
 from akool_async.media.several import trimmed
@@ -43,11 +42,12 @@ from akool_async.protocol.fields import (
     Url,
     VideoUrl,
     is_http_url,
+    sized,
 )
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.snapshot import ID, Status
 from akool_async.protocol.value import Input, Value
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _LIP_SYNC_PAGE = "https://docs.akool.com/ai-tools-suite/lip-sync"
 _TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"
@@ -147,11 +147,6 @@ class Video(Result):
         if self.told or not self.error_code:
             return self.told
         return f"{meaning_of((), self.error_code).sentence} [code {self.error_code}]".lstrip()
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
 
 class GetVideo(Lookup[Video]):
@@ -379,7 +374,6 @@ def _is_finite(number: float) -> bool:
 Number = Annotated[int | float, Rule("must be finite", _is_finite)]
 
 
-_MOST_CHARACTERS: Final = 50_000
 _VISIBLE_FILES = Files(kinds=("image", "video"), formats=tuple(sorted(_FORMATS)))
 
 if TYPE_CHECKING:
@@ -392,10 +386,6 @@ else:  # as `Url`
         _VISIBLE_FILES,
     ]
 """The address, or the path, of a picture; or a colour in hexadecimal."""
-
-
-def _is_speech(text: str) -> bool:
-    return 1 <= len(text) <= _MOST_CHARACTERS
 
 
 class AvatarElement(Input, tag_field="type", tag="avatar", omit_defaults=True):
@@ -448,7 +438,7 @@ class AudioElement(Input, tag_field="type", tag="audio", omit_defaults=True):
 
     url: AudioUrl | None = None
     """The recording; the text is ignored beside it."""
-    input_text: Annotated[str, Rule("must hold 1 to 50000 characters", _is_speech)] | None = None
+    input_text: Annotated[str, sized("characters", 50_000)] | None = None
     """The text, with `voice_id`: at most 5000 characters in the plan Pro, 10 000 in Pro Max and
     50 000 in Business. No job of `audio.tts` is needed."""
     voice_id: Id | None = None
@@ -631,7 +621,7 @@ class ListedVideo(Value):
     uid: int | None = None
 
 
-class ListVideos(Query[Page[ListedVideo]]):
+class ListVideos(ByPage, Query[Page[ListedVideo]]):
     """List videos that the API made of images, a page at a time.
 
     No page of Akool's documents this list; it was seen to work in October 2026. It never
@@ -642,8 +632,6 @@ class ListVideos(Query[Page[ListedVideo]]):
     docs = "https://docs.akool.com/ai-tools-suite/image2video"
     parse = Pages(ListedVideo, key="result")
 
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
     size: Annotated[int, Meta(ge=1)] = 50
     """Videos on a page."""
 
@@ -711,4 +699,9 @@ class VideoNamespace(Namespace, title="video"):
         """
         if not is_sequence(language):
             return self.executor.submit(TranslateVideo(language=language, **fields))
-        return Jobs(map(self.executor.submit, TranslateVideo.each(language=language, **fields)))
+        requests = TranslateVideo.each(language=language, **fields)
+        # A deprecated field warns at its first use, and a filter may make an error of that: then no
+        # job may have been started.
+        in_turn = sorted(requests, key=lambda each: each.voices_map is None)
+        jobs = {each.language: self.executor.submit(each) for each in in_turn}
+        return Jobs(jobs[each.language] for each in requests)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, field
 
 from akool_async.endpoints.namespace import Namespace, calls, lists, submits
-from akool_async.endpoints.paging import Page, Pages
+from akool_async.endpoints.paging import ByPage, Page, Pages
+from akool_async.endpoints.removal import Deleted, Kept
 from akool_async.errors import InvalidInput
 from akool_async.protocol.cells import plain_number
 from akool_async.protocol.deprecation import Deprecated
@@ -34,13 +34,17 @@ from akool_async.protocol.fields import (
     Id,
     OneOf,
     Rule,
+    Share,
+    listable,
+    sized,
+    spelt,
 )
 from akool_async.protocol.listed import Listed
 from akool_async.protocol.price import Price
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import ID
 from akool_async.protocol.value import Input, Value
-from akool_async.result import Result, from_milliseconds
+from akool_async.result import Result
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/voiceLab"
 _TRANSLATION_PAGE = "https://docs.akool.com/ai-tools-suite/video-translation"
@@ -57,14 +61,6 @@ def _is_language(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z]{2}", text) is not None
 
 
-def _are_tags(tags: Sequence[str]) -> bool:
-    return bool(tags) and all(tags) and "," not in "".join(tags)
-
-
-def _are_few(rows: Sequence[object]) -> bool:
-    return len(rows) <= _MOST_TIMBERS
-
-
 def _are_readings(rows: Sequence[str]) -> bool:
     return all(all(part.strip() for part in row.partition("/")) for row in rows)
 
@@ -73,11 +69,12 @@ def _are_ids(ids: Sequence[str]) -> bool:
     return bool(ids) and all(ids)
 
 
-_MOST_TIMBERS: Final = 4
-_SPOKEN = Rule(f"must have 1 to {MOST_CHARACTERS} characters", _is_speakable)
+_SPOKEN = Rule(f"must hold 1 to {MOST_CHARACTERS} characters", _is_speakable)
 
-Share = Annotated[float, Meta(ge=0, le=1)]
-"""A number from 0 to 1."""
+_MODELS: Final = tuple(f"Akool Multilingual {number}" for number in (1, 2, 3, 4))
+
+VoiceModel = Annotated[str, spelt(*_MODELS)]
+"""A model that speaks."""
 
 Speed = Annotated[float, Meta(ge=0.7, le=1.2)]
 """A speed; 1 is the voice's own."""
@@ -85,10 +82,10 @@ Speed = Annotated[float, Meta(ge=0.7, le=1.2)]
 Turn = Annotated[int, Meta(ge=-100, le=100)]
 """A change, from -100 to 100; 0 changes nothing."""
 
-Language = Annotated[str, Rule("must be two letters", _is_language)]
+_Language = Annotated[str, Rule("must be two letters", _is_language)]
 """A language by ISO 639-1, such as `en`."""
 
-Tags = Annotated[CommaSeparated, Rule("must hold at least one tag, without commas", _are_tags)]
+Tags = Annotated[CommaSeparated, listable("tag")]
 """Tags of voices; a voice with one of them is found."""
 
 
@@ -128,11 +125,6 @@ class VoiceResource(Result):
     uid: int | None = None
     webhook_url: str = field(name="webhookUrl", default="")
     team_id: str | None = None
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
 
 class LabVoice(Result):
@@ -177,11 +169,6 @@ class LabVoice(Result):
     uid: int | None = None
     webhook_url: str = field(name="webhookUrl", default="")
     team_id: str | None = None
-
-    @property
-    def creation_time(self) -> datetime | None:
-        """When Akool created the job."""
-        return from_milliseconds(self.create_time)
 
 
 class GetVoiceResource(Lookup[VoiceResource]):
@@ -326,12 +313,7 @@ class ExtraOptions(Input, omit_defaults=True):
     """Whether numbers are read better, which takes a little longer; Akool Multilingual 3."""
     audio_setting: AudioSetting | None = None
     """The form of the file; Akool Multilingual 3."""
-    timber_weights: (
-        Annotated[
-            Sequence[TimberWeight], Rule(f"must hold at most {_MOST_TIMBERS} voices", _are_few)
-        ]
-        | None
-    ) = None
+    timber_weights: Annotated[Sequence[TimberWeight], sized("voices", 4, least=0)] | None = None
     """Up to 4 voices to mix; Akool Multilingual 3. The page says that Akool ignores them where
     there is a `voice_id`, which it requires all the same (N24)."""
     pronunciation_dict: PronunciationDict | None = None
@@ -370,7 +352,7 @@ class SpeakText(VoiceResourceOperation):
     """A voice's `voice_id` or `id`, from `voice.list`."""
     voice_options: SpeechOptions | None = None
     """How it is said; a dict of the same shape is taken too."""
-    language_code: Language | None = None
+    language_code: _Language | None = None
     """Language of the text by ISO 639-1, such as `en`; Akool Multilingual 1, 3 and 4."""
     pitch: Annotated[int, Meta(ge=-12, le=12)] | None = None
     """From -12 to 12, 0 for the voice's own; Akool Multilingual 3 (N23)."""
@@ -422,7 +404,7 @@ class ChangeVoice(VoiceResourceOperation):
     """The recording: at most 50 MB."""
     voice_options: ChangeOptions | None = None
     """How it is said; a dict of the same shape is taken too."""
-    voice_model_name: Id | None = None
+    voice_model_name: VoiceModel | None = None
     """Only `Akool Multilingual 1`."""
 
 
@@ -443,7 +425,7 @@ class CloneOptions(Input, omit_defaults=True):
     Advertisement (N22)."""
     remove_background_noise: bool | None = None
     """Whether to remove noise; no if not given."""
-    language: Language | None = None
+    language: _Language | None = None
     """Language of the recording by ISO 639-1; `en` if not given."""
     clone_prompt: Id | None = None
     """The exact words of the recording, punctuation included, for a better clone. The recording
@@ -452,7 +434,7 @@ class CloneOptions(Input, omit_defaults=True):
     """Whether to even out the volume; no if not given. Akool Multilingual 3."""
 
 
-_OTHER_MODELS: Final = frozenset(f"Akool Multilingual {number}" for number in (1, 2, 4))
+_OTHER_MODELS: Final = frozenset(_MODELS) - {"Akool Multilingual 3"}
 """The known models that do not take what the third one takes. A new one may."""
 _RECORDING: Final = Files(kinds=("audio", "video"), largest=30 * MB)
 _PROMPTED: Final = Files(kinds=("audio",), formats=(".mp3", ".wav"), largest=20 * MB)
@@ -478,7 +460,7 @@ class CloneVoice(Webhook, Operation[LabVoice]):
     """The recording: mp3, mp4, wav and others, at most 30 MB."""
     name: str | None = None
     """A name for the voice."""
-    voice_model_name: Id | None = None
+    voice_model_name: VoiceModel | None = None
     """The model that is to speak with it: Akool Multilingual 1, 3 or 4."""
     voice_options: CloneOptions | None = None
     """What is known of the voice; a dict of the same shape is taken too."""
@@ -508,7 +490,7 @@ class VoiceResourceType(IntEnum):
     CHANGE = 2
 
 
-class ListVoiceResources(Query[Page[VoiceResource]]):
+class ListVoiceResources(ByPage, Query[Page[VoiceResource]]):
     """List the speeches that were made, the newest first, a page at a time."""
 
     path = "v4/voice/resource/list"
@@ -517,10 +499,6 @@ class ListVoiceResources(Query[Page[VoiceResource]]):
 
     type: Annotated[VoiceResourceType | int, OneOf(VoiceResourceType)]
     """1 for texts that were said, 2 for changed voices."""
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
-    size: Annotated[int, Meta(ge=1)] = 100
-    """Speeches on a page."""
 
 
 class LabVoiceType(IntEnum):
@@ -543,7 +521,7 @@ def _from_one_or_two(value: Any) -> Any:
     return _STREAMS[number] if known else value
 
 
-class ListLabVoices(Query[Page[LabVoice]]):
+class ListLabVoices(ByPage, Query[Page[LabVoice]]):
     """List voices, the account's own or Akool's, a page at a time."""
 
     path = "v4/voice/list"
@@ -552,10 +530,6 @@ class ListLabVoices(Query[Page[LabVoice]]):
 
     type: Annotated[LabVoiceType | int, OneOf(LabVoiceType)]
     """1 for the account's own voices, 2 for Akool's."""
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
-    size: Annotated[int, Meta(ge=1)] = 100
-    """Voices on a page."""
     style: Tags | None = None
     """Only voices with one of these tags: Authoritative, Calm, Confident, Enthusiastic."""
     gender: Tags | None = None
@@ -570,20 +544,10 @@ class ListLabVoices(Query[Page[LabVoice]]):
     """Only voices that a live avatar can speak with, or only others (N25)."""
 
 
-class RefusedVoice(Value):
-    """A voice that was not deleted."""
-
-    id: str = ID
-    msg: str = ""
-    """Why."""
-
-
-class DeletedVoices(Value):
+class DeletedVoices(Deleted):
     """What became of the voices that were to be deleted."""
 
-    success_ids: tuple[str, ...] = field(name="successIds", default=())
-    """The `id`s of those that are deleted now."""
-    no_permission_voices: tuple[RefusedVoice, ...] = field(name="noPermissionVoices", default=())
+    no_permission_voices: tuple[Kept, ...] = field(name="noPermissionVoices", default=())
     """Those that are not: they are gone already, or are not the account's."""
 
 
@@ -627,7 +591,7 @@ class TranslationVoice(Value):
     """Milliseconds since 1970."""
 
 
-class ListTranslationVoices(Query[Page[TranslationVoice]]):
+class ListTranslationVoices(ByPage, Query[Page[TranslationVoice]]):
     """List the voices for videos that are translated into a language, a page at a time.
 
     Akool's own demo still calls it.
@@ -640,10 +604,6 @@ class ListTranslationVoices(Query[Page[TranslationVoice]]):
 
     language_code: Id | None = None
     """The `lang_code` of the target language, from `video.languages`."""
-    page: Annotated[int, Meta(ge=1)] = 1
-    """Number of the page; the first is 1."""
-    size: Annotated[int, Meta(ge=1)] = 100
-    """Voices on a page."""
 
 
 class VoiceNamespace(Namespace, title="voice"):

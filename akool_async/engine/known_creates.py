@@ -6,7 +6,9 @@ looked for (`akool.find`), and a job that belongs to another create must not be 
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import weakref
 from array import array
 from typing import Any
 
@@ -22,6 +24,16 @@ class KnownCreates:
         self._lock = threading.Lock()
         self._lost: list[tuple[str, Lost]] = []
         self._found: dict[tuple[str, float], list[tuple[Any, str]]] = {}
+        self._turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def turn(self) -> asyncio.Lock:
+        """Return what a search of the running loop holds while a create gets its job.
+
+        Two searches for one create find the same job, not one of them nothing.
+        """
+        return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     def add(self, id: str) -> None:
         """Take note that a job belongs to a create whose reply came, or that was found."""

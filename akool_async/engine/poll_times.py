@@ -8,6 +8,7 @@ spoils the lookup of no other job.
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -64,6 +65,8 @@ class PollTimes(Generic[S]):
         """All of those, also where no lookup has shown their ends yet."""
         self._net: Net[S] = Net(clock, records, self._put_now, self._put_all)
         """Records whose ends webhooks tell."""
+        self._not_before = -math.inf
+        """When the next lookup of many may leave, where lookups have to be apart."""
         self.failures = Streak()
         """Lookups in a row without an answer. They put the next polls off."""
 
@@ -77,7 +80,7 @@ class PollTimes(Generic[S]):
         if not at_once and self._net.takes(record):
             return
         delay = 0.0 if at_once else record.operation.schedule.delay(0.0, self._sharing())
-        self._wheel.put(record, now, delay)
+        self._wheel.put(record, now, delay if at_once else max(delay, self._not_before - now))
 
     def due(self) -> bool:
         """Say whether a record is due."""
@@ -152,6 +155,7 @@ class PollTimes(Generic[S]):
     def again(self, records: Sequence[JobRecord[S]]) -> None:
         """Plan the next poll of records that were asked about, as their schedules say."""
         now, sharing = self._clock.time(), self._sharing()
+        self._keep_apart(records, now, sharing)
         like: JobRecord[S] | None = None
         slot: Slot[S] = deque()
         for record in records:
@@ -171,6 +175,17 @@ class PollTimes(Generic[S]):
                 slot = self._wheel.slot(now, self._delay(record, now, sharing))
             self._wheel.put_into(slot, record)
 
+    def _keep_apart(self, records: Sequence[JobRecord[S]], now: float, sharing: int) -> None:
+        """Let the next lookup wait, where the family's jobs are long and share their lookups.
+
+        Each job has a moment of its own at which it is best polled. A lookup asks about all of
+        them, so without a pause nearly each of a hundred jobs would cause one.
+        """
+        learner = records[0].operation.learner if records else None
+        if learner is not None and learner.spacing:
+            oldest = max(record.age(now) for record in records)
+            self._not_before = now + learner.apart(oldest, sharing)
+
     def _is_for_net(self, record: JobRecord[S]) -> bool:
         """Put a record into the net, if a webhook will tell its end; say whether that was done."""
         # What a webhook has told already, it does not tell again.
@@ -180,6 +195,7 @@ class PollTimes(Generic[S]):
     def _delay(self, record: JobRecord[S], now: float, sharing: int) -> float:
         operation = record.operation
         delay = operation.schedule.delay(now - record.accepted_at, sharing)
+        delay = max(delay, self._not_before - now)
         if self.failures.number:  # extra seconds after failed lookups, with full jitter
             most = min(operation.longest, delay * 2.0 ** min(self.failures.number, 32))
             delay += random.uniform(0, most)

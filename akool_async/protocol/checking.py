@@ -141,9 +141,10 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
 
 
 def _checked(plan: FieldPlan, value: Any, owner: str) -> Any:
-    value = _out_of_list(plan, value)
-    if plan.files is not None and isinstance(value, _PATH):
-        return Path(value)  # the file itself is looked at when the request is submitted
+    if plan.files is not None:
+        value = _out_of_list(plan, value, owner)
+        if isinstance(value, _PATH):
+            return Path(value)  # the file itself is looked at when the request is submitted
     value = _in_type(plan, value, owner)
     if not is_text(value):
         raise InvalidInput(plan.name, value, _SURROGATE, owner=owner)
@@ -170,11 +171,15 @@ def _in_type(plan: FieldPlan, value: Any, owner: str) -> Any:
     return value
 
 
-def _out_of_list(plan: FieldPlan, value: Any) -> Any:
+def _out_of_list(plan: FieldPlan, value: Any, owner: str) -> Any:
     """Return the file of a field that is a list on the wire; other values unchanged."""
-    if plan.files is None or plan.coding is None:
+    if plan.coding is None:
         return value
-    return plan.coding.from_wire(value)
+    try:
+        return plan.coding.from_wire(value)
+    except InvalidInput as error:
+        refused = error
+    raise InvalidInput(refused.field, refused.value, refused.rule, owner=owner)
 
 
 def is_text(value: Any) -> bool:

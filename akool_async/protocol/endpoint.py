@@ -15,7 +15,14 @@ from typing import Any, ClassVar, Final, Generic, Literal, Protocol, Self, TypeA
 import msgspec
 from msgspec import Raw
 
-from akool_async.errors import UNCLEAR_CODES, APIError, NotFound, ReplyError
+from akool_async.errors import (
+    UNCLEAR_CODES,
+    APIError,
+    AuthenticationError,
+    NotFound,
+    RateLimited,
+    ReplyError,
+)
 from akool_async.protocol import receipts, token, wire
 from akool_async.protocol.deprecation import Deprecated, with_note
 from akool_async.protocol.fields import WebhookUrl, as_sent, plan_of, text_or_address
@@ -150,7 +157,8 @@ class Endpoint(Input, Generic[T], metaclass=_EndpointMeta):
                 response, self.envelope, self.label, (type(self).docs, *self.also_in)
             )
         except APIError as error:
-            error.vague = error.msg.strip(" .!").lower() in self.vague_refusals
+            if error.msg.strip(" .!").lower() in self.vague_refusals:
+                error.vague = True
             raise
         try:
             return self.parse(data)
@@ -221,9 +229,9 @@ class Guess(Value, kw_only=False):
     """Sigma of the durations' logarithm. With 0.7, two of three jobs take half to twice the
     median."""
     spacing: float = 0.0
-    """Least seconds between two looks at a job while twenty or more run, as a part of the
-    median. Where jobs take minutes, looks that are further apart save most requests of a batch; a
-    job among few is looked at as often as ever."""
+    """Least seconds between two lookups of twenty jobs or more, as a part of the median. Where jobs
+    take minutes and share lookups, that saves most requests of a batch. The fewer jobs there are,
+    the closer lookups may be."""
 
 
 class Family(Value, Generic[S]):
@@ -376,8 +384,8 @@ class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):
         refusal: APIError | None = None
         try:
             receipt = self.decode(response)
-            jobs = receipts.jobs_in(response)
-            if len(jobs) <= 1 and token.is_id(receipt.id):
+            jobs = receipts.jobs_in(response, self.envelope)
+            if jobs in {(), (receipt.id,)} and token.is_id(receipt.id):
                 return receipt.answering(self)
             problem = "the reply said success, and named no job"
             refusal = receipts.refusal_in(response, self.envelope, self.label)
@@ -385,13 +393,19 @@ class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):
             problem = error.problem
         except APIError as error:
             is_known = bool(error.meaning) and error.code not in UNCLEAR_CODES
-            if is_known or type(error) is not APIError or wire.refuses(response):
+            is_clear = is_known or type(error) is not APIError or wire.refuses(response)
+            # After one of these the client sends again by itself: not where a job is named.
+            repeats = isinstance(error, RateLimited | AuthenticationError)
+            if is_clear and not (repeats and wire.names_a_job(response)):
                 raise
             said = f" ({error.msg})" if error.msg else ""
             problem = f"no page says that no job runs after the code {error.code}{said}"
+            if is_clear:
+                problem = f"the reply refused the create{said}, and named a job"
         if len(jobs) > 1:
-            problem = f"one job was asked for, and {len(jobs)} were started: {', '.join(jobs)}"
-            raise self._unreadable(problem, response, jobs)
+            ids = tuple(filter(None, jobs))
+            problem = f"one job was asked for, and {len(jobs)} were started: {', '.join(ids)}"
+            raise self._unreadable(problem, response, ids)
         refusal = refusal or wire.refusal_of_create(response, self.envelope, self.label)
         if refusal is not None:
             raise refusal

@@ -41,6 +41,32 @@ class Rule(Struct, frozen=True):
         return f"{self.text}; {trouble}" if trouble else self.text
 
 
+def sized(what: str, most: int, *, least: int = 1) -> Rule:
+    """Return the rule of a sequence, or of a text, that holds so many of what is named."""
+    span = f"{least} to {most}" if least else f"at most {most}"
+    return Rule(f"must hold {span} {what}", lambda held: least <= len(held) <= most)
+
+
+def spelt(*known: str) -> Rule:
+    """Return the rule of a text whose known values are spelt as Akool spells them.
+
+    Another text passes, since these lists grow; not an empty one.
+    """
+    meant = {each.lower(): each for each in known}
+
+    def correction(text: str) -> str:
+        return meant.get(" ".join(text.split()).lower(), "")
+
+    def says(text: str) -> str:
+        return f"write {correction(text)}" if correction(text) else ""
+
+    return Rule(
+        f"must be spelt as Akool spells it, such as {', '.join(known)}",
+        lambda text: bool(text.strip()) and correction(text) in {"", text},
+        says,
+    )
+
+
 class OneEach(Rule, frozen=True):
     """The rule of a field that takes one value, because each further one were a job of its own."""
 
@@ -76,8 +102,8 @@ class Files(Struct, frozen=True):
 class Unsent(Struct, frozen=True):
     """A field that helps to check a request, and is no part of it: no plan knows it.
 
-    It is on no wire, in no journal, in no manifest and in no option of a command. The class names
-    it in `hidden_fields`, and empties it in `check`.
+    It is on no wire, in no journal, in no manifest, in no plain data and in no option of a command.
+    The class empties it in `check`.
     """
 
 
@@ -142,6 +168,10 @@ AudioUrl = Annotated[Url, Files(kinds=("audio", "video"))]
 mp4."""
 
 
+Share = Annotated[float, Meta(ge=0, le=1)]
+"""A number from 0 to 1."""
+
+
 def _are_urls(texts: Sequence[str]) -> bool:
     return bool(texts) and all(map(is_http_url, texts))
 
@@ -172,6 +202,15 @@ CommaSeparated = Annotated[Sequence[str], Coding(",".join, _split)]
 """A sequence of strings here, one comma-separated string on the wire (T12)."""
 
 
+def _are_listable(texts: Sequence[str]) -> bool:
+    return bool(texts) and all(texts) and "," not in "".join(texts)
+
+
+def listable(what: str) -> Rule:
+    """Return the rule of a `CommaSeparated` field that may not be empty."""
+    return Rule(f"must hold at least one {what}, without commas", _are_listable)
+
+
 class FieldPlan(Struct, frozen=True, kw_only=True):
     """One field of a request: its two names, its type, its rules."""
 
@@ -192,10 +231,8 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     hides: bool = False
     """Whether it is a secret, or holds values with a secret in them."""
 
-    @property
-    def one_each(self) -> OneEach | None:
-        """The rule that refuses several values where each were a job of its own."""
-        return next((rule for rule in self.rules if isinstance(rule, OneEach)), None)
+    one_each: OneEach | None = None
+    """The rule that refuses several values where each were a job of its own."""
 
 
 @cache
@@ -224,6 +261,7 @@ def _plan(field: msgspec.structs.FieldInfo) -> FieldPlan:
         files=next((extra for extra in reversed(found) if isinstance(extra, Files)), None),
         deprecated=next((extra for extra in found if isinstance(extra, Deprecated)), None),
         secret=secret,
+        one_each=next((extra for extra in found if isinstance(extra, OneEach)), None),
         hides=secret or any(plan.hides for cls in inner_of(kind) for plan in plan_of(cls)),
     )
 

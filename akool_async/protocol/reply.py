@@ -89,6 +89,7 @@ class Reply(Generic[T]):
         self.type = type
         self._in_array = in_array
         self._inside = inside
+        self._is_bare = not inside and not aliases
         self._beside = beside
         self._aliases = aliases
 
@@ -114,7 +115,7 @@ class Reply(Generic[T]):
             return cast("T | None", opened)
         if not self._in_array:
             return cast("T", opened.held)
-        return opened.held[0] if len(opened.held) == 1 else None
+        return opened.held[0] if opened.held else None
 
     def __call__(self, data: Raw, /) -> T:
         """Decode `data`. Optional fields that cannot be read take their defaults.
@@ -160,9 +161,12 @@ class Reply(Generic[T]):
 
     def at_once(self, body: bytes, envelope: Envelope) -> T | None:
         """Decode a sound reply, envelope included, in one step; else return `None`."""
-        if self._aliases:
+        if self._is_bare:  # as most replies are
+            value = self._at_once.data(body, envelope)
+        elif self._aliases:
             return None
-        value = self._held(self._at_once.data(body, envelope))
+        else:
+            value = self._held(self._at_once.data(body, envelope))
         return value if _is_whole(value) else None
 
 

@@ -55,7 +55,7 @@ def without_secrets(value: V) -> V:
 
 def without_repeated(value: V, request: Struct | None) -> V:
     """Return a reply with `***` for each secret that its request has, too."""
-    known: set[str] = set() if request is None else {*secrets_in(request)}
+    known = {*(() if request is None else secrets_in(request))}
     changes: dict[str, Any] = {}
     for plan in places_of(type(value)) if known else ():
         held = getattr(value, plan.name)

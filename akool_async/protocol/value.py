@@ -153,8 +153,10 @@ class Value(Struct, metaclass=ValueMeta, frozen=True, kw_only=True):
 
 @cache
 def _shown_names(cls: type[Value]) -> tuple[str, ...]:
-    names = (name for name in cls.__struct_fields__ if name not in cls.hidden_fields)
-    return (*names, *cls.shown_properties)
+    # A plan knows no `Unsent` field. That of a reply may name types that only type checkers know.
+    own = issubclass(cls, Input)
+    known = [plan.name for plan in plan_of(cls)] if own else cls.__struct_fields__
+    return (*(name for name in known if name not in cls.hidden_fields), *cls.shown_properties)
 
 
 class Input(Value, forbid_unknown_fields=True, gc=False):
@@ -207,7 +209,7 @@ class Input(Value, forbid_unknown_fields=True, gc=False):
             if value is None:
                 continue
             if plan.coding is not None:
-                is_file = isinstance(value, PurePath)
+                is_file = plan.files is not None and isinstance(value, PurePath)
                 bare = value if is_file else msgspec.to_builtins(value, enc_hook=plain_text)
                 value = plan.coding.to_wire(bare)
             fields[plan.wire_name] = value

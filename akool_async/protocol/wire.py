@@ -310,7 +310,7 @@ def refuses(response: HttpResponse) -> bool:
     It does not if the reply names a job all the same.
     """
     refused = 400 <= response.status < 500 and response.status not in _UNCLEAR  # noqa: PLR2004
-    return refused and not _names_a_job(response)
+    return refused and not names_a_job(response)
 
 
 def refusal_of_create(response: HttpResponse, envelope: Envelope, endpoint: str) -> APIError | None:
@@ -322,13 +322,14 @@ def refusal_of_create(response: HttpResponse, envelope: Envelope, endpoint: str)
     return refusal(0, said, endpoint=endpoint, http_status=response.status)
 
 
-def _names_a_job(response: HttpResponse) -> bool:
+def names_a_job(response: HttpResponse) -> bool:
+    """Say whether a job's id may stand in a reply."""
     return b'"_id"' in response.body or b'task_id"' in response.body
 
 
 def _may_be_success(response: HttpResponse, envelope: Envelope) -> bool:
     """Say whether an unreadable reply may be a damaged envelope of success."""
-    return f'"{envelope.code}"'.encode() in response.body or _names_a_job(response)
+    return f'"{envelope.code}"'.encode() in response.body or names_a_job(response)
 
 
 def _asks_to_wait(response: HttpResponse) -> bool:
@@ -339,7 +340,7 @@ def _asks_to_wait(response: HttpResponse) -> bool:
     unavailable = response.status == 503  # noqa: PLR2004 - Service Unavailable
     with_delay = unavailable and retry_after(response.headers) is not None
     asks = response.status == 429 or with_delay  # noqa: PLR2004 - Too Many Requests
-    return asks and not _names_a_job(response)
+    return asks and not names_a_job(response)
 
 
 def _without_envelope(

@@ -97,10 +97,10 @@ _IDLE_REBUILD_PAUSE = 1.0
 _EARLIEST = 0.2
 """Earliest first poll after the evidence was contradicted, as a part of the planned delay."""
 _MANY = 20
-"""Jobs that share a lookup, from which on looks are as far apart as `Guess.spacing` says."""
-_YOUNG = 4.0
-"""A job's age, times this, counts as the median if that is longer: the guess may be wrong. Not once
-the median is known well: the early look at a new job would bring forward that at all others."""
+"""Jobs that share a lookup, from which on lookups are as far apart as `Guess.spacing` says."""
+_YOUNG = 3.0
+"""The age of the oldest job, times this, counts as the median if that is longer: the guess may be
+wrong."""
 _NEGLIGIBLE = 1e-6
 """Ages that fewer than this part of all jobs reach are not planned."""
 
@@ -115,15 +115,8 @@ class Learner:
     """The learned schedule of one operation: when to poll its jobs, from all polls so far."""
 
     __slots__ = (
-        "_by_cost",
-        "_by_sharing",
-        "_durations",
-        "_low",
-        "_random",
-        "_spacing",
-        "_span",
-        "_sure",
-        "settings",
+        *("_by_cost", "_by_sharing", "_durations", "_low", "_random", "_span", "settings"),
+        "spacing",
     )
 
     def __init__(
@@ -131,17 +124,16 @@ class Learner:
     ) -> None:
         self.settings = settings
         self._durations = Durations(guess)
-        self._spacing = guess.spacing if guess is not None else 0.0
+        self.spacing = guess.spacing if guess is not None else 0.0
+        """See `Guess.spacing`."""
         self._random = (random or _RANDOM).random
         # A delay is multiplied by a random number from `_low` to `_low + _span`.
         self._low = 1 - settings.jitter
         self._span = 2 * settings.jitter
-        self._sure = False
-        """Whether the median is known well: as many jobs have ended as are running."""
         self._by_sharing: dict[int, _Table] = {}
         """Tables by the number of ids that share a request."""
-        self._by_cost: dict[tuple[float, float], _Table] = {}
-        """The same tables by cost of a poll and least delay; several numbers of ids share them."""
+        self._by_cost: dict[float, _Table] = {}
+        """The same tables by cost of a poll; several numbers of ids have one cost."""
 
     def delay(self, age: float, sharing: int = 1) -> float:
         """Return the seconds to wait before the next poll of a job that is `age` seconds old.
@@ -167,6 +159,16 @@ class Learner:
     def first(self, sharing: int = 1) -> float:
         """Return the seconds from a job's acceptance to its first poll."""
         return self.delay(0.0, sharing)
+
+    def apart(self, age: float, sharing: int) -> float:
+        """Return the least seconds between two lookups of jobs that share them.
+
+        Args:
+            age: The age of the oldest one, in seconds.
+            sharing: How many there are.
+        """
+        median = self._durations.median or math.inf
+        return self.spacing * min(1.0, math.sqrt(sharing / _MANY)) * min(_YOUNG * age, median)
 
     def ended(self, last_seen_pending: float, age: float) -> None:
         """Record that a job ended between two polls.
@@ -200,7 +202,6 @@ class Learner:
                 wrong: a job may have ended since its last poll.
             pending: How many jobs run, if `pending_ages` is a sample.
         """
-        self._sure = self.completions >= max(_MANY, pending or len(pending_ages))
         weight = max(1.0, (pending or 0) / len(pending_ages)) if pending_ages else 1.0
         self._durations.update(now, pending_ages, weight)
         self._by_sharing.clear()
@@ -248,28 +249,19 @@ class Learner:
         # fifth at most, and all numbers up to 300 need 17 tables only.
         steps = round(2 * math.log2(max(1, sharing)))
         cost = max(settings.cheapest, settings.cost * 2 ** (-steps / 2))
-        spacing = self._spacing * min(1.0, 2 ** (steps / 2) / _MANY)
-        table = self._by_cost.get((cost, spacing))
+        table = self._by_cost.get(cost)
         if table is None:
-            table = self._by_cost[cost, spacing] = self._new_table(cost, spacing)
+            table = self._by_cost[cost] = self._new_table(cost)
         self._by_sharing[sharing] = table
         return table
 
-    def _new_table(self, cost: float, spacing: float) -> _Table:
-        """Plan the delays for polls that cost `cost` seconds.
-
-        They are at least `spacing` apart, as a part of the median.
-        """
+    def _new_table(self, cost: float) -> _Table:
+        """Plan the delays for polls that cost `cost` seconds."""
         settings, median = self.settings, self._durations.median
-        longest = median or math.inf
-        young = math.inf if self._sure else _YOUNG
-        costs = [max(cost, settings.coarseness * min(edge, longest)) for edge in EDGES]
+        costs = [max(cost, settings.coarseness * min(edge, median or edge)) for edge in EDGES]
         delays = [
-            min(
-                settings.maximum,
-                max(settings.minimum, spacing * min(young * edge, longest), delay),
-            )
-            for edge, delay in zip(EDGES, plan_delays(self._durations.rates, costs), strict=True)
+            min(settings.maximum, max(settings.minimum, delay))
+            for delay in plan_delays(self._durations.rates, costs)
         ]
         slopes = [
             (after - before) / (old - young)

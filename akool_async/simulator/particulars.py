@@ -8,31 +8,23 @@ from typing import Any
 from akool_async.endpoints import (
     AnalysisResult,
     AnalyzeContent,
-    AnalyzeHeads,
     Button,
     CreateLiveFaceswap,
     FoundPerson,
     GenerateImage,
     HeadSwap,
     OpenSession,
+    PersonAnalysis,
     RefineImage,
     SessionCredentials,
-    StudioAnalysis,
 )
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Status
 from akool_async.simulator import voice_lab
 
-_REPEATED = (
-    *("input_text", "rate", "type", "source_language", "language", "lipsync"),
-    *("language_code", "name", "media_type", "model_name", "resolution"),
-    *("prompt", "negative_prompt", "extend_prompt", "image_url"),
-    *("audio_type", "audio_url", "effect_code", "pre_video_id"),
-)
-"""Fields of requests that results repeat."""
-
-_REPEATED_AT_ONCE = (*_REPEATED, "avatar_id", "voice_id", "source_voice_file")
-"""Fields of requests that the create reply repeats; an avatar's details leave its name out."""
+_NEVER_REPEATED = frozenset({"id", "webhook_url"})
+_REPEATED_AT_ONCE = frozenset({"avatar_id", "voice_id", "source_voice_file"})
+"""Fields of requests that only the create reply repeats."""
 
 _OFFENCES = ("gun", "hate", "violence", "weapon")
 """Words that make a content, or its address, non-compliant."""
@@ -50,19 +42,26 @@ def particulars(
         address: The simulator's address.
         receipt: Whether this is the create reply.
     """
-    names = _REPEATED_AT_ONCE if receipt else _REPEATED
-    repeated = {name: getattr(request, name, None) for name in names}
-    repeated |= voice_lab.told_at_once(request)
+    repeated = _repeated(request, receipt=receipt) | voice_lab.told_at_once(request)
     if isinstance(request, OpenSession):
         return repeated | _joined(request, serial, receipt=receipt)
     if isinstance(request, CreateLiveFaceswap):
         return _live(serial)
     if isinstance(request, HeadSwap):
         return repeated | {"source_video_url": str(request.video_url)}
-    if isinstance(request, AnalyzeHeads) or request.family.result is StudioAnalysis:
+    if issubclass(request.family.result, PersonAnalysis):
         found = _persons(request, serial, address) if status is Status.COMPLETED else None
         return repeated | _analyzed(request) | {"analysis_result": found}
     return repeated | (_made(request, serial) if status is Status.COMPLETED else {})
+
+
+def _repeated(request: Operation[Any], *, receipt: bool) -> dict[str, Any]:
+    """Return the fields that the result has, too, under the same name."""
+    result = request.family.result
+    names = {*request.__struct_fields__} & {*result.__struct_fields__}
+    names -= _NEVER_REPEATED | {result.media_field}
+    names -= frozenset() if receipt else _REPEATED_AT_ONCE
+    return {name: getattr(request, name) for name in names}
 
 
 def _analyzed(request: Operation[Any]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ from akool_async.endpoints import (
     GetLabVoice,
     GetStreamingAvatar,
     GetToken,
-    KeptVideo,
+    Kept,
     LabVoiceType,
     LegacyDetectFaces,
     ListAvatars,
@@ -63,7 +63,6 @@ from akool_async.endpoints import (
     ListVoiceResources,
     ListVoices,
     OpenSession,
-    RefusedVoice,
     Token,
     UpdateKnowledge,
     UpdateLiveFaceswap,
@@ -441,7 +440,7 @@ def _delete_voices(simulator: Simulator, request: DeleteLabVoices) -> Mapping[st
     ids = tuple(each for each in request.ids if each in own)
     simulator.world.remove(list(ids))
     refused = tuple(
-        RefusedVoice(id=each, msg=f"VoiceId:{each} resource not found")
+        Kept(id=each, msg=f"VoiceId:{each} resource not found")
         for each in request.ids
         if each not in own
     )
@@ -623,7 +622,7 @@ def _delete_videos(simulator: Simulator, request: DeleteVideos) -> Mapping[str, 
             kept[each] = "video resource is processing, please try again later"
     gone = tuple(each for each in request.ids if each not in kept)
     world.remove(list(gone))
-    items = tuple(KeptVideo(id=each, msg=why) for each, why in kept.items())
+    items = tuple(Kept(id=each, msg=why) for each, why in kept.items())
     reply = DeletedVideos(success_ids=gone, no_permission_items=items)
     return _OK | {"data": _written(request, reply)}
 

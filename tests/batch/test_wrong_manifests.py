@@ -105,6 +105,18 @@ def test_a_duplicate_key_names_the_line_that_had_it(tmp_path: Path) -> None:
     ]
 
 
+def test_a_duplicate_key_is_told_beside_the_faults_of_its_rows(tmp_path: Path) -> None:
+    rows = (
+        "audio.tts,a,,nicole\naudio.tts,b,Hello.,nicole\naudio.tts,a,Bye.,nicole\naudio.tts,b,,n\n"
+    )
+    found = sentences(written(tmp_path / "rows.csv", f"{HEADER}\n{rows}"))
+    assert [each.partition("key: ")[2] for each in found if "column key" in each] == [
+        "the key 'a' stands in line 2 already, and one key is one job",
+        "the key 'b' stands in line 3 already, and one key is one job",
+    ]
+    assert sum("is empty" in each for each in found) == 2
+
+
 def test_all_wrong_values_of_a_row_are_told_in_words(tmp_path: Path) -> None:
     columns = "operation,target_image,face_reage,modify_image\n"
     rows = f"reage.image,www.photos.example,ten,photos/a.jpg\nreage.image,{PHOTO},99,\n"

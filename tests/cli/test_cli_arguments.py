@@ -18,7 +18,14 @@ from aiohttp import web
 from akool_async.cli.arguments import request_of
 from akool_async.cli.fields import options_of
 from akool_async.cli.tree import run
-from akool_async.endpoints import Button, Scale
+from akool_async.endpoints import (
+    AnalyzeFrames,
+    Button,
+    HairSwap,
+    ListModels,
+    Scale,
+    SpeakText,
+)
 from akool_async.endpoints.forms import form_of
 from akool_async.protocol.fields import CommaSeparated, Flag, Url, plan_of
 from akool_async.protocol.value import Input
@@ -216,6 +223,24 @@ def test_kinds_of_fields_that_no_endpoint_has_yet_have_forms() -> None:
     assert forms[0].read("0.5") == 0.5
     assert forms[1].read("7") == 7
     assert forms[2].read('{"a": 1}') == {"a": 1}
+
+
+def test_lists_of_numbers_are_repeated_or_separated_and_said_to_be_numbers() -> None:
+    types, times = (form_of(plan_of(cls)[at]) for cls, at in ((ListModels, 0), (AnalyzeFrames, 1)))
+    assert (types.metavar, times.metavar) == ("INTEGER", "NUMBER")
+    assert types.read("1501,1502") == types.read("[1501, 1502]") == [1501, 1502]
+    assert times.read("0 1.5") == [0.0, 1.5]
+    assert types.read("video") == ["video"]  # the field refuses it with its rule
+
+
+def test_the_names_in_a_json_document_are_in_the_help() -> None:
+    options = {each.name: each.help or "" for each in options_of(HairSwap)}
+    assert "As JSON, with source_url*, target_face_index" in options["mappings"]
+    assert "those with * are required" in options["mappings"]
+    spoken = {each.name: each.help or "" for each in options_of(SpeakText)}["voice_options"]
+    assert spoken.startswith("How it is said. As JSON, with stability, ")
+    assert "dict" not in spoken
+    assert "*" not in spoken
 
 
 @pytest.mark.parametrize(

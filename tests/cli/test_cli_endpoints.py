@@ -25,7 +25,7 @@ from akool_async.protocol.endpoint import Endpoint
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.simulator import Simulator
 from tests.cli.commands import Command, Ended, point_at
-from tests.queries import typed
+from tests.printed import typed
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 IDS = "6593c94c0ef703e8c055e3c8,6582bf774e47940151d8fa1e"

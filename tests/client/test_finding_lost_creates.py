@@ -469,6 +469,23 @@ async def test_an_error_of_another_process_settles_the_row_too(
     assert losing.world.creates.total() == 1
 
 
+async def test_an_error_of_another_journal_is_not_taken_for_a_row_of_this_one(
+    losing: Simulator, connect: Connect, path: Path
+) -> None:
+    loses(losing, 0.0)
+    async with connect(losing, journal=path) as akool:
+        paid = await akool.submit(speech("Hi."), key="1")
+    loses(losing, 1.0)
+    async with connect(losing) as other:  # it has no journal
+        error = await lose(other, speech("Hi."))
+    _, lost = at_akool(losing)
+    async with connect(losing, journal=path) as akool:
+        job = await akool.find(error)
+        assert job is not None
+        assert job.id == lost
+    assert rows_of(path)["1"] == (State.COMPLETED, paid.id)
+
+
 async def test_an_error_needs_no_journal(losing: Simulator, connect: Connect) -> None:
     async with connect(losing) as akool:
         packed = pickle.dumps(await lose(akool, speech("Hi.")))
@@ -689,3 +706,13 @@ def test_what_tells_a_job_is_in_its_request_and_in_the_rows(name: str) -> None:
     assert {*listed.by, *listed.also} <= {*operation.__struct_fields__}
     assert fields | listed.where.keys() | {"id"} <= {*row.__struct_fields__}
     assert query.page == 1
+
+
+@pytest.mark.parametrize("journal", ["jobs.sqlite", None])
+async def test_two_searches_at_once_for_one_create_find_one_job(
+    losing: Simulator, connect: Connect, tmp_path: Path, journal: str | None
+) -> None:
+    async with connect(losing, journal=journal and tmp_path / journal) as akool:
+        error = await lose(akool, speech("Hi."))
+        found = await asyncio.gather(*(akool.find(error) for _ in range(4)))
+        assert ids_of(found) == at_akool(losing) * 4

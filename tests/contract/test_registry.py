@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from akool_async import Akool, Operation, Query, crun
 from akool_async.endpoints import ENDPOINTS, OPERATIONS, RECIPES, __main__
 from akool_async.endpoints.namespace import Namespace
-from akool_async.endpoints.registry import NAMESPACES, SHARED
+from akool_async.endpoints.registry import NAMESPACES, SHARED, modules
 from akool_async.protocol.documentation import summary
 from akool_async.protocol.endpoint import Endpoint, Recipe
 from tests.creates import is_create
@@ -21,7 +22,17 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "akool_async" / "endpoints"
 FIXTURES = ROOT / "tests" / "fixtures"
 
-MACHINERY = {"__init__", "__main__", "closing", "forms", "namespace", "paging", "registry", "typed"}
+MACHINERY = {
+    "__init__",
+    "__main__",
+    "closing",
+    "forms",
+    "namespace",
+    "paging",
+    "registry",
+    "resolution",
+    "typed",
+}
 """The package's modules that offer nothing of Akool's."""
 
 
@@ -39,6 +50,17 @@ def test_a_module_without_a_row_and_a_row_without_a_module_are_found(tmp_path: P
     for path in PACKAGE.glob("*.py"):
         (tmp_path / path.name.replace("reage", "sculpture")).touch()
     assert unmatched(tmp_path) == {"sculpture", "reage"}
+
+
+def test_a_public_name_means_one_thing_in_all_modules() -> None:
+    meanings: dict[str, list[object]] = {}
+    for module in modules():
+        names = vars(import_module(f"akool_async.endpoints.{module}"))
+        for name, value in names.items():
+            known = meanings.setdefault(name, [])
+            if not name.startswith("_") and not any(value is each for each in known):
+                known.append(value)
+    assert [name for name, values in meanings.items() if len(values) > 1] == []
 
 
 def test_every_namespace_class_is_registered_under_its_title() -> None:

@@ -81,6 +81,8 @@ def test_plus_needs_a_mapping_unless_one_face_is_swapped() -> None:
     with pytest.raises(InvalidInput, match="face_mapping"):
         FaceswapPlus(source_url=URL, target_url=URL, face_mapping=[])
     single = FaceswapPlus(source_url=URL, target_url=URL, single_face_mode=True)
+    with pytest.raises(InvalidInput, match=r"model_style.*write realistic"):
+        FaceswapPlus(source_url=URL, target_url=URL, single_face_mode=True, model_style="Realistic")
     assert "face_mapping" not in single.to_wire()
 
 
@@ -105,6 +107,7 @@ def test_a_box_of_detection_is_sent_as_its_corners() -> None:
         [1, 2, 3, 4, 5],
         [0, 0, float("nan"), 4],
         [0, 0, float("inf"), 4],
+        [10**400, 0, 4, 4],  # a whole number that no float holds
         ["0", 0, 4, 4],
         "0,0,4,4",
     ],
@@ -245,6 +248,7 @@ def test_a_picture_is_asked_for_once_whatever_is_left_out() -> None:
     ("fields", "field"),
     [
         ({"batch_quantity": 2}, "batch_quantity"),
+        ({"batch_quantity": True}, "batch_quantity"),
         ({"scale": "Original"}, "scale"),
         ({"scale": "5:4"}, "scale"),
         ({"similar": 0.5}, "similar"),
@@ -256,6 +260,7 @@ def test_a_picture_is_asked_for_once_whatever_is_left_out() -> None:
         ({"resolution": "1080P"}, "resolution"),
         ({"resolution": "1080"}, "resolution"),
         ({"resolution": ""}, "resolution"),
+        ({"resolution": " "}, "resolution"),
         ({"prompt": ""}, "prompt"),
     ],
 )
@@ -265,8 +270,13 @@ def test_image_v4_keeps_to_its_rules(fields: dict[str, Any], field: str) -> None
     assert caught.value.field == field
 
 
+def test_several_pictures_are_refused_with_the_way_to_get_them() -> None:
+    with pytest.raises(InvalidInput, match=r"must be 1, .* as akool\.map does"):
+        CreateImage(prompt="a lake", batch_quantity=4)
+
+
 def test_a_misspelt_resolution_is_refused_with_the_right_spelling() -> None:
-    with pytest.raises(InvalidInput, match="'4K' is written 4k"):
+    with pytest.raises(InvalidInput, match="write 4k"):
         CreateImage(prompt="a lake", resolution="4K")
 
 

@@ -15,6 +15,7 @@ from akool_async.endpoints import (
     GetHeadSwap,
     HeadAnalysis,
     HeadSwap,
+    StudioAnalysis,
 )
 from akool_async.engine.lookup_errors import Action, action_on
 from akool_async.errors import ReplyError
@@ -65,6 +66,10 @@ def test_a_person_whom_the_analysis_did_not_find_is_refused() -> None:
     [
         (HeadAnalysis(status=Status.PROCESSING, video_url=VIDEO), "must be COMPLETED"),
         ("6a01", "must be the result of an analysis, awaited"),
+        (
+            StudioAnalysis(status=Status.COMPLETED, source_url=VIDEO),
+            "awaited: of headswap.analyze",  # Akool finds none of Swap Studio for this swap
+        ),
     ],
 )
 def test_what_is_no_ended_analysis_is_refused(analysis: Any, rule: str) -> None:
@@ -84,6 +89,9 @@ def test_what_is_no_ended_analysis_is_refused(analysis: Any, rule: str) -> None:
         ({"mappings": [{"obj_id": 0, "img_url": FACE}] * 2}, "mappings", "each obj_id once"),
         ({"mappings": [{"obj_id": -1, "img_url": FACE}]}, "mappings[0].obj_id", ">= 0"),
         ({"resolution": "720P"}, "resolution", "must be written 720p"),
+        ({"resolution": "720"}, "resolution", "must be written 720p"),
+        ({"resolution": " 720p"}, "resolution", "must be written 720p"),
+        ({"model_name": "Akool-Premium"}, "model_name", "must be written akool-premium"),
         ({"model_name": "akool/hair-swap"}, "model_name", "is a model of studio.hair"),
     ],
 )

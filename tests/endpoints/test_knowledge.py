@@ -52,7 +52,7 @@ def refused(**fields: Any) -> tuple[str, str]:
 def test_a_text_has_so_many_characters(field: str, most: int) -> None:
     longest: Any = {field: "a" * most}
     assert CreateKnowledge(**longest).to_wire() == longest
-    rule = f"must have at most {most} characters"
+    rule = f"must hold at most {most} characters"
     assert refused(**{field: "a" * (most + 1)}) == (field, rule)
 
 

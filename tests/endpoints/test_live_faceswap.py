@@ -257,6 +257,28 @@ async def test_a_lost_reply_after_a_cancel_is_told_by_the_log(
     assert stage.seen == ["create"]
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_sessions_that_one_create_has_opened_are_all_closed(
+    serve: Serve,
+    until: Until,
+    cancelled: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    other = {**OPENED, "_id": "6a0000000000000000000104"}
+    stage = Stage(created={**OK, "data": [OPENED, other]})
+    stage.gate.clear()
+    async with client(await serve(stage)) as akool:
+        task = asyncio.create_task(open_one(akool))
+        await until(lambda: stage.seen == ["create"])
+        if cancelled:
+            task.cancel()
+            await turns()
+        stage.gate.set()
+        with pytest.raises(asyncio.CancelledError if cancelled else CreateOutcomeUnknown):
+            await task
+    assert stage.seen == ["create", "close", "close"]
+    assert [each["_id"] for each in stage.bodies[1:]] == [SESSION, other["_id"]]
+
+
 async def test_a_refused_create_is_the_refusal(serve: Serve) -> None:
     stage = Stage(created={"code": 1104, "msg": "no credit"})
     async with client(await serve(stage)) as akool:

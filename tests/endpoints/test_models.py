@@ -9,6 +9,7 @@ import pytest
 
 from akool_async import Akool, InvalidInput
 from akool_async.endpoints import (
+    CharacterSwap,
     ImageToVideo,
     ImageToVideoBatch,
     ListModels,
@@ -99,6 +100,30 @@ def test_what_a_model_cannot_do_is_refused_with_field_rule_and_model(
 )
 def test_what_a_model_can_do_passes(facts: dict[str, Any], fields: dict[str, Any]) -> None:
     model(**facts).check(asked(**fields))
+
+
+@pytest.mark.parametrize("wrong", [{"model_name": "a-model"}, "a-model", None])
+async def test_what_is_no_request_is_never_taken_for_checked(
+    wrong: Any, quick: Simulator, connect: Connect
+) -> None:
+    with pytest.raises(InvalidInput, match="must be a request"):
+        model().check(wrong)
+    async with connect(quick) as akool:
+        with pytest.raises(InvalidInput, match="must be a request"):
+            await akool.models.check(wrong)
+
+
+async def test_a_swap_s_model_is_not_compared_and_that_is_said(
+    quick: Simulator, connect: Connect
+) -> None:
+    swap: Any = CharacterSwap(
+        image=STILL, video="https://media.example/a.mp4", model_name="wavespeed-ai/wan-2.2/animate"
+    )
+    async with connect(quick) as akool:
+        with pytest.raises(InvalidInput, match=r"is not compared with models\.list") as caught:
+            await akool.models.check(swap)
+    assert caught.value.field == "model_name"
+    assert not quick.requests
 
 
 def test_a_text_may_leave_resolution_and_length_to_akool() -> None:

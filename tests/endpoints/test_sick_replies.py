@@ -31,6 +31,7 @@ from akool_async.protocol.endpoint import Endpoint, Operation
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.wire import HttpResponse
 from akool_async.result import Result
+from tests.printed import typed
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ROUNDS = 2000
@@ -89,9 +90,8 @@ def _replies_in(path: Path, cls: type[Endpoint[Any]]) -> Iterator[Reply]:
 
 
 def _request(cls: type[Endpoint[Any]], printed: Mapping[str, Any]) -> Endpoint[Any]:
-    fields = printed.get("body", printed.get("query"))
-    if cls.method == "GET":
-        fields = {name: int(text) if text.isdecimal() else text for name, text in fields.items()}
+    fields = printed["body"] if "body" in printed else typed(printed["query"])
+    fields |= printed.get("stand_in", {})
     # Two pages print an empty text where the ids go.
     ids = {name: "65d3" for name in fields if name.endswith("ids") and not fields[name]}
     return cls.from_wire({name: value for name, value in fields.items() if value is not None} | ids)

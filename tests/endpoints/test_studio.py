@@ -21,6 +21,7 @@ from akool_async.endpoints import (
     GetStudioAnalysis,
     GetStudioSwap,
     HairSwap,
+    HeadAnalysis,
     HeadSwapV5,
     ListStudioModels,
     MotionSwap,
@@ -143,6 +144,8 @@ REFUSED: list[tuple[Any, dict[str, Any], str, str]] = [
         "multi_shot",
         "is for one person",
     ),
+    (clothing, {"clothing_area": "top"}, "clothing_area", "write Top"),
+    (clothing, {"clothing_area": ""}, "clothing_area", "such as Full Outfit, Top, Auto"),
     (clothing, {"mappings": [PERSON] * 2}, "mappings", "each obj_id once"),
     (
         clothing,
@@ -158,6 +161,7 @@ def test_bad_input_is_refused_by_name(make: Any, fields: Any, field: str, rule: 
     with pytest.raises(InvalidInput, match=rule) as caught:
         make(**fields)
     assert re.match(field, caught.value.field)
+    assert re.match(r"[A-Z]\w+\.", str(caught.value))  # the class is named first
 
 
 def test_a_model_of_tomorrow_is_not_judged() -> None:
@@ -227,6 +231,9 @@ def test_a_swap_fits_its_analysis_or_is_refused(make: Any) -> None:
     for fields, rule in wrong:
         with pytest.raises(InvalidInput, match=rule):
             make(analysis=ANALYSIS, **fields)
+    other = HeadAnalysis(id=ID, status=Status.COMPLETED, video_url=VIDEO)
+    with pytest.raises(InvalidInput, match=r"awaited: of studio\.analyze_"):
+        make(analysis=other)
 
 
 def looked_up(**data: Any) -> StudioAnalysis:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 import pickle
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from msgspec import Raw, field
 
 from akool_async import Backoff, DownloadError, Status
-from akool_async.endpoints.studio_result import StudioReply, StudioSwap
-from akool_async.protocol.endpoint import Family, Lookup, Operation
-from akool_async.protocol.fields import Id, ImageUrl, VideoUrl
-from akool_async.protocol.reply import Reply
+from akool_async.endpoints import GetStudioSwap, MotionSwap, StudioSwap
+from akool_async.protocol.wire import HttpResponse
 
 if TYPE_CHECKING:
     from akool_async.clock import ManualClock
@@ -30,38 +26,17 @@ DANCE, PERSON = "https://example.com/dance.mp4", "https://example.com/person.jpg
 MADE, OTHER = "https://cdn.example.net/made.mp4", "https://cdn.example.net/other.mp4"
 
 
-class SwapMotion(Operation[StudioSwap]):
-    """Let the person in a picture dance, with two parameters that are named as results are."""
-
-    path = "v5/motionSwap/create"
-    parse = Reply(StudioSwap)
-    name = "studio.motion_of_this_test"
-    family = Family(
-        name="studio motion",
-        result=StudioSwap,
-        lookup=lambda ids: GetMotion(id=ids[0]),
-        media="video",
-    )
-
-    video: VideoUrl
-    images: Sequence[ImageUrl]
+LOOK = GetStudioSwap(feature="motionSwap", id=ID)
+REQUEST = MotionSwap(video=DANCE, images=PERSON, model_name="some/model")
 
 
-class GetMotion(Lookup[StudioSwap]):
-    """Look up such a job."""
-
-    path = "v5/motionSwap/task/detail"
-    parse = StudioReply(SwapMotion)
-
-    id: Id = field(name="_id")
-
-
-REQUEST = SwapMotion(video=DANCE, images=[PERSON])
+def read(data: Any) -> StudioSwap:
+    body = json.dumps({"code": 1000, "msg": "OK", "data": data}).encode()
+    return LOOK.decode(HttpResponse(status=200, headers={}, body=body))
 
 
 def replied(**fields: Any) -> StudioSwap:
-    document = {"_id": ID, "status": 3, "media_type": "video", **fields}
-    return GetMotion.parse(Raw(json.dumps(document).encode()))
+    return read({"_id": ID, "status": 3, "media_type": "video", **fields})
 
 
 # Where the media is
@@ -78,10 +53,10 @@ def test_the_media_is_found_under_each_likely_name(name: str) -> None:
 @pytest.mark.parametrize("wrapped", [lambda row: [row], lambda row: {"list": [row], "errors": []}])
 @pytest.mark.parametrize("request_", [REQUEST, None])
 def test_a_row_in_an_array_of_one_is_read_as_one_that_stands_alone(
-    wrapped: Any, request_: SwapMotion | None
+    wrapped: Any, request_: MotionSwap | None
 ) -> None:
     row = {"_id": ID, "status": 3, "video": DANCE, "images": [PERSON], "result_url": MADE}
-    result = GetMotion.parse(Raw(json.dumps(wrapped(row)).encode()))
+    result = read(wrapped(row))
     result = result.answering(request_) if request_ else result
     assert (result.id, result.status, result.urls) == (ID, Status.COMPLETED, (MADE,))
 
@@ -119,7 +94,7 @@ def test_the_first_name_that_holds_an_address_is_the_primary_media() -> None:
 
 def test_media_is_found_one_object_deeper_too() -> None:
     assert replied(result={"video_url": MADE}).url == MADE
-    assert StudioReply(SwapMotion)(Raw(json.dumps([{"_id": ID, "url": MADE}]).encode())).id == ID
+    assert read([{"_id": ID, "status": 3, "url": MADE}]).url == MADE
 
 
 @pytest.mark.parametrize("status", [1, 2, 4, 9])
@@ -159,7 +134,7 @@ def test_what_no_result_is_named_like_is_always_an_input() -> None:
 def test_files_of_a_request_are_known_by_its_receipt(tmp_path: Path) -> None:
     film = tmp_path / "dance.mp4"
     film.write_bytes(b"\0\0\0\x18ftypmp42")
-    with_file = SwapMotion(video=film, images=[PERSON])
+    with_file = MotionSwap(video=film, images=PERSON, model_name="some/model")
     result = replied(video=MADE, images=[PERSON])
     assert result.answering(with_file).urls == ()
     receipt = StudioSwap(id=ID).answering(REQUEST)  # as it was sent
@@ -204,9 +179,9 @@ def test_a_reason_is_found_under_any_name() -> None:
 
 
 def test_what_a_simulator_writes_is_read_back() -> None:
-    written = GetMotion.parse.encode(StudioSwap(id=ID, status=Status.COMPLETED, media=MADE))
+    written = GetStudioSwap.parse.encode(StudioSwap(id=ID, status=Status.COMPLETED, media=MADE))
     assert not {"raw", "inputs"} & written.keys()
-    assert GetMotion.parse(Raw(msgspec.json.encode(written))).url == MADE
+    assert read(written).url == MADE
 
 
 # A job
@@ -295,5 +270,5 @@ async def test_where_a_file_was_uploaded_to_is_no_media(
     film.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
     server = await serve(answer)
     async with connect(server.url, uploads=Shelf()) as akool:
-        result = await akool.submit(SwapMotion(video=film, images=[PERSON]))
+        result = await akool.submit(MotionSwap(video=film, images=PERSON, model_name="some/model"))
     assert result.urls == (MADE,)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from akool_async import Akool, InvalidInput, Job, Jobs
+from akool_async import Akool, AkoolDeprecationWarning, InvalidInput, Job, Jobs
 from akool_async.batch import run
+from akool_async.client import deprecations
 from akool_async.endpoints import (
     DubbingVoice,
     StudioVoice,
@@ -51,6 +54,22 @@ def test_languages_are_refused_before_anything_is_sent(
 ) -> None:
     with pytest.raises(InvalidInput):
         Akool("key").video.translate(language=language, voices_map=voices, **FIELDS)
+
+
+async def test_a_warning_that_is_an_error_starts_none_of_the_jobs(
+    quick: Simulator,
+) -> None:
+    for told in (deprecations.SETTLED, vars(deprecations)["_TOLD"]):
+        told.clear()  # a warning comes once in a process
+    voices = {"fr": {"voice_id": "v"}}
+    async with Akool(quick.api_key, base_url=quick.url) as akool:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", AkoolDeprecationWarning)
+            with pytest.raises(AkoolDeprecationWarning, match="voices_map"):
+                akool.video.translate(language=["ja", "fr"], voices_map=voices, **FIELDS)
+        await asyncio.sleep(0)
+        assert not akool.stats.jobs
+    assert not quick.world.jobs
 
 
 def test_a_voice_of_another_language_is_refused() -> None:

@@ -92,7 +92,7 @@ def test_pitch_stands_beside_the_options() -> None:
     assert refused(speak, extra_options={"pitch": -5}) == ("extra_options.pitch", "is not a field")
 
 
-TEXT_RULE = "must have 1 to 50000 characters"
+TEXT_RULE = "must hold 1 to 50000 characters"
 SHARE_RULE = "must be from 0 to 1"
 TURN_RULE = "must be from -100 to 100"
 WRONG: list[tuple[str, Any, str, str]] = [
@@ -179,6 +179,17 @@ def test_a_changed_voice_has_options_of_its_own() -> None:
     for wrong in ({"volume": 1}, {"file_format": "ogg"}, {"style": "cheerful"}, {"speed": 2}):
         field, _ = refused(ChangeVoice, voice_id="v", source_voice_file=TALK, voice_options=wrong)
         assert field == f"voice_options.{next(iter(wrong))}"
+
+
+@pytest.mark.parametrize(
+    "name", ["akool multilingual 3", " Akool Multilingual 3", "Akool  Multilingual 3"]
+)
+def test_a_misspelt_model_is_refused_with_its_spelling_and_a_new_one_is_taken(name: str) -> None:
+    with pytest.raises(InvalidInput, match="write Akool Multilingual 3") as caught:
+        CloneVoice(source_voice_file=TALK, voice_model_name=name)
+    assert caught.value.field == "voice_model_name"
+    new = ChangeVoice(source_voice_file=TALK, voice_id="a", voice_model_name="Akool Multilingual 5")
+    assert new.voice_model_name == "Akool Multilingual 5"
 
 
 @pytest.mark.parametrize("name", ["clone_prompt", "need_volume_normalization"])

@@ -208,7 +208,7 @@ import asyncio, sys
 from akool_async import Akool
 from akool_async.endpoints import TTS
 
-akool = Akool(sys.argv[2], base_url=sys.argv[1])
+akool = Akool(sys.argv[2], base_url=sys.argv[1], on_deprecated="ignore")
 
 async def work():
     job = akool.submit(TTS(input_text="Hello.", voice_id="v"))

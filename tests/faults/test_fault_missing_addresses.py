@@ -27,24 +27,25 @@ if TYPE_CHECKING:
 QUICKLY = Backoff(initial=0.5, multiplier=1.2, maximum=2.0)
 
 
-def media_key(documented: Documented) -> str:
-    """Return the wire name of the field with the address."""
+def media_keys(documented: Documented) -> list[str]:
+    """Return the wire names of the fields with addresses."""
     result = documented.operation.family.result
     assert issubclass(result, Result)
     fields = msgspec.structs.fields(result)
-    return next(field.encode_name for field in fields if field.name == result.media_field)
+    named = {result.media_field, *result.more_media}
+    return [field.encode_name for field in fields if field.name in named]
 
 
-def with_address(document: Any, key: str, address: object) -> Any:
+def with_address(document: Any, keys: list[str], address: object) -> Any:
     """Return a reply with another address in each row; `...` for no such field."""
     changed = copy.deepcopy(document)
 
     def change(part: Any) -> None:
         if isinstance(part, dict):
-            if key in part:
-                del part[key]
-                if address is not ...:
-                    part[key] = address
+            for key in part.keys() & {*keys}:
+                part[key] = [] if isinstance(part[key], list) else address
+                if address is ...:
+                    del part[key]
             for each in part.values():
                 change(each)
         elif isinstance(part, list):
@@ -69,7 +70,7 @@ async def test_a_job_whose_address_is_missing_is_looked_at_until_it_is_there(
     connect: Connect,
     elapse: Elapse,
 ) -> None:
-    key, looks = media_key(of_each_family), 0
+    keys, looks = media_keys(of_each_family), 0
 
     async def answer(visit: Visit) -> None:
         nonlocal looks
@@ -77,7 +78,7 @@ async def test_a_job_whose_address_is_missing_is_looked_at_until_it_is_there(
             await visit.say(of_each_family.created)
             return
         looks += 1
-        missing = with_address(of_each_family.completed, key, address)
+        missing = with_address(of_each_family.completed, keys, address)
         await visit.say(missing if looks <= 2 else of_each_family.completed)
 
     server = await scripted(answer)
@@ -105,7 +106,7 @@ async def test_an_address_that_is_missing_before_and_after_an_outage_is_asked_fo
             visit.reset()
         else:
             answered += 1
-            missing = with_address(speech.completed, "url", "")
+            missing = with_address(speech.completed, ["url"], "")
             await visit.say(missing if answered <= 2 else speech.completed)
 
     server = await scripted(answer)
@@ -185,7 +186,7 @@ async def test_an_address_that_never_comes_ends_the_job_with_a_warning_and_as_un
             await visit.answer(b"ID3" + bytes(1000), content_type="audio/mpeg")
             return
         address = "" if missing else f"{server.url}/speech.mp3"
-        completed = with_address(speech.completed, "url", address)
+        completed = with_address(speech.completed, ["url"], address)
         await visit.say(speech.created if visit.is_create else completed)
 
     events: list[tuple[str, object]] = []
@@ -231,7 +232,7 @@ async def test_a_stored_job_without_an_address_is_watched_again(
     missing = True
 
     async def answer(visit: Visit) -> None:
-        completed = with_address(speech.completed, "url", "") if missing else speech.completed
+        completed = with_address(speech.completed, ["url"], "") if missing else speech.completed
         await visit.say(speech.created if visit.is_create else completed)
 
     server = await scripted(answer)
@@ -292,7 +293,7 @@ async def test_a_result_that_an_earlier_release_stored_without_an_address_is_wat
         if visit.target == "/speech.mp3":
             await visit.answer(b"ID3" + bytes(1000), content_type="audio/mpeg")
         else:
-            await visit.say(with_address(speech.completed, "url", f"{server.url}/speech.mp3"))
+            await visit.say(with_address(speech.completed, ["url"], f"{server.url}/speech.mp3"))
 
     server = await scripted(answer)
     settings: dict[str, Any] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -39,11 +38,6 @@ class FindVoices(Query[tuple[Voice, ...]]):
 
     ids: tuple[str, ...]
 
-    def parts(self) -> Iterator[FindVoices]:
-        """Yield queries for two ids each."""
-        for start in range(0, len(self.ids), 2):
-            yield FindVoices(ids=self.ids[start : start + 2])
-
 
 def test_a_query_is_a_get_with_a_query_string_unless_it_says_otherwise() -> None:
     get, post = ENDPOINTS["audio.get"](id="a"), FindVoices(ids=("a", "b"))
@@ -60,7 +54,7 @@ def test_a_query_by_post_may_be_repeated_and_starts_no_job() -> None:
 
 async def test_a_query_by_post_is_split_into_parts() -> None:
     class Voices(Namespace, title="voices"):
-        find = calls_in_parts(FindVoices)
+        find = calls_in_parts(FindVoices, 2)
 
     class Client:
         open_sessions = OpenSessions()

@@ -21,7 +21,7 @@ ONE, TWO = "6a0000000000000000000211", "6a0000000000000000000212"
 
 
 def said(**document: Any) -> HttpResponse:
-    body = json.dumps({"code": 1000, "msg": "OK", **document}).encode()
+    body = json.dumps({"code": 1000, "msg": "OK"} | document).encode()
     return HttpResponse(status=200, headers={}, body=body)
 
 
@@ -84,10 +84,27 @@ def test_a_reply_that_names_two_jobs_is_in_doubt_and_names_both(document: Any) -
         assert TWO in str(caught.value)
 
 
-def test_ids_that_are_numbers_are_counted_too() -> None:
-    with pytest.raises(ReplyError, match="2 were started") as caught:
-        CREATE.receive(said(data=[{"_id": 1234567}, {"_id": 1234568}]))
-    assert caught.value.ids == ("1234567", "1234568")
+UNNAMED = [
+    pytest.param([{"_id": 1}, {"_id": 2}], ("1", "2"), id="numbers"),
+    pytest.param([{"_id": ONE}, {"_id": {"$oid": TWO}}], (ONE, TWO), id="an object"),
+    pytest.param([{"_id": ONE}, {"_id": 7}], (ONE, "7"), id="a number"),
+    pytest.param([{"_id": ONE}, {"task_id": TWO}], (ONE,), id="another name"),
+    pytest.param([{"_id": ONE}, {"_id": None, "status": 1}], (ONE,), id="no id"),
+]
+
+
+@pytest.mark.parametrize(("rows", "ids"), UNNAMED)
+def test_a_second_job_is_seen_whatever_its_id_looks_like(rows: Any, ids: tuple[str, ...]) -> None:
+    forms: list[Any] = [rows, {"successList": rows, "errorList": []}, {"list": rows, "errors": []}]
+    for data in forms:
+        with pytest.raises(ReplyError, match="2 were started") as caught:
+            CREATE.receive(said(data=data))
+        assert caught.value.ids == ids
+
+
+def test_a_refusal_beside_the_job_changes_nothing() -> None:
+    data = {"successList": [{"_id": ONE}], "errorList": [{"_id": TWO, "msg": "no"}]}
+    assert CREATE.receive(said(data=data)).id == ONE
 
 
 def test_a_job_that_stands_twice_in_a_reply_is_one() -> None:
@@ -111,6 +128,46 @@ def test_a_success_with_a_refusal_and_no_job_is_a_definite_refusal(
     with pytest.raises(APIError, match=words) as caught:
         CREATE.receive(said(**document))
     assert type(caught.value) is not APIError
+
+
+BESIDE_A_REFUSAL: list[Any] = [
+    {"data": {"list": [{"task_id": "x"}], "errors": [{"msg": "no"}]}},
+    {"data": {"list": [{"id": ONE}], "errors": [{"msg": "no"}]}},
+    {"data": {"successList": [{"status": 1}], "errorList": [{"msg": "no"}]}},
+    {"data": {"list": [ONE], "errors": [{"msg": "no"}]}},
+    {"data": {"jobs": [{"_id": ONE}], "errors": [{"msg": "no"}]}},
+    {"data": {"_id": {"$oid": ONE}, "errors": ["no"]}},
+    {"data": {"task_id": "x", "list": [], "errors": ["no"]}},
+    {"data": {}, "all_results": [{"code": 1000, "data": {}}, {"code": 1203, "msg": "no"}]},
+    {"data": {}, "all_results": [{"code": 1203, "msg": "no", "data": {"video_id": "x"}}]},
+]
+"""Replies with a refusal in which something may be a job."""
+
+
+@pytest.mark.parametrize("document", BESIDE_A_REFUSAL)
+def test_a_refusal_beside_what_may_be_a_job_is_no_refusal(document: Any) -> None:
+    with pytest.raises(ReplyError):
+        CREATE.receive(said(**document))
+
+
+def test_ids_of_the_account_are_no_jobs() -> None:
+    account = {"uid": 100001, "team_id": TWO, "batch_id": "1760000000000_100001"}
+    with pytest.raises(InvalidRequest, match="no"):
+        CREATE.receive(said(data={"successList": [], "errorList": ["no"], **account}))
+
+
+@pytest.mark.parametrize("code", [1005, 1101, 1215])
+def test_a_refusal_inside_of_a_success_lets_nothing_be_sent_again(code: int) -> None:
+    with pytest.raises(ProcessingError, match=str(code)):
+        CREATE.receive(said(data={"list": [], "errors": [{"code": code, "msg": "wait"}]}))
+
+
+@pytest.mark.parametrize("code", [1005, 1101])
+def test_a_refusal_after_which_a_create_is_sent_again_names_no_job(code: int) -> None:
+    with pytest.raises(ReplyError, match=ONE):
+        CREATE.receive(said(code=code, data={"_id": ONE}))
+    with pytest.raises(APIError):
+        CREATE.receive(said(code=code, data={}))
 
 
 def test_the_code_of_such_a_refusal_means_what_it_means_elsewhere() -> None:

@@ -103,26 +103,10 @@ def test_invalid_settings_are_refused(field: str, value: float) -> None:
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize(("ended", "known"), [(10, False), (90, False), (200, True)])
-def test_the_first_look_at_a_new_job_brings_no_look_at_many_forward_once_durations_are_known(
-    ended: int, *, known: bool
-) -> None:
-    learner = Learner(Schedule(jitter=0.0), Guess(90.0, spacing=0.15))
-    for number in range(ended):
-        age = 40.0 + 20.0 * number / ended
-        learner.ended(age - 3.0, age + 3.0)
-    learner.rebuild(0.0, [20.0] * 100)
-    assert learner.median is not None
-    ages = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-    least = min(learner.delay(age, sharing=100) for age in ages)
-    assert (least >= 0.99 * 0.15 * learner.median) is known
-
-
-@pytest.mark.parametrize("spacing", [0.0, 0.12])
-def test_looks_at_many_jobs_are_spaced_and_looks_at_one_are_not(spacing: float) -> None:
-    settings = Schedule(jitter=0.0)
-    spaced, usual = Learner(settings, Guess(90.0, spacing=spacing)), Learner(settings, Guess(90.0))
-    assert spaced.delay(80.0) == usual.delay(80.0)
-    many = spaced.delay(80.0, sharing=100)
-    assert many == pytest.approx(max(usual.delay(80.0, sharing=100), spacing * 90.0), rel=0.05)
-    assert (many > 2 * usual.delay(80.0, sharing=100)) is bool(spacing)
+def test_lookups_of_many_long_jobs_are_apart_as_their_guess_says() -> None:
+    spaced, usual = Learner(Schedule(), Guess(90.0, spacing=0.1)), Learner(Schedule(), Guess(90.0))
+    assert usual.apart(80.0, sharing=100) == 0.0
+    assert spaced.apart(80.0, sharing=100) == pytest.approx(9.0, rel=0.05)
+    assert spaced.apart(80.0, sharing=5) == pytest.approx(4.5, rel=0.05)
+    # The guess may be wrong: jobs that are young so far count as short ones.
+    assert spaced.apart(2.0, sharing=100) == pytest.approx(0.6)

@@ -290,11 +290,13 @@ class RowReader:
                 faults.append(self._fault(kind, sentence, line, layout.shown(column)))
         for own, read in ((layout.key, key_in), (layout.priority, priority_in)):
             try:
-                if own is not None:
-                    read(cells[own])
+                value = None if own is None else read(cells[own])
             except (Unreadable, InvalidInput) as error:
                 sentence = error.rule if isinstance(error, InvalidInput) else str(error)
                 faults.append(self._fault("value", sentence, line, layout.shown(own or "")))
+            else:
+                if isinstance(value, str) and (first := self.keys.take(value, line)):
+                    faults.append(self._twice(value, line, first, layout))
         return faults
 
     def _fault(self, kind: FaultKind, sentence: str, line: int = 0, column: str = "") -> Fault:
