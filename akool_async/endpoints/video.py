@@ -317,7 +317,7 @@ class TranslateVideo(VideoOperation):
 
 def _without_type(value: object) -> object:
     """Return a whole number, such as from a cell of a spreadsheet, as a text."""
-    return str(value) if type(value) is int else value
+    return str(value) if type(value) is int and 0 <= value < 10_000 else value
 
 
 class TalkingPhoto(VideoOperation):
