@@ -315,9 +315,12 @@ class TranslateVideo(VideoOperation):
         )
 
 
+_HEIGHTS = range(10_000)
+
+
 def _without_type(value: object) -> object:
     """Return a whole number, such as from a cell of a spreadsheet, as a text."""
-    return str(value) if type(value) is int else value
+    return str(value) if type(value) is int and value in _HEIGHTS else value
 
 
 class TalkingPhoto(VideoOperation):

@@ -517,7 +517,7 @@ def _one_or_two(supported: bool) -> int:  # noqa: FBT001 - the value of a field
 
 def _from_one_or_two(value: Any) -> Any:
     number = plain_number(value)
-    known = isinstance(number, int | str) and number in _STREAMS
+    known = isinstance(number, int | float | str) and number in _STREAMS
     return _STREAMS[number] if known else value
 
 

@@ -11,7 +11,7 @@ in words, and the class.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import cache, partial
 from os import PathLike
@@ -218,6 +218,8 @@ class _Refusal(Struct, frozen=True):
 
 def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
     """Convert a value with msgspec; return it, or the reason why that failed."""
+    if _passes_for_object(value) and inner_of(expected):
+        return None, _Refusal("", value, f"must be an object, not {type(value).__name__}")
     refusal: _Refusal | None = None
     for prepare in (_plain_sequence, plain_cells, partial(_with_values, expected)):
         try:
@@ -225,6 +227,12 @@ def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
         except Exception as error:  # noqa: BLE001 - a foreign object may raise any error
             refusal = _refusal_of(error, value, expected)
     return None, refusal
+
+
+def _passes_for_object(value: Any) -> bool:
+    """Say whether msgspec takes a value for an empty object: an array of numpy, for one."""
+    known = isinstance(value, str | bytes | Mapping | Struct) or is_sequence(value)
+    return not known and hasattr(type(value), "__getitem__")
 
 
 def _with_values(expected: Any, value: Any) -> Any:
