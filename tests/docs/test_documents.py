@@ -139,7 +139,7 @@ def test_every_link_to_another_file_leads_somewhere(page: Path) -> None:
 def test_what_the_readme_names_is_there() -> None:
     namespaces = "|".join({name.partition(".")[0] for name in ENDPOINTS})
     named = set(re.findall(rf"`((?:{namespaces})\.\w+)`", text_of(README)))
-    assert named >= {"reage.image", "audio.tts"}
+    assert named >= {"reage.image", "voice.tts"}
     assert named <= {*ENDPOINTS, *RECIPES}
 
 
