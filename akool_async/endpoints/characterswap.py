@@ -87,7 +87,7 @@ class CharacterSwap(Webhook, Operation[Video], rename=LOWERCASE_WEBHOOK):
 
 
 class CharacterSwapNamespace(Namespace, title="characterswap"):
-    """Character swap v4: a person from a picture, in the motion of a video."""
+    """Character swap v4: a picture's person moves as in a video."""
 
     create = submits(CharacterSwap)
     get = calls(GetVideo)

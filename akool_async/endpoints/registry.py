@@ -38,7 +38,7 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
         "avatar": ("avatar", "AvatarNamespace", "Avatars: Akool's, and the account's own."),
         "characterswap": (
             *("characterswap", "CharacterSwapNamespace"),
-            "Character swap v4: a person from a picture, in the motion of a video.",
+            "Character swap v4: a picture's person moves as in a video.",
         ),
         "faceswap": ("faceswap", "FaceswapNamespace", "Face swap in images and videos."),
         "headswap": (
@@ -75,7 +75,7 @@ NAMESPACES: Final[Mapping[str, NamespaceRow]] = {
         ),
         "voice": (
             *("voice", "VoiceNamespace"),
-            "Text to speech, changed voices and cloned voices, by VoiceLab.",
+            "VoiceLab: text to speech, changed voices and cloned voices.",
         ),
     }.items()
 }

@@ -44,7 +44,7 @@ class Namespaces:
     avatar: AvatarNamespace
     """Avatars: Akool's, and the account's own."""
     characterswap: CharacterSwapNamespace
-    """Character swap v4: a person from a picture, in the motion of a video."""
+    """Character swap v4: a picture's person moves as in a video."""
     faceswap: FaceswapNamespace
     """Face swap in images and videos."""
     headswap: HeadSwapNamespace
@@ -70,4 +70,4 @@ class Namespaces:
     video: VideoNamespace
     """Lip sync, translation, talking photos and talking avatars."""
     voice: VoiceNamespace
-    """Text to speech, changed voices and cloned voices, by VoiceLab."""
+    """VoiceLab: text to speech, changed voices and cloned voices."""

@@ -607,7 +607,7 @@ class ListTranslationVoices(ByPage, Query[Page[TranslationVoice]]):
 
 
 class VoiceNamespace(Namespace, title="voice"):
-    """Text to speech, changed voices and cloned voices, by VoiceLab."""
+    """VoiceLab: text to speech, changed voices and cloned voices."""
 
     tts = submits(SpeakText)
     change = submits(ChangeVoice)
