@@ -120,8 +120,7 @@ def _durations(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     y = {"field": "operation", "type": "nominal", "sort": None, "title": None}
     offset = {"yOffset": {"field": "phase", "type": "nominal", "sort": None}, "color": colour}
     scale = {"type": "log", "nice": True}
-    # The font of a browser may be wider than ours.
-    axis = {"format": "~f", "tickCount": 6, "labelOverlap": "greedy", "labelSeparation": 8}
+    axis = {"format": "~f", "tickCount": 4}
     x = {
         "field": "p50",
         "type": "quantitative",
