@@ -394,12 +394,10 @@ def printed_of(said: Any, document: Any) -> Any:
 
 
 @pytest.mark.parametrize(("exchange", "part"), PARTS)
-@pytest.mark.parametrize("status", [201, 400, 404, 429, 500, 503])
-def test_the_http_status_of_a_readable_reply_does_not_matter(
-    exchange: Exchange, part: str, status: int
-) -> None:
+def test_the_http_status_of_a_readable_reply_does_not_matter(exchange: Exchange, part: str) -> None:
     expected = decoded(exchange, part, exchange.response(part))
-    assert decoded(exchange, part, exchange.response(part, status)) == expected
+    for status in (201, 400, 404, 429, 500, 503):
+        assert decoded(exchange, part, exchange.response(part, status)) == expected, status
 
 
 @pytest.mark.parametrize(("exchange", "part"), PARTS)

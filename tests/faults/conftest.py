@@ -106,12 +106,13 @@ def _status_field(operation: type[Operation[Any]]) -> str:
 
 
 def _create_of(name: str) -> object:
-    """Return what tells the creates of two operations apart: their families and their replies.
+    """Return what tells the creates of two operations apart, as far as faults can tell them.
 
     What is written to the wire, and read from a reply, is tested for each of them elsewhere.
     """
-    created = _documented(name).created
-    return OPERATIONS[name].family.name, rows_of(created) == [created["data"]]
+    created, operation = _documented(name).created, OPERATIONS[name]
+    alone = rows_of(created) == [created["data"]]
+    return operation.family.batch > 1, operation.family.media, alone, type(operation.parse)
 
 
 _ONE_OF_EACH_CREATE = {_create_of(name): name for name in reversed(OPERATIONS)}
@@ -141,9 +142,20 @@ _ONE_OF_EACH_FAMILY = {
 }
 
 
-@pytest.fixture(params=sorted(_ONE_OF_EACH_FAMILY))
+def _lookup_of(family: str) -> object:
+    """Return what tells the lookups of two families apart, as far as faults can tell them."""
+    job = _documented(_ONE_OF_EACH_FAMILY[family])
+    lookup = job.operation.family.lookup([job.id])
+    alone = rows_of(job.completed) == [job.completed["data"]]
+    return lookup.method, "{" in lookup.path, alone, type(lookup.parse), job.operation.family.media
+
+
+_ONE_OF_EACH_LOOKUP = {_lookup_of(family): family for family in reversed(_ONE_OF_EACH_FAMILY)}
+
+
+@pytest.fixture(params=sorted(_ONE_OF_EACH_LOOKUP.values()))
 def of_each_family(request: pytest.FixtureRequest) -> Documented:
-    """Return one operation of each result family in turn."""
+    """Return one operation of each result family in turn, of families with lookups alike one."""
     return _documented(_ONE_OF_EACH_FAMILY[request.param])
 
 
