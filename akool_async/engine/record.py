@@ -197,11 +197,15 @@ class JobRecord(KnownJob[S], Generic[S]):
             self.outcome = Failure(outcome, self.operation.loop, expected=awaited)
         else:
             self.outcome = outcome
-        self.state = following
-        steady(self._tell)
+        steady(self._end, following)
 
-    def _tell(self) -> None:
-        """Tell all who wait for the end: each once, or again where an interrupt came just then."""
+    def _end(self, ended: JobState) -> None:
+        """Tell all who wait for the end: each once, or again where an interrupt came just then.
+
+        The state changes here: an interrupt just before finds a job that has not ended, and that is
+        looked at once more.
+        """
+        self.state = ended
         self._report_acceptance()
         if self.listeners:
             self.notify(None)

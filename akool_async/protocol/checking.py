@@ -229,9 +229,13 @@ def _converted(value: Any, expected: Any) -> tuple[Any, _Refusal | None]:
     return None, refusal
 
 
+_UNDERSTOOD: Final[tuple[type[Any], ...]] = (str, bytes, Mapping, Struct)
+"""What msgspec takes for what it is."""
+
+
 def _passes_for_object(value: Any) -> bool:
     """Say whether msgspec takes a value for an empty object: an array of numpy, for one."""
-    known = isinstance(value, str | bytes | Mapping | Struct) or is_sequence(value)
+    known = isinstance(value, _UNDERSTOOD) or is_sequence(value)
     return not known and hasattr(type(value), "__getitem__")
 
 
