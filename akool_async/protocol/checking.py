@@ -233,10 +233,10 @@ _UNDERSTOOD: Final[tuple[type[Any], ...]] = (str, bytes, Mapping, Struct)
 """What msgspec takes for what it is."""
 
 
-def _passes_for_object(value: Any) -> bool:
+def _passes_for_object(value: object) -> bool:
     """Say whether msgspec takes a value for an empty object: an array of numpy, for one."""
-    known = isinstance(value, _UNDERSTOOD) or is_sequence(value)
-    return not known and hasattr(type(value), "__getitem__")
+    subscripted = hasattr(type(value), "__getitem__")
+    return subscripted and not isinstance(value, _UNDERSTOOD) and not is_sequence(value)
 
 
 def _with_values(expected: Any, value: Any) -> Any:
