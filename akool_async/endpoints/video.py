@@ -7,7 +7,17 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from mimetypes import MimeTypes
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, overload
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    Required,
+    TypeAlias,
+    TypedDict,
+    Unpack,
+    overload,
+)
 from urllib.parse import urlsplit
 
 from msgspec import Meta, field
@@ -639,6 +649,22 @@ class ListVideos(ByPage, Query[Page[ListedVideo]]):
     """Videos on a page."""
 
 
+class _Translated(TypedDict, total=False):
+    """The fields of `TranslateVideo` but the language, for type checkers and editors."""
+
+    url: Required[str | Path]
+    source_language: str
+    lipsync: bool
+    speaker_num: int | None
+    remove_bgm: bool | None
+    caption_type: int | None
+    caption_url: str | Path | None
+    studio_voice: StudioVoice | Mapping[str, Any] | None
+    dynamic_duration: bool | None
+    voices_map: Mapping[str, DubbingVoice | Mapping[str, str]] | None
+    webhook_url: str | None
+
+
 class VideoNamespace(Namespace, title="video"):
     """Lip sync, translation, talking photos and talking avatars."""
 
@@ -653,38 +679,12 @@ class VideoNamespace(Namespace, title="video"):
 
     @overload
     def translate(  # type: ignore[overload-overlap] # pyright: ignore[reportOverlappingOverload] - a text is a sequence, too
-        self,
-        *,
-        url: str | Path,
-        language: str,
-        source_language: str = ...,
-        lipsync: bool = ...,
-        speaker_num: int | None = ...,
-        remove_bgm: bool | None = ...,
-        caption_type: int | None = ...,
-        caption_url: str | Path | None = ...,
-        studio_voice: StudioVoice | Mapping[str, Any] | None = ...,
-        dynamic_duration: bool | None = ...,
-        voices_map: Mapping[str, DubbingVoice | Mapping[str, str]] | None = ...,
-        webhook_url: str | None = ...,
+        self, *, language: str, **fields: Unpack[_Translated]
     ) -> Job[Video]: ...
 
     @overload
     def translate(
-        self,
-        *,
-        url: str | Path,
-        language: Sequence[str],
-        source_language: str = ...,
-        lipsync: bool = ...,
-        speaker_num: int | None = ...,
-        remove_bgm: bool | None = ...,
-        caption_type: int | None = ...,
-        caption_url: str | Path | None = ...,
-        studio_voice: StudioVoice | Mapping[str, Any] | None = ...,
-        dynamic_duration: bool | None = ...,
-        voices_map: Mapping[str, DubbingVoice | Mapping[str, str]] | None = ...,
-        webhook_url: str | None = ...,
+        self, *, language: Sequence[str], **fields: Unpack[_Translated]
     ) -> Jobs[Video]: ...
 
     @sends(TranslateVideo, shown=True)
