@@ -224,6 +224,13 @@ class StudioOperation(Webhook, Operation[StudioSwap]):
     parse = Reply(StudioSwap, in_array=True, inside="list", beside="errors")
 
 
+class AnalyzedSwap(Analyzed, StudioOperation, abstract="last"):
+    """What swaps of Swap Studio share that build on an analysis."""
+
+    source = "target_url"
+    analysis_type = StudioAnalysis
+
+
 class CharacterMapping(Input, omit_defaults=True):
     """A person, and the character that replaces this person.
 
@@ -258,7 +265,7 @@ class CharacterMapping(Input, omit_defaults=True):
         return self.source_url is not None
 
 
-class CharacterSwapV5(Analyzed, StudioOperation):
+class CharacterSwapV5(AnalyzedSwap):
     """Replace characters in a picture or a video.
 
     A picture takes `mappings` with boxes. A video takes `analyze_id` and `mappings` with `obj_id`
@@ -268,9 +275,7 @@ class CharacterSwapV5(Analyzed, StudioOperation):
     path = "v5/characterSwap/create"
     docs = f"{_PAGES}/character-swap-v5/create"
     family = _swaps("characterSwap", "video")
-    source = "target_url"
     analyzed_by = "studio.analyze_character"
-    analysis_type = StudioAnalysis
 
     media_type: Literal["image", "video"]
     """What `target_url` is."""
@@ -396,15 +401,13 @@ class MotionSwap(StudioOperation):
         check_model(self)
 
 
-class HeadSwapV5(Analyzed, StudioOperation):
+class HeadSwapV5(AnalyzedSwap):
     """Give persons in a video other heads. An analysis of the same video comes first."""
 
     path = "v5/headswap/create"
     docs = f"{_PAGES}/head-swap-v5/create"
     family = _swaps("headswap", "video")
-    source = "target_url"
     analyzed_by = "studio.analyze_head"
-    analysis_type = StudioAnalysis
 
     media_type: Literal["video"] = "video"
     """What `target_url` is."""
@@ -486,15 +489,13 @@ class HairSwap(StudioOperation):
         check_model(self)
 
 
-class ClothingSwap(Analyzed, StudioOperation):
+class ClothingSwap(AnalyzedSwap):
     """Give persons in a picture or a video other clothing. An analysis of the same comes first."""
 
     path = "v5/clothingSwap/create"
     docs = f"{_PAGES}/clothing-swap-v5/create"
     family = _swaps("clothingSwap", "video")
-    source = "target_url"
     analyzed_by = "studio.analyze_clothing"
-    analysis_type = StudioAnalysis
 
     target_url: VisibleUrl
     """The picture or the video, by the address that was analyzed."""
