@@ -15,7 +15,7 @@ from msgspec import Raw, field
 
 from akool_async.media.several import trimmed
 from akool_async.protocol.fields import is_http_url, plan_of
-from akool_async.protocol.reply import Reply, tolerant
+from akool_async.protocol.reply import Reply, fields_of, single, tolerant
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.value import Input
 from akool_async.result import Result
@@ -47,7 +47,7 @@ class KeptWhole(Result, abstract=True):
     @property
     def document(self) -> dict[str, Any]:
         """The whole reply about the job; empty if there is none."""
-        return _row(json.loads(self.raw)) if self.raw else {}
+        return fields_of(single(json.loads(self.raw))) if self.raw else {}
 
 
 class StudioSwap(KeptWhole):
@@ -145,7 +145,7 @@ def _with_media(value: S, media: Sequence[str], inputs: tuple[str, ...] | None) 
 
 def _media_in(document: Mapping[str, Any], parameters: Iterable[str] = ()) -> list[str]:
     """Return the addresses that may be media, and stand under the name of no parameter."""
-    named = (document, *map(_row, map(document.get, _WRAPPERS)))
+    named = (document, *(fields_of(single(document.get(each))) for each in _WRAPPERS))
     known = {*_ALWAYS_INPUTS, *parameters}
     inputs = set(_texts([each.get(name) for each in named for name in known]))
     return [each for each in _candidates(document) if each not in inputs]
@@ -163,7 +163,7 @@ def _candidates(value: object, depth: int = 1) -> Iterator[str]:
         for each in rows:
             yield from _candidates(each, depth + 1)
     else:
-        fields = _object(value)
+        fields = fields_of(value)
         for name in (*_NAMES, *_WRAPPERS):
             if name in fields:  # else all names would be looked for in nothing, level by level
                 yield from _candidates(fields[name], depth + 1)
@@ -189,16 +189,6 @@ def _without_webhooks(document: Any) -> Any:
         return document
     return {
         name: _without_webhooks(each)
-        for name, each in _object(cast("object", document)).items()
+        for name, each in fields_of(cast("object", document)).items()
         if "webhook" not in name.lower()
     }
-
-
-def _row(value: object) -> dict[str, Any]:
-    """Return an object, which may stand in an array of one (T10); else an empty one."""
-    rows: list[Any] = cast("Any", value) if isinstance(value, list) else [value]
-    return _object(rows[0]) if rows else {}
-
-
-def _object(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

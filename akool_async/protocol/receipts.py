@@ -26,6 +26,7 @@ from akool_async.errors import (
 )
 from akool_async.protocol.lenient import repaired
 from akool_async.protocol.reasons import reason_in
+from akool_async.protocol.reply import fields_of
 from akool_async.protocol.wire import Envelope, HttpResponse
 
 _ALL_RESULTS: Final = "all_results"
@@ -47,7 +48,7 @@ def jobs_in(response: HttpResponse, envelope: Envelope) -> tuple[str, ...]:
     rows += [
         row
         for each in _items(document.get(_ALL_RESULTS))
-        for row in _rows([_fields(each).get("data")])
+        for row in _rows([fields_of(each).get("data")])
         if row.get(_ID) or not _is_refusal(each, envelope)
     ]
     ids = [_text_of_id(row.get(_ID)) for row in rows]
@@ -60,11 +61,11 @@ def refusal_in(response: HttpResponse, envelope: Envelope, endpoint: str) -> API
     if str(document.get(envelope.code)) != str(envelope.success):
         return None
     data, parts = document.get("data"), _items(document.get(_ALL_RESULTS))
-    if _may_be_job(data) or any(_may_be_job(_fields(each).get("data")) for each in parts):
+    if _may_be_job(data) or any(_may_be_job(fields_of(each).get("data")) for each in parts):
         return None
     if not all(_is_refusal(each, envelope) for each in parts):
         return None
-    refusals = [each for name in _REFUSALS for each in _items(_fields(data).get(name))] + parts
+    refusals = [each for name in _REFUSALS for each in _items(fields_of(data).get(name))] + parts
     if not refusals:
         return None
     code = _code_in(refusals[0], envelope)
@@ -81,11 +82,11 @@ def refusal_in(response: HttpResponse, envelope: Envelope, endpoint: str) -> API
 
 def _document(response: HttpResponse) -> Mapping[str, Any]:
     try:
-        return _fields(msgspec.json.decode(response.body))
+        return fields_of(msgspec.json.decode(response.body))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     body = repaired(response.body)
-    return {} if body is None else _fields(msgspec.json.decode(body))
+    return {} if body is None else fields_of(msgspec.json.decode(body))
 
 
 def _rows(place: Any) -> Iterator[Mapping[str, Any]]:
@@ -94,12 +95,12 @@ def _rows(place: Any) -> Iterator[Mapping[str, Any]]:
     What stands in a list beside one with an id is a job, too.
     """
     if isinstance(place, list):
-        objects = [_fields(each) for each in _items(place)]
+        objects = [fields_of(each) for each in _items(place)]
         named = [[*_rows(each)] for each in objects]
         for each, rows in zip(objects, named, strict=True):
             yield from rows or ([each] if any(named) else [])
         return
-    fields = _fields(place)
+    fields = fields_of(place)
     if fields.get(_ID):
         yield fields
         return
@@ -114,7 +115,7 @@ def _may_be_job(place: Any) -> bool:
         return bool(_items(place))
     return any(
         _may_be_job(value) if isinstance(value, dict | list) else _is_id(name) and bool(value)
-        for name, value in _fields(place).items()
+        for name, value in fields_of(place).items()
         if name not in _REFUSALS
     )
 
@@ -125,11 +126,11 @@ def _is_id(name: str) -> bool:
 
 def _is_refusal(part: Any, envelope: Envelope) -> bool:
     """Say whether one of `all_results` is a refusal: each has a code of its own."""
-    return _fields(part).get(envelope.code) not in {None, envelope.success, str(envelope.success)}
+    return fields_of(part).get(envelope.code) not in {None, envelope.success, str(envelope.success)}
 
 
 def _text_of_id(id: Any) -> str:
-    found = _fields(id).get("$oid", id)  # as MongoDB writes it
+    found = fields_of(id).get("$oid", id)  # as MongoDB writes it
     return str(found) if isinstance(found, str | int) and found else ""
 
 
@@ -139,12 +140,8 @@ def _items(place: Any) -> list[Any]:
     return [each for each in items if each]
 
 
-def _fields(place: Any) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", place) if isinstance(place, dict) else {}
-
-
 def _code_in(refusal: Any, envelope: Envelope) -> int:
-    fields = _fields(refusal)
+    fields = fields_of(refusal)
     for name in (envelope.code, "error_code"):
         if isinstance(fields.get(name), int):
             return int(fields[name])

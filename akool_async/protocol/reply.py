@@ -132,13 +132,13 @@ class Reply(Generic[T]):
 
     def _object_in(self, document: Any) -> Any:
         """Return the object in the data of a reply, whatever it is wrapped in."""
-        found = _single(document)
-        known = _fields_of(found)
+        found = single(document)
+        known = fields_of(found)
         if self._inside in known:
-            return _single(known[self._inside])
+            return single(known[self._inside])
         if _names(found) or not issubclass(self.type, Snapshot):
             return found
-        inner = (_single(known.get(key)) for key in _WRAPPERS)
+        inner = (single(known.get(key)) for key in _WRAPPERS)
         return next(filter(_names, inner), found)
 
     def _renamed(self, document: Any) -> Any:
@@ -182,7 +182,7 @@ def _is_whole(value: object) -> bool:
     return not isinstance(value, Snapshot) or (value.id != "" and says_enough(value))
 
 
-def _single(document: Any) -> Any:
+def single(document: Any) -> Any:
     """Return the one object of a reply that may be an array of one; nothing is an empty object."""
     if isinstance(document, list):
         rows: list[Any] = cast("Any", document)
@@ -192,10 +192,11 @@ def _single(document: Any) -> Any:
 
 def _names(document: object) -> bool:
     """Say whether a document is an object with an id."""
-    return bool(_fields_of(document).get("_id"))
+    return bool(fields_of(document).get("_id"))
 
 
-def _fields_of(document: object) -> dict[str, Any]:
+def fields_of(document: object) -> dict[str, Any]:
+    """Return the fields of an object; none of anything else."""
     return cast("Any", document) if isinstance(document, dict) else {}
 
 
