@@ -392,16 +392,9 @@ class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):
         except ReplyError as error:
             problem = error.problem
         except APIError as error:
-            is_known = bool(error.meaning) and error.code not in UNCLEAR_CODES
-            is_clear = is_known or type(error) is not APIError or wire.refuses(response)
-            # After one of these the client sends again by itself: not where a job is named.
-            repeats = isinstance(error, RateLimited | AuthenticationError)
-            if is_clear and not (repeats and wire.names_a_job(response)):
+            problem = _doubt_after(error, response)
+            if not problem:
                 raise
-            said = f" ({error.msg})" if error.msg else ""
-            problem = f"no page says that no job runs after the code {error.code}{said}"
-            if is_clear:
-                problem = f"the reply refused the create{said}, and named a job"
         if len(jobs) > 1:
             ids = tuple(filter(None, jobs))
             problem = f"one job was asked for, and {len(jobs)} were started: {', '.join(ids)}"
@@ -410,6 +403,19 @@ class Operation(_Starting, Command[S], rename={_WEBHOOK: "webhookUrl"}):
         if refusal is not None:
             raise refusal
         raise self._unreadable(problem + wire.ids_named_in(response), response)
+
+
+def _doubt_after(error: APIError, response: HttpResponse) -> str:
+    """Return why a job may run although Akool refused its create; empty if none does."""
+    said = f" ({error.msg})" if error.msg else ""
+    is_known = bool(error.meaning) and error.code not in UNCLEAR_CODES
+    if not (is_known or type(error) is not APIError or wire.refuses(response)):
+        return f"no page says that no job runs after the code {error.code}{said}"
+    # After one of these the client sends again by itself: not where a job is named.
+    repeats = isinstance(error, RateLimited | AuthenticationError)
+    if repeats and wire.names_a_job(response):
+        return f"the reply refused the create{said}, and named a job"
+    return ""
 
 
 class Steps(Protocol):
