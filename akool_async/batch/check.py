@@ -141,9 +141,7 @@ def check(
     unfit = {**dict.fromkeys(only, "only"), **dict.fromkeys(skip, "skip")}
     keyed = name_of is not None or options.dedupe or folder is not None
     reader.names_keys = keyed or bool(unfit)
-    checks = _Check(reader, folder, name_of, by_key=by_key, unfit=unfit)
-    checks.models = models
-    return checks.run()
+    return _Check(reader, folder, name_of, by_key=by_key, unfit=unfit, models=models).run()
 
 
 def _each(looks: Sequence[Inspect], request: Startable[Any]) -> None:
@@ -165,6 +163,7 @@ class _Check:
         *,
         by_key: bool,
         unfit: dict[str, str],
+        models: ModelCheck | None,
     ) -> None:
         self._reader = reader
         self._name_of = name_of
@@ -178,7 +177,7 @@ class _Check:
         self._faults = _FaultList()
         self._operations: Counter[str] = Counter()
         self._folder = FolderKeys.at(folder) if folder is not None else None
-        self.models: ModelCheck | None = None
+        self._models = models
 
     def run(self) -> Checked:
         operations, folder = self._operations, self._folder
@@ -200,8 +199,8 @@ class _Check:
             if folder is not None:
                 self._faults.extend(folder.compare(row, self._reader.file))
         self._faults.extend(self._unfitted())
-        if self.models is not None and self.models.trouble:
-            sentence = f"the rows' models were not checked: {self.models.trouble}"
+        if self._models is not None and self._models.trouble:
+            sentence = f"the rows' models were not checked: {self._models.trouble}"
             self._faults.add(Fault(kind="model", sentence=sentence, notice=True))
         if folder is None:
             return self._checked()

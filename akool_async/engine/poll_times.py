@@ -79,8 +79,11 @@ class PollTimes(Generic[S]):
         self._operations.add(record.operation)
         if not at_once and self._net.takes(record):
             return
-        delay = 0.0 if at_once else record.operation.schedule.delay(0.0, self._sharing())
-        self._wheel.put(record, now, delay if at_once else max(delay, self._not_before - now))
+        delay = 0.0
+        if not at_once:
+            delay = record.operation.schedule.delay(0.0, self._sharing())
+            delay = max(delay, self._not_before - now)
+        self._wheel.put(record, now, delay)
 
     def due(self) -> bool:
         """Say whether a record is due."""

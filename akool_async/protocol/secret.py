@@ -51,9 +51,6 @@ class Withheld(Confidential):
         """Return the stand-in: its text is `***`."""
         return super().__new__(cls, HIDDEN)
 
-    def __copy__(self) -> Self:
-        return self
-
 
 def confidential(text: str) -> str:
     """Return a text as one that hides itself; an empty one, which is none, as it is."""
