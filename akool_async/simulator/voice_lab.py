@@ -23,8 +23,6 @@ _SCENARIOS = ("Advertisement", "Education")
 _MODELS = 4
 _SAMPLE = "This is a sample."
 _CREATED = 1_760_000_000_000
-_PRICE = 4.4 / 1000
-"""Credits for a character."""
 _PACE = 60
 """Milliseconds for a character."""
 _RECORDED = 12_000
@@ -97,7 +95,7 @@ def told_at_once(request: Operation[Any]) -> dict[str, Any]:
         case CloneVoice():
             return {"deduction_credit": 0.0, **_tags(request)}
         case SpeakText():
-            return {"deduction_credit": round(len(request.input_text) * _PRICE, 4)}
+            return {"deduction_credit": round(request.estimate() or 0.0, 4)}
         case ChangeVoice():
             return {"deduction_credit": round(_RECORDED / 60_000 * 4.4, 4)}
         case _:
