@@ -10,7 +10,7 @@ TYPE_CHECKING = False  # what `typing` calls so; importing that takes longer tha
 if TYPE_CHECKING:
     from typing import Any
 
-    from akool_async import crun, endpoints, errors
+    from akool_async import crun, endpoints, errors, streaming
     from akool_async.client.akool import Akool
     from akool_async.client.events import ClientEvent, Event
     from akool_async.client.stats import JobCounts, Stats
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         CancelNotSupported,
         ClientClosed,
+        CommandRefused,
         Conflict,
         ConnectFailed,
         CreateOutcomeUnknown,
@@ -43,15 +44,19 @@ if TYPE_CHECKING:
         JournalInUse,
         KeyConflict,
         MissingCredentials,
+        NoAnswer,
         NotFound,
+        NotJoined,
         NotSearchable,
         PermissionDenied,
         ProcessingError,
         RateLimited,
         ReplyError,
         ResultExpired,
+        SessionEnded,
         SessionLeftOpen,
         StaleEvent,
+        StreamingError,
         TransportError,
         UncertainMatch,
         UnknownKey,
@@ -96,7 +101,7 @@ _HOMES = {
 }
 """Where each public name lives; those that are not here are errors."""
 
-_MODULES = frozenset({"crun", "endpoints", "errors"})
+_MODULES = frozenset({"crun", "endpoints", "errors", "streaming"})
 
 __all__ = [
     "APIError",
@@ -110,6 +115,7 @@ __all__ = [
     "ClientClosed",
     "ClientEvent",
     "Command",
+    "CommandRefused",
     "Conflict",
     "ConnectFailed",
     "CreateOutcomeUnknown",
@@ -136,7 +142,9 @@ __all__ = [
     "KeyConflict",
     "Limits",
     "MissingCredentials",
+    "NoAnswer",
     "NotFound",
+    "NotJoined",
     "NotSearchable",
     "Operation",
     "PermissionDenied",
@@ -148,11 +156,13 @@ __all__ = [
     "ResultExpired",
     "Retry",
     "Schedule",
+    "SessionEnded",
     "SessionLeftOpen",
     "Snapshot",
     "StaleEvent",
     "Stats",
     "Status",
+    "StreamingError",
     "Submission",
     "Timeout",
     "TransportError",
@@ -163,6 +173,7 @@ __all__ = [
     "crun",
     "endpoints",
     "errors",
+    "streaming",
 ]
 
 

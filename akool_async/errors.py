@@ -493,6 +493,56 @@ class SessionLeftOpen(AkoolError):
         self.reason = reason
 
 
+class StreamingError(AkoolError):
+    """What was to be said in a live session was not."""
+
+
+class NotJoined(StreamingError):
+    """Nobody carries messages to the avatar's channel: no transport, or its page has left."""
+
+
+class SessionEnded(StreamingError):
+    """The live session is over, so nothing can be sent.
+
+    Attributes:
+        reason: Why it is over.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the live session is over: {reason}")
+        self.reason = reason
+
+
+class CommandRefused(StreamingError):
+    """Akool refused a command to a live avatar.
+
+    Attributes:
+        cmd: The command, such as `set-params`.
+        code: Akool's code.
+        msg: Akool's words.
+    """
+
+    def __init__(self, cmd: str, code: int, msg: str) -> None:
+        super().__init__(f"{cmd} was refused: code {code}, {msg or 'no reason given'}")
+        self.cmd = cmd
+        self.code = code
+        self.msg = msg
+
+
+class NoAnswer(StreamingError):
+    """No answer to a command came, though it was repeated. It may have been carried out.
+
+    Attributes:
+        cmd: The command, such as `set-params`.
+        seconds: How long was waited.
+    """
+
+    def __init__(self, cmd: str, seconds: float) -> None:
+        super().__init__(f"no answer to {cmd} came within {seconds:g} s")
+        self.cmd = cmd
+        self.seconds = seconds
+
+
 class ResultExpired(JobError):
     """The result's media no longer exists: Akool keeps media for 7 days.
 

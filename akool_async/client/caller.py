@@ -17,11 +17,12 @@ from akool_async.client.runtime import running_loop
 from akool_async.client.runtimes import Runtimes
 from akool_async.client.settings import Configuration, Settings
 from akool_async.client.shared import Shared, Vendor
-from akool_async.endpoints.closing import OpenSessions
+from akool_async.clock import Clock
 from akool_async.http.auth import Credentials
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Endpoint, Operation
 from akool_async.protocol.files import holds_files
+from akool_async.streaming.closing import OpenSessions
 
 if TYPE_CHECKING:
     from akool_async.client.runtime import Runtime
@@ -104,6 +105,11 @@ class Caller:
             await self._open_sessions.close()
         finally:
             await self._runtimes.close(answers, limit)
+
+    @property
+    def clock(self) -> Clock:
+        """Where the client's time comes from."""
+        return self._shared.configuration.clock
 
     @property
     def open_sessions(self) -> OpenSessions:

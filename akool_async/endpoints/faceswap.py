@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from msgspec import field
 
-from akool_async.endpoints.closing import GRACE
 from akool_async.endpoints.detection import (
     AnalyzeFrames,
     BoundingBox,
@@ -50,6 +49,7 @@ from akool_async.protocol.endpoint import (
 )
 from akool_async.protocol.fields import Flag, ImageUrl, Rule, VideoUrl, VisibleUrl, sized, spelt
 from akool_async.protocol.value import Input
+from akool_async.streaming.closing import GRACE
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/faceswap"
 

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from msgspec import Raw, field
 
-from akool_async.endpoints.closing import ClosingSession, Opener
 from akool_async.endpoints.face import Face, Faces
 from akool_async.endpoints.faceswap_family import MOST_IDS, GetFaceswaps
 from akool_async.endpoints.removal import Removal
@@ -18,6 +17,7 @@ from akool_async.protocol.reply import Nothing, Reply
 from akool_async.protocol.secret_fields import hide_secrets
 from akool_async.protocol.snapshot import Status
 from akool_async.result import Result
+from akool_async.streaming.closing import ClosingSession, Opener
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/live-faceswap"
 

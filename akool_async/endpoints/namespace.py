@@ -29,12 +29,13 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from akool_async.endpoints.closing import OpenSessions
+from akool_async.clock import Clock
 from akool_async.endpoints.paging import Page, Paged
 from akool_async.job import Job
 from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Startable
 from akool_async.protocol.fields import Files, OneEach, extras
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.streaming.closing import OpenSessions
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +55,11 @@ RECIPES: dict[str, type[Recipe[Any]]] = {}
 
 class Executor(Protocol):
     """The two actions of a client: submit an operation, and call any other endpoint."""
+
+    @property
+    def clock(self) -> Clock:
+        """Where the client's time comes from."""
+        ...
 
     @property
     def open_sessions(self) -> OpenSessions:
@@ -119,7 +125,7 @@ def calls(
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.executor.call(endpoint(*args, **kwargs))
 
-    return _bound(_shown(method, endpoint), endpoint)
+    return _bound(with_signature_of(method, endpoint), endpoint)
 
 
 def calls_once(
@@ -131,7 +137,7 @@ def calls_once(
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.call_once(query(*args, **kwargs))
 
-    return _bound(_shown(method, query), query)
+    return _bound(with_signature_of(method, query), query)
 
 
 def calls_in_parts(
@@ -148,7 +154,7 @@ def calls_in_parts(
             rows += await self.executor.call(part)
         return tuple(rows)
 
-    return _bound(_shown(method, query), query)
+    return _bound(with_signature_of(method, query), query)
 
 
 def submits(
@@ -160,7 +166,7 @@ def submits(
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Job[S]:
         return self.executor.submit(operation(*args, **kwargs))
 
-    return _bound(_shown(method, operation), operation)
+    return _bound(with_signature_of(method, operation), operation)
 
 
 def lists(
@@ -172,7 +178,7 @@ def lists(
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Paged[T]:
         return Paged(self.executor.call, query(*args, **kwargs))
 
-    return _bound(_shown(method, query), query)
+    return _bound(with_signature_of(method, query), query)
 
 
 def sends(endpoint: type[Endpoint[Any]], *, shown: bool = False) -> Callable[[M], M]:
@@ -185,7 +191,7 @@ def sends(endpoint: type[Endpoint[Any]], *, shown: bool = False) -> Callable[[M]
     """
 
     def mark(method: M) -> M:
-        return _bound(_shown(method, endpoint) if shown else method, endpoint)
+        return _bound(with_signature_of(method, endpoint) if shown else method, endpoint)
 
     return mark
 
@@ -219,7 +225,8 @@ def _annotation(parameter: inspect.Parameter) -> Any:
     return shown | GenericAlias(Sequence, (shown,)) if several else shown
 
 
-def _shown(method: M, endpoint: Callable[..., Any]) -> M:
+def with_signature_of(method: M, endpoint: Callable[..., Any]) -> M:
+    """Let `inspect.signature` show the fields of a class as the parameters of a method."""
     setattr(method, "__wrapped__", _Shown(endpoint))  # noqa: B010 - functions declare no attributes
     return method
 

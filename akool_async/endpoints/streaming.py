@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+import functools
+from collections.abc import Callable, Mapping
+from typing import Annotated, Concatenate, Final, Literal, ParamSpec, TypeAlias
 
-import msgspec
 from msgspec import Meta
-from msgspec.structs import force_setattr
 
 from akool_async.endpoints.avatar import ListedAvatar
-from akool_async.endpoints.namespace import Namespace, calls, lists, submits
+from akool_async.endpoints.namespace import Namespace, calls, lists, submits, with_signature_of
 from akool_async.endpoints.paging import ByPage, Page, Pages
 from akool_async.endpoints.removal import Removal
 from akool_async.errors import InvalidInput
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query, Webhook
 from akool_async.protocol.fields import (
     AudioUrl,
-    HiddenText,
     Id,
     OneOf,
     Rule,
@@ -26,83 +24,20 @@ from akool_async.protocol.fields import (
     VisibleUrl,
 )
 from akool_async.protocol.reply import Reply
-from akool_async.protocol.secret_fields import hide_secrets
-from akool_async.protocol.snapshot import Snapshot, Status
-from akool_async.protocol.value import Input, Value
-from akool_async.result import Result
+from akool_async.protocol.snapshot import Status
+from akool_async.protocol.value import Input
+from akool_async.streaming.closing import GRACE as _GRACE
+from akool_async.streaming.closing import Opener
+from akool_async.streaming.live_session import LiveSession
+from akool_async.streaming.session import Session as Session  # noqa: PLC0414 - exported
+from akool_async.streaming.session import SessionCredentials as SessionCredentials  # noqa: PLC0414 - exported
+from akool_async.streaming.transport import Transport
+
+P = ParamSpec("P")
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
 LONGEST = 3600
 """Longest duration of a session, in seconds."""
-
-
-_TRTC = ("app_id", "room_id", "user_id", "user_sig")
-
-
-class SessionCredentials(Value):
-    """The credentials of a session's channel; repr, `to_dict` and pickles hide the tokens."""
-
-    agora_uid: int | None = None
-    """The user's number (T16)."""
-    agora_app_id: str = ""
-    agora_channel: str = ""
-    agora_token: HiddenText = ""
-    """Valid for 5 minutes, and only in the create reply (T31)."""
-    livekit_url: str = ""
-    livekit_token: HiddenText = ""
-    livekit_room_name: str = ""
-    livekit_server_identity: str = ""
-    livekit_client_identity: str = ""
-    trtc_app_id: int | None = None
-    """Replies spell this field, and the next three, with `trtc_` or with `trtc_sdk_` (N39)."""
-    trtc_room_id: str | int = ""
-    trtc_user_id: str = ""
-    trtc_user_sig: HiddenText = ""
-    trtc_sdk_app_id: int | None = None
-    trtc_sdk_room_id: str | int = ""
-    trtc_sdk_user_id: str = ""
-    trtc_sdk_user_sig: HiddenText = ""
-
-    def __post_init__(self) -> None:
-        for part in _TRTC:
-            here, other = f"trtc_{part}", f"trtc_sdk_{part}"
-            known = getattr(self, here) or getattr(self, other)
-            force_setattr(self, here, known)
-            force_setattr(self, other, known)
-        hide_secrets(self)
-
-
-class Session(Result):
-    """A live avatar's session. It has no media: `.url` stays empty.
-
-    It is usable as soon as it is created (T29): `(await job.created()).receipt.credentials`.
-    """
-
-    credentials: SessionCredentials = SessionCredentials()
-    """The credentials of its channel."""
-    stream_type: str = ""
-    """The service that carries it, such as `agora`."""
-    type: int | None = None
-    uid: int | None = None
-
-    @property
-    def expires_at(self) -> None:
-        """Always `None`: there is no media to expire."""
-        return
-
-    def following(self, receipt: Snapshot | None) -> Self:
-        """Return this snapshot with the credentials that only the create reply holds (T31)."""
-        if not isinstance(receipt, Session):
-            return self
-        merged = _merged(receipt.credentials, self.credentials)
-        return msgspec.structs.replace(self, credentials=merged)
-
-
-def _merged(first: SessionCredentials, later: SessionCredentials) -> SessionCredentials:
-    known: dict[str, Any] = {
-        name: getattr(later, name) or getattr(first, name) for name in later.__struct_fields__
-    }
-    return SessionCredentials(**known)
 
 
 class GetSession(Lookup[Session]):
@@ -245,17 +180,8 @@ _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
 _OF_LIVEKIT: Final = "audio_only_from_data_stream"
 
 
-class OpenSession(Webhook, Operation[Session]):
-    """Open a session with a live avatar; its whole duration is charged at once (T30).
-
-    The page shows `background_url` and `webhook_url` in its samples, not in its table.
-    """
-
-    path = "v4/liveAvatar/session/create"
-    docs = _PAGE
-    family = SESSIONS
-    parse = Reply(Session)
-    arms = False  # nobody has seen an event of a session
+class _Opening(Input, abstract=True):
+    """The fields of a session that is opened, and how they go together."""
 
     avatar_id: Id
     """An `avatar_id` from `streaming.avatars`, such as `dvp_Tristan_cloth2_1080P`, or of an
@@ -327,6 +253,46 @@ class OpenSession(Webhook, Operation[Session]):
         return InvalidInput(f"{field}.{name}", refused, rule, owner=type(self).__name__)
 
 
+class OpenSession(_Opening, Webhook, Operation[Session]):
+    """Open a session with a live avatar; its whole duration is charged at once (T30).
+
+    The page shows `background_url` and `webhook_url` in its samples, not in its table.
+    """
+
+    path = "v4/liveAvatar/session/create"
+    docs = _PAGE
+    family = SESSIONS
+    parse = Reply(Session)
+    arms = False  # nobody has seen an event of a session
+
+
+class OpenLive(_Opening):
+    """The arguments of `streaming.open`: those of a session, and two of its use."""
+
+    transport: Transport | None = None
+    """Carries what is said; `None` where this process only opens the session."""
+    grace: float = _GRACE
+    """Seconds in which the close is repeated while no answer comes."""
+
+    def session(self, client: Opener) -> LiveSession:
+        """Return the session, which is not opened yet."""
+        request = OpenSession(
+            **{
+                name: getattr(self, name)
+                for name in OpenSession.__struct_fields__
+                if hasattr(self, name)
+            }
+        )
+        return LiveSession(
+            client,
+            request,
+            lambda session: CloseSession(id=session),
+            transport=self.transport,
+            grace=self.grace,
+            mode=self.mode_type,
+        )
+
+
 class ListStreamingAvatars(ByPage, Query[Page[ListedAvatar]]):
     """List the avatars for sessions, a page at a time."""
 
@@ -362,10 +328,23 @@ class ListSessions(ByPage, Query[Page[Session]]):
     """Only sessions with this status."""
 
 
+def _opens(
+    opening: Callable[P, OpenLive],
+) -> Callable[Concatenate[Namespace, P], LiveSession]:
+    """Make the method that opens a session which is always closed."""
+
+    @functools.wraps(opening)
+    def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> LiveSession:
+        return opening(*args, **kwargs).session(self.executor)
+
+    return with_signature_of(method, opening)
+
+
 class StreamingNamespace(Namespace, title="streaming"):
     """Live avatars and their sessions."""
 
     session = submits(OpenSession)
+    open = _opens(OpenLive)
     avatars = lists(ListStreamingAvatars)
     avatar = calls(GetStreamingAvatar)
     get = calls(GetSession)

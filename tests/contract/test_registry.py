@@ -25,7 +25,6 @@ FIXTURES = ROOT / "tests" / "fixtures"
 MACHINERY = {
     "__init__",
     "__main__",
-    "closing",
     "forms",
     "namespace",
     "paging",

@@ -38,6 +38,11 @@ TREE = {
     "NotSearchable": "AkoolError",
     "UncertainMatch": "AkoolError",
     "SessionLeftOpen": "AkoolError",
+    "StreamingError": "AkoolError",
+    "NotJoined": "StreamingError",
+    "SessionEnded": "StreamingError",
+    "CommandRefused": "StreamingError",
+    "NoAnswer": "StreamingError",
     "JobError": "AkoolError",
     "JobFailed": "JobError",
     "JobTimeout": "JobError",
@@ -80,6 +85,10 @@ def made(name: str) -> AkoolError:
         error = cls("audio.tts", REQUEST, ["akj1.one", "akj1.two"], "2 jobs may be it")
     elif cls is errors.SessionLeftOpen:
         error = cls("faceswap.live_create", "6a00", "no answer came")
+    elif cls is errors.CommandRefused:
+        error = cls("set-params", 1003, "no such voice")
+    elif cls is errors.NoAnswer:
+        error = cls("set-params", 6.0)
     elif cls is errors.ReplyError:
         error = cls("no envelope", endpoint="audio.tts", http_status=502, excerpt="<html>")
     elif issubclass(cls, errors.TransportError):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from akool_async import Operation, Query, crun
+from akool_async.clock import LoopClock
 from akool_async.endpoints import OPERATIONS, RECIPES, TTS, AgeFaces, UploadAvatar, Voice
-from akool_async.endpoints.closing import OpenSessions
 from akool_async.endpoints.namespace import ENDPOINTS, Namespace, calls_in_parts
 from akool_async.protocol import token
 from akool_async.protocol.endpoint import (
@@ -22,6 +22,7 @@ from akool_async.protocol.endpoint import (
 from akool_async.protocol.fields import Id, plan_of
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.result import Result
+from akool_async.streaming.closing import OpenSessions
 
 HOOK = "https://hooks.example/a"
 OTHER_HOOK = "https://hooks.example/b"
@@ -58,6 +59,7 @@ async def test_a_query_by_post_is_split_into_parts() -> None:
 
     class Client:
         open_sessions = OpenSessions()
+        clock = LoopClock()
 
         def __init__(self) -> None:
             self.sent: list[Any] = []

@@ -17,6 +17,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
+from akool_async.clock import Clock
 from akool_async.errors import (
     AkoolError,
     APIError,
@@ -46,6 +47,11 @@ _LONGEST_PAUSE: Final = 2.0
 
 class Opener(Protocol):
     """The client, as far as sessions use it."""
+
+    @property
+    def clock(self) -> Clock:
+        """Where the client's time comes from."""
+        ...
 
     @property
     def open_sessions(self) -> OpenSessions:
