@@ -13,6 +13,7 @@ from benchmarks.experiments import (
     importing,
     jobs,
     learning,
+    messages,
     records,
     starving,
     trouble,
@@ -37,6 +38,7 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "cap": trouble.cap,
     "webhooks": webhooks.webhooks,
     "batch": batch.batch,
+    "messages": messages.messages,
     "soak": trouble.soak,
     "rivals": trust.trust,
 }

@@ -212,7 +212,6 @@ def test_a_missing_part_is_waited_for_and_no_longer() -> None:
     assert assembler.expire(11.9) == []
     late = Caption(speaker="bot", mid="m-1", text="there.", final=True, gap=True)
     assert assembler.expire(12.0) == [late]
-    assert assembler.next_expiry is None
     assert assembler.take(message("Hello ", 0, fin=False), 12.1) == []
 
 
