@@ -57,6 +57,7 @@ class CloseSession(Removal):
     path = "v4/liveAvatar/session/close"
     docs = _PAGE
     gone = 1219  # a session that is closed
+    ends_session = True
 
     id: Id
     """The session's `id` (T8: newer samples say session_id, the tables say id)."""
@@ -68,6 +69,7 @@ SESSIONS = Family(
     lookup=lambda ids: GetSession(id=ids[0]),
     cancel=lambda session, _job_id: CloseSession(id=session),
     usual=Guess(5.0),
+    session=float(LONGEST),
 )
 
 
@@ -290,6 +292,7 @@ class OpenLive(_Opening):
             transport=self.transport,
             grace=self.grace,
             mode=self.mode_type,
+            duration=self.duration,
         )
 
 
