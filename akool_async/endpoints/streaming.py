@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncGenerator, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Concatenate, Final, Literal, ParamSpec, TypeAlias
 
 from msgspec import Meta
@@ -442,9 +442,9 @@ async def _running(streaming: StreamingNamespace) -> AsyncGenerator[Session]:
     for status in (Status.QUEUED, Status.PROCESSING):
         async for session in streaming.sessions(status=status):
             yield session
+    now = streaming.executor.clock.now()
     async for session in streaming.sessions(status=Status.COMPLETED):
-        opened_at = opened_by(session.id)
-        age = streaming.executor.clock.now() - (opened_at or datetime.min.replace(tzinfo=UTC))
-        if age > timedelta(seconds=LONGEST + SLACK):  # and so are all that follow
-            return
+        opened_at = opened_by(session.id, now)
+        if opened_at is None or now - opened_at > timedelta(seconds=LONGEST + SLACK):
+            return  # the newest come first
         yield session

@@ -304,7 +304,8 @@ class OpenSessions:
     async def close(self) -> None:
         """Close the sessions of the running loop. Those that could not be are in the log."""
         here = asyncio.get_running_loop()
-        endings = [each.end() for each, loop in tuple(self._sessions.items()) if loop is here]
+        mine = [each for each, loop in self._sessions.items() if loop is here and not each.over]
+        endings = [each.end() for each in mine]
         for ending in endings:
             await lasting(ending)
 

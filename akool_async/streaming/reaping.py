@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
@@ -20,7 +21,8 @@ from akool_async.streaming.session import Session
 
 _AT_ONCE: Final = 10
 """Sessions that are closed at the same time."""
-_HEX_DIGITS: Final = 8
+_HEX: Final = re.compile(r"[0-9a-fA-F]{8}")
+_DAY: Final = timedelta(days=1)
 _EARLIEST: Final = datetime(2020, 1, 1, tzinfo=UTC)
 _MAY_RUN: Final = (State.CREATED, State.COMPLETED, *UNDECIDED)
 """The states of rows whose sessions may run: a look may say COMPLETED of one that lives (T29)."""
@@ -123,8 +125,11 @@ class Reaper:
         skipped = {each.id for each in known} | self._client.open_sessions.ids
         longest = (self._families[operation].session or 0.0) + SLACK
         found: list[Reaped] = []
+        now = self._client.clock.now()
         async for session in listed:
-            each = self._aged(Reaped(id=session.id, operation=operation), opened_by(session.id))
+            each = self._aged(
+                Reaped(id=session.id, operation=operation), opened_by(session.id, now)
+            )
             young = each.age is not None and each.age < longest
             # A session that lives may be shown as COMPLETED, and so are all that are over (T29).
             running = not session.status.terminal or (session.status is Status.COMPLETED and young)
@@ -169,14 +174,13 @@ class Reaper:
         return replace(one, opened_at=opened_at, age=age.total_seconds())
 
 
-def opened_by(id: str) -> datetime | None:
+def opened_by(id: str, now: datetime) -> datetime | None:
     """Guess by its id when a session was opened; `None` if the id tells nothing.
 
     Akool's ids look like those of MongoDB, whose first 8 hex digits are seconds since 1970. No
     page says so.
     """
-    try:
-        guess = datetime.fromtimestamp(int(id[:_HEX_DIGITS], 16), UTC)
-    except ValueError:
+    if not _HEX.match(id):
         return None
-    return guess if len(id) > _HEX_DIGITS and guess > _EARLIEST else None
+    guess = datetime.fromtimestamp(int(id[:8], 16), UTC)
+    return guess if _EARLIEST < guess < now + _DAY else None
