@@ -131,7 +131,6 @@ class Avatar:
         behaviour: Its behaviour.
         mode: 1: it says what it is sent. 2: it answers.
         seed: The same seed and messages have the same fates.
-        on_hang_up: Called when it leaves the channel by itself.
     """
 
     def __init__(
@@ -142,13 +141,11 @@ class Avatar:
         *,
         mode: Literal[1, 2] = 2,
         seed: int = 0,
-        on_hang_up: Callable[[], object] = lambda: None,
     ) -> None:
         self._clock = clock
         self._behaviour = behaviour or AvatarBehaviour()
         self._in = Channel(clock, self._arrived, self._behaviour, seed)
         self._out = Channel(clock, send, self._behaviour, seed + 1)
-        self._on_hang_up = on_hang_up
         self._parts: dict[str, _Parts] = {}
         self._waiting: deque[Said] = deque()
         self._speech: _Speech | None = None
@@ -163,6 +160,8 @@ class Avatar:
         """The commands that arrived, in their order; one that is sent twice stands here twice."""
         self.left = False
         """Whether it has left the channel."""
+        self.when_left: list[Callable[[], object]] = []
+        """Called when it leaves the channel by itself."""
         self._hanging_up: Timer | None = None
         if self._behaviour.hangs_up_after is not None:
             when = clock.time() + self._behaviour.hangs_up_after
@@ -193,7 +192,8 @@ class Avatar:
         """Leave the channel, as an avatar does whose session has ended."""
         if not self.left:
             self.close()
-            self._on_hang_up()
+            for told in self.when_left:
+                told()
 
     def close(self) -> None:
         """End: nothing is sent any more."""

@@ -75,6 +75,7 @@ from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.wire import AKOOL, Envelope
 from akool_async.simulator import catalogue, faces, media, voice_lab
+from akool_async.simulator.channels import Channels
 from akool_async.simulator.job_lists import job_rows
 from akool_async.simulator.knowledge import NameTaken
 from akool_async.simulator.refusal import Refusal
@@ -121,6 +122,8 @@ class Simulator:
         self.world = World(behaviour or Behaviour(**fields), clock or LoopClock())
         self.sessions = Sessions(self.world)
         """The sessions with live avatars."""
+        self.channels = Channels(self.world, self.sessions)
+        """The channels of those sessions, and the avatars in them."""
         self.webhooks = SimulatedWebhooks(
             self.world,
             lambda: self.webhook_credentials,
@@ -179,9 +182,31 @@ class Simulator:
     async def stop(self) -> None:
         """Stop listening."""
         await self.webhooks.stop()
+        await self.channels.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def join(self, *, channel: str, token: str, uid: int, sdp: str) -> str:
+        """Let a page join the channel of a session: it meets the avatar there, by WebRTC.
+
+        It is called in the loop in which the simulator runs, and needs the extra `live`. All
+        media and messages stay on loopback. Who joins a second time takes the place of the first.
+
+        Args:
+            channel: The session's `agora_channel`.
+            token: Its `agora_token`, which is valid for 300 s.
+            uid: Its `agora_uid`.
+            sdp: The offer, with a data channel `stream-message` that the page opens.
+
+        Returns:
+            The answer, as SDP.
+
+        Raises:
+            Refusal: no such session runs, the token does not open it, or the offer is no SDP.
+            ImportError: the extra `live` is not installed.
+        """
+        return await self.channels.join(channel=channel, token=token, uid=uid, sdp=sdp)
 
     @contextmanager
     def in_thread(self) -> Generator[Self]:
