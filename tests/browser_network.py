@@ -22,10 +22,14 @@ import pytest
 
 CHROMIUM_ARGS: Final = (
     "--no-sandbox",
-    # Without these there is no candidate for ICE on loopback, or one under a name that has to be
-    # asked for by multicast.
+    # Without this there is no candidate for ICE on loopback.
     "--allow-loopback-in-peer-connection",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    # The first hides candidates behind names that are announced by multicast. The last such option
+    # counts, so what playwright switches off and what asks the network is repeated here.
+    "--disable-features=WebRtcHideLocalIpsWithMdns,MediaRouter,DialMediaRouteProvider"
+    ",OptimizationHints,Translate,HttpsUpgrades",
+    # The browser looks for updates of its own by these names; that is not the page.
+    "--host-resolver-rules=MAP update.googleapis.com ~NOTFOUND, MAP clients2.google.com ~NOTFOUND",
     # A microphone that beeps, and no question whether it may be used.
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
