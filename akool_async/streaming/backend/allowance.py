@@ -6,6 +6,7 @@ moment get no more than one after the other.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Final
 
@@ -37,7 +38,7 @@ class Grant:
         """Give back the place, and the seconds that were not used. Does nothing twice."""
         if self._open:
             self._open = False
-            self._allowance.take_back(self, max(0, self.seconds - round(used + 0.5)))
+            self._allowance.take_back(self, max(0, self.seconds - math.ceil(used)))
 
 
 class _Account:

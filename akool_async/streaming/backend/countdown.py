@@ -31,6 +31,11 @@ class Countdown:
         self._set_for = 0.0
         self._end = 0.0
 
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        return self._timer is not None
+
     def start(self) -> None:
         """Start, or start again, from now on."""
         self._end = self._clock.time() + self._seconds

@@ -51,9 +51,10 @@ _decoder: Final = msgspec.json.Decoder[FromPage](FromPage)
 def read(text: str) -> FromPage | None:
     """Return what a text frame says; `None` if nobody understands it."""
     try:
-        return _decoder.decode(text)
+        said: FromPage = _decoder.decode(text)
     except (msgspec.MsgspecError, UnicodeError):
         return None
+    return said
 
 
 def written(type: str, **fields: Any) -> str:

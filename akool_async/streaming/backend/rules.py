@@ -35,7 +35,7 @@ class PageRequest(Value):
         return self.headers.get("origin")
 
 
-Authorize: TypeAlias = Callable[[PageRequest], str | None | Awaitable[str | None]]
+Authorize: TypeAlias = Callable[[PageRequest], str | Awaitable[str | None] | None]
 """Says which user asks: an id of yours. `None`, or an error, refuses the request."""
 OnText: TypeAlias = Callable[[LiveSession, str], Awaitable[object]]
 """What a text does that the user typed."""
