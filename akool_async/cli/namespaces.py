@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import click
@@ -20,6 +22,8 @@ from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.endpoint import Operation, Recipe, Startable
 from akool_async.protocol.price import Price
 
+_OWN_COMMANDS: Mapping[str, Sequence[str]] = {"streaming": ("streaming_demo",)}
+"""Modules with a `command` that stands among those of a namespace."""
 _TEXTS = "As TEXT, URL or JSON, @FILE means the content of a file, and - means standard input."
 
 
@@ -32,6 +36,8 @@ def commands_of(title: str) -> click.Group:
         namespace, _, verb = name.partition(".")
         if namespace == title:
             group.add_command(_command(dashed(verb), cls))
+    for module in _OWN_COMMANDS.get(title, ()):
+        group.add_command(import_module(f"akool_async.cli.{module}").command)
     return group
 
 

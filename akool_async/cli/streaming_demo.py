@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import sys
+from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from akool_async import Akool
 from akool_async.cli import stopping
 from akool_async.cli.messages import Problem
+from akool_async.simulator import Simulator
 
 AVATARS: Final = {"dvp_Tristan_cloth2_1080P": "Tristan"}
 DURATIONS: Final = (300, 60, 900)
@@ -47,9 +49,9 @@ def command(port: int, *, opens: bool) -> None:
 
 
 def example() -> ModuleType:
-    """Import the example with the page, from where it is; its name is `live_avatar`.
+    """Import the example with the page, from where it is.
 
-    It is no part of the package: people copy it, and change it.
+    It is an example that people copy and change, so no module of the package imports it by name.
 
     Raises:
         Problem: neither the wheel nor the repository has it.
@@ -67,16 +69,28 @@ def example() -> ModuleType:
     raise Problem("the files of the page are missing: install akool_async again", {})
 
 
-async def _serve(page: ModuleType, port: int, *, opens: bool) -> None:
-    from akool_async.simulator import Simulator  # after the look for aiortc
+def media_peer(simulator: Simulator) -> Callable[..., Awaitable[str]]:
+    """Return what the page's server asks when the page joins a channel."""
+    from akool_async.simulator.refusal import Refusal
 
+    async def join(**offer: Any) -> str:
+        try:
+            return await simulator.join(**offer)
+        except Refusal as refusal:
+            words = refusal.msg
+        raise ValueError(words)
+
+    return join
+
+
+async def _serve(page: ModuleType, port: int, *, opens: bool) -> None:
     stop, problem = asyncio.Event(), ""
     with stopping.set_by_signals(stop):
         async with (
             Simulator() as simulator,
             Akool(simulator.api_key, base_url=simulator.url) as akool,
         ):
-            setup = page.Setup(AVATARS, DURATIONS, join=simulator.join)
+            setup = page.Setup(AVATARS, DURATIONS, join=media_peer(simulator))
             try:
                 async with page.serving(page.build_app(akool, setup), port) as address:
                     click.echo(f"Open {address} in a browser. Ctrl-C stops it.")

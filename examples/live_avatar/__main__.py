@@ -75,10 +75,12 @@ async def serve(given: argparse.Namespace) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows: Ctrl-C ends `asyncio.run`
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Akool(journal=given.journal) as akool:
-        async with serving(build_app(akool, setup), given.port) as address:
-            print(f"{address} is ready: open it in a browser. Ctrl-C ends it.", flush=True)
-            await stop.wait()
+    async with (
+        Akool(journal=given.journal) as akool,
+        serving(build_app(akool, setup), given.port) as address,
+    ):
+        print(f"{address} is ready: open it in a browser. Ctrl-C ends it.", flush=True)
+        await stop.wait()
 
 
 def main() -> None:

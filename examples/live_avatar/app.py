@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
-from akool_async import Akool, AkoolError
+from akool_async import Akool
 
 from .door import guard
 
@@ -18,7 +18,7 @@ STATIC = Path(__file__).with_name("static")
 SDK = "/vendor/AgoraRTC_N.js"
 """Where the page finds Agora's SDK, if there is one."""
 Join: TypeAlias = Callable[..., Awaitable[str]]
-"""The simulator's media peer: it takes an offer, and answers it."""
+"""The simulator's media peer: it takes an offer, and answers it; `ValueError` says why not."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +81,18 @@ def authorize(_request: object) -> str:
 
 
 def build_app(akool: Akool, setup: Setup) -> web.Application:
-    """Return the app; whoever runs it closes the client, and so every session, at the end."""
+    """Return the app. When it shuts down, it ends all sessions."""
     app = web.Application()
     guard(app, agora=setup.join is None)
-    app.add_routes(
-        akool.streaming.aiohttp_routes(
-            authorize=authorize,
-            avatars=list(setup.avatars),
-            durations=list(setup.durations),
-            prefix="/api",
-            **setup.rules,
-        )
+    sessions = akool.streaming.aiohttp_routes(
+        authorize=authorize,
+        avatars=list(setup.avatars),
+        durations=list(setup.durations),
+        prefix="/api",
+        **setup.rules,
     )
+    app.add_routes(sessions)
+    app.on_shutdown.append(sessions.close)
     app.add_routes([web.get("/", _page), web.static("/static", STATIC)])
     app.router.add_get("/settings.json", _settings_of(setup))
     if setup.sdk is not None:
@@ -145,7 +145,7 @@ def _joining(join: Join) -> Callable[[web.Request], Awaitable[web.Response]]:
             return web.json_response({"message": "That is no offer."}, status=400)
         try:
             return web.json_response({"sdp": await join(**wanted)})
-        except (AkoolError, ValueError) as refusal:
+        except ValueError as refusal:
             return web.json_response({"message": str(refusal)}, status=403)
 
     return joining

@@ -5,15 +5,18 @@ import { Problem, within } from "./deadlines.js";
 
 const PAUSE = 500; // milliseconds between two tries
 const KEPT = 200; // messages that are kept while the connection is down
+const OVER = 404, KNOWN = 426; // what the server says of a ticket
+const LOST = "The connection to the server was lost.";
 
 export class Relay {
-  #address; #hear; #seconds; #socket = null; #known = false; #over = false; #waiting = [];
+  #path; #address; #hear; #seconds; #socket = null; #known = false; #over = false; #waiting = [];
   #joined = false;
 
   // `hear` has four functions: message(bytes), frame(object), down(), and gone(words).
   constructor(path, hear, seconds) {
     const address = new URL(path, location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    this.#path = path;
     this.#address = address.href;
     this.#hear = hear;
     this.#seconds = seconds;
@@ -21,8 +24,7 @@ export class Relay {
 
   // Connect; return once the server has greeted.
   open(signal) {
-    const words = "The server did not answer in time.";
-    return within(this.#seconds.relay, words, this.#connect(), signal);
+    return this.#open(this.#seconds.relay, signal);
   }
 
   // Tell the server that the page is in the channel, now and whenever the connection is back.
@@ -88,25 +90,48 @@ export class Relay {
         return this.#hear.frame(frame);
       };
       socket.onclose = () => {
-        reject(new Problem("The session is over, or it is open in another tab."));
+        reject(new Problem(LOST));
         if (socket === this.#socket && this.#known && !this.#over) this.#again();
       };
     });
   }
 
+  // Try until the seconds are over. A websocket that is refused may be let in a moment later: after
+  // a reload, the server may not know yet that the old one is gone.
+  async #open(seconds, signal) {
+    const giveUp = performance.now() + seconds * 1000;
+    for (;;) {
+      try {
+        return await within(this.#seconds.relay, LOST, this.#connect(), signal);
+      } catch {
+        this.#socket.close();
+        signal?.throwIfAborted();
+      }
+      const status = await this.#status();
+      if (this.#over || status === OVER) throw new Problem("The session is over.");
+      if (performance.now() > giveUp) {
+        throw new Problem(status === KNOWN ? "This session is open in another tab." : LOST);
+      }
+      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    }
+  }
+
+  // A browser does not tell why a websocket was refused; the same address, asked plainly, does.
+  async #status() {
+    try {
+      return (await fetch(this.#path, { signal: AbortSignal.timeout(2000) })).status;
+    } catch {
+      return 0;
+    }
+  }
+
   // Try to come back for as long as the server keeps the session.
   async #again() {
     this.#hear.down();
-    const giveUp = performance.now() + this.#seconds.back * 1000;
-    while (!this.#over && performance.now() < giveUp) {
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
-      if (this.#over) return;
-      try {
-        return await this.open();
-      } catch {
-        this.#socket.close();
-      }
+    try {
+      await this.#open(this.#seconds.back);
+    } catch (error) {
+      if (!this.#over) this.#hear.gone(error.message);
     }
-    if (!this.#over) this.#hear.gone("The connection to the server was lost.");
   }
 }
