@@ -36,6 +36,7 @@ from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, St
 from akool_async.protocol.fields import Files, OneEach, extras
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.streaming.closing import OpenSessions
+from akool_async.streaming.held import Held
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,6 +69,10 @@ class Executor(Protocol):
 
     def submit(self, request: Startable[S], /) -> Job[S]:
         """Start an operation or a recipe; return its job at once."""
+        ...
+
+    def hold(self, request: Startable[S], /, *, rarely: bool = True) -> Held[S]:
+        """Start the job of a session; look it up as a session that is held, or as every job."""
         ...
 
     async def call(self, endpoint: Endpoint[T], /) -> T:

@@ -74,6 +74,7 @@ class CloseSession(Removal):
     path = "v4/liveAvatar/session/close"
     docs = _PAGE
     gone = 1219  # a session that is closed
+    ends_session = True
 
     id: Id
     """The session's `id` (T8: newer samples say session_id, the tables say id)."""
@@ -85,6 +86,7 @@ SESSIONS = Family(
     lookup=lambda ids: GetSession(id=ids[0]),
     cancel=lambda session, _job_id: CloseSession(id=session),
     usual=Guess(5.0),
+    session=float(LONGEST),
 )
 
 
@@ -307,6 +309,7 @@ class OpenLive(_Opening):
             transport=self.transport,
             grace=self.grace,
             mode=self.mode_type,
+            duration=self.duration,
         )
 
 

@@ -19,7 +19,7 @@ from akool_async.engine.record import JobRecord
 from akool_async.engine.row_reader import RowReader, row_of
 from akool_async.engine.state import PREPARING, QUEUED
 from akool_async.engine.uploaded import uploaded_of
-from akool_async.errors import ClientClosed, CreateOutcomeUnknown, JournalError
+from akool_async.errors import ClientClosed, CreateOutcomeUnknown, JobCancelled, JournalError
 from akool_async.journal import (
     Attempt,
     Change,
@@ -120,12 +120,14 @@ class Recorder(RowReader):
             return
         # Where the store refused the intent, the row stays as it is: it says already whether its
         # key may be sent, and may be another job's by now.
-        if isinstance(outcome, JournalError):
+        if isinstance(outcome, JournalError) or row.state is State.CLOSED:
             return
         if record.state in {PREPARING, QUEUED}:  # it was not sent
             self.drop(record, row.number, outcome)
             return
         state = self._state_after(record, outcome)
+        if record.options.held and record.id is not None and state is not State.CLOSED:
+            return  # whatever its job became, the session is to be closed
         self._owe(record, outcome)
         row.state = state
         if state in {State.CREATED, State.INTENT}:
@@ -142,7 +144,10 @@ class Recorder(RowReader):
     @staticmethod
     def _state_after(record: JobRecord[Any], outcome: Snapshot | BaseException) -> State:
         """Return the state of a job's row; one with a key, that was not sent, waits on."""
-        state = state_after(outcome, accepted=record.id is not None)
+        accepted = record.id is not None
+        if accepted and record.family.session is not None and isinstance(outcome, JobCancelled):
+            return State.CLOSED
+        state = state_after(outcome, accepted=accepted)
         closed = state is State.REFUSED and isinstance(outcome, ClientClosed)
         return State.QUEUED if closed and record.options.row_key is not None else state
 
@@ -192,6 +197,19 @@ class Recorder(RowReader):
         row.state = State.REFUSED
         with suppress(JournalError):  # closed: then the next process sends the job
             store.drop_soon(number, reason, row.owed)
+
+    def note_closed(self, record: JobRecord[Any]) -> None:
+        """Write down that a session was closed, whatever has become of its job."""
+        row = record.journal_row
+        if row is not None and row.state is not State.CLOSED:
+            row.state = State.CLOSED
+            self._note(record, Change(State.CLOSED, reason="its session was closed"))
+
+    def note_left_open(self, record: JobRecord[Any], reason: str) -> None:
+        """Write down why a session could not be closed."""
+        row = record.journal_row
+        state = None if row is None else row.state
+        self._note(record, Change(state or State.CREATED, reason=reason))
 
     def note_saved(self, record: JobRecord[Any], path: str) -> None:
         """Write down where a result was saved."""

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Final, Literal
 
+from akool_async.clock import Timer
+from akool_async.errors import JobFailed, NotFound
+from akool_async.observers import logger
 from akool_async.protocol.endpoint import Command, Startable
 from akool_async.streaming.closing import ClosingSession, Opener
 from akool_async.streaming.conversation import Conversation
-from akool_async.streaming.events import SessionEvent
+from akool_async.streaming.events import SessionEvent, Warned
 from akool_async.streaming.session import Session, SessionCredentials
 from akool_async.streaming.speech import Speech
-from akool_async.streaming.transport import Transport
+from akool_async.streaming.transport import JoinsLater, Transport
+
+_TOKEN: Final = timedelta(minutes=5)
+"""How long a token is valid (T31)."""
+_WARNING: Final = 30.0
+"""Seconds before the end of the token, and of the session, in which `Warned` says so."""
 
 
 class LiveSession(ClosingSession[Session]):
-    """A session with a live avatar; `akool.streaming.open(...)` makes it."""
+    """A session with a live avatar, for `async with`; `akool.streaming.open(...)` makes it.
+
+    It is closed when the block is left, whatever ends it. At the end of its `duration`, or when a
+    lookup shows that it is over, it is closed at once, and the conversation ends: iterators stop
+    at `Ended`, and sending raises `SessionEnded`. Each 30 s a lookup asks whether it is over.
+
+    Raises:
+        CreateOutcomeUnknown: on entering: the session may be open, and nobody knows its id.
+        SessionLeftOpen: on leaving a block that raised nothing: the session could not be closed
+            within `grace` seconds.
+    """
 
     def __init__(
         self,
@@ -27,9 +45,13 @@ class LiveSession(ClosingSession[Session]):
         transport: Transport | None,
         grace: float,
         mode: Literal[1, 2] | None,
+        duration: float | None = None,
     ) -> None:
         super().__init__(client, create, close, grace=grace)
         self.conversation = Conversation(transport, client.clock, mode=mode)
+        self._transport = transport
+        self._duration = duration
+        self._timers: list[Timer] = []
 
     # The session at Akool
 
@@ -39,19 +61,76 @@ class LiveSession(ClosingSession[Session]):
         return self.receipt.credentials
 
     @property
+    def opened_at(self) -> datetime:
+        """When Akool's answer to the create came, in UTC."""
+        opened = self._entered().opened_at
+        if opened is None:
+            raise RuntimeError("the session is not open: use `async with`")
+        return opened
+
+    @property
     def join_before(self) -> datetime:
-        """When the token ends: 5 minutes after Akool's answer (T31)."""
-        raise NotImplementedError
+        """When the token ends, in UTC: 5 minutes after Akool's answer (T31)."""
+        return self.opened_at + _TOKEN
 
     @property
     def ends_at(self) -> datetime | None:
-        """When Akool ends the session; `None` if it was opened without a duration."""
-        raise NotImplementedError
+        """When Akool ends the session, in UTC; `None` if it was opened without a duration."""
+        if self._duration is None:
+            return None
+        return self.opened_at + timedelta(seconds=self._duration)
 
     @property
     def remaining(self) -> float | None:
-        """Seconds until `ends_at`, at least 0."""
-        raise NotImplementedError
+        """Seconds until `ends_at`, at least 0; `None` if it was opened without a duration."""
+        if self._duration is None:
+            return None
+        return max(0.0, self._duration - self._entered().age)
+
+    def _seconds_left(self) -> float | None:
+        return self.remaining
+
+    def _begun(self) -> None:
+        self.conversation.begin()
+        self._arm(_TOKEN.total_seconds(), "token")
+        if self._duration is not None:
+            self._arm(self._duration, "session")
+            self._ring(self._duration, lambda: self.end("expired"))
+
+    def _arm(self, end: float, what: str) -> None:
+        """Warn of an end, some seconds before it."""
+        self._ring(end - _WARNING, lambda: self._warn(end, what))
+
+    def _ring(self, age: float, callback: Callable[[], object]) -> None:
+        clock = self._client.clock
+        self._timers.append(clock.call_at(clock.time() + age - self._entered().age, callback))
+
+    def _warn(self, end: float, what: str) -> None:
+        if what != "token" or not self._joined:
+            self.conversation.tell(Warned(seconds=end - self._entered().age, what=what))
+
+    @property
+    def _joined(self) -> bool:
+        transport = self._transport
+        return transport.joined if isinstance(transport, JoinsLater) else transport is not None
+
+    def _job_ended(self) -> None:
+        super()._job_ended()
+        if self.job.id is None or self.closed:
+            return
+        error = self.job.exception()
+        if error is None or isinstance(error, NotFound):
+            self.end("ended at Akool")
+        elif self.job.cancelled() or isinstance(error, JobFailed):
+            self.end("closed" if self.job.cancelled() else "failed")
+
+    async def _over(self, reason: str) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        try:
+            await self.conversation.end(reason)
+        except Exception:  # such as of the user's transport
+            logger.exception("%r: the end of its conversation failed", self)
 
     # The conversation
 

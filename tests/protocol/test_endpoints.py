@@ -67,6 +67,9 @@ async def test_a_query_by_post_is_split_into_parts() -> None:
         def submit(self, request: Any, /) -> Any:
             raise NotImplementedError
 
+        def hold(self, request: Any, /, *, rarely: bool = True) -> Any:
+            raise NotImplementedError
+
         async def call(self, endpoint: Any, /) -> Any:
             self.sent.append(endpoint.ids)
             return tuple(Voice(voice_id=each) for each in endpoint.ids)
