@@ -84,6 +84,7 @@ class HeldSession:
         left = min(ANNOUNCED, rules.silent_for / 2)
         self._join = Countdown(clock, rules.join_within, lambda: self.end("never joined"))
         self._back = Countdown(clock, rules.back_within, lambda: self.end("the page is gone"))
+        self._reload = Countdown(clock, rules.reload_within, self._end_unless_back)
         self._announce = Countdown(
             clock, rules.silent_for - left, lambda: self.tell(frames.written("idle", seconds=left))
         )
@@ -155,7 +156,7 @@ class HeldSession:
             return False
         self.reason = reason
         self._on_over()
-        for countdown in (self._join, self._back, self._announce, self._silent):
+        for countdown in (self._join, self._back, self._reload, self._announce, self._silent):
             countdown.stop()
         for task in (self._answering, self._interrupting):
             if task is not None:
@@ -193,6 +194,15 @@ class HeldSession:
             self._connection = None
             if self.reason is None:
                 self._back.start()
+
+    def leave(self) -> None:
+        """Note that the page goes away: it comes back soon, if it is reloaded."""
+        if self.reason is None:
+            self._reload.start()
+
+    def _end_unless_back(self) -> None:
+        if not self.connected:
+            self.end("the page is gone")
 
     def _expect_page(self) -> None:
         if not self._join.running:
