@@ -88,9 +88,7 @@ class Sentences:
 
     def finish(self) -> str:
         """Take the end of the text; return what is left, which may be empty."""
-        rest = self._text + ("\ufffd" if self._half else "")
-        self._text = self._half = ""
-        return rest
+        return self._text + ("\ufffd" if self._half else "")
 
     def _cut(self, end: int) -> str:
         sentence, self._text = self._text[:end], self._text[end:]

@@ -56,6 +56,8 @@ def ended_by(text: str) -> list[str]:
         ("你好。我", "你好。"),
         ("真的？！好", "真的？！"),
         ("「行く。」と", "「行く。」"),
+        ("「行く。」 ", "「行く。」"),
+        ("「OK。」and", "「OK。」"),
         ("हाँ। ", "हाँ।"),
         ("네. ", "네."),
         ("It was 1999. ", "It was 1999."),
@@ -97,6 +99,7 @@ def test_a_sentence_leaves_with_the_character_that_proves_its_end(text: str, sen
         "Use apples, etc. and No. 5, Fig. 3, Jan. 7",
         "King Henry II. of England",
         "The 2. place is not the first",
+        "Not between 好。\u0301 and its accent",
         "Wait",
     ],
 )
@@ -139,6 +142,10 @@ def test_a_long_sentence_is_cut_at_a_blank(words: list[str]) -> None:
     assert len(found) > 1
     assert [word for sentence in found for word in sentence.split()] == words
     assert all(len(sentence) > LONGEST - 32 for sentence in found[:-1])
+
+
+def test_the_end_of_a_line_is_not_cut_in_half() -> None:
+    assert all_of(["x" + "\r\n" * 300])[:2] == ["x", "\r\n" * 200]
 
 
 @given(st.integers(0, 12), st.lists(st.sampled_from(CLUSTERS), min_size=40, max_size=80))
