@@ -543,6 +543,20 @@ class NoAnswer(StreamingError):
         self.seconds = seconds
 
 
+class TooMuchWaiting(StreamingError):
+    """More texts wait to be said than a live session keeps.
+
+    Attributes:
+        waiting: The bytes that wait.
+        most: How many may wait.
+    """
+
+    def __init__(self, waiting: int, most: int) -> None:
+        super().__init__(f"{waiting} bytes of texts wait to be said, and {most} may wait")
+        self.waiting = waiting
+        self.most = most
+
+
 class ResultExpired(JobError):
     """The result's media no longer exists: Akool keeps media for 7 days.
 
