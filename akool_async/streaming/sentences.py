@@ -18,6 +18,8 @@ as a reader sees them. Joined again, the sentences are the text: blanks between 
 at the beginning of the second one.
 """
 
+# ruff: noqa: RUF001, RUF002, SIM905 - marks of many scripts are meant, and lists of words are read
+
 from __future__ import annotations
 
 import re
@@ -118,7 +120,7 @@ def _proven_end(text: str, following: str) -> int:
     if mark not in _MARKS:
         return 0
     if core == text:
-        if following in _AFTER_MARK or _joins(last, following):
+        if following in _AFTER_MARK or joined(last, following):
             return 0
         if mark not in _WIDE and not following.isspace():
             return 0
@@ -138,10 +140,7 @@ def _ends(marked: str, following: str, *, closed: bool) -> bool:
     if certainty == "none" or (certainty == "certain" and not closed):
         return certainty == "certain"
     return not (
-        following.isspace()
-        or following.islower()
-        or following.isdecimal()
-        or following in _DASHES
+        following.isspace() or following.islower() or following.isdecimal() or following in _DASHES
     )
 
 
@@ -191,14 +190,14 @@ def _is_inside(text: str, place: int) -> bool:
     flags = len(before) - len(before.rstrip(_FLAG_LETTERS))
     if text[place] in _FLAG_LETTERS and flags % 2:  # two of them are a flag
         return True
-    return _joins(before[-1], text[place])
+    return joined(before[-1], text[place])
 
 
 _FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
 
 
-def _joins(before: str, after: str) -> bool:
-    """Say whether a reader sees two characters as one; rather too often than too seldom."""
+def joined(before: str, after: str) -> bool:
+    """Say whether a reader sees two characters as one; in doubt, yes."""
     return (
         unicodedata.category(after) in _JOINING
         or unicodedata.category(before) == "Cf"

@@ -1,5 +1,7 @@
 """Sentences of a text that arrives piece by piece."""
 
+# ruff: noqa: RUF001 - marks of many scripts are meant
+
 from __future__ import annotations
 
 import itertools
@@ -57,7 +59,7 @@ def ended_by(text: str) -> list[str]:
         ("真的？！好", "真的？！"),
         ("「行く。」と", "「行く。」"),
         ("「行く。」 ", "「行く。」"),
-        ("「OK。」and", "「OK。」"),
+        ("「OK。」a", "「OK。」"),
         ("हाँ। ", "हाँ।"),
         ("네. ", "네."),
         ("It was 1999. ", "It was 1999."),
@@ -173,7 +175,7 @@ def test_halves_of_characters_are_joined(text: str) -> None:
     assert all_of(halves) == all_of([text])
 
 
-@pytest.mark.parametrize("pieces", [["a\ud83d", "b."], ["a", "\udc4d", "b."], ["a", "\ud83d", "b."]])
+@pytest.mark.parametrize("pieces", [["a\ud83d", "b."], ["a", "\udc4d", "b."]])
 def test_a_half_character_alone_is_shown_as_unknown(pieces: list[str]) -> None:
     assert all_of(pieces) == ["a\ufffdb."]
 
