@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from akool_async.clock import ManualClock
 from akool_async.errors import (
@@ -92,6 +94,7 @@ async def test_each_sentence_is_a_message_of_its_own(clock: ManualClock) -> None
         assert texts(messages) == ["One.", "Two!", "Three?", "Four"]
         assert len({each["mid"] for each in messages}) == 4
         assert await speaking == "".join(deltas)
+        assert talking.conversation.spoken == Spoken(text="".join(deltas), estimated=True)
 
 
 async def test_at_most_two_sentences_wait_and_the_model_is_read_no_further(
@@ -136,6 +139,8 @@ async def test_the_carriers_news_of_the_voice_decide_when_the_next_sentence_leav
             assert len(heard) == min(number + 2, 4)
             await talking.avatar.send(voice("audio_end"))
             heard += texts(await talking.heard())
+            early = " ".join([SENTENCE] * (number + 1))
+            assert talking.conversation.spoken == Spoken(text=early)
         assert await speaking == model.text
         assert talking.conversation.spoken == Spoken(text=model.text)
         assert clock.time() == 2.0
@@ -157,6 +162,27 @@ async def test_a_model_that_writes_nothing_is_no_error(
     async with talk(clock, mode=1) as talking:
         assert await talking.conversation.speak(written(deltas)) == "".join(deltas)
         assert await talking.heard() == []
+
+
+@given(
+    st.lists(st.text(st.sampled_from("ab. !\n漢。👍🏽"), max_size=12), max_size=12),
+    st.floats(0, 30),
+)
+async def test_whenever_it_is_cut_off_the_return_value_begins_the_models_text(
+    deltas: list[str], after: float
+) -> None:
+    clock, text = ManualClock(), "".join(deltas)
+    async with talk(clock, mode=1) as talking:
+        speaking = asyncio.create_task(talking.conversation.speak(written(deltas)))
+        await clock.advance(after)
+        whole, sent = speaking.done(), texts(await talking.heard())
+        await interrupted(talking)
+        spoken = await speaking
+        assert text.startswith(spoken)
+        assert (spoken == text) == whole
+        assert talking.conversation.spoken.cut_off == (not whole)
+        if whole:
+            assert "".join("".join(sent).split()) == "".join(text.split())
 
 
 # The mode
@@ -467,8 +493,11 @@ async def test_after_an_interrupt_the_next_text_needs_not_wait(clock: ManualCloc
     leave = asyncio.Event()
 
     class Slow(Closed):
-        async def aclose(self) -> None:
-            await leave.wait()
+        async def __anext__(self) -> str:
+            try:
+                return await super().__anext__()
+            finally:
+                await leave.wait()
 
     async with talk(clock, mode=1) as talking:
         first = asyncio.create_task(talking.conversation.speak(Slow()))
