@@ -11,7 +11,7 @@ caller's turn of the event loop, so no cancel leaves it half done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from functools import partial
 from typing import Final, Literal
 
@@ -88,7 +88,7 @@ class Conversation:
         """Whether messages can be sent now."""
         if not self._tasks or self._lost or self._ended is not None:
             return False
-        return getattr(self._transport, "joined", True) is True
+        return bool(getattr(self._transport, "joined", True))
 
     def begin(self) -> None:
         """Begin to read what arrives, and to send."""
@@ -110,7 +110,7 @@ class Conversation:
         """
         if self._closing is None:
             self._ended = reason
-            self._drop(SessionEnded(reason))
+            self._drop(partial(SessionEnded, reason))
             self._fan_out.tell(Ended(reason=reason))
             self._closing = asyncio.get_running_loop().create_task(self._close())
         await lasting(self._closing)
@@ -128,6 +128,9 @@ class Conversation:
 
     async def say(self, text: str) -> Speech:
         """Let the avatar say a text. It waits behind other texts, and leaves as pace allows.
+
+        In mode 2 the avatar answers the text; how long that takes is a guess by the text's length
+        where the carrier does not tell when the avatar speaks.
 
         Raises:
             InvalidInput: the text is blank, too long, or no valid text.
@@ -248,7 +251,7 @@ class Conversation:
 
     def _leave(self, left: Left) -> None:
         """Cut off what waits, and tell of it if that is news."""
-        self._drop(NotJoined("whoever carried messages to the avatar's channel has left"))
+        self._drop(_gone)
         if self._present:
             self._present = False
             self.tell(left)
@@ -256,7 +259,7 @@ class Conversation:
     def _send_failed(self, error: BaseException) -> None:
         # A page may leave while a message is on its way to it; `messages()` tells of that.
         if isinstance(error, NotJoined) and not self.joined:
-            self._drop(error)
+            self._drop(_gone)
         else:
             self._stopped(error)
 
@@ -268,22 +271,27 @@ class Conversation:
                 logger.error("the transport of a live session failed: %r", error, exc_info=error)
         self._leave(Left(reason="the transport failed" if error else "the transport was closed"))
 
-    def _drop(self, error: StreamingError) -> None:
+    def _drop(self, why: Callable[[], StreamingError]) -> None:
         self._outbox.drop()
         self._times.cut_off()
-        self._commands.fail(error)
+        self._commands.fail(why)
 
     async def _close(self) -> None:
-        """End the tasks and close the transport; whatever that does, the session is closed."""
+        """End the tasks and close the transport; whatever that does, the session is over."""
         for task in self._tasks:
             task.cancel()
-        steps: list[Awaitable[None]] = [*self._tasks]
+        for task in self._tasks:
+            await self._ended_by(task)
         if self._transport is not None:
-            steps.append(self._transport.close())
-        for step in steps:
-            ending = asyncio.ensure_future(step)
-            if not await done_within(self._clock, _CLOSING, ending):
-                ending.cancel()
-                logger.error("a live session is over, and its transport does not close")
-            elif not ending.cancelled() and (error := ending.exception()) is not None:
-                logger.error("the transport of a live session failed: %r", error, exc_info=error)
+            await self._ended_by(asyncio.ensure_future(self._transport.close()))
+
+    async def _ended_by(self, ending: asyncio.Future[None]) -> None:
+        if not await done_within(self._clock, _CLOSING, ending):
+            ending.cancel()
+            logger.error("a live session is over, and its transport does not close")
+        elif not ending.cancelled() and (error := ending.exception()) is not None:
+            logger.error("the transport of a live session failed: %r", error, exc_info=error)
+
+
+def _gone() -> NotJoined:
+    return NotJoined("whoever carried messages to the avatar's channel has left")
