@@ -37,7 +37,7 @@ steps = st.lists(
         st.sampled_from([False, False, False, True]),
     ),
     min_size=20,
-    max_size=120,
+    max_size=60,
 )
 limits = st.one_of(
     st.sampled_from([AGORA, TRTC]),
