@@ -10,7 +10,7 @@ from akool_async.clock import ManualClock
 from akool_async.errors import InvalidInput, NotJoined, SessionEnded, TooMuchWaiting
 from akool_async.streaming import LIVEKIT
 from akool_async.streaming.conversation import MOST_WAITING, Conversation
-from akool_async.streaming.speaking_times import seconds_of
+from akool_async.streaming.speech_rate import seconds_of
 from tests.streaming.talking import begun, flags, is_command, reply, talk
 
 LONG = "A sentence that takes its time. " * 250

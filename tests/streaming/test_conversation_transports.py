@@ -230,10 +230,18 @@ async def test_a_message_on_its_way_when_the_page_leaves_is_no_failure(
     async with begun(transport, clock) as conversation:
         events = conversation.events()
         speech = await conversation.say("Hello")
-        transport.joined = False
+        transport.send_raises = NotJoined("the websocket is gone")
         assert not await speech.spoken()
         transport.arrived.put_nowait(Left(reason="a reload"))
+        transport.arrived.put_nowait(Joined())
         assert await anext(events) == Left(reason="a reload")
+        assert await anext(events) == Joined()
+        await conversation.say("Hello")  # it comes too late, and cuts nobody off for good
+        await clock.settle()
+        transport.send_raises = None
+        speech = await conversation.say("Hello")
+        await clock.settle()
+        assert speech.sent
         assert errors_of(caplog) == []
 
 
