@@ -77,7 +77,8 @@ class Conversation:
         self._fan_out = FanOut()
         self._tasks: list[asyncio.Task[None]] = []
         self._present = False
-        """Whether iterators know somebody to carry messages."""
+        """Whether somebody is known to have joined, of whose leaving nobody was told yet. A transport
+        may be joined without saying `Joined`."""
         self._lost = False
         """Whether the transport failed, and nobody has joined since."""
         self._ended: str | None = None
@@ -232,6 +233,7 @@ class Conversation:
             raise NotJoined("the session has no transport: pass transport= to streaming.open")
         if not self.joined:
             raise NotJoined("nobody carries messages to the avatar's channel now")
+        self._present = True
 
     def _hear(self, heard: Heard) -> None:
         """Take what the reader read."""
