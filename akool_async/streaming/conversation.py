@@ -77,8 +77,7 @@ class Conversation:
         self._fan_out = FanOut()
         self._tasks: list[asyncio.Task[None]] = []
         self._present = False
-        """Whether somebody is known to have joined, of whose leaving nobody was told yet. A transport
-        may be joined without saying `Joined`."""
+        """Whether iterators are to be told `Left`. A transport may be joined, and not say so."""
         self._lost = False
         """Whether the transport failed, and nobody has joined since."""
         self._ended: str | None = None
