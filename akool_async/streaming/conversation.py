@@ -65,8 +65,6 @@ class Conversation:
         self._clock = clock
         self.mode: Literal[1, 2] | None = mode
         """The mode that is known to be set; `None` while nobody knows."""
-        self.interruptions = 0
-        """How often `interrupt` was called."""
         self.answer: Answer | None = None
         """What `speak` was given last."""
         self._limits = AGORA if transport is None else transport.limits
@@ -163,7 +161,6 @@ class Conversation:
             SessionEnded: the session is over.
         """
         self.check_joined()
-        self.interruptions += 1
         self._outbox.drop_texts()
         self._times.cut_off()
         mid = messages.new_mid()
@@ -271,7 +268,8 @@ class Conversation:
             self._lost = True
             if error is not None:
                 logger.error("the transport of a live session failed: %r", error, exc_info=error)
-        self._leave(Left(reason="the transport failed" if error else "the transport was closed"))
+        how = "was closed" if error is None else "failed"
+        self._leave(Left(reason=f"the transport {how}"))
 
     def _drop(self, why: Callable[[], StreamingError]) -> None:
         self._outbox.drop()
