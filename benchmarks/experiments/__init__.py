@@ -11,6 +11,7 @@ from benchmarks.experiments import (
     clients,
     holding,
     importing,
+    interrupting,
     jobs,
     learning,
     messages,
@@ -39,6 +40,7 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "webhooks": webhooks.webhooks,
     "batch": batch.batch,
     "messages": messages.messages,
+    "interrupting": interrupting.interrupting,
     "soak": trouble.soak,
     "rivals": trust.trust,
 }
