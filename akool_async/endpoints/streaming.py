@@ -269,6 +269,11 @@ class _Opening(Input, abstract=True):
 class OpenSession(_Opening, Webhook, Operation[Session]):
     """Open a session with a live avatar; its whole duration is charged at once (T30).
 
+    In a program, `async with akool.streaming.open(...)` closes it by itself, and
+    `akool.streaming.session(...)` closes it when the client is closed, unless `keep=True`. What is
+    opened by `akool.submit(OpenSession(...))`, in a run, or by the command goes on until
+    `streaming.close` or its duration ends it.
+
     The page shows `background_url` and `webhook_url` in its samples, not in its table.
     """
 
