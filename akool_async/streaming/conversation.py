@@ -32,8 +32,10 @@ from akool_async.streaming.fan_out import FanOut
 from akool_async.streaming.messages import AGORA, CommandReply
 from akool_async.streaming.reading import Heard, Reader
 from akool_async.streaming.sending import Outbox
-from akool_async.streaming.speaking_times import SpeakingTimes, seconds_of
+from akool_async.streaming.speaking import Answer, Spoken, speak
+from akool_async.streaming.speaking_times import SpeakingTimes
 from akool_async.streaming.speech import Speech, SpeechState
+from akool_async.streaming.speech_rate import seconds_of
 from akool_async.streaming.transport import Transport
 from akool_async.streaming.waiting import done_within
 
@@ -65,10 +67,13 @@ class Conversation:
         """The mode that is known to be set; `None` while nobody knows."""
         self.interruptions = 0
         """How often `interrupt` was called."""
+        self.answer: Answer | None = None
+        """What `speak` was given last."""
         self._limits = AGORA if transport is None else transport.limits
         self._outbox = Outbox(self._limits, clock, self._send_failed)
         self._commands = Commands(self._outbox, clock)
         self._times = SpeakingTimes(clock)
+        self.next_cut = self._times.next_cut
         self._fan_out = FanOut()
         self._tasks: list[asyncio.Task[None]] = []
         self._present = False
@@ -135,13 +140,13 @@ class Conversation:
         """
         mid = messages.new_mid()
         parts = messages.chat(text, mid, limits=self._limits)
-        self._check_joined()
+        self.check_joined()
         state = SpeechState(mid, text, seconds_of(text), tuple(map(len, parts)))
         if self._times.size + state.size > MOST_WAITING:
             raise TooMuchWaiting(self._times.size, MOST_WAITING)
         self._times.add(state)
         self._outbox.post_texts(parts, partial(self._times.one_left, state))
-        return Speech(state)
+        return Speech(state, self._clock)
 
     async def interrupt(self) -> None:
         """Stop the avatar: drop what waits to be said, and return when Akool has answered.
@@ -157,7 +162,7 @@ class Conversation:
             NotJoined: nobody carries messages now, or not any more.
             SessionEnded: the session is over.
         """
-        self._check_joined()
+        self.check_joined()
         self.interruptions += 1
         self._outbox.drop_texts()
         self._times.cut_off()
@@ -198,7 +203,7 @@ class Conversation:
         message = messages.set_params(
             vid=vid, vurl=vurl, lang=lang, mode=mode, bgurl=bgurl, mid=mid, limits=self._limits
         )
-        self._check_joined()
+        self.check_joined()
         try:
             await self._commands.ask("set-params", mid, message)
         except CommandRefused:
@@ -211,10 +216,16 @@ class Conversation:
             self.mode = mode
 
     async def speak(self, deltas: AsyncIterable[str]) -> str:
-        """Let the avatar say what a language model writes, while it writes."""
-        raise NotImplementedError
+        """Let the avatar say what a language model writes, as it writes; see `speaking.speak`."""
+        return await speak(self, deltas)
 
-    def _check_joined(self) -> None:
+    @property
+    def spoken(self) -> Spoken:
+        """What was spoken so far of the text that `speak` was given last."""
+        return Spoken() if self.answer is None else self.answer.spoken
+
+    def check_joined(self) -> None:
+        """Raise `NotJoined` or `SessionEnded` if nothing can be sent now."""
         if self._ended is not None:
             raise SessionEnded(self._ended)
         if self._transport is None:

@@ -14,6 +14,7 @@ from akool_async.streaming.closing import ClosingSession, Opener
 from akool_async.streaming.conversation import Conversation
 from akool_async.streaming.events import SessionEvent, Warned
 from akool_async.streaming.session import Session, SessionCredentials
+from akool_async.streaming.speaking import Spoken
 from akool_async.streaming.speech import Speech
 from akool_async.streaming.transport import Transport
 
@@ -177,6 +178,11 @@ class LiveSession(ClosingSession[Session]):
     async def speak(self, deltas: AsyncIterable[str]) -> str:
         """Let the avatar say what a language model writes, while it writes."""
         return await self.conversation.speak(deltas)
+
+    @property
+    def spoken(self) -> Spoken:
+        """What was spoken so far of the text that `speak` was given last."""
+        return self.conversation.spoken
 
     def __aiter__(self) -> AsyncIterator[SessionEvent]:
         return self.conversation.events()
