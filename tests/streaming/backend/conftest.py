@@ -88,7 +88,7 @@ async def vendor(serve: Serve) -> Vendor:
 @pytest.fixture
 async def akool(vendor: Vendor, clock: ManualClock) -> AsyncIterator[Akool]:
     """Open a client on the test's clock."""
-    async with Akool(KEY, base_url=vendor.url, clock=clock) as client:
+    async with Akool(KEY, base_url=vendor.url, clock=clock, retry=None) as client:
         yield client
 
 
@@ -205,7 +205,9 @@ class Socket:
 class Browser:
     """A browser in which a user is signed in, on a page of an origin."""
 
-    def __init__(self, http: aiohttp.ClientSession, url: str, user: str | None, origin: str) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, url: str, user: str | None, origin: str
+    ) -> None:
         self.http = http
         self.url = url
         self.headers = {"Origin": origin}
