@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from akool_async.errors import (
         AccountError,
         AkoolError,
+        AlreadySpeaking,
         APIError,
         AuthenticationError,
         CancelNotSupported,
@@ -110,6 +111,7 @@ __all__ = [
     "Akool",
     "AkoolDeprecationWarning",
     "AkoolError",
+    "AlreadySpeaking",
     "AuthenticationError",
     "Backoff",
     "CancelNotSupported",

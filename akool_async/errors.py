@@ -543,6 +543,10 @@ class NoAnswer(StreamingError):
         self.seconds = seconds
 
 
+class AlreadySpeaking(StreamingError):
+    """The avatar still says what another `speak` reads: interrupt it, or wait for its end."""
+
+
 class TooMuchWaiting(StreamingError):
     """More texts wait to be said than a live session keeps.
 

@@ -31,6 +31,7 @@ from tests.printed import typed
 pytest_plugins = [
     "pytester",
     "tests.armed",
+    "tests.browser_network",
     "tests.clients",
     "tests.clocks",
     "tests.s3",

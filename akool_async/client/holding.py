@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from akool_async.client.caller import Caller
 from akool_async.client.submission import check_startable
@@ -10,6 +10,9 @@ from akool_async.engine import HELD_JOB, NO_OPTIONS
 from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.streaming.held import Held
+
+if TYPE_CHECKING:
+    from akool_async.client.session_rows import JournalSessions
 
 S = TypeVar("S", bound=Snapshot)
 
@@ -35,3 +38,13 @@ class Holding(Caller):
         held = rarely and request.family.watch == "polled"  # else all jobs of the family are
         record = runtime.submitter.start(request, HELD_JOB if held else NO_OPTIONS)
         return Held(record, runtime.engine)
+
+    @property
+    def session_rows(self) -> JournalSessions | None:
+        """The rows of sessions in the journal; `None` without a journal."""
+        records = self._shared.records
+        if records is None:
+            return None
+        from akool_async.client.session_rows import JournalSessions  # few programs need it
+
+        return JournalSessions(records, self._runtime("streaming.reap()"))

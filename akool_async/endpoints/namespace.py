@@ -37,6 +37,7 @@ from akool_async.protocol.fields import Files, OneEach, extras
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.streaming.closing import OpenSessions
 from akool_async.streaming.held import Held
+from akool_async.streaming.reaping import SessionRows
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,6 +66,11 @@ class Executor(Protocol):
     @property
     def open_sessions(self) -> OpenSessions:
         """The sessions that the client closes when it is closed."""
+        ...
+
+    @property
+    def session_rows(self) -> SessionRows | None:
+        """The rows of sessions; `None` without a journal."""
         ...
 
     def submit(self, request: Startable[S], /) -> Job[S]:

@@ -66,6 +66,8 @@ class Recorder(RowReader):
         """The numbers of ends that this process delivers."""
         self._ends = itertools.count(time.time_ns())
         """Numbers for ends, higher than those of earlier processes."""
+        self.opened: set[int] = set()
+        """The rows of sessions that this process has opened, or is about to."""
 
     # What is written down
 
@@ -82,7 +84,7 @@ class Recorder(RowReader):
         intent, row = intent_of(record, armed=armed), row_of(record)
         if row.number is not None:  # this process works on the row since its key was claimed
             attempt = await self._store.intend(intent, row.number)
-            self.work_on(record, attempt.row)
+            self._intended(record, attempt)
             return attempt
         arriving = intent.key, intent.fingerprint
         with self._lock:  # loops of several threads may use one client
@@ -94,8 +96,13 @@ class Recorder(RowReader):
                 self._arriving[arriving] -= 1
                 if not self._arriving[arriving]:
                     del self._arriving[arriving]
-        self.work_on(record, attempt.row)
+        self._intended(record, attempt)
         return attempt
+
+    def _intended(self, record: JobRecord[Any], attempt: Attempt) -> None:
+        self.work_on(record, attempt.row)
+        if record.family.session is not None:
+            self.opened.add(attempt.row)
 
     def note_accepted(self, record: JobRecord[Any]) -> None:
         """Write down that the vendor has accepted a job."""

@@ -119,6 +119,12 @@ def _live(serial: str) -> dict[str, Any]:
     }
 
 
+def credentials_of(session: OpenSession, serial: str) -> SessionCredentials:
+    """Return the credentials of a session's channel, with the token."""
+    credentials: SessionCredentials = _joined(session, serial, receipt=True)["credentials"]
+    return credentials
+
+
 def _joined(session: OpenSession, serial: str, *, receipt: bool) -> dict[str, Any]:
     kind = session.stream_type or "agora"
     own = {} if session.credentials is None else session.credentials.body_fields()

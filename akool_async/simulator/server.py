@@ -45,6 +45,7 @@ from akool_async.endpoints import (
     GetCredit,
     GetKnowledge,
     GetLabVoice,
+    GetSession,
     GetStreamingAvatar,
     GetToken,
     Kept,
@@ -74,8 +75,11 @@ from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.wire import AKOOL, Envelope
 from akool_async.simulator import catalogue, faces, media, voice_lab
+from akool_async.simulator.channels import Channels
 from akool_async.simulator.job_lists import job_rows
 from akool_async.simulator.knowledge import NameTaken
+from akool_async.simulator.refusal import Refusal
+from akool_async.simulator.sessions import Sessions
 from akool_async.simulator.webhooks import SimulatedWebhooks
 from akool_async.simulator.world import Behaviour, World
 
@@ -87,15 +91,6 @@ Fault: TypeAlias = Callable[[str, web.Request], Awaitable[web.StreamResponse | N
 or raise `ConnectionResetError` to drop the connection."""
 
 _OK = {"code": 1000, "msg": "OK"}
-
-
-class Refusal(Exception):
-    """An error code, to be sent as an envelope."""
-
-    def __init__(self, code: int, msg: str) -> None:
-        super().__init__(msg)
-        self.code = code
-        self.msg = msg
 
 
 class Simulator:
@@ -125,6 +120,10 @@ class Simulator:
         self.client_id = client_id
         self.client_secret = client_secret
         self.world = World(behaviour or Behaviour(**fields), clock or LoopClock())
+        self.sessions = Sessions(self.world)
+        """The sessions with live avatars."""
+        self.channels = Channels(self.world, self.sessions)
+        """The channels of those sessions, and the avatars in them."""
         self.webhooks = SimulatedWebhooks(
             self.world,
             lambda: self.webhook_credentials,
@@ -183,9 +182,31 @@ class Simulator:
     async def stop(self) -> None:
         """Stop listening."""
         await self.webhooks.stop()
+        await self.channels.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def join(self, *, channel: str, token: str, uid: int, sdp: str) -> str:
+        """Let a page join the channel of a session: it meets the avatar there, by WebRTC.
+
+        It is called in the loop in which the simulator runs, and needs the extra `live`. All
+        media and messages stay on loopback. Who joins a second time takes the place of the first.
+
+        Args:
+            channel: The session's `agora_channel`.
+            token: Its `agora_token`, which is valid for 300 s.
+            uid: Its `agora_uid`.
+            sdp: The offer, with a data channel `stream-message` that the page opens.
+
+        Returns:
+            The answer, as SDP.
+
+        Raises:
+            Refusal: no such session runs, the token does not open it, or the offer is no SDP.
+            ImportError: the extra `live` is not installed.
+        """
+        return await self.channels.join(channel=channel, token=token, uid=uid, sdp=sdp)
 
     @contextmanager
     def in_thread(self) -> Generator[Self]:
@@ -250,6 +271,8 @@ class Simulator:
     async def _created(self, request: Operation[Any]) -> Any:
         if self.world.credit < 1:
             raise Refusal(1006, "Your quota is not enough")
+        if isinstance(request, OpenSession):
+            self.sessions.check_room()
         job = self.world.create(request)
         await self.webhooks.created(job)
         if self.world.loses_reply():
@@ -554,11 +577,12 @@ def _languages(simulator: Simulator, request: ListLanguages) -> Mapping[str, Any
 
 
 def _close_session(simulator: Simulator, request: CloseSession) -> Mapping[str, Any]:
-    job = simulator.world.jobs.get(request.id)
-    if job is None or not isinstance(job.request, OpenSession):
-        raise Refusal(1216, "liveAvatar session not exist")
-    simulator.world.close(request.id)
+    simulator.sessions.close(request.id)
     return _OK
+
+
+def _session(simulator: Simulator, request: GetSession) -> Mapping[str, Any]:
+    return _OK | {"data": _written(request, simulator.sessions.look_up(request.id))}
 
 
 def _update_live(simulator: Simulator, request: UpdateLiveFaceswap) -> Mapping[str, Any]:
@@ -657,6 +681,7 @@ _ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
     GetStreamingAvatar: _streaming_avatar,
     GetKnowledge: _knowledge_base,
     GetLabVoice: _lab_voice,
+    GetSession: _session,
     GetToken: _token,
     ListAvatars: _avatars,
     ListKnowledge: _knowledge_bases,

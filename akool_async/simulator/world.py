@@ -19,18 +19,22 @@ from typing import Any
 import msgspec
 
 from akool_async.clock import Clock, Timer
-from akool_async.endpoints import Face, FaceMapping
+from akool_async.endpoints import Face, FaceMapping, OpenSession
 from akool_async.protocol.endpoint import Media, Operation
 from akool_async.protocol.fields import inner_of, plan_of
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input, Value
 from akool_async.result import LIFETIME
 from akool_async.simulator import media
+from akool_async.simulator.avatar import AvatarBehaviour
 from akool_async.simulator.knowledge import KnowledgeBases
 from akool_async.simulator.particulars import particulars
 
 MEDIANS: Mapping[Media | None, float] = {"audio": 0.5, "image": 1.0, "video": 2.0, None: 1.0}
 """Median seconds that a job takes, by the kind of its media; scaled by `Behaviour.pace`."""
+
+_LONGEST_WAIT = 1.0
+"""The most seconds until a session starts."""
 
 _MAKERS: Mapping[Media | None, Callable[[str, str], media.Media]] = {
     "audio": media.sound,
@@ -78,6 +82,14 @@ class Behaviour(Input):
     """Seconds after which a webhook without an answer of 200 is sent again, each time."""
     faces: int = 1
     """Number of faces in a picture, unless its address sets it: `?faces=3`."""
+    sessions_at_once: int = 1000
+    """Sessions with live avatars that run at once; one more is refused as busy (1215)."""
+    sessions_look_over: bool = False
+    """Whether a lookup says of a session that it is over while it lives (T29)."""
+    close_reply_losses: int = 0
+    """Closes of each session whose reply is lost, though the session is closed."""
+    avatar: AvatarBehaviour = AvatarBehaviour()
+    """The behaviour of the avatars, and of the channels that lead to them."""
 
     def check(self) -> None:
         """Refuse rates that are not from 0 to 1, and NaN."""
@@ -92,8 +104,9 @@ class Behaviour(Input):
             raise self.refuse("webhook_lateness", "must be at least 0 seconds")
         if not all(pause >= 0 for pause in self.webhook_retries):
             raise self.refuse("webhook_retries", "must be at least 0 seconds each")
-        if self.faces < 0:
-            raise self.refuse("faces", "must be at least 0")
+        for name in ("faces", "sessions_at_once", "close_reply_losses"):
+            if getattr(self, name) < 0:
+                raise self.refuse(name, "must be at least 0")
 
 
 class SimulatedJob(Value):
@@ -108,6 +121,8 @@ class SimulatedJob(Value):
     """Moment of creation, in the clock's seconds."""
     duration: float
     """Seconds until it ends."""
+    longest_wait: float = math.inf
+    """The most seconds that it waits until it runs."""
     outcome: Status
     reason: str
     created_at: datetime
@@ -118,10 +133,11 @@ class SimulatedJob(Value):
         return self.begun + self.duration
 
     def status_at(self, now: float) -> Status:
-        """Return the status at a moment: QUEUED for a fifth of the duration, then PROCESSING."""
+        """Return the status at a moment: it waits a fifth of its duration, or less, then runs."""
         if now >= self.ends:
             return self.outcome
-        return Status.QUEUED if now < self.begun + self.duration / 5 else Status.PROCESSING
+        wait = min(self.duration / 5, self.longest_wait)
+        return Status.QUEUED if now < self.begun + wait else Status.PROCESSING
 
     def media(self) -> media.Media:
         """Return the result's file, which shows the job's name."""
@@ -173,6 +189,8 @@ class World:
         self.credit = behaviour.credit
         self.knowledge = KnowledgeBases()
         self.peak_in_flight = 0
+        self.when_ended: list[Callable[[str], object]] = []
+        """Called with the id of each job that has ended."""
         self._running: dict[str, Timer] = {}
         self._random = random.Random(behaviour.seed)
         # Lists have a generator of their own: polling must not change the jobs' outcomes.
@@ -197,6 +215,7 @@ class World:
             request=request,
             begun=self.clock.time(),
             duration=duration,
+            longest_wait=_LONGEST_WAIT if isinstance(request, OpenSession) else math.inf,
             outcome=Status.FAILED if failed else Status.COMPLETED,
             reason=self._random.choice(_reasons_for(request)) if failed else "",
             created_at=self.clock.now(),
@@ -211,6 +230,8 @@ class World:
         kind = _media_of(request)
         instant = self._random.random() < self.behaviour.instant_audio_rate
         drawn = self._random.lognormvariate(math.log(MEDIANS[kind]), self.behaviour.spread)
+        if isinstance(request, OpenSession) and request.duration is not None:
+            return request.duration * self.behaviour.pace
         return 0.0 if kind == "audio" and instant else drawn * self.behaviour.pace
 
     def _count_in_flight(self, job: SimulatedJob) -> None:
@@ -222,6 +243,8 @@ class World:
         timer = self._running.pop(id, None)
         if timer is not None:
             timer.cancel()
+            for told in self.when_ended:
+                told(id)
 
     def shown(self, ids: list[str]) -> list[SimulatedJob]:
         """Return the jobs that a list shows: shuffled, and sometimes not all of them."""

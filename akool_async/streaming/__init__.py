@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from akool_async.streaming.memory import MemoryAvatar, MemoryTransport, transport_pair
     from akool_async.streaming.messages.limits import AGORA, LIVEKIT, TRTC, Limits
     from akool_async.streaming.session import Session, SessionCredentials
+    from akool_async.streaming.speaking import Spoken
     from akool_async.streaming.speech import Speech
     from akool_async.streaming.transport import Arrival, JoinsLater, Transport
 
@@ -50,6 +51,7 @@ __all__ = [
     "Silent",
     "Speaking",
     "Speech",
+    "Spoken",
     "Transport",
     "Unrecognized",
     "Warned",
@@ -69,6 +71,7 @@ _HOMES = {
     "Session": "session",
     "SessionCredentials": "session",
     "Speech": "speech",
+    "Spoken": "speaking",
     "Transport": "transport",
     "transport_pair": "memory",
 }

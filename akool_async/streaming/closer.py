@@ -45,7 +45,7 @@ class Closer:
         InvalidInput: `grace` is no number of seconds, more than 0.
     """
 
-    def __init__(self, client: Calls, close: Callable[[str], Command[None]], grace: float) -> None:
+    def __init__(self, client: Calls, close: Callable[[str], Command[Any]], grace: float) -> None:
         self._client = client
         self._close = close
         rule = "must be a number of seconds, more than 0"

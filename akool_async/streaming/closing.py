@@ -289,17 +289,23 @@ class OpenSessions:
         """Forget a session that is closed."""
         self._sessions.pop(session, None)
 
+    @property
+    def ids(self) -> set[str | None]:
+        """The ids of the sessions, in all event loops."""
+        return {session.job.id for session in tuple(self._sessions)}
+
     def closed_by_hand(self, close: object) -> None:
         """Take note that the user has closed a session: it is not closed again."""
-        here, id = asyncio.get_running_loop(), getattr(close, "id", None)
+        here, closed = asyncio.get_running_loop(), getattr(close, "id", None)
         for session, loop in tuple(self._sessions.items()):
-            if loop is here and session.job.id == id:
+            if loop is here and session.job.id == closed:
                 session.closed_by_hand()
 
     async def close(self) -> None:
         """Close the sessions of the running loop. Those that could not be are in the log."""
         here = asyncio.get_running_loop()
-        endings = [each.end() for each, loop in tuple(self._sessions.items()) if loop is here]
+        mine = [each for each, loop in self._sessions.items() if loop is here and not each.over]
+        endings = [each.end() for each in mine]
         for ending in endings:
             await lasting(ending)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from akool_async.clock import Clock
@@ -65,8 +66,8 @@ class Commands:
         if answer is not None and not answer.done():
             answer.set_result(reply)
 
-    def fail(self, error: StreamingError) -> None:
-        """Let all commands that wait raise an error."""
+    def fail(self, why: Callable[[], StreamingError]) -> None:
+        """Let all commands that wait raise an error, each its own."""
         for answer in self._asked.values():
             if not answer.done():
-                answer.set_result(error)
+                answer.set_result(why())

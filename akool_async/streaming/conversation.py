@@ -11,7 +11,7 @@ caller's turn of the event loop, so no cancel leaves it half done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from functools import partial
 from typing import Final, Literal
 
@@ -32,8 +32,10 @@ from akool_async.streaming.fan_out import FanOut
 from akool_async.streaming.messages import AGORA, CommandReply
 from akool_async.streaming.reading import Heard, Reader
 from akool_async.streaming.sending import Outbox
-from akool_async.streaming.speaking_times import SpeakingTimes, seconds_of
+from akool_async.streaming.speaking import Answer, Spoken, speak
+from akool_async.streaming.speaking_times import SpeakingTimes
 from akool_async.streaming.speech import Speech, SpeechState
+from akool_async.streaming.speech_rate import seconds_of
 from akool_async.streaming.transport import Transport
 from akool_async.streaming.waiting import done_within
 
@@ -65,10 +67,13 @@ class Conversation:
         """The mode that is known to be set; `None` while nobody knows."""
         self.interruptions = 0
         """How often `interrupt` was called."""
+        self.answer: Answer | None = None
+        """What `speak` was given last."""
         self._limits = AGORA if transport is None else transport.limits
         self._outbox = Outbox(self._limits, clock, self._send_failed)
         self._commands = Commands(self._outbox, clock)
         self._times = SpeakingTimes(clock)
+        self.next_cut = self._times.next_cut
         self._fan_out = FanOut()
         self._tasks: list[asyncio.Task[None]] = []
         self._present = False
@@ -83,7 +88,7 @@ class Conversation:
         """Whether messages can be sent now."""
         if not self._tasks or self._lost or self._ended is not None:
             return False
-        return getattr(self._transport, "joined", True) is True
+        return bool(getattr(self._transport, "joined", True))
 
     def begin(self) -> None:
         """Begin to read what arrives, and to send."""
@@ -105,7 +110,7 @@ class Conversation:
         """
         if self._closing is None:
             self._ended = reason
-            self._drop(SessionEnded(reason))
+            self._drop(partial(SessionEnded, reason))
             self._fan_out.tell(Ended(reason=reason))
             self._closing = asyncio.get_running_loop().create_task(self._close())
         await lasting(self._closing)
@@ -124,6 +129,9 @@ class Conversation:
     async def say(self, text: str) -> Speech:
         """Let the avatar say a text. It waits behind other texts, and leaves as pace allows.
 
+        In mode 2 the avatar answers the text; how long that takes is a guess by the text's length
+        where the carrier does not tell when the avatar speaks.
+
         Raises:
             InvalidInput: the text is blank, too long, or no valid text.
             NotJoined: nobody carries messages now.
@@ -132,13 +140,13 @@ class Conversation:
         """
         mid = messages.new_mid()
         parts = messages.chat(text, mid, limits=self._limits)
-        self._check_joined()
+        self.check_joined()
         state = SpeechState(mid, text, seconds_of(text), tuple(map(len, parts)))
         if self._times.size + state.size > MOST_WAITING:
             raise TooMuchWaiting(self._times.size, MOST_WAITING)
         self._times.add(state)
         self._outbox.post_texts(parts, partial(self._times.one_left, state))
-        return Speech(state)
+        return Speech(state, self._clock)
 
     async def interrupt(self) -> None:
         """Stop the avatar: drop what waits to be said, and return when Akool has answered.
@@ -154,7 +162,7 @@ class Conversation:
             NotJoined: nobody carries messages now, or not any more.
             SessionEnded: the session is over.
         """
-        self._check_joined()
+        self.check_joined()
         self.interruptions += 1
         self._outbox.drop_texts()
         self._times.cut_off()
@@ -195,7 +203,7 @@ class Conversation:
         message = messages.set_params(
             vid=vid, vurl=vurl, lang=lang, mode=mode, bgurl=bgurl, mid=mid, limits=self._limits
         )
-        self._check_joined()
+        self.check_joined()
         try:
             await self._commands.ask("set-params", mid, message)
         except CommandRefused:
@@ -208,10 +216,16 @@ class Conversation:
             self.mode = mode
 
     async def speak(self, deltas: AsyncIterable[str]) -> str:
-        """Let the avatar say what a language model writes, while it writes."""
-        raise NotImplementedError
+        """Let the avatar say what a language model writes, as it writes; see `speaking.speak`."""
+        return await speak(self, deltas)
 
-    def _check_joined(self) -> None:
+    @property
+    def spoken(self) -> Spoken:
+        """What was spoken so far of the text that `speak` was given last."""
+        return Spoken() if self.answer is None else self.answer.spoken
+
+    def check_joined(self) -> None:
+        """Raise `NotJoined` or `SessionEnded` if nothing can be sent now."""
         if self._ended is not None:
             raise SessionEnded(self._ended)
         if self._transport is None:
@@ -237,7 +251,7 @@ class Conversation:
 
     def _leave(self, left: Left) -> None:
         """Cut off what waits, and tell of it if that is news."""
-        self._drop(NotJoined("whoever carried messages to the avatar's channel has left"))
+        self._drop(_gone)
         if self._present:
             self._present = False
             self.tell(left)
@@ -245,7 +259,7 @@ class Conversation:
     def _send_failed(self, error: BaseException) -> None:
         # A page may leave while a message is on its way to it; `messages()` tells of that.
         if isinstance(error, NotJoined) and not self.joined:
-            self._drop(error)
+            self._drop(_gone)
         else:
             self._stopped(error)
 
@@ -257,22 +271,27 @@ class Conversation:
                 logger.error("the transport of a live session failed: %r", error, exc_info=error)
         self._leave(Left(reason="the transport failed" if error else "the transport was closed"))
 
-    def _drop(self, error: StreamingError) -> None:
+    def _drop(self, why: Callable[[], StreamingError]) -> None:
         self._outbox.drop()
         self._times.cut_off()
-        self._commands.fail(error)
+        self._commands.fail(why)
 
     async def _close(self) -> None:
-        """End the tasks and close the transport; whatever that does, the session is closed."""
+        """End the tasks and close the transport; whatever that does, the session is over."""
         for task in self._tasks:
             task.cancel()
-        steps: list[Awaitable[None]] = [*self._tasks]
+        for task in self._tasks:
+            await self._ended_by(task)
         if self._transport is not None:
-            steps.append(self._transport.close())
-        for step in steps:
-            ending = asyncio.ensure_future(step)
-            if not await done_within(self._clock, _CLOSING, ending):
-                ending.cancel()
-                logger.error("a live session is over, and its transport does not close")
-            elif not ending.cancelled() and (error := ending.exception()) is not None:
-                logger.error("the transport of a live session failed: %r", error, exc_info=error)
+            await self._ended_by(asyncio.ensure_future(self._transport.close()))
+
+    async def _ended_by(self, ending: asyncio.Future[None]) -> None:
+        if not await done_within(self._clock, _CLOSING, ending):
+            ending.cancel()
+            logger.error("a live session is over, and its transport does not close")
+        elif not ending.cancelled() and (error := ending.exception()) is not None:
+            logger.error("the transport of a live session failed: %r", error, exc_info=error)
+
+
+def _gone() -> NotJoined:
+    return NotJoined("whoever carried messages to the avatar's channel has left")

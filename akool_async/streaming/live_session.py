@@ -7,15 +7,16 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from akool_async.clock import Timer
-from akool_async.errors import JobFailed, NotFound
+from akool_async.errors import JobCancelled, JobFailed, NotFound
 from akool_async.observers import logger
 from akool_async.protocol.endpoint import Command, Startable
 from akool_async.streaming.closing import ClosingSession, Opener
 from akool_async.streaming.conversation import Conversation
 from akool_async.streaming.events import SessionEvent, Warned
 from akool_async.streaming.session import Session, SessionCredentials
+from akool_async.streaming.speaking import Spoken
 from akool_async.streaming.speech import Speech
-from akool_async.streaming.transport import JoinsLater, Transport
+from akool_async.streaming.transport import Transport
 
 _TOKEN: Final = timedelta(minutes=5)
 """How long a token is valid (T31)."""
@@ -49,7 +50,6 @@ class LiveSession(ClosingSession[Session]):
     ) -> None:
         super().__init__(client, create, close, grace=grace)
         self.conversation = Conversation(transport, client.clock, mode=mode)
-        self._transport = transport
         self._duration = duration
         self._timers: list[Timer] = []
 
@@ -106,13 +106,8 @@ class LiveSession(ClosingSession[Session]):
         self._timers.append(clock.call_at(clock.time() + age - self._entered().age, callback))
 
     def _warn(self, end: float, what: str) -> None:
-        if what != "token" or not self._joined:
+        if what != "token" or not self.conversation.joined:
             self.conversation.tell(Warned(seconds=end - self._entered().age, what=what))
-
-    @property
-    def _joined(self) -> bool:
-        transport = self._transport
-        return transport.joined if isinstance(transport, JoinsLater) else transport is not None
 
     def _job_ended(self) -> None:
         super()._job_ended()
@@ -121,8 +116,12 @@ class LiveSession(ClosingSession[Session]):
         error = self.job.exception()
         if error is None or isinstance(error, NotFound):
             self.end("ended at Akool")
-        elif self.job.cancelled() or isinstance(error, JobFailed):
-            self.end("closed" if self.job.cancelled() else "failed")
+        elif isinstance(error, JobFailed):
+            self.end("failed")
+        elif isinstance(error, JobCancelled):
+            self.end("closed")
+        else:  # such as a key that Akool refuses by now
+            logger.warning("%r: no lookup asks whether it goes on any more: %s", self, error)
 
     async def _over(self, reason: str) -> None:
         for timer in self._timers:
@@ -135,11 +134,25 @@ class LiveSession(ClosingSession[Session]):
     # The conversation
 
     async def say(self, text: str) -> Speech:
-        """Let the avatar say a text."""
+        """Let the avatar say a text, behind those that wait; see `Conversation.say`.
+
+        Raises:
+            InvalidInput: the text is blank, too long, or no valid text.
+            NotJoined: nobody carries messages now.
+            SessionEnded: the session is over.
+            TooMuchWaiting: texts of 256 KB were not said yet.
+        """
         return await self.conversation.say(text)
 
     async def interrupt(self) -> None:
-        """Stop the avatar, and drop what waits to be said."""
+        """Stop the avatar, and drop what waits to be said; return when Akool has answered.
+
+        Raises:
+            CommandRefused: Akool refused it.
+            NoAnswer: no answer came within 6 seconds.
+            NotJoined: nobody carries messages now, or not any more.
+            SessionEnded: the session is over.
+        """
         await self.conversation.interrupt()
 
     async def set_params(
@@ -151,12 +164,25 @@ class LiveSession(ClosingSession[Session]):
         mode: Literal[1, 2] | None = None,
         bgurl: str | None = None,
     ) -> None:
-        """Change how the avatar speaks."""
+        """Change how the avatar speaks; see `Conversation.set_params` for what it takes.
+
+        Raises:
+            InvalidInput: a value breaks a rule, or there is none.
+            CommandRefused: Akool refused it.
+            NoAnswer: no answer came within 6 seconds. It may have been carried out.
+            NotJoined: nobody carries messages now, or not any more.
+            SessionEnded: the session is over.
+        """
         await self.conversation.set_params(vid=vid, vurl=vurl, lang=lang, mode=mode, bgurl=bgurl)
 
     async def speak(self, deltas: AsyncIterable[str]) -> str:
         """Let the avatar say what a language model writes, while it writes."""
         return await self.conversation.speak(deltas)
+
+    @property
+    def spoken(self) -> Spoken:
+        """What was spoken so far of the text that `speak` was given last."""
+        return self.conversation.spoken
 
     def __aiter__(self) -> AsyncIterator[SessionEvent]:
         return self.conversation.events()

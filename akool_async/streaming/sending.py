@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from akool_async.clock import Clock
@@ -71,7 +71,7 @@ class Outbox:
         self._commands.clear()
 
     @contextmanager
-    def texts_held(self) -> Iterator[None]:
+    def texts_held(self) -> Generator[None]:
         """Send commands only while the block runs."""
         self._holds += 1
         try:

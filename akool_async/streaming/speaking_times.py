@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-import unicodedata
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -16,19 +16,7 @@ LATENCY: Final = 1.0
 UNTOLD: Final = 3.0
 """Seconds longer than estimated until a text counts as said, though the carrier that tells when the
 avatar speaks did not do so for this text."""
-_NARROW: Final = 1 / 14
-_WIDE: Final = 1 / 4.5
-_SHORTEST: Final = 0.5
 _UNENDED: Final = 10.0
-
-
-def seconds_of(text: str) -> float:
-    """Estimate how long it takes to say a text.
-
-    14 letters a second, and 4.5 where each is a syllable or a word: Chinese, Japanese, Korean.
-    """
-    wide = sum(unicodedata.east_asian_width(each) in "WF" for each in text)
-    return max(_SHORTEST, wide * _WIDE + (len(text) - wide) * _NARROW)
 
 
 class SpeakingTimes:
@@ -46,6 +34,7 @@ class SpeakingTimes:
         self._free_at = -math.inf
         """When the text before the first one was over."""
         self._timer: Timer | None = None
+        self._next_cut: asyncio.Future[None] | None = None
         self.size = 0
         """The bytes of the messages of all texts here."""
 
@@ -68,7 +57,7 @@ class SpeakingTimes:
         if self._states and self._states[0].begun and self._states[0].heard_at is None:
             first = self._states[0]
             first.started, first.estimated = True, False
-            first.heard_at = self._clock.time()
+            first.heard_at = first.began_at = self._clock.time()
             self._plan()
 
     def silent(self) -> None:
@@ -80,11 +69,21 @@ class SpeakingTimes:
         """Cut off all texts."""
         for state in self._states:
             state.cut_off = True
+            state.cut_at = self._clock.time()
             state.over.set()
         self._states.clear()
         self.size = 0
         self._free_at = self._clock.time()
         self._plan()
+        if self._next_cut is not None:
+            self._next_cut.set_result(None)
+            self._next_cut = None
+
+    def next_cut(self) -> asyncio.Future[None]:
+        """Return what is done when all texts are cut off next, though there be none."""
+        if self._next_cut is None:
+            self._next_cut = asyncio.get_running_loop().create_future()
+        return self._next_cut
 
     def _finish(self) -> None:
         state = self._states.popleft()
@@ -117,7 +116,8 @@ class SpeakingTimes:
         self._timer = self._clock.call_at(when, step)
 
     def _start(self) -> None:
-        self._states[0].started = True
+        first = self._states[0]
+        first.started, first.began_at = True, self._clock.time()
         self._plan()
 
     def _give_up(self) -> None:

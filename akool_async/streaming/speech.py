@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from akool_async.clock import Clock
+from akool_async.streaming.speech_rate import part_said
+
 
 class SpeechState:
     """How far a text is. The conversation changes it, and a `Speech` shows it.
@@ -29,6 +32,10 @@ class SpeechState:
         self.heard_at: float | None = None
         """When the carrier said that the avatar began to say it."""
         self.started = False
+        self.began_at: float | None = None
+        """When the avatar began to say it, as told or estimated."""
+        self.cut_at: float | None = None
+        """When it was cut off."""
         self.estimated = True
         self.cut_off = False
         self.over = asyncio.Event()
@@ -37,8 +44,9 @@ class SpeechState:
 class Speech:
     """A text on its way to the avatar; `await session.say(text)` returns it."""
 
-    def __init__(self, state: SpeechState) -> None:
+    def __init__(self, state: SpeechState, clock: Clock) -> None:
         self._state = state
+        self._clock = clock
 
     @property
     def mid(self) -> str:
@@ -64,6 +72,21 @@ class Speech:
     def cut_off(self) -> bool:
         """Whether it was stopped before its end: by an interrupt, or because nobody hears it."""
         return self._state.cut_off
+
+    @property
+    def said(self) -> str:
+        """The beginning of the text that was said so far, in whole words.
+
+        All of it, once it was said to its end. Until then the words are estimated from the time,
+        also where the carrier says when the avatar speaks.
+        """
+        state = self._state
+        if state.over.is_set() and not state.cut_off:
+            return state.text
+        if state.began_at is None:
+            return ""
+        until = self._clock.time() if state.cut_at is None else state.cut_at
+        return part_said(state.text, until - state.began_at)
 
     @property
     def estimated(self) -> bool:

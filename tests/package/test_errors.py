@@ -43,6 +43,7 @@ TREE = {
     "SessionEnded": "StreamingError",
     "CommandRefused": "StreamingError",
     "NoAnswer": "StreamingError",
+    "AlreadySpeaking": "StreamingError",
     "TooMuchWaiting": "StreamingError",
     "JobError": "AkoolError",
     "JobFailed": "JobError",

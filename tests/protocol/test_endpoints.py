@@ -60,6 +60,7 @@ async def test_a_query_by_post_is_split_into_parts() -> None:
     class Client:
         open_sessions = OpenSessions()
         clock = LoopClock()
+        session_rows = None
 
         def __init__(self) -> None:
             self.sent: list[Any] = []

@@ -9,7 +9,14 @@ from typing import Any
 import msgspec
 
 from akool_async.clock import Clock, ManualClock
-from akool_async.streaming import AGORA, Limits, MemoryAvatar, Transport, transport_pair
+from akool_async.streaming import (
+    AGORA,
+    Limits,
+    MemoryAvatar,
+    Speech,
+    Transport,
+    transport_pair,
+)
 from akool_async.streaming.conversation import Conversation
 
 
@@ -19,7 +26,14 @@ def read(message: bytes) -> dict[str, Any]:
 
 
 def is_command(message: dict[str, Any], cmd: str) -> bool:
-    return message["type"] == "command" and message["pld"]["cmd"] == cmd
+    """Say whether a message is this command."""
+    return bool(message["type"] == "command" and message["pld"]["cmd"] == cmd)
+
+
+def flags(speech: Speech) -> set[str]:
+    """Return what is true of a speech: sent, started, cut_off, estimated."""
+    names = ("sent", "started", "cut_off", "estimated")
+    return {name for name in names if getattr(speech, name)}
 
 
 def reply(command: dict[str, Any], code: int = 1000, msg: str = "OK") -> bytes:

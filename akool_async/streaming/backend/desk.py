@@ -40,8 +40,16 @@ from akool_async.streaming.relay import RelayTransport
 ReadBody: TypeAlias = Callable[[int], Awaitable[bytes]]
 """Reads the body of a request, of so many bytes at most; raises `Refused`."""
 
-_PLACE: Final = re.compile(r"/sessions(?:/(?P<ticket>[A-Za-z0-9_\-]{1,64})(?P<what>/relay|/end)?)?")
-_METHODS: Final = {"mint": "POST", "end": "POST", "session": "DELETE", "relay": "GET"}
+_PLACE: Final = re.compile(
+    r"/sessions(?:/(?P<ticket>[A-Za-z0-9_\-]{1,64})(?P<what>/relay|/end|/leave)?)?"
+)
+_METHODS: Final = {
+    "mint": "POST",
+    "end": "POST",
+    "leave": "POST",
+    "session": "DELETE",
+    "relay": "GET",
+}
 
 
 class Opening(Protocol):
@@ -56,7 +64,7 @@ class Place(NamedTuple):
     """What an address is about."""
 
     what: str
-    """`mint`, `session`, `end` or `relay`."""
+    """`mint`, `session`, `end`, `leave` or `relay`."""
     ticket: str
 
 
@@ -184,7 +192,10 @@ class Desk:
         held = self._find(place.ticket, user)
         if place.what == "relay":
             raise Refusal(426, "websocket", "Only a websocket is answered here.")
-        held.end("ended by the page")
+        if place.what == "leave":
+            held.leave()
+        else:
+            held.end("ended by the page")
         return Answer(status=204)
 
     def _find(self, ticket: str, user: str) -> HeldSession:

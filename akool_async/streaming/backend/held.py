@@ -90,6 +90,7 @@ class HeldSession:
         self._open.start()
         self._join = Countdown(clock, rules.join_within, lambda: self.end("never joined"))
         self._back = Countdown(clock, rules.back_within, lambda: self.end("the page is gone"))
+        self._reload = Countdown(clock, rules.reload_within, self._end_unless_back)
         self._announce = Countdown(
             clock, rules.silent_for - left, lambda: self.tell(frames.written("idle", seconds=left))
         )
@@ -162,7 +163,8 @@ class HeldSession:
         self.reason = reason
         self.settled.set()
         self._on_over()
-        for countdown in (self._open, self._join, self._back, self._announce, self._silent):
+        waits = (self._open, self._join, self._back, self._reload, self._announce, self._silent)
+        for countdown in waits:
             countdown.stop()
         for task in (self._answering, self._interrupting):
             if task is not None:
@@ -189,6 +191,7 @@ class HeldSession:
         assert self._connection is None
         self._connection = Connection(self, self._clock)
         self._back.stop()
+        self._reload.stop()
         self._expect_page()
         session = self.session
         self.tell(frames.session(session.remaining, session.ends_at, session.join_before))
@@ -200,6 +203,15 @@ class HeldSession:
             self._connection = None
             if self.reason is None:
                 self._back.start()
+
+    def leave(self) -> None:
+        """Note that the page goes away: it comes back soon, if it is reloaded."""
+        if self.reason is None:
+            self._reload.start()
+
+    def _end_unless_back(self) -> None:
+        if not self.connected:
+            self.end("the page is gone")
 
     def _expect_page(self) -> None:
         if not self._join.running:

@@ -83,6 +83,8 @@ class Rules(Value):
     """Seconds in which a page has to join the channel; else its session is closed."""
     back_within: float = 15.0
     """Seconds in which a page that is gone may come back, with the same ticket."""
+    reload_within: float = 5.0
+    """Seconds in which a page that said that it goes may come back: a reload looks like a close."""
     silent_for: float = 180.0
     """Seconds in which nobody says anything, after which the session is closed. The page is told
     30 seconds before."""
@@ -113,7 +115,8 @@ class Rules(Value):
         if checked_whole("seconds_per_day", self.seconds_per_day, rule) < max(self.durations):
             raise InvalidInput("seconds_per_day", self.seconds_per_day, rule)
         rule = "must be a number of seconds, more than 0"
-        for name in ("open_within", "join_within", "back_within", "silent_for", "grace"):
+        waits = ("open_within", "join_within", "back_within", "reload_within", "silent_for")
+        for name in (*waits, "grace"):
             if not checked_number(name, getattr(self, name), rule) > 0:
                 raise InvalidInput(name, getattr(self, name), rule)
 

@@ -13,7 +13,7 @@ import pytest
 
 from akool_async.clock import ManualClock
 from akool_async.streaming.backend.rules import PageRequest
-from tests.clocks import Elapse, Until
+from tests.clocks import Elapse, Until, turns
 from tests.streaming.backend.conftest import KEY, Backend, Browser, Open, SignIn, Vendor
 
 
@@ -256,12 +256,8 @@ async def test_unused_seconds_are_given_back_when_a_session_is_closed(
     await clock.advance(30)
     await browser.ask("DELETE", f"/sessions/{minted['ticket']}")
     await until(lambda: vendor.closes)
-
-    async def starts() -> bool:
-        return (await browser.ask("POST", "/sessions"))[0] == 201
-
-    while not await starts():  # until the answer to the close has been read
-        await asyncio.sleep(0)
+    await turns()  # the answer to the close is read
+    await browser.start()
     status, body = await browser.ask("POST", "/sessions")
     assert (status, body["error"]) == (429, "no_time_left")
 
@@ -307,16 +303,13 @@ async def test_a_session_whose_page_went_away_before_the_answer_is_closed_once(
 
 
 async def test_a_session_for_which_akool_has_no_place_in_time_is_given_up(
-    backend: Backend,
-    browser: Browser,
-    vendor: Vendor,
-    clock: ManualClock,
-    until: Until,
-    elapse: Elapse,
+    open_backend: Open, sign_in: SignIn, vendor: Vendor, clock: ManualClock, elapse: Elapse
 ) -> None:
+    backend = await open_backend()
     vendor.refusal = {"code": 1215, "msg": "busy"}
-    request = asyncio.create_task(browser.ask("POST", "/sessions"))
-    await until(lambda: vendor.creates)
+    request = asyncio.create_task(sign_in(backend).ask("POST", "/sessions"))
+    while not vendor.creates:
+        await turns(1)
     await clock.advance(20)
     status, body = await request
     assert (status, body["error"]) == (503, "busy")

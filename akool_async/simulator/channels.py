@@ -1,0 +1,116 @@
+"""The channels of simulated sessions: who joins one meets its avatar."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from akool_async.endpoints import OpenSession
+from akool_async.simulator.avatar import Avatar
+from akool_async.simulator.refusal import Refusal
+from akool_async.simulator.sessions import Sessions
+from akool_async.simulator.world import SimulatedJob, World
+
+if TYPE_CHECKING:
+    from akool_async.simulator.loopback_turn import LoopbackTurn
+    from akool_async.simulator.peer import Peer
+
+
+class _Room:
+    """A channel: its avatar, and the page that has joined last."""
+
+    def __init__(self, world: World, job: SimulatedJob, number: int) -> None:
+        assert isinstance(job.request, OpenSession)
+        self.peer: Peer | None = None
+        self.avatar = Avatar(
+            world.clock,
+            self._send,
+            world.behaviour.avatar,
+            mode=job.request.mode_type or 2,
+            seed=world.behaviour.seed + 2 * number,
+        )
+
+    def _send(self, message: bytes) -> None:
+        if self.peer is not None:
+            self.peer.send(message)
+
+    async def join(self, peer: Peer) -> None:
+        """Let a page join; one that was there before is sent away, as Agora does."""
+        before, self.peer = self.peer, peer
+        if before is not None:
+            await before.close()
+
+    async def close(self) -> None:
+        self.avatar.close()
+        if self.peer is not None:
+            await self.peer.close()
+
+
+class Channels:
+    """The channels of a world's sessions."""
+
+    def __init__(self, world: World, sessions: Sessions) -> None:
+        self._world = world
+        self._sessions = sessions
+        self._rooms: dict[str, _Room] = {}
+        self._relay: LoopbackTurn | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def avatar(self, session: str) -> Avatar:
+        """Return the avatar of a session that somebody has joined.
+
+        Raises:
+            KeyError: nobody has joined it.
+        """
+        return self._rooms[session].avatar
+
+    async def join(self, *, channel: str, token: str, uid: int, sdp: str) -> str:
+        """Answer the offer of a page that joins; see `Simulator.join`."""
+        job = self._sessions.admitted(channel, token, uid)
+        relay = await self._started()
+        from akool_async.simulator.peer import Peer
+
+        room = self._rooms.get(job.id)
+        if room is None:
+            room = self._rooms[job.id] = _Room(self._world, job, len(self._rooms))
+            room.avatar.when_left.append(lambda: self._begin(room.close()))
+            self._sessions.call_at_end(job.id, room.avatar.hang_up)
+        peer = Peer(room.avatar, relay)
+        await room.join(peer)
+        try:
+            return await peer.answer(sdp)
+        except ValueError as error:
+            problem = f"Parameter error: sdp cannot be read: {error}"
+        await peer.close()
+        raise Refusal(1003, problem)
+
+    async def _started(self) -> LoopbackTurn:
+        try:
+            import aiortc  # noqa: F401 - it is missing, or all of it is there
+        except ImportError:
+            problem = "a face needs packages: pip install 'akool_async[live]'"
+        else:
+            if self._relay is None:
+                from akool_async.simulator.loopback_turn import LoopbackTurn
+
+                self._relay = LoopbackTurn()
+                await self._relay.start()
+            return self._relay
+        raise ImportError(problem)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Leave all channels."""
+        rooms, self._rooms = self._rooms, {}
+        for room in rooms.values():
+            await room.close()
+        for task in tuple(self._tasks):
+            await task
+        if self._relay is not None:
+            self._relay.stop()
+            self._relay = None
