@@ -10,7 +10,7 @@ import asyncio
 import re
 from array import array
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 from aiortc import (
     MediaStreamTrack,
@@ -42,6 +42,10 @@ _LONGEST: Final = 15.0
 _CANDIDATE: Final = re.compile(r"^a=(candidate:|end-of-candidates).*\r?\n", re.MULTILINE)
 _ANYBODY: Final = f"a=candidate:1 1 udp 1 {HOST} 9 typ host\r\na=end-of-candidates\r\n"
 _MEDIA: Final = re.compile(r"^m=.*\r?\n(?:(?!m=).*\r?\n?)*", re.MULTILINE)
+
+
+class _Heard(Protocol):
+    async def recv(self) -> object: ...
 
 
 class Peer:
@@ -114,7 +118,7 @@ class Peer:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _listen(self, track: MediaStreamTrack) -> None:
+    async def _listen(self, track: _Heard) -> None:
         ears = _Ears()
         with suppress(MediaStreamError):
             while True:
