@@ -217,7 +217,7 @@ class Avatar:
                 self._part(mid, int(said.get("idx", 0)), content, last=bool(said.get("fin", True)))
             elif kind == "command":
                 self._command(mid, content["cmd"], content.get("data"))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return  # nobody knows what Akool does with what it cannot read
 
     def _part(self, mid: str, idx: int, content: Mapping[str, Any], *, last: bool) -> None:
@@ -246,7 +246,7 @@ class Avatar:
         else:
             params = cast("dict[str, Any]", data)
             mode = params.get("mode", self.mode)
-            if mode not in {1, 2}:
+            if mode not in (1, 2):  # noqa: PLR6201 - it may be a list, too
                 return 1003, "Parameter error: mode"
             self.mode = mode
             self.params |= params
