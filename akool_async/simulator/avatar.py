@@ -246,7 +246,7 @@ class Avatar:
         else:
             params = cast("dict[str, Any]", data)
             mode = params.get("mode", self.mode)
-            if mode not in (1, 2):  # noqa: PLR6201 - it may be a list, too
+            if mode not in (1, 2):
                 return 1003, "Parameter error: mode"
             self.mode = mode
             self.params |= params

@@ -77,11 +77,13 @@ class Channels:
             room.avatar.when_left.append(lambda: self._begin(room.close()))
             self._sessions.call_at_end(job.id, room.avatar.hang_up)
         peer = peer_of(room.avatar, relay)
-        await room.join(peer)
         try:
-            return await peer.answer(sdp)
+            answer = await peer.answer(sdp)
         except ValueError as error:
-            problem = f"Parameter error: sdp cannot be read: {error}"
+            problem = f"Parameter error: {error}"
+        else:
+            await room.join(peer)
+            return answer
         await peer.close()
         raise Refusal(1003, problem)
 

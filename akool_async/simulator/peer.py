@@ -75,13 +75,18 @@ class Peer:
         """Return the answer to an offer, both as SDP.
 
         Raises:
-            ValueError: the offer cannot be read.
+            ValueError: it is no offer of video, audio and a data channel.
         """
         description = RTCSessionDescription(sdp=_from_anybody(offer), type="offer")
-        await self._connection.setRemoteDescription(description)
-        self._connection.addTrack(Face(self._speaking))
-        self._connection.addTrack(Voice(self._speaking))
-        await self._connection.setLocalDescription(await self._connection.createAnswer())
+        try:
+            await self._connection.setRemoteDescription(description)
+            self._connection.addTrack(Face(self._speaking))
+            self._connection.addTrack(Voice(self._speaking))
+            answer = await self._connection.createAnswer()
+        except Exception as error:  # aiortc has no errors of its own for this
+            problem = "sdp must be an offer of video, audio and a data channel"
+            raise ValueError(problem) from error
+        await self._connection.setLocalDescription(answer)
         return self._connection.localDescription.sdp
 
     async def close(self) -> None:

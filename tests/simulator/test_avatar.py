@@ -42,6 +42,9 @@ class Line:
         pld: dict[str, Any] = reply["pld"]
         return pld
 
+    def speaks(self) -> bool:
+        return self.avatar.speaking
+
     def captions(self, speaker: str = "bot") -> list[dict[str, Any]]:
         return [each for each in self.messages if each["pld"].get("from") == speaker]
 
@@ -52,12 +55,12 @@ class Line:
 async def test_it_says_what_it_is_told_in_captions_while_it_speaks() -> None:
     line = Line(speed=10)
     line.say(PAGE)
-    assert line.avatar.speaking
+    assert line.speaks()
     assert (line.events(), len(line.captions())) == (["audio_start"], 1)
     await line.clock.advance(len(PAGE) / 10 - 0.1)
-    assert line.avatar.speaking
+    assert line.speaks()
     await line.clock.advance(0.1)
-    assert not line.avatar.speaking
+    assert not line.speaks()
     assert line.events() == ["audio_start", "audio_end"]
     captions = line.captions()
     assert "".join(each["pld"]["text"] for each in captions) == PAGE
@@ -119,7 +122,7 @@ async def test_an_interrupt_ends_the_speech_and_what_waits() -> None:
     line.say("never", mid="2")
     await line.clock.advance(3)
     assert line.command("interrupt") == {"cmd": "interrupt", "code": 1000, "msg": "OK"}
-    assert not line.avatar.speaking
+    assert not line.speaks()
     assert line.events() == ["audio_start", "audio_end"]
     *_, last = line.captions()
     assert (last["mid"], last["fin"], last["pld"]["text"]) == ("1", True, "")
@@ -128,7 +131,7 @@ async def test_an_interrupt_ends_the_speech_and_what_waits() -> None:
     await line.clock.advance(60)
     assert len(line.messages) == before
     line.say("again", mid="3")
-    assert line.avatar.speaking
+    assert line.speaks()
 
 
 async def test_parameters_are_set() -> None:
@@ -152,7 +155,7 @@ async def test_commands_are_refused_on_request() -> None:
     line = Line(refusal=1009)
     line.say(PAGE)
     assert line.command("interrupt", mid="1")["code"] == 1009
-    assert line.avatar.speaking
+    assert line.speaks()
     assert line.command("set-params", {"mode": 2}, mid="2")["code"] == 1009
     assert line.avatar.mode == 1
 
@@ -162,7 +165,7 @@ async def test_it_tells_what_it_hears() -> None:
     line.avatar.hear(2.04)
     (caption,) = line.captions("user")
     assert (caption["pld"]["text"], caption["fin"]) == ("(heard 2.0 s of speech)", True)
-    assert not line.avatar.speaking
+    assert not line.speaks()
 
 
 async def test_in_dialogue_speech_interrupts_it_and_is_answered() -> None:

@@ -209,5 +209,6 @@ async def test_the_channel_of_a_session_that_is_over_cannot_be_joined(
 
 @pytest.mark.parametrize("name", ["sessions_at_once", "close_reply_losses"])
 def test_a_negative_number_is_refused(name: str) -> None:
+    negative: dict[str, Any] = {name: -1}
     with pytest.raises(InvalidInput, match=name):
-        Behaviour(**{name: -1})
+        Behaviour(**negative)
