@@ -41,6 +41,7 @@ _LONGEST: Final = 15.0
 """Seconds after which a turn is taken as over."""
 _CANDIDATE: Final = re.compile(r"^a=(candidate:|end-of-candidates).*\r?\n", re.MULTILINE)
 _ANYBODY: Final = f"a=candidate:1 1 udp 1 {HOST} 9 typ host\r\na=end-of-candidates\r\n"
+_KIND: Final = re.compile(r"^m=(\w+)", re.MULTILINE)
 _MEDIA: Final = re.compile(r"^m=.*\r?\n(?:(?!m=).*\r?\n?)*", re.MULTILINE)
 
 
@@ -77,16 +78,17 @@ class Peer:
         Raises:
             ValueError: it is no offer of video, audio and a data channel.
         """
+        problem = "sdp must be an offer of video, audio and a data channel"
+        if not {"video", "audio", "application"} <= set(_KIND.findall(offer)):
+            raise ValueError(problem)
         description = RTCSessionDescription(sdp=_from_anybody(offer), type="offer")
         try:
             await self._connection.setRemoteDescription(description)
-            self._connection.addTrack(Face(self._speaking))
-            self._connection.addTrack(Voice(self._speaking))
-            answer = await self._connection.createAnswer()
-        except Exception as error:  # aiortc has no errors of its own for this
-            problem = "sdp must be an offer of video, audio and a data channel"
+        except Exception as error:  # the reader of aiortc has no errors of its own
             raise ValueError(problem) from error
-        await self._connection.setLocalDescription(answer)
+        self._connection.addTrack(Face(self._speaking))
+        self._connection.addTrack(Voice(self._speaking))
+        await self._connection.setLocalDescription(await self._connection.createAnswer())
         return self._connection.localDescription.sdp
 
     async def close(self) -> None:

@@ -213,7 +213,7 @@ async def test_who_has_no_token_does_not_join(simulator: Simulator) -> None:
             simulator.channels.avatar(session.id)
 
 
-@pytest.mark.parametrize("sdp", ["", "hello", "v=0\r\n", "v=0\r\nm=audio\r\n"])
+@pytest.mark.parametrize("sdp", ["", "hello", "v=0\r\nm=audio\r\nm=video\r\nm=application\r\n"])
 async def test_what_is_no_offer_is_refused_in_words(simulator: Simulator, sdp: str) -> None:
     async with opened(simulator) as session:
         with pytest.raises(
