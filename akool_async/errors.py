@@ -484,13 +484,13 @@ class SessionLeftOpen(AkoolError):
         seconds: The seconds that are still paid; `None` where a session has no fixed end.
     """
 
-    seconds: float | None = None
-
-    def __init__(self, name: str, id: str, reason: str) -> None:
-        super().__init__(f"{name}: session {id} could not be closed, and goes on: {reason}")
+    def __init__(self, name: str, id: str, reason: str, seconds: float | None = None) -> None:
+        paid = "" if seconds is None else f"; {seconds:.0f} s are still paid"
+        super().__init__(f"{name}: session {id} could not be closed, and goes on{paid}: {reason}")
         self.name = name
         self.id = id
         self.reason = reason
+        self.seconds = seconds
 
 
 class StreamingError(AkoolError):
@@ -541,6 +541,24 @@ class NoAnswer(StreamingError):
         super().__init__(f"no answer to {cmd} came within {seconds:g} s")
         self.cmd = cmd
         self.seconds = seconds
+
+
+class AlreadySpeaking(StreamingError):
+    """The avatar still says what another `speak` reads: interrupt it, or wait for its end."""
+
+
+class TooMuchWaiting(StreamingError):
+    """More texts wait to be said than a live session keeps.
+
+    Attributes:
+        waiting: The bytes that wait.
+        most: How many may wait.
+    """
+
+    def __init__(self, waiting: int, most: int) -> None:
+        super().__init__(f"{waiting} bytes of texts wait to be said, and {most} may wait")
+        self.waiting = waiting
+        self.most = most
 
 
 class ResultExpired(JobError):

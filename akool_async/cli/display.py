@@ -84,9 +84,9 @@ def show_fields(fields: Mapping[str, Any], *, err: bool = False) -> None:
         )
 
 
-def show_rows(rows: Sequence[Any]) -> None:
+def show_rows(rows: Sequence[Any], *, err: bool = False) -> None:
     """Print values of one type as a table; on a terminal, leave out columns that do not fit."""
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = Console(markup=False, emoji=False, highlight=False, stderr=err)
     # Ask the file, not rich: FORCE_COLOR in a build log makes rich assume a terminal.
     width = console.width if console.file.isatty() else _UNBOUNDED
     columns = _columns(rows)
@@ -96,7 +96,7 @@ def show_rows(rows: Sequence[Any]) -> None:
         table.add_column(name, no_wrap=True)
     for cells in zip(*shown.values(), strict=True):
         table.add_row(*map(Text, cells))
-    Console(markup=False, emoji=False, highlight=False, width=width).print(table)
+    Console(markup=False, emoji=False, highlight=False, width=width, stderr=err).print(table)
     if left_out:
         click.echo(f"There is no room for {', '.join(left_out)}; --json prints all.", err=True)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import click
@@ -23,6 +25,13 @@ from akool_async.protocol.price import Price
 _TEXTS = "As TEXT, URL or JSON, @FILE means the content of a file, and - means standard input."
 
 
+_BY_HAND: Mapping[str, Mapping[str, str]] = {
+    "streaming": {"demo": "streaming_demo", "reap": "streaming_reap"},
+}
+"""The commands of a namespace that no endpoint makes: the module of each, by its verb. It has
+`command` in it, and is imported when the namespace is asked for."""
+
+
 def commands_of(title: str) -> click.Group:
     """Return the commands of a namespace."""
     about = NAMESPACES[title].summary
@@ -32,6 +41,8 @@ def commands_of(title: str) -> click.Group:
         namespace, _, verb = name.partition(".")
         if namespace == title:
             group.add_command(_command(dashed(verb), cls))
+    for verb, module in _BY_HAND.get(title, {}).items():
+        group.add_command(import_module(f"akool_async.cli.{module}").command, verb)
     return group
 
 

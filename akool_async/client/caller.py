@@ -20,7 +20,7 @@ from akool_async.client.shared import Shared, Vendor
 from akool_async.clock import Clock
 from akool_async.http.auth import Credentials
 from akool_async.protocol.cells import checked_number
-from akool_async.protocol.endpoint import Endpoint, Operation
+from akool_async.protocol.endpoint import Command, Endpoint, Operation
 from akool_async.protocol.files import holds_files
 from akool_async.streaming.closing import OpenSessions
 
@@ -129,7 +129,10 @@ class Caller:
         if isinstance(endpoint, Operation):
             raise TypeError(f"{endpoint.label} starts a job: use akool.submit()")
         self._warn_of(endpoint)
-        return await self._send(endpoint)
+        reply = await self._send(endpoint)
+        if isinstance(endpoint, Command) and endpoint.ends_session:
+            self._open_sessions.closed_by_hand(endpoint)
+        return reply
 
     async def _send(self, endpoint: Endpoint[T], /) -> T:
         """Do the same for the client itself, which is warned of nothing."""

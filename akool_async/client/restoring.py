@@ -31,6 +31,7 @@ _ENDED_AS: Final[Mapping[State, type[JobError]]] = {
     State.FAILED: JobFailed,
     State.EXPIRED: ResultExpired,
     State.ABANDONED: JobCancelled,
+    State.CLOSED: JobCancelled,
     State.REFUSED: JobError,
 }
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from akool_async.client.caller import Caller
+from akool_async.client.holding import Holding
 from akool_async.client.runtime import running_loop
 from akool_async.client.settings import checked_count
 from akool_async.engine import Limits
 
 
-class Steered(Caller):
+class Steered(Holding):
     """Creates as many jobs at a time as the program allows at the moment."""
 
     def pause(self) -> None:

@@ -84,6 +84,7 @@ class CloseLiveFaceswap(Removal):
 
     path = "v3/faceswap/live/close"
     docs = _PAGE
+    ends_session = True
 
     id: Id = field(name="_id")
     """The session's `id`."""
@@ -98,6 +99,7 @@ LIVE_FACESWAPS = Family(
     cancel=lambda session, _job_id: CloseLiveFaceswap(id=session),
     usual=Guess(1.0),
     watch="held",
+    session=24 * 3600.0,  # nobody says how long one may last
 )
 
 
@@ -132,11 +134,6 @@ class LiveFaceswapSession(ClosingSession[LiveFaceswap]):
     def __init__(self, client: Opener, source_image: Sequence[Face], *, grace: float) -> None:
         create = CreateLiveFaceswap(source_image=source_image)
         super().__init__(client, create, lambda session: CloseLiveFaceswap(id=session), grace=grace)
-
-    def __repr__(self) -> str:
-        known = self._job.id if self._job is not None else None
-        state = "closed" if self.closed else ("open" if known else "not open")
-        return f"<LiveFaceswapSession {known or '-'}: {state}>"
 
     @property
     def status(self) -> Status:

@@ -36,6 +36,8 @@ from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, St
 from akool_async.protocol.fields import Files, OneEach, extras
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.streaming.closing import OpenSessions
+from akool_async.streaming.held import Held
+from akool_async.streaming.reaping import SessionRows
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -66,8 +68,17 @@ class Executor(Protocol):
         """The sessions that the client closes when it is closed."""
         ...
 
+    @property
+    def session_rows(self) -> SessionRows | None:
+        """The rows of sessions; `None` without a journal."""
+        ...
+
     def submit(self, request: Startable[S], /) -> Job[S]:
         """Start an operation or a recipe; return its job at once."""
+        ...
+
+    def hold(self, request: Startable[S], /, *, rarely: bool = True) -> Held[S]:
+        """Start the job of a session; look it up as a session that is held, or as every job."""
         ...
 
     async def call(self, endpoint: Endpoint[T], /) -> T:

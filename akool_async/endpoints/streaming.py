@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Annotated, Concatenate, Final, Literal, ParamSpec, TypeAlias
+from collections.abc import AsyncGenerator, Callable, Mapping
+from datetime import timedelta
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Concatenate,
+    Final,
+    Literal,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+)
 
 from msgspec import Meta
 
 from akool_async.endpoints.avatar import ListedAvatar
-from akool_async.endpoints.namespace import Namespace, calls, lists, submits, with_signature_of
+from akool_async.endpoints.namespace import (
+    OPERATIONS,
+    Executor,
+    Namespace,
+    calls,
+    lists,
+    sends,
+    with_signature_of,
+)
 from akool_async.endpoints.paging import ByPage, Page, Pages
 from akool_async.endpoints.removal import Removal
 from akool_async.errors import InvalidInput
+from akool_async.job import Job
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query, Webhook
 from akool_async.protocol.fields import (
     AudioUrl,
@@ -26,14 +46,22 @@ from akool_async.protocol.fields import (
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input
+from akool_async.streaming.backend.rules import Rules
 from akool_async.streaming.closing import GRACE as _GRACE
-from akool_async.streaming.closing import Opener
+from akool_async.streaming.closing import SLACK, ClosingSession, Opener
 from akool_async.streaming.live_session import LiveSession
+from akool_async.streaming.reaping import Reaped, Reaper, opened_by
 from akool_async.streaming.session import Session as Session  # noqa: PLC0414 - exported
 from akool_async.streaming.session import SessionCredentials as SessionCredentials  # noqa: PLC0414 - exported
 from akool_async.streaming.transport import Transport
 
+if TYPE_CHECKING:
+    from akool_async.streaming.backend.aiohttp import BackendRoutes
+    from akool_async.streaming.backend.asgi import BackendApp
+    from akool_async.streaming.backend.desk import Desk
+
 P = ParamSpec("P")
+T = TypeVar("T")
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
 LONGEST = 3600
@@ -57,6 +85,7 @@ class CloseSession(Removal):
     path = "v4/liveAvatar/session/close"
     docs = _PAGE
     gone = 1219  # a session that is closed
+    ends_session = True
 
     id: Id
     """The session's `id` (T8: newer samples say session_id, the tables say id)."""
@@ -68,6 +97,7 @@ SESSIONS = Family(
     lookup=lambda ids: GetSession(id=ids[0]),
     cancel=lambda session, _job_id: CloseSession(id=session),
     usual=Guess(5.0),
+    session=float(LONGEST),
 )
 
 
@@ -266,6 +296,31 @@ class OpenSession(_Opening, Webhook, Operation[Session]):
     arms = False  # nobody has seen an event of a session
 
 
+def _request(opening: _Opening) -> OpenSession:
+    """Return the request that has the fields of an opening."""
+    names = OpenSession.__struct_fields__
+    return OpenSession(**{each: getattr(opening, each) for each in names if hasattr(opening, each)})
+
+
+def _close(session: str) -> CloseSession:
+    return CloseSession(id=session)
+
+
+class OpenKept(_Opening, Webhook):
+    """The arguments of `streaming.session`: those of a session, and whether it is kept."""
+
+    keep: bool = False
+    """Whether the session goes on when the client is closed, until `streaming.close` or its
+    duration ends it."""
+
+    def start(self, client: Executor) -> Job[Session]:
+        """Send the create; return the job of the session."""
+        request = _request(self)
+        if self.keep:
+            return client.submit(request)
+        return ClosingSession(client, request, _close).begin(rarely=False)
+
+
 class OpenLive(_Opening):
     """The arguments of `streaming.open`: those of a session, and two of its use."""
 
@@ -276,20 +331,14 @@ class OpenLive(_Opening):
 
     def session(self, client: Opener) -> LiveSession:
         """Return the session, which is not opened yet."""
-        request = OpenSession(
-            **{
-                name: getattr(self, name)
-                for name in OpenSession.__struct_fields__
-                if hasattr(self, name)
-            }
-        )
         return LiveSession(
             client,
-            request,
-            lambda session: CloseSession(id=session),
+            _request(self),
+            _close,
             transport=self.transport,
             grace=self.grace,
             mode=self.mode_type,
+            duration=self.duration,
         )
 
 
@@ -328,6 +377,18 @@ class ListSessions(ByPage, Query[Page[Session]]):
     """Only sessions with this status."""
 
 
+def _starts(
+    opening: Callable[P, OpenKept],
+) -> Callable[Concatenate[Namespace, P], Job[Session]]:
+    """Make the method that submits a session, which the client closes at its own end."""
+
+    @functools.wraps(opening)
+    def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Job[Session]:
+        return opening(*args, **kwargs).start(self.executor)
+
+    return sends(OpenSession)(with_signature_of(method, opening))
+
+
 def _opens(
     opening: Callable[P, OpenLive],
 ) -> Callable[Concatenate[Namespace, P], LiveSession]:
@@ -340,13 +401,99 @@ def _opens(
     return with_signature_of(method, opening)
 
 
+def _serves(
+    rules: Callable[P, Rules], door: Callable[[Desk, Rules], T]
+) -> Callable[Concatenate[Namespace, P], T]:
+    """Make the method that serves the backend of a page."""
+
+    @functools.wraps(rules)
+    def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        from akool_async.streaming.backend.desk import Desk
+
+        def opening(**fields: Any) -> LiveSession:
+            return OpenLive(**fields).session(self.executor)
+
+        given = rules(*args, **kwargs)
+        return door(Desk(opening, self.executor.clock, given), given)
+
+    return with_signature_of(method, rules)
+
+
+def _routes(desk: Desk, rules: Rules) -> BackendRoutes:
+    from akool_async.streaming.backend.aiohttp import BackendRoutes
+
+    return BackendRoutes(desk, rules.prefix)
+
+
+def _app(desk: Desk, _rules: Rules) -> BackendApp:
+    from akool_async.streaming.backend.asgi import BackendApp
+
+    return BackendApp(desk)
+
+
 class StreamingNamespace(Namespace, title="streaming"):
     """Live avatars and their sessions."""
 
-    session = submits(OpenSession)
+    session = _starts(OpenKept)
     open = _opens(OpenLive)
+    aiohttp_routes = _serves(Rules, _routes)
+    asgi_app = _serves(Rules, _app)
     avatars = lists(ListStreamingAvatars)
     avatar = calls(GetStreamingAvatar)
     get = calls(GetSession)
     close = calls(CloseSession)
     sessions = lists(ListSessions)
+
+    async def reap(self, *, all: bool = False) -> tuple[Reaped, ...]:
+        """Close the sessions that a crash has left open, and live face swaps likewise.
+
+        Those are the sessions in the journal that were opened by earlier processes, also where
+        `recover()` has given them back, and not closed; only one process uses a journal at a
+        time. Sessions whose time is over are left out. A close is repeated for 10 s while no answer
+        comes.
+
+        Args:
+            all: Close also every other session that `session/list` shows as running, whichever
+                program has opened it, but for those that this client holds open.
+
+        Returns:
+            Each session that was found, and whether it is closed now. One whose create was never
+            answered has no id, and cannot be closed: it ends by itself.
+
+        Raises:
+            ValueError: the client has no journal, and `all` is not set.
+            JournalError: the journal cannot be read or written.
+            APIError: Akool refused to list the sessions.
+            TransportError: no usable list came.
+        """
+        if self.executor.session_rows is None and not all:
+            raise ValueError("reap() needs a journal: Akool(journal=...), or all=True")
+        reaper = session_reaper(self)
+        return await reaper.close(await reapable(self, reaper, all=all))
+
+
+def session_reaper(streaming: StreamingNamespace) -> Reaper:
+    """Return what closes sessions that nobody holds."""
+    families = {name: each.family for name, each in OPERATIONS.items() if each.family.session}
+    return Reaper(streaming.executor, families)
+
+
+async def reapable(streaming: StreamingNamespace, reaper: Reaper, *, all: bool) -> list[Reaped]:
+    """Return the sessions that `reap` closes."""
+    found = await reaper.left()
+    if all:
+        found += await reaper.running(OpenSession.name, _running(streaming), found)
+    return found
+
+
+async def _running(streaming: StreamingNamespace) -> AsyncGenerator[Session]:
+    """Yield the sessions that may run, by status: the list of all others may be long."""
+    for status in (Status.QUEUED, Status.PROCESSING):
+        async for session in streaming.sessions(status=status):
+            yield session
+    now = streaming.executor.clock.now()
+    async for session in streaming.sessions(status=Status.COMPLETED):
+        opened_at = opened_by(session.id, now)
+        if opened_at is None or now - opened_at > timedelta(seconds=LONGEST + SLACK):
+            return  # the newest come first
+        yield session

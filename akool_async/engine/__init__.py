@@ -6,7 +6,14 @@ from akool_async.engine.core import Engine
 from akool_async.engine.credit_guard import CreditGuard
 from akool_async.engine.event_names import ENDS, EventName
 from akool_async.engine.operation import OperationState
-from akool_async.engine.options import DEFAULT, FAIL_FAST, NO_OPTIONS, ClientDefault, JobOptions
+from akool_async.engine.options import (
+    DEFAULT,
+    FAIL_FAST,
+    HELD_JOB,
+    NO_OPTIONS,
+    ClientDefault,
+    JobOptions,
+)
 from akool_async.engine.places import Places, Semaphore, SemaphorePlaces
 from akool_async.engine.record import JobRecord
 from akool_async.engine.settings import EventListener, Limits, Policies
@@ -17,6 +24,7 @@ __all__ = [
     "DEFAULT",
     "ENDS",
     "FAIL_FAST",
+    "HELD_JOB",
     "NO_OPTIONS",
     "ClientDefault",
     "CreditGuard",

@@ -44,6 +44,14 @@ async def cancel(engine: Engine, record: JobRecord[Any]) -> bool:
         CancelNotSupported: the vendor cannot cancel the job; it goes on.
         AkoolError: the vendor refused, or no answer came; the job goes on.
     """
+    await settle(engine, record)
+    if not record.ended:
+        await _cancel_at_vendor(engine, record)
+    return record.cancelled
+
+
+async def settle(engine: Engine, record: JobRecord[Any]) -> None:
+    """Drop a job that was not sent; wait for the answer to a create that was."""
     if record.state in UNSENT:
         try:
             await engine.pending.stop(record)
@@ -52,9 +60,15 @@ async def cancel(engine: Engine, record: JobRecord[Any]) -> bool:
     if not record.ended and record.id is None:
         engine.cancelling.add(record)  # the wait may be cancelled, the wish is not
         await record.accepted()
-    if not record.ended:
-        await _cancel_at_vendor(engine, record)
-    return record.cancelled
+
+
+def note_closed(engine: Engine, record: JobRecord[Any], *, finish: bool) -> None:
+    """Write down that a session was closed; end its job by that, if it is to `finish`."""
+    if finish:
+        engine.finish(record, record.error(JobCancelled, "its session was closed"))
+        record.mark_retrieved()
+    if engine.recorder is not None:
+        engine.recorder.note_closed(record)
 
 
 async def _cancel_at_vendor(engine: Engine, record: JobRecord[Any]) -> None:

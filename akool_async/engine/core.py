@@ -78,7 +78,7 @@ class Engine:
         self.exchange = exchange
         self._policies = policies
         self.clock = clock
-        self._recorder = recorder
+        self.recorder = recorder
         self._guard = guard or CreditGuard(clock)
         self.calls = calls or Calls(clock)
         self.calls.relieved = self.pump
@@ -121,7 +121,7 @@ class Engine:
             most=self._policies.limits.creates,
             hold=self.hold,
             guard=self._guard,
-            recorder=self._recorder,
+            recorder=self.recorder,
             clock=self.clock,
         )
 
@@ -193,8 +193,8 @@ class Engine:
         if not terminal and not self.closing:
             # Before all that follows: a job that has an id is watched, whatever fails then.
             watch.add(record, now.time, told=self.watches.woken_early(receipt.id))
-        if self._recorder is not None:
-            shield("the journal", self._recorder.note_accepted, record)
+        if self.recorder is not None:
+            shield("the journal", self.recorder.note_accepted, record)
         self.report(EventName.CREATED, record)
         if terminal:
             self.finish(record, receipt)
@@ -244,8 +244,8 @@ class Engine:
             self.cancelling.discard(record)
             if self.armed is not None:
                 self.armed.discard(record)
-            if self._recorder is not None:
-                shield("the journal", self._recorder.note_finished, record, outcome)
+            if self.recorder is not None:
+                shield("the journal", self.recorder.note_finished, record, outcome)
             note_lost(record, outcome)
             watch = self.watches.get(record.family.name)
             if watch is not None:
@@ -295,6 +295,6 @@ class Engine:
 
     def watch_on(self, record: JobRecord[Any]) -> None:
         """Watch an accepted job, and write down that it is one, whatever has happened since."""
-        if self._recorder is not None:
-            shield("the journal", self._recorder.note_accepted, record)
+        if self.recorder is not None:
+            shield("the journal", self.recorder.note_accepted, record)
         self.watches.of(record.family).add(record, self.clock.time(), at_once=True)

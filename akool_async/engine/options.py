@@ -39,7 +39,11 @@ class JobOptions(Value):
     """Whether a key whose job failed may be sent, and paid for, again."""
     fail_fast: bool = False
     """Whether the job ends unsent if the last create was refused as all creates would be."""
+    held: bool = False
+    """Whether the job is a session that somebody holds: it is looked up rarely, and goes on until
+    it is closed."""
 
 
 NO_OPTIONS: Final = JobOptions()
 FAIL_FAST: Final = JobOptions(fail_fast=True)
+HELD_JOB: Final = JobOptions(held=True, timeout=None)

@@ -81,7 +81,7 @@ class PollTimes(Generic[S]):
             return
         delay = 0.0
         if not at_once:
-            delay = record.operation.schedule.delay(0.0, self._sharing())
+            delay = record.schedule.delay(0.0, self._sharing())
             delay = max(delay, self._not_before - now)
         self._wheel.put(record, now, delay)
 
@@ -197,7 +197,7 @@ class PollTimes(Generic[S]):
 
     def _delay(self, record: JobRecord[S], now: float, sharing: int) -> float:
         operation = record.operation
-        delay = operation.schedule.delay(now - record.accepted_at, sharing)
+        delay = record.schedule.delay(now - record.accepted_at, sharing)
         delay = max(delay, self._not_before - now)
         if self.failures.number:  # extra seconds after failed lookups, with full jitter
             most = min(operation.longest, delay * 2.0 ** min(self.failures.number, 32))
@@ -211,7 +211,7 @@ class PollTimes(Generic[S]):
         else:
             self._net.note_untold(record)
         learner = record.operation.learner
-        if learner is not None:
+        if learner is not None and not record.options.held:
             youngest, oldest = record.age(record.seen_at), record.age(asked_at)
             # A webhook comes shortly after the end, so the end was shortly before it.
             youngest = max(youngest, _SHORTLY * oldest) if record.slot is WOKEN else youngest
@@ -235,6 +235,9 @@ class PollTimes(Generic[S]):
             if learner is not None and learner.rebuild_due(now):
                 step = len(self._records) // _SAMPLE + 1
                 some = itertools.islice(self._records.values(), 0, None, step)
+                mine = [
+                    each for each in some if each.operation is operation and not each.options.held
+                ]
                 # Their ages when last seen pending: they may have ended since.
-                ages = [each.age(each.seen_at) for each in some if each.operation is operation]
+                ages = [each.age(each.seen_at) for each in mine]
                 learner.rebuild(now, ages, len(ages) * step)

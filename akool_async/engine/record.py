@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from akool_async.clock import Moment, steady
 from akool_async.engine.known import KnownJob
-from akool_async.engine.operation import OperationState
+from akool_async.engine.operation import HELD, OperationState
 from akool_async.engine.options import NO_OPTIONS, ClientDefault, JobOptions
 from akool_async.engine.state import BEFORE_ANSWER, ENDED, NEW, TRANSITIONS, JobState, Trigger
 from akool_async.engine.waiters import (
@@ -45,6 +45,8 @@ from akool_async.protocol.token import JobReference
 
 if TYPE_CHECKING:
     from akool_async.journal import State
+    from akool_async.schedule.backoff import Backoff
+    from akool_async.schedule.learner import Learner
 
 S = TypeVar("S", bound=Snapshot)
 J = TypeVar("J", bound=JobError)
@@ -113,6 +115,11 @@ class JobRecord(KnownJob[S], Generic[S]):
         """Seconds from acceptance to the terminal status; `None` for no end."""
         own = self.options.timeout
         return self.operation.timeout if isinstance(own, ClientDefault) else own
+
+    @property
+    def schedule(self) -> Backoff | Learner:
+        """When the job is polled."""
+        return HELD if self.options.held else self.operation.schedule
 
     @property
     def deadline(self) -> float:

@@ -19,7 +19,7 @@ from akool_async.engine.record import JobRecord
 from akool_async.engine.row_reader import RowReader, row_of
 from akool_async.engine.state import PREPARING, QUEUED
 from akool_async.engine.uploaded import uploaded_of
-from akool_async.errors import ClientClosed, CreateOutcomeUnknown, JournalError
+from akool_async.errors import ClientClosed, CreateOutcomeUnknown, JobCancelled, JournalError
 from akool_async.journal import (
     Attempt,
     Change,
@@ -66,6 +66,8 @@ class Recorder(RowReader):
         """The numbers of ends that this process delivers."""
         self._ends = itertools.count(time.time_ns())
         """Numbers for ends, higher than those of earlier processes."""
+        self.opened: set[int] = set()
+        """The rows of sessions that this process has opened, or is about to."""
 
     # What is written down
 
@@ -82,7 +84,7 @@ class Recorder(RowReader):
         intent, row = intent_of(record, armed=armed), row_of(record)
         if row.number is not None:  # this process works on the row since its key was claimed
             attempt = await self._store.intend(intent, row.number)
-            self.work_on(record, attempt.row)
+            self._intended(record, attempt)
             return attempt
         arriving = intent.key, intent.fingerprint
         with self._lock:  # loops of several threads may use one client
@@ -94,8 +96,13 @@ class Recorder(RowReader):
                 self._arriving[arriving] -= 1
                 if not self._arriving[arriving]:
                     del self._arriving[arriving]
-        self.work_on(record, attempt.row)
+        self._intended(record, attempt)
         return attempt
+
+    def _intended(self, record: JobRecord[Any], attempt: Attempt) -> None:
+        self.work_on(record, attempt.row)
+        if record.family.session is not None:
+            self.opened.add(attempt.row)
 
     def note_accepted(self, record: JobRecord[Any]) -> None:
         """Write down that the vendor has accepted a job."""
@@ -120,12 +127,14 @@ class Recorder(RowReader):
             return
         # Where the store refused the intent, the row stays as it is: it says already whether its
         # key may be sent, and may be another job's by now.
-        if isinstance(outcome, JournalError):
+        if isinstance(outcome, JournalError) or row.state is State.CLOSED:
             return
         if record.state in {PREPARING, QUEUED}:  # it was not sent
             self.drop(record, row.number, outcome)
             return
         state = self._state_after(record, outcome)
+        if record.options.held and record.id is not None and state is not State.CLOSED:
+            return  # whatever its job became, the session is to be closed
         self._owe(record, outcome)
         row.state = state
         if state in {State.CREATED, State.INTENT}:
@@ -142,7 +151,10 @@ class Recorder(RowReader):
     @staticmethod
     def _state_after(record: JobRecord[Any], outcome: Snapshot | BaseException) -> State:
         """Return the state of a job's row; one with a key, that was not sent, waits on."""
-        state = state_after(outcome, accepted=record.id is not None)
+        accepted = record.id is not None
+        if accepted and record.family.session is not None and isinstance(outcome, JobCancelled):
+            return State.CLOSED
+        state = state_after(outcome, accepted=accepted)
         closed = state is State.REFUSED and isinstance(outcome, ClientClosed)
         return State.QUEUED if closed and record.options.row_key is not None else state
 
@@ -192,6 +204,19 @@ class Recorder(RowReader):
         row.state = State.REFUSED
         with suppress(JournalError):  # closed: then the next process sends the job
             store.drop_soon(number, reason, row.owed)
+
+    def note_closed(self, record: JobRecord[Any]) -> None:
+        """Write down that a session was closed, whatever has become of its job."""
+        row = record.journal_row
+        if row is not None and row.state is not State.CLOSED:
+            row.state = State.CLOSED
+            self._note(record, Change(State.CLOSED, reason="its session was closed"))
+
+    def note_left_open(self, record: JobRecord[Any], reason: str) -> None:
+        """Write down why a session could not be closed."""
+        row = record.journal_row
+        state = None if row is None else row.state
+        self._note(record, Change(state or State.CREATED, reason=reason))
 
     def note_saved(self, record: JobRecord[Any], path: str) -> None:
         """Write down where a result was saved."""

@@ -12,6 +12,7 @@ from akool_async.engine.lookup_errors import GRACE, TRIES
 from akool_async.engine.record import JobRecord
 from akool_async.errors import DownloadError, NotFound, ResultExpired
 from akool_async.observers import logger
+from akool_async.protocol.snapshot import Snapshot, Status
 
 
 def address_is_missing(record: JobRecord[Any]) -> DownloadError:
@@ -21,6 +22,17 @@ def address_is_missing(record: JobRecord[Any]) -> DownloadError:
     error = DownloadError(f"{record.name}: {why}")
     error.token = record.token
     return error
+
+
+def goes_on(record: JobRecord[Any], snapshot: Snapshot) -> bool:
+    """Say whether a session that somebody holds may go on although its status is COMPLETED (T29).
+
+    Akool shows that status of sessions that have just begun, too. It is believed once a lookup has
+    shown that the session was PROCESSING.
+    """
+    if not record.options.held or snapshot.status is not Status.COMPLETED:
+        return False
+    return not (record.looked_at and record.status is Status.PROCESSING)
 
 
 def expired(record: JobRecord[Any], error: Exception, now: float) -> ResultExpired | None:

@@ -39,13 +39,13 @@ from akool_async.engine.record import COMPLETED, FAILED, JobRecord
 from akool_async.engine.setbacks import Setbacks
 from akool_async.engine.state import WATCHED
 from akool_async.engine.troubles import Troubles
-from akool_async.engine.verdicts import address_is_missing
+from akool_async.engine.verdicts import address_is_missing, goes_on
 from akool_async.errors import AkoolError, JobTimeout
 from akool_async.http.breaker import Breaker
 from akool_async.http.exchange import Exchange
 from akool_async.observers import logger, shield
 from akool_async.protocol.endpoint import Family
-from akool_async.protocol.snapshot import Snapshot
+from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.words import counted
 from akool_async.schedule.batch_size import BatchSize
 
@@ -146,6 +146,8 @@ class Watch(Generic[S]):
     def accept(self, record: JobRecord[S], receipt: S, now: Moment) -> None:
         """Let a record take in its receipt: whole, or its ids where very many jobs wait."""
         record.accept(receipt, now, whole=self._keeps_whole)
+        if goes_on(record, receipt):
+            record.observe(msgspec.structs.replace(receipt, status=Status.QUEUED))
 
     def add(
         self, record: JobRecord[S], now: float, *, at_once: bool = False, told: bool = False
@@ -279,6 +281,8 @@ class Watch(Generic[S]):
         self._times.again(chunk)
 
     def _observed(self, record: JobRecord[S], snapshot: S, asked_at: float, whole: bool) -> None:  # noqa: FBT001
+        if goes_on(record, snapshot):
+            return
         if not snapshot.id:
             snapshot = msgspec.structs.replace(snapshot, id=record.id)
         if snapshot.status is COMPLETED:  # some media can be told from inputs only by the request

@@ -32,6 +32,8 @@ class State(StrEnum):
     """It completed, and Akool does not keep its media any more."""
     ABANDONED = "abandoned"
     """A person gave it up."""
+    CLOSED = "closed"
+    """It was a session, which was closed: it costs nothing any more."""
 
     @property
     def finished(self) -> bool:

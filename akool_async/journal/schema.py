@@ -86,6 +86,10 @@ def _version_6(connection: sqlite3.Connection) -> None:
     connection.execute(f"CREATE INDEX trouble ON job (number) WHERE {TROUBLED_ROWS}")
 
 
+def _version_7(_connection: sqlite3.Connection) -> None:
+    """Change no table: the version keeps out packages that do not know the state `closed`."""
+
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     _version_1,
     _version_2,
@@ -93,6 +97,7 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     _version_4,
     _version_5,
     _version_6,
+    _version_7,
 )
 
 

@@ -215,6 +215,9 @@ class Lookup(Query[S]):
 class Command(Endpoint[T]):
     """A write: it travels as a JSON body, and is sent at most once unless `repeatable` is set."""
 
+    ends_session: ClassVar[bool] = False
+    """Whether it closes a session, by its `id`."""
+
 
 Media: TypeAlias = Literal["image", "video", "audio"]
 """The kind of a result's media file."""
@@ -257,6 +260,9 @@ class Family(Value, Generic[S]):
     watch: Literal["polled", "held"] = "polled"
     """`polled`: the job works towards a result, and the learned schedule polls it.
     `held`: the job is a live session; the engine asks rarely whether it ended."""
+    session: float | None = None
+    """Seconds after which a session is over at the latest, if its jobs are sessions: `cancel`
+    closes one, and until then it is paid. `None` for jobs with a result."""
 
     def observed(self, reply: Any) -> tuple[S, ...]:
         """Return the snapshots in a lookup's reply."""

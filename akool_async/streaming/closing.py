@@ -2,11 +2,12 @@
 
 How this works
 --------------
-`ClosingSession` opens by `submit`, as every job does: the create is sent at most once, and a lost
-reply is `CreateOutcomeUnknown`. It ends in a task of its own, so that no cancel of the user's task
-cuts that short: a create that was not sent is dropped, one that is on its way is waited for, and
-a session that runs is closed, again and again until Akool answers or `grace` is over. Whoever
-leaves the block waits for that task, and learns of his own cancel afterwards.
+`ClosingSession` opens as every job does: the create is sent at most once, and a lost reply is
+`CreateOutcomeUnknown`. It ends in a task of its own, so that no cancel of the user's task cuts
+that short: a create that was not sent is dropped, one that is on its way is waited for, and a
+session that runs is closed by its id, whatever the status of its job is, again and again until
+Akool answers or `grace` is over. Whoever leaves the block waits for that task, and learns of his
+own cancel afterwards. The client keeps all sessions that are open, and ends them when it is closed.
 """
 
 from __future__ import annotations
@@ -18,31 +19,23 @@ from types import TracebackType
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 from akool_async.clock import Clock
-from akool_async.errors import (
-    AkoolError,
-    APIError,
-    Conflict,
-    CreateOutcomeUnknown,
-    InvalidInput,
-    InvalidRequest,
-    NotFound,
-    SessionLeftOpen,
-    TransportError,
-)
-from akool_async.http.retry import RequestOutcome, outcome_of
+from akool_async.errors import AkoolError, CreateOutcomeUnknown, SessionLeftOpen
 from akool_async.job import Job
 from akool_async.observers import logger
-from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Command, Endpoint, Startable
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.streaming.closer import Closer
+from akool_async.streaming.held import Held
 
 S = TypeVar("S", bound=Snapshot)
 T = TypeVar("T")
 
 GRACE: Final = 10.0
 """Seconds in which a close is repeated, unless the session is told another number."""
-_FIRST_PAUSE: Final = 0.25
-_LONGEST_PAUSE: Final = 2.0
+SLACK: Final = 600.0
+"""Seconds by which a session may last longer than is documented."""
+_OVER: Final = 5.0
+"""Seconds that the rest of an end may take once the session is closed, such as a transport's."""
 
 
 class Opener(Protocol):
@@ -58,8 +51,8 @@ class Opener(Protocol):
         """The sessions that the client closes when it is closed."""
         ...
 
-    def submit(self, request: Startable[S], /) -> Job[S]:
-        """Start a job."""
+    def hold(self, request: Startable[S], /, *, rarely: bool = True) -> Held[S]:
+        """Start the job of a session; look it up as a session that is held, or as every job."""
         ...
 
     async def call(self, endpoint: Endpoint[T], /) -> T:
@@ -95,15 +88,14 @@ class ClosingSession(Generic[S]):
     ) -> None:
         self._client = client
         self._create = create
-        self._close_by = close
-        rule = "must be a number of seconds, more than 0"
-        self._grace = checked_number("grace", grace, rule)
-        if not self._grace > 0:
-            raise InvalidInput("grace", grace, rule)
-        self._job: Job[S] | None = None
+        self._closer = Closer(client, close, grace)
+        self._held: Held[S] | None = None
         self._ending: asyncio.Task[SessionLeftOpen | None] | None = None
-        self._lost = False
-        """Whether a close was sent whose answer was lost."""
+        self._rarely = True
+        self._by_hand = False
+        """Whether the user has sent the close."""
+        self._told = False
+        """Whether the log says that it could not be closed."""
 
     @property
     def job(self) -> Job[S]:
@@ -112,9 +104,12 @@ class ClosingSession(Generic[S]):
         Raises:
             RuntimeError: the session was not entered.
         """
-        if self._job is None:
+        return self._entered().job
+
+    def _entered(self) -> Held[S]:
+        if self._held is None:
             raise RuntimeError("the session is not open: use `async with`")
-        return self._job
+        return self._held
 
     @property
     def id(self) -> str:
@@ -138,13 +133,39 @@ class ClosingSession(Generic[S]):
         """Whether the session was closed, or is being closed."""
         return self._ending is not None
 
-    async def __aenter__(self) -> Self:
-        if self._job is not None:
+    @property
+    def over(self) -> bool:
+        """Whether its time is over by much, so that there is nothing to close."""
+        held = self._held
+        if held is None or held.opened_at is None:
+            return False
+        return held.age > held.longest + SLACK
+
+    def __repr__(self) -> str:
+        known = None if self._held is None else self._held.job.id
+        state = "closed" if self.closed else ("open" if known else "not open")
+        return f"<{type(self).__name__} {known or '-'}: {state}>"
+
+    def begin(self, *, rarely: bool = True) -> Job[S]:
+        """Send the create, and let the client close the session at its own end at the latest."""
+        if self._held is not None:
             raise RuntimeError("a session is entered once; open another one")
-        self._job = self._client.submit(self._create)
+        self._rarely = rarely
+        held = self._held = self._client.hold(self._create, rarely=rarely)
         self._client.open_sessions.add(self)
+        held.on_end(self._job_ended)
+        return held.job
+
+    def _job_ended(self) -> None:
+        """Take note of the end of the job: the session may never have begun, or be closed."""
+        job = self.job
+        if job.id is None or job.cancelled():
+            self._client.open_sessions.discard(self)
+
+    async def __aenter__(self) -> Self:
+        job = self.begin()
         try:
-            await self._job.created()
+            await job.created()
         except BaseException as error:
             # The error says that none runs, that nobody knows its id, or the ids of several.
             several = isinstance(error, CreateOutcomeUnknown) and error.ids
@@ -152,7 +173,12 @@ class ClosingSession(Generic[S]):
                 await self._wait_for_end()
             self._client.open_sessions.discard(self)
             raise
+        if not self.closed:
+            self._begun()
         return self
+
+    def _begun(self) -> None:
+        """Do what the receipt of the session makes possible."""
 
     async def __aexit__(
         self,
@@ -164,98 +190,87 @@ class ClosingSession(Generic[S]):
         if left_open is not None and exc is None:
             raise left_open
 
-    async def close(self) -> None:
+    async def close(self, reason: str = "closed") -> None:
         """Close the session now; leaving the block then sends nothing.
+
+        Args:
+            reason: Why, in a word or two.
 
         Raises:
             SessionLeftOpen: it could not be closed. Leaving the block tries once more.
         """
-        left_open = await self._wait_for_end()
+        left_open = await self._wait_for_end(reason)
         if left_open is not None:
             raise left_open
 
-    async def _wait_for_end(self) -> SessionLeftOpen | None:
-        return await lasting(self.end())
+    async def _wait_for_end(self, reason: str = "closed") -> SessionLeftOpen | None:
+        return await lasting(self.end(reason))
 
-    def end(self) -> asyncio.Task[SessionLeftOpen | None]:
+    def end(self, reason: str = "closed") -> asyncio.Task[SessionLeftOpen | None]:
         """Begin to end the session; return the task that does it, which may have done so."""
         ending = self._ending
         if ending is None or (ending.done() and _failed(ending)):
-            ending = self._ending = asyncio.get_running_loop().create_task(self._end())
+            ending = self._ending = asyncio.get_running_loop().create_task(self._end(reason))
         return ending
 
-    async def _end(self) -> SessionLeftOpen | None:
+    def closed_by_hand(self) -> None:
+        """End as a session whose close the user has sent: no other one is sent."""
+        self._by_hand = True
+        self.end()
+
+    async def _end(self, reason: str) -> SessionLeftOpen | None:
+        meanwhile = asyncio.get_running_loop().create_task(self._over(reason))
         try:
-            job = self.job
-            # What was not sent is dropped, what was is waited for. The loop's end cancels tasks.
-            with suppress(AkoolError, asyncio.CancelledError):
-                await job.cancel()
-            if job.id is not None:
-                return None if job.cancelled() else await self._close(job.id)
-            unknown = job.exception() if job.done() else None
-            if isinstance(unknown, CreateOutcomeUnknown) and unknown.ids:
-                for each in unknown.ids:  # opened for one request: nobody is told of them but here
-                    await self._close(each)
-            elif isinstance(unknown, CreateOutcomeUnknown):
-                logger.error("%s; its block was left, so nobody can close it", unknown)
-            return None
+            return await self._closed()
         finally:
             self._client.open_sessions.discard(self)
+            with suppress(asyncio.CancelledError):  # the loop ends all tasks
+                await asyncio.wait([meanwhile], timeout=_OVER)
+            meanwhile.cancel()
 
-    async def _close(self, id: str) -> SessionLeftOpen | None:
-        """Close the session by its id, whatever its job's status says."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._grace
-        reason = f"no answer came within {self._grace:g} s"
-        while True:
-            try:
-                async with asyncio.timeout_at(end):
-                    await self._close_until_answered(id)
-            except asyncio.CancelledError:  # the loop ends all tasks; this one has `end` for that
-                continue
-            except TimeoutError:
-                pass
-            except (AkoolError, RuntimeError) as error:  # the latter from a client that is closed
-                reason = str(error)
-            else:
-                return None
-            break
-        left_open = SessionLeftOpen(self.job.name, id, reason)
-        logger.error("%s", left_open)
+    async def _over(self, reason: str) -> None:
+        """Do what the end of the session asks for, while it is being closed."""
+
+    async def _closed(self) -> SessionLeftOpen | None:
+        held = self._entered()
+        job = held.job
+        with suppress(AkoolError):  # what was not sent is dropped, what was is waited for
+            await held.settle()
+        if job.id is not None:
+            return None if job.cancelled() else await self._close(held, job.id)
+        unknown = job.exception() if job.done() else None
+        if isinstance(unknown, CreateOutcomeUnknown) and unknown.ids:
+            for each in unknown.ids:  # opened for one request: nobody is told of them but here
+                reason = await self._closer.close(each)
+                if reason is not None:
+                    self._left_open(each, reason)
+        elif isinstance(unknown, CreateOutcomeUnknown):
+            logger.error("%s; its block was left, so nobody can close it", unknown)
+        return None
+
+    async def _close(self, held: Held[S], id: str) -> SessionLeftOpen | None:
+        """Close the session by its id, whatever its job's status says (T29)."""
+        reason = None if self._by_hand else await self._closer.close(id)
+        if reason is None:
+            held.closed(finish=self._rarely or not self._by_hand)
+            return None
+        held.left_open(reason)
+        return self._left_open(id, reason)
+
+    def _left_open(self, id: str, reason: str) -> SessionLeftOpen:
+        left_open = SessionLeftOpen(self.job.name, id, reason, self._seconds_left())
+        if not self._told:
+            logger.error("%s", left_open)
+        self._told = True
         return left_open
 
-    async def _close_until_answered(self, id: str) -> None:
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                await self._client.call(self._close_by(id))
-            except AkoolError as error:
-                if self._says_closed(error):
-                    return
-                if outcome_of(error) is RequestOutcome.REFUSED and _is_final(error):
-                    raise
-            else:
-                return
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-
-    def _says_closed(self, error: AkoolError) -> bool:
-        """Say whether a refusal comes because an earlier close, whose answer was lost, worked."""
-        if isinstance(error, InvalidRequest | NotFound | Conflict):
-            return self._lost or error.attempts > 1
-        self._lost = self._lost or outcome_of(error) is RequestOutcome.UNKNOWN
-        return False
+    def _seconds_left(self) -> float | None:
+        """Return how many seconds are still paid; `None` if the session has no fixed end."""
+        return None
 
 
 def _failed(ending: asyncio.Task[SessionLeftOpen | None]) -> bool:
     return ending.cancelled() or ending.exception() is not None or ending.result() is not None
-
-
-def _is_final(error: AkoolError) -> bool:
-    """Say whether the same refusal would come again."""
-    if isinstance(error, TransportError):
-        return error.cause in {"certificate", "client"}
-    return isinstance(error, APIError) and error.http_status < 500  # noqa: PLR2004
 
 
 class OpenSessions:
@@ -265,17 +280,32 @@ class OpenSessions:
         self._sessions: dict[ClosingSession[Any], asyncio.AbstractEventLoop] = {}
 
     def add(self, session: ClosingSession[Any]) -> None:
-        """Keep a session of the running loop."""
+        """Keep a session of the running loop; forget those whose time is over."""
+        for each in [each for each in self._sessions if each.over]:
+            self.discard(each)
         self._sessions[session] = asyncio.get_running_loop()
 
     def discard(self, session: ClosingSession[Any]) -> None:
         """Forget a session that is closed."""
         self._sessions.pop(session, None)
 
+    @property
+    def ids(self) -> set[str | None]:
+        """The ids of the sessions, in all event loops."""
+        return {session.job.id for session in tuple(self._sessions)}
+
+    def closed_by_hand(self, close: object) -> None:
+        """Take note that the user has closed a session: it is not closed again."""
+        here, closed = asyncio.get_running_loop(), getattr(close, "id", None)
+        for session, loop in tuple(self._sessions.items()):
+            if loop is here and session.job.id == closed:
+                session.closed_by_hand()
+
     async def close(self) -> None:
         """Close the sessions of the running loop. Those that could not be are in the log."""
         here = asyncio.get_running_loop()
-        endings = [each.end() for each, loop in tuple(self._sessions.items()) if loop is here]
+        mine = [each for each, loop in self._sessions.items() if loop is here and not each.over]
+        endings = [each.end() for each in mine]
         for ending in endings:
             await lasting(ending)
 

@@ -323,7 +323,7 @@ def test_bad_input_is_refused_before_anything_is_sent() -> None:
 async def test_a_close_is_repeated_until_it_is_answered(
     serve: Serve, closes: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("akool_async.streaming.closing._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("akool_async.streaming.closer._FIRST_PAUSE", 0.0)
     stage = Stage(*closes)
     retry = Retry(attempts=1, throttled=0.0)
     async with (

@@ -139,7 +139,7 @@ async def test_a_session_can_be_closed_in_another_process(serve: Serve) -> None:
     stage = Stage(seen(2))
     server = await serve(stage)
     async with client(server.url) as akool:
-        token = (await akool.streaming.session(avatar_id="Alma").created()).token
+        token = (await akool.streaming.session(avatar_id="Alma", keep=True).created()).token
     async with client(server.url) as another:
         assert await another.job(token).cancel()
     assert stage.closed == [{"id": "6698c9d6"}]

@@ -469,4 +469,4 @@ async def test_a_package_that_knows_no_queued_rows_refuses_the_file(path: Path) 
     Journal(path).close_now()
     with closing(sqlite3.connect(path)) as connection:
         problem = schema.problem_with(connection, schema.MIGRATIONS[:2])
-    assert problem == "was written by a newer akool_async (version 6; known: 2)"
+    assert problem == "was written by a newer akool_async (version 7; known: 2)"

@@ -43,6 +43,8 @@ TREE = {
     "SessionEnded": "StreamingError",
     "CommandRefused": "StreamingError",
     "NoAnswer": "StreamingError",
+    "AlreadySpeaking": "StreamingError",
+    "TooMuchWaiting": "StreamingError",
     "JobError": "AkoolError",
     "JobFailed": "JobError",
     "JobTimeout": "JobError",
@@ -89,6 +91,8 @@ def made(name: str) -> AkoolError:
         error = cls("set-params", 1003, "no such voice")
     elif cls is errors.NoAnswer:
         error = cls("set-params", 6.0)
+    elif cls is errors.TooMuchWaiting:
+        error = cls(262_000, 262_144)
     elif cls is errors.ReplyError:
         error = cls("no envelope", endpoint="audio.tts", http_status=502, excerpt="<html>")
     elif issubclass(cls, errors.TransportError):

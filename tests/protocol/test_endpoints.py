@@ -60,11 +60,15 @@ async def test_a_query_by_post_is_split_into_parts() -> None:
     class Client:
         open_sessions = OpenSessions()
         clock = LoopClock()
+        session_rows = None
 
         def __init__(self) -> None:
             self.sent: list[Any] = []
 
         def submit(self, request: Any, /) -> Any:
+            raise NotImplementedError
+
+        def hold(self, request: Any, /, *, rarely: bool = True) -> Any:
             raise NotImplementedError
 
         async def call(self, endpoint: Any, /) -> Any:

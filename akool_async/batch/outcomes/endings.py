@@ -22,6 +22,7 @@ _ERRORS: Final = {
     State.FAILED: "JobFailed",
     State.EXPIRED: "ResultExpired",
     State.ABANDONED: "JobCancelled",
+    State.CLOSED: "JobCancelled",
 }
 
 encoder: Final = msgspec.json.Encoder()

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+from akool_async.streaming.messages.assembler import Assembler
 from akool_async.streaming.messages.limits import AGORA, LIMITS, LIVEKIT, TRTC, Limits
+from akool_async.streaming.messages.pace import Pace
 from akool_async.streaming.messages.received import (
     Caption,
     CommandReply,
@@ -15,17 +17,24 @@ from akool_async.streaming.messages.received import (
     Speaking,
     Unrecognized,
 )
+from akool_async.streaming.messages.writing import chat, interrupt, new_mid, set_params
 
 __all__ = [
     "AGORA",
     "LIMITS",
     "LIVEKIT",
     "TRTC",
+    "Assembler",
     "Caption",
     "CommandReply",
     "Limits",
+    "Pace",
     "Received",
     "Silent",
     "Speaking",
     "Unrecognized",
+    "chat",
+    "interrupt",
+    "new_mid",
+    "set_params",
 ]

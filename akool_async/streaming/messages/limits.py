@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 
-from akool_async.protocol.value import Value
+from msgspec import Meta
+
+from akool_async.protocol.value import Input
+
+Count = Annotated[int, Meta(ge=1)]
 
 
-class Limits(Value):
-    """What the data channel of a carrier takes."""
+class Limits(Input):
+    """What the data channel of a carrier takes.
+
+    Raises:
+        InvalidInput: a number is below 1, or the largest message could never leave.
+    """
 
     carrier: str
     """The carrier: `agora`, `livekit` or `trtc`, as in a session's `stream_type`."""
-    largest: int
+    largest: Count
     """The most bytes of one message."""
-    bytes_per_second: int | None = None
+    bytes_per_second: Count | None = None
     """The most bytes in any second; `None` for no limit."""
-    messages_per_second: int | None = None
+    messages_per_second: Count | None = None
     """The most messages in any second; `None` for no limit."""
     ordered: bool = False
     """Whether messages arrive in the order in which they were sent."""
+
+    def check(self) -> None:
+        """Require that the largest message may leave."""
+        if self.bytes_per_second is not None and self.bytes_per_second < self.largest:
+            raise self.refuse("bytes_per_second", "must be at least `largest`")
 
 
 AGORA: Final = Limits(carrier="agora", largest=1024, bytes_per_second=6000, messages_per_second=30)

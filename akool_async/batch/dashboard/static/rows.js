@@ -7,6 +7,7 @@ const STATES = {
   queued: ["Queued", ""], intent: ["Being sent", "busy"], created: ["At Akool", "busy"],
   refused: ["Refused", "bad"], unknown: ["In doubt", "bad"], completed: ["Completed", "good"],
   failed: ["Failed", "bad"], expired: ["Expired", "bad"], abandoned: ["Abandoned", ""],
+  closed: ["Closed", ""],
 };
 const GOES_ON = ["queued", "intent", "created"];
 const HINTS = {

@@ -1,0 +1,40 @@
+"""A program that is stopped by Ctrl-C closes its session once."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.killing import ended
+from tests.streaming.sessions import House, started
+
+if TYPE_CHECKING:
+    from tests.servers import Serve
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_ctrl_c_closes_the_session_once(serve: Serve, times: int) -> None:
+    house = House()
+    process = await started((await serve(house)).url, "")
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"open\n"
+    for _ in range(times):
+        process.send_signal(signal.SIGINT)
+    await ended(process)
+    assert house.closes == {house.opened[0]: 1}
+
+
+async def test_ctrl_c_while_the_session_is_opened_waits_for_the_answer_and_closes_it(
+    serve: Serve,
+) -> None:
+    house = House()
+    process = await started((await serve(house)).url, "")
+    await house.creating.wait()
+    process.send_signal(signal.SIGINT)
+    await ended(process)
+    assert house.closes == {house.opened[0]: 1}
