@@ -26,8 +26,8 @@ CHROMIUM_ARGS: Final = (
     "--allow-loopback-in-peer-connection",
     # The first hides candidates behind names that are announced by multicast. The last such option
     # counts, so what playwright switches off and what asks the network is repeated here.
-    "--disable-features=WebRtcHideLocalIpsWithMdns,MediaRouter,DialMediaRouteProvider"
-    ",OptimizationHints,Translate,HttpsUpgrades",
+    "--disable-features=WebRtcHideLocalIpsWithMdns,MediaRouter,DialMediaRouteProvider,Translate,"
+    "OptimizationHints,HttpsUpgrades",
     # The browser looks for updates of its own by these names; that is not the page.
     "--host-resolver-rules=MAP update.googleapis.com ~NOTFOUND, MAP clients2.google.com ~NOTFOUND",
     # A microphone that beeps, and no question whether it may be used.
