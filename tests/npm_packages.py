@@ -20,7 +20,6 @@ import pytest
 
 _CACHE: Final = Path(__file__).parents[1] / ".ci" / "npm"
 _SECONDS: Final = 60
-_AXE_DIGEST: Final = "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
 
 
 class Package(NamedTuple):
@@ -44,7 +43,12 @@ AGORA: Final = Package(
     "AgoraRTC_N-production.js",
     "sha512-TkHDu1HxYcjfbvpmOfOAucSgMJRlphODQlVN6fwAMCh7yIKt6J4O3wITNCvUkEVi9aaZTjeJOZ+onFUu/zlnuw==",
 )
-AXE: Final = Package("axe-core", "4.14.1", "axe.min.js", _AXE_DIGEST)
+AXE: Final = Package(
+    "axe-core",
+    "4.14.1",
+    "axe.min.js",
+    "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",
+)
 PACKAGES: Final = (AGORA, AXE)
 
 
