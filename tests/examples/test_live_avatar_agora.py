@@ -31,7 +31,7 @@ async def test_the_real_sdk_sends_messages_once_joined_and_our_deadline_ends_its
     agora_sdk: Path, inside_loopback: LoopbackNetwork
 ) -> None:
     asked: set[str] = set()
-    setup = Setup({"Alma": "Alma"}, (300,), sdk=agora_sdk, deadlines=Deadlines(join=1.5))
+    setup = Setup({"Alma": "Alma"}, (300,), sdk=agora_sdk, deadlines=Deadlines(join=0.5))
     async with (
         Simulator() as simulator,
         Akool(simulator.api_key, base_url=simulator.url) as akool,
