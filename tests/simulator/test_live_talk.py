@@ -82,7 +82,9 @@ async def test_a_refused_command_is_an_error_with_its_code(simulator: Simulator)
 
 
 async def test_an_avatar_that_hangs_up_has_left(simulator: Simulator) -> None:
-    async with talking(simulator, hangs_up_after=0.01) as (session, _):
-        assert await anext(aiter(session)) == Left(reason="the avatar has left the channel")
+    async with talking(simulator) as (session, avatar):
+        events = aiter(session)
+        avatar.hang_up()
+        assert await anext(events) == Left(reason="the avatar has left the channel")
         with pytest.raises(NotJoined):
             await session.say("Hello.")
