@@ -63,6 +63,7 @@ class AvatarTransport:
 
     async def messages(self) -> AsyncIterator[Arrival]:
         """Yield what the avatar sends, and that it has left."""
+        self.avatar.meet()
         while (message := await self._arrived.get()) is not None:
             yield message
 

@@ -38,6 +38,7 @@ class _Room:
     async def join(self, peer: Peer) -> None:
         """Let a page join; one that was there before is sent away, as Agora does."""
         before, self.peer = self.peer, peer
+        self.avatar.meet()
         if before is not None:
             await before.close()
 

@@ -203,17 +203,20 @@ async def test_junk_is_left_alone(junk: bytes) -> None:
 
 async def test_it_hangs_up_after_its_time_and_then_says_nothing() -> None:
     line = Line(hangs_up_after=2, speed=1)
+    await line.clock.advance(1)
+    for _ in range(2):
+        line.avatar.meet()
     left: list[float] = []
     line.avatar.when_left.append(lambda: left.append(line.clock.time()))
     line.say(PAGE)
     await line.clock.advance(2)
-    assert (left, line.avatar.left) == ([2.0], True)
+    assert (left, line.avatar.left) == ([3.0], True)
     before = len(line.messages)
     line.say("still there?", mid="2")
     line.avatar.hear(1.0)
     line.avatar.hang_up()
     await line.clock.advance(60)
-    assert (len(line.messages), left) == (before, [2.0])
+    assert (len(line.messages), left) == (before, [3.0])
 
 
 # The channel

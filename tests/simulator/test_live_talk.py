@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from akool_async import Akool
+from akool_async.clock import Clock, ManualClock
 from akool_async.errors import CommandRefused, NotJoined
 from akool_async.simulator import Avatar, AvatarBehaviour, AvatarTransport, Simulator
 from akool_async.streaming.events import Caption, Left
@@ -24,9 +25,10 @@ async def simulator() -> AsyncIterator[Simulator]:
 
 @asynccontextmanager
 async def talking(
-    simulator: Simulator, **behaviour: Any
+    simulator: Simulator, clock: Clock | None = None, **behaviour: Any
 ) -> AsyncIterator[tuple[LiveSession, Avatar]]:
-    transport = AvatarTransport(AvatarBehaviour(speed=50_000, **behaviour), mode=1)
+    said = AvatarBehaviour(speed=50_000, **behaviour)
+    transport = AvatarTransport(said, mode=1, clock=clock)
     async with (
         Akool(simulator.api_key, base_url=simulator.url) as akool,
         akool.streaming.open(avatar_id="Alma", mode_type=1, transport=transport) as session,
@@ -82,9 +84,10 @@ async def test_a_refused_command_is_an_error_with_its_code(simulator: Simulator)
 
 
 async def test_an_avatar_that_hangs_up_has_left(simulator: Simulator) -> None:
-    async with talking(simulator) as (session, avatar):
+    clock = ManualClock()
+    async with talking(simulator, clock, hangs_up_after=5.0) as (session, _):
         events = aiter(session)
-        avatar.hang_up()
+        await clock.advance(5)
         assert await anext(events) == Left(reason="the avatar has left the channel")
         with pytest.raises(NotJoined):
             await session.say("Hello.")
