@@ -68,7 +68,7 @@ async def test_an_interrupt_cuts_the_speech_off(simulator: Simulator, until: Unt
 async def test_it_is_understood_though_messages_come_twice_and_in_another_order(
     simulator: Simulator, until: Until
 ) -> None:
-    unfriendly = {"double_rate": 0.5, "late_rate": 0.5, "lateness": 0.05}
+    unfriendly: dict[str, Any] = {"double_rate": 0.5, "late_rate": 0.5, "lateness": 0.05}
     async with talking(simulator, **unfriendly) as (session, avatar):
         await session.set_params(lang="de")
         await session.say(LONG)
