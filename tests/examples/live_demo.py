@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -19,10 +19,17 @@ from examples.live_avatar import Deadlines, Setup, build_app
 AGORA_STUB: Final = Path(__file__).with_name("agora_stub.js")
 """Stands in for Agora's SDK: it has what the page uses of it, and no network."""
 
-PATIENT: Final = {"back_within": 60.0, "reload_within": 60.0}
+_MANY: Final = {"sessions_per_user": 99, "starts_per_minute": 999, "seconds_per_day": 10**6}
+PATIENT: Final = {**_MANY, "back_within": 60.0, "reload_within": 60.0}
 """Rules with which a busy machine ends no session."""
-HASTY: Final = {"back_within": 0.3, "reload_within": 0.1}
+HASTY: Final = {**_MANY, "back_within": 0.3, "reload_within": 0.1}
 """Rules with which a page that is gone is soon given up."""
+
+
+UNHURRIED: Final = Deadlines(
+    scripts=60, open=60, relay=60, join=60, picture=60, send=60, microphone=60, end=60, back=60
+)
+"""Deadlines with which a busy machine gives up nothing."""
 
 
 class Demo:
@@ -63,7 +70,7 @@ class Demo:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         return f"http://127.0.0.1:{runner.addresses[0][1]}/"
 
-    def serve_loopback(self, rules: dict[str, float], **more: Any) -> str:
+    def serve_loopback(self, rules: Mapping[str, float], **more: Any) -> str:
         """Start a server whose page joins the simulator's media peer."""
         return self.serve(join=media_peer(self.simulator), rules=rules, **more)
 
@@ -110,9 +117,3 @@ def demo_in_thread() -> Iterator[Demo]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
-
-
-UNHURRIED: Final = Deadlines(
-    scripts=60, open=60, relay=60, join=60, picture=60, send=60, microphone=60, end=60, back=60
-)
-"""Deadlines with which a busy machine gives up nothing."""
