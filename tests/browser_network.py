@@ -21,6 +21,8 @@ from typing import Final, NamedTuple
 import pytest
 
 _OFF: Final = (
+    # It asks a server what the fields of a form are.
+    "AutofillServerCommunication",
     "WebRtcHideLocalIpsWithMdns",  # it asks for names of candidates by multicast
     # The last such option counts: these ask the network, and playwright switches them off, too.
     *("MediaRouter", "DialMediaRouteProvider", "Translate", "OptimizationHints", "HttpsUpgrades"),
@@ -30,8 +32,9 @@ CHROMIUM_ARGS: Final = (
     # Without this there is no candidate for ICE on loopback.
     "--allow-loopback-in-peer-connection",
     f"--disable-features={','.join(_OFF)}",
-    # The browser looks for updates of its own by these names; that is not the page.
-    "--host-resolver-rules=MAP update.googleapis.com ~NOTFOUND, MAP clients2.google.com ~NOTFOUND",
+    # The browser looks for updates of its own under these names; that is not the page.
+    "--host-resolver-rules="
+    "MAP *.googleapis.com ~NOTFOUND, MAP *.google.com ~NOTFOUND, MAP *.gvt1.com ~NOTFOUND",
     # A microphone that beeps, and no question whether it may be used.
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
