@@ -25,7 +25,9 @@ from akool_async.protocol.price import Price
 _TEXTS = "As TEXT, URL or JSON, @FILE means the content of a file, and - means standard input."
 
 
-_BY_HAND: Mapping[str, Mapping[str, str]] = {"streaming": {"reap": "streaming_reap"}}
+_BY_HAND: Mapping[str, Mapping[str, str]] = {
+    "streaming": {"demo": "streaming_demo", "reap": "streaming_reap"},
+}
 """The commands of a namespace that no endpoint makes: the module of each, by its verb. It has
 `command` in it, and is imported when the namespace is asked for."""
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import timedelta
-from typing import Annotated, Concatenate, Final, Literal, ParamSpec, TypeAlias
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Concatenate,
+    Final,
+    Literal,
+    ParamSpec,
+    TypeAlias,
+    TypeVar,
+)
 
 from msgspec import Meta
 
@@ -36,6 +46,7 @@ from akool_async.protocol.fields import (
 from akool_async.protocol.reply import Reply
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Input
+from akool_async.streaming.backend.rules import Rules
 from akool_async.streaming.closing import GRACE as _GRACE
 from akool_async.streaming.closing import SLACK, ClosingSession, Opener
 from akool_async.streaming.live_session import LiveSession
@@ -44,7 +55,13 @@ from akool_async.streaming.session import Session as Session  # noqa: PLC0414 - 
 from akool_async.streaming.session import SessionCredentials as SessionCredentials  # noqa: PLC0414 - exported
 from akool_async.streaming.transport import Transport
 
+if TYPE_CHECKING:
+    from akool_async.streaming.backend.aiohttp import BackendRoutes
+    from akool_async.streaming.backend.asgi import BackendApp
+    from akool_async.streaming.backend.desk import Desk
+
 P = ParamSpec("P")
+T = TypeVar("T")
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/live-avatar"
 LONGEST = 3600
@@ -384,11 +401,43 @@ def _opens(
     return with_signature_of(method, opening)
 
 
+def _serves(
+    rules: Callable[P, Rules], door: Callable[[Desk, Rules], T]
+) -> Callable[Concatenate[Namespace, P], T]:
+    """Make the method that serves the backend of a page."""
+
+    @functools.wraps(rules)
+    def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        from akool_async.streaming.backend.desk import Desk
+
+        def opening(**fields: Any) -> LiveSession:
+            return OpenLive(**fields).session(self.executor)
+
+        given = rules(*args, **kwargs)
+        return door(Desk(opening, self.executor.clock, given), given)
+
+    return with_signature_of(method, rules)
+
+
+def _routes(desk: Desk, rules: Rules) -> BackendRoutes:
+    from akool_async.streaming.backend.aiohttp import BackendRoutes
+
+    return BackendRoutes(desk, rules.prefix)
+
+
+def _app(desk: Desk, _rules: Rules) -> BackendApp:
+    from akool_async.streaming.backend.asgi import BackendApp
+
+    return BackendApp(desk)
+
+
 class StreamingNamespace(Namespace, title="streaming"):
     """Live avatars and their sessions."""
 
     session = _starts(OpenKept)
     open = _opens(OpenLive)
+    aiohttp_routes = _serves(Rules, _routes)
+    asgi_app = _serves(Rules, _app)
     avatars = lists(ListStreamingAvatars)
     avatar = calls(GetStreamingAvatar)
     get = calls(GetSession)

@@ -55,15 +55,15 @@ def refusal(status: int) -> web.Response:
     return web.Response(status=status, body=REFUSED, content_type="text/plain", headers=allow)
 
 
-async def read_body(request: web.Request) -> bytes:
-    """Read a body of limited size, in limited time.
+async def read_body(request: web.Request, largest: int = LARGEST) -> bytes:
+    """Read a body of at most so many bytes, in limited time.
 
     Raises:
         Refused: 408 or 413.
     """
     if request.content.is_eof():  # all of it has come with the head, as nearly always
         body = request.content.read_nowait()
-        if len(body) > LARGEST:
+        if len(body) > largest:
             raise Refused(413)
         return body
     chunks: list[bytes] = []
@@ -72,13 +72,13 @@ async def read_body(request: web.Request) -> bytes:
         async with asyncio.timeout(SLOWEST):
             async for chunk in request.content.iter_any():
                 size += len(chunk)
-                if size > LARGEST:
+                if size > largest:
                     break
                 chunks.append(chunk)
     except TimeoutError:
         size = -1
     if size < 0:
         raise Refused(408)
-    if size > LARGEST:
+    if size > largest:
         raise Refused(413)
     return b"".join(chunks)

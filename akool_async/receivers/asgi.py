@@ -55,7 +55,7 @@ class AsgiReceiver:
             }
             check_head(scope["method"], headers)
             token = token_of(scope["path"], self._feeding)
-            body = await _body(receive)
+            body = await read_body(receive)
             status = await status_of(self._feed, body, token)
         except Refused as refused:
             status = refused.status
@@ -74,21 +74,21 @@ def _headers(status: int) -> list[tuple[bytes, bytes]]:
     return [*headers, (b"allow", b"POST")] if status == NOT_ALLOWED else headers
 
 
-async def _body(receive: Receive) -> bytes:
-    """Read a body of limited size, in limited time.
+async def read_body(receive: Receive, largest: int = LARGEST) -> bytes:
+    """Read a body of at most so many bytes, in limited time.
 
     Raises:
         Refused: 408, 413, or 400 if the client has gone.
     """
     try:
         async with asyncio.timeout(SLOWEST):
-            return await _whole(receive)
+            return await _whole(receive, largest)
     except TimeoutError:
         pass
     raise Refused(408)
 
 
-async def _whole(receive: Receive) -> bytes:
+async def _whole(receive: Receive, largest: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -97,7 +97,7 @@ async def _whole(receive: Receive) -> bytes:
             raise Refused(400)
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
-        if size > LARGEST:
+        if size > largest:
             raise Refused(413)
         chunks.append(chunk)
         if not message.get("more_body", False):

@@ -64,11 +64,17 @@ async def test_two_servers_with_one_seed_have_jobs_that_take_equally_long() -> N
     for seed in (7, 7, 8):
         with server(seed=seed) as url:
             async with aiohttp.ClientSession(url) as session:
-                ids = [await created(session, number) for number in range(20)]
-                made = ask(url)["last_create"]
-                durations.append([round(ended(job) - made, 1) for job in ids])
-    assert durations[0] == pytest.approx(durations[1], abs=0.25)
-    assert durations[0] != pytest.approx(durations[2], abs=0.25)
+                durations.append([await duration(session, url, number) for number in range(20)])
+    assert durations[0] == pytest.approx(durations[1], abs=0.01)
+    assert durations[0] != pytest.approx(durations[2], abs=0.01)
+
+
+async def duration(session: aiohttp.ClientSession, url: str, number: int) -> float:
+    """Return the seconds that a new job takes, by the server's own time."""
+    job = await created(session, number)
+    made = ask(url)["last_create"]
+    assert isinstance(made, float)
+    return ended(job) - made
 
 
 @pytest.mark.parametrize("refusal", [414, 400])

@@ -84,7 +84,7 @@ def whole(text: str) -> str:
 def _decoded(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         # JavaScript cuts a text inside an emoji, and writes "\ud83c" alone (T32): msgspec refuses
         # that, and Python's decoder keeps the half.
         return json.loads(data.decode("utf-8-sig", "replace"), strict=False)
@@ -96,8 +96,9 @@ def _understood(message: dict[str, Any]) -> Part | Received:
     Raises:
         _Unreadable: nobody knows; with the reason.
     """
-    version = message.get("v", VERSION)  # samples omit it (T32)
-    if isinstance(version, bool) or version != VERSION:
+    version = message.get("v")
+    # Samples omit it (T32).
+    if version is not None and (isinstance(version, bool) or version != VERSION):
         raise _Unreadable(f"its version is {_shown(version)}, not {VERSION}")
     kind, payload = message.get("type"), message.get("pld")
     if kind not in ("chat", "command", "event"):
@@ -119,14 +120,17 @@ def _part(message: dict[str, Any], payload: dict[str, Any], mid: str) -> Part:
     if speaker not in ("bot", "user"):
         raise _Unreadable(f"its `pld.from` is {_shown(speaker)}, not bot or user")
     # The page's sample reads `fin` in `pld`, its table shows it at the top (T32).
-    number, final = (message.get(name, payload.get(name)) for name in ("idx", "fin"))
+    number, final = (
+        payload.get(name) if message.get(name) is None else message[name] for name in ("idx", "fin")
+    )
     if number is not None and (type(number) is not int or number < 0):
         raise _Unreadable(f"its `idx` is {_shown(number)}, no number from 0")
     if final is None:
         final = not number  # a message that does not say that it is a part is whole
     if not isinstance(final, bool):
         raise _Unreadable(f"its `fin` is {_shown(final)}, not true or false")
-    text = _text(payload, "text")
+    # The page's sample takes no text from the last part, so it may have none.
+    text = _text(payload, "text", "" if final else None)
     return Part(speaker=speaker, mid=mid, number=number, final=final, text=text)
 
 
@@ -147,7 +151,8 @@ def _event(payload: dict[str, Any]) -> Speaking | Silent:
 
 
 def _text(fields: dict[str, Any], name: str, default: str | None = None) -> str:
-    text = fields.get(name, default)
+    given = fields.get(name)
+    text = default if given is None else given
     if not isinstance(text, str):
         raise _Unreadable(f"its `{name}` is {_shown(text)}, no text")
     return text
