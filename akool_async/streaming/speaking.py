@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, Protocol
 from akool_async.errors import AlreadySpeaking, InvalidInput
 from akool_async.observers import logger
 from akool_async.protocol.value import Value
+from akool_async.streaming.messages.writing import is_blank
 from akool_async.streaming.sentences import Sentences
 from akool_async.streaming.speech import Speech
 
@@ -123,10 +124,9 @@ class Answer:
         """What was spoken so far."""
         text, estimated = "".join(self._said), self._estimated
         for sentence, speech in self._waiting:
-            blank = len(sentence) - len(sentence.lstrip())
             said = speech.said
             if said:
-                text += sentence[: blank + len(said)]
+                text += sentence[: sentence.index(speech.text) + len(said)]
                 estimated = True
             if said != speech.text:
                 break
@@ -160,15 +160,15 @@ class Answer:
             self._complete = True
 
     async def _say(self, sentence: str) -> None:
-        text = sentence.strip()
-        if not text:
+        if is_blank(sentence):
             self._blank += sentence
             return
         await self._wait_for_fewer_than(MOST_UNSPOKEN)
         if self._cut.done():
             return
         self._check_mode()
-        self._waiting.append((self._blank + sentence, await self._conversation.say(text)))
+        speech = await self._conversation.say(sentence.strip())
+        self._waiting.append((self._blank + sentence, speech))
         self._blank = ""
 
     async def _wait_for_fewer_than(self, number: int) -> None:

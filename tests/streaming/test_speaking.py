@@ -147,7 +147,7 @@ async def test_the_carriers_news_of_the_voice_decide_when_the_next_sentence_leav
 
 
 async def test_blanks_are_kept_and_not_said(clock: ManualClock) -> None:
-    deltas = ["\n", "", "  Hello.", " \n\n", " " * 900, "Bye.", "\n"]
+    deltas = ["\n", "", "  Hello.", " \n\u200b\n", " " * 900, "Bye.", "\n\ufeff"]
     async with talk(clock, mode=1) as talking:
         speaking = asyncio.create_task(talking.conversation.speak(written(deltas)))
         await clock.advance(60)
