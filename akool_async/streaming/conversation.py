@@ -257,8 +257,9 @@ class Conversation:
             self.tell(left)
 
     def _send_failed(self, error: BaseException) -> None:
-        # A page may leave while a message is on its way to it; `messages()` tells of that.
-        if isinstance(error, NotJoined) and not self.joined:
+        # A page may leave while a message is on its way to it. Its transport knows whether one is
+        # there, and its `messages()` tell who comes and goes: by now, another one may be there.
+        if isinstance(error, NotJoined) and hasattr(self._transport, "joined"):
             self._drop(_gone)
         else:
             self._stopped(error)

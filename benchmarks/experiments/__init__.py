@@ -11,6 +11,7 @@ from benchmarks.experiments import (
     clients,
     holding,
     importing,
+    interrupting,
     jobs,
     learning,
     records,
@@ -37,6 +38,7 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "cap": trouble.cap,
     "webhooks": webhooks.webhooks,
     "batch": batch.batch,
+    "interrupting": interrupting.interrupting,
     "soak": trouble.soak,
     "rivals": trust.trust,
 }

@@ -51,7 +51,7 @@ async def test_a_command_is_repeated_twice_with_its_mid_and_then_given_up(
     async with talk(clock, mode=2) as talking:
         asking = asyncio.create_task(ask(talking, cmd))
         heard = []
-        for _ in range(6):
+        for _ in range(10):
             heard += [(clock.time(), each["mid"]) for each in await talking.heard()]
             await clock.advance(1)
         assert [when for when, _ in heard] == [0.0, 2.0, 4.0]
@@ -74,6 +74,7 @@ async def test_an_answer_to_a_repetition_counts_and_a_second_answer_does_nothing
         await asking
         await clock.advance(100)
         assert await talking.heard() == []
+        assert talking.conversation.joined
 
 
 async def test_each_command_gets_its_own_answer(clock: ManualClock) -> None:
@@ -156,6 +157,57 @@ async def test_a_command_that_is_cancelled_before_it_leaves_does_not_leave(
         await asyncio.wait(many)
         await clock.advance(100)
         assert await talking.heard() == []
+
+
+async def full(talking: Talk) -> list[asyncio.Task[None]]:
+    """Give so many commands that the next one waits for the carrier's next second."""
+    given = [asyncio.create_task(talking.conversation.set_params(lang="fr")) for _ in range(40)]
+    await talking.clock.settle(200)
+    assert len(await talking.heard()) == 30
+    return given
+
+
+async def test_an_interrupt_goes_out_ahead_of_other_commands(clock: ManualClock) -> None:
+    async with talk(clock) as talking:
+        given = await full(talking)
+        stopping = asyncio.create_task(talking.conversation.interrupt())
+        await clock.advance(1.2)
+        heard = await talking.heard()
+        assert is_command(heard[0], "interrupt")
+        assert is_command(heard[1], "set-params")
+        await talking.conversation.end("closed")
+        await asyncio.wait([stopping, *given])
+        assert all(isinstance(each.exception(), SessionEnded) for each in (stopping, *given))
+
+
+async def test_an_interrupt_that_is_cancelled_while_it_waits_still_leaves_once(
+    clock: ManualClock,
+) -> None:
+    async with talk(clock) as talking:
+        given = await full(talking)
+        stopping = asyncio.create_task(talking.conversation.interrupt())
+        await clock.settle()
+        for each in (stopping, *given):
+            each.cancel()
+        await asyncio.wait([stopping, *given])
+        await clock.advance(100)
+        (message,) = await talking.heard()
+        assert is_command(message, "interrupt")
+
+
+async def test_commands_that_wait_when_the_page_leaves_are_not_sent_to_the_next_one(
+    clock: ManualClock,
+) -> None:
+    async with talk(clock) as talking:
+        given = await full(talking)
+        stopping = asyncio.create_task(talking.conversation.interrupt())
+        await clock.settle()
+        await talking.avatar.leave()
+        await talking.avatar.join()
+        await asyncio.wait([stopping, *given])
+        await clock.advance(100)
+        assert await talking.heard() == []
+        assert all(isinstance(each.exception(), NotJoined) for each in (stopping, *given))
 
 
 async def test_an_interrupt_that_is_cancelled_in_its_first_step_still_leaves(

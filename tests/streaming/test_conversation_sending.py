@@ -10,6 +10,7 @@ from akool_async.clock import ManualClock
 from akool_async.errors import InvalidInput, NotJoined, SessionEnded, TooMuchWaiting
 from akool_async.streaming import LIVEKIT
 from akool_async.streaming.conversation import MOST_WAITING, Conversation
+from akool_async.streaming.speech_rate import seconds_of
 from tests.streaming.talking import begun, flags, is_command, reply, talk
 
 LONG = "A sentence that takes its time. " * 250
@@ -103,6 +104,8 @@ async def test_more_text_than_a_session_keeps_is_refused_and_nothing_of_it_is_se
             await talking.conversation.say(text)
         assert caught.value.most == MOST_WAITING
         assert caught.value.waiting <= MOST_WAITING
+        await clock.advance(60 + seconds_of(text))  # the first one was said
+        await talking.conversation.say(text)
         stopping = asyncio.create_task(talking.conversation.interrupt())
         await clock.settle()
         await talking.conversation.say(text)  # the interrupt has made room
