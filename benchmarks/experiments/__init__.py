@@ -15,6 +15,7 @@ from benchmarks.experiments import (
     jobs,
     learning,
     records,
+    speaking,
     starving,
     trouble,
     trust,
@@ -39,6 +40,7 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "webhooks": webhooks.webhooks,
     "batch": batch.batch,
     "interrupting": interrupting.interrupting,
+    "speaking": speaking.speaking,
     "soak": trouble.soak,
     "rivals": trust.trust,
 }
