@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import chain
 from typing import Final, Literal
 
 LONGEST: Final = 400
@@ -179,9 +180,10 @@ def _counts(number: str, before: str) -> bool:
 
 def _place_to_cut(text: str) -> int:
     """Return where to cut a text that is too long by one character."""
-    places = [at for at in range(LONGEST, 0, -1) if not _is_inside(text, at)]
-    at_blanks = (at for at in places if text[at].isspace())
-    return next(at_blanks, places[0] if places else LONGEST)
+    places = range(LONGEST, 0, -1)
+    at_blanks = (at for at in places if text[at].isspace() and not _is_inside(text, at))
+    anywhere = (at for at in places if not _is_inside(text, at))
+    return next(chain(at_blanks, anywhere), LONGEST)
 
 
 def _is_inside(text: str, place: int) -> bool:
