@@ -85,8 +85,9 @@ async def speak(conversation: Speaker, deltas: AsyncIterable[str]) -> str:
         CommandRefused, NoAnswer: the mode could not be set.
         NotJoined, SessionEnded: nothing can be sent.
     """
-    if not isinstance(deltas, AsyncIterable):
-        raise InvalidInput("deltas", deltas, "must be an async iterator of texts")
+    given: Any = deltas
+    if not isinstance(given, AsyncIterable):
+        raise InvalidInput("deltas", given, "must be an async iterator of texts")
     iterator = aiter(deltas)
     try:
         conversation.check_joined()
@@ -144,7 +145,7 @@ class Answer:
         finally:
             self._over = True
 
-    async def _read(self, deltas: AsyncIterable[str]) -> None:
+    async def _read(self, deltas: AsyncIterable[Any]) -> None:
         async for delta in deltas:
             if not isinstance(delta, str):
                 raise InvalidInput("deltas", delta, "must yield texts only")

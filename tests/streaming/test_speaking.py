@@ -544,10 +544,10 @@ async def test_what_is_no_async_iterator_is_refused(clock: ManualClock, deltas: 
 
 
 async def test_a_delta_that_is_no_text_is_refused(clock: ManualClock) -> None:
-    deltas: Any = written(["Hello. ", None])  # type: ignore[list-item]
+    nothing: Any = None
     async with talk(clock, mode=1) as talking:
         with pytest.raises(InvalidInput, match="deltas: must yield texts only"):
-            await talking.conversation.speak(deltas)
+            await talking.conversation.speak(written(["Hello. ", nothing]))
         assert texts(await talking.heard()) == ["Hello."]
 
 
