@@ -40,6 +40,8 @@ CONTESTANTS = {
     "handling": "benchmarks.contestants.receiving:handling",
     "interrupting": "benchmarks.contestants.interrupting:ours",
     "interrupting_fifo": "benchmarks.contestants.interrupting:fifo",
+    "speaking": "benchmarks.contestants.speaking:ours",
+    "speaking_whole": "benchmarks.contestants.speaking:whole",
     "soak": "benchmarks.contestants.enduring:soak",
 }
 """Module and function, by name."""

@@ -16,6 +16,7 @@ from benchmarks.experiments import (
     learning,
     messages,
     records,
+    speaking,
     starving,
     trouble,
     trust,
@@ -41,6 +42,7 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "batch": batch.batch,
     "messages": messages.messages,
     "interrupting": interrupting.interrupting,
+    "speaking": speaking.speaking,
     "soak": trouble.soak,
     "rivals": trust.trust,
 }
