@@ -66,6 +66,7 @@ def ended_by(text: str) -> list[str]:
         ("हाँ। ", "हाँ।"),
         ("네. ", "네."),
         ("It was 1999. ", "It was 1999."),
+        ("Es begann im 2001. ", "Es begann im 2001."),
         ("Pi is 3.14. ", "Pi is 3.14."),
         ("So do I. ", "So do I."),
         ("I can't. ", "I can't."),
@@ -152,7 +153,11 @@ def test_a_long_sentence_is_cut_at_a_blank(words: list[str]) -> None:
 
 
 def test_the_end_of_a_line_is_not_cut_in_half() -> None:
-    assert all_of(["x" + "\r\n" * 300])[:2] == ["x", "\r\n" * 200]
+    assert all_of([" " + "\r\n" * 300])[0] == " " + "\r\n" * 199
+
+
+def test_a_blank_with_an_accent_is_not_cut_in_half() -> None:
+    assert all_of(["x" * 300 + " " + "y" * 50 + " \u0301" + "z" * 300])[0] == "x" * 300
 
 
 @given(st.integers(0, 12), st.lists(st.sampled_from(CLUSTERS), min_size=40, max_size=80))
