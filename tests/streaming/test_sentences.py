@@ -156,10 +156,6 @@ def test_the_end_of_a_line_is_not_cut_in_half() -> None:
     assert all_of([" " + "\r\n" * 300])[0] == " " + "\r\n" * 199
 
 
-def test_a_blank_with_an_accent_is_not_cut_in_half() -> None:
-    assert all_of(["x" * 300 + " " + "y" * 50 + " \u0301" + "z" * 300])[0] == "x" * 300
-
-
 @given(st.integers(0, 12), st.lists(st.sampled_from(CLUSTERS), min_size=40, max_size=80))
 def test_what_has_no_blank_is_cut_between_what_a_reader_sees(
     shift: int, clusters: list[str]
