@@ -9,7 +9,7 @@ import pytest
 
 from akool_async.clock import ManualClock
 from akool_async.errors import CommandRefused, NoAnswer, NotJoined, SessionEnded
-from tests.streaming.talking import Talk, is_command, reply, talk
+from tests.streaming.talking import Talk, is_command, read, reply, talk
 
 
 async def test_parameters_are_set_when_akool_has_answered(clock: ManualClock) -> None:
@@ -226,3 +226,32 @@ async def test_an_interrupt_that_is_cancelled_in_its_first_step_still_leaves(
         assert [each["mid"] for each in await talking.heard()] == [later.mid]
         await clock.advance(10)
         assert await talking.heard() == []
+
+
+@pytest.mark.parametrize("cmd", ["set-params", "interrupt"])
+async def test_a_cancel_at_any_step_leaves_a_conversation_that_works(
+    clock: ManualClock, cmd: str
+) -> None:
+    for step in range(12):
+        async with talk(clock) as talking:
+            before = asyncio.all_tasks()
+            asking = asyncio.create_task(ask(talking, cmd))
+            answering = asyncio.create_task(answers_one(talking))
+            for _ in range(step):
+                await asyncio.sleep(0)
+            asking.cancel()
+            answering.cancel()
+            await asyncio.wait([asking, answering])
+            assert asyncio.all_tasks() == before
+            speech = await talking.conversation.say("Hello")
+            await talking.heard()
+            assert speech.sent
+            changing = asyncio.create_task(talking.conversation.set_params(lang="fr"))
+            await talking.answered("set-params")
+            await changing
+            await clock.advance(10)
+            assert await talking.heard() == []
+
+
+async def answers_one(talking: Talk) -> None:
+    await talking.avatar.send(reply(read(await talking.avatar.receive())))

@@ -79,6 +79,19 @@ async def test_a_page_that_leaves_several_times_is_told_each_time(clock: ManualC
         ]
 
 
+async def test_a_transport_that_joins_without_saying_so_is_missed_when_it_ends(
+    clock: ManualClock,
+) -> None:
+    transport, avatar = transport_pair(joined=False)
+    async with begun(transport, clock) as conversation:
+        events = conversation.events()
+        transport.joined = True
+        speech = await conversation.say(LONG)
+        await avatar.hang_up()
+        assert not await speech.spoken()
+        assert await anext(events) == Left(reason="the transport was closed")
+
+
 class Broken(MemoryTransport):
     """A transport whose methods fail as they are told to."""
 

@@ -56,11 +56,14 @@ def chat(text: str, mid: str | None = None, *, limits: Limits = AGORA) -> tuple[
     _check_text(text)
     mid = _checked_mid(mid)
 
+    if len(whole := _part(mid, 0, True, text)) <= limits.largest:
+        return (whole,)
+
     def room(number: int, last: bool) -> int:  # noqa: FBT001 - as `cut` asks
-        return limits.largest - len(_part(mid, number, last, ""))
+        return limits.part - len(_part(mid, number, last, ""))
 
     if room(LONGEST_TEXT, False) < LONGEST_CHARACTER:
-        rule = f"must leave room for text in a message of at most {limits.largest} bytes"
+        rule = f"must leave room for text in a message of at most {limits.part} bytes"
         raise InvalidInput("mid", mid, rule)
     parts = list(cut(text, room))
     last = len(parts) - 1
