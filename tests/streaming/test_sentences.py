@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akool_async.streaming.sentences import LONGEST, Sentences
@@ -144,6 +144,7 @@ def test_no_sentence_has_more_than_four_hundred_characters(parts: list[str]) -> 
     assert max(map(len, found)) <= LONGEST
 
 
+@settings(max_examples=15)
 @given(st.lists(st.text("abc", min_size=1, max_size=30), min_size=300, max_size=400))
 def test_a_long_sentence_is_cut_at_a_blank(words: list[str]) -> None:
     found = all_of([" ".join(words)])
