@@ -187,9 +187,9 @@ def test_the_avatar_stops_when_it_is_told_to(open_page: Open, patient: str) -> N
     start(page)
     text = "one two three four five six seven eight nine ten " * 20
     say(page, text)
-    expect(page.locator("#subtitle")).to_contain_text("one two")
+    expect(page.locator("#growing")).to_contain_text("one two")
     page.click("#interrupt")
-    expect(page.locator("#subtitle")).to_be_hidden()
+    expect(page.locator("#growing")).to_be_hidden()
     expect(page.locator("#log .bot")).to_have_count(1)  # as far as it came
     assert len(page.locator("#log .bot").inner_text()) < len(text) / 2
 
@@ -211,9 +211,9 @@ def test_the_keyboard_alone_is_enough(open_page: Open, patient: str, demo: Demo)
     expect(page.locator("#text")).to_be_focused()
     keys.type("Tell me a long story of a fox and a hare, and do not stop before the evening.")
     keys.press("Enter")
-    expect(page.locator("#subtitle")).to_be_visible()
+    expect(page.locator("#growing")).to_be_visible()
     keys.press("Escape")
-    expect(page.locator("#subtitle")).to_be_hidden()
+    expect(page.locator("#growing")).to_be_hidden()
     for each in ("#send", "#microphone", "#interrupt"):
         tab_to(each)
     tab_to("#end", "Shift+Tab")
@@ -507,7 +507,7 @@ def test_everybody_can_use_it(
     is_sound(page, axe_core)
     start(page)
     say(page, "What is a fox? " * 8)
-    expect(page.locator("#subtitle")).to_be_visible()
+    expect(page.locator("#growing")).to_be_visible()
     is_sound(page, axe_core)
     page.click("#end")
     is_over(page, "You ended the session.")
