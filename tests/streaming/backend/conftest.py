@@ -35,6 +35,8 @@ class Vendor:
         """The bodies of all creates."""
         self.closes: Counter[str] = Counter()
         """By the session's id."""
+        self.deaf = False
+        """Whether a close gets no answer."""
         self.before_create: Callable[[], Awaitable[object]] | None = None
         self.refusal: dict[str, Any] | None = None
         """What a create is answered instead."""
@@ -49,6 +51,9 @@ class Vendor:
             await visit.say(self.refusal or {"code": 1000, "msg": "OK", "data": session(number)})
         elif visit.target == CLOSE:
             self.closes[json.loads(visit.body)["id"]] += 1
+            if self.deaf:
+                visit.reset()
+                return
             await visit.say({"code": 1000, "msg": "OK"})
         else:
             await visit.say({"code": 1000, "msg": "OK", "data": session(1)})
