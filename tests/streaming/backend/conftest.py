@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, TypeAlias
 
@@ -105,7 +105,7 @@ def by_cookie(request: PageRequest) -> str | None:
 class Backend:
     """A backend that is served."""
 
-    def __init__(self, url: str, close: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, url: str, close: Callable[[], Coroutine[Any, Any, object]]) -> None:
         self.url = url
         """Its origin."""
         self.close = close
@@ -132,7 +132,7 @@ async def serve_asgi(akool: Akool, rules: dict[str, Any], running: AsyncExitStac
 
 
 async def serve_app(
-    app: Any, close: Callable[[], Awaitable[object]], running: AsyncExitStack
+    app: Any, close: Callable[[], Coroutine[Any, Any, object]], running: AsyncExitStack
 ) -> Backend:
     """Serve an app in which the backend is."""
     listening = socket.create_server(("127.0.0.1", 0))  # connections wait until the app is ready
@@ -229,7 +229,11 @@ class Browser:
 
     async def start(self, **wanted: Any) -> dict[str, Any]:
         """Start a session."""
-        status, body = await self.ask("POST", "/sessions", json=wanted)
+        return await self.start_at("", **wanted)
+
+    async def start_at(self, prefix: str, **wanted: Any) -> dict[str, Any]:
+        """Start a session at a backend whose addresses have a prefix."""
+        status, body = await self.ask("POST", prefix + "/sessions", json=wanted)
         assert status == 201, body
         return body
 
