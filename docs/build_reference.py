@@ -210,7 +210,8 @@ def _anchor(heading: str) -> str:
 def _parameter_row(entry: Entry, parameter: Parameter) -> list[str]:
     plan = {each.name: each for each in plan_of(entry.cls)}.get(parameter.name)
     wire_name = "" if plan is None or plan.wire_name == plan.name else f"`{plan.wire_name}`"
-    texts = {**field_docs(entry.cls), **section_of(entry.method, "Args")}
+    texts = {**_own_docs(entry.method), **field_docs(entry.cls)}
+    texts |= section_of(entry.method, "Args")
     default = (
         "required"
         if parameter.default is Parameter.empty
@@ -221,6 +222,12 @@ def _parameter_row(entry: Entry, parameter: Parameter) -> list[str]:
     if plan is not None and plan.deprecated is not None:
         text = f"{text} {plan.deprecated.note}"
     return [f"`{parameter.name}`", wire_name, hint, default, text]
+
+
+def _own_docs(method: Callable[..., Any]) -> Mapping[str, str]:
+    """Return the texts of arguments that a method has beside the fields of its endpoint."""
+    arguments: Any = inspect.unwrap(method)
+    return field_docs(arguments) if isinstance(arguments, type) else {}
 
 
 _USED_WHEN_CREATED = frozenset({"streaming.session"})

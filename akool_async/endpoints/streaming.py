@@ -286,6 +286,11 @@ class _Opening(Input, abstract=True):
 class OpenSession(_Opening, Webhook, Operation[Session]):
     """Open a session with a live avatar; its whole duration is charged at once (T30).
 
+    In a program, `async with akool.streaming.open(...)` closes it by itself, and
+    `akool.streaming.session(...)` closes it when the client is closed, unless `keep=True`. What is
+    opened by `akool.submit(OpenSession(...))`, in a run, or by the command goes on until
+    `streaming.close` or its duration ends it.
+
     The page shows `background_url` and `webhook_url` in its samples, not in its table.
     """
 
@@ -307,7 +312,11 @@ def _close(session: str) -> CloseSession:
 
 
 class OpenKept(_Opening, Webhook):
-    """The arguments of `streaming.session`: those of a session, and whether it is kept."""
+    """Open a session with a live avatar; it is closed with the client, unless `keep=True`.
+
+    Its whole duration is charged at once, and what was not used is given back when it is closed
+    (T30). It is usable once it is created (T29). `akool.streaming.open(...)` closes it sooner.
+    """
 
     keep: bool = False
     """Whether the session goes on when the client is closed, until `streaming.close` or its
@@ -322,7 +331,13 @@ class OpenKept(_Opening, Webhook):
 
 
 class OpenLive(_Opening):
-    """The arguments of `streaming.open`: those of a session, and two of its use."""
+    """A session with a live avatar, for `async with`: it is closed when the block is left.
+
+    That holds for a return, an exception and a cancel, also one that comes while the session is
+    being opened: leaving waits until Akool has answered, for `grace` seconds at most. Entering
+    raises what `await job.created()` raises; leaving raises `SessionLeftOpen` where the session
+    could not be closed.
+    """
 
     transport: Transport | None = None
     """Carries what is said; `None` where this process only opens the session."""

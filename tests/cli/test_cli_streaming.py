@@ -22,8 +22,7 @@ def path(tmp_path: Path) -> Path:
 
 async def opened(simulator: Simulator, path: Path | None) -> str:
     """Open a session, and leave it open as a crash does; return its id."""
-    settings = {"journal": path} if path is not None else {}
-    async with Akool(simulator.api_key, base_url=simulator.url, **settings) as akool:
+    async with Akool(simulator.api_key, base_url=simulator.url, journal=path) as akool:
         job = await akool.submit(OpenSession(avatar_id="Alma_streaming", duration=600)).created()
         return job.id or ""
 

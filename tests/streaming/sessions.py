@@ -1,4 +1,4 @@
-"""A server of live sessions that counts their closes, and programs that are stopped in a session."""
+"""A server of live sessions that counts their closes, and a program that is stopped in one."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class House:
             await visit.say({**OK, "data": {"_id": query.rpartition("=")[2], "status": 2}})
 
     async def _open(self, visit: Visit, *, swap: bool) -> None:
-        id = SWAP if swap else f"{int(time.time()):08x}{len(self.opened):016x}"
-        self.opened.append(id)
+        session = SWAP if swap else f"{int(time.time()):08x}{len(self.opened):016x}"
+        self.opened.append(session)
         self.creating.set()
         if not self.answers_creates:
             await visit.hang()
-        await visit.say({**OK, "data": {"_id": id, "status": 1, "faceswap_status": 1}})
+        await visit.say({**OK, "data": {"_id": session, "status": 1, "faceswap_status": 1}})
 
 
 PROGRAM = textwrap.dedent("""

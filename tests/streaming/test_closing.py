@@ -388,9 +388,9 @@ async def test_a_transport_that_does_not_close_holds_up_no_close(
             raise OSError("the channel is stuck")
 
     stage = Stage()
-    async with client(await serve(stage)) as akool:
-        async with opened(akool, transport=Stuck(AGORA, joined=True)):
-            pass
+    stuck = Stuck(AGORA, joined=True)
+    async with client(await serve(stage)) as akool, opened(akool, transport=stuck):
+        pass
     assert stage.seen == ["create", "close"]
 
 
@@ -419,11 +419,15 @@ async def test_a_close_that_is_refused_leaves_the_session_open_and_says_so_once(
     stage = Stage(refusal, refusal)
     journal = tmp_path / "jobs.sqlite"
     async with client(await serve(stage), clock=clock, journal=journal) as akool:
-        with pytest.raises(SessionLeftOpen, match="590 s are still paid") as caught:
+
+        async def use() -> None:
             async with opened(akool, duration=600) as session:
                 await clock.advance(10.0)
                 with pytest.raises(SessionLeftOpen):
                     await session.close()
+
+        with pytest.raises(SessionLeftOpen, match="590 s are still paid") as caught:
+            await use()
         assert (caught.value.id, caught.value.seconds) == (SESSION, 590.0)
         assert caught.value.name == "streaming.session"
     assert [record.levelno for record in caplog.records] == [logging.ERROR]

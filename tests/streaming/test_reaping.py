@@ -115,16 +115,16 @@ async def test_a_create_without_an_answer_is_reported_and_nothing_is_closed(
 # Which rows are closed
 
 
-async def rows(path: Path, *notes: tuple[State, str | None], hours: float = 0.0) -> None:
+async def rows(path: Path, *notes: tuple[State, str | None]) -> None:
     """Write down sessions as an earlier process has left them."""
     journal = Journal(path)
-    for number, (state, id) in enumerate(notes):
+    for number, (state, known) in enumerate(notes):
         request = b'{"avatar_id":"Alma"}'
         print_ = fingerprint("streaming.session", {"number": number})
         intent = Intent(name="streaming.session", request=request, fingerprint=print_)
         row = (await journal.intend(intent)).row
-        at = int(time.time() - 3600 * hours)
-        await journal.note(row, Change(state, id=id, created_at=None if id is None else at))
+        at = int(time.time())
+        await journal.note(row, Change(state, id=known, created_at=None if known is None else at))
     await journal.close()
 
 
@@ -207,20 +207,22 @@ async def test_all_that_the_list_shows_are_closed_but_those_that_are_held(
     house = House()
     await rows(path, (State.CREATED, "a1"))
     young, running, over, odd = hex_id(60, 1), hex_id(99, 2), hex_id(9000, 3), "no-hex"
-    async with client((await serve(house)).url, path) as akool:
-        async with akool.streaming.open(avatar_id="Alma") as held:
-            house.listed = [
-                shown(held.id, 2),
-                shown("a1", 2),
-                shown(running, 1),
-                shown(odd, 2),
-                shown(young, 3),
-                shown(over, 3),
-            ]
-            found = await akool.streaming.reap(all=True)
-            assert {each.id for each in found} == {"a1", running, odd, young}
-            assert all(each.closed for each in found)
-            assert held.id not in house.closes
+    async with (
+        client((await serve(house)).url, path) as akool,
+        akool.streaming.open(avatar_id="Alma") as held,
+    ):
+        house.listed = [
+            shown(held.id, 2),
+            shown("a1", 2),
+            shown(running, 1),
+            shown(odd, 2),
+            shown(young, 3),
+            shown(over, 3),
+        ]
+        found = await akool.streaming.reap(all=True)
+        assert {each.id for each in found} == {"a1", running, odd, young}
+        assert all(each.closed for each in found)
+        assert held.id not in house.closes
     assert house.closes == {"a1": 1, running: 1, odd: 1, young: 1, held.id: 1}
     by_id = {each.id: each for each in found}
     assert not by_id["a1"].guessed
@@ -243,7 +245,7 @@ async def test_all_needs_no_journal(serve: Serve) -> None:
     ("id", "expected"),
     [
         ("6a0000000000000000000103", datetime(2026, 5, 10, 3, 48, 16, tzinfo=UTC)),
-        ("6698c9d6", datetime(2024, 7, 18, 7, 53, 26, tzinfo=UTC)),
+        ("6698c9d6", datetime(2024, 7, 18, 7, 52, 54, tzinfo=UTC)),
         ("6698c9d", None),
         ("0000000100000000", None),
         ("ffffffff00000000", None),

@@ -83,7 +83,7 @@ def _parts(text: str, begin: int, at: int) -> bool:
     if _is_flag_letter(left) and _is_flag_letter(right):
         before = at - begin - len(text[begin:at].rstrip(_FLAG_LETTERS))
         return before % 2 == 0  # two of them are one flag
-    return not ("\u1100" <= left <= "\u115f" and _is_korean(right))
+    return True
 
 
 _FLAG_LETTERS: Final = "".join(map(chr, range(0x1F1E6, 0x1F200)))
@@ -91,10 +91,6 @@ _FLAG_LETTERS: Final = "".join(map(chr, range(0x1F1E6, 0x1F200)))
 
 def _is_flag_letter(character: str) -> bool:
     return _FLAG_LETTERS[0] <= character <= _FLAG_LETTERS[-1]
-
-
-def _is_korean(character: str) -> bool:
-    return "\u1100" <= character <= "\u11ff" or "\uac00" <= character <= "\ud7a3"
 
 
 def _extends(character: str) -> bool:
