@@ -27,8 +27,9 @@ def backing(bench: Bench) -> Section:
         ("share of a core, a caption each second", "{:.3f}", found["talking"]),
         ("loop lag, p99 (ms)", "{:.1f}", found["talking_lag"]),
     )
-    cells = [(name, shown(form, value)) for name, form, value in rows]
-    section.tables = [Table([f"{number(count)} sessions in one process", ""], cells)]
+    table = Table([f"{number(count)} sessions in one process", ""])
+    table.rows += [(name, shown(form, value)) for name, form, value in rows]
+    section.tables = [table]
     held = f"{number(count)} live sessions of one backend"
     section.goals = [
         Goal(f"{held}: memory of each, KB", 100, found["memory"] / 1e3, "{:.0f}"),
