@@ -8,9 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from akool_async.receivers.asgi import Message, Receive, Scope, Send, read_body
-from akool_async.streaming.backend import frames
 from akool_async.streaming.backend.answers import Answer, Refusal
-from akool_async.streaming.backend.connection import Frame, TooLarge
+from akool_async.streaming.backend.connection import Frame
 from akool_async.streaming.backend.desk import Desk
 from akool_async.streaming.backend.rules import PageRequest
 
@@ -101,8 +100,6 @@ class _AsgiSocket:
             return None
         text: str | None = message.get("text")
         frame: Frame = message["bytes"] if text is None else text
-        if len(frame) > frames.LARGEST:
-            raise TooLarge
         return frame
 
     async def send(self, frame: Frame) -> None:

@@ -116,6 +116,16 @@ async def test_a_frozen_page_that_comes_back_in_time_goes_on(
     assert not vendor.closes
 
 
+async def test_a_page_that_connects_and_sends_nothing_at_all_is_cut_off_after_4_seconds(
+    browser: Browser, clock: ManualClock
+) -> None:
+    socket = await browser.connect(await browser.start())
+    await pass_by(clock, 4)
+    while await socket.hear() is not None:
+        pass
+    assert socket.code == 1008
+
+
 async def test_the_server_pings_every_two_seconds(browser: Browser, clock: ManualClock) -> None:
     socket = await browser.join(await browser.start())
     for _ in range(3):
@@ -127,6 +137,7 @@ async def test_a_server_that_was_held_up_reads_what_came_before_it_gives_up_a_pa
     browser: Browser, vendor: Vendor, clock: ManualClock
 ) -> None:
     socket = await browser.join(await browser.start())
+    await turns()
     await clock.hold_up(19)
     await socket.tell("pong")
     await pass_by(clock, 30, socket)
