@@ -127,6 +127,12 @@ def test_every_message_but_the_last_is_nearly_full(text: str) -> None:
     assert min(map(len, messages[:-1])) >= AGORA.part - (AGORA.part // 8) - 64
 
 
+def test_a_blank_is_near_by_bytes_not_by_characters() -> None:
+    # Forty characters before the end of the part, but 240 bytes.
+    messages = chat("x" * 680 + " " + "\0" * 40 + "x" * 1000, "m-1")
+    assert len(messages[0]) > AGORA.part - 6
+
+
 def test_a_text_that_fits_is_one_message() -> None:
     room = 1024 - len(chat("x", "m")[0]) + 1
     assert len(chat("x" * room, "m")) == 1
