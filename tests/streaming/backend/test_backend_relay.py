@@ -294,7 +294,7 @@ async def test_too_many_frames_end_the_websocket_and_coming_back_does_not_help(
     minted = await browser.start()
     socket = await browser.connect(minted)
     with contextlib.suppress(ConnectionError):
-        for _ in range(300):
+        for _ in range(500):
             await socket.tell("pong")
     while await socket.hear() is not None:
         pass
