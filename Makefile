@@ -54,7 +54,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(VENV) .ci/venv akool-demo dist build
+	rm -rf $(VENV) .ci/venv .ci/npm akool-demo dist build
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 
 # Empty files that say which extras are installed; `dev` holds `cli`.

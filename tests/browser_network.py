@@ -20,16 +20,21 @@ from typing import Final, NamedTuple
 
 import pytest
 
+_OFF: Final = (
+    # It asks a server what the fields of a form are.
+    "AutofillServerCommunication",
+    "WebRtcHideLocalIpsWithMdns",  # it asks for names of candidates by multicast
+    # The last such option counts: these ask the network, and playwright switches them off, too.
+    *("MediaRouter", "DialMediaRouteProvider", "Translate", "OptimizationHints", "HttpsUpgrades"),
+)
 CHROMIUM_ARGS: Final = (
     "--no-sandbox",
     # Without this there is no candidate for ICE on loopback.
     "--allow-loopback-in-peer-connection",
-    # The first hides candidates behind names that are announced by multicast. The last such option
-    # counts, so what playwright switches off and what asks the network is repeated here.
-    "--disable-features=WebRtcHideLocalIpsWithMdns,MediaRouter,DialMediaRouteProvider"
-    ",OptimizationHints,Translate,HttpsUpgrades",
-    # The browser looks for updates of its own by these names; that is not the page.
-    "--host-resolver-rules=MAP update.googleapis.com ~NOTFOUND, MAP clients2.google.com ~NOTFOUND",
+    f"--disable-features={','.join(_OFF)}",
+    # The browser looks for updates of its own under these names; that is not the page.
+    "--host-resolver-rules="
+    "MAP *.googleapis.com ~NOTFOUND, MAP *.google.com ~NOTFOUND, MAP *.gvt1.com ~NOTFOUND",
     # A microphone that beeps, and no question whether it may be used.
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
@@ -42,26 +47,31 @@ _SO_ATTACH_FILTER: Final = 26
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
-_KEEP, _DROP = 13, 14
+_KEEP, _DROP = 17, 18
 _LEAVING: Final = (
     (0x28, 0, 0, 0xFFFFF000),  # 0: the protocol
-    (0x15, 0, 2, 0x0800),
+    (0x15, 0, 6, 0x0800),
     (0x30, 0, 0, 16),  # 2: IPv4, the first byte of the destination
-    (0x15, _DROP - 4, _KEEP - 4, 127),
-    (0x15, 0, _DROP - 5, 0x86DD),
-    (0x20, 0, 0, 24),  # 5: IPv6, the four words of the destination
-    (0x15, 0, _KEEP - 7, 0),
-    (0x20, 0, 0, 28),
-    (0x15, 0, _KEEP - 9, 0),
-    (0x20, 0, 0, 32),
+    (0x15, 0, _KEEP - 4, 127),
+    (0x30, 0, 0, 9),  # 4: on loopback, UDP to a name server
+    (0x15, 0, _DROP - 6, socket.IPPROTO_UDP),
+    (0x28, 0, 0, 22),
+    (0x15, _KEEP - 8, _DROP - 8, 53),
+    (0x15, 0, _DROP - 9, 0x86DD),
+    (0x20, 0, 0, 24),  # 9: IPv6, the four words of the destination
     (0x15, 0, _KEEP - 11, 0),
+    (0x20, 0, 0, 28),
+    (0x15, 0, _KEEP - 13, 0),
+    (0x20, 0, 0, 32),
+    (0x15, 0, _KEEP - 15, 0),
     (0x20, 0, 0, 36),
-    (0x15, _DROP - 13, 0, 1),
-    (0x06, 0, 0, 0xFFFF),  # 13: keep it
-    (0x06, 0, 0, 0),  # 14: drop it
+    (0x15, _DROP - 17, 0, 1),
+    (0x06, 0, 0, 0xFFFF),  # 17: keep it
+    (0x06, 0, 0, 0),  # 18: drop it
 )
 """A program of classic BPF, rows of (code, jump if true, jump if false, operand): it keeps IPv4 to
-other addresses than 127.0.0.0/8, and IPv6 to others than ::1."""
+other addresses than 127.0.0.0/8, IPv6 to others than ::1, and questions to a name server on
+loopback, which would ask others."""
 
 
 class Packet(NamedTuple):
@@ -70,6 +80,11 @@ class Packet(NamedTuple):
     address: str
     port: int
     """0 for what has no port."""
+    asks_for: str = ""
+    """The name that it looks up, if it is a question to a name server."""
+
+    def __str__(self) -> str:
+        return f"{self.address}:{self.port}" + (f" for {self.asks_for}" if self.asks_for else "")
 
 
 class LoopbackNetwork:
@@ -93,13 +108,13 @@ class LoopbackNetwork:
         self._outside = None
 
     def left(self) -> list[Packet]:
-        """Return what tried to leave since the last call."""
-        packets: list[Packet] = []
+        """Return what tried to leave since the last call, the same only once."""
+        packets: dict[Packet, None] = {}
         while True:
             try:
-                packets.append(_packet(self._leaving.recv(2048)))
+                packets[_packet(self._leaving.recv(2048))] = None
             except BlockingIOError:
-                return packets
+                return list(packets)
 
     def close(self) -> None:
         """Give the namespace up."""
@@ -147,7 +162,18 @@ def _packet(data: bytes) -> Packet:
     protocol, address = (data[9], data[16:20]) if version_4 else (data[6], data[24:40])
     has_port = protocol in {socket.IPPROTO_TCP, socket.IPPROTO_UDP}
     port = int.from_bytes(data[start + 2 : start + 4], "big") if has_port else 0
-    return Packet(socket.inet_ntop(family, address), port)
+    asks = protocol == socket.IPPROTO_UDP and port == 53
+    name = _name(data[start + 20 :]) if asks else ""
+    return Packet(socket.inet_ntop(family, address), port, name)
+
+
+def _name(question: bytes) -> str:
+    """Return the name in a question: labels, each after its length."""
+    labels: list[str] = []
+    while question and question[0]:
+        labels.append(question[1 : 1 + question[0]].decode("ascii", "replace"))
+        question = question[1 + question[0] :]
+    return ".".join(labels)
 
 
 @pytest.fixture(scope="session")
@@ -177,4 +203,4 @@ def nothing_leaves(inside_loopback: LoopbackNetwork) -> Iterator[None]:
     inside_loopback.left()
     yield
     left = inside_loopback.left()
-    assert not left, f"packets to {', '.join(f'{each.address}:{each.port}' for each in left)}"
+    assert not left, f"packets to {', '.join(map(str, left))}"

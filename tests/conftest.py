@@ -34,6 +34,7 @@ pytest_plugins = [
     "tests.browser_network",
     "tests.clients",
     "tests.clocks",
+    "tests.npm_packages",
     "tests.s3",
     "tests.servers",
 ]

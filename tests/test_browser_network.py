@@ -57,14 +57,24 @@ def test_a_packet_to_another_machine_is_seen(
 ) -> None:
     inside_loopback.left()
     _connect(family, kind, address)
-    assert set(inside_loopback.left()) == {Packet(address, 443)}
+    assert inside_loopback.left() == [Packet(address, 443)]
+
+
+@pytest.mark.parametrize("server", ["192.0.2.1", "127.0.0.53"])
+def test_the_name_that_is_looked_up_is_told(inside_loopback: LoopbackNetwork, server: str) -> None:
+    inside_loopback.left()
+    question = b"\0\1\1\0\0\1\0\0\0\0\0\0\3cdn\7example\0\0\1\0\1"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(question, (server, 53))
+    (packet,) = inside_loopback.left()
+    assert str(packet) == f"{server}:53 for cdn.example"
 
 
 def test_a_process_that_is_started_inside_is_seen(inside_loopback: LoopbackNetwork) -> None:
     inside_loopback.left()
     code = "import socket; socket.socket().connect_ex(('192.0.2.7', 80))"
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert set(inside_loopback.left()) == {Packet("192.0.2.7", 80)}
+    assert inside_loopback.left() == [Packet("192.0.2.7", 80)]
 
 
 def test_a_test_fails_if_something_leaves(pytester: pytest.Pytester) -> None:

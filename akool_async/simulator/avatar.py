@@ -49,7 +49,7 @@ class AvatarBehaviour(Input):
     refusal: int | None = None
     """The code that it answers each command with, instead of carrying it out."""
     hangs_up_after: Seconds | None = None
-    """Seconds after which it leaves the channel."""
+    """Seconds after which it leaves the channel, from when somebody has joined."""
 
 
 class Channel:
@@ -163,14 +163,17 @@ class Avatar:
         self.when_left: list[Callable[[], object]] = []
         """Called when it leaves the channel by itself."""
         self._hanging_up: Timer | None = None
-        if self._behaviour.hangs_up_after is not None:
-            when = clock.time() + self._behaviour.hangs_up_after
-            self._hanging_up = clock.call_at(when, self.hang_up)
 
     @property
     def speaking(self) -> bool:
         """Whether it speaks now."""
         return self._speech is not None
+
+    def meet(self) -> None:
+        """Take note that somebody has joined the channel, for the first time or again."""
+        seconds = self._behaviour.hangs_up_after
+        if seconds is not None and self._hanging_up is None:
+            self._hanging_up = self._clock.call_at(self._clock.time() + seconds, self.hang_up)
 
     def take(self, message: bytes) -> None:
         """Take a message from the channel."""
@@ -217,7 +220,7 @@ class Avatar:
                 self._part(mid, int(said.get("idx", 0)), content, last=bool(said.get("fin", True)))
             elif kind == "command":
                 self._command(mid, content["cmd"], content.get("data"))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return  # nobody knows what Akool does with what it cannot read
 
     def _part(self, mid: str, idx: int, content: Mapping[str, Any], *, last: bool) -> None:
@@ -246,7 +249,7 @@ class Avatar:
         else:
             params = cast("dict[str, Any]", data)
             mode = params.get("mode", self.mode)
-            if mode not in {1, 2}:
+            if mode not in (1, 2):
                 return 1003, "Parameter error: mode"
             self.mode = mode
             self.params |= params

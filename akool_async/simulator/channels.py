@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from akool_async.endpoints import OpenSession
 from akool_async.simulator.avatar import Avatar
+from akool_async.simulator.loopback_turn import LoopbackTurn
 from akool_async.simulator.refusal import Refusal
 from akool_async.simulator.sessions import Sessions
 from akool_async.simulator.world import SimulatedJob, World
 
 if TYPE_CHECKING:
-    from akool_async.simulator.loopback_turn import LoopbackTurn
     from akool_async.simulator.peer import Peer
 
 
@@ -38,6 +38,7 @@ class _Room:
     async def join(self, peer: Peer) -> None:
         """Let a page join; one that was there before is sent away, as Agora does."""
         before, self.peer = self.peer, peer
+        self.avatar.meet()
         if before is not None:
             await before.close()
 
@@ -55,6 +56,7 @@ class Channels:
         self._sessions = sessions
         self._rooms: dict[str, _Room] = {}
         self._relay: LoopbackTurn | None = None
+        self._starting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def avatar(self, session: str) -> Avatar:
@@ -68,36 +70,31 @@ class Channels:
     async def join(self, *, channel: str, token: str, uid: int, sdp: str) -> str:
         """Answer the offer of a page that joins; see `Simulator.join`."""
         job = self._sessions.admitted(channel, token, uid)
+        peer_of = _peers()
         relay = await self._started()
-        from akool_async.simulator.peer import Peer
-
         room = self._rooms.get(job.id)
         if room is None:
             room = self._rooms[job.id] = _Room(self._world, job, len(self._rooms))
             room.avatar.when_left.append(lambda: self._begin(room.close()))
             self._sessions.call_at_end(job.id, room.avatar.hang_up)
-        peer = Peer(room.avatar, relay)
-        await room.join(peer)
+        peer = peer_of(room.avatar, relay)
         try:
-            return await peer.answer(sdp)
+            answer = await peer.answer(sdp)
         except ValueError as error:
-            problem = f"Parameter error: sdp cannot be read: {error}"
+            problem = f"Parameter error: {error}"
+        else:
+            await room.join(peer)
+            return answer
         await peer.close()
         raise Refusal(1003, problem)
 
     async def _started(self) -> LoopbackTurn:
-        try:
-            import aiortc  # noqa: F401 - it is missing, or all of it is there
-        except ImportError:
-            problem = "a face needs packages: pip install 'akool_async[live]'"
-        else:
+        async with self._starting:
             if self._relay is None:
-                from akool_async.simulator.loopback_turn import LoopbackTurn
-
-                self._relay = LoopbackTurn()
-                await self._relay.start()
-            return self._relay
-        raise ImportError(problem)
+                relay = LoopbackTurn()
+                await relay.start()
+                self._relay = relay
+        return self._relay
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -114,3 +111,13 @@ class Channels:
         if self._relay is not None:
             self._relay.stop()
             self._relay = None
+
+
+def _peers() -> type[Peer]:
+    try:
+        from akool_async.simulator.peer import Peer
+    except ImportError:
+        problem = "the face of an avatar needs a package: pip install 'akool_async[live]'"
+    else:
+        return Peer
+    raise ImportError(problem)

@@ -10,7 +10,7 @@ import asyncio
 import re
 from array import array
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 from aiortc import (
     MediaStreamTrack,
@@ -41,7 +41,12 @@ _LONGEST: Final = 15.0
 """Seconds after which a turn is taken as over."""
 _CANDIDATE: Final = re.compile(r"^a=(candidate:|end-of-candidates).*\r?\n", re.MULTILINE)
 _ANYBODY: Final = f"a=candidate:1 1 udp 1 {HOST} 9 typ host\r\na=end-of-candidates\r\n"
+_KIND: Final = re.compile(r"^m=(\w+)", re.MULTILINE)
 _MEDIA: Final = re.compile(r"^m=.*\r?\n(?:(?!m=).*\r?\n?)*", re.MULTILINE)
+
+
+class _Heard(Protocol):
+    async def recv(self) -> object: ...
 
 
 class Peer:
@@ -71,10 +76,16 @@ class Peer:
         """Return the answer to an offer, both as SDP.
 
         Raises:
-            ValueError: the offer cannot be read.
+            ValueError: it is no offer of video, audio and a data channel.
         """
+        problem = "sdp must be an offer of video, audio and a data channel"
+        if not {"video", "audio", "application"} <= set(_KIND.findall(offer)):
+            raise ValueError(problem)
         description = RTCSessionDescription(sdp=_from_anybody(offer), type="offer")
-        await self._connection.setRemoteDescription(description)
+        try:
+            await self._connection.setRemoteDescription(description)
+        except Exception as error:  # the reader of aiortc has no errors of its own
+            raise ValueError(problem) from error
         self._connection.addTrack(Face(self._speaking))
         self._connection.addTrack(Voice(self._speaking))
         await self._connection.setLocalDescription(await self._connection.createAnswer())
@@ -114,7 +125,7 @@ class Peer:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _listen(self, track: MediaStreamTrack) -> None:
+    async def _listen(self, track: _Heard) -> None:
         ears = _Ears()
         with suppress(MediaStreamError):
             while True:

@@ -65,8 +65,6 @@ class Conversation:
         self._clock = clock
         self.mode: Literal[1, 2] | None = mode
         """The mode that is known to be set; `None` while nobody knows."""
-        self.interruptions = 0
-        """How often `interrupt` was called."""
         self.answer: Answer | None = None
         """What `speak` was given last."""
         self._limits = AGORA if transport is None else transport.limits
@@ -77,7 +75,7 @@ class Conversation:
         self._fan_out = FanOut()
         self._tasks: list[asyncio.Task[None]] = []
         self._present = False
-        """Whether iterators know somebody to carry messages."""
+        """Whether iterators are to be told `Left`. A transport may be joined, and not say so."""
         self._lost = False
         """Whether the transport failed, and nobody has joined since."""
         self._ended: str | None = None
@@ -163,7 +161,6 @@ class Conversation:
             SessionEnded: the session is over.
         """
         self.check_joined()
-        self.interruptions += 1
         self._outbox.drop_texts()
         self._times.cut_off()
         mid = messages.new_mid()
@@ -232,6 +229,7 @@ class Conversation:
             raise NotJoined("the session has no transport: pass transport= to streaming.open")
         if not self.joined:
             raise NotJoined("nobody carries messages to the avatar's channel now")
+        self._present = True
 
     def _hear(self, heard: Heard) -> None:
         """Take what the reader read."""
@@ -257,8 +255,9 @@ class Conversation:
             self.tell(left)
 
     def _send_failed(self, error: BaseException) -> None:
-        # A page may leave while a message is on its way to it; `messages()` tells of that.
-        if isinstance(error, NotJoined) and not self.joined:
+        # A page may leave while a message is on its way to it. Its transport knows whether one is
+        # there, and its `messages()` tell who comes and goes: by now, another one may be there.
+        if isinstance(error, NotJoined) and hasattr(self._transport, "joined"):
             self._drop(_gone)
         else:
             self._stopped(error)
@@ -269,7 +268,8 @@ class Conversation:
             self._lost = True
             if error is not None:
                 logger.error("the transport of a live session failed: %r", error, exc_info=error)
-        self._leave(Left(reason="the transport failed" if error else "the transport was closed"))
+        how = "was closed" if error is None else "failed"
+        self._leave(Left(reason=f"the transport {how}"))
 
     def _drop(self, why: Callable[[], StreamingError]) -> None:
         self._outbox.drop()

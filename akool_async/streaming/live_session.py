@@ -176,7 +176,28 @@ class LiveSession(ClosingSession[Session]):
         await self.conversation.set_params(vid=vid, vurl=vurl, lang=lang, mode=mode, bgurl=bgurl)
 
     async def speak(self, deltas: AsyncIterable[str]) -> str:
-        """Let the avatar say what a language model writes, while it writes."""
+        """Let the avatar say what a language model writes, while it writes.
+
+        A sentence leaves as soon as its end is certain. At most two are sent that were not said to
+        their ends; meanwhile, the model is read no further. An interrupt, the end of the session
+        and a page that leaves end it; whatever ends it closes the iterator. A cancel, or an error
+        of the model, does not stop the avatar: it says what was sent, and `spoken` tells how much.
+
+        Args:
+            deltas: The pieces of the model's text, from an async iterator.
+
+        Returns:
+            What was really said: a beginning of the model's text, as `spoken` tells, too.
+
+        Raises:
+            InvalidInput: the session is in mode 2, in which the avatar would answer the model; or
+                `deltas` yields something else than texts.
+            AlreadySpeaking: another `speak` is under way.
+            CommandRefused: Akool refused mode 1.
+            NoAnswer: Akool did not answer to mode 1.
+            NotJoined: nobody carries messages now.
+            SessionEnded: the session is over.
+        """
         return await self.conversation.speak(deltas)
 
     @property

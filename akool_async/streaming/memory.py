@@ -38,7 +38,6 @@ class MemoryTransport:
         """What waits for the avatar; `None` when the session has left."""
         self.arrived: asyncio.Queue[Arrival | None] = asyncio.Queue()
         """What waits for the session; `None` when nothing more will come."""
-        self._closed = False
 
     async def send(self, message: bytes, /) -> None:
         """Send a message to the avatar.
@@ -60,10 +59,9 @@ class MemoryTransport:
 
     async def close(self) -> None:
         """Leave the channel."""
-        if not self._closed:
-            self._closed, self.joined = True, False
-            self.sent.put_nowait(None)
-            self.arrived.put_nowait(None)
+        self.joined = False
+        self.sent.put_nowait(None)
+        self.arrived.put_nowait(None)
 
 
 class MemoryAvatar:

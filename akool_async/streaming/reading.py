@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from akool_async.clock import Clock, Timer
 from akool_async.streaming.events import Joined, Left
@@ -51,16 +51,11 @@ class Reader:
         self._ended(why)
 
     async def _read(self, messages: AsyncIterator[Arrival]) -> None:
-        try:
-            async for arrival in messages:
-                if isinstance(arrival, Joined | Left):
-                    self._hear(arrival)
-                else:
-                    self._tell(self._assembler.take(arrival, self._clock.time()))
-        finally:
-            close: Any = getattr(messages, "aclose", None)  # that of a generator
-            if close is not None:
-                await close()
+        async for arrival in messages:
+            if isinstance(arrival, Joined | Left):
+                self._hear(arrival)
+            else:
+                self._tell(self._assembler.take(arrival, self._clock.time()))
 
     def _expire(self) -> None:
         self._tell(self._assembler.expire(self._clock.time()))

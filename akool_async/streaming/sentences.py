@@ -9,9 +9,9 @@ A sentence leaves as soon as the next character proves its end:
 
 A full stop ends no sentence after a title (`Dr.`), a single letter (`z. B.`, `e.g.`), the number of
 a list item or of a German date (`am 3. Mai`), nor inside a number or a name (`3.14`, `akool.com`).
-Where a blank proves nothing (`etc.`, `No.`, `Henry V.`, an ellipsis, a quote behind the mark), the
-first character behind the blank decides: before a small letter, a digit or a dash the sentence
-goes on. In doubt it goes on: a sentence that is too long is heard late, a torn one is heard wrong.
+Where a blank proves nothing (`etc.`, `No.`, `Henry II.`, `B.Sc.`, an ellipsis, a quote behind the
+mark), the first character behind the blank decides: before a small letter, a digit or a dash the
+sentence goes on. In doubt it goes on: a long sentence is heard late, a torn one is heard wrong.
 
 A sentence of more than 400 characters is cut at a blank, and where none is, between two characters
 as a reader sees them. Joined again, the sentences are the text: blanks between two sentences stand
@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import chain
 from typing import Final, Literal
 
 LONGEST: Final = 400
@@ -44,16 +45,18 @@ _ROMAN = re.compile(r"[IVX]{2,5}\Z")
 _NEVER_LAST = frozenset(
     # titles, and what stands before a name or a number
     "mr mrs ms mx dr drs prof st hon rev gen col maj capt lt sgt cmdr adm gov sen pres mt messrs "
-    "mme mlle sr sra srta dra sig dott hr fr frl dipl vs cf viz eg ie approx ca bzgl evtl ggf inkl "
-    "exkl vgl zzgl nr str abb aufl bd hrsg kap sog tel geb gest".split()
+    "mme mlle sr sra srta dra ud uds sig dott hr fr frl dipl vs cf viz eg ie approx incl excl ca "
+    "bzw bzgl evtl ggf inkl exkl vgl zzgl nr str abb aufl bd hrsg kap mio mrd sog tel geb".split()
 )
 """Words that stand before a full stop and never at the end of a sentence."""
 _OFTEN_LAST = frozenset(
-    "etc usw bzw inc ltd co corp bros jr al no nos fig figs vol vols pp ed eds est max min dept "
-    "ave rep abs mio mrd jan feb mar apr jun jul aug sep sept oct nov dec".split()
+    "etc usw inc ltd co corp bros jr al no nos fig figs vol vols pp ed eds est max min std sek "
+    "dept ave rep abs jh mwst jan feb mar apr jun jul aug sep sept oct nov dec".split()
 )
 """Words that stand before a full stop, and may be at the end of a sentence."""
-_BEFORE_DATES = frozenset("am der den dem des die das vom zum beim im seit ab bis zur".split())
+_BEFORE_DATES = frozenset(
+    "am der den dem des die das jeder jede jedes vom zum zur beim im seit ab bis".split()
+)
 """German words before a number that counts: `am 3. Mai`."""
 _WORDS_OF_ONE_LETTER = frozenset("IЯя")
 _MOST_DIGITS = 2
@@ -157,10 +160,11 @@ def _certainty(marked: str) -> Literal["certain", "doubtful", "none"]:
     name = word.casefold()
     if _is_letter(word) or name in _NEVER_LAST or (word.isdecimal() and _counts(word, before)):
         return "none"
-    if name in _OFTEN_LAST or _ROMAN.match(word):
-        return "doubtful"
-    short = word.isdecimal() and len(word) <= _MOST_DIGITS and not before.endswith((".", ",", ":"))
-    return "doubtful" if short else "certain"
+    if word.isdecimal():
+        long = len(word) > _MOST_DIGITS or before.endswith((".", ",", ":"))
+        return "certain" if long else "doubtful"
+    doubtful = name in _OFTEN_LAST or _ROMAN.match(word) or before.endswith(".")
+    return "doubtful" if doubtful else "certain"
 
 
 def _is_letter(word: str) -> bool:
@@ -179,9 +183,10 @@ def _counts(number: str, before: str) -> bool:
 
 def _place_to_cut(text: str) -> int:
     """Return where to cut a text that is too long by one character."""
-    places = [at for at in range(LONGEST, 0, -1) if not _is_inside(text, at)]
-    at_blanks = (at for at in places if text[at].isspace())
-    return next(at_blanks, places[0] if places else LONGEST)
+    places = range(LONGEST, 0, -1)
+    at_blanks = (at for at in places if text[at].isspace() and not _is_inside(text, at))
+    anywhere = (at for at in places if not _is_inside(text, at))
+    return next(chain(at_blanks, anywhere), LONGEST)
 
 
 def _is_inside(text: str, place: int) -> bool:
@@ -203,7 +208,16 @@ def joined(before: str, after: str) -> bool:
         or unicodedata.category(before) == "Cf"
         or unicodedata.combining(before) == _VIRAMA
         or before + after == "\r\n"
-        or after in "\uff9e\uff9f"  # voice marks of narrow Japanese letters
-        or "\u1160" <= after <= "\u11ff"  # the later parts of a Korean syllable
-        or ("\u1100" <= before <= "\u115f" and "\u1100" <= after <= "\ud7a3")
+        or after in "\u0e33\u0eb3\uff9e\uff9f"  # vowels of Thai and Lao, voice marks of Japanese
+        or _is_later_jamo(after)
+        or (_is_first_jamo(before) and (_is_first_jamo(after) or "\uac00" <= after <= "\ud7a3"))
     )
+
+
+def _is_first_jamo(character: str) -> bool:
+    """Say whether it begins a Korean syllable that is written in parts."""
+    return "\u1100" <= character <= "\u115f" or "\ua960" <= character <= "\ua97c"
+
+
+def _is_later_jamo(character: str) -> bool:
+    return "\u1160" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7fb"

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, Protocol
 from akool_async.errors import AlreadySpeaking, InvalidInput
 from akool_async.observers import logger
 from akool_async.protocol.value import Value
+from akool_async.streaming.messages.writing import is_blank
 from akool_async.streaming.sentences import Sentences
 from akool_async.streaming.speech import Speech
 
@@ -84,8 +85,9 @@ async def speak(conversation: Speaker, deltas: AsyncIterable[str]) -> str:
         CommandRefused, NoAnswer: the mode could not be set.
         NotJoined, SessionEnded: nothing can be sent.
     """
-    if not isinstance(deltas, AsyncIterable):
-        raise InvalidInput("deltas", deltas, "must be an async iterator of texts")
+    given: Any = deltas
+    if not isinstance(given, AsyncIterable):
+        raise InvalidInput("deltas", given, "must be an async iterator of texts")
     iterator = aiter(deltas)
     try:
         conversation.check_joined()
@@ -123,10 +125,9 @@ class Answer:
         """What was spoken so far."""
         text, estimated = "".join(self._said), self._estimated
         for sentence, speech in self._waiting:
-            blank = len(sentence) - len(sentence.lstrip())
             said = speech.said
             if said:
-                text += sentence[: blank + len(said)]
+                text += sentence[: sentence.index(speech.text) + len(said)]
                 estimated = True
             if said != speech.text:
                 break
@@ -144,7 +145,7 @@ class Answer:
         finally:
             self._over = True
 
-    async def _read(self, deltas: AsyncIterable[str]) -> None:
+    async def _read(self, deltas: AsyncIterable[Any]) -> None:
         async for delta in deltas:
             if not isinstance(delta, str):
                 raise InvalidInput("deltas", delta, "must yield texts only")
@@ -160,15 +161,15 @@ class Answer:
             self._complete = True
 
     async def _say(self, sentence: str) -> None:
-        text = sentence.strip()
-        if not text:
+        if is_blank(sentence):
             self._blank += sentence
             return
         await self._wait_for_fewer_than(MOST_UNSPOKEN)
         if self._cut.done():
             return
         self._check_mode()
-        self._waiting.append((self._blank + sentence, await self._conversation.say(text)))
+        speech = await self._conversation.say(sentence.strip())
+        self._waiting.append((self._blank + sentence, speech))
         self._blank = ""
 
     async def _wait_for_fewer_than(self, number: int) -> None:

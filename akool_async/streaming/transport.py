@@ -26,15 +26,19 @@ class Transport(Protocol):
         ...
 
     async def send(self, message: bytes, /) -> None:
-        """Send a message; return once the carrier has taken it.
+        """Send a message; return once the carrier has taken it. One message is sent at a time.
 
         Raises:
-            NotJoined: nobody carries messages now.
+            NotJoined: nobody carries messages now. What waits is cut off. Any other error counts as
+                a failure: it is logged, and the session goes on as `Left` until `Joined` arrives.
         """
         ...
 
     def messages(self) -> AsyncIterator[Arrival]:
-        """Yield what arrives, until the transport is closed. A session iterates once."""
+        """Yield what arrives, until the transport is closed. A session iterates once.
+
+        An end before that, or an error, counts as a failure, too.
+        """
         ...
 
     async def close(self) -> None:

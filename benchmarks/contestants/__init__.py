@@ -38,6 +38,10 @@ CONTESTANTS = {
     "armed_holding": "benchmarks.contestants.armed:hold",
     "verifying": "benchmarks.contestants.receiving:verifying",
     "handling": "benchmarks.contestants.receiving:handling",
+    "interrupting": "benchmarks.contestants.interrupting:ours",
+    "interrupting_fifo": "benchmarks.contestants.interrupting:fifo",
+    "speaking": "benchmarks.contestants.speaking:ours",
+    "speaking_whole": "benchmarks.contestants.speaking:whole",
     "soak": "benchmarks.contestants.enduring:soak",
 }
 """Module and function, by name."""

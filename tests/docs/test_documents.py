@@ -19,7 +19,7 @@ import akool_async
 from akool_async import AkoolError
 from akool_async.client.settings import DEFAULTS, AkoolSettings
 from akool_async.endpoints import ENDPOINTS, RECIPES
-from akool_async.simulator import Behaviour
+from akool_async.simulator import AvatarBehaviour, Behaviour
 from tests.docs.pages import FENCED, PAGES, README, ROOT, blocks_of, text_of
 
 MOST_WORDS = 500
@@ -163,7 +163,12 @@ def test_a_table_that_is_made_from_the_code_is_current(script: str) -> None:
 
 
 def test_the_page_on_testing_lists_how_the_simulator_can_behave() -> None:
-    defaults = {name: str(getattr(Behaviour(), name)) for name in Behaviour.__struct_fields__}
+    defaults = {
+        name: str(getattr(behaviour, name))
+        for behaviour in (AvatarBehaviour(), Behaviour())
+        for name in behaviour.__struct_fields__
+    }
+    defaults["avatar"] = "AvatarBehaviour()"
     assert table_in(ROOT / "docs/testing.md") == defaults
 
 

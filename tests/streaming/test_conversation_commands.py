@@ -9,7 +9,7 @@ import pytest
 
 from akool_async.clock import ManualClock
 from akool_async.errors import CommandRefused, NoAnswer, NotJoined, SessionEnded
-from tests.streaming.talking import Talk, is_command, reply, talk
+from tests.streaming.talking import Talk, is_command, read, reply, talk
 
 
 async def test_parameters_are_set_when_akool_has_answered(clock: ManualClock) -> None:
@@ -51,7 +51,7 @@ async def test_a_command_is_repeated_twice_with_its_mid_and_then_given_up(
     async with talk(clock, mode=2) as talking:
         asking = asyncio.create_task(ask(talking, cmd))
         heard = []
-        for _ in range(6):
+        for _ in range(10):
             heard += [(clock.time(), each["mid"]) for each in await talking.heard()]
             await clock.advance(1)
         assert [when for when, _ in heard] == [0.0, 2.0, 4.0]
@@ -74,6 +74,7 @@ async def test_an_answer_to_a_repetition_counts_and_a_second_answer_does_nothing
         await asking
         await clock.advance(100)
         assert await talking.heard() == []
+        assert talking.conversation.joined
 
 
 async def test_each_command_gets_its_own_answer(clock: ManualClock) -> None:
@@ -158,6 +159,57 @@ async def test_a_command_that_is_cancelled_before_it_leaves_does_not_leave(
         assert await talking.heard() == []
 
 
+async def full(talking: Talk) -> list[asyncio.Task[None]]:
+    """Give so many commands that the next one waits for the carrier's next second."""
+    given = [asyncio.create_task(talking.conversation.set_params(lang="fr")) for _ in range(40)]
+    await talking.clock.settle(200)
+    assert len(await talking.heard()) == 30
+    return given
+
+
+async def test_an_interrupt_goes_out_ahead_of_other_commands(clock: ManualClock) -> None:
+    async with talk(clock) as talking:
+        given = await full(talking)
+        stopping = asyncio.create_task(talking.conversation.interrupt())
+        await clock.advance(1.2)
+        heard = await talking.heard()
+        assert is_command(heard[0], "interrupt")
+        assert is_command(heard[1], "set-params")
+        await talking.conversation.end("closed")
+        await asyncio.wait([stopping, *given])
+        assert all(isinstance(each.exception(), SessionEnded) for each in (stopping, *given))
+
+
+async def test_an_interrupt_that_is_cancelled_while_it_waits_still_leaves_once(
+    clock: ManualClock,
+) -> None:
+    async with talk(clock) as talking:
+        given = await full(talking)
+        stopping = asyncio.create_task(talking.conversation.interrupt())
+        await clock.settle()
+        for each in (stopping, *given):
+            each.cancel()
+        await asyncio.wait([stopping, *given])
+        await clock.advance(100)
+        (message,) = await talking.heard()
+        assert is_command(message, "interrupt")
+
+
+async def test_commands_that_wait_when_the_page_leaves_are_not_sent_to_the_next_one(
+    clock: ManualClock,
+) -> None:
+    async with talk(clock) as talking:
+        given = await full(talking)
+        stopping = asyncio.create_task(talking.conversation.interrupt())
+        await clock.settle()
+        await talking.avatar.leave()
+        await talking.avatar.join()
+        await asyncio.wait([stopping, *given])
+        await clock.advance(100)
+        assert await talking.heard() == []
+        assert all(isinstance(each.exception(), NotJoined) for each in (stopping, *given))
+
+
 async def test_an_interrupt_that_is_cancelled_in_its_first_step_still_leaves(
     clock: ManualClock,
 ) -> None:
@@ -174,3 +226,32 @@ async def test_an_interrupt_that_is_cancelled_in_its_first_step_still_leaves(
         assert [each["mid"] for each in await talking.heard()] == [later.mid]
         await clock.advance(10)
         assert await talking.heard() == []
+
+
+@pytest.mark.parametrize("cmd", ["set-params", "interrupt"])
+async def test_a_cancel_at_any_step_leaves_a_conversation_that_works(
+    clock: ManualClock, cmd: str
+) -> None:
+    for step in range(12):
+        async with talk(clock) as talking:
+            before = asyncio.all_tasks()
+            asking = asyncio.create_task(ask(talking, cmd))
+            answering = asyncio.create_task(answers_one(talking))
+            for _ in range(step):
+                await asyncio.sleep(0)
+            asking.cancel()
+            answering.cancel()
+            await asyncio.wait([asking, answering])
+            assert asyncio.all_tasks() == before
+            speech = await talking.conversation.say("Hello")
+            await talking.heard()
+            assert speech.sent
+            changing = asyncio.create_task(talking.conversation.set_params(lang="fr"))
+            await talking.answered("set-params")
+            await changing
+            await clock.advance(10)
+            assert await talking.heard() == []
+
+
+async def answers_one(talking: Talk) -> None:
+    await talking.avatar.send(reply(read(await talking.avatar.receive())))

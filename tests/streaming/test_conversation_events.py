@@ -103,6 +103,14 @@ async def test_a_slow_iterator_loses_the_oldest_and_is_told_how_many(clock: Manu
         assert told[-1] == Ended(reason="closed")
 
 
+async def test_nothing_is_told_after_the_end(clock: ManualClock) -> None:
+    async with talk(clock) as talking:
+        events = talking.conversation.events()
+        await talking.conversation.end("expired")
+        talking.conversation.tell(Warned(seconds=1.0))
+        assert await rest(events) == [Ended(reason="expired")]
+
+
 async def test_an_iterator_made_after_the_end_yields_the_end_alone(clock: ManualClock) -> None:
     async with talk(clock) as talking:
         await talking.conversation.end("expired")

@@ -8,7 +8,8 @@ from collections.abc import Awaitable
 import pytest
 
 from akool_async.clock import ManualClock
-from akool_async.streaming.speaking_times import LATENCY, UNTOLD, seconds_of
+from akool_async.streaming.speaking_times import LATENCY, UNTOLD
+from akool_async.streaming.speech_rate import seconds_of
 from tests.streaming.talking import Talk, flags, talk, voice
 
 TEXT = "This sentence is long enough to take about five seconds, if it is said."

@@ -14,7 +14,7 @@ from akool_async.streaming import AGORA, Ended, Joined, JoinsLater, Left, Limits
 from akool_async.streaming.conversation import Conversation
 from akool_async.streaming.memory import MemoryTransport, transport_pair
 from akool_async.streaming.transport import Arrival
-from tests.streaming.talking import begun, reply, talk
+from tests.streaming.talking import begun, flags, read, reply, talk, voice
 from tests.streaming.test_conversation_events import rest
 
 LONG = "A sentence that takes its time. " * 500
@@ -70,6 +70,7 @@ async def test_a_page_that_leaves_several_times_is_told_each_time(clock: ManualC
         for number in range(3):
             await talking.avatar.join()
             await talking.avatar.leave(str(number))
+            await talking.avatar.leave("again")  # no news either
         await clock.settle()
         await talking.conversation.end("closed")
         told = await rest(events)
@@ -78,13 +79,28 @@ async def test_a_page_that_leaves_several_times_is_told_each_time(clock: ManualC
         ]
 
 
+async def test_a_transport_that_joins_without_saying_so_is_missed_when_it_ends(
+    clock: ManualClock,
+) -> None:
+    transport, avatar = transport_pair(joined=False)
+    async with begun(transport, clock) as conversation:
+        events = conversation.events()
+        transport.joined = True
+        speech = await conversation.say(LONG)
+        await avatar.hang_up()
+        assert not await speech.spoken()
+        assert await anext(events) == Left(reason="the transport was closed")
+
+
 class Broken(MemoryTransport):
     """A transport whose methods fail as they are told to."""
 
     def __init__(self, limits: Limits = AGORA) -> None:
         super().__init__(limits, joined=True)
         self.send_raises: BaseException | None = None
-        self.send_blocks = False
+        self.may_send = asyncio.Event()
+        self.may_send.set()
+        self.turns_to_end = 0
         self.close_raises: BaseException | None = None
         self.close_blocks = False
         self.closes = 0
@@ -92,15 +108,18 @@ class Broken(MemoryTransport):
     async def send(self, message: bytes, /) -> None:
         if self.send_raises is not None:
             raise self.send_raises
-        if self.send_blocks:
-            await asyncio.Event().wait()
+        await self.may_send.wait()
         await super().send(message)
 
     async def messages(self) -> AsyncIterator[Arrival]:
-        async for arrival in super().messages():
-            if arrival == b"raise":
-                raise OSError("the channel broke")
-            yield arrival
+        try:
+            async for arrival in super().messages():
+                if arrival == b"raise":
+                    raise OSError("the channel broke")
+                yield arrival
+        finally:
+            for _ in range(self.turns_to_end):
+                await asyncio.sleep(0)
 
     async def close(self) -> None:
         self.closes += 1
@@ -131,7 +150,7 @@ async def test_a_send_that_fails_leaves_nothing_hanging_and_is_logged_once(
         assert await anext(events) == Left(reason="the transport failed")
         with pytest.raises(NotJoined):
             await conversation.say("Hello")
-        transport.arrived.put_nowait(None)
+        transport.arrived.put_nowait(b"raise")
         await clock.settle()
         assert len(errors_of(caplog)) == 1
         assert repr(error) in errors_of(caplog)[0]
@@ -179,7 +198,7 @@ async def test_a_send_that_never_returns_keeps_neither_a_command_nor_the_end_wai
     clock: ManualClock,
 ) -> None:
     transport = Broken()
-    transport.send_blocks = True
+    transport.may_send.clear()
     async with begun(transport, clock) as conversation:
         speech = await conversation.say("Hello")
         await clock.settle()
@@ -190,6 +209,33 @@ async def test_a_send_that_never_returns_keeps_neither_a_command_nor_the_end_wai
     assert speech.cut_off
 
 
+async def test_a_command_that_a_slow_carrier_has_not_taken_is_not_repeated(
+    clock: ManualClock,
+) -> None:
+    transport = Broken()
+    transport.may_send.clear()
+    async with begun(transport, clock) as conversation:
+        asking = asyncio.create_task(conversation.interrupt())
+        await clock.advance(5)
+        transport.may_send.set()
+        await clock.settle()
+        assert transport.sent.qsize() == 1
+        asking.cancel()
+        await asyncio.wait([asking])
+
+
+async def test_a_voice_that_begins_before_a_text_has_left_says_nothing_of_it(
+    clock: ManualClock,
+) -> None:
+    transport = Broken()
+    transport.may_send.clear()
+    async with begun(transport, clock) as conversation:
+        speech = await conversation.say("Hello")
+        transport.arrived.put_nowait(voice("audio_start"))
+        await clock.settle()
+        assert flags(speech) == {"estimated"}
+
+
 async def test_a_message_on_its_way_when_the_page_leaves_is_no_failure(
     clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -197,21 +243,38 @@ async def test_a_message_on_its_way_when_the_page_leaves_is_no_failure(
     async with begun(transport, clock) as conversation:
         events = conversation.events()
         speech = await conversation.say("Hello")
-        transport.joined = False
+        transport.send_raises = NotJoined("the websocket is gone")
         assert not await speech.spoken()
         transport.arrived.put_nowait(Left(reason="a reload"))
+        transport.arrived.put_nowait(Joined())
         assert await anext(events) == Left(reason="a reload")
+        assert await anext(events) == Joined()
+        await conversation.say("Hello")  # it comes too late, and cuts nobody off for good
+        await clock.settle()
+        transport.send_raises = None
+        speech = await conversation.say("Hello")
+        await clock.settle()
+        assert speech.sent
         assert errors_of(caplog) == []
 
 
 async def test_the_end_closes_the_transport_once_and_leaves_no_task(clock: ManualClock) -> None:
     transport = Broken()
+    transport.turns_to_end = 10
     before = asyncio.all_tasks()
     async with begun(transport, clock) as conversation:
         await conversation.say(LONG)
         await asyncio.gather(conversation.end("expired"), conversation.end("closed"))
         assert asyncio.all_tasks() == before
     assert transport.closes == 1
+
+
+async def test_a_conversation_that_ended_before_its_beginning_does_not_begin(
+    clock: ManualClock,
+) -> None:
+    before = asyncio.all_tasks()
+    conversation = Conversation(Broken(), clock)
+    await conversation.end("failed")
     conversation.begin()
     assert asyncio.all_tasks() == before
 
@@ -283,8 +346,6 @@ async def test_the_pair_in_memory_takes_no_more_than_its_carrier() -> None:
 
 
 def _mid(message: bytes) -> str:
-    from tests.streaming.talking import read
-
     return str(read(message)["mid"])
 
 

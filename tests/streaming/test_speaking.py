@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,7 +148,7 @@ async def test_the_carriers_news_of_the_voice_decide_when_the_next_sentence_leav
 
 
 async def test_blanks_are_kept_and_not_said(clock: ManualClock) -> None:
-    deltas = ["\n", "", "  Hello.", " \n\n", " " * 900, "Bye.", "\n"]
+    deltas = ["\n", "", "  Hello.", " \n\u200b\n", " " * 900, "Bye.", "\n\ufeff"]
     async with talk(clock, mode=1) as talking:
         speaking = asyncio.create_task(talking.conversation.speak(written(deltas)))
         await clock.advance(60)
@@ -329,6 +330,16 @@ async def test_an_interrupt_while_the_mode_is_set_ends_it(clock: ManualClock) ->
         assert model.read == 0
 
 
+async def test_an_end_while_the_mode_is_set_ends_it(clock: ManualClock) -> None:
+    model = Model()
+    async with talk(clock) as talking:
+        speaking = asyncio.create_task(talking.conversation.speak(model.write()))
+        await clock.settle()
+        await talking.conversation.end("expired")
+        assert await speaking == ""
+        assert model.read == 0
+
+
 async def test_an_interrupt_that_comes_with_a_delta_says_nothing_more(clock: ManualClock) -> None:
     ready = asyncio.Event()
 
@@ -416,6 +427,16 @@ async def test_a_time_limit_of_the_programs_own_is_raised(clock: ManualClock) ->
             async with asyncio.timeout(0):
                 await talking.conversation.speak(closed)
         assert closed.times == 1
+
+
+async def test_a_deadline_of_anyio_closes_the_model(clock: ManualClock) -> None:
+    model = Model()
+    async with talk(clock, mode=1) as talking:
+        with anyio.move_on_after(0.01) as scope:
+            await talking.conversation.speak(model.write())
+        assert scope.cancelled_caught
+        assert model.closed
+        assert model.read == 20
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no tokens left"), TimeoutError("too slow")])
@@ -523,10 +544,10 @@ async def test_what_is_no_async_iterator_is_refused(clock: ManualClock, deltas: 
 
 
 async def test_a_delta_that_is_no_text_is_refused(clock: ManualClock) -> None:
-    deltas: Any = written(["Hello. ", None])  # type: ignore[list-item]
+    nothing: Any = None
     async with talk(clock, mode=1) as talking:
         with pytest.raises(InvalidInput, match="deltas: must yield texts only"):
-            await talking.conversation.speak(deltas)
+            await talking.conversation.speak(written(["Hello. ", nothing]))
         assert texts(await talking.heard()) == ["Hello."]
 
 

@@ -11,7 +11,7 @@ from collections import deque
 from typing import Final
 
 from akool_async.clock import Clock
-from akool_async.streaming.backend.answers import Refusal
+from akool_async.streaming.backend.answers import Refusal, busy
 from akool_async.streaming.backend.rules import Rules
 
 _DAY: Final = 24 * 3600.0
@@ -101,8 +101,7 @@ class Allowance:
             wait = account.grants[0].time + _DAY - now
             raise Refusal(429, "no_time_left", words, retry_after=wait)
         if self.open >= rules.sessions_at_once:
-            words = "All avatars are taken. Please try again soon."
-            raise Refusal(503, "busy", words, retry_after=10)
+            raise busy()
 
     def take_back(self, grant: Grant, unused: int) -> None:
         """Take back a place, and seconds that were not used."""

@@ -87,12 +87,18 @@ def stopping() -> Refusal:
     return Refusal(503, "stopping", "The server is about to stop. Please try again soon.")
 
 
+def busy() -> Refusal:
+    """Return the refusal of a session for which there is no place."""
+    words = "All avatars are taken. Please try again soon."
+    return Refusal(503, "busy", words, retry_after=10)
+
+
 def refusal_of(error: BaseException) -> Refusal:
     """Return what a page is told of a create that failed; Akool's words stay in the log."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, RateLimited):
-        return Refusal(503, "busy", "All avatars are taken. Please try again soon.", retry_after=10)
+        return busy()
     if isinstance(error, CreateOutcomeUnknown | TransportError):
         return Refusal(502, "no_answer", "The avatar service did not answer.")
     if isinstance(error, AkoolError):

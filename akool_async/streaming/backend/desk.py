@@ -23,6 +23,7 @@ from akool_async.streaming.backend.answers import (
     LARGEST_BODY,
     Answer,
     Refusal,
+    busy,
     refusal_of,
     shown,
     stopping,
@@ -30,7 +31,7 @@ from akool_async.streaming.backend.answers import (
 )
 from akool_async.streaming.backend.connection import Connection
 from akool_async.streaming.backend.gate import Gate
-from akool_async.streaming.backend.held import HeldSession
+from akool_async.streaming.backend.held import FAILED, NOT_OPENED, HeldSession
 from akool_async.streaming.backend.rules import PageRequest, Rules
 from akool_async.streaming.live_session import LiveSession
 from akool_async.streaming.messages.limits import AGORA, LIMITS
@@ -215,14 +216,14 @@ class Desk:
         except asyncio.CancelledError:
             held.end("nobody waits for it")
             raise
-        if held.failure is not None:
+        if held.failure is not None and held.reason == FAILED:
             if isinstance(held.failure, AkoolError):
                 logger.error("a session could not be opened: %s", held.failure)
             raise refusal_of(held.failure)
         if is_gone():
             held.end("nobody waits for it")
         if held.reason is not None:
-            raise stopping()
+            raise busy() if held.reason == NOT_OPENED else stopping()
         return _minted(ticket, f"{request.path}/{ticket}/relay", held.session)
 
     def _allowed(self, wanted: _Wanted) -> tuple[str, int]:

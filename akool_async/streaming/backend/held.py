@@ -27,6 +27,10 @@ from akool_async.streaming.events import Caption, Ended, SessionEvent, Silent, S
 from akool_async.streaming.live_session import LiveSession
 from akool_async.streaming.relay import RelayTransport
 
+NOT_OPENED: Final = "not opened in time"
+"""The reason of a session for which Akool had no place."""
+FAILED: Final = "failed"
+"""The reason of a session that could not be opened, or that broke."""
 ANNOUNCED: Final = 30.0
 """Seconds before a silent session is closed, when the page is told."""
 
@@ -69,7 +73,7 @@ class HeldSession:
         self.failure: BaseException | None = None
         """Why it could not be opened."""
         self.settled = asyncio.Event()
-        """Set once it is opened, or could not be."""
+        """Set once it is opened, or could not be, or is over."""
         self.session = opening
         self._grant = grant
         self._rules = rules
@@ -82,6 +86,8 @@ class HeldSession:
         self._frames = Bucket(clock, *FRAMES)
         self._bytes = Bucket(clock, *BYTES)
         left = min(ANNOUNCED, rules.silent_for / 2)
+        self._open = Countdown(clock, rules.open_within, lambda: self.end(NOT_OPENED))
+        self._open.start()
         self._join = Countdown(clock, rules.join_within, lambda: self.end("never joined"))
         self._back = Countdown(clock, rules.back_within, lambda: self.end("the page is gone"))
         self._reload = Countdown(clock, rules.reload_within, self._end_unless_back)
@@ -111,15 +117,15 @@ class HeldSession:
             self.failure, used = error, self._grant.seconds
         except Exception as error:
             self.failure = error
-            if self.settled.is_set():
+            if self._listener is not None:
                 logger.exception("session %s failed", self.session.id)
         finally:
-            self._note_end("failed")
+            self._note_end(FAILED)
             self._grant.settle(used)
-            self.settled.set()
 
     async def _listen(self, events: AsyncIterator[SessionEvent]) -> None:
         """Pass events on until the session is over."""
+        self._open.stop()
         self._join.start()
         self.stir()
         self._listener = asyncio.create_task(self._hear_all(events))
@@ -155,8 +161,10 @@ class HeldSession:
         if self.reason is not None:
             return False
         self.reason = reason
+        self.settled.set()
         self._on_over()
-        for countdown in (self._join, self._back, self._reload, self._announce, self._silent):
+        waits = (self._open, self._join, self._back, self._reload, self._announce, self._silent)
+        for countdown in waits:
             countdown.stop()
         for task in (self._answering, self._interrupting):
             if task is not None:
@@ -183,6 +191,7 @@ class HeldSession:
         assert self._connection is None
         self._connection = Connection(self, self._clock)
         self._back.stop()
+        self._reload.stop()
         self._expect_page()
         session = self.session
         self.tell(frames.session(session.remaining, session.ends_at, session.join_before))

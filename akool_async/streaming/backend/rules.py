@@ -75,6 +75,10 @@ class Rules(Value):
     """Sessions that one user may start in 60 seconds, whatever becomes of them."""
     sessions_at_once: int = 20
     """Sessions of all users at once."""
+    open_within: float = 20.0
+    """Seconds in which a session has to be opened. Where all places at Akool are taken, its create
+    is sent again and again; a create that is on its way then is closed as soon as it is answered.
+    """
     join_within: float = 60.0
     """Seconds in which a page has to join the channel; else its session is closed."""
     back_within: float = 15.0
@@ -111,7 +115,8 @@ class Rules(Value):
         if checked_whole("seconds_per_day", self.seconds_per_day, rule) < max(self.durations):
             raise InvalidInput("seconds_per_day", self.seconds_per_day, rule)
         rule = "must be a number of seconds, more than 0"
-        for name in ("join_within", "back_within", "reload_within", "silent_for", "grace"):
+        waits = ("open_within", "join_within", "back_within", "reload_within", "silent_for")
+        for name in (*waits, "grace"):
             if not checked_number(name, getattr(self, name), rule) > 0:
                 raise InvalidInput(name, getattr(self, name), rule)
 

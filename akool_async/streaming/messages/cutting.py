@@ -6,7 +6,7 @@ A part is measured in the bytes that it takes in JSON: a quote takes two, an emo
 from __future__ import annotations
 
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Final
@@ -17,7 +17,7 @@ LONGEST_CHARACTER: Final = 6
 """Bytes: a control character is an escape such as `\\u0001`."""
 
 _NEAR: Final = 1 / 8
-"""A blank is near if it stands in this last share of a part."""
+"""A blank is near if it stands in this last share of the bytes of a part."""
 _LONGEST_CLUSTER: Final = 64
 """What one reads as one character is looked for in so many code points."""
 
@@ -43,8 +43,10 @@ def cut(text: str, room: Callable[[int, bool], int]) -> Iterator[str]:
     sizes = [0, *accumulate(map(_size, text))]
     begin, number = 0, 0
     while sizes[-1] - sizes[begin] > room(number, True):
-        most = sizes[begin] + room(number, False)
-        end = _place(text, begin, bisect_right(sizes, most) - 1)
+        size = room(number, False)
+        last = bisect_right(sizes, sizes[begin] + size) - 1
+        near = bisect_left(sizes, sizes[begin] + size * (1 - _NEAR))
+        end = _place(text, begin, near, last)
         yield text[begin:end]
         begin, number = end, number + 1
     yield text[begin:]
@@ -58,9 +60,12 @@ def _size(character: str) -> int:
     return 2 if code < 0x800 else 3 if code < 0x10000 else 4  # noqa: PLR2004 - UTF-8's own
 
 
-def _place(text: str, begin: int, last: int) -> int:
-    """Return where the part that begins at `begin` ends: at `last`, or a little before it."""
-    for end in range(last, last - int((last - begin) * _NEAR), -1):
+def _place(text: str, begin: int, near: int, last: int) -> int:
+    """Return where the part that begins at `begin` ends: at `last`, or a little before it.
+
+    A blank is looked for down to `near`.
+    """
+    for end in range(last, near - 1, -1):
         blank = text[end - 1].isspace() or text[end].isspace()
         if blank and _parts(text, begin, end):
             return end
@@ -83,7 +88,7 @@ def _parts(text: str, begin: int, at: int) -> bool:
     if _is_flag_letter(left) and _is_flag_letter(right):
         before = at - begin - len(text[begin:at].rstrip(_FLAG_LETTERS))
         return before % 2 == 0  # two of them are one flag
-    return not ("\u1100" <= left <= "\u115f" and _is_korean(right))
+    return True
 
 
 _FLAG_LETTERS: Final = "".join(map(chr, range(0x1F1E6, 0x1F200)))
@@ -91,10 +96,6 @@ _FLAG_LETTERS: Final = "".join(map(chr, range(0x1F1E6, 0x1F200)))
 
 def _is_flag_letter(character: str) -> bool:
     return _FLAG_LETTERS[0] <= character <= _FLAG_LETTERS[-1]
-
-
-def _is_korean(character: str) -> bool:
-    return "\u1100" <= character <= "\u11ff" or "\uac00" <= character <= "\ud7a3"
 
 
 def _extends(character: str) -> bool:

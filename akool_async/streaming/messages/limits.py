@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -29,6 +30,19 @@ class Limits(Input):
     """The most messages in any second; `None` for no limit."""
     ordered: bool = False
     """Whether messages arrive in the order in which they were sent."""
+
+    @property
+    def for_chat(self) -> int | None:
+        """The bytes of each second that chat may use: one largest message is kept for commands."""
+        return None if self.bytes_per_second is None else self.bytes_per_second - self.largest
+
+    @property
+    def part(self) -> int:
+        """The most bytes of a part of a text: whole parts fill the bytes that chat may use."""
+        room = self.for_chat
+        if room is None or room < self.largest:
+            return self.largest
+        return room // ceil(room / self.largest)
 
     def check(self) -> None:
         """Require that the largest message may leave."""

@@ -83,8 +83,9 @@ class Pace:
 
     def _allows(self, used: int, count: int, size: int, *, command: bool) -> bool:
         """Say whether a message may leave after others in the same second."""
-        most, often = self._limits.bytes_per_second, self._limits.messages_per_second
-        if most is not None and used + size > most - (0 if command else self._limits.largest):
+        limits, often = self._limits, self._limits.messages_per_second
+        most = limits.bytes_per_second if command else limits.for_chat
+        if most is not None and used + size > most:
             return False
         kept = 0 if command or often is None else min(_COMMANDS, often // 2)
         return often is None or count + 1 <= often - kept

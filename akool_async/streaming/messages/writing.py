@@ -56,11 +56,14 @@ def chat(text: str, mid: str | None = None, *, limits: Limits = AGORA) -> tuple[
     _check_text(text)
     mid = _checked_mid(mid)
 
+    if len(whole := _part(mid, 0, True, text)) <= limits.largest:
+        return (whole,)
+
     def room(number: int, last: bool) -> int:  # noqa: FBT001 - as `cut` asks
-        return limits.largest - len(_part(mid, number, last, ""))
+        return limits.part - len(_part(mid, number, last, ""))
 
     if room(LONGEST_TEXT, False) < LONGEST_CHARACTER:
-        rule = f"must leave room for text in a message of at most {limits.largest} bytes"
+        rule = f"must leave room for text in a message of at most {limits.part} bytes"
         raise InvalidInput("mid", mid, rule)
     parts = list(cut(text, room))
     last = len(parts) - 1
@@ -127,12 +130,17 @@ class SetParams(Input):
             raise self.refuse(names[0], f"one of {', '.join(names)} must be given")
 
 
+def is_blank(text: str) -> bool:
+    """Say whether a text has nothing to say: blanks and invisible marks only."""
+    return all(unicodedata.category(each) in _INVISIBLE for each in text)
+
+
 def _check_text(text: Any) -> None:
     if not isinstance(text, str):
         raise InvalidInput("text", text, f"must be a text, not {type(text).__name__}")
     if not is_text(text):
         raise InvalidInput("text", text, "must not hold half a character (a lone surrogate)")
-    if all(unicodedata.category(each) in _INVISIBLE for each in text):
+    if is_blank(text):
         raise InvalidInput("text", text, "must not be blank")
     if (size := len(text.encode())) > LONGEST_TEXT:
         rule = f"must have at most {LONGEST_TEXT} bytes in UTF-8, not {size}"

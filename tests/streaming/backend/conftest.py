@@ -88,7 +88,7 @@ async def vendor(serve: Serve) -> Vendor:
 @pytest.fixture
 async def akool(vendor: Vendor, clock: ManualClock) -> AsyncIterator[Akool]:
     """Open a client on the test's clock."""
-    async with Akool(KEY, base_url=vendor.url, clock=clock) as client:
+    async with Akool(KEY, base_url=vendor.url, clock=clock, retry=None) as client:
         yield client
 
 
@@ -210,6 +210,7 @@ class Browser:
     ) -> None:
         self.http = http
         self.url = url
+        self.sockets: list[aiohttp.ClientWebSocketResponse] = []
         self.headers = {"Origin": origin}
         if user is not None:
             self.headers["Cookie"] = f"user={user}"
@@ -229,7 +230,12 @@ class Browser:
 
     async def connect(self, minted: dict[str, Any]) -> Socket:
         """Open the websocket of a session, and hear the first frame."""
-        websocket = await self.http.ws_connect(self.url + minted["relay"], headers=self.headers)
+        websocket = await self.http.ws_connect(
+            self.url + minted["relay"],
+            headers=self.headers,
+            timeout=aiohttp.ClientWSTimeout(ws_close=0.5),
+        )
+        self.sockets.append(websocket)
         opened = Socket(websocket)
         first = await opened.hear()
         assert isinstance(first, dict)
@@ -251,11 +257,16 @@ SignIn: TypeAlias = Callable[..., Browser]
 async def sign_in() -> AsyncIterator[SignIn]:
     """Open browsers."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        browsers: list[Browser] = []
 
         def opened(backend: Backend, user: str | None = "ann", *, origin: str = "") -> Browser:
-            return Browser(http, backend.url, user, origin or backend.url)
+            browsers.append(Browser(http, backend.url, user, origin or backend.url))
+            return browsers[-1]
 
         yield opened
+        for each in browsers:
+            for websocket in each.sockets:
+                await websocket.close()
 
 
 @pytest.fixture

@@ -124,7 +124,13 @@ def test_every_message_but_the_last_is_nearly_full(text: str) -> None:
     messages = chat(short(text), "m-1")
     assert len(messages) > 1
     # A blank is looked for in the last eighth, one character in the last 64 code points.
-    assert min(map(len, messages[:-1])) >= 1024 - (1024 // 8) - 64
+    assert min(map(len, messages[:-1])) >= AGORA.part - (AGORA.part // 8) - 64
+
+
+def test_a_blank_is_near_by_bytes_not_by_characters() -> None:
+    # Forty characters before the end of the part, but 240 bytes.
+    messages = chat("x" * 680 + " " + "\0" * 40 + "x" * 1000, "m-1")
+    assert len(messages[0]) > AGORA.part - 6
 
 
 def test_a_text_that_fits_is_one_message() -> None:
@@ -292,6 +298,15 @@ def test_the_limits_are_those_of_the_vendors_pages() -> None:
         "livekit": (15_360, None, None, True),
         "trtc": (1024, 8000, 30, False),
     }
+
+
+@pytest.mark.parametrize(
+    ("second", "part"), [(6000, 995), (8000, 996), (1024, 1024), (2047, 1024), (2048, 1024)]
+)
+def test_whole_parts_fill_what_commands_leave_of_a_second(second: int, part: int) -> None:
+    limits = Limits(carrier="own", largest=1024, bytes_per_second=second)
+    assert limits.part == part
+    assert max(map(len, chat("x" * 5000, limits=limits))) == part
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,535 @@
+"""The live avatar's page, in a real browser, with a network of loopback alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from examples.live_avatar import Deadlines
+from tests.browser_network import CHROMIUM_ARGS
+from tests.examples.conftest import chromium, eventually
+from tests.examples.live_demo import (
+    AGORA_STUB,
+    HASTY,
+    PATIENT,
+    UNHURRIED,
+    Demo,
+    demo_in_thread,
+)
+from tests.npm_packages import AXE, fetched
+
+expect.set_options(timeout=60_000)
+
+pytestmark = pytest.mark.usefixtures("nothing_leaves")
+
+WIDE, PHONE, NARROW = (1280, 800), (390, 844), (320, 640)
+
+Open: TypeAlias = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def axe_core() -> str:
+    """Return axe's script; empty where npm cannot fetch it."""
+    try:
+        return fetched(AXE).read_text(encoding="utf-8")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+@pytest.fixture(scope="module")
+def demo(axe_core: str, inside_loopback: object) -> Iterator[Demo]:
+    with demo_in_thread() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(inside_loopback: object) -> Iterator[Browser]:
+    path = chromium()
+    args = [each for each in CHROMIUM_ARGS if "fake-ui" not in each]  # a microphone may be refused
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=args)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def patient(demo: Demo) -> str:
+    return demo.serve_loopback(PATIENT, deadlines=UNHURRIED)
+
+
+@pytest.fixture(scope="module")
+def hasty(demo: Demo) -> str:
+    return demo.serve_loopback(HASTY, deadlines=UNHURRIED)
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    opened = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened.set_default_timeout(60_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def open_page(context: BrowserContext, demo: Demo) -> Iterator[Open]:
+    """Open pages; at the end none has had an error, and no session is left open."""
+    complaints: list[str] = []
+    hosts: set[str] = set()
+    context.on("request", lambda each: hosts.add(urlsplit(each.url).hostname or ""))
+    context.on("weberror", lambda each: complaints.append(str(each.error)))
+    context.on("console", lambda each: complaints.append(f"{each.type}: {each.text}"))
+    demo.simulator.requests.clear()
+
+    def opened(url: str, size: tuple[int, int] = WIDE) -> Page:
+        page = context.new_page()
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.goto(url)
+        expect(page.locator("#start")).to_be_visible()
+        return page
+
+    yield opened
+    for page in context.pages if demo.running else []:
+        if page.locator("#end").is_visible():
+            page.click("#end")
+    eventually(lambda: demo.running == 0)
+    assert demo.closed == demo.opened
+    network = ("Failed to load resource", "WebSocket connection to")
+    assert hosts == {"127.0.0.1"}
+    assert [each for each in complaints if not any(text in each for text in network)] == []
+
+
+def start(page: Page) -> None:
+    page.click("#start")
+    is_live(page)
+
+
+def is_closed(demo: Demo) -> None:
+    """Check that the one session is closed, once."""
+    eventually(lambda: demo.running == 0)
+    assert (demo.opened, demo.closed) == (1, 1)
+
+
+def is_live(page: Page) -> None:
+    expect(page.locator("#main")).to_have_attribute("data-state", "live")
+
+
+def is_over(page: Page, words: str) -> None:
+    expect(page.locator("#main")).to_have_attribute("data-state", "ended")
+    expect(page.locator("#step")).to_contain_text(words)
+
+
+def say(page: Page, text: str) -> None:
+    page.fill("#text", text)
+    page.keyboard.press("Enter")
+
+
+def heard(page: Page, text: str) -> None:
+    expect(page.locator("#log .bot", has_text=text)).to_have_count(1)
+
+
+def copy_of(page: Page, context: BrowserContext) -> Page:
+    """Return a new tab with the memory of another, as a browser makes it for a duplicate."""
+    kept = page.evaluate("sessionStorage.getItem('live-avatar')")
+    other = context.new_page()
+    other.add_init_script(f"sessionStorage.setItem('live-avatar', {json.dumps(kept)});")
+    return other
+
+
+def picture_moves(page: Page) -> None:
+    frames = "video => video.getVideoPlaybackQuality().totalVideoFrames"
+    before = page.locator("#video").evaluate(frames)
+    eventually(lambda: page.locator("#video").evaluate(frames) > before + 3)
+
+
+def renderers(browser: Browser) -> list[int]:
+    """Return the process ids of the browser's pages."""
+    session = browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    session.detach()
+    return [each["id"] for each in processes if each["type"] == "renderer"]
+
+
+# A talk
+
+
+def test_a_person_sees_the_avatar_types_reads_and_ends(
+    open_page: Open, patient: str, demo: Demo
+) -> None:
+    page = open_page(patient)
+    start(page)
+    picture_moves(page)
+    expect(page.locator("#video")).to_have_js_property("muted", False)
+    expect(page.locator("#sound")).to_be_hidden()
+    expect(page.locator("#left")).to_contain_text(" left")
+    say(page, "Hello there")
+    expect(page.locator("#log .user")).to_have_text("You: Hello there")
+    heard(page, "You said: Hello there")
+    assert demo.closed == 0
+    page.click("#end")
+    is_over(page, "You ended the session.")
+    is_closed(demo)
+    page.click("#start")  # and once more
+    is_live(page)
+    expect(page.locator("#log p")).to_have_count(0)
+
+
+def test_the_avatar_stops_when_it_is_told_to(open_page: Open, patient: str) -> None:
+    page = open_page(patient)
+    start(page)
+    text = "one two three four five six seven eight nine ten " * 20
+    say(page, text)
+    expect(page.locator("#subtitle")).to_contain_text("one two")
+    page.click("#interrupt")
+    expect(page.locator("#subtitle")).to_be_hidden()
+    expect(page.locator("#log .bot")).to_have_count(1)  # as far as it came
+    assert len(page.locator("#log .bot").inner_text()) < len(text) / 2
+
+
+def test_the_keyboard_alone_is_enough(open_page: Open, patient: str, demo: Demo) -> None:
+    page = open_page(patient)
+    keys = page.keyboard
+
+    def tab_to(selector: str, key: str = "Tab") -> None:
+        for _ in range(12):
+            keys.press(key)
+            if page.evaluate("wanted => document.activeElement.matches(wanted)", selector):
+                return
+        pytest.fail(f"the {key} key does not reach {selector}")
+
+    tab_to("#start")
+    keys.press("Enter")
+    is_live(page)
+    expect(page.locator("#text")).to_be_focused()
+    keys.type("Tell me a long story of a fox and a hare, and do not stop before the evening.")
+    keys.press("Enter")
+    expect(page.locator("#subtitle")).to_be_visible()
+    keys.press("Escape")
+    expect(page.locator("#subtitle")).to_be_hidden()
+    for each in ("#send", "#microphone", "#interrupt"):
+        tab_to(each)
+    tab_to("#end", "Shift+Tab")
+    keys.press("Enter")
+    is_over(page, "You ended the session.")
+    expect(page.locator("#title")).to_be_focused()
+    tab_to("#start")
+    is_closed(demo)
+
+
+# The microphone
+
+
+def test_the_avatar_hears_the_microphone(
+    open_page: Open, context: BrowserContext, patient: str
+) -> None:
+    context.grant_permissions(["microphone"])
+    page = open_page(patient)
+    start(page)
+    button = page.get_by_role("button", name="Microphone")
+    expect(button).to_have_attribute("aria-pressed", "false")
+
+    def heard_something() -> int:
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true")
+        page.wait_for_timeout(1000)  # the browser's own microphone beeps
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "false")
+        page.wait_for_timeout(1000)  # a pause ends what is said
+        return page.locator("#log .user", has_text="of speech").count()
+
+    eventually(heard_something)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("", "does not let this page use the microphone"),  # the browser itself refuses
+        ("NotFoundError", "No microphone was found"),
+        ("NotReadableError", "Another program uses the microphone"),
+    ],
+)
+def test_without_a_microphone_typing_goes_on(
+    error: str, words: str, open_page: Open, context: BrowserContext, patient: str
+) -> None:
+    if error:
+        context.add_init_script(
+            "if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = async () =>"
+            f" {{ throw new DOMException('', '{error}'); }};"
+        )
+    page = open_page(patient)
+    start(page)
+    page.click("#microphone")
+    expect(page.locator("#notice")).to_contain_text(words)
+    expect(page.locator("#notice")).to_contain_text("go on typing")
+    expect(page.locator("#microphone")).to_have_attribute("aria-pressed", "false")
+    say(page, "I type")
+    heard(page, "You said: I type")
+
+
+# Leaving, and coming back
+
+
+def test_a_reload_goes_on_with_the_same_session(open_page: Open, patient: str, demo: Demo) -> None:
+    page = open_page(patient)
+    start(page)
+    page.reload()
+    is_live(page)
+    picture_moves(page)
+    say(page, "Still there?")
+    heard(page, "You said: Still there?")
+    assert (demo.opened, demo.closed) == (1, 0)
+    page.click("#end")
+    is_over(page, "You ended the session.")
+    is_closed(demo)
+
+
+# A browser that plays no sound without a gesture on that very button.
+STRICT = """
+const play = HTMLMediaElement.prototype.play;
+let touched = false;
+addEventListener("click", ({ target }) => { touched ||= target.id === "sound"; }, true);
+HTMLMediaElement.prototype.play = function () {
+    if (this.muted || touched) return play.call(this);
+    return Promise.reject(new DOMException("", "NotAllowedError"));
+};
+"""
+
+
+def test_where_sound_may_not_play_a_button_says_so(
+    open_page: Open, context: BrowserContext, patient: str
+) -> None:
+    context.add_init_script(STRICT)
+    page = open_page(patient)
+    start(page)
+    picture_moves(page)
+    expect(page.locator("#video")).to_have_js_property("muted", True)
+    page.get_by_role("button", name="Turn on the sound").click()
+    expect(page.locator("#sound")).to_be_hidden()
+    expect(page.locator("#video")).to_have_js_property("muted", False)
+
+
+def test_a_lost_connection_to_the_server_comes_back(
+    open_page: Open, patient: str, demo: Demo
+) -> None:
+    page = open_page(patient)
+    start(page)
+    noticed = page.evaluate_handle(
+        """() => {
+            const noticed = [], notice = document.getElementById("notice");
+            new MutationObserver(() => noticed.push(notice.textContent))
+                .observe(notice, { childList: true });
+            return noticed;
+        }"""
+    )
+    demo.cut()
+    eventually(lambda: len(noticed.json_value()) == 2)
+    down, up = noticed.json_value()
+    assert "is down" in down
+    assert up == ""
+    say(page, "Back again")
+    heard(page, "You said: Back again")
+    assert (demo.opened, demo.closed) == (1, 0)
+
+
+def test_a_page_that_is_closed_ends_its_session_once(
+    open_page: Open, context: BrowserContext, demo: Demo
+) -> None:
+    # The websocket alone would end it after a minute: the beacon is the faster way.
+    url = demo.serve_loopback(PATIENT | {"reload_within": 0.1}, deadlines=UNHURRIED)
+    page = open_page(url)
+    start(page)
+    page.close()
+    is_closed(demo)
+
+
+def test_a_page_that_is_killed_ends_its_session_once(
+    open_page: Open, browser: Browser, hasty: str, demo: Demo
+) -> None:
+    page = open_page(hasty)
+    start(page)
+    for each in renderers(browser):
+        os.kill(each, signal.SIGKILL)
+    is_closed(demo)
+
+
+def test_a_page_that_is_frozen_ends_its_session_once_and_says_so_later(
+    open_page: Open, browser: Browser, hasty: str, demo: Demo
+) -> None:
+    page = open_page(hasty)
+    start(page)
+    frozen = renderers(browser)
+    for each in frozen:
+        os.kill(each, signal.SIGSTOP)
+    try:
+        eventually(lambda: demo.running == 0)
+    finally:
+        for each in frozen:
+            os.kill(each, signal.SIGCONT)
+    is_over(page, "")
+    is_closed(demo)
+
+
+def test_a_copy_of_the_tab_leaves_the_session_to_the_first(
+    open_page: Open, context: BrowserContext, demo: Demo
+) -> None:
+    impatient = Deadlines(relay=0.2)
+    url = demo.serve_loopback(PATIENT, deadlines=impatient)
+    page = open_page(url)
+    start(page)
+    other = copy_of(page, context)
+    other.goto(url)
+    is_over(other, "This session is open in another tab.")
+    say(page, "Mine")
+    heard(page, "You said: Mine")
+    assert demo.closed == 0
+
+
+# What does not work
+
+
+def test_a_start_that_is_cancelled_ends_the_session(
+    open_page: Open, context: BrowserContext, patient: str, demo: Demo
+) -> None:
+    page = open_page(patient)
+    page.route("**/loopback/join", lambda _route: None)  # nobody answers
+    page.click("#start")
+    expect(page.locator("#step")).to_contain_text("Joining")
+    page.get_by_role("button", name="Cancel").click()
+    is_over(page, "You cancelled the start.")
+    is_closed(demo)
+
+
+def test_a_channel_that_refuses_is_said_in_words(open_page: Open, patient: str, demo: Demo) -> None:
+    page = open_page(patient)
+    page.route(
+        "**/loopback/join",
+        lambda route: route.fulfill(status=403, json={"message": "The token has expired."}),
+    )
+    page.click("#start")
+    is_over(page, "The token has expired.")
+    is_closed(demo)
+
+
+def test_a_server_that_refuses_is_said_in_words(open_page: Open, demo: Demo) -> None:
+    page = open_page(demo.serve_loopback(PATIENT | {"starts_per_minute": 1}))
+    start(page)
+    page.click("#end")
+    is_over(page, "You ended the session.")
+    page.click("#start")
+    is_over(page, "")
+    expect(page.locator("#step")).not_to_have_text("You ended the session.")
+    assert demo.opened == 1
+
+
+# Agora
+
+
+@pytest.fixture(scope="module")
+def agora(demo: Demo) -> str:
+    return demo.serve(sdk=AGORA_STUB, rules=PATIENT, deadlines=UNHURRIED)
+
+
+def test_with_agora_the_page_is_the_same(
+    open_page: Open, context: BrowserContext, agora: str, demo: Demo
+) -> None:
+    context.grant_permissions(["microphone"])
+    page = open_page(agora)
+    expect(page.locator("#money")).to_contain_text("paid by the second")
+    start(page)
+    picture_moves(page)
+    say(page, "Hello")
+    heard(page, "You said: Hello")
+    did = page.evaluate("({ ...window.agora, client: null })")
+    assert did["logUpload"] is False
+    app, channel, token, uid = did["joined"]
+    assert all((app, channel, token, uid))
+    ((message, repeats),) = [each for each in did["sent"] if each[0]["type"] == "chat"]
+    assert message["pld"] == {"text": "Hello"}
+    assert repeats is False
+    page.click("#microphone")
+    expect(page.locator("#microphone")).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate("window.agora.published") == 1
+    page.click("#end")
+    is_over(page, "You ended the session.")
+    assert page.evaluate("window.agora.left") == 1
+    is_closed(demo)
+
+
+def test_an_avatar_that_leaves_ends_the_session(open_page: Open, agora: str, demo: Demo) -> None:
+    page = open_page(agora)
+    start(page)
+    page.evaluate("window.agora.client.emit('user-left', { uid: 1 })")
+    is_over(page, "The avatar has left.")
+    is_closed(demo)
+
+
+def test_a_join_that_goes_on_for_ever_is_ended_by_our_deadline(
+    open_page: Open, context: BrowserContext, demo: Demo
+) -> None:
+    context.add_init_script("window.agoraHangs = true;")
+    page = open_page(demo.serve(sdk=AGORA_STUB, rules=PATIENT, deadlines=Deadlines(join=0.2)))
+    page.click("#start")
+    is_over(page, "did not open in time")
+    assert page.evaluate("window.agora.left") == 1
+    is_closed(demo)
+
+
+def test_an_sdk_that_cannot_send_is_refused_before_it_joins(
+    open_page: Open, context: BrowserContext, agora: str, demo: Demo
+) -> None:
+    context.add_init_script("window.agoraIsOld = true;")
+    page = open_page(agora)
+    page.click("#start")
+    is_over(page, "serve another one")
+    assert page.evaluate("window.agora.joined") is None
+    is_closed(demo)
+
+
+# How it looks
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE, NARROW])
+def test_everybody_can_use_it(
+    scheme: Any, size: tuple[int, int], open_page: Open, patient: str, axe_core: str
+) -> None:
+    if not axe_core:
+        pytest.skip(f"needs npm, and {AXE.name} {AXE.version} from its registry")
+    page = open_page(patient, size)
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    is_sound(page, axe_core)
+    start(page)
+    say(page, "What is a fox? " * 8)
+    expect(page.locator("#subtitle")).to_be_visible()
+    is_sound(page, axe_core)
+    page.click("#end")
+    is_over(page, "You ended the session.")
+    is_sound(page, axe_core)
+
+
+def is_sound(page: Page, axe_core: str) -> None:
+    """Check what a browser can tell: axe, targets of 44 px, no scrolling to the side, no motion."""
+    found = page.evaluate(
+        """async (source) => {
+            const targets = [...document.querySelectorAll("button, select, textarea")]
+                .filter((each) => each.checkVisibility())
+                .map((each) => [each.id, each.getBoundingClientRect()]);
+            if (!window.axe) new Function(source)();
+            const { violations } = await window.axe.run();
+            return {
+                violations: violations.map(({ id, nodes }) => [id, nodes.map((each) => each.html)]),
+                small: targets.filter(([, { width, height }]) => width < 44 || height < 44),
+                wider: document.documentElement.scrollWidth - innerWidth,
+                moving: document.getAnimations().length,
+            };
+        }""",
+        axe_core,
+    )
+    assert found == {"violations": [], "small": [], "wider": 0, "moving": 0}
