@@ -379,6 +379,25 @@ async def test_a_session_that_is_left_rings_no_timer_any_more(
     assert stage.seen == ["create", "close"]
 
 
+async def test_a_conversation_that_cannot_begin_leaves_no_session_open(serve: Serve) -> None:
+    class Broken(MemoryTransport):
+        @property
+        def joined(self) -> bool:
+            raise OSError("the channel is broken")
+
+        @joined.setter
+        def joined(self, value: bool) -> None:
+            pass
+
+    stage = Stage()
+    broken = Broken(AGORA, joined=True)
+    async with client(await serve(stage)) as akool:
+        with pytest.raises(OSError, match="broken"):
+            async with opened(akool, transport=broken):
+                pass
+        assert stage.seen == ["create", "close"]
+
+
 async def test_a_transport_that_does_not_close_holds_up_no_close(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
