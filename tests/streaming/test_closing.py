@@ -336,7 +336,7 @@ async def test_it_warns_before_the_token_and_the_session_end_and_ends_on_time(
             told: list[Any] = []
             listening = asyncio.create_task(listen(session, told, clock))
             await turns()
-            await elapse(clock, listening.done)
+            await elapse(clock, listening.done, step=10.0)
             assert told == [
                 (270.0, Warned(seconds=30.0, what="token")),
                 (370.0, Warned(seconds=30.0, what="session")),
@@ -361,7 +361,7 @@ async def test_whoever_has_joined_is_not_warned_of_the_token(
             told: list[Any] = []
             listening = asyncio.create_task(listen(session, told, clock))
             await turns()
-            await elapse(clock, listening.done)
+            await elapse(clock, listening.done, step=10.0)
         assert [event for _, event in told] == [
             Warned(seconds=30.0, what="session"),
             Ended(reason="expired"),
