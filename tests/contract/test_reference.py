@@ -117,6 +117,8 @@ def test_a_page_that_is_not_current_is_refused(
         return status
 
     monkeypatch.setattr(builder, "FOLDER", tmp_path)
+    pages = builder.pages()  # made once: half a second each time
+    monkeypatch.setattr(builder, "pages", lambda: pages)
     assert run() == 0
     assert run("--check") == 0
     for spoil in ("audio.md", "of-old.md"):
@@ -433,7 +435,7 @@ def test_an_endpoint_without_its_documented_exchange_fails_the_contract(tmp_path
     """
     (tmp_path / "gallery_plugin.py").write_text(textwrap.dedent(plugin), encoding="utf-8")
     contract = Path(__file__).with_name("test_exchanges.py")
-    arguments = ["-p", "gallery_plugin", "-p", "no:cacheprovider", "-q", str(contract)]
+    arguments = ["-p", "gallery_plugin", "-p", "no:cacheprovider", "-q", "-n", "0", str(contract)]
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments, "-k", "has_a_documented_exchange"],
         capture_output=True,
