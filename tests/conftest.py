@@ -12,6 +12,7 @@ import gc
 import inspect
 import itertools
 import json
+import math
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -81,6 +82,27 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.enable()
+
+
+MEASURED = 6
+"""Cases of one parametrised test whose coverage is measured."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Measure the coverage of some cases of each test: all of them run, most without its cost.
+
+    The many cases of a table go through the same lines. Measured are cases from all over it.
+    """
+    if not config.pluginmanager.hasplugin("_cov"):
+        return
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for cases in tests.values():
+        every = math.ceil(len(cases) / MEASURED)
+        for number, case in enumerate(cases):
+            if number % every:
+                case.add_marker("no_cover")
 
 
 _begun = itertools.count()
