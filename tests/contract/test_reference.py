@@ -57,6 +57,7 @@ from akool_async.protocol.reply import Reply
 from akool_async.protocol.value import Input, Value
 from akool_async.protocol.wire import HttpResponse
 from akool_async.simulator import Simulator
+from tests.clients import soon
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "reference"
@@ -187,7 +188,7 @@ async def test_each_example_runs(name: str) -> None:
     async with Simulator(pace=0.001) as simulator:
         client_id, secret = simulator.client_id, simulator.api_key
         async with Akool(
-            client_id=client_id, client_secret=secret, base_url=simulator.url
+            client_id=client_id, client_secret=secret, base_url=simulator.url, **soon()
         ) as akool:
             with suppress(NotFound):  # ids of the documented exchanges name no simulated job
                 await eval(code, {"akool": akool})  # noqa: S307 - our own pages
