@@ -24,7 +24,7 @@ MODULES = {
 }
 """By package: the modules whose names its documentation lists."""
 
-MAY_BE_SUBCLASSED = {"msgspec.Struct", "msgspec.StructMeta"}
+MAY_BE_SUBCLASSED = {"asyncio.DatagramProtocol", "msgspec.Struct", "msgspec.StructMeta"}
 """Classes that their documentation tells users to subclass."""
 
 PYTHON_S_OWN = {"_asdict", "_fields", "_name_", "_replace", "_value_"}
