@@ -19,11 +19,15 @@ from akool_async.cli.messages import Problem
 from akool_async.simulator import Simulator
 
 AVATARS: Final = {"dvp_Tristan_cloth2_1080P": "Tristan"}
-DURATIONS: Final = (300, 60, 900)
+DURATIONS: Final = (300, 60)
 """Seconds that the page offers; the first is the default."""
+_RULES: Final = {"starts_per_minute": 60, "seconds_per_day": 24 * 3600}
+"""Nothing is paid, so nobody has to be kept from trying."""
 
 _PACKAGE: Final = Path(__file__).parents[1]
-_PLACES: Final = (_PACKAGE / "live_avatar", _PACKAGE.parent / "examples" / "live_avatar")
+MODULE: Final = "akool_async_live_avatar"
+"""The name under which the example is imported."""
+PLACES: Final = (_PACKAGE / "live_avatar", _PACKAGE.parent / "examples" / "live_avatar")
 """Where the example is: in an installed wheel, or in the repository."""
 
 
@@ -56,16 +60,13 @@ def example() -> ModuleType:
     Raises:
         Problem: neither the wheel nor the repository has it.
     """
-    name = "akool_async_live_avatar"
-    if name in sys.modules:
-        return sys.modules[name]
-    for place in _PLACES:
-        spec = importlib.util.spec_from_file_location(name, place / "__init__.py")
-        if spec is None or spec.loader is None or not place.is_dir():
-            continue
-        module = sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+    for place in PLACES:
+        path = place / "__init__.py"
+        spec = importlib.util.spec_from_file_location(MODULE, path)
+        if path.is_file() and spec is not None and spec.loader is not None:
+            module = sys.modules[MODULE] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
     raise Problem("the files of the page are missing: install akool_async again", {})
 
 
@@ -90,7 +91,7 @@ async def _serve(page: ModuleType, port: int, *, opens: bool) -> None:
             Simulator() as simulator,
             Akool(simulator.api_key, base_url=simulator.url) as akool,
         ):
-            setup = page.Setup(AVATARS, DURATIONS, join=media_peer(simulator))
+            setup = page.Setup(AVATARS, DURATIONS, join=media_peer(simulator), rules=_RULES)
             try:
                 async with page.serving(page.build_app(akool, setup), port) as address:
                     click.echo(f"Open {address} in a browser. Ctrl-C stops it.")

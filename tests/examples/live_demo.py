@@ -1,4 +1,4 @@
-"""The live avatar's page as its users run it: a simulated Akool, the example's backend, a browser."""
+"""A simulated Akool and the live avatar's backend, in a thread, for tests with a browser."""
 
 from __future__ import annotations
 

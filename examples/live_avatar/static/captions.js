@@ -1,57 +1,74 @@
-// What was said: whole texts in a log that a screen reader announces politely, and what is being
-// said as a subtitle over the picture.
+// What was said: whole texts in a log that a screen reader announces politely, and below it the text
+// that is being said, which is not announced piece by piece.
 
 const NAMES = { bot: "Avatar", user: "You" };
 const MOST = 200; // entries in the log
-const TAIL = 140; // characters of a subtitle: the newest
+const NEAR = 80; // pixels from the end, within which the newest is kept in view
 
+const said = document.getElementById("said");
 const log = document.getElementById("log");
-const subtitle = document.getElementById("subtitle");
+const growing = document.getElementById("growing");
 const empty = document.getElementById("empty");
-const growing = new Map(); // texts that are not whole yet, by speaker and message
+const texts = new Map(); // by speaker: the message that is not whole yet
 
 // Take a caption: what is new of a text.
 export function take({ speaker, mid, text, final, gap }) {
-  const key = `${speaker} ${mid}`;
-  const whole = (growing.get(key) ?? "") + (gap ? " … " : "") + text;
-  if (final) growing.delete(key);
-  else growing.set(key, whole);
-  subtitle.textContent = whole.length > TAIL ? `… ${whole.slice(-TAIL)}` : whole;
-  subtitle.dataset.speaker = speaker;
-  if (final && whole.trim() !== "") add(speaker, whole.trim());
+  if (texts.has(speaker) && texts.get(speaker).mid !== mid) finish(speaker, " …");
+  const before = texts.get(speaker)?.text ?? "";
+  texts.set(speaker, { mid, text: before + (gap ? " … " : "") + text });
+  if (final) finish(speaker, "");
+  else show(speaker);
 }
 
 // Write what somebody said into the log.
 export function add(speaker, text) {
   const entry = document.createElement("p");
-  const name = document.createElement("b");
-  const words = document.createElement("span");
-  entry.className = speaker;
-  name.textContent = `${NAMES[speaker]}: `;
-  words.textContent = text;
-  entry.append(name, words);
-  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
-  log.append(entry);
-  while (log.childElementCount > MOST) log.firstElementChild.remove();
-  if (atEnd) log.scrollTop = log.scrollHeight; // whoever reads further up is left there
-  empty.hidden = true;
+  entry.append(document.createElement("b"), document.createElement("span"));
+  fill(entry, speaker, text);
+  keepInView(() => {
+    log.append(entry);
+    while (log.childElementCount > MOST) log.firstElementChild.remove();
+    empty.hidden = true;
+  });
 }
 
-// Nothing is being said any more; what never became whole is written as it is.
-export function silent() {
-  subtitle.textContent = "";
-}
-
+// Nobody speaks any more: what never became whole is written as far as it came.
 export function flush() {
-  for (const [key, text] of growing) add(key.split(" ", 1)[0], `${text.trim()} …`);
-  growing.clear();
-  silent();
+  for (const speaker of [...texts.keys()]) finish(speaker, " …");
 }
 
 // A new session begins with an empty log.
 export function clear() {
-  growing.clear();
-  silent();
+  texts.clear();
+  growing.hidden = true;
   log.replaceChildren();
   empty.hidden = false;
+}
+
+function finish(speaker, more) {
+  const text = texts.get(speaker).text.trim();
+  texts.delete(speaker);
+  growing.hidden = true;
+  if (text !== "") add(speaker, text + more);
+}
+
+function show(speaker) {
+  keepInView(() => {
+    fill(growing, speaker, texts.get(speaker).text);
+    growing.hidden = false;
+    empty.hidden = true;
+  });
+}
+
+function fill(entry, speaker, text) {
+  entry.className = speaker;
+  entry.firstElementChild.textContent = `${NAMES[speaker]}: `;
+  entry.lastElementChild.textContent = text;
+}
+
+// Whoever reads further up is left there.
+function keepInView(change) {
+  const atEnd = said.scrollHeight - said.scrollTop - said.clientHeight < NEAR;
+  change();
+  if (atEnd) said.scrollTop = said.scrollHeight;
 }

@@ -66,7 +66,7 @@ const hear = {
     if (frame.type === "session") count(frame.remaining);
     else if (frame.type === "caption") captions.take(frame);
     else if (frame.type === "speaking") speaking(true);
-    else if (frame.type === "silent") quiet();
+    else if (frame.type === "silent") speaking(false);
     else if (frame.type === "warned") warned(frame);
     else if (frame.type === "idle") idle(frame);
     else if (frame.type === "refused") notice(frame.message);
@@ -99,11 +99,6 @@ async function begin(wish, opened) {
   document.title = "Live – Talk with a live avatar";
   notice("You are live. Type a message, or turn on the microphone.");
   $("text").focus();
-}
-
-function quiet() {
-  speaking(false);
-  captions.silent();
 }
 
 function warned({ what, seconds }) {
@@ -207,7 +202,7 @@ function interrupt() {
   if (session === null || main.dataset.state !== "live") return;
   try {
     session.interrupt();
-    quiet();
+    speaking(false);
     notice("The avatar was asked to stop.");
   } catch (error) {
     notice(error.message);
@@ -247,7 +242,11 @@ $("text").addEventListener("keydown", (event) => {
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") interrupt();
 });
-video.addEventListener("resize", () => video.videoWidth > 0 && seen?.());
+video.addEventListener("resize", () => {
+  if (video.videoWidth === 0) return;
+  $("stage").style.setProperty("--shape", video.videoWidth / video.videoHeight);
+  seen?.();
+});
 addEventListener("pagehide", () => session?.leave());
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 setInterval(tick, 1000);
