@@ -508,8 +508,7 @@ async def test_a_session_is_a_row_from_intent_to_closed(
             await until(lambda: entries(path)[0].state is State.CREATED)
             assert entries(path)[0].id == SESSION
             await elapse(clock, lambda: session.closed, step=10.0)
-        (row,) = entries(path)
-        assert row.state is State.CLOSED
+        await until(lambda: entries(path)[0].state is State.CLOSED)
         assert [job async for job in akool.recover()] == []
     assert entries(path)[0].state is State.CLOSED
     assert b"CANARY" not in b"".join(each.read_bytes() for each in listed(tmp_path))
