@@ -138,12 +138,15 @@ async def test_a_room_of_livekit_carries_a_session(
 
 
 class Connection:
-    """A connection of Agora's SDK, whose callbacks come from another thread."""
+    """A service of Agora's SDK, and its one connection; `connect` runs in another thread."""
 
     def __init__(self) -> None:
         self.heard: list[bytes] = []
         self.observer: Any = None
         self.released = False
+
+    def create_rtc_connection(self, _connection: object, _publish: object) -> Connection:
+        return self
 
     def register_observer(self, observer: Any) -> int:
         self.observer = observer
@@ -173,8 +176,6 @@ async def test_a_connection_of_agora_carries_a_session(
     akool: Akool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = Connection()
-    service: Any = ModuleType("service")
-    service.create_rtc_connection = lambda _connection, _publish: connection
     page = run(
         "AgoraTransport",
         monkeypatch,
@@ -185,7 +186,7 @@ async def test_a_connection_of_agora_carries_a_session(
         agora__rtc__local_user_observer={"IRTCLocalUserObserver": type("One", (), {})},
         agora__rtc__rtc_connection_observer={"IRTCConnectionObserver": type("Two", (), {})},
     )
-    transport = page["AgoraTransport"](service)
+    transport = page["AgoraTransport"](connection)
     async with akool.streaming.open(avatar_id="a", duration=60, transport=transport) as session:
         events = aiter(session)
         with pytest.raises(NotJoined):
