@@ -500,14 +500,13 @@ def entries(journal: Path) -> list[Entry]:
 
 
 async def test_a_session_is_a_row_from_intent_to_closed(
-    serve: Serve, tmp_path: Path, clock: ManualClock, elapse: Elapse
+    serve: Serve, tmp_path: Path, clock: ManualClock, elapse: Elapse, until: Until
 ) -> None:
     stage, path = Stage(looks=({"status": 2}, {"status": 3})), tmp_path / "jobs.sqlite"
     async with client(await serve(stage), journal=path, clock=clock) as akool:
         async with opened(akool) as session:
-            await asyncio.sleep(0.05)
-            (row,) = entries(path)
-            assert (row.state, row.id) == (State.CREATED, SESSION)
+            await until(lambda: entries(path)[0].state is State.CREATED)
+            assert entries(path)[0].id == SESSION
             await elapse(clock, lambda: session.closed, step=10.0)
         (row,) = entries(path)
         assert row.state is State.CLOSED

@@ -97,7 +97,9 @@ class Connection:
         self._over: asyncio.Future[tuple[int, str]]
         self._over = asyncio.get_running_loop().create_future()
         self._gone = Countdown(clock, GONE_AFTER, lambda: self._end(POLICY, "no frame came"))
-        self._ping = Countdown(clock, PING_EVERY, self._send_ping)
+        self._ping = Countdown(clock, PING_EVERY, self._send_ping, look=0.0)
+        self._pinged = False
+        """Whether a ping was sent since the last frame came."""
         self._last = Countdown(clock, _LAST_WITHIN, lambda: self._end(NORMAL, ""))
 
     async def serve(self, socket: Socket) -> None:
@@ -166,6 +168,9 @@ class Connection:
     def _send_ping(self) -> None:
         self.tell(frames.PING)
         self._ping.start()
+        if not self._pinged:  # a busy server pings late
+            self._pinged = True
+            self._gone.hold(PING_EVERY)
 
     async def _write(self, socket: Socket) -> None:
         try:
@@ -189,6 +194,7 @@ class Connection:
         try:
             while (frame := await socket.receive()) is not None:
                 self._gone.start()
+                self._pinged = False
                 if trouble := self._trouble_with(frame):
                     self._end(*trouble)
                     return

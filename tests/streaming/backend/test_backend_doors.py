@@ -80,7 +80,7 @@ async def test_the_routes_are_served_in_a_nested_app(akool: Akool, sign_in: Sign
     inner.add_routes(routes)
     inner.on_shutdown.append(routes.close)
     outer.add_subapp("/live", inner)
-    runner = web.AppRunner(outer, shutdown_timeout=0.5)
+    runner = web.AppRunner(outer, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:

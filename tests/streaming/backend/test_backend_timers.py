@@ -144,6 +144,19 @@ async def test_a_server_that_was_held_up_reads_what_came_before_it_gives_up_a_pa
     assert not vendor.closes
 
 
+async def test_a_server_whose_timers_are_always_late_pings_and_gives_up_no_page(
+    browser: Browser, vendor: Vendor, clock: ManualClock
+) -> None:
+    socket = await browser.join(await browser.start())
+    for _ in range(8):
+        await turns()
+        await clock.hold_up(3.9)
+        assert await socket.hear(pings=True) == {"type": "ping"}
+        await clock.advance(1.9)
+        await socket.tell("pong")
+    assert not vendor.closes
+
+
 async def test_a_silent_session_is_announced_and_closed_after_180_seconds(
     backend: Backend, browser: Browser, vendor: Vendor, clock: ManualClock, until: Until
 ) -> None:
