@@ -291,6 +291,24 @@ def test_a_reload_goes_on_with_the_same_session(open_page: Open, patient: str, d
     is_closed(demo)
 
 
+def test_a_reload_for_which_the_token_is_too_old_ends_the_session(
+    open_page: Open, patient: str, demo: Demo
+) -> None:
+    page = open_page(patient)
+    start(page)
+    page.evaluate(
+        """() => {
+            const kept = JSON.parse(sessionStorage.getItem("live-avatar"));
+            kept.credentials.agora_token = "one that has expired";
+            kept.join_before = "2026-01-01T00:00:00Z";
+            sessionStorage.setItem("live-avatar", JSON.stringify(kept));
+        }"""
+    )
+    page.reload()
+    is_over(page, "can be joined in the first minutes only")
+    is_closed(demo)
+
+
 # A browser that plays no sound without a gesture on that very button.
 STRICT = """
 const play = HTMLMediaElement.prototype.play;
@@ -429,6 +447,16 @@ def test_a_server_that_refuses_is_said_in_words(open_page: Open, demo: Demo) -> 
     assert demo.opened == 1
 
 
+def test_a_server_that_is_gone_is_said_in_words(open_page: Open, patient: str) -> None:
+    page = open_page(patient)
+    page.route("**/api/sessions", lambda route: route.abort())
+    page.click("#start")
+    is_over(page, "The server cannot be reached")
+    page.route("**/settings.json", lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#step")).to_contain_text("Reload this page")
+
+
 # Agora
 
 
@@ -466,6 +494,8 @@ def test_with_agora_the_page_is_the_same(
 def test_an_avatar_that_leaves_ends_the_session(open_page: Open, agora: str, demo: Demo) -> None:
     page = open_page(agora)
     start(page)
+    page.evaluate("window.agora.client.emit('user-left', { uid: 2 })")  # somebody else
+    is_live(page)
     page.evaluate("window.agora.client.emit('user-left', { uid: 1 })")
     is_over(page, "The avatar has left.")
     is_closed(demo)
