@@ -232,6 +232,8 @@ def test_the_avatar_hears_the_microphone(
 ) -> None:
     context.grant_permissions(["microphone"])
     page = open_page(patient)
+    sent: list[str | bytes] = []
+    page.on("websocket", lambda socket: socket.on("framesent", sent.append))
     start(page)
     button = page.get_by_role("button", name="Microphone")
     expect(button).to_have_attribute("aria-pressed", "false")
@@ -246,6 +248,7 @@ def test_the_avatar_hears_the_microphone(
         return page.locator("#log .user", has_text="of speech").count()
 
     eventually(heard_something)
+    assert '{"type":"pong"}' in sent  # a page that answers no ping is given up
 
 
 @pytest.mark.parametrize(
@@ -508,8 +511,24 @@ def test_a_join_that_goes_on_for_ever_is_ended_by_our_deadline(
     page = open_page(demo.serve(sdk=AGORA_STUB, rules=PATIENT, deadlines=Deadlines(join=0.2)))
     page.click("#start")
     is_over(page, "did not open in time")
-    assert page.evaluate("window.agora.left") == 1
     is_closed(demo)
+    assert page.evaluate(JOIN_ALONE) == "did not open in time, and left"
+
+
+JOIN_ALONE = """async () => {
+    const { join } = await import("/static/agora.js");
+    const before = window.agora.left;
+    const { message } = await join({}, 0.1).catch((error) => error);
+    const left = window.agora.left === before + 1 ? "and left" : "and did not leave";
+    return `${message.match(/did not open in time/)}, ${left}`;
+}"""
+
+
+def test_both_carriers_have_the_same_five_functions(open_page: Open, patient: str) -> None:
+    page = open_page(patient)
+    names = "async (file) => Object.keys(await import(`/static/${file}.js`)).sort()"
+    wanted = ["join", "leave", "microphone", "receive", "send"]
+    assert page.evaluate(names, "agora") == page.evaluate(names, "loopback") == wanted
 
 
 def test_an_sdk_that_cannot_send_is_refused_before_it_joins(
