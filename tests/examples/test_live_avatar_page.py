@@ -232,8 +232,8 @@ def test_the_avatar_hears_the_microphone(
 ) -> None:
     context.grant_permissions(["microphone"])
     page = open_page(patient)
-    sent: list[str | bytes] = []
-    page.on("websocket", lambda socket: socket.on("framesent", sent.append))
+    sent: set[str] = set()
+    page.on("websocket", lambda each: each.on("framesent", lambda frame: sent.add(str(frame))))
     start(page)
     button = page.get_by_role("button", name="Microphone")
     expect(button).to_have_attribute("aria-pressed", "false")
