@@ -12,6 +12,9 @@ INSTALL = $(PYTHON) -c 'import sys; sys.exit("$(OLD)" if sys.version_info < (3, 
 
 N ?= 20
 
+# Hundreds of processes would compile the package and the tests again, each for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 .NOTPARALLEL:
 .PHONY: help demo test again check lint types layers format clean
 

@@ -27,14 +27,14 @@ _OFF: Final = (
     # The last such option counts: these ask the network, and playwright switches them off, too.
     *("MediaRouter", "DialMediaRouteProvider", "Translate", "OptimizationHints", "HttpsUpgrades"),
 )
+_OF_THE_BROWSER: Final = ("*.googleapis.com", "*.google.com", "*.gvt1.com")
 CHROMIUM_ARGS: Final = (
     "--no-sandbox",
     # Without this there is no candidate for ICE on loopback.
     "--allow-loopback-in-peer-connection",
     f"--disable-features={','.join(_OFF)}",
     # The browser looks for updates of its own under these names; that is not the page.
-    "--host-resolver-rules="
-    "MAP *.googleapis.com ~NOTFOUND, MAP *.google.com ~NOTFOUND, MAP *.gvt1.com ~NOTFOUND",
+    f"--host-resolver-rules={','.join(f'MAP {each} ~NOTFOUND' for each in _OF_THE_BROWSER)}",
     # A microphone that beeps, and no question whether it may be used.
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
@@ -44,7 +44,6 @@ CHROMIUM_ARGS: Final = (
 _CLONE_NEWNET: Final = 0x40000000
 _ETH_P_ALL: Final = 0x0003
 _SO_ATTACH_FILTER: Final = 26
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
 _KEEP, _DROP = 17, 18
@@ -124,7 +123,7 @@ class LoopbackNetwork:
 
 def _make() -> tuple[int, socket.socket]:
     """Return a new namespace, and a socket with what tries to leave it."""
-    _check(_LIBC.unshare(_CLONE_NEWNET), "unshare")
+    _call("unshare", _CLONE_NEWNET)
     for command in (
         "link set lo up",
         # Every address is this machine: what is sent there passes `lo`, and is refused at once.
@@ -147,13 +146,14 @@ def _namespace_of_this_thread() -> int:
 
 
 def _move_to(namespace: int) -> None:
-    _check(_LIBC.setns(namespace, _CLONE_NEWNET), "setns")
+    _call("setns", namespace, _CLONE_NEWNET)
 
 
-def _check(returned: int, call: str) -> None:
-    if returned:
+def _call(name: str, *arguments: int) -> None:
+    """Call a function of the C library; `os` has these two from Python 3.12 on."""
+    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments):
         number = ctypes.get_errno()
-        raise OSError(number, f"{call}: {os.strerror(number)}")
+        raise OSError(number, f"{name}: {os.strerror(number)}")
 
 
 def _packet(data: bytes) -> Packet:

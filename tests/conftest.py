@@ -10,10 +10,12 @@ import contextlib
 import functools
 import gc
 import inspect
+import itertools
 import json
+import math
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeAlias
@@ -74,11 +76,50 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collections() -> None:
-    """Keep what is there before a file's tests out of the garbage collections they ask for."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Find the tests without the garbage collector, which would find nothing among them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+MEASURED = 12
+"""Cases of one parametrised test whose coverage is measured."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Measure the coverage of some cases of each test: all of them run, most without its cost.
+
+    The many cases of a table go through the same lines. Measured are cases from all over it.
+    """
+    if not config.pluginmanager.hasplugin("_cov"):
+        return
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for cases in tests.values():
+        every = math.ceil(len(cases) / MEASURED)
+        for number, case in enumerate(cases):
+            if number % every:
+                case.add_marker("no_cover")
+
+
+_begun = itertools.count()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Keep what is there before a test out of the garbage collections that it asks for.
+
+    Again every twenty tests, as pytest keeps a little of each: after a thousand, a collection
+    would take longer than a test.
+    """
+    if next(_begun) % 20 == 0:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,8 @@ Name, help and default come from the class of the request; none of them is repea
 from __future__ import annotations
 
 import re
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import click
 import msgspec
@@ -91,8 +92,13 @@ def _keys(form: Form) -> str:
 
 
 def _default(cls: type[Input], plan: FieldPlan) -> list[str]:
-    for field in msgspec.structs.fields(cls):
-        if field.name == plan.name and field.default not in (None, msgspec.NODEFAULT, False, ()):
-            shown = getattr(field.default, "value", field.default)
-            return [f"default: {dashed(plan.name) if shown is True else shown}"]
-    return []
+    default = _defaults_of(cls)[plan.name]
+    if default in (None, msgspec.NODEFAULT, False, ()):
+        return []
+    shown = getattr(default, "value", default)
+    return [f"default: {dashed(plan.name) if shown is True else shown}"]
+
+
+@cache  # msgspec compiles the annotations of all fields at each call
+def _defaults_of(cls: type[Input]) -> dict[str, Any]:
+    return {field.name: field.default for field in msgspec.structs.fields(cls)}

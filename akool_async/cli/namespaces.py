@@ -16,10 +16,11 @@ from akool_async.cli.fields import dashed, options_of, without_traps
 from akool_async.cli.following import aims_of, follow, job_options
 from akool_async.cli.opening import client
 from akool_async.endpoints import ENDPOINTS, RECIPES
-from akool_async.endpoints.forms import FACE
+from akool_async.endpoints.forms import FACE, form_of
 from akool_async.endpoints.registry import NAMESPACES
 from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.endpoint import Operation, Recipe, Startable
+from akool_async.protocol.fields import plan_of
 from akool_async.protocol.price import Price
 
 _TEXTS = "As TEXT, URL or JSON, @FILE means the content of a file, and - means standard input."
@@ -79,10 +80,10 @@ def _described(cls: type[Any]) -> str:
 
 
 def _epilog(cls: type[Endpoint[Any] | Recipe[Any]]) -> str:
-    options = options_of(cls)
-    faces = any(option.metavar == FACE for option in options)
+    forms = [form_of(plan) for plan in plan_of(cls)]
+    faces = any(form.metavar == FACE for form in forms)
     opts = without_traps(field_docs(Face)["opts"])
-    notes = [_TEXTS] if options else []
+    notes = [_TEXTS] if forms else []
     notes += [f"A face may have OPTS. {opts}"] if faces else []
     price: Price | None = getattr(cls, "price", None)
     notes += [f"Documented price: {price.says}. What is charged may differ."] if price else []

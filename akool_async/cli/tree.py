@@ -80,7 +80,7 @@ class CommandTree(click.Group):
             click.UsageError: there is none; the message names the one with the nearest name.
         """
         name = args[0]
-        if name.startswith("-") or ctx.resilient_parsing or self.get_command(ctx, name):
+        if name.startswith("-") or ctx.resilient_parsing or name in {*COMMANDS, *NAMESPACES}:
             return super().resolve_command(ctx, args)
         near = get_close_matches(name.lower(), self.list_commands(ctx), 1)
         hint = f" Did you mean {near[0]!r}?" if near else ""

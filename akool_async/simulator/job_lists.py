@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
-
 from akool_async.protocol.listed import Listed
 from akool_async.simulator.world import SimulatedJob, World
 
@@ -53,8 +51,7 @@ def _row(row: Any, listed: Listed, job: SimulatedJob, snapshot: Any) -> Any:
     for name, shown in listed.shown.items():
         known[shown] = _file_name(known.pop(name, None))
     known |= listed.where
-    names = {field.name for field in msgspec.structs.fields(row)}
-    return row(**{name: known[name] for name in names & known.keys()})
+    return row(**{name: known[name] for name in row.__struct_fields__ if name in known})
 
 
 def _file_name(value: Any) -> Any:

@@ -92,12 +92,12 @@ class LoopbackTurn(asyncio.DatagramProtocol):
                 self._allocations.pop(client).close()
             self._answer(kind, transaction, {_LIFETIME: lifetime}, client)
         elif kind == _CHANNEL_BIND and allocation is not None:
-            peer = _unpacked(said[_PEER])
-            if peer is None:
-                message = _message(kind | _REQUEST_TO_ERROR, transaction, {_ERROR_CODE: _FORBIDDEN})
-                self.answer(message, client)
+            number, peer = said.get(_CHANNEL_NUMBER, b"")[:2], _unpacked(said.get(_PEER, b""))
+            if peer is None or len(number) < 2:  # noqa: PLR2004 - bytes
+                refusal = {_ERROR_CODE: _FORBIDDEN}
+                self.answer(_message(kind | _REQUEST_TO_ERROR, transaction, refusal), client)
                 return
-            allocation.bind(struct.unpack("!H", said[_CHANNEL_NUMBER][:2])[0], peer)
+            allocation.bind(int.from_bytes(number), peer)
             self._answer(kind, transaction, {}, client)
 
     def _answer(

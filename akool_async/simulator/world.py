@@ -309,6 +309,5 @@ class World:
             "outputs": _shots(job.request, url),
             result.media_field: url,
         }
-        names = {field.name for field in msgspec.structs.fields(result)}
-        fitting = {name: known[name] for name in names & known.keys() if known[name] is not None}
-        return result(**fitting)
+        names: tuple[str, ...] = result.__struct_fields__
+        return result(**{name: known[name] for name in names if known.get(name) is not None})

@@ -173,8 +173,12 @@ class ClosingSession(Generic[S]):
                 await self._wait_for_end()
             self._client.open_sessions.discard(self)
             raise
-        if not self.closed:
-            self._begun()
+        try:
+            if not self.closed:
+                self._begun()
+        except BaseException:  # such as of the user's transport
+            await self._wait_for_end()
+            raise
         return self
 
     def _begun(self) -> None:

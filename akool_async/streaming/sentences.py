@@ -177,7 +177,7 @@ def _counts(number: str, before: str) -> bool:
     """Say whether a number is that of a list item, or of a date in German."""
     words = before.split()
     first = not any(map(str.isalnum, before))
-    dated = bool(words) and before[-1].isspace() and words[-1].casefold() in _BEFORE_DATES
+    dated = bool(words) and words[-1].casefold() in _BEFORE_DATES
     return first or (dated and len(number) <= _MOST_DIGITS)
 
 

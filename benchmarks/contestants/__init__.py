@@ -42,6 +42,7 @@ CONTESTANTS = {
     "interrupting_fifo": "benchmarks.contestants.interrupting:fifo",
     "speaking": "benchmarks.contestants.speaking:ours",
     "speaking_whole": "benchmarks.contestants.speaking:whole",
+    "backing": "benchmarks.contestants.backing:hold",
     "soak": "benchmarks.contestants.enduring:soak",
 }
 """Module and function, by name."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from benchmarks.bench import Bench
 from benchmarks.experiments import (
+    backing,
     batch,
     calls,
     clients,
@@ -43,6 +44,7 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "messages": messages.messages,
     "interrupting": interrupting.interrupting,
     "speaking": speaking.speaking,
+    "backing": backing.backing,
     "soak": trouble.soak,
     "rivals": trust.trust,
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-import time
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -33,6 +32,7 @@ from akool_async.endpoints import TTS, Faceswap, ImageReage, VideoReage
 from akool_async.protocol import token as tokens
 from akool_async.protocol.token import JobReference
 from akool_async.simulator import Simulator
+from tests.clocks import Elapse
 
 Connect = Callable[..., Akool]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
@@ -163,13 +163,16 @@ async def test_the_token_of_a_job_that_ran_out_of_time_watches_on(
 
 
 async def test_an_old_token_of_a_job_that_does_not_exist_ends_as_not_found(
-    simulator: Simulator, connect: Connect
+    simulator: Simulator, connect: Connect, elapse: Elapse
 ) -> None:
-    an_hour_ago = int(time.time()) - 3600
+    own = ManualClock()
+    an_hour_ago = int(own.now().timestamp()) - 3600
     token = tokens.write(msgspec.structs.replace(REFERENCE, name="audio.tts", created=an_hour_ago))
-    async with connect(simulator) as akool:
+    async with connect(simulator, clock=own) as akool:
+        job = akool.job(token)
+        await elapse(own, job.done, step=0.1)
         with pytest.raises(NotFound) as caught:
-            await akool.job(token)
+            await job
         assert caught.value.token == token
 
 

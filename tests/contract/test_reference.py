@@ -57,6 +57,7 @@ from akool_async.protocol.reply import Reply
 from akool_async.protocol.value import Input, Value
 from akool_async.protocol.wire import HttpResponse
 from akool_async.simulator import Simulator
+from tests.clients import soon
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "reference"
@@ -117,6 +118,8 @@ def test_a_page_that_is_not_current_is_refused(
         return status
 
     monkeypatch.setattr(builder, "FOLDER", tmp_path)
+    pages = builder.pages()  # made once: half a second each time
+    monkeypatch.setattr(builder, "pages", lambda: pages)
     assert run() == 0
     assert run("--check") == 0
     for spoil in ("audio.md", "of-old.md"):
@@ -185,7 +188,7 @@ async def test_each_example_runs(name: str) -> None:
     async with Simulator(pace=0.001) as simulator:
         client_id, secret = simulator.client_id, simulator.api_key
         async with Akool(
-            client_id=client_id, client_secret=secret, base_url=simulator.url
+            client_id=client_id, client_secret=secret, base_url=simulator.url, **soon()
         ) as akool:
             with suppress(NotFound):  # ids of the documented exchanges name no simulated job
                 await eval(code, {"akool": akool})  # noqa: S307 - our own pages
@@ -433,7 +436,7 @@ def test_an_endpoint_without_its_documented_exchange_fails_the_contract(tmp_path
     """
     (tmp_path / "gallery_plugin.py").write_text(textwrap.dedent(plugin), encoding="utf-8")
     contract = Path(__file__).with_name("test_exchanges.py")
-    arguments = ["-p", "gallery_plugin", "-p", "no:cacheprovider", "-q", str(contract)]
+    arguments = ["-p", "gallery_plugin", "-p", "no:cacheprovider", "-q", "-n", "0", str(contract)]
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments, "-k", "has_a_documented_exchange"],
         capture_output=True,

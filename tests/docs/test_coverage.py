@@ -26,10 +26,20 @@ def builder() -> Iterator[ModuleType]:
     sys.path.remove(str(ROOT / "docs"))
 
 
+def written() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "docs/coverage.toml").read_text(encoding="utf-8"))
+
+
 @pytest.fixture
 def data() -> dict[str, Any]:
-    """Return what docs/coverage.toml holds."""
-    return tomllib.loads((ROOT / "docs/coverage.toml").read_text(encoding="utf-8"))
+    """Return what docs/coverage.toml holds, to be changed."""
+    return written()
+
+
+@pytest.fixture(scope="module")
+def rows(builder: ModuleType) -> list[Any]:
+    """Return the rows of the page, read once."""
+    return list(builder.read(written()))
 
 
 def problems(builder: ModuleType, data: dict[str, Any]) -> list[str]:
@@ -67,13 +77,10 @@ def test_a_page_that_is_not_current_is_refused(
 
 @pytest.mark.parametrize("name", [*ENDPOINTS])
 def test_each_endpoint_s_route_is_documented_and_its_name_is_on_the_page(
-    builder: ModuleType, data: dict[str, Any], name: str
+    rows: list[Any], name: str
 ) -> None:
     (covering,) = {
-        covering
-        for row in builder.read(data)
-        for covering in row.covering
-        if covering.cls is ENDPOINTS[name]
+        covering for row in rows for covering in row.covering if covering.cls is ENDPOINTS[name]
     }
     assert name in covering.names
     page = (ROOT / "docs/coverage.md").read_text(encoding="utf-8")
@@ -84,11 +91,9 @@ def test_each_endpoint_s_route_is_documented_and_its_name_is_on_the_page(
 
 
 @pytest.mark.parametrize("name", [*OPERATIONS])
-def test_each_lookup_of_a_family_is_documented(
-    builder: ModuleType, data: dict[str, Any], name: str
-) -> None:
+def test_each_lookup_of_a_family_is_documented(rows: list[Any], name: str) -> None:
     lookup = type(OPERATIONS[name].family.lookup(["6a0000000000000000000101"]))
-    assert any(covering.cls is lookup for row in builder.read(data) for covering in row.covering)
+    assert any(covering.cls is lookup for row in rows for covering in row.covering)
 
 
 # What is refused

@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import codeop
 import doctest
 import inspect
 import pkgutil
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
 import pytest
 from sybil import Document, Example
@@ -39,59 +43,93 @@ WITH_TESTS = [page for page in WITH_PYTHON if "\nasync def test_" in text_of(pag
 
 
 class Interpreter:
-    """Runs code as `python -m asyncio` does: in a running loop, `await` at the top included."""
+    """Runs code in a running loop, with `await` at the top, as `python -m asyncio` does.
 
-    def __init__(self, runner: asyncio.Runner) -> None:
+    Args:
+        runner: Runs it.
+        pasted: Whether it takes line by line, and runs each statement when it is whole. A blank
+            line ends one that is indented, and nothing else does.
+    """
+
+    def __init__(self, runner: asyncio.Runner, *, pasted: bool = False) -> None:
         self._runner = runner
+        self._pasted = pasted
 
     def __call__(self, example: Example) -> None:
-        # The blank lines make a traceback name the line of the page.
-        padding = "\n" * (example.line + example.parsed.line_offset)
-        code = compile(
-            padding + example.parsed,
-            example.path,
-            "exec",
-            flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
-            dont_inherit=True,
-        )
-
         # Frameworks look their handlers' annotations up in the module.
         example.namespace.setdefault("__name__", "__main__")
+        for code in (statements if self._pasted else whole)(example):
+            if "asyncio.run(" in example.parsed:  # a script of its own, and its own loop
+                eval(code, example.namespace)  # noqa: S307 - our own pages
+            else:
+                self._runner.run(self._run(code, example.namespace))
 
-        async def run() -> None:
-            outcome = eval(code, example.namespace)  # noqa: S307 - our own pages
-            if inspect.iscoroutine(outcome):
-                await outcome
+    async def _run(self, code: CodeType, namespace: dict[str, Any]) -> None:
+        outcome = eval(code, namespace)  # noqa: S307
+        if inspect.iscoroutine(outcome):
+            await outcome
 
-        if "asyncio.run(" in example.parsed:  # a script of its own, and its own loop
-            eval(code, example.namespace)  # noqa: S307
-        else:
-            self._runner.run(run())
+
+def whole(example: Example) -> Iterator[CodeType]:
+    """Compile a block at once."""
+    # The blank lines make a traceback name the line of the page.
+    padding = "\n" * (example.line + example.parsed.line_offset)
+    yield compile(
+        padding + example.parsed,
+        example.path,
+        "exec",
+        flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+        dont_inherit=True,
+    )
+
+
+def statements(example: Example) -> Iterator[CodeType]:
+    """Compile a block as an interactive Python does, to which it is pasted with a blank line."""
+    compiler = codeop.CommandCompiler()
+    compiler.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    lines: list[str] = []
+    for line in [*example.parsed.splitlines(), ""]:
+        lines.append(line)
+        code = compiler("\n".join(lines), example.path)
+        if code is not None:
+            lines.clear()
+            yield code
+    assert lines == []
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=named(WITH_PYTHON))
 @pytest.mark.usefixtures("simulator_around", "files_around")
 def test_every_python_block_of_a_page_runs(page: Path) -> None:
+    evaluate(page, pasted=False)
+
+
+@pytest.mark.parametrize("page", INTERACTIVE, ids=named(INTERACTIVE))
+@pytest.mark.usefixtures("simulator_around", "files_around")
+def test_every_block_of_a_page_can_be_pasted_into_an_interactive_python(page: Path) -> None:
+    evaluate(page, pasted=True)
+
+
+def evaluate(page: Path, *, pasted: bool) -> None:
+    """Run all blocks of a page, one after the other."""
     with asyncio.Runner() as runner:
-        parser = CodeBlockParser("python", Interpreter(runner))
+        parser = CodeBlockParser("python", Interpreter(runner, pasted=pasted))
         examples = list(Document.parse(str(page), parser).examples())
         for example in examples:
             example.evaluate()
     assert len(examples) == len(blocks_of(page, "python"))
 
 
-@pytest.mark.parametrize("page", INTERACTIVE, ids=named(INTERACTIVE))
 @pytest.mark.usefixtures("simulator_around", "files_around")
-def test_every_block_of_a_page_can_be_pasted_into_python_m_asyncio(page: Path) -> None:
-    """There, a blank line ends a block that is indented, and nothing else does."""
-    pasted = "".join(f"{block}\n" for block in blocks_of(page, "python"))
+def test_every_block_of_a_page_can_be_pasted_into_python_m_asyncio() -> None:
+    blocks = blocks_of(ROOT / "docs/jobs.md", "python")
+    pasted = "".join(f"{block}\n" for block in blocks)
     command = [sys.executable, "-m", "asyncio"]
     ended = subprocess.run(command, input=pasted, capture_output=True, text=True, check=False)
     assert (
         re.findall(r"^(?:>>> |\.\.\. )*(Traceback.*|\w*Error\b.*)", ended.stderr, re.MULTILINE)
         == []
     )
-    assert ended.stdout.count(">>> ") >= len(blocks_of(page, "python"))
+    assert ended.stdout.count(">>> ") >= len(blocks) > 1
 
 
 @pytest.mark.parametrize("page", WITH_TESTS, ids=named(WITH_TESTS))

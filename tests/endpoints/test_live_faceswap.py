@@ -25,6 +25,7 @@ from akool_async import (
 )
 from akool_async.endpoints import Face
 from akool_async.endpoints.live_faceswap import LiveFaceswapSession
+from akool_async.journal import Journal, State
 from akool_async.simulator import Simulator
 from tests.clocks import LoopTime, turns
 
@@ -133,6 +134,16 @@ async def test_neither_repr_nor_plain_data_nor_journal_holds_the_token(
     kept = b"".join([path.read_bytes() for path in listed(tmp_path)])
     assert SESSION.encode() in kept
     assert b"CANARY" not in kept
+
+
+async def test_its_row_in_the_journal_is_closed_with_it(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    async with client(await serve(Stage()), journal=path) as akool:
+        async with akool.faceswap.live(source_image=FACES):
+            pass
+        await akool.faceswap.live_create(source_image=FACES)
+    with Journal.reader(path) as view:
+        assert [each.state for each in view.entries()] == [State.CLOSED, State.COMPLETED]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, asyncio.CancelledError])

@@ -34,7 +34,7 @@ from akool_async.result import Result
 from tests.printed import typed
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-ROUNDS = 2000
+ROUNDS = 500
 """Spoilt replies for each endpoint."""
 
 DEEP, LONG = "deep-nesting-goes-here", "long-number-goes-here"

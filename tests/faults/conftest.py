@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -87,6 +88,7 @@ class Documented(NamedTuple):
         await visit.say(self.created if visit.is_create else self.completed)
 
 
+@cache  # no test changes what it is given
 def _documented(name: str) -> Documented:
     namespace, _, verb = name.partition(".")
     printed = json.loads((FIXTURES / namespace / f"{verb}.json").read_text(encoding="utf-8"))

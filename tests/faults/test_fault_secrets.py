@@ -43,6 +43,7 @@ KEY, SECRET, TOKEN, WORD = (
 )
 TESTS = str(Path(__file__).parents[1])
 REQUEST = TTS(input_text="Hello", voice_id="voice")
+SPEECH = "https://media.example/speech.mp3"
 
 CREDENTIALS: Mapping[str, Mapping[str, Any]] = {
     "api key": {"api_key": KEY},
@@ -332,7 +333,7 @@ async def test_no_log_of_a_server_holds_a_credential(
 ) -> None:
     async def answer(request: web.Request) -> web.Response:
         token = {"token": TOKEN} if request.path.endswith("getToken") else {}
-        data = {"_id": "65f8017f56559aa67f0ecde7", "status": 3, "credit": 1}
+        data = {"_id": "65f8017f56559aa67f0ecde7", "status": 3, "credit": 1, "url": SPEECH}
         return web.json_response({"code": 1000, "data": data, **token})
 
     application = web.Application()

@@ -68,31 +68,30 @@ REQUEST = TTS(input_text="Hello", voice_id="v")
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
+MADE_OF: dict[str, tuple[Any, ...]] = {
+    "InvalidInput": ("rate", "200%", "must be less"),
+    "CreateOutcomeUnknown": ("audio.tts", REQUEST, WHEN, "the connection was reset"),
+    "NotSearchable": ("audio.tts", "no list"),
+    "UncertainMatch": ("audio.tts", REQUEST, ["akj1.one", "akj1.two"], "2 jobs may be it"),
+    "SessionLeftOpen": ("faceswap.live_create", "6a00", "no answer came"),
+    "CommandRefused": ("set-params", 1003, "no such voice"),
+    "NoAnswer": ("set-params", 6.0),
+    "TooMuchWaiting": (262_000, 262_144),
+}
+"""What errors are made of, other than those of a family, and than a text."""
+
+
 def made(name: str) -> AkoolError:
     """Build an error of each kind with all of its fields set."""
     cls: Any = getattr(errors, name)
     error: Any
-    if issubclass(cls, APIError):
+    if name in MADE_OF:
+        error = cls(*MADE_OF[name])
+    elif issubclass(cls, APIError):
         error = cls(1005, "slow down", endpoint="audio.tts", http_status=429)
         error.retry_after, error.attempts = 2.5, 3
     elif issubclass(cls, JobError):
         error = cls("why", name="audio.tts", token="t", snapshot=Audio(id="a"), request=REQUEST)
-    elif cls is errors.InvalidInput:
-        error = cls("rate", "200%", "must be less", owner="TTS")
-    elif cls is errors.CreateOutcomeUnknown:
-        error = cls("audio.tts", REQUEST, WHEN, "the connection was reset")
-    elif cls is errors.NotSearchable:
-        error = cls("audio.tts", "no list")
-    elif cls is errors.UncertainMatch:
-        error = cls("audio.tts", REQUEST, ["akj1.one", "akj1.two"], "2 jobs may be it")
-    elif cls is errors.SessionLeftOpen:
-        error = cls("faceswap.live_create", "6a00", "no answer came")
-    elif cls is errors.CommandRefused:
-        error = cls("set-params", 1003, "no such voice")
-    elif cls is errors.NoAnswer:
-        error = cls("set-params", 6.0)
-    elif cls is errors.TooMuchWaiting:
-        error = cls(262_000, 262_144)
     elif cls is errors.ReplyError:
         error = cls("no envelope", endpoint="audio.tts", http_status=502, excerpt="<html>")
     elif issubclass(cls, errors.TransportError):

@@ -80,7 +80,9 @@ class Page:
 
     async def join(self, simulator: Simulator, **credentials: Any) -> None:
         await self.connection.setLocalDescription(await self.connection.createOffer())
-        offer = self.connection.localDescription.sdp
+        # A browser that has not asked for the microphone hides its addresses.
+        lines = self.connection.localDescription.sdp.splitlines()
+        offer = "\r\n".join([*(each for each in lines if "candidate" not in each), ""])
         answer = await simulator.join(**credentials, sdp=offer)
         await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         await self.opened.wait()
@@ -240,32 +242,92 @@ async def test_the_offer_may_have_no_candidates_and_the_answer_has_loopback_only
 # The relay
 
 
+_COOKIE = b"\x21\x12\xa4\x42"
+
+
 def _ask(client: socket.socket, kind: int, attributes: bytes = b"") -> bytes:
-    header = kind.to_bytes(2) + len(attributes).to_bytes(2) + b"\x21\x12\xa4\x42" + b"t" * 12
+    header = kind.to_bytes(2) + len(attributes).to_bytes(2) + _COOKIE + b"t" * 12
     client.send(header + attributes)
     return client.recv(2000)
 
 
-async def test_the_relay_serves_no_address_but_loopback() -> None:
+def _peer(host: str, port: int) -> bytes:
+    """Return the attribute that names a peer."""
+    hidden = bytes(a ^ b for a, b in zip(socket.inet_aton(host), _COOKIE, strict=True))
+    return b"\x00\x12\x00\x08\x00\x01" + (port ^ 0x2112).to_bytes(2) + hidden
+
+
+def _number(channel: int) -> bytes:
+    return b"\x00\x0c\x00\x04" + channel.to_bytes(2) + b"\0\0"
+
+
+@asynccontextmanager
+async def relayed() -> AsyncIterator[Callable[[], socket.socket]]:
+    """Start a relay; yield a function that connects to it."""
     relay = LoopbackTurn()
     await relay.start()
     port = int(relay.url.split(":")[2].partition("?")[0])
-    number = b"\x00\x0c\x00\x04\x40\x00\x00\x00"
 
-    def peer(host: bytes) -> bytes:
-        hidden = bytes(a ^ b for a, b in zip(host, b"\x21\x12\xa4\x42", strict=True))
-        return b"\x00\x12\x00\x08\x00\x01\x21\x12" + hidden
+    def connected() -> socket.socket:
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        client.settimeout(10)
+        client.connect(("127.0.0.1", port))
+        return client
 
-    def asked() -> list[bytes]:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.connect(("127.0.0.1", port))
-            client.settimeout(10)
+    yield connected
+    relay.stop()
+
+
+async def test_the_relay_serves_no_address_but_loopback() -> None:
+    def asked(connected: Callable[[], socket.socket]) -> list[bytes]:
+        with connected() as client:
             allocated = _ask(client, 0x003)
-            hosts = (bytes([127, 0, 0, 1]), bytes([192, 0, 2, 1]), bytes([127, 0, 0, 2]))
-            return [allocated, *(_ask(client, 0x009, number + peer(host)) for host in hosts)]
+            peers = [_peer(host, 9) for host in ("127.0.0.1", "192.0.2.1", "127.0.0.2")]
+            return [allocated, *(_ask(client, 0x009, _number(0x4000) + each) for each in peers)]
 
-    allocated, loopback, *others = await asyncio.to_thread(asked)
+    async with relayed() as connected:
+        allocated, loopback, *others = await asyncio.to_thread(asked, connected)
     assert allocated[:2] == b"\x01\x03"
     assert loopback[:2] == b"\x01\x09"
     assert [(each[:2], each[24:28]) for each in others] == [(b"\x01\x19", b"\0\0\x04\x03")] * 2
-    relay.stop()
+
+
+async def test_a_browser_that_sends_from_another_address_of_this_machine_is_shown_as_loopback() -> (
+    None
+):
+    def asked(connected: Callable[[], socket.socket]) -> tuple[bytes, bytes]:
+        with connected() as client, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as browser:
+            port = int.from_bytes(_ask(client, 0x003)[26:28]) ^ 0x2112
+            browser.settimeout(10)
+            browser.bind(("127.0.0.2", 0))
+            browser.sendto(b"hello", ("127.0.0.1", port))
+            shown = client.recv(2000)
+            _ask(client, 0x009, _number(0x4001) + _peer("127.0.0.1", 1))
+            client.send(b"\x40\x01\x00\x06answer")
+            return shown, browser.recv(2000)
+
+    async with relayed() as connected:
+        shown, answer = await asyncio.to_thread(asked, connected)
+    assert shown[:2] == b"\x00\x17"
+    assert _peer("127.0.0.1", 1) in shown
+    assert b"hello" in shown
+    assert answer == b"answer"
+
+
+async def test_the_relay_goes_on_after_junk() -> None:
+    bind = b"\0\x09\0\x08" + _COOKIE + b"t" * 12
+    junk = (b"", b"\x40", b"\x40\x00\x00\x01x", b"\0" * 20, bind, bind + b"\0\x0c\0\x09")
+
+    def asked(connected: Callable[[], socket.socket]) -> bytes:
+        with connected() as client:
+            for _ in range(2):  # before and after there is an allocation
+                for each in junk:
+                    client.send(each)
+                _ask(client, 0x003)
+            answer = _ask(client, 0x009, _number(0x4000) + _peer("127.0.0.1", 9))
+            while answer[:2] != b"\x01\x09":
+                answer = client.recv(2000)
+            return answer
+
+    async with relayed() as connected:
+        await asyncio.to_thread(asked, connected)

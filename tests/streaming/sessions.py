@@ -74,7 +74,6 @@ PROGRAM = textwrap.dedent("""
             if what == "swapped":
                 session = akool.faceswap.live(source_image=FACES)
             async with session:
-                await asyncio.sleep(0.05)
                 print("open", flush=True)
                 await asyncio.sleep(30)
 

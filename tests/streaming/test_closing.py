@@ -336,7 +336,7 @@ async def test_it_warns_before_the_token_and_the_session_end_and_ends_on_time(
             told: list[Any] = []
             listening = asyncio.create_task(listen(session, told, clock))
             await turns()
-            await elapse(clock, listening.done)
+            await elapse(clock, listening.done, step=10.0)
             assert told == [
                 (270.0, Warned(seconds=30.0, what="token")),
                 (370.0, Warned(seconds=30.0, what="session")),
@@ -361,7 +361,7 @@ async def test_whoever_has_joined_is_not_warned_of_the_token(
             told: list[Any] = []
             listening = asyncio.create_task(listen(session, told, clock))
             await turns()
-            await elapse(clock, listening.done)
+            await elapse(clock, listening.done, step=10.0)
         assert [event for _, event in told] == [
             Warned(seconds=30.0, what="session"),
             Ended(reason="expired"),
@@ -377,6 +377,25 @@ async def test_a_session_that_is_left_rings_no_timer_any_more(
             pass
         await clock.advance(1000.0)
     assert stage.seen == ["create", "close"]
+
+
+async def test_a_conversation_that_cannot_begin_leaves_no_session_open(serve: Serve) -> None:
+    class Broken(MemoryTransport):
+        @property
+        def joined(self) -> bool:
+            raise OSError("the channel is broken")
+
+        @joined.setter
+        def joined(self, value: bool) -> None:
+            pass
+
+    stage = Stage()
+    broken = Broken(AGORA, joined=True)
+    async with client(await serve(stage)) as akool:
+        with pytest.raises(OSError, match="broken"):
+            async with opened(akool, transport=broken):
+                pass
+        assert stage.seen == ["create", "close"]
 
 
 async def test_a_transport_that_does_not_close_holds_up_no_close(
@@ -481,14 +500,13 @@ def entries(journal: Path) -> list[Entry]:
 
 
 async def test_a_session_is_a_row_from_intent_to_closed(
-    serve: Serve, tmp_path: Path, clock: ManualClock, elapse: Elapse
+    serve: Serve, tmp_path: Path, clock: ManualClock, elapse: Elapse, until: Until
 ) -> None:
     stage, path = Stage(looks=({"status": 2}, {"status": 3})), tmp_path / "jobs.sqlite"
     async with client(await serve(stage), journal=path, clock=clock) as akool:
         async with opened(akool) as session:
-            await asyncio.sleep(0.05)
-            (row,) = entries(path)
-            assert (row.state, row.id) == (State.CREATED, SESSION)
+            await until(lambda: entries(path)[0].state is State.CREATED)
+            assert entries(path)[0].id == SESSION
             await elapse(clock, lambda: session.closed, step=10.0)
         (row,) = entries(path)
         assert row.state is State.CLOSED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -38,3 +39,18 @@ async def test_ctrl_c_while_the_session_is_opened_waits_for_the_answer_and_close
     process.send_signal(signal.SIGINT)
     await ended(process)
     assert house.closes == {house.opened[0]: 1}
+
+
+async def test_ctrl_c_twice_ends_the_program_while_nothing_answers_its_create(
+    serve: Serve,
+) -> None:
+    house = House()
+    house.answers_creates = False
+    process = await started((await serve(house)).url, "")
+    await house.creating.wait()
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        await asyncio.sleep(0.2)
+    await asyncio.wait_for(process.wait(), 20)
+    await ended(process)
+    assert not house.closes

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akool_async.streaming.sentences import LONGEST, Sentences
@@ -66,6 +66,7 @@ def ended_by(text: str) -> list[str]:
         ("हाँ। ", "हाँ।"),
         ("네. ", "네."),
         ("It was 1999. ", "It was 1999."),
+        ("Es begann im 2001. ", "Es begann im 2001."),
         ("Pi is 3.14. ", "Pi is 3.14."),
         ("So do I. ", "So do I."),
         ("I can't. ", "I can't."),
@@ -143,6 +144,7 @@ def test_no_sentence_has_more_than_four_hundred_characters(parts: list[str]) -> 
     assert max(map(len, found)) <= LONGEST
 
 
+@settings(max_examples=15)
 @given(st.lists(st.text("abc", min_size=1, max_size=30), min_size=300, max_size=400))
 def test_a_long_sentence_is_cut_at_a_blank(words: list[str]) -> None:
     found = all_of([" ".join(words)])
@@ -152,7 +154,7 @@ def test_a_long_sentence_is_cut_at_a_blank(words: list[str]) -> None:
 
 
 def test_the_end_of_a_line_is_not_cut_in_half() -> None:
-    assert all_of(["x" + "\r\n" * 300])[:2] == ["x", "\r\n" * 200]
+    assert all_of([" " + "\r\n" * 300])[0] == " " + "\r\n" * 199
 
 
 @given(st.integers(0, 12), st.lists(st.sampled_from(CLUSTERS), min_size=40, max_size=80))

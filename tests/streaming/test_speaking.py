@@ -20,9 +20,10 @@ from akool_async.errors import (
     NotJoined,
     SessionEnded,
 )
+from akool_async.simulator import AvatarBehaviour, AvatarTransport
 from akool_async.streaming import Spoken
 from akool_async.streaming.conversation import Conversation
-from tests.streaming.talking import Talk, is_command, talk, voice
+from tests.streaming.talking import Talk, begun, is_command, talk, voice
 
 SENTENCE = "One two three four five six seven eight nine ten."
 SECONDS = len(SENTENCE) / 14
@@ -184,6 +185,28 @@ async def test_whenever_it_is_cut_off_the_return_value_begins_the_models_text(
         assert talking.conversation.spoken.cut_off == (not whole)
         if whole:
             assert "".join("".join(sent).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize("events", [True, False])
+async def test_an_avatar_of_the_simulator_has_said_what_is_returned(
+    *, clock: ManualClock, events: bool
+) -> None:
+    model = Model()
+    behaviour = AvatarBehaviour(events=events, double_rate=0.5)
+    transport = AvatarTransport(behaviour, mode=2, clock=clock)
+    async with begun(transport, clock) as conversation:
+        speaking = asyncio.create_task(conversation.speak(model.write()))
+        await clock.advance(1 + 2.5 * SECONDS)
+        assert transport.avatar.mode == 1
+        await conversation.interrupt()
+        spoken = await speaking
+        assert spoken.startswith(f"{SENTENCE} {SENTENCE}")
+        assert not transport.avatar.speaking
+        told = [said.text for said in transport.avatar.told]
+        assert told == [SENTENCE] * len(told)
+        assert spoken.count(SENTENCE) < len(told) <= 4
+        assert model.read <= 40
+        assert model.closed
 
 
 # The mode

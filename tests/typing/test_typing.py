@@ -35,33 +35,18 @@ asyncio.run(older("https://photos.example/ann.jpg"))
 WRONG = RIGHT.replace("face_reage=10", 'face_reage="ten"')
 
 
-def check(command: list[str], file: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Check a file, with the settings of a folder."""
+def check(command: list[str], folder: Path, *files: Path) -> subprocess.CompletedProcess[str]:
+    """Check files, with the settings of a folder."""
     return subprocess.run(
-        [*command, str(file)], cwd=folder, capture_output=True, text=True, check=False
+        [*command, *map(str, files)], cwd=folder, capture_output=True, text=True, check=False
     )
-
-
-@pytest.fixture
-def users_script(tmp_path: Path) -> Path:
-    """A folder of its own has none of this project's settings, and not its source either."""
-    return tmp_path / "script.py"
 
 
 @pytest.mark.parametrize("checker", [MYPY, PYRIGHT], ids=["mypy", "pyright"])
 def test_the_api_has_the_types_that_it_promises_and_mistakes_stay_mistakes(
     checker: list[str],
 ) -> None:
-    checked = check(checker, API, ROOT)
-    assert checked.returncode == 0, checked.stdout + checked.stderr
-
-
-@pytest.mark.parametrize("checker", [MYPY, PYRIGHT], ids=["mypy", "pyright"])
-def test_a_users_script_sees_the_types_of_the_installed_package(
-    checker: list[str], users_script: Path
-) -> None:
-    users_script.write_text(STRICT + RIGHT)
-    checked = check(checker, users_script, users_script.parent)
+    checked = check(checker, ROOT, API)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
@@ -70,14 +55,16 @@ def test_a_users_script_sees_the_types_of_the_installed_package(
     [(MYPY, "[arg-type]"), (PYRIGHT, "reportArgumentType")],
     ids=["mypy", "pyright"],
 )
-def test_a_users_mistake_is_an_error_at_its_line(
-    checker: list[str], complaint: str, users_script: Path
+def test_users_scripts_see_the_types_of_the_installed_package_and_a_mistake_is_an_error_at_its_line(
+    checker: list[str], complaint: str, tmp_path: Path
 ) -> None:
-    users_script.write_text(STRICT + WRONG)
-    line = 1 + next(
-        number for number, text in enumerate(users_script.read_text().splitlines()) if "ten" in text
-    )
-    checked = check(checker, users_script, users_script.parent)
+    # A folder of its own has none of this project's settings, and not its source either.
+    right, wrong = tmp_path / "right.py", tmp_path / "wrong.py"
+    right.write_text(STRICT + RIGHT)
+    wrong.write_text(STRICT + WRONG)
+    line = next(n for n, text in enumerate((STRICT + WRONG).splitlines(), 1) if "ten" in text)
+    checked = check(checker, tmp_path, right, wrong)
     assert checked.returncode == 1
-    assert f"script.py:{line}:" in checked.stdout
+    (error,) = [each for each in checked.stdout.splitlines() if " error: " in each]
+    assert f"wrong.py:{line}:" in error
     assert complaint in checked.stdout

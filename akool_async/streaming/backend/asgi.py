@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from akool_async.receivers.asgi import Message, Receive, Scope, Send, read_body
-from akool_async.streaming.backend import frames
 from akool_async.streaming.backend.answers import Answer, Refusal
-from akool_async.streaming.backend.connection import Frame, TooLarge
+from akool_async.streaming.backend.connection import Frame
 from akool_async.streaming.backend.desk import Desk
 from akool_async.streaming.backend.rules import PageRequest
 
@@ -101,8 +100,6 @@ class _AsgiSocket:
             return None
         text: str | None = message.get("text")
         frame: Frame = message["bytes"] if text is None else text
-        if len(frame) > frames.LARGEST:
-            raise TooLarge
         return frame
 
     async def send(self, frame: Frame) -> None:
@@ -122,15 +119,24 @@ def _asked(scope: Scope) -> PageRequest:
         text = value.decode("latin-1")
         headers[name] = f"{headers[name]}{joint}{text}" if name in headers else text
     client: Any = scope.get("client")
-    root, path = scope.get("root_path", ""), scope["path"]
     return PageRequest(
         method=scope.get("method", "GET"),
-        path=path if path.startswith(root) else root + path,
+        path=_path(scope),
         headers=headers,
         cookies=_cookies(headers.get("cookie", "")),
         query=dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))),
         remote=client[0] if client else None,
     )
+
+
+def _path(scope: Scope) -> str:
+    """Return the whole path: frameworks cut a mount's prefix off, or add a slash."""
+    raw: bytes | None = scope.get("raw_path")
+    if raw is not None:
+        return unquote(raw.partition(b"?")[0].decode("latin-1"))
+    root: str = scope.get("root_path", "")
+    path: str = scope["path"]
+    return path if path.startswith(root) else root + path
 
 
 def _cookies(header: str) -> dict[str, str]:

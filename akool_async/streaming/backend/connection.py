@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from akool_async.clock import Clock
 from akool_async.errors import NotJoined
 from akool_async.observers import logger
 from akool_async.streaming.backend import frames
 from akool_async.streaming.backend.countdown import Countdown
-from akool_async.streaming.relay import Page
-
-if TYPE_CHECKING:
-    from akool_async.streaming.backend.held import HeldSession
+from akool_async.streaming.relay import Page, RelayTransport
 
 Frame: TypeAlias = str | bytes
 
@@ -59,6 +56,24 @@ class Socket(Protocol):
         ...
 
 
+class Behind(Protocol):
+    """The session behind a websocket."""
+
+    transport: RelayTransport
+
+    def may_send(self, size: int) -> bool:
+        """Say whether the page may send a frame of that size now."""
+        ...
+
+    def hear(self, said: frames.FromPage) -> None:
+        """Do what a text frame of the page says."""
+        ...
+
+    def released(self, connection: Connection) -> None:
+        """Note that a websocket is gone."""
+        ...
+
+
 class _Outgoing(NamedTuple):
     frame: Frame | None
     """`None`: the websocket is closed after what stands before."""
@@ -69,20 +84,22 @@ class Connection:
     """A page's websocket; made before the websocket is accepted, so that there is one at a time.
 
     Args:
-        held: The session.
+        held: The session behind it.
         clock: Where time comes from.
     """
 
     _page: Page
 
-    def __init__(self, held: HeldSession, clock: Clock) -> None:
+    def __init__(self, held: Behind, clock: Clock) -> None:
         self._held = held
         self._waiting: deque[_Outgoing] = deque()
         self._news = asyncio.Event()
         self._over: asyncio.Future[tuple[int, str]]
         self._over = asyncio.get_running_loop().create_future()
         self._gone = Countdown(clock, GONE_AFTER, lambda: self._end(POLICY, "no frame came"))
-        self._ping = Countdown(clock, PING_EVERY, self._send_ping)
+        self._ping = Countdown(clock, PING_EVERY, self._send_ping, look=0.0)
+        self._pinged = False
+        """Whether a ping was sent since the last frame came."""
         self._last = Countdown(clock, _LAST_WITHIN, lambda: self._end(NORMAL, ""))
 
     async def serve(self, socket: Socket) -> None:
@@ -151,6 +168,9 @@ class Connection:
     def _send_ping(self) -> None:
         self.tell(frames.PING)
         self._ping.start()
+        if not self._pinged:  # a busy server pings late
+            self._pinged = True
+            self._gone.hold(PING_EVERY)
 
     async def _write(self, socket: Socket) -> None:
         try:
@@ -174,6 +194,7 @@ class Connection:
         try:
             while (frame := await socket.receive()) is not None:
                 self._gone.start()
+                self._pinged = False
                 if trouble := self._trouble_with(frame):
                     self._end(*trouble)
                     return

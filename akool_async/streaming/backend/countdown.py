@@ -21,9 +21,19 @@ class Countdown:
         clock: Where time comes from.
         seconds: How long it runs.
         action: What is called at its end.
+        look: Seconds for what came meanwhile, where a timer rang late; 0 for an action that
+            decides nothing.
     """
 
-    def __init__(self, clock: Clock, seconds: float, action: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        seconds: float,
+        action: Callable[[], object],
+        *,
+        look: float = _ONE_LOOK,
+    ) -> None:
+        self._look = look
         self._clock = clock
         self._seconds = seconds
         self._action = action
@@ -42,6 +52,10 @@ class Countdown:
         if self._timer is None:
             self._set(self._end)
 
+    def hold(self, seconds: float) -> None:
+        """Let it run for so many seconds at least."""
+        self._end = max(self._end, self._clock.time() + seconds)
+
     def stop(self) -> None:
         """Stop; nothing is called. Stopping twice does nothing."""
         if self._timer is not None:
@@ -57,7 +71,7 @@ class Countdown:
             return
         now = self._clock.time()
         if now - self._set_for > LATE:
-            self._end = max(self._end, now + _ONE_LOOK)
+            self._end = max(self._end, now + self._look)
         if self._end > now:
             self._set(self._end)
             return

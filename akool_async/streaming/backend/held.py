@@ -34,8 +34,9 @@ FAILED: Final = "failed"
 ANNOUNCED: Final = 30.0
 """Seconds before a silent session is closed, when the page is told."""
 
-FRAMES: Final = (100.0, 200.0)
-"""Frames a second that a page may send, and at once. Agora's channel brings 30 a second."""
+FRAMES: Final = (100.0, 400.0)
+"""Frames a second that a page may send, and at once. Agora's channel brings 30 a second; a page
+that was away for some seconds brings what came meanwhile."""
 BYTES: Final = (131_072.0, 262_144.0)
 """Bytes a second, and at once."""
 

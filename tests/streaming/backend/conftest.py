@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, TypeAlias
 
@@ -35,6 +35,8 @@ class Vendor:
         """The bodies of all creates."""
         self.closes: Counter[str] = Counter()
         """By the session's id."""
+        self.deaf = False
+        """Whether a close gets no answer."""
         self.before_create: Callable[[], Awaitable[object]] | None = None
         self.refusal: dict[str, Any] | None = None
         """What a create is answered instead."""
@@ -49,6 +51,9 @@ class Vendor:
             await visit.say(self.refusal or {"code": 1000, "msg": "OK", "data": session(number)})
         elif visit.target == CLOSE:
             self.closes[json.loads(visit.body)["id"]] += 1
+            if self.deaf:
+                visit.reset()
+                return
             await visit.say({"code": 1000, "msg": "OK"})
         else:
             await visit.say({"code": 1000, "msg": "OK", "data": session(1)})
@@ -100,7 +105,7 @@ def by_cookie(request: PageRequest) -> str | None:
 class Backend:
     """A backend that is served."""
 
-    def __init__(self, url: str, close: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, url: str, close: Callable[[], Coroutine[Any, Any, object]]) -> None:
         self.url = url
         """Its origin."""
         self.close = close
@@ -127,7 +132,7 @@ async def serve_asgi(akool: Akool, rules: dict[str, Any], running: AsyncExitStac
 
 
 async def serve_app(
-    app: Any, close: Callable[[], Awaitable[object]], running: AsyncExitStack
+    app: Any, close: Callable[[], Coroutine[Any, Any, object]], running: AsyncExitStack
 ) -> Backend:
     """Serve an app in which the backend is."""
     listening = socket.create_server(("127.0.0.1", 0))  # connections wait until the app is ready
@@ -224,7 +229,11 @@ class Browser:
 
     async def start(self, **wanted: Any) -> dict[str, Any]:
         """Start a session."""
-        status, body = await self.ask("POST", "/sessions", json=wanted)
+        return await self.start_at("", **wanted)
+
+    async def start_at(self, prefix: str, **wanted: Any) -> dict[str, Any]:
+        """Start a session at a backend whose addresses have a prefix."""
+        status, body = await self.ask("POST", prefix + "/sessions", json=wanted)
         assert status == 201, body
         return body
 
