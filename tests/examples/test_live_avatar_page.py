@@ -232,6 +232,8 @@ def test_the_avatar_hears_the_microphone(
 ) -> None:
     context.grant_permissions(["microphone"])
     page = open_page(patient)
+    sent: set[str] = set()
+    page.on("websocket", lambda each: each.on("framesent", lambda frame: sent.add(str(frame))))
     start(page)
     button = page.get_by_role("button", name="Microphone")
     expect(button).to_have_attribute("aria-pressed", "false")
@@ -246,6 +248,7 @@ def test_the_avatar_hears_the_microphone(
         return page.locator("#log .user", has_text="of speech").count()
 
     eventually(heard_something)
+    assert '{"type":"pong"}' in sent  # a page that answers no ping is given up
 
 
 @pytest.mark.parametrize(
@@ -288,6 +291,24 @@ def test_a_reload_goes_on_with_the_same_session(open_page: Open, patient: str, d
     assert (demo.opened, demo.closed) == (1, 0)
     page.click("#end")
     is_over(page, "You ended the session.")
+    is_closed(demo)
+
+
+def test_a_reload_for_which_the_token_is_too_old_ends_the_session(
+    open_page: Open, patient: str, demo: Demo
+) -> None:
+    page = open_page(patient)
+    start(page)
+    page.evaluate(
+        """() => {
+            const kept = JSON.parse(sessionStorage.getItem("live-avatar"));
+            kept.credentials.agora_token = "one that has expired";
+            kept.join_before = "2026-01-01T00:00:00Z";
+            sessionStorage.setItem("live-avatar", JSON.stringify(kept));
+        }"""
+    )
+    page.reload()
+    is_over(page, "can be joined in the first minutes only")
     is_closed(demo)
 
 
@@ -429,6 +450,16 @@ def test_a_server_that_refuses_is_said_in_words(open_page: Open, demo: Demo) -> 
     assert demo.opened == 1
 
 
+def test_a_server_that_is_gone_is_said_in_words(open_page: Open, patient: str) -> None:
+    page = open_page(patient)
+    page.route("**/api/sessions", lambda route: route.abort())
+    page.click("#start")
+    is_over(page, "The server cannot be reached")
+    page.route("**/settings.json", lambda route: route.abort())
+    page.reload()
+    expect(page.locator("#step")).to_contain_text("Reload this page")
+
+
 # Agora
 
 
@@ -466,6 +497,8 @@ def test_with_agora_the_page_is_the_same(
 def test_an_avatar_that_leaves_ends_the_session(open_page: Open, agora: str, demo: Demo) -> None:
     page = open_page(agora)
     start(page)
+    page.evaluate("window.agora.client.emit('user-left', { uid: 2 })")  # somebody else
+    is_live(page)
     page.evaluate("window.agora.client.emit('user-left', { uid: 1 })")
     is_over(page, "The avatar has left.")
     is_closed(demo)
@@ -478,8 +511,24 @@ def test_a_join_that_goes_on_for_ever_is_ended_by_our_deadline(
     page = open_page(demo.serve(sdk=AGORA_STUB, rules=PATIENT, deadlines=Deadlines(join=0.2)))
     page.click("#start")
     is_over(page, "did not open in time")
-    assert page.evaluate("window.agora.left") == 1
     is_closed(demo)
+    assert page.evaluate(JOIN_ALONE) == "did not open in time, and left"
+
+
+JOIN_ALONE = """async () => {
+    const { join } = await import("/static/agora.js");
+    const before = window.agora.left;
+    const { message } = await join({}, 0.1).catch((error) => error);
+    const left = window.agora.left === before + 1 ? "and left" : "and did not leave";
+    return `${message.match(/did not open in time/)}, ${left}`;
+}"""
+
+
+def test_both_carriers_have_the_same_five_functions(open_page: Open, patient: str) -> None:
+    page = open_page(patient)
+    names = "async (file) => Object.keys(await import(`/static/${file}.js`)).sort()"
+    wanted = ["join", "leave", "microphone", "receive", "send"]
+    assert page.evaluate(names, "agora") == page.evaluate(names, "loopback") == wanted
 
 
 def test_an_sdk_that_cannot_send_is_refused_before_it_joins(

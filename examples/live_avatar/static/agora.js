@@ -80,12 +80,13 @@ function listen(mine) {
     leave();
     hear.left(words);
   };
+  let avatar = null;
   mine.on("user-published", async (user, kind) => {
+    if (kind === "video") avatar = user.uid;
     const track = await mine.subscribe(user, kind);
     if (mine === client) hear.track(track.getMediaStreamTrack());
   });
-  mine.on("user-left", () => gone("The avatar has left."));
-  mine.on("token-privilege-did-expire", () => gone("The time to be in the channel is over."));
+  mine.on("user-left", ({ uid }) => uid === avatar && gone("The avatar has left."));
   mine.on("connection-state-change", (now, before, reason) => {
     if (now === "DISCONNECTED") gone(`The connection to the avatar was lost (${reason}).`);
   });

@@ -6,7 +6,7 @@ const API = "api/sessions";
 
 export async function settings() {
   const answer = await fetch("settings.json");
-  if (!answer.ok) throw new Problem("The server does not answer. Try again in a minute.");
+  if (!answer.ok) throw new Problem("The server does not answer. Reload this page in a minute.");
   return answer.json();
 }
 

@@ -2,11 +2,14 @@
 
 import * as backend from "./backend.js";
 import * as captions from "./captions.js";
+import { Problem } from "./deadlines.js";
 import * as listening from "./microphone.js";
 import { Session, kept } from "./session.js";
 
 const $ = (id) => document.getElementById(id);
 const main = $("main"), video = $("video");
+
+const STILL_THERE = "Are you still there?";
 
 let settings, carrier;
 let session = null;
@@ -64,7 +67,7 @@ const hear = {
   }),
   frame(frame) {
     if (frame.type === "session") count(frame.remaining);
-    else if (frame.type === "caption") captions.take(frame);
+    else if (frame.type === "caption") caption(frame);
     else if (frame.type === "speaking") speaking(true);
     else if (frame.type === "silent") speaking(false);
     else if (frame.type === "warned") warned(frame);
@@ -74,10 +77,14 @@ const hear = {
   },
   down: () => notice("The connection to the server is down. Trying to get it back …"),
   problem: notice,
-  ended(words) {
+  ending() {
     session = null;
     closeMicrophone();
     captions.flush();
+    show("ending", "One moment", "Ending the session …");
+    $("title").focus();
+  },
+  ended(words) {
     video.srcObject = null;
     $("sound").hidden = true;
     notice("");
@@ -94,11 +101,16 @@ async function begin(wish, opened) {
   notice("");
   const mine = session;
   await (opened ? mine.resume(opened) : mine.start(wish));
-  if (session !== mine || mine.over) return;
+  if (session !== mine) return;
   show("live");
   document.title = "Live – Talk with a live avatar";
   notice("You are live. Type a message, or turn on the microphone.");
   $("text").focus();
+}
+
+function caption(frame) {
+  captions.take(frame);
+  if ($("notice").textContent.startsWith(STILL_THERE)) notice("");
 }
 
 function warned({ what, seconds }) {
@@ -107,7 +119,7 @@ function warned({ what, seconds }) {
 }
 
 function idle({ seconds }) {
-  notice(`Are you still there? Say or type something, or the session ends in ${length(Math.round(seconds))}.`);
+  notice(`${STILL_THERE} Say or type something, or the session ends in ${length(Math.round(seconds))}.`);
 }
 
 function count(remaining) {
@@ -263,7 +275,7 @@ function option(value, text) {
 function script(address, seconds) {
   return new Promise((resolve, reject) => {
     const made = document.createElement("script");
-    const missing = () => reject(new Error(`The server does not have ${address}.`));
+    const missing = () => reject(new Problem(`The server does not have ${address}.`));
     setTimeout(missing, seconds * 1000);
     made.src = address;
     made.onload = resolve;
@@ -289,7 +301,8 @@ async function first() {
   try {
     await load();
   } catch (error) {
-    show("failed", "This page is not ready", error.message);
+    const other = "The server does not answer. Reload this page in a minute.";
+    show("failed", "This page is not ready", error instanceof Problem ? error.message : other);
     return;
   }
   const opened = kept();

@@ -7,6 +7,7 @@ import { Problem, within } from "./deadlines.js";
 import { Relay } from "./relay.js";
 
 const KEPT = "live-avatar";
+const TOO_LATE = "Your session could not go on: its channel can be joined in the first minutes only.";
 
 // Return what a reload left behind: the session that goes on.
 export function kept() {
@@ -34,7 +35,7 @@ export class Session {
   #ending = null;
 
   // `hear` has functions: step(words), frame(object), track(media track), picture() that returns
-  // once the avatar is seen, down(), problem(words), and ended(words).
+  // once the avatar is seen, down(), problem(words), ending(), and ended(words).
   constructor(carrier, hear, seconds) {
     this.#carrier = carrier;
     this.#hear = hear;
@@ -54,7 +55,14 @@ export class Session {
   // Go on with the session of before a reload.
   async resume(opened) {
     this.#hear.step("Going on with your session …");
-    await this.#steps(() => this.#join(opened));
+    await this.#steps(async () => {
+      try {
+        await this.#join(opened);
+      } catch (error) {
+        const late = this.#opened !== null && Date.now() > Date.parse(opened.join_before);
+        throw late ? new Problem(TOO_LATE) : error;
+      }
+    });
   }
 
   say(text) {
@@ -145,6 +153,7 @@ export class Session {
   }
 
   async #end(words) {
+    this.#hear.ending();
     const ticket = this.#opened?.ticket;
     this.#opened = null;
     this.#cancel.abort(new Problem(words));
