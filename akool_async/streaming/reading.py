@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TypeAlias
 
@@ -56,6 +57,7 @@ class Reader:
                 self._hear(arrival)
             else:
                 self._tell(self._assembler.take(arrival, self._clock.time()))
+            await asyncio.sleep(0)  # a peer that never pauses would keep all other tasks waiting
 
     def _expire(self) -> None:
         self._tell(self._assembler.expire(self._clock.time()))

@@ -459,7 +459,7 @@ async def test_a_close_that_is_refused_leaves_the_session_open_and_says_so_once(
 async def test_a_close_that_is_never_answered_ends_after_its_grace(
     serve: Serve, loop_time: LoopTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = Stage(HANG)
+    stage = Stage(*[HANG] * 5)
     async with client(await serve(stage)) as akool:
 
         async def use() -> None:
@@ -479,6 +479,46 @@ async def test_a_close_that_is_never_answered_ends_after_its_grace(
                 await task
         finally:
             monkeypatch.undo()  # closing the client takes a moment
+
+
+async def test_a_close_on_a_dead_connection_is_repeated_on_another_one(
+    serve: Serve, loop_time: LoopTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(HANG, HANG, OK)
+    async with client(await serve(stage)) as akool:
+
+        async def use() -> None:
+            async with opened(akool):
+                pass
+
+        task = asyncio.create_task(use())
+        try:
+            for number in (1, 2, 3):
+                while stage.count("close") < number:
+                    await loop_time.advance(0.25)
+            await task
+        finally:
+            monkeypatch.undo()
+    assert stage.count("close") == 3
+
+
+async def test_a_close_that_meets_trouble_at_akool_is_repeated(serve: Serve) -> None:
+    trouble = {"code": 2001, "msg": "Server error"}
+    stage = Stage(trouble)
+    async with client(await serve(stage)) as akool, opened(akool):
+        pass
+    assert stage.seen == ["create", "close", "close"]
+
+
+async def test_a_session_that_is_left_open_tells_what_was_answered_last(serve: Serve) -> None:
+    stage = Stage()
+    retry = Retry(attempts=1, throttled_attempts=1)
+    async with client(await serve(stage), retry=retry) as akool:
+        session = await opened(akool, grace=0.2).__aenter__()
+        stage.closes = [{"code": 1215, "msg": "busy"}]
+        with pytest.raises(SessionLeftOpen, match=r"within 0\.2 s; the last answer: .*busy"):
+            await session.close()
+        stage.closes = [OK]
 
 
 def test_bad_input_is_refused_before_anything_is_sent() -> None:
