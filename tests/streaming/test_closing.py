@@ -607,6 +607,32 @@ async def test_a_session_that_was_submitted_is_closed_with_the_client(
     assert entries(path)[0].state is State.CLOSED
 
 
+@pytest.mark.parametrize("what", ["submitted", "entered", "by hand"])
+async def test_a_session_of_a_loop_that_is_over_is_closed_with_the_client(
+    serve: Serve, what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage, journal = Stage(), tmp_path / "jobs.sqlite"
+    akool = client(await serve(stage), journal=journal)
+
+    async def begin() -> None:
+        if what == "entered":
+            await opened(akool, transport=transport_pair()[0]).__aenter__()
+        else:
+            await akool.streaming.session(avatar_id="Alma").created()
+
+    async def finish() -> None:
+        async with akool:
+            if what == "by hand":
+                await akool.streaming.close(id=SESSION)
+
+    await asyncio.to_thread(lambda: asyncio.run(begin()))
+    assert stage.seen == ["create"]
+    await asyncio.to_thread(lambda: asyncio.run(finish()))
+    assert stage.seen == ["create", "close"]
+    assert [row.state for row in entries(journal)] == [State.CLOSED]
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
+
+
 async def test_a_session_that_is_kept_goes_on_when_the_client_is_closed(serve: Serve) -> None:
     stage = Stage()
     async with client(await serve(stage)) as akool:

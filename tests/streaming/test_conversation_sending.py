@@ -57,7 +57,9 @@ async def test_an_interrupt_goes_ahead_of_what_waits_and_drops_it(clock: ManualC
         assert [await each.spoken() for each in speeches] == [False] * 3
         assert not stopping.done()
         await talking.avatar.send(reply(message))
-        assert await stopping == CommandReply(mid=message["mid"], cmd="interrupt", code=1000, msg="OK")
+        assert await stopping == CommandReply(
+            mid=message["mid"], cmd="interrupt", code=1000, msg="OK"
+        )
         await clock.advance(100)
         assert await talking.heard() == []
         assert not any(each.sent for each in speeches)
