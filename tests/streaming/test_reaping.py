@@ -46,8 +46,8 @@ async def left_by_a_crash(serve: Serve, path: Path, house: House, what: str) -> 
     url = (await serve(house)).url
     process = await started(url, path, what)
     await house.creating.wait()
-    while not [each for each in entries(path) if each.id]:
-        await asyncio.sleep(0.01)  # another process works meanwhile
+    while not [each for each in entries(path) if each.id]:  # noqa: ASYNC110 - another process
+        await asyncio.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     await ended(process)
     assert not house.closes
