@@ -364,8 +364,10 @@ def test_a_lost_connection_to_the_server_comes_back(
 def test_a_page_that_is_closed_ends_its_session_once(
     open_page: Open, context: BrowserContext, demo: Demo
 ) -> None:
-    # The websocket alone would end it after a minute: the beacon is the faster way.
-    url = demo.serve_loopback(PATIENT | {"reload_within": 0.1}, deadlines=UNHURRIED)
+    # The websocket alone would end it after minutes: the beacon is the faster way. Its seconds are
+    # enough for a busy machine to close the websocket meanwhile.
+    rules = PATIENT | {"back_within": 600.0, "reload_within": 3.0}
+    url = demo.serve_loopback(rules, deadlines=UNHURRIED)
     page = open_page(url)
     start(page)
     page.close()
