@@ -327,7 +327,8 @@ class OpenKept(_Opening, Webhook):
         request = _request(self)
         if self.keep:
             return client.submit(request)
-        return ClosingSession(client, request, _close).begin(rarely=False)
+        session = ClosingSession(client, request, _close, duration=self.duration)
+        return session.begin(rarely=False)
 
 
 class OpenLive(_Opening):

@@ -72,6 +72,7 @@ class ClosingSession(Generic[S]):
         create: The request that opens the session.
         close: Makes the request that closes it, by its id. It may be sent several times.
         grace: Seconds in which the close is repeated while no answer comes.
+        duration: Seconds after which it ends by itself; `None` if it was opened without a duration.
 
     Raises:
         CreateOutcomeUnknown: on entering: the session may be open, and nobody knows its id.
@@ -85,8 +86,10 @@ class ClosingSession(Generic[S]):
         close: Callable[[str], Command[None]],
         *,
         grace: float = GRACE,
+        duration: float | None = None,
     ) -> None:
         self._client = client
+        self._duration = duration
         self._create = create
         self._closer = Closer(client, close, grace)
         self._held: Held[S] | None = None
@@ -254,9 +257,10 @@ class ClosingSession(Generic[S]):
 
     async def _close(self, held: Held[S], id: str) -> SessionLeftOpen | None:
         """Close the session by its id, whatever its job's status says (T29)."""
-        reason = None if self._by_hand else await self._closer.close(id)
+        by_hand = self._by_hand  # a close that is sent here sets it, too
+        reason = None if by_hand else await self._closer.close(id)
         if reason is None:
-            held.closed(finish=self._rarely or not self._by_hand)
+            held.closed(finish=self._rarely or not by_hand)
             return None
         held.left_open(reason)
         return self._left_open(id, reason)
@@ -270,7 +274,7 @@ class ClosingSession(Generic[S]):
 
     def _seconds_left(self) -> float | None:
         """Return how many seconds are still paid; `None` if the session has no fixed end."""
-        return None
+        return None if self._duration is None else max(0.0, self._duration - self._entered().age)
 
 
 def _failed(ending: asyncio.Task[SessionLeftOpen | None]) -> bool:

@@ -49,9 +49,8 @@ class LiveSession(ClosingSession[Session]):
         mode: Literal[1, 2] | None,
         duration: float | None = None,
     ) -> None:
-        super().__init__(client, create, close, grace=grace)
+        super().__init__(client, create, close, grace=grace, duration=duration)
         self.conversation = Conversation(transport, client.clock, mode=mode)
-        self._duration = duration
         self._timers: list[Timer] = []
 
     # The session at Akool
@@ -84,12 +83,7 @@ class LiveSession(ClosingSession[Session]):
     @property
     def remaining(self) -> float | None:
         """Seconds until `ends_at`, at least 0; `None` if it was opened without a duration."""
-        if self._duration is None:
-            return None
-        return max(0.0, self._duration - self._entered().age)
-
-    def _seconds_left(self) -> float | None:
-        return self.remaining
+        return self._seconds_left()
 
     def _begun(self) -> None:
         self.conversation.begin()

@@ -374,7 +374,7 @@ async def test_an_error_of_the_block_goes_before_a_close_that_fails(
 async def test_a_close_that_is_never_answered_ends_after_its_grace(
     serve: Serve, loop_time: LoopTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = Stage(HANG)
+    stage = Stage(*[HANG] * 5)
     async with client(await serve(stage)) as akool:
 
         async def use() -> None:

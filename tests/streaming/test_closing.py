@@ -607,6 +607,28 @@ async def test_a_session_that_was_submitted_is_closed_with_the_client(
     assert entries(path)[0].state is State.CLOSED
 
 
+async def test_whoever_waits_for_a_submitted_session_learns_that_it_was_closed(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage()
+    async with client(await serve(stage)) as akool:
+        job = akool.streaming.session(avatar_id="Alma")
+        while not stage.seen:
+            await turns()
+    with pytest.raises(JobCancelled, match="its session was closed"):
+        await job
+    assert caplog.records == []
+
+
+async def test_a_submitted_session_that_is_left_open_tells_the_seconds_that_are_paid(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage({"code": 1003, "msg": "Invalid parameter"})
+    async with client(await serve(stage)) as akool:
+        await akool.streaming.session(avatar_id="Alma", duration=600).created()
+    assert "600 s are still paid" in caplog.text
+
+
 @pytest.mark.parametrize("what", ["submitted", "entered", "by hand"])
 async def test_a_session_of_a_loop_that_is_over_is_closed_with_the_client(
     serve: Serve, what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
