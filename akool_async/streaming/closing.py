@@ -213,7 +213,7 @@ class ClosingSession(Generic[S]):
     def end(self, reason: str = "closed") -> asyncio.Task[SessionLeftOpen | None]:
         """Begin to end the session; return the task that does it, which may have done so."""
         ending = self._ending
-        if ending is None or (ending.done() and _failed(ending)):
+        if ending is None or _failed(ending):
             ending = self._ending = asyncio.get_running_loop().create_task(self._end(reason))
         return ending
 
@@ -274,6 +274,8 @@ class ClosingSession(Generic[S]):
 
 
 def _failed(ending: asyncio.Task[SessionLeftOpen | None]) -> bool:
+    if not ending.done():
+        return ending.get_loop().is_closed()  # nothing runs it any more
     return ending.cancelled() or ending.exception() is not None or ending.result() is not None
 
 
@@ -302,14 +304,17 @@ class OpenSessions:
         """Take note that the user has closed a session: it is not closed again."""
         here, closed = asyncio.get_running_loop(), getattr(close, "id", None)
         for session, loop in tuple(self._sessions.items()):
-            if loop is here and session.job.id == closed:
+            if (loop is here or loop.is_closed()) and session.job.id == closed:
                 session.closed_by_hand()
 
     async def close(self) -> None:
-        """Close the sessions of the running loop. Those that could not be are in the log."""
+        """Close the sessions of the running loop, and of loops that are over.
+
+        Those that could not be closed are in the log.
+        """
         here = asyncio.get_running_loop()
-        mine = [each for each, loop in self._sessions.items() if loop is here and not each.over]
-        endings = [each.end() for each in mine]
+        ours = [each for each, loop in self._sessions.items() if loop is here or loop.is_closed()]
+        endings = [each.end() for each in ours if not each.over]
         for ending in endings:
             await lasting(ending)
 
