@@ -302,6 +302,32 @@ async def test_a_session_whose_page_went_away_before_the_answer_is_closed_once(
     assert list(vendor.closes.values()) == [1]
 
 
+@pytest.mark.parametrize("body", [{}, {"json": {}}])
+async def test_a_page_that_went_away_while_its_user_was_looked_up_opens_no_session(
+    body: dict[str, Any],
+    open_backend: Open,
+    sign_in: SignIn,
+    vendor: Vendor,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    arrived, answered = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: PageRequest) -> str | None:
+        arrived.set()
+        await answered.wait()
+        return request.cookies["user"]
+
+    backend = await open_backend(authorize=slow)
+    request = asyncio.create_task(sign_in(backend).ask("POST", "/sessions", **body))
+    await arrived.wait()
+    request.cancel()
+    await asyncio.sleep(0.05)  # the server reads that the page has gone
+    answered.set()
+    await sign_in(backend, "bob").start(duration=600)
+    assert [each["duration"] for each in vendor.creates] == [600]
+    assert "Traceback" not in caplog.text
+
+
 async def test_a_session_for_which_akool_has_no_place_in_time_is_given_up(
     open_backend: Open, sign_in: SignIn, vendor: Vendor, clock: ManualClock, elapse: Elapse
 ) -> None:
