@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from akool_async.clock import ManualClock
+from akool_async.streaming.backend.answers import Answer
 from akool_async.streaming.backend.rules import PageRequest
 from tests.clocks import Elapse, Until, turns
 from tests.streaming.backend.conftest import KEY, Backend, Browser, Open, SignIn, Vendor
@@ -51,6 +52,7 @@ async def test_an_answer_is_never_stored_and_holds_neither_the_sessions_id_nor_t
     url = browser.url + "/sessions"
     async with browser.http.post(url, headers=browser.headers) as answer:
         assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
         whole = str(answer.headers) + await answer.text()
     assert "6698c9d6" not in whole
     assert KEY not in whole
@@ -187,6 +189,22 @@ async def test_authorize_sees_the_request_and_may_be_asynchronous(
     assert seen[0].origin == browser.url
     assert seen[0].remote == "127.0.0.1"
     assert (seen[0].method, seen[0].path) == ("POST", "/sessions")
+
+
+async def test_a_request_with_two_origins_is_refused(browser: Browser) -> None:
+    headers = [("Origin", "https://evil.example"), *browser.headers.items()]
+    async with browser.http.post(browser.url + "/sessions", headers=headers) as answer:
+        assert answer.status == 403
+
+
+def test_what_is_printed_shows_neither_tokens_nor_who_a_user_is() -> None:
+    secret = "canary-secret"  # noqa: S105
+    headers = {"authorization": secret}
+    asked = PageRequest(
+        method="POST", path=secret, headers=headers, cookies={}, query={}, remote=None
+    )
+    answer = Answer(status=201, body={"credentials": {"agora_token": secret}}, headers=headers)
+    assert secret not in repr((asked, answer))
 
 
 async def test_a_strangers_ticket_and_one_that_never_was_get_the_same_answer(
