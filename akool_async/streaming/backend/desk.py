@@ -171,8 +171,8 @@ class Desk:
     # How it is done
 
     def _place(self, path: str) -> Place:
-        head, _, tail = path.rpartition("/sessions")
-        found = _PLACE.fullmatch("/sessions" + tail)
+        head, sessions, tail = path.rpartition("/sessions")
+        found = _PLACE.fullmatch(sessions + tail)
         if found is None or not head.endswith(self._rules.prefix):
             raise Refusal(404, "unknown", "There is nothing at this address.")
         ticket, what = found["ticket"], found["what"]
@@ -210,6 +210,8 @@ class Desk:
         avatar, duration = self._allowed(await _wanted(request, read))
         if self._stopped:
             raise stopping()
+        if is_gone():  # `authorize`, or the body, took its time
+            raise Refusal(408, "gone", "Nobody waits for a session any more.")
         ticket, held = self._hold(user, avatar, duration)
         try:
             await held.settled.wait()
