@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -363,8 +364,10 @@ def test_a_lost_connection_to_the_server_comes_back(
 def test_a_page_that_is_closed_ends_its_session_once(
     open_page: Open, context: BrowserContext, demo: Demo
 ) -> None:
-    # The websocket alone would end it after a minute: the beacon is the faster way.
-    url = demo.serve_loopback(PATIENT | {"reload_within": 0.1}, deadlines=UNHURRIED)
+    # The websocket alone would end it after minutes: the beacon is the faster way. Its seconds are
+    # enough for a busy machine to close the websocket meanwhile.
+    rules = PATIENT | {"back_within": 600.0, "reload_within": 3.0}
+    url = demo.serve_loopback(rules, deadlines=UNHURRIED)
     page = open_page(url)
     start(page)
     page.close()
@@ -411,6 +414,23 @@ def test_a_copy_of_the_tab_leaves_the_session_to_the_first(
     say(page, "Mine")
     heard(page, "You said: Mine")
     assert demo.closed == 0
+
+
+def test_a_silent_session_is_announced_and_ended(open_page: Open, demo: Demo) -> None:
+    url = demo.serve_loopback(PATIENT | {"silent_for": 2.0}, deadlines=UNHURRIED)
+    page = open_page(url)
+    start(page)
+    expect(page.locator("#notice")).to_contain_text("Are you still there?")
+    is_over(page, "Nobody said anything for a while")
+    is_closed(demo)
+
+
+def test_a_session_whose_time_is_over_says_so(open_page: Open, demo: Demo) -> None:
+    page = open_page(demo.serve_loopback(PATIENT, durations=(3,), deadlines=UNHURRIED))
+    start(page)
+    expect(page.locator("#left")).to_have_text(re.compile(r"0:0[0-3] left"))
+    is_over(page, "The time of this session is over.")
+    eventually(lambda: demo.running == 0)
 
 
 # What does not work

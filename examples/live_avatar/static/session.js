@@ -7,6 +7,7 @@ import { Problem, within } from "./deadlines.js";
 import { Relay } from "./relay.js";
 
 const KEPT = "live-avatar";
+const WHY = 1500; // milliseconds
 const TOO_LATE = "Your session could not go on: its channel can be joined in the first minutes only.";
 
 // Return what a reload left behind: the session that goes on.
@@ -124,7 +125,7 @@ export class Session {
       track: (track) => this.#hear.track(track),
       left: (words) => {
         this.#relay.left(words);
-        this.end(words);
+        setTimeout(() => this.end(words), WHY); // the server may know better why
       },
     });
     await this.#relay.open(signal); // it fails if this session is another tab's: that one goes on
@@ -168,8 +169,13 @@ export class Session {
 
 const REASONS = {
   closed: "The session was ended.",
+  "ended by the page": "The session was ended.",
   expired: "The time of this session is over.",
   failed: "The avatar's session failed.",
+  "ended at Akool": "The avatar service has ended the session.",
+  "never joined": "The avatar's channel was not joined in time.",
+  "nobody said anything": "Nobody said anything for a while, so the session was ended.",
+  "the server stops": "The server was about to stop. Start again in a minute.",
 };
 
 function reasonOf(reason) {
