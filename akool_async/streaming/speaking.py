@@ -44,7 +44,7 @@ class Speaker(Protocol):
     """A conversation, as far as `speak` uses it."""
 
     mode: Literal[1, 2] | None
-    answer: Answer | None
+    model_text: ModelText | None
 
     def check_joined(self) -> None:
         """Raise an error if nothing can be sent now."""
@@ -92,16 +92,16 @@ async def speak(conversation: Speaker, deltas: AsyncIterable[str]) -> str:
     iterator = aiter(deltas)
     try:
         conversation.check_joined()
-        if conversation.answer is not None and conversation.answer.under_way:
+        if conversation.model_text is not None and conversation.model_text.under_way:
             raise AlreadySpeaking("another `speak` is under way: interrupt it, or wait")
-        answer = conversation.answer = Answer(conversation)
-        await answer.read(iterator)
-        return answer.spoken.text
+        text = conversation.model_text = ModelText(conversation)
+        await text.read(iterator)
+        return text.spoken.text
     finally:
         await _close(iterator, deltas)
 
 
-class Answer:
+class ModelText:
     """A language model's text, and what was spoken of it."""
 
     def __init__(self, conversation: Speaker) -> None:

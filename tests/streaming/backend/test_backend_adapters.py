@@ -1,4 +1,4 @@
-"""The two doors as servers and frameworks use them: mounted, without extensions, and stopped."""
+"""The two adapters as servers and frameworks use them: mounted, without extensions, and stopped."""
 
 from __future__ import annotations
 
@@ -107,6 +107,18 @@ async def test_routes_that_nobody_closes_are_warned_of_once(
     finally:
         await routes.close()
         await runner.cleanup()
+
+
+async def test_an_address_without_sessions_is_none_of_the_apps(
+    akool: Akool, sign_in: SignIn
+) -> None:
+    app = akool.streaming.asgi_app(authorize=by_cookie, **RULES)
+    async with AsyncExitStack() as running:
+        running.push_async_callback(app.close)
+        browser = sign_in(await serve_app(app, app.close, running))
+        ticket = (await browser.start())["ticket"]
+        for method, path in (("DELETE", f"/{ticket}"), ("GET", f"/{ticket}/relay"), ("POST", "/")):
+            assert (await browser.ask(method, path))[0] == 404
 
 
 async def _spoken_to(app: BackendApp, scope: dict[str, Any]) -> list[dict[str, Any]]:
