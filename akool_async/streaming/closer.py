@@ -80,9 +80,8 @@ class Closer:
 
     def _too_late(self, id: str) -> str:
         answer = self._answers.get(id)
-        if answer is None:
-            return f"no answer came within {self._grace:g} s"
-        return f"it was not closed within {self._grace:g} s; the last answer: {answer}"
+        last = "" if answer is None else f"; the last answer: {answer}"
+        return f"Akool did not confirm it within {self._grace:g} s{last}"
 
     async def _until_answered(self, id: str) -> None:
         pause, limit = _FIRST_PAUSE, min(self._grace * _FIRST_SHARE, _LONGEST_FIRST)

@@ -174,7 +174,7 @@ async def test_a_session_that_cannot_be_closed_is_reported_and_stays(
     await rows(path, (State.CREATED, "a1"))
     async with client((await serve(house)).url, path) as akool:
         (one,) = await akool.streaming.reap()
-        assert (one.closed, one.reason) == (False, "no answer came within 0.05 s")
+        assert (one.closed, one.reason) == (False, "Akool did not confirm it within 0.05 s")
         house.answers_closes = True
         (one,) = await akool.streaming.reap()
         assert one.closed
