@@ -334,8 +334,9 @@ class OpenKept(_Opening, Webhook):
 class OpenLive(_Opening):
     """A session with a live avatar, for `async with`: it is closed when the block is left.
 
-    That holds for a return, an exception and a cancel, also one that comes while the session is
-    being opened: leaving waits until Akool has answered, for `grace` seconds at most. Entering
+    That holds for a return, an exception and a cancel. Leaving waits for the answer to the close,
+    `grace` seconds at most. A cancel that comes while the session is being opened waits first for
+    the answer to the create, as long as the client's `timeout`: only that tells the id. Entering
     raises what `await job.created()` raises; leaving raises `SessionLeftOpen` where the session
     could not be closed.
     """
