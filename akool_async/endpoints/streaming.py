@@ -346,6 +346,12 @@ class OpenLive(_Opening):
     grace: float = _GRACE
     """Seconds in which the close is repeated while no answer comes."""
 
+    def check(self) -> None:
+        """Require also that the transport is one, and not its class."""
+        super().check()
+        if isinstance(self.transport, type):
+            raise self.refuse("transport", "must be a transport, not its class: call it")
+
     def session(self, client: Opener) -> LiveSession:
         """Return the session, which is not opened yet."""
         return LiveSession(

@@ -531,6 +531,17 @@ def test_bad_input_is_refused_before_anything_is_sent() -> None:
             opened(akool, duration=duration)
 
 
+def test_the_class_of_a_transport_is_refused_before_anything_is_sent() -> None:
+    class Mine(MemoryTransport):
+        limits = AGORA
+        joined = True
+
+    akool = Akool("the-key")
+    for given in (Mine, MemoryTransport, "agora", object()):
+        with pytest.raises(InvalidInput, match="transport"):
+            opened(akool, transport=given)
+
+
 # The journal
 
 
