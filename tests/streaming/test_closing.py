@@ -494,7 +494,7 @@ async def test_a_close_on_a_dead_connection_is_repeated_on_another_one(
         task = asyncio.create_task(use())
         try:
             for number in (1, 2, 3):
-                while stage.count("close") < number:
+                while stage.count("close") < number and not task.done():
                     await loop_time.advance(0.25)
             await task
         finally:
