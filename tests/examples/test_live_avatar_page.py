@@ -433,6 +433,34 @@ def test_a_session_whose_time_is_over_says_so(open_page: Open, demo: Demo) -> No
     eventually(lambda: demo.running == 0)
 
 
+def test_a_start_that_is_clicked_twice_is_one_start(
+    open_page: Open, patient: str, demo: Demo
+) -> None:
+    page = open_page(patient)
+    page.locator("#start").dblclick()
+    is_live(page)
+    page.click("#end")
+    is_over(page, "You ended the session.")
+    page.focus("#start")
+    page.keyboard.down("Enter")
+    page.keyboard.down("Enter")  # it is held down
+    page.keyboard.up("Enter")
+    is_live(page)
+    assert (demo.opened, demo.closed) == (2, 1)
+
+
+def test_the_newest_caption_stays_in_view_while_a_message_grows(
+    open_page: Open, patient: str
+) -> None:
+    page = open_page(patient, PHONE)
+    start(page)
+    for number in range(6):
+        say(page, f"Number {number}")
+    page.fill("#text", "one\ntwo\nthree\nfour\nfive\nsix")
+    hidden = "said => said.scrollHeight - said.scrollTop - said.clientHeight"
+    eventually(lambda: page.locator("#said").evaluate(hidden) < 2)
+
+
 # What does not work
 
 
@@ -456,6 +484,7 @@ def test_a_channel_that_refuses_is_said_in_words(open_page: Open, patient: str, 
     )
     page.click("#start")
     is_over(page, "The token has expired.")
+    expect(page.locator("#title")).to_have_text("The session did not start")
     is_closed(demo)
 
 
