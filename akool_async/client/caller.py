@@ -22,7 +22,7 @@ from akool_async.http.auth import Credentials
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Command, Endpoint, Operation
 from akool_async.protocol.files import holds_files
-from akool_async.streaming.closing import OpenSessions
+from akool_async.streaming.open_sessions import OpenSessions
 
 if TYPE_CHECKING:
     from akool_async.client.runtime import Runtime

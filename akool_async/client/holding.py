@@ -9,7 +9,7 @@ from akool_async.client.submission import check_startable
 from akool_async.engine import HELD_JOB, NO_OPTIONS
 from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.snapshot import Snapshot
-from akool_async.streaming.held import Held
+from akool_async.streaming.session_job import SessionJob
 
 if TYPE_CHECKING:
     from akool_async.client.session_rows import JournalSessions
@@ -20,7 +20,7 @@ S = TypeVar("S", bound=Snapshot)
 class Holding(Caller):
     """Opens sessions, and closes them with itself."""
 
-    def hold(self, request: Startable[S], /, *, rarely: bool = True) -> Held[S]:
+    def hold(self, request: Startable[S], /, *, rarely: bool = True) -> SessionJob[S]:
         """Start the job of a session; for the package's own sessions, which close it again.
 
         Args:
@@ -37,7 +37,7 @@ class Holding(Caller):
         runtime = self._runtime(type(request).__name__)
         held = rarely and request.family.watch == "polled"  # else all jobs of the family are
         record = runtime.submitter.start(request, HELD_JOB if held else NO_OPTIONS)
-        return Held(record, runtime.engine)
+        return SessionJob(record, runtime.engine)
 
     @property
     def session_rows(self) -> JournalSessions | None:

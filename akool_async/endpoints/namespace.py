@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from types import GenericAlias, UnionType
 from typing import (
+    TYPE_CHECKING,
     Annotated,
     Any,
     Concatenate,
@@ -29,15 +30,17 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from akool_async.clock import Clock
 from akool_async.endpoints.paging import Page, Paged
 from akool_async.job import Job
 from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Startable
 from akool_async.protocol.fields import Files, OneEach, extras
 from akool_async.protocol.snapshot import Snapshot
-from akool_async.streaming.closing import OpenSessions
-from akool_async.streaming.held import Held
-from akool_async.streaming.reaping import SessionRows
+
+if TYPE_CHECKING:
+    from akool_async.clock import Clock
+    from akool_async.streaming.open_sessions import OpenSessions
+    from akool_async.streaming.reaping import SessionRows
+    from akool_async.streaming.session_job import SessionJob
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,7 +59,7 @@ RECIPES: dict[str, type[Recipe[Any]]] = {}
 
 
 class Executor(Protocol):
-    """The two actions of a client: submit an operation, and call any other endpoint."""
+    """A client, as far as namespaces use it."""
 
     @property
     def clock(self) -> Clock:
@@ -77,7 +80,7 @@ class Executor(Protocol):
         """Start an operation or a recipe; return its job at once."""
         ...
 
-    def hold(self, request: Startable[S], /, *, rarely: bool = True) -> Held[S]:
+    def hold(self, request: Startable[S], /, *, rarely: bool = True) -> SessionJob[S]:
         """Start the job of a session; look it up as a session that is held, or as every job."""
         ...
 

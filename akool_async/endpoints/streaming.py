@@ -58,7 +58,7 @@ from akool_async.streaming.transport import Transport
 if TYPE_CHECKING:
     from akool_async.streaming.backend.aiohttp import BackendRoutes
     from akool_async.streaming.backend.asgi import BackendApp
-    from akool_async.streaming.backend.desk import Desk
+    from akool_async.streaming.backend.core import Backend
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -417,33 +417,33 @@ def _opens(
 
 
 def _serves(
-    rules: Callable[P, Rules], door: Callable[[Desk, Rules], T]
+    rules: Callable[P, Rules], adapter: Callable[[Backend, Rules], T]
 ) -> Callable[Concatenate[Namespace, P], T]:
     """Make the method that serves the backend of a page."""
 
     @functools.wraps(rules)
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        from akool_async.streaming.backend.desk import Desk
+        from akool_async.streaming.backend.core import Backend
 
         def opening(**fields: Any) -> LiveSession:
             return OpenLive(**fields).session(self.executor)
 
         given = rules(*args, **kwargs)
-        return door(Desk(opening, self.executor.clock, given), given)
+        return adapter(Backend(opening, self.executor.clock, given), given)
 
     return with_signature_of(method, rules)
 
 
-def _routes(desk: Desk, rules: Rules) -> BackendRoutes:
+def _routes(backend: Backend, rules: Rules) -> BackendRoutes:
     from akool_async.streaming.backend.aiohttp import BackendRoutes
 
-    return BackendRoutes(desk, rules.prefix)
+    return BackendRoutes(backend, rules.prefix)
 
 
-def _app(desk: Desk, _rules: Rules) -> BackendApp:
+def _app(backend: Backend, _rules: Rules) -> BackendApp:
     from akool_async.streaming.backend.asgi import BackendApp
 
-    return BackendApp(desk)
+    return BackendApp(backend)
 
 
 class StreamingNamespace(Namespace, title="streaming"):

@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Generic, Protocol, Self, TypeVar
+from typing import Final, Generic, Protocol, Self, TypeVar
 
 from akool_async.clock import Clock
 from akool_async.errors import AkoolError, CreateOutcomeUnknown, SessionLeftOpen
@@ -25,7 +25,9 @@ from akool_async.observers import logger
 from akool_async.protocol.endpoint import Command, Endpoint, Startable
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.streaming.closer import Closer
-from akool_async.streaming.held import Held
+from akool_async.streaming.open_sessions import OpenSessions
+from akool_async.streaming.session_job import SessionJob
+from akool_async.streaming.waiting import lasting
 
 S = TypeVar("S", bound=Snapshot)
 T = TypeVar("T")
@@ -51,7 +53,7 @@ class Opener(Protocol):
         """The sessions that the client closes when it is closed."""
         ...
 
-    def hold(self, request: Startable[S], /, *, rarely: bool = True) -> Held[S]:
+    def hold(self, request: Startable[S], /, *, rarely: bool = True) -> SessionJob[S]:
         """Start the job of a session; look it up as a session that is held, or as every job."""
         ...
 
@@ -89,7 +91,7 @@ class ClosingSession(Generic[S]):
         self._client = client
         self._create = create
         self._closer = Closer(client, close, grace)
-        self._held: Held[S] | None = None
+        self._started: SessionJob[S] | None = None
         self._ending: asyncio.Task[SessionLeftOpen | None] | None = None
         self._rarely = True
         self._by_hand = False
@@ -106,10 +108,10 @@ class ClosingSession(Generic[S]):
         """
         return self._entered().job
 
-    def _entered(self) -> Held[S]:
-        if self._held is None:
+    def _entered(self) -> SessionJob[S]:
+        if self._started is None:
             raise RuntimeError("the session is not open: use `async with`")
-        return self._held
+        return self._started
 
     @property
     def id(self) -> str:
@@ -136,25 +138,25 @@ class ClosingSession(Generic[S]):
     @property
     def over(self) -> bool:
         """Whether its time is over by much, so that there is nothing to close."""
-        held = self._held
-        if held is None or held.opened_at is None:
+        started = self._started
+        if started is None or started.opened_at is None:
             return False
-        return held.age > held.longest + SLACK
+        return started.age > started.longest + SLACK
 
     def __repr__(self) -> str:
-        known = None if self._held is None else self._held.job.id
+        known = None if self._started is None else self._started.job.id
         state = "closed" if self.closed else ("open" if known else "not open")
         return f"<{type(self).__name__} {known or '-'}: {state}>"
 
     def begin(self, *, rarely: bool = True) -> Job[S]:
         """Send the create, and let the client close the session at its own end at the latest."""
-        if self._held is not None:
+        if self._started is not None:
             raise RuntimeError("a session is entered once; open another one")
         self._rarely = rarely
-        held = self._held = self._client.hold(self._create, rarely=rarely)
+        started = self._started = self._client.hold(self._create, rarely=rarely)
         self._client.open_sessions.add(self)
-        held.on_end(self._job_ended)
-        return held.job
+        started.on_end(self._job_ended)
+        return started.job
 
     def _job_ended(self) -> None:
         """Take note of the end of the job: the session may never have begun, or be closed."""
@@ -213,7 +215,7 @@ class ClosingSession(Generic[S]):
     def end(self, reason: str = "closed") -> asyncio.Task[SessionLeftOpen | None]:
         """Begin to end the session; return the task that does it, which may have done so."""
         ending = self._ending
-        if ending is None or (ending.done() and _failed(ending)):
+        if ending is None or _failed(ending):
             ending = self._ending = asyncio.get_running_loop().create_task(self._end(reason))
         return ending
 
@@ -236,12 +238,12 @@ class ClosingSession(Generic[S]):
         """Do what the end of the session asks for, while it is being closed."""
 
     async def _closed(self) -> SessionLeftOpen | None:
-        held = self._entered()
-        job = held.job
+        started = self._entered()
+        job = started.job
         with suppress(AkoolError):  # what was not sent is dropped, what was is waited for
-            await held.settle()
+            await started.settle()
         if job.id is not None:
-            return None if job.cancelled() else await self._close(held, job.id)
+            return None if job.cancelled() else await self._close(started, job.id)
         unknown = job.exception() if job.done() else None
         if isinstance(unknown, CreateOutcomeUnknown) and unknown.ids:
             for each in unknown.ids:  # opened for one request: nobody is told of them but here
@@ -252,13 +254,13 @@ class ClosingSession(Generic[S]):
             logger.error("%s; its block was left, so nobody can close it", unknown)
         return None
 
-    async def _close(self, held: Held[S], id: str) -> SessionLeftOpen | None:
+    async def _close(self, started: SessionJob[S], id: str) -> SessionLeftOpen | None:
         """Close the session by its id, whatever its job's status says (T29)."""
         reason = None if self._by_hand else await self._closer.close(id)
         if reason is None:
-            held.closed(finish=self._rarely or not self._by_hand)
+            started.closed(finish=self._rarely or not self._by_hand)
             return None
-        held.left_open(reason)
+        started.left_open(reason)
         return self._left_open(id, reason)
 
     def _left_open(self, id: str, reason: str) -> SessionLeftOpen:
@@ -274,61 +276,6 @@ class ClosingSession(Generic[S]):
 
 
 def _failed(ending: asyncio.Task[SessionLeftOpen | None]) -> bool:
+    if not ending.done():
+        return ending.get_loop().is_closed()  # nothing runs it any more
     return ending.cancelled() or ending.exception() is not None or ending.result() is not None
-
-
-class OpenSessions:
-    """The sessions of a client that were opened, and not closed yet."""
-
-    def __init__(self) -> None:
-        self._sessions: dict[ClosingSession[Any], asyncio.AbstractEventLoop] = {}
-
-    def add(self, session: ClosingSession[Any]) -> None:
-        """Keep a session of the running loop; forget those whose time is over."""
-        for each in [each for each in self._sessions if each.over]:
-            self.discard(each)
-        self._sessions[session] = asyncio.get_running_loop()
-
-    def discard(self, session: ClosingSession[Any]) -> None:
-        """Forget a session that is closed."""
-        self._sessions.pop(session, None)
-
-    @property
-    def ids(self) -> set[str | None]:
-        """The ids of the sessions, in all event loops."""
-        return {session.job.id for session in tuple(self._sessions)}
-
-    def closed_by_hand(self, close: object) -> None:
-        """Take note that the user has closed a session: it is not closed again."""
-        here, closed = asyncio.get_running_loop(), getattr(close, "id", None)
-        for session, loop in tuple(self._sessions.items()):
-            if loop is here and session.job.id == closed:
-                session.closed_by_hand()
-
-    async def close(self) -> None:
-        """Close the sessions of the running loop. Those that could not be are in the log."""
-        here = asyncio.get_running_loop()
-        mine = [each for each, loop in self._sessions.items() if loop is here and not each.over]
-        endings = [each.end() for each in mine]
-        for ending in endings:
-            await lasting(ending)
-
-
-async def lasting(task: asyncio.Task[T]) -> T:
-    """Return what a task returns; wait for it to the end, also while this task is cancelled.
-
-    Raises:
-        asyncio.CancelledError: it was cancelled, and the task has ended meanwhile.
-    """
-    import anyio
-
-    cancelled: asyncio.CancelledError | None = None
-    with anyio.CancelScope(shield=True):  # a scope of anyio cancels in each turn of the loop
-        while not task.done():
-            try:
-                await asyncio.wait([task])
-            except asyncio.CancelledError as error:
-                cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    return task.result()

@@ -25,19 +25,18 @@ from akool_async.errors import (
 )
 from akool_async.observers import logger
 from akool_async.streaming import messages
-from akool_async.streaming.closing import lasting
 from akool_async.streaming.commands import Commands
 from akool_async.streaming.events import Ended, Joined, Left, SessionEvent, Silent, Speaking
 from akool_async.streaming.fan_out import FanOut
 from akool_async.streaming.messages import AGORA, CommandReply
-from akool_async.streaming.reading import Heard, Reader
+from akool_async.streaming.receiving import Heard, Reader
 from akool_async.streaming.sending import Outbox
-from akool_async.streaming.speaking import Answer, Spoken, speak
+from akool_async.streaming.speaking import ModelText, Spoken, speak
 from akool_async.streaming.speaking_times import SpeakingTimes
 from akool_async.streaming.speech import Speech, SpeechState
 from akool_async.streaming.speech_rate import seconds_of
 from akool_async.streaming.transport import Transport
-from akool_async.streaming.waiting import done_within
+from akool_async.streaming.waiting import done_within, lasting
 
 MOST_WAITING: Final = 256 * 1024
 """The most bytes, as messages, of texts that were not said to their ends."""
@@ -65,7 +64,7 @@ class Conversation:
         self._clock = clock
         self.mode: Literal[1, 2] | None = mode
         """The mode that is known to be set; `None` while nobody knows."""
-        self.answer: Answer | None = None
+        self.model_text: ModelText | None = None
         """What `speak` was given last."""
         self._limits = AGORA if transport is None else transport.limits
         self._outbox = Outbox(self._limits, clock, self._send_failed)
@@ -146,8 +145,8 @@ class Conversation:
         self._outbox.post_texts(parts, partial(self._times.one_left, state))
         return Speech(state, self._clock)
 
-    async def interrupt(self) -> None:
-        """Stop the avatar: drop what waits to be said, and return when Akool has answered.
+    async def interrupt(self) -> CommandReply:
+        """Stop the avatar: drop what waits to be said, and return Akool's answer.
 
         At once, every unfinished `Speech` is cut off, and what was not sent yet is dropped, also
         the rest of a text of which a part has left. The command goes out ahead of everything, and
@@ -166,7 +165,7 @@ class Conversation:
         mid = messages.new_mid()
         message = messages.interrupt(mid=mid, limits=self._limits)
         with self._outbox.texts_held():
-            await self._commands.ask("interrupt", mid, message, first=True)
+            return await self._commands.ask("interrupt", mid, message, first=True)
 
     async def set_params(
         self,
@@ -219,7 +218,7 @@ class Conversation:
     @property
     def spoken(self) -> Spoken:
         """What was spoken so far of the text that `speak` was given last."""
-        return Spoken() if self.answer is None else self.answer.spoken
+        return Spoken() if self.model_text is None else self.model_text.spoken
 
     def check_joined(self) -> None:
         """Raise `NotJoined` or `SessionEnded` if nothing can be sent now."""

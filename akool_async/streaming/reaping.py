@@ -16,7 +16,8 @@ from akool_async.protocol.endpoint import Endpoint, Family
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Value
 from akool_async.streaming.closer import Closer
-from akool_async.streaming.closing import GRACE, SLACK, OpenSessions
+from akool_async.streaming.closing import GRACE, SLACK
+from akool_async.streaming.open_sessions import OpenSessions
 from akool_async.streaming.session import Session
 
 _AT_ONCE: Final = 10

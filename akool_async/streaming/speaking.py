@@ -14,6 +14,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import asynccontextmanager, suppress
+from inspect import isawaitable
 from typing import Any, Final, Literal, Protocol
 
 from akool_async.errors import AlreadySpeaking, InvalidInput
@@ -43,7 +44,7 @@ class Speaker(Protocol):
     """A conversation, as far as `speak` uses it."""
 
     mode: Literal[1, 2] | None
-    answer: Answer | None
+    model_text: ModelText | None
 
     def check_joined(self) -> None:
         """Raise an error if nothing can be sent now."""
@@ -91,16 +92,16 @@ async def speak(conversation: Speaker, deltas: AsyncIterable[str]) -> str:
     iterator = aiter(deltas)
     try:
         conversation.check_joined()
-        if conversation.answer is not None and conversation.answer.under_way:
+        if conversation.model_text is not None and conversation.model_text.under_way:
             raise AlreadySpeaking("another `speak` is under way: interrupt it, or wait")
-        answer = conversation.answer = Answer(conversation)
-        await answer.read(iterator)
-        return answer.spoken.text
+        text = conversation.model_text = ModelText(conversation)
+        await text.read(iterator)
+        return text.spoken.text
     finally:
         await _close(iterator, deltas)
 
 
-class Answer:
+class ModelText:
     """A language model's text, and what was spoken of it."""
 
     def __init__(self, conversation: Speaker) -> None:
@@ -210,11 +211,12 @@ async def _until(stop: asyncio.Future[None]) -> AsyncGenerator[None]:
 
 
 async def _close(*iterators: AsyncIterable[str]) -> None:
-    """Close what was read: an async generator, and others that can be closed."""
+    """Close what was read: an async generator, and others that can be closed, by `close` too."""
     for each in dict.fromkeys(iterators):
-        close: Any = getattr(each, "aclose", None)
+        close: Any = getattr(each, "aclose", None) or getattr(each, "close", None)
         try:
-            if close is not None:
-                await close()
+            closing = None if close is None else close()
+            if isawaitable(closing):
+                await closing
         except Exception:  # what was said is worth more than how a stream ends
             logger.warning("a stream of a language model was not closed", exc_info=True)

@@ -22,7 +22,7 @@ from akool_async.protocol.endpoint import (
 from akool_async.protocol.fields import Id, plan_of
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.result import Result
-from akool_async.streaming.closing import OpenSessions
+from akool_async.streaming.open_sessions import OpenSessions
 
 HOOK = "https://hooks.example/a"
 OTHER_HOOK = "https://hooks.example/b"

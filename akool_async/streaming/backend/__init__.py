@@ -2,9 +2,10 @@
 
 How this works
 --------------
-`Desk` holds the sessions and decides; `aiohttp.py` and `asgi.py` are its two doors, which know a
-web framework and nothing else. `Rules` says what a user may do, `Allowance` counts it before any
-create, `HeldSession` runs one session and its timers, and `Connection` is a page's websocket.
+`Backend` holds the sessions and decides. Its two adapters, `aiohttp.py` and `asgi.py`, know a web
+framework and nothing else. `Access` says who may ask, and `Rules` what for; `Allowance` counts it
+before any create. `PageSession` runs one session and its timers, and `Connection` is a page's
+websocket.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from akool_async.receivers.aiohttp import read_body
 from akool_async.streaming.backend import frames
 from akool_async.streaming.backend.answers import Answer, Refusal
 from akool_async.streaming.backend.connection import Frame, TooLarge
-from akool_async.streaming.backend.desk import Desk
+from akool_async.streaming.backend.core import Backend
 from akool_async.streaming.backend.rules import PageRequest
 
 _CLOSE_WITHIN: Final = 1.0
@@ -25,12 +25,12 @@ class BackendRoutes(list[web.RouteDef]):
     sessions when the server stops.
 
     Args:
-        desk: Holds the sessions.
+        backend: Holds the sessions.
         prefix: What stands before `/sessions`.
     """
 
-    def __init__(self, desk: Desk, prefix: str) -> None:
-        self._desk = desk
+    def __init__(self, backend: Backend, prefix: str) -> None:
+        self._backend = backend
         self._warned = False
         root = f"{prefix}/sessions"
         super().__init__(
@@ -40,7 +40,7 @@ class BackendRoutes(list[web.RouteDef]):
 
     async def close(self, _app: web.Application | None = None) -> None:
         """End all sessions, and wait until each is closed; no new one is begun."""
-        await self._desk.close()
+        await self._backend.close()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if not self._warned and self.close not in request.app.on_shutdown:
@@ -52,14 +52,14 @@ class BackendRoutes(list[web.RouteDef]):
         asked = _asked(request)
         if web.WebSocketResponse().can_prepare(request).ok:
             return await self._relay(request, asked)
-        answer = await self._desk.answer(
+        answer = await self._backend.answer(
             asked, lambda most: read_body(request, most), lambda: _is_gone(request)
         )
         return _response(answer)
 
     async def _relay(self, request: web.Request, asked: PageRequest) -> web.StreamResponse:
         try:
-            connection = await self._desk.connect(asked)
+            connection = await self._backend.connect(asked)
         except Refusal as refusal:
             return _response(refusal.answer)
         try:

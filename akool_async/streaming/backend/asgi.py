@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote
 from akool_async.receivers.asgi import Message, Receive, Scope, Send, read_body
 from akool_async.streaming.backend.answers import Answer, Refusal
 from akool_async.streaming.backend.connection import Frame
-from akool_async.streaming.backend.desk import Desk
+from akool_async.streaming.backend.core import Backend
 from akool_async.streaming.backend.rules import PageRequest
 
 
@@ -21,15 +21,15 @@ class BackendApp:
     one's lifespan awaits `close`.
 
     Args:
-        desk: Holds the sessions.
+        backend: Holds the sessions.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
 
     async def close(self) -> None:
         """End all sessions, and wait until each is closed; no new one is begun."""
-        await self._desk.close()
+        await self._backend.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or websocket, or answer the server about the life of the app."""
@@ -60,7 +60,7 @@ class BackendApp:
             return body
 
         try:
-            answer = await self._desk.answer(
+            answer = await self._backend.answer(
                 _asked(scope), read, lambda: any(each.done() for each in watch)
             )
         finally:
@@ -72,7 +72,7 @@ class BackendApp:
     async def _relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         try:
-            connection = await self._desk.connect(_asked(scope))
+            connection = await self._backend.connect(_asked(scope))
         except Refusal as refusal:
             if "websocket.http.response" in (scope.get("extensions") or {}):
                 for message in _messages("websocket.http.response", refusal.answer):

@@ -18,15 +18,15 @@ class Bucket:
         self._clock = clock
         self._rate = rate
         self._burst = burst
-        self._held = burst
+        self._tokens = burst
         self._time = clock.time()
 
     def take(self, tokens: float) -> bool:
         """Take tokens; return whether there were enough."""
         now = self._clock.time()
-        self._held = min(self._burst, self._held + (now - self._time) * self._rate)
+        self._tokens = min(self._burst, self._tokens + (now - self._time) * self._rate)
         self._time = now
-        if tokens > self._held:
+        if tokens > self._tokens:
             return False
-        self._held -= tokens
+        self._tokens -= tokens
         return True

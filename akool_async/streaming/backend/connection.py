@@ -56,7 +56,7 @@ class Socket(Protocol):
         ...
 
 
-class Behind(Protocol):
+class ConnectedSession(Protocol):
     """The session behind a websocket."""
 
     transport: RelayTransport
@@ -65,7 +65,7 @@ class Behind(Protocol):
         """Say whether the page may send a frame of that size now."""
         ...
 
-    def hear(self, said: frames.FromPage) -> None:
+    def handle(self, said: frames.FromPage) -> None:
         """Do what a text frame of the page says."""
         ...
 
@@ -84,14 +84,14 @@ class Connection:
     """A page's websocket; made before the websocket is accepted, so that there is one at a time.
 
     Args:
-        held: The session behind it.
+        session: The session behind it.
         clock: Where time comes from.
     """
 
     _page: Page
 
-    def __init__(self, held: Behind, clock: Clock) -> None:
-        self._held = held
+    def __init__(self, session: ConnectedSession, clock: Clock) -> None:
+        self._session = session
         self._waiting: deque[_Outgoing] = deque()
         self._news = asyncio.Event()
         self._over: asyncio.Future[tuple[int, str]]
@@ -104,7 +104,7 @@ class Connection:
 
     async def serve(self, socket: Socket) -> None:
         """Pass frames on in both ways, until the page is gone or the session is over."""
-        with self._held.transport.page(self._send) as self._page:
+        with self._session.transport.page(self._send) as self._page:
             tasks = [
                 asyncio.create_task(self._read(socket)),
                 asyncio.create_task(self._write(socket)),
@@ -130,7 +130,7 @@ class Connection:
 
     def release(self) -> None:
         """Let the next websocket of the same ticket in. Does nothing twice."""
-        self._held.released(self)
+        self._session.released(self)
 
     def tell(self, frame: str) -> None:
         """Send a text frame; one too many is dropped."""
@@ -209,7 +209,7 @@ class Connection:
         """Take a frame; return why the websocket has to be closed, if it has to."""
         if len(frame) > frames.LARGEST:
             return TOO_LARGE, "a frame is too large"
-        if not self._held.may_send(len(frame)):
+        if not self._session.may_send(len(frame)):
             return POLICY, "too many frames"
         if isinstance(frame, bytes):
             self._page.take(frame)
@@ -221,5 +221,5 @@ class Connection:
             self._page.joined()
         elif isinstance(said, frames.PageLeft):
             self._page.left(said.reason)
-        self._held.hear(said)
+        self._session.handle(said)
         return None

@@ -75,7 +75,7 @@ def refused(message: str) -> str:
     return written("refused", message=message)
 
 
-def told(event: SessionEvent) -> str | None:
+def of_event(event: SessionEvent) -> str | None:
     """Return the frame for an event; `None` for one that is nothing to a page."""
     if isinstance(event, Caption):
         return written(

@@ -1,4 +1,4 @@
-"""A backend on loopback, through each of its doors, and pages that talk to it."""
+"""A backend on loopback, through each of its adapters, and pages that talk to it."""
 
 from __future__ import annotations
 
@@ -148,20 +148,20 @@ async def serve_app(
     return Backend(f"http://127.0.0.1:{listening.getsockname()[1]}", close)
 
 
-DOORS = {"aiohttp": serve_aiohttp, "asgi": serve_asgi}
+ADAPTERS = {"aiohttp": serve_aiohttp, "asgi": serve_asgi}
 
 Open: TypeAlias = Callable[..., Awaitable[Backend]]
 """Serve a backend: `await open_backend(on_text=...)`."""
 
 
-@pytest.fixture(params=DOORS)
+@pytest.fixture(params=ADAPTERS)
 async def open_backend(request: pytest.FixtureRequest, akool: Akool) -> AsyncIterator[Open]:
-    """Serve backends through one of the doors."""
+    """Serve backends through one of the adapters."""
     async with AsyncExitStack() as running:
 
         async def opened(**rules: Any) -> Backend:
             given = {"authorize": by_cookie} | RULES | rules
-            return await DOORS[request.param](akool, given, running)
+            return await ADAPTERS[request.param](akool, given, running)
 
         yield opened
 

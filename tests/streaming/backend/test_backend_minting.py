@@ -198,7 +198,7 @@ async def test_a_request_with_two_origins_is_refused(browser: Browser) -> None:
 
 
 def test_what_is_printed_shows_neither_tokens_nor_who_a_user_is() -> None:
-    secret = "canary-secret"  # noqa: S105
+    secret = "canary-secret"
     headers = {"authorization": secret}
     asked = PageRequest(
         method="POST", path=secret, headers=headers, cookies={}, query={}, remote=None

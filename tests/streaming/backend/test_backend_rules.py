@@ -15,7 +15,7 @@ from akool_async.streaming.backend.bucket import Bucket
 from akool_async.streaming.backend.countdown import Countdown
 from akool_async.streaming.backend.rules import Rules
 
-DOORS = ["aiohttp_routes", "asgi_app"]
+ADAPTERS = ["aiohttp_routes", "asgi_app"]
 GIVEN: dict[str, Any] = {
     "authorize": lambda _request: "ann",
     "avatars": ["tristan"],
@@ -36,15 +36,15 @@ def refused(counted: Allowance, user: str, seconds: int) -> Refusal:
     return caught.value
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("adapter", ADAPTERS)
 @pytest.mark.parametrize("missing", GIVEN)
-def test_authorize_avatars_and_durations_have_no_default(door: str, missing: str) -> None:
+def test_authorize_avatars_and_durations_have_no_default(adapter: str, missing: str) -> None:
     given = {name: value for name, value in GIVEN.items() if name != missing}
     with pytest.raises(TypeError, match=missing):
-        getattr(Akool("key").streaming, door)(**given)
+        getattr(Akool("key").streaming, adapter)(**given)
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("adapter", ADAPTERS)
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -78,17 +78,17 @@ def test_authorize_avatars_and_durations_have_no_default(door: str, missing: str
     ],
 )
 def test_bad_rules_are_refused_when_the_backend_is_made(
-    door: str, field: str, value: object
+    adapter: str, field: str, value: object
 ) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        getattr(Akool("key").streaming, door)(**(GIVEN | {field: value}))
+        getattr(Akool("key").streaming, adapter)(**(GIVEN | {field: value}))
     expected = {field, *AKOOLS.get(field, ())}
     assert refusal.value.field.partition(".")[0] in expected
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_the_signature_names_each_rule(door: str) -> None:
-    shown = inspect.signature(getattr(Akool("key").streaming, door)).parameters
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_the_signature_names_each_rule(adapter: str) -> None:
+    shown = inspect.signature(getattr(Akool("key").streaming, adapter)).parameters
     assert set(shown) == set(Rules.__struct_fields__)
 
 

@@ -1,4 +1,4 @@
-"""The two doors as servers and frameworks use them: mounted, without extensions, and stopped."""
+"""The two adapters as servers and frameworks use them: mounted, without extensions, and stopped."""
 
 from __future__ import annotations
 

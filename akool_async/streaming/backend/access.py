@@ -17,7 +17,7 @@ _PREFLIGHT: Final = {
 }
 
 
-class Gate:
+class Access:
     """Lets requests in, or not.
 
     Args:

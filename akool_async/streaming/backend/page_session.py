@@ -41,14 +41,14 @@ BYTES: Final = (131_072.0, 262_144.0)
 """Bytes a second, and at once."""
 
 
-class HeldSession:
+class PageSession:
     """A session that a page was given a ticket for.
 
     It opens and ends in a task of its own, so that no cancel of a request cuts that short.
 
     Args:
         user: Whose it is.
-        opening: The session, which is not opened yet.
+        live: The session, which is not opened yet.
         transport: What the session talks by.
         grant: The seconds that it may last.
         rules: Say how long it waits for its page.
@@ -60,7 +60,7 @@ class HeldSession:
         self,
         *,
         user: str,
-        opening: LiveSession,
+        live: LiveSession,
         transport: RelayTransport,
         grant: Grant,
         rules: Rules,
@@ -75,7 +75,7 @@ class HeldSession:
         """Why it could not be opened."""
         self.settled = asyncio.Event()
         """Set once it is opened, or could not be, or is over."""
-        self.session = opening
+        self.live = live
         self._grant = grant
         self._rules = rules
         self._clock = clock
@@ -104,7 +104,7 @@ class HeldSession:
     async def _run(self) -> None:
         used = 0.0
         try:
-            async with self.session as session:
+            async with self.live as session:
                 opened = self._clock.time()
                 try:
                     await self._listen(aiter(session))
@@ -119,7 +119,7 @@ class HeldSession:
         except Exception as error:
             self.failure = error
             if self._listener is not None:
-                logger.exception("session %s failed", self.session.id)
+                logger.exception("session %s failed", self.live.id)
         finally:
             self._note_end(FAILED)
             self._grant.settle(used)
@@ -128,7 +128,7 @@ class HeldSession:
         """Pass events on until the session is over."""
         self._open.stop()
         self._join.start()
-        self.stir()
+        self.note_activity()
         self._listener = asyncio.create_task(self._hear_all(events))
         self.settled.set()
         try:
@@ -143,8 +143,8 @@ class HeldSession:
             if isinstance(event, Ended):
                 return event.reason
             if isinstance(event, Caption | Speaking | Silent):
-                self.stir()
-            if (frame := frames.told(event)) is not None:
+                self.note_activity()
+            if (frame := frames.of_event(event)) is not None:
                 self.tell(frame)
         return "ended"
 
@@ -174,7 +174,7 @@ class HeldSession:
             self._connection.finish(frames.written("ended", reason=reason))
         return True
 
-    def stir(self) -> None:
+    def note_activity(self) -> None:
         """Note that somebody said something."""
         if self.reason is None:
             self._announce.start()
@@ -194,7 +194,7 @@ class HeldSession:
         self._back.stop()
         self._reload.stop()
         self._expect_page()
-        session = self.session
+        session = self.live
         self.tell(frames.session(session.remaining, session.ends_at, session.join_before))
         return self._connection
 
@@ -227,7 +227,7 @@ class HeldSession:
         """Say whether the page may send a frame of that size now."""
         return self._frames.take(1) and self._bytes.take(size)
 
-    def hear(self, said: frames.FromPage) -> None:
+    def handle(self, said: frames.FromPage) -> None:
         """Do what a text frame of the page says."""
         if self.reason is not None:
             return
@@ -243,7 +243,7 @@ class HeldSession:
             self.end("ended by the page")
 
     def _say(self, text: str) -> None:
-        self.stir()
+        self.note_activity()
         if _runs(self._answering):
             words = "The avatar still works on your last text. Interrupt it, or wait."
             self.tell(frames.refused(words))
@@ -255,20 +255,20 @@ class HeldSession:
         if not text.strip():
             self.tell(frames.refused("The text is empty."))
         elif self._rules.on_text is None:
-            await self.session.say(text)
+            await self.live.say(text)
         else:
-            await self._rules.on_text(self.session, text)
+            await self._rules.on_text(self.live, text)
 
     def _interrupt(self) -> None:
-        self.stir()
+        self.note_activity()
         if self._answering is not None:
             self._answering.cancel()
         if not _runs(self._interrupting):
             words = "The avatar could not be interrupted."
-            self._interrupting = self._begin(self.session.interrupt, words)
+            self._interrupting = self._begin(self.live.interrupt, words)
 
     def _begin(
-        self, work: Callable[[], Coroutine[Any, Any, None]], words: str
+        self, work: Callable[[], Coroutine[Any, Any, object]], words: str
     ) -> asyncio.Task[None]:
         """Do in a task what the page asked for; if it fails, tell the page in these words."""
 

@@ -15,7 +15,7 @@ from akool_async.protocol.snapshot import Snapshot
 S = TypeVar("S", bound=Snapshot)
 
 
-class Held(Generic[S]):
+class SessionJob(Generic[S]):
     """The job of a session, from its create to its close.
 
     Args:

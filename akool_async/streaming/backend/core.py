@@ -18,6 +18,7 @@ from akool_async.clock import Clock
 from akool_async.errors import AkoolError, InvalidInput
 from akool_async.observers import logger
 from akool_async.receivers.answers import Refused
+from akool_async.streaming.backend.access import Access
 from akool_async.streaming.backend.allowance import Allowance
 from akool_async.streaming.backend.answers import (
     LARGEST_BODY,
@@ -30,8 +31,7 @@ from akool_async.streaming.backend.answers import (
     unknown_ticket,
 )
 from akool_async.streaming.backend.connection import Connection
-from akool_async.streaming.backend.gate import Gate
-from akool_async.streaming.backend.held import FAILED, NOT_OPENED, HeldSession
+from akool_async.streaming.backend.page_session import FAILED, NOT_OPENED, PageSession
 from akool_async.streaming.backend.rules import PageRequest, Rules
 from akool_async.streaming.live_session import LiveSession
 from akool_async.streaming.messages.limits import AGORA, LIMITS
@@ -40,7 +40,7 @@ from akool_async.streaming.relay import RelayTransport
 ReadBody: TypeAlias = Callable[[int], Awaitable[bytes]]
 """Reads the body of a request, of so many bytes at most; raises `Refused`."""
 
-_PLACE: Final = re.compile(
+_ROUTE: Final = re.compile(
     r"/sessions(?:/(?P<ticket>[A-Za-z0-9_\-]{1,64})(?P<what>/relay|/end|/leave)?)?"
 )
 _METHODS: Final = {
@@ -52,7 +52,7 @@ _METHODS: Final = {
 }
 
 
-class Opening(Protocol):
+class MakeSession(Protocol):
     """Makes a session that is not opened yet: `akool.streaming.open`."""
 
     def __call__(self, **fields: Any) -> LiveSession:
@@ -60,7 +60,7 @@ class Opening(Protocol):
         ...
 
 
-class Place(NamedTuple):
+class Route(NamedTuple):
     """What an address is about."""
 
     what: str
@@ -75,11 +75,11 @@ class _Wanted(Struct):
     duration: int | None = None
 
 
-class Desk:
+class Backend:
     """Holds the sessions of a backend.
 
     Args:
-        opening: Makes a session that is not opened yet.
+        make_session: Makes a session that is not opened yet.
         clock: Where time comes from.
         rules: Say who may have which session.
 
@@ -87,13 +87,13 @@ class Desk:
         InvalidInput: Akool would take none of the sessions that the rules allow.
     """
 
-    def __init__(self, opening: Opening, clock: Clock, rules: Rules) -> None:
-        self._opening = opening
+    def __init__(self, make_session: MakeSession, clock: Clock, rules: Rules) -> None:
+        self._make_session = make_session
         self._clock = clock
         self._rules = rules
-        self._gate = Gate(rules)
+        self._access = Access(rules)
         self._allowance = Allowance(rules, clock)
-        self._held: dict[bytes, HeldSession] = {}
+        self._sessions: dict[bytes, PageSession] = {}
         """By the hash of the ticket, so that to look one up tells nothing by its time."""
         self._tasks: set[asyncio.Task[None]] = set()
         """Of sessions that are opened, or being opened or closed."""
@@ -102,10 +102,10 @@ class Desk:
         self._limits = LIMITS.get(stream_type, AGORA)
         for avatar in rules.avatars:
             for duration in rules.durations:
-                self._session(avatar, duration, RelayTransport(self._limits))
+                self._live_session(avatar, duration, RelayTransport(self._limits))
 
-    def _session(self, avatar: str, duration: int, transport: RelayTransport) -> LiveSession:
-        return self._opening(
+    def _live_session(self, avatar: str, duration: int, transport: RelayTransport) -> LiveSession:
+        return self._make_session(
             avatar_id=avatar,
             duration=duration,
             transport=transport,
@@ -113,7 +113,7 @@ class Desk:
             **self._rules.session,
         )
 
-    # What a door calls
+    # What an adapter calls
 
     async def answer(
         self, request: PageRequest, read: ReadBody, is_gone: Callable[[], bool]
@@ -127,12 +127,12 @@ class Desk:
         """
         more: dict[str, str] = {}
         try:
-            place = self._place(request.path)
-            more |= self._gate.check_origin(request)
+            route = self._route(request.path)
+            more |= self._access.check_origin(request)
             if request.method == "OPTIONS":
-                answer = self._gate.preflight()
+                answer = self._access.preflight()
             else:
-                answer = await self._answer(place, request, read, is_gone)
+                answer = await self._answer(route, request, read, is_gone)
         except Refusal as refusal:
             answer = refusal.answer
         except Exception as error:
@@ -146,20 +146,20 @@ class Desk:
         Raises:
             Refusal: it must not be accepted.
         """
-        place = self._place(request.path)
-        self._gate.check_origin(request)
-        held = self._find(place.ticket, await self._gate.user(request))
-        if place.what != "relay":
+        route = self._route(request.path)
+        self._access.check_origin(request)
+        session = self._find(route.ticket, await self._access.user(request))
+        if route.what != "relay":
             raise Refusal(404, "unknown", "There is no websocket at this address.")
-        if held.connected:
+        if session.connected:
             raise Refusal(409, "connected", "This session is open in another window.")
-        return held.connect()
+        return session.connect()
 
     async def close(self) -> None:
         """End all sessions, and wait until each is closed; no new one is begun."""
         self._stopped = True
-        for held in tuple(self._held.values()):
-            held.end("the server stops")
+        for session in tuple(self._sessions.values()):
+            session.end("the server stops")
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -170,39 +170,39 @@ class Desk:
 
     # How it is done
 
-    def _place(self, path: str) -> Place:
+    def _route(self, path: str) -> Route:
         head, sessions, tail = path.rpartition("/sessions")
-        found = _PLACE.fullmatch(sessions + tail)
+        found = _ROUTE.fullmatch(sessions + tail)
         if found is None or not head.endswith(self._rules.prefix):
             raise Refusal(404, "unknown", "There is nothing at this address.")
         ticket, what = found["ticket"], found["what"]
         if ticket is None:
-            return Place("mint", "")
-        return Place("session" if what is None else what[1:], ticket)
+            return Route("mint", "")
+        return Route("session" if what is None else what[1:], ticket)
 
     async def _answer(
-        self, place: Place, request: PageRequest, read: ReadBody, is_gone: Callable[[], bool]
+        self, route: Route, request: PageRequest, read: ReadBody, is_gone: Callable[[], bool]
     ) -> Answer:
-        if request.method != _METHODS[place.what]:
-            allowed = _METHODS[place.what]
+        if request.method != _METHODS[route.what]:
+            allowed = _METHODS[route.what]
             raise Refusal(405, "method", f"Only {allowed} is answered here.", allow=allowed)
-        user = await self._gate.user(request)
-        if place.what == "mint":
+        user = await self._access.user(request)
+        if route.what == "mint":
             return await self._mint(user, request, read, is_gone)
-        held = self._find(place.ticket, user)
-        if place.what == "relay":
+        session = self._find(route.ticket, user)
+        if route.what == "relay":
             raise Refusal(426, "websocket", "Only a websocket is answered here.")
-        if place.what == "leave":
-            held.leave()
+        if route.what == "leave":
+            session.leave()
         else:
-            held.end("ended by the page")
+            session.end("ended by the page")
         return Answer(status=204)
 
-    def _find(self, ticket: str, user: str) -> HeldSession:
-        held = self._held.get(_hash(ticket))
-        if held is None or not hmac.compare_digest(held.user.encode(), user.encode()):
+    def _find(self, ticket: str, user: str) -> PageSession:
+        session = self._sessions.get(_hash(ticket))
+        if session is None or not hmac.compare_digest(session.user.encode(), user.encode()):
             raise unknown_ticket()
-        return held
+        return session
 
     async def _mint(
         self, user: str, request: PageRequest, read: ReadBody, is_gone: Callable[[], bool]
@@ -212,21 +212,21 @@ class Desk:
             raise stopping()
         if is_gone():  # `authorize`, or the body, took its time
             raise Refusal(408, "gone", "Nobody waits for a session any more.")
-        ticket, held = self._hold(user, avatar, duration)
+        ticket, session = self._begin(user, avatar, duration)
         try:
-            await held.settled.wait()
+            await session.settled.wait()
         except asyncio.CancelledError:
-            held.end("nobody waits for it")
+            session.end("nobody waits for it")
             raise
-        if held.failure is not None and held.reason == FAILED:
-            if isinstance(held.failure, AkoolError):
-                logger.error("a session could not be opened: %s", held.failure)
-            raise refusal_of(held.failure)
+        if session.failure is not None and session.reason == FAILED:
+            if isinstance(session.failure, AkoolError):
+                logger.error("a session could not be opened: %s", session.failure)
+            raise refusal_of(session.failure)
         if is_gone():
-            held.end("nobody waits for it")
-        if held.reason is not None:
-            raise busy() if held.reason == NOT_OPENED else stopping()
-        return _minted(ticket, f"{request.path}/{ticket}/relay", held.session)
+            session.end("nobody waits for it")
+        if session.reason is not None:
+            raise busy() if session.reason == NOT_OPENED else stopping()
+        return _minted(ticket, f"{request.path}/{ticket}/relay", session.live)
 
     def _allowed(self, wanted: _Wanted) -> tuple[str, int]:
         rules = self._rules
@@ -238,30 +238,30 @@ class Desk:
             raise Refusal(400, "duration", "There is no such duration here.")
         return avatar, duration
 
-    def _hold(self, user: str, avatar: str, duration: int) -> tuple[str, HeldSession]:
+    def _begin(self, user: str, avatar: str, duration: int) -> tuple[str, PageSession]:
         """Begin to open a session, and give it a ticket."""
         grant = self._allowance.reserve(user, duration)
         ticket = secrets.token_urlsafe(16)
         key = _hash(ticket)
         try:
             transport = RelayTransport(self._limits)
-            opening = self._session(avatar, duration, transport)
+            live = self._live_session(avatar, duration, transport)
         except InvalidInput:
             grant.settle(0)
             raise
-        held = HeldSession(
+        session = PageSession(
             user=user,
-            opening=opening,
+            live=live,
             transport=transport,
             grant=grant,
             rules=self._rules,
             clock=self._clock,
-            on_over=lambda: self._held.pop(key, None),
+            on_over=lambda: self._sessions.pop(key, None),
         )
-        self._held[key] = held
-        self._tasks.add(held.task)
-        held.task.add_done_callback(self._tasks.discard)
-        return ticket, held
+        self._sessions[key] = session
+        self._tasks.add(session.task)
+        session.task.add_done_callback(self._tasks.discard)
+        return ticket, session
 
 
 def _hash(ticket: str) -> bytes:
