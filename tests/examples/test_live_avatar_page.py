@@ -174,6 +174,9 @@ def test_a_person_sees_the_avatar_types_reads_and_ends(
     say(page, "Hello there")
     expect(page.locator("#log .user")).to_have_text("You: Hello there")
     heard(page, "You said: Hello there")
+    page.locator("#text").evaluate("text => { text.value = 'Half of \\ud83c a face'; }")
+    page.keyboard.press("Enter")
+    heard(page, "You said: Half of \ufffd a face")
     assert demo.closed == 0
     page.click("#end")
     is_over(page, "You ended the session.")

@@ -110,7 +110,12 @@ async def test_the_page_is_told_what_it_may_ask_for_and_when_it_gives_up(
     assert all(seconds > 0 for seconds in told["deadlines"].values())
 
 
-@pytest.mark.parametrize("offer", ["{", "[]", '{"channel": "a"}', "null"])
+NO_SDP = '{"channel": "a", "token": "b", "uid": 1, "sdp": 7}'
+
+
+@pytest.mark.parametrize(
+    "offer", ["{", "[]", '{"channel": "a"}', "null", NO_SDP, NO_SDP.replace("7", '"\\ud83c"')]
+)
 async def test_a_channel_refuses_what_is_no_offer(
     offer: str, akool: Akool, session: aiohttp.ClientSession
 ) -> None:

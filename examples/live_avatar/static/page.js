@@ -200,7 +200,7 @@ function microphone(state) {
 // What a person does
 
 function send() {
-  const text = $("text").value.trim();
+  const text = whole($("text").value).trim();
   if (text === "" || session === null) return;
   try {
     session.say(text);
@@ -212,6 +212,11 @@ function send() {
   $("text").value = "";
   fit();
   notice("");
+}
+
+// Half a character, as a paste may leave it, is nothing that can be sent.
+function whole(text) {
+  return text.toWellFormed?.() ?? text;
 }
 
 function interrupt() {
