@@ -1,4 +1,4 @@
-"""Serves the page with a key of your own: `python -m examples.live_avatar`, or `--help`."""
+"""Serves the page with a key of your own: `python -m akool_async.live_avatar`, or `--help`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from akool_async import Akool, AkoolError, MissingCredentials
 
 from . import Setup, build_app, serving
 
+COMMAND = f"python -m {__package__}"
 NO_KEY = """\
 Set AKOOL_API_KEY to your key at Akool. Every session costs credit.
 `akool streaming demo` shows the page without a key."""
@@ -21,13 +22,13 @@ NO_SDK = """\
 {path} is missing. It is Agora's SDK for browsers, and your server gives it to the page:
   npm pack agora-rtc-sdk-ng
   tar xzf agora-rtc-sdk-ng-*.tgz package/AgoraRTC_N-production.js
-  python -m examples.live_avatar --agora package/AgoraRTC_N-production.js"""
+  {command} --agora package/AgoraRTC_N-production.js"""
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     """Return the options of the command line, or given ones."""
     parser = argparse.ArgumentParser(
-        prog="python -m examples.live_avatar",
+        prog=COMMAND,
         description="Serve a page on which people talk with a live avatar of Akool, on this"
         " machine only. Every session costs credit, by the second.",
     )
@@ -87,7 +88,7 @@ def main() -> None:
     """Serve, or say what is missing."""
     given = arguments()
     if not given.agora.is_file():
-        sys.exit(NO_SDK.format(path=given.agora))
+        sys.exit(NO_SDK.format(path=given.agora, command=COMMAND))
     try:
         asyncio.run(serve(given))
     except MissingCredentials:

@@ -141,6 +141,7 @@ def _joining(join: Join) -> Callable[[web.Request], Awaitable[web.Response]]:
         try:
             offer = await request.json()
             wanted = {name: offer[name] for name in ("channel", "token", "uid", "sdp")}
+            str.encode(wanted["sdp"])
         except (ValueError, KeyError, TypeError):
             return web.json_response({"message": "That is no offer."}, status=400)
         try:

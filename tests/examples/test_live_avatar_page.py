@@ -174,6 +174,9 @@ def test_a_person_sees_the_avatar_types_reads_and_ends(
     say(page, "Hello there")
     expect(page.locator("#log .user")).to_have_text("You: Hello there")
     heard(page, "You said: Hello there")
+    page.locator("#text").evaluate("text => { text.value = 'Half of \\ud83c a face'; }")
+    page.keyboard.press("Enter")
+    heard(page, "You said: Half of \ufffd a face")
     assert demo.closed == 0
     page.click("#end")
     is_over(page, "You ended the session.")
@@ -433,6 +436,34 @@ def test_a_session_whose_time_is_over_says_so(open_page: Open, demo: Demo) -> No
     eventually(lambda: demo.running == 0)
 
 
+def test_a_start_that_is_clicked_twice_is_one_start(
+    open_page: Open, patient: str, demo: Demo
+) -> None:
+    page = open_page(patient)
+    page.locator("#start").dblclick()
+    is_live(page)
+    page.click("#end")
+    is_over(page, "You ended the session.")
+    page.focus("#start")
+    page.keyboard.down("Enter")
+    page.keyboard.down("Enter")  # it is held down
+    page.keyboard.up("Enter")
+    is_live(page)
+    assert (demo.opened, demo.closed) == (2, 1)
+
+
+def test_the_newest_caption_stays_in_view_while_a_message_grows(
+    open_page: Open, patient: str
+) -> None:
+    page = open_page(patient, PHONE)
+    start(page)
+    for number in range(6):
+        say(page, f"Number {number}")
+    page.fill("#text", "one\ntwo\nthree\nfour\nfive\nsix")
+    hidden = "said => said.scrollHeight - said.scrollTop - said.clientHeight"
+    eventually(lambda: page.locator("#said").evaluate(hidden) < 2)
+
+
 # What does not work
 
 
@@ -456,6 +487,7 @@ def test_a_channel_that_refuses_is_said_in_words(open_page: Open, patient: str, 
     )
     page.click("#start")
     is_over(page, "The token has expired.")
+    expect(page.locator("#title")).to_have_text("The session did not start")
     is_closed(demo)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,7 +110,12 @@ async def test_the_page_is_told_what_it_may_ask_for_and_when_it_gives_up(
     assert all(seconds > 0 for seconds in told["deadlines"].values())
 
 
-@pytest.mark.parametrize("offer", ["{", "[]", '{"channel": "a"}', "null"])
+NO_SDP = '{"channel": "a", "token": "b", "uid": 1, "sdp": 7}'
+
+
+@pytest.mark.parametrize(
+    "offer", ["{", "[]", '{"channel": "a"}', "null", NO_SDP, NO_SDP.replace("7", '"\\ud83c"')]
+)
 async def test_a_channel_refuses_what_is_no_offer(
     offer: str, akool: Akool, session: aiohttp.ClientSession
 ) -> None:
@@ -185,6 +191,20 @@ def test_without_the_sdk_or_a_key_it_says_what_to_do(
     assert process.returncode == 1
     assert words in complaint
     assert "Traceback" not in complaint
+
+
+def test_a_copy_of_the_folder_runs_under_its_own_name(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "live_avatar", tmp_path / "my_avatar")
+    process = subprocess.run(
+        [sys.executable, "-m", "my_avatar"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "python -m my_avatar --agora" in process.stderr
+    assert process.returncode == 1
 
 
 async def test_with_a_key_it_serves_until_a_signal_and_closes_its_sessions(

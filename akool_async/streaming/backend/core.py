@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -200,7 +199,7 @@ class Backend:
 
     def _find(self, ticket: str, user: str) -> PageSession:
         session = self._sessions.get(_hash(ticket))
-        if session is None or not hmac.compare_digest(session.user.encode(), user.encode()):
+        if session is None or session.user != user:
             raise unknown_ticket()
         return session
 

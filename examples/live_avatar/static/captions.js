@@ -10,6 +10,12 @@ const log = document.getElementById("log");
 const growing = document.getElementById("growing");
 const empty = document.getElementById("empty");
 const texts = new Map(); // by speaker: the message that is not whole yet
+let atEnd = true; // whoever reads further up is left there
+
+said.addEventListener("scroll", () => {
+  atEnd = said.scrollHeight - said.scrollTop - said.clientHeight < NEAR;
+});
+new ResizeObserver(keepInView).observe(said); // a longer message takes of its height
 
 // Take a caption: what is new of a text.
 export function take({ speaker, mid, text, final, gap }) {
@@ -25,11 +31,10 @@ export function add(speaker, text) {
   const entry = document.createElement("p");
   entry.append(document.createElement("b"), document.createElement("span"));
   fill(entry, speaker, text);
-  keepInView(() => {
-    log.append(entry);
-    while (log.childElementCount > MOST) log.firstElementChild.remove();
-    empty.hidden = true;
-  });
+  log.append(entry);
+  while (log.childElementCount > MOST) log.firstElementChild.remove();
+  empty.hidden = true;
+  keepInView();
 }
 
 // Nobody speaks any more: what never became whole is written as far as it came.
@@ -40,6 +45,7 @@ export function flush() {
 // A new session begins with an empty log.
 export function clear() {
   texts.clear();
+  atEnd = true;
   growing.hidden = true;
   log.replaceChildren();
   empty.hidden = false;
@@ -53,11 +59,10 @@ function finish(speaker, more) {
 }
 
 function show(speaker) {
-  keepInView(() => {
-    fill(growing, speaker, texts.get(speaker).text);
-    growing.hidden = false;
-    empty.hidden = true;
-  });
+  fill(growing, speaker, texts.get(speaker).text);
+  growing.hidden = false;
+  empty.hidden = true;
+  keepInView();
 }
 
 function fill(entry, speaker, text) {
@@ -66,9 +71,6 @@ function fill(entry, speaker, text) {
   entry.lastElementChild.textContent = text;
 }
 
-// Whoever reads further up is left there.
-function keepInView(change) {
-  const atEnd = said.scrollHeight - said.scrollTop - said.clientHeight < NEAR;
-  change();
+function keepInView() {
   if (atEnd) said.scrollTop = said.scrollHeight;
 }

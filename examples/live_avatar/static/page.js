@@ -13,6 +13,7 @@ const STILL_THERE = "Are you still there?";
 
 let settings, carrier;
 let session = null;
+let begun = false; // whether people could talk in this session
 let voice = null; // the microphone's track
 let endsAt = null; // milliseconds, as performance.now() counts them
 let seen = null; // called once the avatar's picture is seen
@@ -89,19 +90,22 @@ const hear = {
     $("sound").hidden = true;
     notice("");
     document.title = "Talk with a live avatar";
-    show("ended", "The session is over", words);
+    show("ended", begun ? "The session is over" : "The session did not start", words);
     $("start").textContent = "Start again";
     $("title").focus();
   },
 };
 
 async function begin(wish, opened) {
+  if (session !== null) return;
   session = new Session(carrier, hear, settings.deadlines);
+  begun = opened !== undefined;
   captions.clear();
   notice("");
   const mine = session;
   await (opened ? mine.resume(opened) : mine.start(wish));
   if (session !== mine) return;
+  begun = true;
   show("live");
   document.title = "Live – Talk with a live avatar";
   notice("You are live. Type a message, or turn on the microphone.");
@@ -196,7 +200,7 @@ function microphone(state) {
 // What a person does
 
 function send() {
-  const text = $("text").value.trim();
+  const text = whole($("text").value).trim();
   if (text === "" || session === null) return;
   try {
     session.say(text);
@@ -208,6 +212,11 @@ function send() {
   $("text").value = "";
   fit();
   notice("");
+}
+
+// Half a character, as a paste may leave it, is nothing that can be sent.
+function whole(text) {
+  return text.toWellFormed?.() ?? text;
 }
 
 function interrupt() {
@@ -231,9 +240,11 @@ $("opening").addEventListener("submit", (event) => {
   event.preventDefault();
   const duration = Number($("duration").value);
   begin({ avatar_id: $("avatar").value, ...(duration ? { duration } : {}) });
-  $("cancel").focus();
+  $("title").focus(); // not Cancel: a key that is held down would press it
 });
-$("cancel").addEventListener("click", () => session?.end("You cancelled the start."));
+$("cancel").addEventListener("click", ({ detail }) => {
+  if (detail < 2) session?.end("You cancelled the start."); // else Start was clicked twice
+});
 $("end").addEventListener("click", () => session?.end("You ended the session."));
 $("sound").addEventListener("click", () => {
   play();

@@ -207,6 +207,16 @@ def test_what_is_printed_shows_neither_tokens_nor_who_a_user_is() -> None:
     assert secret not in repr((asked, answer))
 
 
+async def test_a_user_may_have_any_name(
+    open_backend: Open, sign_in: SignIn, vendor: Vendor, until: Until
+) -> None:
+    # So a server reads the byte 0xff of a cookie.
+    browser = sign_in(await open_backend(authorize=lambda _request: "\udcff"))
+    ticket = (await browser.start())["ticket"]
+    assert (await browser.ask("DELETE", f"/sessions/{ticket}"))[0] == 204
+    await until(lambda: vendor.closes)
+
+
 async def test_a_strangers_ticket_and_one_that_never_was_get_the_same_answer(
     backend: Backend, sign_in: SignIn, vendor: Vendor
 ) -> None:
