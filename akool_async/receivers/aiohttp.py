@@ -59,8 +59,15 @@ async def read_body(request: web.Request, largest: int = LARGEST) -> bytes:
     """Read a body of at most so many bytes, in limited time.
 
     Raises:
-        Refused: 408 or 413.
+        Refused: 400, 408 or 413.
     """
+    try:
+        return await _read(request, largest)
+    except (ConnectionError, web.RequestPayloadError):  # nobody waits, or it is no HTTP
+        raise Refused(400) from None
+
+
+async def _read(request: web.Request, largest: int) -> bytes:
     if request.content.is_eof():  # all of it has come with the head, as nearly always
         body = request.content.read_nowait()
         if len(body) > largest:

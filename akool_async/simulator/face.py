@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache
 from typing import Final, NamedTuple
@@ -13,7 +13,7 @@ from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, VideoFrame
 
-SIZE: Final = 240
+SIZE: Final = 320
 """Width and height of the picture, in pixels."""
 _PICTURES_A_SECOND: Final = 12
 _MOUTHS: Final = (0.0, 0.45, 1.0, 0.7)
@@ -44,12 +44,14 @@ class _Ellipse(NamedTuple):
     """Half of its height."""
 
 
-_PAPER, _SKIN, _DARK, _WHITE = (
-    Colour(60, 140, 120),
-    Colour(170, 105, 155),
-    Colour(40, 128, 128),
-    Colour(235, 128, 128),
-)
+_PAPER = Colour(74, 140, 118)
+_HAIR = Colour(52, 122, 138)
+_SHIRT = Colour(98, 168, 100)
+_SHADE = Colour(140, 110, 154)
+_SKIN = Colour(172, 108, 150)
+_LIPS = Colour(104, 112, 176)
+_DARK = Colour(40, 128, 128)
+_WHITE = Colour(232, 128, 128)
 
 
 class _Track(MediaStreamTrack):
@@ -127,24 +129,47 @@ def _picture(mouth: float, sway: int, blinks: bool) -> tuple[bytes, bytes, bytes
         bytearray(bytes([part]) * (SIZE // scale) ** 2)
         for part, scale in zip(_PAPER, (1, 2, 2), strict=True)
     )
-    centre, top = SIZE // 2 + sway, SIZE // 2
-    _fill(planes, _Ellipse(centre, top, 80, 100), _SKIN)
-    for eye in (centre - 32, centre + 32):
-        _fill(planes, _Ellipse(eye, top - 30, 14, 2 if blinks else 10), _WHITE)
-        _fill(planes, _Ellipse(eye + sway, top - 30, 5, 1 if blinks else 6), _DARK)
-    _fill(planes, _Ellipse(centre, top + 45, 34, 3 + round(16 * mouth)), _DARK)
+    for shape, colour in _shapes(SIZE // 2 + sway, mouth, sway, blinks=blinks):
+        _fill(planes, shape, colour)
     first, second, third = (bytes(each) for each in planes)
     return first, second, third
 
 
+def _shapes(
+    centre: int, mouth: float, sway: int, *, blinks: bool
+) -> Iterator[tuple[_Ellipse, Colour]]:
+    """Yield what a picture is made of, from back to front."""
+    yield _Ellipse(centre, 130, 88, 104), _HAIR
+    yield _Ellipse(SIZE // 2, 352, 130, 100), _SHIRT
+    yield _Ellipse(SIZE // 2 + sway // 2, 240, 30, 46), _SHADE
+    yield _Ellipse(centre, 148, 70, 92), _SKIN
+    yield _Ellipse(centre, 66, 60, 26), _HAIR
+    for eye in (centre - 28, centre + 28):
+        yield _Ellipse(eye, 112, 15, 3), _HAIR
+        yield _Ellipse(eye, 134, 13, 2 if blinks else 8), _WHITE
+        yield _Ellipse(eye + sway, 134, 5, 1 if blinks else 6), _DARK
+    yield _Ellipse(centre, 166, 7, 5), _SHADE
+    yield _Ellipse(centre, 200, 26, 5 + round(11 * mouth)), _LIPS
+    yield _Ellipse(centre, 200, 20, 1 + round(9 * mouth)), _DARK
+
+
 def _fill(planes: tuple[bytearray, ...], shape: _Ellipse, colour: Colour) -> None:
+    """Draw an ellipse; the dots at its left and right edge are mixed, so that it looks smooth."""
     for plane, part, scale in zip(planes, colour, (1, 2, 2), strict=True):
         width, high = SIZE // scale, max(1, shape.high // scale)
         for step in range(-high, high + 1):
+            line = shape.y // scale + step
+            if not 0 <= line < width:  # the shoulders end below the picture
+                continue
             half = shape.wide / scale * math.sqrt(1 - (step / (high + 1)) ** 2)
-            start, end = round(shape.x / scale - half), round(shape.x / scale + half)
-            row = (shape.y // scale + step) * width
+            left, right = shape.x / scale - half, shape.x / scale + half
+            start, end = max(0, math.ceil(left)), min(width, math.floor(right))
+            row = line * width
             plane[row + start : row + end] = bytes([part]) * (end - start)
+            for dot, share in ((start - 1, start - left), (end, right - end)):
+                if 0 <= dot < width:
+                    behind = plane[row + dot]
+                    plane[row + dot] = round(behind + (part - behind) * min(1.0, share))
 
 
 def _padded(content: bytes, width: int, line: int) -> bytes:

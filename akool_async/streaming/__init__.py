@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from akool_async.streaming.live_session import LiveSession
     from akool_async.streaming.memory import MemoryAvatar, MemoryTransport, transport_pair
     from akool_async.streaming.messages.limits import AGORA, LIVEKIT, TRTC, Limits
+    from akool_async.streaming.messages.received import CommandReply
+    from akool_async.streaming.reaping import Reaped
+    from akool_async.streaming.relay import RelayTransport
     from akool_async.streaming.session import Session, SessionCredentials
     from akool_async.streaming.speaking import Spoken
     from akool_async.streaming.speech import Speech
@@ -36,6 +39,7 @@ __all__ = [
     "TRTC",
     "Arrival",
     "Caption",
+    "CommandReply",
     "Ended",
     "Joined",
     "JoinsLater",
@@ -45,6 +49,8 @@ __all__ = [
     "MemoryAvatar",
     "MemoryTransport",
     "Missed",
+    "Reaped",
+    "RelayTransport",
     "Session",
     "SessionCredentials",
     "SessionEvent",
@@ -63,11 +69,14 @@ _HOMES = {
     "LIVEKIT": "messages.limits",
     "TRTC": "messages.limits",
     "Arrival": "transport",
+    "CommandReply": "messages.received",
     "JoinsLater": "transport",
     "Limits": "messages.limits",
     "LiveSession": "live_session",
     "MemoryAvatar": "memory",
     "MemoryTransport": "memory",
+    "Reaped": "reaping",
+    "RelayTransport": "relay",
     "Session": "session",
     "SessionCredentials": "session",
     "Speech": "speech",

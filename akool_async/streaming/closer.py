@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from akool_async.errors import (
+    UNCLEAR_CODES,
     AkoolError,
     APIError,
     Conflict,
@@ -21,6 +22,10 @@ from akool_async.protocol.endpoint import Command
 
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 2.0
+_FIRST_SHARE: Final = 1 / 5
+_LONGEST_FIRST: Final = 5.0
+"""The first close may take this share of `grace`, and so many seconds at most; each later one that
+was not answered doubles the time."""
 _CLOSED: Final = frozenset({1216, 1219})
 """Akool's codes for a session that does not exist any more, and for one that is closed."""
 
@@ -54,6 +59,8 @@ class Closer:
             raise InvalidInput("grace", grace, rule)
         self._lost: set[str] = set()
         """The sessions of whose closes an answer was lost: each may have worked."""
+        self._answers: dict[str, AkoolError] = {}
+        """What was answered last to the close of a session, and did not settle it."""
 
     async def close(self, id: str) -> str | None:
         """Close a session; return why it could not be closed, `None` if it is closed."""
@@ -66,16 +73,27 @@ class Closer:
             except asyncio.CancelledError:  # the loop ends all tasks; this one has `end` for that
                 continue
             except TimeoutError:
-                return f"no answer came within {self._grace:g} s"
+                return self._too_late(id)
             except (AkoolError, RuntimeError) as error:  # the latter from a client that is closed
                 return str(error)
             return None
 
+    def _too_late(self, id: str) -> str:
+        answer = self._answers.get(id)
+        if answer is None:
+            return f"no answer came within {self._grace:g} s"
+        return f"it was not closed within {self._grace:g} s; the last answer: {answer}"
+
     async def _until_answered(self, id: str) -> None:
-        pause = _FIRST_PAUSE
+        pause, limit = _FIRST_PAUSE, min(self._grace * _FIRST_SHARE, _LONGEST_FIRST)
         while True:
             try:
-                await self._client.call(self._close(id))
+                # A connection that is dead without saying so never answers; the next one may.
+                async with asyncio.timeout(limit):
+                    await self._client.call(self._close(id))
+            except TimeoutError:
+                self._lost.add(id)
+                limit *= 2
             except AkoolError as error:
                 if _says_closed(error, lost=id in self._lost):
                     return
@@ -84,6 +102,8 @@ class Closer:
                     self._lost.add(id)
                 if outcome is RequestOutcome.REFUSED and _is_final(error):
                     raise
+                if isinstance(error, APIError):
+                    self._answers[id] = error
             else:
                 return
             await asyncio.sleep(pause)
@@ -108,4 +128,6 @@ def _is_final(error: AkoolError) -> bool:
     """Say whether the same refusal would come again."""
     if isinstance(error, TransportError):
         return error.cause in {"certificate", "client"}
-    return isinstance(error, APIError) and error.http_status < 500  # noqa: PLR2004
+    if not isinstance(error, APIError) or error.code in UNCLEAR_CODES:
+        return False
+    return error.http_status < 500  # noqa: PLR2004

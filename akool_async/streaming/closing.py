@@ -215,7 +215,7 @@ class ClosingSession(Generic[S]):
     def end(self, reason: str = "closed") -> asyncio.Task[SessionLeftOpen | None]:
         """Begin to end the session; return the task that does it, which may have done so."""
         ending = self._ending
-        if ending is None or (ending.done() and _failed(ending)):
+        if ending is None or _failed(ending):
             ending = self._ending = asyncio.get_running_loop().create_task(self._end(reason))
         return ending
 
@@ -276,4 +276,6 @@ class ClosingSession(Generic[S]):
 
 
 def _failed(ending: asyncio.Task[SessionLeftOpen | None]) -> bool:
+    if not ending.done():
+        return ending.get_loop().is_closed()  # nothing runs it any more
     return ending.cancelled() or ending.exception() is not None or ending.result() is not None

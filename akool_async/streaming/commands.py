@@ -27,8 +27,8 @@ class Commands:
         self._clock = clock
         self._asked: dict[str, asyncio.Future[CommandReply | StreamingError]] = {}
 
-    async def ask(self, cmd: str, mid: str, message: bytes, *, first: bool = False) -> None:
-        """Send a command; return when it was carried out.
+    async def ask(self, cmd: str, mid: str, message: bytes, *, first: bool = False) -> CommandReply:
+        """Send a command; return the answer once it was carried out.
 
         The same bytes are sent up to three times, so Akool sees one `mid`. A cancel withdraws what
         has not left, except with `first`.
@@ -59,6 +59,7 @@ class Commands:
             raise reply
         if reply.code != _DONE:
             raise CommandRefused(cmd, reply.code, reply.msg)
+        return reply
 
     def take(self, reply: CommandReply) -> None:
         """Take an answer. One that nobody waits for, such as a second one, is dropped."""

@@ -145,8 +145,8 @@ class Conversation:
         self._outbox.post_texts(parts, partial(self._times.one_left, state))
         return Speech(state, self._clock)
 
-    async def interrupt(self) -> None:
-        """Stop the avatar: drop what waits to be said, and return when Akool has answered.
+    async def interrupt(self) -> CommandReply:
+        """Stop the avatar: drop what waits to be said, and return Akool's answer.
 
         At once, every unfinished `Speech` is cut off, and what was not sent yet is dropped, also
         the rest of a text of which a part has left. The command goes out ahead of everything, and
@@ -165,7 +165,7 @@ class Conversation:
         mid = messages.new_mid()
         message = messages.interrupt(mid=mid, limits=self._limits)
         with self._outbox.texts_held():
-            await self._commands.ask("interrupt", mid, message, first=True)
+            return await self._commands.ask("interrupt", mid, message, first=True)
 
     async def set_params(
         self,

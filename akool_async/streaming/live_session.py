@@ -13,6 +13,7 @@ from akool_async.protocol.endpoint import Command, Startable
 from akool_async.streaming.closing import ClosingSession, Opener
 from akool_async.streaming.conversation import Conversation
 from akool_async.streaming.events import SessionEvent, Warned
+from akool_async.streaming.messages.received import CommandReply
 from akool_async.streaming.session import Session, SessionCredentials
 from akool_async.streaming.speaking import Spoken
 from akool_async.streaming.speech import Speech
@@ -144,8 +145,8 @@ class LiveSession(ClosingSession[Session]):
         """
         return await self.conversation.say(text)
 
-    async def interrupt(self) -> None:
-        """Stop the avatar, and drop what waits to be said; return when Akool has answered.
+    async def interrupt(self) -> CommandReply:
+        """Stop the avatar, and drop what waits to be said; return Akool's answer.
 
         Raises:
             CommandRefused: Akool refused it.
@@ -153,7 +154,7 @@ class LiveSession(ClosingSession[Session]):
             NotJoined: nobody carries messages now, or not any more.
             SessionEnded: the session is over.
         """
-        await self.conversation.interrupt()
+        return await self.conversation.interrupt()
 
     async def set_params(
         self,

@@ -56,13 +56,16 @@ class OpenSessions:
         """Take note that the user has closed a session: it is not closed again."""
         here, closed = asyncio.get_running_loop(), getattr(close, "id", None)
         for session, loop in tuple(self._sessions.items()):
-            if loop is here and session.job.id == closed:
+            if (loop is here or loop.is_closed()) and session.job.id == closed:
                 session.closed_by_hand()
 
     async def close(self) -> None:
-        """Close the sessions of the running loop. Those that could not be are in the log."""
+        """Close the sessions of the running loop, and of loops that are over.
+
+        Those that could not be closed are in the log.
+        """
         here = asyncio.get_running_loop()
-        mine = [each for each, loop in self._sessions.items() if loop is here and not each.over]
-        endings = [each.end() for each in mine]
+        ours = [each for each, loop in self._sessions.items() if loop is here or loop.is_closed()]
+        endings = [each.end() for each in ours if not each.over]
         for ending in endings:
             await lasting(ending)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from akool_async.clock import Clock, Timer
 from akool_async.streaming.events import Joined, Left
@@ -51,11 +52,17 @@ class Reader:
         self._ended(why)
 
     async def _read(self, messages: AsyncIterator[Arrival]) -> None:
-        async for arrival in messages:
-            if isinstance(arrival, Joined | Left):
-                self._hear(arrival)
-            else:
-                self._tell(self._assembler.take(arrival, self._clock.time()))
+        try:
+            async for arrival in messages:
+                if isinstance(arrival, Joined | Left):
+                    self._hear(arrival)
+                else:
+                    self._tell(self._assembler.take(arrival, self._clock.time()))
+                await asyncio.sleep(0)  # a peer that never pauses would keep all others waiting
+        finally:
+            close: Any = getattr(messages, "aclose", None)  # an async generator has it
+            if close is not None:
+                await close()
 
     def _expire(self) -> None:
         self._tell(self._assembler.expire(self._clock.time()))

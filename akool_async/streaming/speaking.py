@@ -14,6 +14,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import asynccontextmanager, suppress
+from inspect import isawaitable
 from typing import Any, Final, Literal, Protocol
 
 from akool_async.errors import AlreadySpeaking, InvalidInput
@@ -210,11 +211,12 @@ async def _until(stop: asyncio.Future[None]) -> AsyncGenerator[None]:
 
 
 async def _close(*iterators: AsyncIterable[str]) -> None:
-    """Close what was read: an async generator, and others that can be closed."""
+    """Close what was read: an async generator, and others that can be closed, by `close` too."""
     for each in dict.fromkeys(iterators):
-        close: Any = getattr(each, "aclose", None)
+        close: Any = getattr(each, "aclose", None) or getattr(each, "close", None)
         try:
-            if close is not None:
-                await close()
+            closing = None if close is None else close()
+            if isawaitable(closing):
+                await closing
         except Exception:  # what was said is worth more than how a stream ends
             logger.warning("a stream of a language model was not closed", exc_info=True)

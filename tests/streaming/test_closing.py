@@ -459,7 +459,7 @@ async def test_a_close_that_is_refused_leaves_the_session_open_and_says_so_once(
 async def test_a_close_that_is_never_answered_ends_after_its_grace(
     serve: Serve, loop_time: LoopTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = Stage(HANG)
+    stage = Stage(*[HANG] * 5)
     async with client(await serve(stage)) as akool:
 
         async def use() -> None:
@@ -479,6 +479,46 @@ async def test_a_close_that_is_never_answered_ends_after_its_grace(
                 await task
         finally:
             monkeypatch.undo()  # closing the client takes a moment
+
+
+async def test_a_close_on_a_dead_connection_is_repeated_on_another_one(
+    serve: Serve, loop_time: LoopTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(HANG, HANG, OK)
+    async with client(await serve(stage)) as akool:
+
+        async def use() -> None:
+            async with opened(akool):
+                pass
+
+        task = asyncio.create_task(use())
+        try:
+            for number in (1, 2, 3):
+                while stage.count("close") < number:
+                    await loop_time.advance(0.25)
+            await task
+        finally:
+            monkeypatch.undo()
+    assert stage.count("close") == 3
+
+
+async def test_a_close_that_meets_trouble_at_akool_is_repeated(serve: Serve) -> None:
+    trouble = {"code": 2001, "msg": "Server error"}
+    stage = Stage(trouble)
+    async with client(await serve(stage)) as akool, opened(akool):
+        pass
+    assert stage.seen == ["create", "close", "close"]
+
+
+async def test_a_session_that_is_left_open_tells_what_was_answered_last(serve: Serve) -> None:
+    stage = Stage()
+    retry = Retry(attempts=1, throttled_attempts=1)
+    async with client(await serve(stage), retry=retry) as akool:
+        session = await opened(akool, grace=0.2).__aenter__()
+        stage.closes = [{"code": 1215, "msg": "busy"}]
+        with pytest.raises(SessionLeftOpen, match=r"within 0\.2 s; the last answer: .*busy"):
+            await session.close()
+        stage.closes = [OK]
 
 
 def test_bad_input_is_refused_before_anything_is_sent() -> None:
@@ -565,6 +605,32 @@ async def test_a_session_that_was_submitted_is_closed_with_the_client(
     assert job.done()
     job.exception()
     assert entries(path)[0].state is State.CLOSED
+
+
+@pytest.mark.parametrize("what", ["submitted", "entered", "by hand"])
+async def test_a_session_of_a_loop_that_is_over_is_closed_with_the_client(
+    serve: Serve, what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage, journal = Stage(), tmp_path / "jobs.sqlite"
+    akool = client(await serve(stage), journal=journal)
+
+    async def begin() -> None:
+        if what == "entered":
+            await opened(akool, transport=transport_pair()[0]).__aenter__()
+        else:
+            await akool.streaming.session(avatar_id="Alma").created()
+
+    async def finish() -> None:
+        async with akool:
+            if what == "by hand":
+                await akool.streaming.close(id=SESSION)
+
+    await asyncio.to_thread(lambda: asyncio.run(begin()))
+    assert stage.seen == ["create"]
+    await asyncio.to_thread(lambda: asyncio.run(finish()))
+    assert stage.seen == ["create", "close"]
+    assert [row.state for row in entries(journal)] == [State.CLOSED]
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 async def test_a_session_that_is_kept_goes_on_when_the_client_is_closed(serve: Serve) -> None:

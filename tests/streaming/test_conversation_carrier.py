@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -99,7 +99,7 @@ class Carrier:
             self._pass(reply(said), self._arrived.put_nowait)
 
 
-async def tried(command: Awaitable[None]) -> bool:
+async def tried(command: Awaitable[object]) -> bool:
     """Wait for a command; return whether it was answered."""
     try:
         await command
@@ -119,7 +119,9 @@ async def chatter(
         if dice.random() < 0.8:
             text = f"{number} " + "Größe „…“ 世界 😀 and words. " * dice.choice((1, 5, 40, 200))
             texts[(await conversation.say(text)).mid] = text
-        given = [conversation.set_params(lang="fr") for _ in range(dice.choice((0, 0, 1, 2)))]
+        given: list[Coroutine[Any, Any, object]] = [
+            conversation.set_params(lang="fr") for _ in range(dice.choice((0, 0, 1, 2)))
+        ]
         if stops and dice.random() < 0.1:
             given.append(conversation.interrupt())
         commands += [asyncio.create_task(tried(each)) for each in given]

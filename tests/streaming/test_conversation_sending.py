@@ -8,7 +8,7 @@ import pytest
 
 from akool_async.clock import ManualClock
 from akool_async.errors import InvalidInput, NotJoined, SessionEnded, TooMuchWaiting
-from akool_async.streaming import LIVEKIT
+from akool_async.streaming import LIVEKIT, CommandReply
 from akool_async.streaming.conversation import MOST_WAITING, Conversation
 from akool_async.streaming.speech_rate import seconds_of
 from tests.streaming.talking import begun, flags, is_command, reply, talk
@@ -57,7 +57,9 @@ async def test_an_interrupt_goes_ahead_of_what_waits_and_drops_it(clock: ManualC
         assert [await each.spoken() for each in speeches] == [False] * 3
         assert not stopping.done()
         await talking.avatar.send(reply(message))
-        await stopping
+        assert await stopping == CommandReply(
+            mid=message["mid"], cmd="interrupt", code=1000, msg="OK"
+        )
         await clock.advance(100)
         assert await talking.heard() == []
         assert not any(each.sent for each in speeches)

@@ -353,3 +353,20 @@ def test_a_text_for_nobody_is_checked_all_the_same() -> None:
     conversation = Conversation(None, ManualClock())
     with pytest.raises(InvalidInput):
         asyncio.run(conversation.say(""))
+
+
+async def test_a_transport_that_never_pauses_keeps_nobody_waiting(clock: ManualClock) -> None:
+    class Flood(MemoryTransport):
+        number = 0
+
+        async def messages(self) -> AsyncIterator[Arrival]:
+            for _ in range(10_000):
+                self.number += 1
+                yield b"{}"
+            await asyncio.Event().wait()
+
+    transport = Flood(AGORA, joined=True)
+    async with begun(transport, clock) as conversation:
+        await asyncio.sleep(0)
+        assert 0 < transport.number < 10
+        await conversation.say("Hello")

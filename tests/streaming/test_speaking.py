@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import anyio
 import pytest
@@ -516,6 +516,30 @@ async def test_an_iterable_and_its_iterator_are_both_closed(clock: ManualClock) 
         await interrupted(talking)
         await speaking
         assert (model.closed, stream.times) == (True, 1)
+
+
+async def test_a_stream_that_has_close_only_is_closed_by_that(clock: ManualClock) -> None:
+    class Stream:
+        """As openai's and anthropic's streams: an iterator that is no generator."""
+
+        closed = 0
+
+        def __aiter__(self) -> Self:
+            return self
+
+        async def __anext__(self) -> str:
+            return "One more sentence. "
+
+        async def close(self) -> None:
+            self.closed += 1
+
+    stream = Stream()
+    async with talk(clock, mode=1) as talking:
+        speaking = asyncio.create_task(talking.conversation.speak(stream))
+        await clock.settle()
+        await interrupted(talking)
+        await speaking
+    assert stream.closed == 1
 
 
 # One after the other

@@ -103,7 +103,7 @@ def _asked(request: web.Request) -> PageRequest:
     return PageRequest(
         method=request.method,
         path=request.path,
-        headers={name.lower(): value for name, value in request.headers.items()},
+        headers={name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers},
         cookies=request.cookies,
         query=dict(request.query),
         remote=request.remote,

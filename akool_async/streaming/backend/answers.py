@@ -24,6 +24,9 @@ class Answer(Value):
     """JSON; `None` for no body."""
     headers: Mapping[str, str] = {}
 
+    def __repr__(self) -> str:
+        return f"Answer(status={self.status})"  # the body may hold a token
+
     @property
     def content(self) -> bytes:
         """The body as bytes."""
@@ -32,7 +35,8 @@ class Answer(Value):
     def all_headers(self, more: Mapping[str, str]) -> dict[str, str]:
         """Return all headers but the length: nothing of it may be kept."""
         kind = {} if self.body is None else {"Content-Type": "application/json"}
-        return {"Cache-Control": "no-store"} | kind | dict(self.headers) | dict(more)
+        always = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        return always | kind | dict(self.headers) | dict(more)
 
 
 class Refusal(Exception):

@@ -171,8 +171,8 @@ class Backend:
     # How it is done
 
     def _route(self, path: str) -> Route:
-        head, _, tail = path.rpartition("/sessions")
-        found = _ROUTE.fullmatch("/sessions" + tail)
+        head, sessions, tail = path.rpartition("/sessions")
+        found = _ROUTE.fullmatch(sessions + tail)
         if found is None or not head.endswith(self._rules.prefix):
             raise Refusal(404, "unknown", "There is nothing at this address.")
         ticket, what = found["ticket"], found["what"]
@@ -210,6 +210,8 @@ class Backend:
         avatar, duration = self._allowed(await _wanted(request, read))
         if self._stopped:
             raise stopping()
+        if is_gone():  # `authorize`, or the body, took its time
+            raise Refusal(408, "gone", "Nobody waits for a session any more.")
         ticket, session = self._begin(user, avatar, duration)
         try:
             await session.settled.wait()

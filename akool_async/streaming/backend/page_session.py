@@ -268,7 +268,7 @@ class PageSession:
             self._interrupting = self._begin(self.live.interrupt, words)
 
     def _begin(
-        self, work: Callable[[], Coroutine[Any, Any, None]], words: str
+        self, work: Callable[[], Coroutine[Any, Any, object]], words: str
     ) -> asyncio.Task[None]:
         """Do in a task what the page asked for; if it fails, tell the page in these words."""
 

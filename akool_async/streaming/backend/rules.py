@@ -29,6 +29,9 @@ class PageRequest(Value):
     remote: str | None
     """The address of the peer, which is a proxy's where there is one."""
 
+    def __repr__(self) -> str:
+        return f"PageRequest(method={self.method!r})"  # the rest says who the user is
+
     @property
     def origin(self) -> str | None:
         """The origin of the page, as the browser says."""

@@ -109,6 +109,18 @@ async def test_routes_that_nobody_closes_are_warned_of_once(
         await runner.cleanup()
 
 
+async def test_an_address_without_sessions_is_none_of_the_apps(
+    akool: Akool, sign_in: SignIn
+) -> None:
+    app = akool.streaming.asgi_app(authorize=by_cookie, **RULES)
+    async with AsyncExitStack() as running:
+        running.push_async_callback(app.close)
+        browser = sign_in(await serve_app(app, app.close, running))
+        ticket = (await browser.start())["ticket"]
+        for method, path in (("DELETE", f"/{ticket}"), ("GET", f"/{ticket}/relay"), ("POST", "/")):
+            assert (await browser.ask(method, path))[0] == 404
+
+
 async def _spoken_to(app: BackendApp, scope: dict[str, Any]) -> list[dict[str, Any]]:
     sent: list[dict[str, Any]] = []
 

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from akool_async.clock import ManualClock
+from akool_async.streaming.backend.answers import Answer
 from akool_async.streaming.backend.rules import PageRequest
 from tests.clocks import Elapse, Until, turns
 from tests.streaming.backend.conftest import KEY, Backend, Browser, Open, SignIn, Vendor
@@ -51,6 +52,7 @@ async def test_an_answer_is_never_stored_and_holds_neither_the_sessions_id_nor_t
     url = browser.url + "/sessions"
     async with browser.http.post(url, headers=browser.headers) as answer:
         assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
         whole = str(answer.headers) + await answer.text()
     assert "6698c9d6" not in whole
     assert KEY not in whole
@@ -189,6 +191,22 @@ async def test_authorize_sees_the_request_and_may_be_asynchronous(
     assert (seen[0].method, seen[0].path) == ("POST", "/sessions")
 
 
+async def test_a_request_with_two_origins_is_refused(browser: Browser) -> None:
+    headers = [("Origin", "https://evil.example"), *browser.headers.items()]
+    async with browser.http.post(browser.url + "/sessions", headers=headers) as answer:
+        assert answer.status == 403
+
+
+def test_what_is_printed_shows_neither_tokens_nor_who_a_user_is() -> None:
+    secret = "canary-secret"
+    headers = {"authorization": secret}
+    asked = PageRequest(
+        method="POST", path=secret, headers=headers, cookies={}, query={}, remote=None
+    )
+    answer = Answer(status=201, body={"credentials": {"agora_token": secret}}, headers=headers)
+    assert secret not in repr((asked, answer))
+
+
 async def test_a_strangers_ticket_and_one_that_never_was_get_the_same_answer(
     backend: Backend, sign_in: SignIn, vendor: Vendor
 ) -> None:
@@ -300,6 +318,32 @@ async def test_a_session_whose_page_went_away_before_the_answer_is_closed_once(
     await until(lambda: vendor.closes)
     await backend.close()
     assert list(vendor.closes.values()) == [1]
+
+
+@pytest.mark.parametrize("body", [{}, {"json": {}}])
+async def test_a_page_that_went_away_while_its_user_was_looked_up_opens_no_session(
+    body: dict[str, Any],
+    open_backend: Open,
+    sign_in: SignIn,
+    vendor: Vendor,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    arrived, answered = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: PageRequest) -> str | None:
+        arrived.set()
+        await answered.wait()
+        return request.cookies["user"]
+
+    backend = await open_backend(authorize=slow)
+    request = asyncio.create_task(sign_in(backend).ask("POST", "/sessions", **body))
+    await arrived.wait()
+    request.cancel()
+    await asyncio.sleep(0.05)  # the server reads that the page has gone
+    answered.set()
+    await sign_in(backend, "bob").start(duration=600)
+    assert [each["duration"] for each in vendor.creates] == [600]
+    assert "Traceback" not in caplog.text
 
 
 async def test_a_session_for_which_akool_has_no_place_in_time_is_given_up(
