@@ -154,7 +154,7 @@ def mouth(picture: VideoFrame) -> int:
     """Return how many of the pixels around the mouth are dark."""
     plane = picture.planes[0]
     rows, line = bytes(plane), plane.line_size
-    return sum(rows[row * line + 120] < 100 for row in range(140, 190))
+    return sum(rows[row * line + picture.width // 2] < 80 for row in range(180, 220))
 
 
 async def test_a_page_that_joins_sees_hears_and_talks_with_the_avatar(
