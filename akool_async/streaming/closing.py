@@ -258,9 +258,9 @@ class ClosingSession(Generic[S]):
         """Close the session by its id, whatever its job's status says (T29)."""
         reason = None if self._by_hand else await self._closer.close(id)
         if reason is None:
-            started.closed(finish=self._rarely or not self._by_hand)
+            started.note_closed(finish=self._rarely or not self._by_hand)
             return None
-        started.left_open(reason)
+        started.note_left_open(reason)
         return self._left_open(id, reason)
 
     def _left_open(self, id: str, reason: str) -> SessionLeftOpen:
