@@ -20,6 +20,9 @@ from akool_async.streaming import (
     Limits,
     LiveSession,
     Missed,
+    PageRequest,
+    Reaped,
+    RelayTransport,
     SessionCredentials,
     SessionEvent,
     Silent,
@@ -34,9 +37,6 @@ from akool_async.streaming import (
 )
 from akool_async.streaming.backend.aiohttp import BackendRoutes
 from akool_async.streaming.backend.asgi import BackendApp
-from akool_async.streaming.backend.rules import PageRequest
-from akool_async.streaming.reaping import Reaped
-from akool_async.streaming.relay import RelayTransport
 
 
 class Radio:
