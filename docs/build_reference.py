@@ -114,12 +114,63 @@ def _class_of(name: str) -> type[Namespace]:
 
 
 def _namespace_page(namespace: str, entries: list[Entry]) -> Lines:
+    cls = _class_of(entries[0].name)
+    others = _other_methods(cls)
     yield from (f"# akool.{namespace}", "", _NOTE, "")
-    yield summary(_class_of(entries[0].name))
+    yield summary(cls)
     yield "[All namespaces](index.md)."
     yield ""
-    yield from table("method", "kind", "what it does", rows=map(_row, entries))
+    rows = [*map(_row, entries), *(_other_row(title, others[title]) for title in others)]
+    yield from table("method", "kind", "what it does", rows=rows)
+    for title, method in others.items():
+        yield from _other_section(title, method)
     yield from _sections(entries)
+
+
+def _other_methods(cls: type[Namespace]) -> Mapping[str, Callable[..., Any]]:
+    """Return the methods of a namespace that send several requests, or none; by their titles."""
+    own = sorted({*dir(cls)} - {*dir(Namespace)})
+    bound = {**ENDPOINTS, **RECIPES}
+    return {
+        f"akool.{cls.title}.{name}": getattr(cls, name)
+        for name in own
+        if not name.startswith("_") and f"{cls.title}.{name}" not in bound
+    }
+
+
+def _other_row(title: str, method: Callable[..., Any]) -> list[str]:
+    return [_link(f"`{title}`", title), "method", summary(method)]
+
+
+def _other_section(title: str, method: Callable[..., Any]) -> Lines:
+    parameters = parameters_of(method)
+    texts = {**_own_docs(method), **section_of(method, "Args")}
+    about, *rest = re.split(
+        r"^(Args|Returns|Raises):\n", inspect.getdoc(method) or "", flags=re.MULTILINE
+    )
+    sections = dict(zip(rest[::2], rest[1::2], strict=True))
+    yield from (f"## {title}", "", *about.strip().splitlines(), "")
+    returned = method.__annotations__["return"]
+    yield from _code(signature_text(title, [*map(_shortened, parameters)], returned))
+    rows = [
+        [f"`{name}`", texts[name]] for name in (each.name for each in parameters) if name in texts
+    ]
+    if rows:
+        yield from table("parameter", "what it is", rows=rows)
+    if inspect.iscoroutinefunction(method):
+        yield from ("It is a coroutine: await it.", "")
+    if "Returns" in sections:
+        yield from ("Returns: " + " ".join(sections["Returns"].split()), "")
+    for error, text in section_of(method, "Raises").items():
+        yield from (f"Raises `{error}`: {text}", "")
+
+
+def _shortened(parameter: Parameter) -> Parameter:
+    """Name a type that has a name of its own, and show a default that is made as what is made."""
+    arguments = {"authorize": "Authorize", "on_text": "OnText | None"}
+    shown = parameter.replace(annotation=arguments.get(parameter.name, parameter.annotation))
+    made = repr(parameter.default) == "<factory>"
+    return shown.replace(default={}) if made else shown
 
 
 def _row(entry: Entry) -> list[str]:

@@ -421,6 +421,7 @@ def _opens(
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> LiveSession:
         return opening(*args, **kwargs).session(self.executor)
 
+    method.__annotations__ = {"return": "LiveSession"}  # not those of the fields
     return with_signature_of(method, opening)
 
 
@@ -439,16 +440,34 @@ def _serves(
         given = rules(*args, **kwargs)
         return adapter(Backend(opening, self.executor.clock, given), given)
 
+    method.__doc__ = adapter.__doc__
+    method.__annotations__ = {"return": adapter.__annotations__["return"]}
     return with_signature_of(method, rules)
 
 
 def _routes(backend: Backend, rules: Rules) -> BackendRoutes:
+    """Make the routes of a page's backend for `aiohttp.web`, for `app.add_routes(routes)`.
+
+    `app.on_shutdown.append(routes.close)` closes all sessions when the server stops. Each session
+    holds a place under `max_concurrency`.
+
+    Raises:
+        InvalidInput: a parameter breaks a rule, or Akool would take none of the sessions.
+    """
     from akool_async.streaming.backend.aiohttp import BackendRoutes
 
     return BackendRoutes(backend, rules.prefix)
 
 
 def _app(backend: Backend, _rules: Rules) -> BackendApp:
+    """Make the backend of a page as an ASGI app, to be served alone or mounted in another app.
+
+    Where it is mounted, `await app.close()` in the lifespan of the other app closes all sessions.
+    Each session holds a place under `max_concurrency`.
+
+    Raises:
+        InvalidInput: a parameter breaks a rule, or Akool would take none of the sessions.
+    """
     from akool_async.streaming.backend.asgi import BackendApp
 
     return BackendApp(backend)

@@ -43,6 +43,6 @@ def _documented(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
             yield field.target.id, " ".join(str(text.value.value).split())
 
 
-def summary(cls: type[Any]) -> str:
-    """Return the first sentence of a class's docstring."""
-    return (inspect.getdoc(cls) or "").partition("\n\n")[0].replace("\n", " ")
+def summary(documented: object) -> str:
+    """Return the first paragraph of the docstring of a class or a method, on one line."""
+    return (inspect.getdoc(documented) or "").partition("\n\n")[0].replace("\n", " ")

@@ -52,7 +52,7 @@ class AvatarBehaviour(Input):
     """Seconds after which it leaves the channel, from when somebody has joined."""
 
 
-class Channel:
+class Direction:
     """One direction of a channel without order: it may lose, double, delay or swap messages.
 
     Args:
@@ -144,8 +144,8 @@ class Avatar:
     ) -> None:
         self._clock = clock
         self._behaviour = behaviour or AvatarBehaviour()
-        self._in = Channel(clock, self._arrived, self._behaviour, seed)
-        self._out = Channel(clock, send, self._behaviour, seed + 1)
+        self._in = Direction(clock, self._arrived, self._behaviour, seed)
+        self._out = Direction(clock, send, self._behaviour, seed + 1)
         self._parts: dict[str, _Parts] = {}
         self._waiting: deque[Said] = deque()
         self._speech: _Speech | None = None

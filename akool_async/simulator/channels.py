@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from akool_async.simulator.peer import Peer
 
 
-class _Room:
+class _Channel:
     """A channel: its avatar, and the page that has joined last."""
 
     def __init__(self, world: World, job: SimulatedJob, number: int) -> None:
@@ -54,7 +54,7 @@ class Channels:
     def __init__(self, world: World, sessions: Sessions) -> None:
         self._world = world
         self._sessions = sessions
-        self._rooms: dict[str, _Room] = {}
+        self._channels: dict[str, _Channel] = {}
         self._relay: LoopbackTurn | None = None
         self._starting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -65,25 +65,25 @@ class Channels:
         Raises:
             KeyError: nobody has joined it.
         """
-        return self._rooms[session].avatar
+        return self._channels[session].avatar
 
     async def join(self, *, channel: str, token: str, uid: int, sdp: str) -> str:
         """Answer the offer of a page that joins; see `Simulator.join`."""
         job = self._sessions.admitted(channel, token, uid)
         peer_of = _peers()
         relay = await self._started()
-        room = self._rooms.get(job.id)
-        if room is None:
-            room = self._rooms[job.id] = _Room(self._world, job, len(self._rooms))
-            room.avatar.when_left.append(lambda: self._begin(room.close()))
-            self._sessions.call_at_end(job.id, room.avatar.hang_up)
-        peer = peer_of(room.avatar, relay)
+        joined = self._channels.get(job.id)
+        if joined is None:
+            joined = self._channels[job.id] = _Channel(self._world, job, len(self._channels))
+            joined.avatar.when_left.append(lambda: self._begin(joined.close()))
+            self._sessions.call_at_end(job.id, joined.avatar.hang_up)
+        peer = peer_of(joined.avatar, relay)
         try:
             answer = await peer.answer(sdp)
         except ValueError as error:
             problem = f"Parameter error: {error}"
         else:
-            await room.join(peer)
+            await joined.join(peer)
             return answer
         await peer.close()
         raise Refusal(1003, problem)
@@ -103,9 +103,9 @@ class Channels:
 
     async def close(self) -> None:
         """Leave all channels."""
-        rooms, self._rooms = self._rooms, {}
-        for room in rooms.values():
-            await room.close()
+        channels, self._channels = self._channels, {}
+        for channel in channels.values():
+            await channel.close()
         for task in tuple(self._tasks):
             await task
         if self._relay is not None:

@@ -2,21 +2,18 @@
 
 An endpoint that is added to the library exists here at once: operations and lookups are
 answered from the facts of their result family, other endpoints with an example of their reply
-unless `_ANSWERS` has a better answer. `World` decides what becomes of the jobs.
+unless `answers.py` has a better answer. `World` decides what becomes of the jobs.
 """
 
 from __future__ import annotations
 
 import itertools
-import re
-import zlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast, get_args, get_origin
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import msgspec
 from aiohttp import web
@@ -26,61 +23,18 @@ from akool_async import errors
 from akool_async.clock import Clock, LoopClock
 from akool_async.endpoints import (
     ENDPOINTS,
-    OPERATIONS,
-    AnalyzeFrames,
-    CancelFaceswaps,
-    CloneVoice,
-    CloseLiveFaceswap,
-    CloseSession,
-    CreateKnowledge,
-    CreateLiveFaceswap,
-    Credit,
-    DeletedVideos,
-    DeletedVoices,
-    DeleteFaceswaps,
-    DeleteKnowledge,
-    DeleteLabVoices,
-    DeleteVideos,
-    DetectFaces,
-    GetCredit,
-    GetKnowledge,
-    GetLabVoice,
-    GetSession,
-    GetStreamingAvatar,
-    GetToken,
-    Kept,
-    LabVoiceType,
-    LegacyDetectFaces,
-    ListAvatars,
-    ListEffects,
-    ListKnowledge,
-    ListLabVoices,
-    ListLanguages,
-    ListModels,
-    ListSessions,
-    ListStreamingAvatars,
-    ListTranslationVoices,
-    ListVideos,
-    ListVoiceResources,
-    ListVoices,
     OpenSession,
-    Token,
-    UpdateKnowledge,
-    UpdateLiveFaceswap,
-    Voice,
 )
-from akool_async.endpoints.paging import Page
 from akool_async.protocol.endpoint import Endpoint, Family, Operation
-from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.wire import AKOOL, Envelope
-from akool_async.simulator import catalogue, faces, media, voice_lab
+from akool_async.simulator import media
+from akool_async.simulator.answers import ANSWERS, LOOKUPS, OK, example
 from akool_async.simulator.channels import Channels
-from akool_async.simulator.job_lists import job_rows
-from akool_async.simulator.knowledge import NameTaken
 from akool_async.simulator.refusal import Refusal
 from akool_async.simulator.sessions import Sessions
 from akool_async.simulator.webhooks import SimulatedWebhooks
+from akool_async.simulator.wire import read, wire_of, written
 from akool_async.simulator.world import Behaviour, World
 
 if TYPE_CHECKING:
@@ -89,8 +43,6 @@ if TYPE_CHECKING:
 Fault: TypeAlias = Callable[[str, web.Request], Awaitable[web.StreamResponse | None]]
 """Called with an endpoint's name and the request before it is answered; may answer instead,
 or raise `ConnectionResetError` to drop the connection."""
-
-_OK = {"code": 1000, "msg": "OK"}
 
 
 class Simulator:
@@ -246,13 +198,13 @@ class Simulator:
     ) -> Mapping[str, Any]:
         if endpoint.signed:
             self._check_credentials(request)
-        value = _read(endpoint, await _wire_of(endpoint, request))
+        value = read(endpoint, await wire_of(endpoint, request))
         if isinstance(value, Operation):
-            return _OK | {"data": await self._created(value)}
-        answer, family = _ANSWERS.get(endpoint), _LOOKUPS.get(endpoint)
+            return OK | {"data": await self._created(value)}
+        answer, family = ANSWERS.get(endpoint), LOOKUPS.get(endpoint)
         if answer is None and family is not None:
-            return _OK | {"data": self._looked_up(family, value)}
-        return (answer or _example)(self, value)
+            return OK | {"data": self._looked_up(family, value)}
+        return (answer or example)(self, value)
 
     def _check_credentials(self, request: web.Request) -> None:
         authorization = request.headers.get("Authorization")
@@ -277,16 +229,16 @@ class Simulator:
         await self.webhooks.created(job)
         if self.world.loses_reply():
             raise ConnectionResetError
-        return _written(request, self.world.snapshot(job, self.url, receipt=True))
+        return written(request, self.world.snapshot(job, self.url, receipt=True))
 
     def _looked_up(self, family: Family[Any], lookup: Endpoint[Any]) -> Any:
         ids: list[str] = list(getattr(lookup, "ids", ())) or [getattr(lookup, "id", "")]
         if family.batch == 1:
             if ids[0] not in self.world.jobs:
                 raise Refusal(1014, "Resource does not exist")
-            return _written(lookup, self.world.snapshot(self.world.jobs[ids[0]], self.url))
+            return written(lookup, self.world.snapshot(self.world.jobs[ids[0]], self.url))
         rows = tuple(self.world.snapshot(job, self.url) for job in self.world.shown(ids))
-        return _written(lookup, rows)
+        return written(lookup, rows)
 
     async def _serve_media(self, request: web.Request) -> web.StreamResponse:
         self.requests["media"] += 1
@@ -326,376 +278,3 @@ def _refused(envelope: Envelope, refusal: Refusal) -> web.Response:
     if type(errors.api_error(refusal.code, "")) is errors.AuthenticationError:
         return _refused(AKOOL, refusal)
     return _json({envelope.code: words[0], envelope.msg: refusal.msg}, status=400)
-
-
-async def _wire_of(endpoint: type[Endpoint[Any]], request: web.Request) -> Mapping[str, Any]:
-    """Return the fields of a request, under wire names."""
-    in_path = dict(request.match_info)
-    if request.method != "GET":
-        try:
-            body = msgspec.json.decode(await request.read() or b"{}", type=dict[str, Any])
-        except msgspec.MsgspecError as error:
-            problem = str(error)
-        else:
-            return in_path | body
-        raise Refusal(1003, f"Parameter error: {problem}")
-    plans = {plan.wire_name: plan for plan in plan_of(endpoint)}
-    return in_path | {
-        name: _from_query(plans.get(name), request.query.getall(name)) for name in request.query
-    }
-
-
-def _from_query(plan: FieldPlan | None, texts: list[str]) -> Any:
-    """Return the value of a field in a query; a field of many values is repeated there."""
-    if plan is None or plan.coding:
-        return texts[-1]
-    if get_origin(plan.type) is tuple:
-        return [_from_text(get_args(plan.type)[0], text) for text in texts]
-    return _from_text(plan.type, texts[-1])
-
-
-def _from_text(expected: Any, text: str) -> Any:
-    try:
-        return msgspec.convert(text, expected, strict=False)
-    except msgspec.ValidationError:
-        return text
-
-
-def _read(endpoint: type[Endpoint[Any]], wire: Mapping[str, Any]) -> Endpoint[Any]:
-    """Build the endpoint's value: the library's own checks are the simulator's."""
-    try:
-        return endpoint.from_wire(wire)
-    except errors.InvalidInput as error:
-        wire_names = {plan.name: plan.wire_name for plan in plan_of(endpoint)}
-        first, *rest = re.split(r"(?=[.\[])", error.field, maxsplit=1)
-        named = first if first in wire else wire_names.get(first, first)
-        message = f"Parameter error: {named}{''.join(rest)} {error.rule}"
-    raise Refusal(1003, message)
-
-
-def _written(endpoint: Endpoint[Any], reply: Any) -> Any:
-    codec: Any = endpoint.parse
-    return _known(codec.encode(reply))
-
-
-def _known(document: Any) -> Any:
-    """Leave out fields that are `None`, as Akool does."""
-    if isinstance(document, list | tuple):
-        return [_known(each) for each in cast("Sequence[Any]", document)]
-    if not isinstance(document, dict):
-        return document
-    items = cast("dict[str, Any]", document).items()
-    return {name: _known(value) for name, value in items if value is not None}
-
-
-_LOOKUPS: Mapping[type[Endpoint[Any]], Family[Any]] = {
-    type(operation.family.lookup(["0"])): operation.family for operation in OPERATIONS.values()
-}
-"""The family that each lookup observes."""
-
-Answer: TypeAlias = Callable[[Simulator, Any], Mapping[str, Any]]
-
-
-def _example(_simulator: Simulator, endpoint: Any) -> Mapping[str, Any]:
-    """Answer with an example of the reply: required fields only, each with a plain value."""
-    codec: Any = endpoint.parse
-    row = getattr(codec, "row", None)
-    if row is not None:
-        return _OK | {"data": codec.encode((_example_of(row),))}
-    return (
-        _OK if codec.type is type(None) else _OK | {"data": codec.encode(_example_of(codec.type))}
-    )
-
-
-def _example_of(kind: type[Any]) -> Any:
-    plain: Mapping[Any, Any] = {str: "example", int: 1, float: 1.0, bool: True}
-    required = (field for field in msgspec.structs.fields(kind) if field.required)
-    return kind(**{field.name: plain.get(field.type) for field in required})
-
-
-def _token(simulator: Simulator, request: GetToken) -> Mapping[str, Any]:
-    secrets = (simulator.api_key, simulator.client_secret)
-    if request.client_id != simulator.client_id or request.client_secret not in secrets:
-        raise Refusal(1101, "Invalid authorization or The request token has expired")
-    token = f"simulated-token-{next(simulator.serial_numbers)}"
-    simulator.tokens.add(token)
-    return {"code": 1000, **msgspec.to_builtins(Token(token=token))}
-
-
-def _credit(simulator: Simulator, _request: GetCredit) -> Mapping[str, Any]:
-    return _OK | {"data": msgspec.to_builtins(Credit(credit=simulator.world.credit))}
-
-
-def _voices(_simulator: Simulator, request: ListVoices) -> Mapping[str, Any]:
-    voices = tuple(
-        Voice(
-            voice_id=f"voice-{name.lower()}", name=name, gender=gender, from_=source, id=f"{n:024x}"
-        )
-        for n, (name, gender, source) in enumerate(_VOICES, 1)
-        if request.from_ in {None, source}
-    )
-    return _OK | {"data": _written(request, voices)}
-
-
-_VOICES = (("Nicole", "Female", 3), ("Daniel", "Male", 3), ("Mine", "Female", 4))
-
-
-def _lab_voices(simulator: Simulator, request: ListLabVoices) -> Mapping[str, Any]:
-    own = request.type is LabVoiceType.OWN
-    voices: Sequence[Any] = (
-        job_rows(simulator.world, request, simulator.url)
-        if own
-        else voice_lab.akool_voices(_samples(simulator))
-    )
-    return _paged(request, [each for each in voices if voice_lab.fits(each, request)])
-
-
-def _lab_voice(simulator: Simulator, request: GetLabVoice) -> Mapping[str, Any]:
-    known = {each.id: each for each in voice_lab.akool_voices(_samples(simulator))}
-    known |= {each.id: each for each in _snapshots(simulator, CloneVoice)}
-    if request.id not in known:
-        raise Refusal(1014, "Resource does not exist")
-    return _OK | {"data": _written(request, known[request.id])}
-
-
-def _delete_voices(simulator: Simulator, request: DeleteLabVoices) -> Mapping[str, Any]:
-    own = {each.id for each in _snapshots(simulator, CloneVoice)}
-    ids = tuple(each for each in request.ids if each in own)
-    simulator.world.remove(list(ids))
-    refused = tuple(
-        Kept(id=each, msg=f"VoiceId:{each} resource not found")
-        for each in request.ids
-        if each not in own
-    )
-    reply = DeletedVoices(success_ids=ids, no_permission_voices=refused)
-    return _OK | {"msg": "Delete voice successfully", "data": _written(request, reply)}
-
-
-def _translation_voices(simulator: Simulator, request: ListTranslationVoices) -> Mapping[str, Any]:
-    language = request.language_code or "en"
-    return _paged(request, voice_lab.translation_voices(language, _samples(simulator)))
-
-
-def _samples(simulator: Simulator) -> str:
-    return f"{simulator.url}/faces"
-
-
-def _snapshots(simulator: Simulator, operation: type[Operation[Any]]) -> list[Any]:
-    """Return the jobs of an operation, the newest first."""
-    world = simulator.world
-    jobs = [job for job in world.jobs.values() if isinstance(job.request, operation)]
-    return [world.snapshot(job, simulator.url) for job in reversed(jobs)]
-
-
-def _knowledge_bases(simulator: Simulator, request: ListKnowledge) -> Mapping[str, Any]:
-    return _paged(request, simulator.world.knowledge.listed(request))
-
-
-def _knowledge_base(simulator: Simulator, request: GetKnowledge) -> Mapping[str, Any]:
-    found = simulator.world.knowledge.kept.get(request.id)
-    if found is None:
-        raise Refusal(*_NO_KNOWLEDGE)
-    return _OK | {"data": _written(request, found)}
-
-
-def _keep_knowledge(
-    simulator: Simulator, request: CreateKnowledge | UpdateKnowledge
-) -> Mapping[str, Any]:
-    bases = simulator.world.knowledge
-    now = int(simulator.world.clock.now().timestamp() * 1000)
-    if isinstance(request, UpdateKnowledge) and request.id not in bases.kept:
-        raise Refusal(*_NO_KNOWLEDGE)
-    try:
-        kept = (
-            bases.update(request, now)
-            if isinstance(request, UpdateKnowledge)
-            else bases.create(request, now)
-        )
-    except NameTaken:
-        pass
-    else:
-        return _OK | {"data": _written(request, kept)}
-    raise Refusal(1233, "Knowledge already exists")
-
-
-def _delete_knowledge(simulator: Simulator, request: DeleteKnowledge) -> Mapping[str, Any]:
-    if simulator.world.knowledge.kept.pop(request.id, None) is None:
-        raise Refusal(*_NO_KNOWLEDGE)
-    return _OK
-
-
-_NO_KNOWLEDGE = (1232, "Knowledge not found")
-
-
-def _avatars(simulator: Simulator, request: ListAvatars) -> Mapping[str, Any]:
-    listed = [
-        *job_rows(simulator.world, request, simulator.url),
-        *catalogue.avatars(f"{simulator.url}/faces"),
-    ]
-    wanted = (request.from_, request.type)
-    return _paged(request, [each for each in listed if _fits((each.from_, each.type), wanted)])
-
-
-def _streaming_avatars(simulator: Simulator, request: ListStreamingAvatars) -> Mapping[str, Any]:
-    platform = request.platform or "open"
-    listed = catalogue.avatars(f"{simulator.url}/faces")
-    return _paged(request, [each for each in listed if each.platform == platform])
-
-
-def _streaming_avatar(simulator: Simulator, request: GetStreamingAvatar) -> Mapping[str, Any]:
-    listed = catalogue.avatars(f"{simulator.url}/faces")
-    for each in listed:
-        if each.available and each.avatar_id == request.avatar_id:
-            return _OK | {"data": _written(request, each)}
-    raise Refusal(1014, "Resource does not exist")
-
-
-def _sessions(simulator: Simulator, request: ListSessions) -> Mapping[str, Any]:
-    newest_first = _snapshots(simulator, OpenSession)
-    return _paged(
-        request, [each for each in newest_first if _fits((each.status,), (request.status,))]
-    )
-
-
-def _job_list(simulator: Simulator, request: ListVideos | ListVoiceResources) -> Mapping[str, Any]:
-    return _paged(request, job_rows(simulator.world, request, simulator.url))
-
-
-def _fits(values: Sequence[Any], wanted: Sequence[Any]) -> bool:
-    return all(want in {None, value} for value, want in zip(values, wanted, strict=True))
-
-
-def _paged(request: Any, rows: Sequence[Any]) -> Mapping[str, Any]:
-    """Answer with the requested page."""
-    start = (request.page - 1) * request.size
-    shown = tuple(rows[start : start + request.size])
-    return _OK | {"data": _written(request, Page(items=shown, count=len(rows)))}
-
-
-def _languages(simulator: Simulator, request: ListLanguages) -> Mapping[str, Any]:
-    return _OK | {"data": _written(request, catalogue.languages(f"{simulator.url}/faces"))}
-
-
-def _close_session(simulator: Simulator, request: CloseSession) -> Mapping[str, Any]:
-    simulator.sessions.close(request.id)
-    return _OK
-
-
-def _session(simulator: Simulator, request: GetSession) -> Mapping[str, Any]:
-    return _OK | {"data": _written(request, simulator.sessions.look_up(request.id))}
-
-
-def _update_live(simulator: Simulator, request: UpdateLiveFaceswap) -> Mapping[str, Any]:
-    _live_session(simulator, request.id)
-    return _OK
-
-
-def _close_live(simulator: Simulator, request: CloseLiveFaceswap) -> Mapping[str, Any]:
-    _live_session(simulator, request.id)
-    simulator.world.remove([request.id])
-    return _OK
-
-
-def _live_session(simulator: Simulator, id: str) -> None:
-    """Refuse the id of a session that is closed, or never was."""
-    job = simulator.world.jobs.get(id)
-    if job is None or not isinstance(job.request, CreateLiveFaceswap):
-        raise Refusal(1008, "The content you get does not exist")
-
-
-def _analyze(simulator: Simulator, request: AnalyzeFrames) -> Mapping[str, Any]:
-    counts = [_faces_at(each, simulator.world.behaviour.faces) for each in request.frame_urls]
-    times = request.timestamps or range(len(counts))
-    picture = zlib.crc32("".join(request.frame_urls).encode())
-    found = faces.persons(counts, times, f"{simulator.url}/faces/{picture:08x}")
-    return {"success": True, "frame_count": len(counts), "persons": found}
-
-
-def _detect(simulator: Simulator, request: DetectFaces | LegacyDetectFaces) -> Mapping[str, Any]:
-    address = "" if request.image_url is None else str(request.image_url)
-    most = _faces_at(address, simulator.world.behaviour.faces)
-    count = min(most, 1) if request.single_face else most
-    frame = faces.frame(count)
-    if isinstance(request, DetectFaces):
-        picture = zlib.crc32((address or request.img or "").encode())
-        crops = faces.crops(count, f"{simulator.url}/faces/{picture:08x}")
-        frame = {"faces_obj": {"0": {**frame, **(crops if request.return_face_url else {})}}}
-    return {"error_code": 0, "error_msg": "SUCCESS", **frame}
-
-
-def _faces_at(address: str, otherwise: int) -> int:
-    """Return the number of a picture's faces; `?faces=3` in its address sets it."""
-    said = parse_qs(urlsplit(address).query).get("faces", [""])[-1]
-    return int(said) if said.isdecimal() and len(said) <= 2 else otherwise  # noqa: PLR2004
-
-
-def _delete(simulator: Simulator, request: DeleteFaceswaps) -> Mapping[str, Any]:
-    simulator.world.remove(list(request.ids))
-    return _OK
-
-
-def _delete_videos(simulator: Simulator, request: DeleteVideos) -> Mapping[str, Any]:
-    """Delete what has ended; refuse the others, in a success."""
-    world = simulator.world
-    kept: dict[str, str] = {}
-    for each in request.ids:
-        job = world.jobs.get(each)
-        if job is None:
-            kept[each] = "video resource not exist"
-        elif not job.status_at(world.clock.time()).terminal:
-            kept[each] = "video resource is processing, please try again later"
-    gone = tuple(each for each in request.ids if each not in kept)
-    world.remove(list(gone))
-    items = tuple(Kept(id=each, msg=why) for each, why in kept.items())
-    reply = DeletedVideos(success_ids=gone, no_permission_items=items)
-    return _OK | {"data": _written(request, reply)}
-
-
-def _effects(simulator: Simulator, request: ListEffects) -> Mapping[str, Any]:
-    return _OK | {"data": _written(request, catalogue.effects(f"{simulator.url}/faces"))}
-
-
-def _models(_simulator: Simulator, request: ListModels) -> Mapping[str, Any]:
-    rows = tuple(model for each in request.types for model in catalogue.models(each))
-    return _OK | {"data": _written(request, rows)}
-
-
-def _cancel(simulator: Simulator, request: CancelFaceswaps) -> Mapping[str, Any]:
-    simulator.world.cancel(list(request.job_ids))
-    return _OK
-
-
-_ANSWERS: Mapping[type[Endpoint[Any]], Answer] = {
-    AnalyzeFrames: _analyze,
-    CancelFaceswaps: _cancel,
-    CloseLiveFaceswap: _close_live,
-    CloseSession: _close_session,
-    CreateKnowledge: _keep_knowledge,
-    DeleteFaceswaps: _delete,
-    DeleteKnowledge: _delete_knowledge,
-    DeleteLabVoices: _delete_voices,
-    DeleteVideos: _delete_videos,
-    DetectFaces: _detect,
-    LegacyDetectFaces: _detect,
-    GetCredit: _credit,
-    GetStreamingAvatar: _streaming_avatar,
-    GetKnowledge: _knowledge_base,
-    GetLabVoice: _lab_voice,
-    GetSession: _session,
-    GetToken: _token,
-    ListAvatars: _avatars,
-    ListKnowledge: _knowledge_bases,
-    ListLabVoices: _lab_voices,
-    ListEffects: _effects,
-    ListLanguages: _languages,
-    ListModels: _models,
-    ListSessions: _sessions,
-    ListStreamingAvatars: _streaming_avatars,
-    ListVideos: _job_list,
-    ListTranslationVoices: _translation_voices,
-    ListVoiceResources: _job_list,
-    ListVoices: _voices,
-    UpdateKnowledge: _keep_knowledge,
-    UpdateLiveFaceswap: _update_live,
-}
-"""The endpoints with an answer of their own."""

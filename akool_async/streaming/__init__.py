@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from akool_async.streaming.backend.rules import PageRequest
     from akool_async.streaming.events import (
         Caption,
         Ended,
@@ -49,6 +50,7 @@ __all__ = [
     "MemoryAvatar",
     "MemoryTransport",
     "Missed",
+    "PageRequest",
     "Reaped",
     "RelayTransport",
     "Session",
@@ -75,6 +77,7 @@ _HOMES = {
     "LiveSession": "live_session",
     "MemoryAvatar": "memory",
     "MemoryTransport": "memory",
+    "PageRequest": "backend.rules",
     "Reaped": "reaping",
     "RelayTransport": "relay",
     "Session": "session",

@@ -262,9 +262,9 @@ class ClosingSession(Generic[S]):
         by_hand = self._by_hand  # a close that is sent here sets it, too
         reason = None if by_hand else await self._closer.close(id)
         if reason is None:
-            started.closed(finish=self._rarely or not by_hand)
+            started.note_closed(finish=self._rarely or not by_hand)
             return None
-        started.left_open(reason)
+        started.note_left_open(reason)
         return self._left_open(id, reason)
 
     def _left_open(self, id: str, reason: str) -> SessionLeftOpen:

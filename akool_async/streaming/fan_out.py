@@ -20,8 +20,8 @@ class Listener(AsyncIterator[SessionEvent]):
     Dropping it ends it: nothing but its user holds it.
     """
 
-    def __init__(self, most: int) -> None:
-        self._waiting: deque[SessionEvent] = deque(maxlen=most)
+    def __init__(self) -> None:
+        self._waiting: deque[SessionEvent] = deque(maxlen=MOST_WAITING)
         self._missed = 0
         self._ended = False
         self._news = asyncio.Event()
@@ -49,14 +49,13 @@ class Listener(AsyncIterator[SessionEvent]):
 class FanOut:
     """Gives each event to all iterators."""
 
-    def __init__(self, most: int = MOST_WAITING) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._listeners: WeakSet[Listener] = WeakSet()
         self._ended: Ended | None = None
 
     def listener(self) -> Listener:
         """Return a new iterator; after the end it yields `Ended` alone."""
-        listener = Listener(self._most)
+        listener = Listener()
         if self._ended is not None:
             listener.take(self._ended)
         else:

@@ -62,11 +62,6 @@ class RelayTransport:
         """Whether a page is there that has joined the channel."""
         return self._page is not None and self._page.is_joined
 
-    @property
-    def has_page(self) -> bool:
-        """Whether a page is there, joined or not."""
-        return self._page is not None
-
     def page(self, send: Send, close: Close | None = None) -> Page:
         """Return what stands for a page's websocket: `with transport.page(...) as page`.
 

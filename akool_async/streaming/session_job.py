@@ -61,7 +61,7 @@ class SessionJob(Generic[S]):
                 continue
             return
 
-    def closed(self, *, finish: bool = True) -> None:
+    def note_closed(self, *, finish: bool = True) -> None:
         """Write down that the session was closed.
 
         Args:
@@ -69,7 +69,7 @@ class SessionJob(Generic[S]):
         """
         note_closed(self._engine, self._record, finish=finish)
 
-    def left_open(self, reason: str) -> None:
+    def note_left_open(self, reason: str) -> None:
         """Write down why the session could not be closed."""
         if self._engine.recorder is not None:
             self._engine.recorder.note_left_open(self._record, reason)

@@ -130,6 +130,24 @@ def test_a_page_that_is_not_current_is_refused(
         assert run("--check") == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "called", "told"),
+    [
+        ("streaming.open", "akool.streaming.open(", "`grace`"),
+        ("streaming.reap", "It is a coroutine: await it.", "`all`"),
+        ("streaming.aiohttp_routes", ") -> BackendRoutes", "`authorize`"),
+        ("streaming.asgi_app", ") -> BackendApp", "`silent_for`"),
+        ("faceswap.live", ") -> LiveFaceswapSession", "`source_image`"),
+    ],
+)
+def test_a_method_that_is_no_single_request_has_its_section_too(
+    name: str, called: str, told: str
+) -> None:
+    section = section_about(name)
+    assert called in section
+    assert row_of(section, told.strip("`"))[1]
+
+
 @pytest.mark.parametrize("name", BOUND)
 def test_each_endpoint_and_recipe_has_its_section(name: str) -> None:
     cls = BOUND[name]
