@@ -491,6 +491,14 @@ def test_a_channel_that_refuses_is_said_in_words(open_page: Open, patient: str, 
     is_closed(demo)
 
 
+def test_a_channel_that_does_not_open_is_said_in_words(open_page: Open, demo: Demo) -> None:
+    page = open_page(demo.serve_loopback(PATIENT, deadlines=Deadlines(join=0.2)))
+    page.route("**/loopback/join", lambda _route: None)  # nobody answers
+    page.click("#start")
+    is_over(page, "A browser needs a network for it")
+    is_closed(demo)
+
+
 def test_a_server_that_refuses_is_said_in_words(open_page: Open, demo: Demo) -> None:
     page = open_page(demo.serve_loopback(PATIENT | {"starts_per_minute": 1}))
     start(page)

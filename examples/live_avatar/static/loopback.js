@@ -9,7 +9,7 @@ let hear = { message() {}, track() {}, left() {} };
 
 // Join the channel; return once messages can be sent.
 export async function join(credentials, seconds, signal) {
-  const words = "The avatar's channel did not open in time.";
+  const words = "The avatar's channel did not open in time. A browser needs a network for it, even on this machine.";
   const mine = peer = new RTCPeerConnection();
   try {
     await within(seconds, words, connected(mine, credentials, signal), signal);
