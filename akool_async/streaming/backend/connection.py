@@ -15,9 +15,9 @@ from akool_async.streaming.relay import Page, RelayTransport
 
 Frame: TypeAlias = str | bytes
 
-PING_EVERY: Final = 2.0
+PING_EVERY: Final = 1.5
 """Seconds between two pings."""
-GONE_AFTER: Final = 4.0
+GONE_AFTER: Final = 3.0
 """Seconds without any frame, after which a page is gone: one that is frozen answers no ping."""
 _LAST_WITHIN: Final = 1.0
 """Seconds in which a page has to take the last frame."""

@@ -11,11 +11,16 @@ const growing = document.getElementById("growing");
 const empty = document.getElementById("empty");
 const texts = new Map(); // by speaker: the message that is not whole yet
 let atEnd = true; // whoever reads further up is left there
+let height = said.clientHeight;
 
 said.addEventListener("scroll", () => {
+  if (said.clientHeight !== height) return; // it was resized: nobody has scrolled
   atEnd = said.scrollHeight - said.scrollTop - said.clientHeight < NEAR;
 });
-new ResizeObserver(keepInView).observe(said); // a longer message takes of its height
+new ResizeObserver(() => {
+  height = said.clientHeight; // a longer message takes of it
+  keepInView();
+}).observe(said);
 
 // Take a caption: what is new of a text.
 export function take({ speaker, mid, text, final, gap }) {
