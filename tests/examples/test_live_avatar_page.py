@@ -420,7 +420,7 @@ def test_a_copy_of_the_tab_leaves_the_session_to_the_first(
 
 
 def test_a_silent_session_is_announced_and_ended(open_page: Open, demo: Demo) -> None:
-    url = demo.serve_loopback(PATIENT | {"silent_for": 2.0}, deadlines=UNHURRIED)
+    url = demo.serve_loopback(PATIENT | {"silent_for": 6.0}, deadlines=UNHURRIED)
     page = open_page(url)
     start(page)
     expect(page.locator("#notice")).to_contain_text("Are you still there?")
@@ -429,9 +429,9 @@ def test_a_silent_session_is_announced_and_ended(open_page: Open, demo: Demo) ->
 
 
 def test_a_session_whose_time_is_over_says_so(open_page: Open, demo: Demo) -> None:
-    page = open_page(demo.serve_loopback(PATIENT, durations=(3,), deadlines=UNHURRIED))
+    page = open_page(demo.serve_loopback(PATIENT, durations=(6,), deadlines=UNHURRIED))
     start(page)
-    expect(page.locator("#left")).to_have_text(re.compile(r"0:0[0-3] left"))
+    expect(page.locator("#left")).to_have_text(re.compile(r"0:0[0-6] left"))
     is_over(page, "The time of this session is over.")
     eventually(lambda: demo.running == 0)
 
