@@ -19,6 +19,9 @@ from akool_async.streaming.live_session import LiveSession
 class PageRequest(Value):
     """A request of a page, as `authorize` sees it."""
 
+    # Path and query may hold a ticket, and the rest says who the user is.
+    hidden_fields = frozenset({"path", "headers", "cookies", "query", "remote"})
+
     method: str
     path: str
     headers: Mapping[str, str]
@@ -30,7 +33,7 @@ class PageRequest(Value):
     """The address of the peer, which is a proxy's where there is one."""
 
     def __repr__(self) -> str:
-        return f"PageRequest(method={self.method!r})"  # the rest says who the user is
+        return f"PageRequest(method={self.method!r})"
 
     @property
     def origin(self) -> str | None:
