@@ -8,7 +8,7 @@ from benchmarks.report import Goal, Section, Table, number, shown
 TEXT = """\
 Pages with a live avatar each, connected to `akool.streaming.aiohttp_routes` by a websocket. The
 memory of a session is the growth of the process's resident memory, with the websocket, its timers,
-the session and its job. First each page only answers pings, one in two seconds; then it also passes
+the session and its job. First each page only answers pings, one each 1.5 s; then it also passes
 on a caption each second, which comes back as text. The probe of the loop's lag is subtracted from
 the share of the core. The pages and Akool are one process, on another core."""
 
