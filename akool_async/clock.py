@@ -108,7 +108,7 @@ async def wait_for_all(futures: Iterable[asyncio.Future[Any]], seconds: float) -
     return not waiting
 
 
-_ONE_LOOK: Final = 2.0
+ONE_LOOK: Final = 2.0
 """Seconds for one more look at what a late timer was to decide."""
 
 
@@ -137,7 +137,7 @@ async def within(
             late = loop.time() - timer.when() > LATE
             if late:
                 when_late()
-            limit.reschedule(loop.time() + (_ONE_LOOK if late else 0.0))
+            limit.reschedule(loop.time() + (ONE_LOOK if late else 0.0))
 
         timer = loop.call_later(seconds, steady, ring)
         try:

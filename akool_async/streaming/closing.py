@@ -113,7 +113,7 @@ class ClosingSession(Generic[S]):
 
     def _entered(self) -> SessionJob[S]:
         if self._started is None:
-            raise RuntimeError("the session is not open: use `async with`")
+            raise not_open()
         return self._started
 
     @property
@@ -130,7 +130,7 @@ class ClosingSession(Generic[S]):
         """
         receipt = self.job.receipt
         if receipt is None:
-            raise RuntimeError("the session is not open: use `async with`")
+            raise not_open()
         return receipt
 
     @property
@@ -277,6 +277,11 @@ class ClosingSession(Generic[S]):
     def _seconds_left(self) -> float | None:
         """Return how many seconds are still paid; `None` if the session has no fixed end."""
         return None if self._duration is None else max(0.0, self._duration - self._entered().age)
+
+
+def not_open() -> RuntimeError:
+    """Return the error of a session that was not entered."""
+    return RuntimeError("the session is not open: use `async with`")
 
 
 def _failed(ending: asyncio.Task[SessionLeftOpen | None]) -> bool:

@@ -10,7 +10,7 @@ from akool_async.clock import Timer
 from akool_async.errors import JobCancelled, JobFailed, NotFound
 from akool_async.observers import logger
 from akool_async.protocol.endpoint import Command, Startable
-from akool_async.streaming.closing import ClosingSession, Opener
+from akool_async.streaming.closing import ClosingSession, Opener, not_open
 from akool_async.streaming.conversation import Conversation
 from akool_async.streaming.events import SessionEvent, Warned
 from akool_async.streaming.messages.received import CommandReply
@@ -65,7 +65,7 @@ class LiveSession(ClosingSession[Session]):
         """When Akool's answer to the create came, in UTC."""
         opened = self._entered().opened_at
         if opened is None:
-            raise RuntimeError("the session is not open: use `async with`")
+            raise not_open()
         return opened
 
     @property

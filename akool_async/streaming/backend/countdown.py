@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
-from akool_async.clock import LATE, Clock, Timer
-
-_ONE_LOOK: Final = 2.0
-"""Seconds for one more look, where a timer rang late: what came meanwhile has to be read."""
+from akool_async.clock import LATE, ONE_LOOK, Clock, Timer
 
 
 class Countdown:
@@ -31,7 +27,7 @@ class Countdown:
         seconds: float,
         action: Callable[[], object],
         *,
-        look: float = _ONE_LOOK,
+        look: float = ONE_LOOK,
     ) -> None:
         self._look = look
         self._clock = clock
