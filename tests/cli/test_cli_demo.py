@@ -23,6 +23,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import av
 import click
 import pytest
 from aiohttp import web
@@ -107,8 +108,9 @@ def opens(path: Path) -> bool:
         with wave.open(str(path)) as sound:
             frames: int = sound.getnframes()
             return frames > 0
-    if path.suffix == ".gif":
-        return content[:6] == b"GIF89a" and content[-1:] == b";"
+    if path.suffix == ".mp4":
+        with av.open(path) as film:
+            return len(list(film.decode(video=0))) > 1
     assert path.suffix == ".png"
     position, kinds = 8, list[bytes]()
     while position < len(content):
