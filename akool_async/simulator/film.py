@@ -16,7 +16,7 @@ from typing import Final
 from akool_async.simulator.scene import Rows
 
 _BLOCK: Final = 16
-"""Width and height of a block, in pixels: width and height of a film are multiples of it."""
+"""Width and height of a block, in pixels. The width of a film is a multiple of it."""
 _PICTURES_PER_SECOND: Final = 8
 _PROFILE, _COMPATIBILITY, _LEVEL = 66, 0xC0, 30  # constrained baseline, level 3.0
 _AS_IT_IS: Final = 25  # mb_type I_PCM, in a slice of type I
@@ -29,13 +29,15 @@ def film(pictures: Sequence[Rows], colours: bytes, title: str, comment: str = ""
     """Return the pictures as a film.
 
     Args:
-        pictures: Rows of pixels; each pixel is the number of its colour.
+        pictures: Rows of pixels, an even number; each pixel is the number of its colour.
         colours: Three bytes for each colour: red, green and blue.
         title: The title in the file's tags.
         comment: The comment there.
     """
     width, height = len(pictures[0][0]), len(pictures[0])
-    samples = _samples(pictures, _planes(colours))
+    beyond = -height % _BLOCK
+    padded = [[*rows, *rows[-1:] * beyond] for rows in pictures]
+    samples = _samples(padded, _planes(colours))
     head = _box(b"ftyp", b"isom\0\0\2\0isomiso2avc1mp41")
     # First the samples: so their place is known before the box that names it is made.
     media = _box(b"mdat", *samples)
@@ -117,8 +119,10 @@ def _sequence(width: int, height: int) -> bytes:
     """Return the sequence parameter set."""
     # id, frame_num in 4 bits, pic_order_cnt_type: as sent, max_num_ref_frames
     bits = _ue(0) + _ue(0) + _ue(2) + _ue(1) + "0"
-    bits += _ue(width // _BLOCK - 1) + _ue(height // _BLOCK - 1)
-    bits += "1100"  # frames only, direct_8x8_inference, no cropping, no VUI
+    down = -(-height // _BLOCK)
+    bits += _ue(width // _BLOCK - 1) + _ue(down - 1)
+    # frames only, direct_8x8_inference, cropping: only at the bottom, in pairs of rows; no VUI
+    bits += "111" + _ue(0) * 3 + _ue((down * _BLOCK - height) // 2) + "0"
     return _unit(0x67, bytes([_PROFILE, _COMPATIBILITY, _LEVEL]) + _packed(bits + "1"))
 
 

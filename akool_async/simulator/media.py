@@ -38,7 +38,7 @@ _SHADES = 16
 _SCENE = _FIRST_SHADE + _SHADES
 
 _PICTURE_SIZE = (320, 180)
-_CLIP_SIZE = (192, 112)
+_CLIP_SIZE = (192, 108)
 _MARGIN = 6
 _STRIP = 6
 _SCENE_PART = 0.55
@@ -152,8 +152,7 @@ def clip(title: str, caption: str = "") -> Media:
     below = rows[_scene_height(height) :]
     moments = [(_MOMENT + step / _CLIP_PICTURES) % 1 for step in range(1, _CLIP_PICTURES)]
     pictures = [
-        [*landscape(digest, width, _scene_height(height), _SCENE, each), *below]
-        for each in moments
+        [*landscape(digest, width, _scene_height(height), _SCENE, each), *below] for each in moments
     ]
     content = film([rows, *pictures], _palette(title), _shortened(title), _shortened(caption))
     return Media(content, "video/mp4", ".mp4")
