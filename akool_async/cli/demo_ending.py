@@ -19,7 +19,7 @@ IN_CODE: Final = """\
 import asyncio
 from akool_async import Akool
 
-PHOTO = "https://photos.example/ann.jpg"
+PHOTO = "https://photos.example/ann.jpg"  # a photo of yours
 
 async def main():
     async with Akool(save_to="aged/") as akool:  # reads AKOOL_API_KEY

@@ -31,7 +31,7 @@ def conclude(console: Console, tally: Tally, problems: Sequence[str]) -> None:
     if failed:
         console.print("", *failures(failed, simulated=tally.simulated), sep="\n", soft_wrap=True)
     console.print("", _totals(tally, narrow=console.width < ROOMY), "", sep="\n")
-    for label, text in [*facts_of(tally), ("in", folder_of(tally))]:
+    for label, text in [*facts_of(tally), ("folder", folder_of(tally))]:
         console.print(Text(f"{label:<11}", style="bold").append(text, style=""), soft_wrap=True)
     _verdict(console, problems)
     for line in _recovery_hints(tally):

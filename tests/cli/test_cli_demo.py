@@ -156,7 +156,7 @@ def test_a_demo_reports_its_requests_and_files(tmp_path: Path) -> None:
     assert re.search(r"^in flight +4 at most, of 4 allowed$", ended.out, re.MULTILINE)
     size = sum(path.stat().st_size for path in files_in(tmp_path))
     assert has_line(ended.out, rf"files +\d+, {size / 1000:.1f} kB")
-    assert has_line(ended.out, rf"in +{tmp_path}/")
+    assert has_line(ended.out, rf"folder +{tmp_path}/")
 
 
 def test_the_same_seed_asks_for_the_same_jobs_in_the_same_order() -> None:
