@@ -13,12 +13,12 @@ from rich.console import Console
 from akool_async import Akool
 from akool_async.cli.demo_ending import SHEET, show_the_way
 from akool_async.cli.live import agree, run_paid
-from akool_async.cli.messages import INTERRUPTED
 from akool_async.cli.options import PACE, RATE
 from akool_async.cli.places import check_folder
 from akool_async.cli.progress import shown
 from akool_async.cli.report import conclude, farewell
 from akool_async.cli.sheet import write_sheet
+from akool_async.cli.statuses import INTERRUPTED
 from akool_async.cli.tally import Tally, carry_out
 from akool_async.cli.workload import mixed_requests
 from akool_async.protocol.words import counted
