@@ -31,6 +31,17 @@ PUBLIC: Final = (
     "akool_async.webhook",
 )
 """Modules whose names a program may import, and the reference has."""
+MODULES: Final = {*PUBLIC, "akool_async.errors"}
+INNER: Final = frozenset(
+    f"akool_async.endpoints.{name}"
+    for name in (
+        *("Analyzed", "AnalyzedSwap", "AudioOperation", "ByModel", "ByPage", "Deleted", "Executor"),
+        *("FaceswapOperation", "GeneratedVideoOperation", "ImageOperation", "KnowledgeCommand"),
+        *("Namespace", "OpenKept", "OpenLive", "Pages", "Removal", "StudioOperation", "SwapModel"),
+        *("VideoOperation", "VoiceResourceOperation", "WholeReply"),
+    )
+)
+"""What endpoints descend from, or are made of: no program imports it."""
 PLUGIN: Final = {"akool_async.testing": ("akool_simulator", "armed")}
 """Modules that have no list of their public names."""
 
@@ -140,9 +151,4 @@ def public_names(module: str) -> tuple[str, ...]:
     """Return the names that a program may import from a module, without modules."""
     loaded = import_module(module)
     names = PLUGIN.get(module) or getattr(loaded, "__all__", None) or dir(loaded)
-    return tuple(name for name in names if f"{module}.{name}" not in _modules())
-
-
-def _modules() -> set[str]:
-    return {*PUBLIC, "akool_async.errors"}
-
+    return tuple(name for name in names if f"{module}.{name}" not in {*MODULES, *INNER})

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import inspect
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from python_text import type_text
+from python_text import parameters_of, signature_text, type_text
 from site_pages import title_of
 
 from akool_async.protocol.documentation import field_docs
@@ -89,13 +88,10 @@ def _documented(path: str) -> Iterator[str]:
 
 
 def _called(name: str, documented: Any) -> Iterator[str]:
-    if callable(documented):
-        try:
-            signature = inspect.signature(documented)
-        except (TypeError, ValueError):
-            signature = None
-        if signature is not None and not inspect.isclass(documented):
-            yield from ("```py", f"{name}{signature}".replace("'", ""), "```", "")
+    """Yield how a function is called, and its docstring; of a class, the docstring alone."""
+    if inspect.isroutine(documented):
+        returned = type_text(inspect.signature(documented).return_annotation)
+        yield from ("```py", signature_text(name, parameters_of(documented), returned), "```", "")
     yield from (inspect.getdoc(documented) or "", "")
 
 

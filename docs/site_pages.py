@@ -97,17 +97,18 @@ class _Staging:
         """
         # A link to a Python name leads to the heading that follows.
         parts = _CODE.split(_NAME.sub(r"[](){ #\1 }", text))
-        prose, blocks = parts[::3], parts[1::3]
-        for at, part in enumerate(prose):
-            prose[at] = self._linked(part, here, own)
-            if self._explains and own.name != QUIRKS:
-                page = relpath(QUIRKS, own.parent)
-                prose[at] = _NUMBER.sub(
-                    lambda found: f"[{found[0]}]({page}#{found[0].lower()})", prose[at]
-                )
+        prose = [self._explained(self._linked(each, here, own), own) for each in parts[::3]]
+        blocks = parts[1::3]
         # In a table of a code host, a bar in code needs a backslash; here it would be shown.
         blocks = [each if "\n" in each else each.replace("\\|", "|") for each in blocks]
         return "".join(part for pair in zip(prose, [*blocks, ""], strict=True) for part in pair)
+
+    def _explained(self, text: str, own: PurePosixPath) -> str:
+        """Return a text with each number of a quirk as a link."""
+        if not self._explains or own.name == QUIRKS:
+            return text
+        page = relpath(QUIRKS, own.parent)
+        return _NUMBER.sub(lambda found: f"[{found[0]}]({page}#{found[0].lower()})", text)
 
     def _linked(self, text: str, here: str, own: PurePosixPath) -> str:
         """Return a text whose links lead to pages of the site."""
