@@ -29,6 +29,11 @@ PLANNED: Final = frozenset(
 )
 """Pages that have a place in the navigation, and are not written yet."""
 
+_EMPTY_LINK: Final = re.compile(r'<a href="" (id="[\w.]+")></a>')
+"""The anchor of a Python name: the generator makes a link of it, which leads nowhere."""
+_INDENTED_TITLE: Final = re.compile(r'\btitle="\s+')
+"""The title of a link to a Python name, with the indentation of a template."""
+
 
 def build(root: Path, project: Path) -> Iterator[str]:
     """Build a site in a folder, and yield what is wrong with it."""
@@ -44,6 +49,9 @@ def build(root: Path, project: Path) -> Iterator[str]:
     if ended.returncode:
         yield ended.stdout + ended.stderr
         return
+    for path in site.rglob("*.html"):
+        html = _EMPTY_LINK.sub(r"<span \1></span>", path.read_text("utf-8"))
+        path.write_text(_INDENTED_TITLE.sub('title="', html), "utf-8")
     settings = tomllib.loads(config)["project"]
     navigation = dict(entries(settings["nav"]))
     staged = {path.relative_to(pages).as_posix() for path in pages.rglob("*.md")}

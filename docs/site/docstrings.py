@@ -57,6 +57,8 @@ def _classes(module: Module) -> Iterator[Class]:
 def _parameters(cls: Class) -> Iterator[Parameter]:
     """Yield the parameters of a constructor: the fields, in order, without constants of classes."""
     yield Parameter("self", kind=ParameterKind.positional_or_keyword)
+    given_by_name = str(cls.keywords.get("kw_only")) != "False"
+    kind = ParameterKind.keyword_only if given_by_name else ParameterKind.positional_or_keyword
     fields: dict[str, Attribute] = {}
     for each in (*reversed(cls.mro()), cls):
         fields |= {name: field for name, field in each.members.items() if _is_field(field)}
@@ -64,7 +66,7 @@ def _parameters(cls: Class) -> Iterator[Parameter]:
         yield Parameter(
             name,
             annotation=field.annotation,
-            kind=ParameterKind.keyword_only,
+            kind=kind,
             default=None if field.value is None else field.value,
         )
 
@@ -74,7 +76,7 @@ def _is_field(member: Any) -> bool:
         isinstance(member, Attribute)
         and member.annotation is not None
         and not member.name.startswith("_")
-        and "ClassVar" not in str(member.annotation)
+        and "instance-attribute" in member.labels  # else it is a constant of the class
     )
 
 
