@@ -7,6 +7,7 @@ looks for what Zensical does not see (check_site.py), and adds what programs rea
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import subprocess
@@ -41,6 +42,7 @@ def build(root: Path, project: Path) -> Iterator[str]:
     pages, site = project / "pages", project / "site"
     stage(root, pages)
     config = configured((root / "docs/site/zensical.toml").read_text("utf-8"), pages)
+    config = config.replace("ROOT", str(root))
     (project / "zensical.toml").write_text(config, "utf-8")
     command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]
     ended = subprocess.run(  # noqa: S603 - our own words
@@ -102,13 +104,17 @@ def serve(site: Path) -> None:
 
 def main() -> int:
     """Build the site; serve it, if that was asked for."""
-    found = list(build(ROOT, PROJECT))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--into", type=Path, default=PROJECT, help="another folder to build in")
+    parser.add_argument("--serve", action="store_true", help="serve the site on this machine")
+    options = parser.parse_args()
+    found = list(build(ROOT, options.into))
     sys.stderr.writelines(f"{problem}\n" for problem in found)
-    site = PROJECT / "site"
-    if "--serve" in sys.argv and site.exists():
+    site = options.into / "site"
+    if options.serve and site.exists():
         serve(site)
     elif not found:
-        sys.stdout.write(f"{site.relative_to(ROOT)}/index.html\n")
+        sys.stdout.write(f"{site / 'index.html'}\n")
     return 1 if found else 0
 
 
