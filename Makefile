@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 OLD = Python 3.11 or newer is needed: make PYTHON=python3.11 ...
 INSTALL = $(PYTHON) -c 'import sys; sys.exit("$(OLD)" if sys.version_info < (3, 11) else 0)' && \
 	$(PYTHON) -m venv $(VENV) && \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --editable
 
 N ?= 20
 
@@ -16,7 +16,7 @@ N ?= 20
 unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
-.PHONY: help demo test again check lint types layers format clean
+.PHONY: help demo test again check lint types layers format changelog clean
 
 help:
 	@echo "make demo    run 300 simulated jobs, and save their results to akool-demo/"
@@ -24,6 +24,7 @@ help:
 	@echo "make again   run one test N=20 times on a busy machine: TEST=tests/x.py::test"
 	@echo "make check   run the tests, and check style, types and import layers"
 	@echo "make format  format the code"
+	@echo "make changelog VERSION=0.2.0  cut a release in CHANGELOG.md, and set the version"
 	@echo "make clean   remove what the others left"
 
 demo: $(VENV)/.cli
@@ -55,6 +56,9 @@ layers: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix-only --quiet
 	$(BIN)/ruff format
+
+changelog: $(VENV)/.dev
+	$(BIN)/python .ci/cut_changelog.py $(VERSION)
 
 clean:
 	rm -rf $(VENV) .ci/venv .ci/npm akool-demo dist build
