@@ -15,7 +15,7 @@ INTERRUPTED: Final = 130
 
 def told(error: AkoolError) -> str:
     """Describe an error, with the tokens of the jobs that are paid for."""
-    parts = [str(error)]
+    parts = [error.message]
     if isinstance(error, CreateOutcomeUnknown):
         parts.append("do not just run the command again: that might pay twice")
     if error.token:

@@ -616,7 +616,7 @@ async def test_a_session_that_was_closed_sends_nothing(session: aiohttp.ClientSe
     await session.close()
     error, sent = await failure(transport, "http://127.0.0.1:9")
     assert isinstance(error, ConnectFailed)
-    assert str(error) == "the session is closed"
+    assert error.message == "the session is closed"
     assert not sent
 
 
