@@ -308,8 +308,13 @@ class TransportError(AkoolError):
     cause: Cause = "host"
 
     def __init__(self, message: str, *, endpoint: str = "") -> None:
-        super().__init__(f"{endpoint}: {message}" if endpoint else message)
-        self.endpoint = endpoint
+        super().__init__(message)
+        self.endpoint = endpoint  # those of the transport get it later
+
+    @property
+    def message(self) -> str:
+        """What happened, in words: the text of the error without `advice`."""
+        return f"{self.endpoint}: {super().message}" if self.endpoint else super().message
 
 
 class ConnectFailed(TransportError):
