@@ -34,7 +34,10 @@ def named(paths: list[Path]) -> list[str]:
     return [str(path.relative_to(ROOT)) for path in paths]
 
 
-WITH_PYTHON = [page for page in PAGES if blocks_of(page, "python")]
+# Tutorials are followed as a whole by test_tutorials.py.
+WITH_PYTHON = [
+    page for page in PAGES if blocks_of(page, "python") and page.parent.name != "tutorials"
+]
 INTERACTIVE = [page for page in WITH_PYTHON if "asyncio.run(" not in text_of(page)]
 WITH_TESTS = [page for page in WITH_PYTHON if "\nasync def test_" in text_of(page)]
 
