@@ -67,19 +67,20 @@ class Reader:
             self.printed = self.run(step.commands)
         elif step.language == "text":
             assert self.printed is not None, f"nothing was run that prints {step.text!r}"
-            assert printed_as(step.text, self.printed), self.printed
+            assert printed_as(step.text, self.printed), f"{step.text}---\n{self.printed}"
 
     def run(self, commands: str) -> str:
         """Run commands to their end; return what they print."""
         ended = subprocess.run(
             ["/bin/sh", "-c", f"set -e\n{commands}"],
             env=self.environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # a terminal shows both
             text=True,
             check=False,
         )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        assert "Traceback" not in ended.stderr, ended.stderr
+        assert ended.returncode == 0, ended.stdout
+        assert "Traceback" not in ended.stdout, ended.stdout
         return ended.stdout
 
     def start(self, command: str) -> subprocess.Popen[str]:
