@@ -1,7 +1,7 @@
-"""Record a real run of `akool demo` as an asciicast, of which `svg-term` makes an animated SVG.
+"""Record a real run of `akool demo` as an asciicast, of which an animated SVG is made.
 
-    python docs/record_demo.py > demo.cast
-    npx svg-term-cli --in demo.cast --out docs/images/demo.svg --window --no-cursor
+`python docs/record_demo.py > demo.cast`, then
+`npx svg-term-cli --in demo.cast --out docs/images/demo.svg --window --no-cursor`.
 """
 
 from __future__ import annotations
@@ -42,21 +42,26 @@ def printed_by(command: tuple[str, ...], folder: str) -> Iterator[bytes]:
         process.wait()
 
 
+def show(at: float, text: str) -> None:
+    """Write what the terminal shows from a moment on, in seconds from the start."""
+    sys.stdout.write(json.dumps([at, "o", text]) + "\n")
+
+
 def main() -> None:
-    """Print the recording."""
-    print(json.dumps({"version": 2, "width": COLUMNS, "height": LINES}))
-    print(json.dumps([0.0, "o", f"$ {' '.join(COMMAND)}\r\n"]))
+    """Write the recording."""
+    header = {"version": 2, "width": COLUMNS, "height": LINES}
+    sys.stdout.write(json.dumps(header) + "\n")
+    show(0.0, f"$ {' '.join(COMMAND)}\r\n")
     begun, frame, waiting = time.monotonic(), FRAME, b""
     with tempfile.TemporaryDirectory() as folder:
         for chunk in printed_by(COMMAND, folder):
             waiting += chunk
             if (now := time.monotonic() - begun) >= frame:
-                print(json.dumps([now, "o", waiting.decode(errors="ignore")]))
+                show(now, waiting.decode(errors="ignore"))
                 frame, waiting = now + FRAME, b""
     end = time.monotonic() - begun
-    print(json.dumps([end, "o", waiting.decode(errors="ignore")]))
-    print(json.dumps([end + END, "o", ""]))
-    sys.stdout.flush()
+    show(end, waiting.decode(errors="ignore"))
+    show(end + END, "")
 
 
 if __name__ == "__main__":
