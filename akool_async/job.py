@@ -10,18 +10,21 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any, Generic, NoReturn, TypeVar, cast
+from typing import Any, Final, Generic, NoReturn, TypeVar, cast
 
 from akool_async.clock import within
 from akool_async.engine import Engine, JobRecord
 from akool_async.engine.calls import Calls
 from akool_async.engine.cancelling import cancel
+from akool_async.engine.event_names import EventName, event_of
 from akool_async.engine.state import QUEUED, WATCHED
-from akool_async.errors import JobError, JournalError, KeyConflict
+from akool_async.engine.waiters import Failure
+from akool_async.errors import JobError, JobFailed, JournalError, KeyConflict
 from akool_async.observers import check_function, is_coroutine_function
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Snapshot, Status
+from akool_async.protocol.words import in_line
 from akool_async.result import Result
 
 S = TypeVar("S", bound=Snapshot)
@@ -54,8 +57,24 @@ class JobView(Generic[S]):
         raise TypeError(_NO_COPY)  # `copy` asks for this, too: nobody would run the copy
 
     def __repr__(self) -> str:
+        record, key = self._record, self.key
+        shown_key = "" if key is None else f"key={in_line(key, 60)!r}"
+        created = record.id or ("not created:" if record.outcome is None else "")
+        parts = (f"<Job {record.name}", shown_key, in_line(created), self.one_line)
+        return " ".join(filter(None, parts)) + ">"
+
+    @property
+    def one_line(self) -> str:
+        """What has become of the job, in a line: its state, its result, or why it has none.
+
+        Nobody's error counts as looked at by that.
+        """
         record = self._record
-        return f"<Job {record.name} {record.id or 'not created'}: {record.state.meaning}>"
+        if record.state is WATCHED:
+            return record.status.name
+        if isinstance(record.outcome, Failure):
+            return _ending(record.outcome.error, record.name)
+        return record.state.meaning if record.outcome is None else record.outcome.one_line
 
     @property
     def name(self) -> str:
@@ -433,3 +452,17 @@ class _Callback:
             return
         what = f"a done callback of {record.name}"
         self.calls.add(object(), what, self.callback, self.job, context=self.context)
+
+
+_WORDS: Final = {EventName.TIMED_OUT: "timed out", EventName.UNKNOWN: "in doubt"}
+"""Ends of jobs whose names say less than words do."""
+
+
+def _ending(error: BaseException, name: str) -> str:
+    """Say in a line how an error has ended a job of this name."""
+    event = event_of(error)
+    word = _WORDS.get(event, event.removeprefix("job."))
+    snapshot = error.snapshot if isinstance(error, JobFailed) else None
+    told = snapshot.reason if isinstance(snapshot, Snapshot) else ""
+    why = in_line(told or str(error).removeprefix(f"{name}: "))
+    return why if why.startswith(word) else f"{word}: {why}"

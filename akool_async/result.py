@@ -14,6 +14,7 @@ from akool_async.errors import DownloadError, InvalidInput
 from akool_async.media.several import Medium, media_of, trimmed
 from akool_async.protocol.snapshot import Snapshot, Status
 from akool_async.protocol.token import reference_to, write
+from akool_async.protocol.words import in_line, until_when
 
 if TYPE_CHECKING:
     from akool_async.media import Downloader, MediaStream, Progress, Source
@@ -113,6 +114,23 @@ class Result(Snapshot, abstract=True):
         first (N43): then a later look at the job shows more.
         """
         return tuple(medium.url for medium in _media_of(self))
+
+    @property
+    def shown_in_line(self) -> str:
+        """What `one_line` shows beside the status: the address, and until when it is good."""
+        if not self.media_field:
+            return super().shown_in_line
+        if not self.url:
+            return ""
+        # A signed address is long, and its query is a permission: a log need not show that.
+        bare = self.url.partition("?")[0].partition("#")[0]
+        more, expires = len(self.urls) - 1, self.expires_at
+        parts = [
+            in_line(bare if bare == self.url else f"{bare}?…"),
+            f"and {more} more" if more else "",
+            until_when(expires) if expires else "",
+        ]
+        return " ".join(filter(None, parts))
 
     @property
     def credits(self) -> float | None:

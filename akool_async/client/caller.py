@@ -57,7 +57,11 @@ class Caller:
         if not hasattr(self, "_shared"):  # a traceback shows a client that a setting stopped
             return f"<{type(self).__name__}, not made>"
         host, kind = self._shared.configuration.hosts["api"], self._shared.credentials.kind
-        return f"<{type(self).__name__} {host}, {kind}>"
+        stats = self.stats
+        now = {"in flight": stats.in_flight, "queued": stats.queued, "to be saved": stats.saving}
+        parts = [host, kind, *(f"{count} {what}" for what, count in now.items() if count)]
+        parts += ["paused"] if stats.paused else []
+        return f"<{type(self).__name__} {', '.join(parts)}>"
 
     # Opened and closed
 

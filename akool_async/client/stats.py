@@ -92,6 +92,21 @@ class Stats(Value):
     reads_per_second: float | None = None
     """The limit on other requests, likewise."""
 
+    def __repr__(self) -> str:
+        return f"<Stats {self.one_line}>"
+
+    @property
+    def one_line(self) -> str:
+        """What has become of the jobs, and what holds them up, in a line."""
+        counted = [f"{self.in_flight} in flight", f"{self.queued} queued" if self.queued else ""]
+        for name in JobCounts.__struct_fields__[2:-1]:
+            count = sum(getattr(each, name) for each in self.jobs.values())
+            counted.append(f"{count} {name.replace('_', ' ')}" if count else "")
+        held_up = ("paused", "out_of_credit", "unreachable")
+        counted += [name.replace("_", " ") for name in held_up if getattr(self, name)]
+        counted.append(f"{sum(self.requests.values())} requests")
+        return ", ".join(filter(None, counted))
+
     @property
     def polls_per_job(self) -> float:
         """How many lookups asked about a job until it ended, on average so far."""

@@ -11,6 +11,7 @@ from msgspec import Meta, Raw
 from akool_async.protocol.endpoint import Endpoint
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.value import Input, Value
+from akool_async.protocol.words import in_line
 
 T = TypeVar("T")
 
@@ -23,6 +24,12 @@ class Page(Value, Generic[T]):
     """Number of items on all pages, where Akool says."""
     sent: int = 0
     """Number of items that Akool sent on this page, unreadable ones included."""
+
+    def __repr__(self) -> str:
+        count = "" if self.count is None else f", {self.count} in all"
+        kind = f" {type(self.items[0]).__name__}" if self.items else ""
+        first = f": {in_line(', '.join(map(repr, self.items[:3])))}" if self.items else ""
+        return f"<Page of {len(self.items)}{kind}{count}{first}>"
 
     def __len__(self) -> int:
         return len(self.items)
@@ -91,6 +98,9 @@ class Paged(Generic[T]):
     ) -> None:
         self._call = call
         self._query = query
+
+    def __repr__(self) -> str:
+        return f"<Paged {self._query.label}: `await` it for a page, `async for` it for all items>"
 
     def __await__(self) -> Generator[Any, None, Page[T]]:
         return self._call(self._query).__await__()

@@ -10,6 +10,7 @@ from msgspec import field
 
 from akool_async.protocol.secret_fields import without_secrets
 from akool_async.protocol.value import Value
+from akool_async.protocol.words import in_line
 
 
 class Status(IntEnum):
@@ -65,6 +66,9 @@ def telling(text: str) -> str:
     return "" if line.strip(" .!").lower() in _SAYS_NOTHING else line
 
 
+_ELSEWHERE: Final = ("id=", "job_id=", "status=", "error_reason=")
+"""Fields that a line shows elsewhere, or not at all."""
+
 ID: Any = field(name="_id", default="")
 """The field of Akool's id, for classes that choose its position."""
 
@@ -84,6 +88,23 @@ class Snapshot(Value, dict=True, abstract=True):
     error_reason: str = ""
     """Why the job failed, where Akool says so, under this name or another. A text here alone is
     no failure (T34)."""
+
+    def __repr__(self) -> str:
+        """Show what matters, in a line; `to_dict` has all."""
+        return f"<{in_line(f'{type(self).__name__} {self.id}')} {self.one_line}>"
+
+    @property
+    def one_line(self) -> str:
+        """The status and what matters most, such as the address or the reason, in a line."""
+        if self.status is Status.FAILED:
+            return f"FAILED: {in_line(self.reason)}" if self.reason else "FAILED"
+        return f"{self.status.name} {self.shown_in_line}".rstrip()
+
+    @property
+    def shown_in_line(self) -> str:
+        """What `one_line` shows beside the status: here the fields that hold something."""
+        shown = [f"{name}={value!r}" for name, value in self.__rich_repr__()]
+        return in_line(" ".join(each for each in shown if not each.startswith(_ELSEWHERE)))
 
     @property
     def told(self) -> str:

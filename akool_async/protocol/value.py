@@ -9,7 +9,7 @@ class that names a lent field again chooses its position and its type.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache, partial
 from pathlib import PurePath
 from typing import (
@@ -107,6 +107,23 @@ class Value(Struct, metaclass=ValueMeta, frozen=True, kw_only=True):
     shown_properties: ClassVar[tuple[str, ...]] = ()
     """Properties that `to_dict` shows beside the fields."""
 
+    shows_defaults: ClassVar[bool] = False
+    """Whether a repr shows the fields that have their defaults, too, as settings do."""
+
+    def __repr__(self) -> str:
+        """Show the fields that were set; `to_dict` has them all."""
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
+        """Yield the same fields for rich, which prints over several lines what is long."""
+        defaults = type(self).__struct_defaults__
+        required = len(self.__struct_fields__) - len(defaults)
+        for index, name in enumerate(self.__struct_fields__):
+            value = getattr(self, name)
+            default = defaults[index - required] if index >= required else msgspec.NODEFAULT
+            if default is msgspec.NODEFAULT or self.shows_defaults or _was_set(value, default):
+                yield name, value
+
     def to_dict(self) -> dict[str, Any]:
         """Return the value as plain data, by the names that Python uses, for JSON or a store.
 
@@ -149,6 +166,14 @@ class Value(Struct, metaclass=ValueMeta, frozen=True, kw_only=True):
         from akool_async.protocol.json_schema import json_schema_of
 
         return json_schema_of(core_schema["metadata"]["type"], written=handler.mode != "validation")
+
+
+def _was_set(value: object, default: object) -> bool:
+    """Say whether an optional field holds something: not its default, nor an empty collection."""
+    # What a user keeps in a field, such as an array or a table, may have no truth of its own.
+    if isinstance(value, Collection) and len(value) == 0:
+        return False
+    return value is not default and (type(value) is not type(default) or value != default)
 
 
 @cache

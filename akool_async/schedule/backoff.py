@@ -22,6 +22,8 @@ class Backoff(Input):
     the request of another job had room for this one, does not bring later polls forward.
     """
 
+    shows_defaults = True
+
     initial: float = 0.5
     """Seconds from acceptance to the first poll."""
     multiplier: float = 1.6
