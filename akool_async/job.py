@@ -172,11 +172,11 @@ class JobView(Generic[S]):
         """Seconds that jobs like this one still take, in the median; `None` if that is unknown.
 
         Half of the operation's jobs that have lasted as long end before that. It is learned from
-        the jobs of this client. A job that waits for a place has none, and `backoff=` learns
-        nothing.
+        the jobs of this client. A job that waits for a place has none, nor one that was resumed by
+        its id alone, and `backoff=` learns nothing.
         """
         learner = self._record.operation.learner
-        if learner is None or self._record.state is not WATCHED:
+        if learner is None or self._record.state is not WATCHED or not self._record.created:
             return None
         return learner.eta(self._record.age(self._engine.clock.time()))
 
