@@ -32,6 +32,21 @@ class AkoolError(Exception):
         fields = {name: _plain_or_shown(getattr(self, name)) for name in self._shown()}
         return {"type": type(self).__name__, "message": _plain_or_shown(str(self)), **fields}
 
+    def _repr_html_(self) -> str:
+        """Return a card for a notebook: what happened, what to do, and the job's token."""
+        from akool_async.notebook import pieces
+
+        advice = getattr(self, "advice", "")
+        token = pieces.quiet("watch it again:") + " " + pieces.code(f"akool.job({self.token!r})")
+        return pieces.card(
+            type(self).__name__,
+            "error",
+            "bad",
+            pieces.text(self),
+            f"<b>What to do:</b> {pieces.text(advice)}" if advice else "",
+            token if self.token else "",
+        )
+
     def to_json(self) -> str:
         """Return what `to_dict` returns, as JSON text on one line."""
         from akool_async.plain import as_json

@@ -12,7 +12,7 @@ import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, Final, Generic, NoReturn, TypeVar, cast
 
-from akool_async.clock import within
+from akool_async.clock import running_loop, within
 from akool_async.engine import Engine, JobRecord
 from akool_async.engine.calls import Calls
 from akool_async.engine.cancelling import cancel
@@ -75,6 +75,21 @@ class JobView(Generic[S]):
         if isinstance(record.outcome, Failure):
             return _ending(record.outcome.error, record.name)
         return record.state.meaning if record.outcome is None else record.outcome.one_line
+
+    def _repr_html_(self) -> str:
+        """Return a card for a notebook, as the job stands."""
+        return _card(self, self._record)
+
+    def _ipython_display_(self) -> None:
+        self.show()
+
+    def show(self) -> None:
+        """Show a card in a notebook that follows the job until it ends; in a terminal, the repr.
+
+        A notebook does that for a job in the last line of a cell. It costs a timer, and no task.
+        It counts not as asking for the outcome.
+        """
+        _show(self, self._record, self._engine)
 
     @property
     def name(self) -> str:
@@ -419,6 +434,17 @@ class Jobs(tuple[Job[S], ...]):
     def __repr__(self) -> str:
         return f"Jobs({super().__repr__()})"
 
+    def _repr_html_(self) -> str:
+        """Return a card for each job, for a notebook."""
+        from akool_async.notebook.display import html_of
+
+        return "".join(map(html_of, self))
+
+    def _ipython_display_(self) -> None:
+        """Show a card for each job, that follows it until it ends."""
+        for job in self:
+            job.show()
+
 
 class _Callback:
     """A done callback, equal to another of the same job and function."""
@@ -466,3 +492,51 @@ def _ending(error: BaseException, name: str) -> str:
     told = snapshot.reason if isinstance(snapshot, Snapshot) else ""
     why = in_line(told or str(error).removeprefix(f"{name}: "))
     return why if why.startswith(word) else f"{word}: {why}"
+
+
+def _show(job: JobView[Any], record: JobRecord[Any], engine: Engine) -> None:
+    """Show a job in a notebook, and keep its card up to date."""
+    from akool_async.notebook import display
+
+    clock = engine.clock
+    if record.ended or running_loop() is not record.operation.loop or not display.in_notebook():
+        display.show_once(job)
+        return
+    following = display.Following(
+        job,
+        lambda seconds, tick: clock.call_at(clock.time() + seconds, tick),
+        lambda: record.ended,
+    )
+    record.wait(lambda _record: following.update())
+
+
+def _card(job: JobView[Any], record: JobRecord[Any]) -> str:
+    """Return a card for a notebook, as a job stands."""
+    from akool_async.notebook import pieces
+
+    outcome = record.outcome
+    key = "" if job.key is None else f"key {job.key}"
+    head = pieces.code(job.id) + (" " if job.id and key else "") + pieces.quiet(key)
+    if isinstance(outcome, Failure):
+        event = event_of(outcome.error)
+        badge = _WORDS.get(event, event.removeprefix("job."))
+        html = getattr(outcome.error, "_repr_html_", None)
+        told = str(html()) if callable(html) else pieces.text(outcome.error)
+        return pieces.card(job.name, badge, "bad", head, told)
+    if outcome is not None:
+        request = record.request
+        kind = record.family.media if request is None else record.family.media_of(request)
+        parts = outcome.parts_of_card(kind)
+        return pieces.card(job.name, "COMPLETED", "good", head, *parts)
+    if record.state is not WATCHED:
+        place = f"{job.position} in line" if job.position else ""
+        return pieces.card(job.name, record.state.meaning, "waiting", head, pieces.quiet(place))
+    left = "" if job.eta is None else f"about {_duration(job.eta)} left"
+    return pieces.card(job.name, job.one_line, "running", head, pieces.quiet(left))
+
+
+def _duration(seconds: float) -> str:
+    """Return how long it takes, roughly."""
+    if seconds < 90:  # noqa: PLR2004 - above, nobody counts seconds
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min"

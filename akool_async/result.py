@@ -28,6 +28,9 @@ LIFETIME: Final = timedelta(days=7)
 READ_LIMIT: Final = 100 * 2**20
 """Bytes that `Result.read` takes into memory, unless it is told otherwise."""
 
+_PLAYERS: Final = 4
+"""Pictures and players that a card shows at most."""
+
 _CHARGED: Final = ("deduction_credit", "deduction_duration")
 _SET_ASIDE: Final = "deduction_lock_duration"
 """Names of fields with credits; the older families call them durations."""
@@ -149,6 +152,28 @@ class MediaSnapshot(Snapshot, abstract=True):
             until_when(expires) if expires else "",
         ]
         return " ".join(filter(None, parts))
+
+    def parts_of_card(self, media: str | None = None) -> tuple[str, ...]:
+        """Return the pictures and players of a card, and what else is worth knowing.
+
+        Args:
+            media: The kind of media, where the address does not tell: `image`, say.
+        """
+        from akool_async.notebook import pieces
+
+        if not self.media_field:
+            return super().parts_of_card()
+        kind: Any = media
+        players = [pieces.media(each, kind) for each in self.urls[:_PLAYERS]]
+        more, expires, cost = len(self.urls) - len(players), self.expires_at, self.credits
+        facts = (
+            f"and {more} more" if more else "",
+            until_when(expires) if expires and self.url else "",
+            "" if cost is None else f"{cost:g} credits",
+        )
+        known = {self.media_field, "id", "status", *self.more_media}
+        rest = [each for each in self.__rich_repr__() if each[0] not in known]
+        return *players, pieces.quiet(*facts), pieces.folded("All fields", pieces.fields(rest))
 
     @property
     def credits(self) -> float | None:

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from akool_async.client.deprecations import SETTLED, Line, warn_of
 from akool_async.client.events import hooks_of
-from akool_async.client.runtime import running_loop
 from akool_async.client.runtimes import Runtimes
 from akool_async.client.settings import Configuration, Settings
 from akool_async.client.shared import Shared, Vendor
-from akool_async.clock import Clock
+from akool_async.clock import Clock, running_loop
 from akool_async.http.auth import Credentials
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Command, Endpoint, Operation
@@ -62,6 +61,18 @@ class Caller:
         parts = [host, kind, *(f"{count} {what}" for what, count in now.items() if count)]
         parts += ["paused"] if stats.paused else []
         return f"<{type(self).__name__} {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        """Return a card for a notebook: the host, the kind of credential, and what goes on."""
+        from akool_async.notebook import pieces
+
+        if not hasattr(self, "_shared"):
+            return pieces.text(repr(self))
+        host, kind = self._shared.configuration.hosts["api"], self._shared.credentials.kind
+        stats = self.stats
+        state = "paused" if stats.paused else f"{stats.in_flight} in flight"
+        figures = pieces.quiet(stats.one_line)
+        return pieces.card(type(self).__name__, state, "running", pieces.quiet(host, kind), figures)
 
     # Opened and closed
 

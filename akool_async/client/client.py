@@ -165,16 +165,17 @@ class Client(Resuming):
         every: float = 30.0,
         to: TextIO | None = None,
     ) -> AsyncGenerator[Job[S], None]:
-        """Yield jobs as they end, and show how many have: a bar on a terminal, else lines.
+        """Yield jobs as they end, and show how many have: as a bar, or as lines.
 
-        The bar needs rich, which `pip install 'akool_async[cli]'` brings. Where it is left early,
-        `map` is left, too; the jobs of a list go on.
+        In a notebook, and on a terminal, it is a bar. On a terminal, that needs rich, which
+        `pip install 'akool_async[cli]'` brings. Where it is left early, `map` is left, too; the
+        jobs of a list go on.
 
         Args:
             jobs: What `map` returns, or jobs in a list.
             total: How many jobs `map` will yield, for the time that is left. A list is counted.
             every: Seconds between two lines; the bar is drawn twice a second.
-            to: Where it is shown; standard error if not given.
+            to: Where it is shown; standard error, or the notebook, if not given.
 
         Raises:
             InvalidInput: `every` is not more than 0, or `total` is no whole number.

@@ -76,9 +76,9 @@ class Resuming(Searching):
             return self._job_of(key, cls)
         if token is None:
             raise InvalidToken("None is no job token")
-        if cls is not None and isinstance(token, str) and tokens.is_id(token.strip()):
+        if cls is not None and (known := tokens.id_in(token)) is not None:
             name = next(name for name, each in self.operations.items() if each is cls)
-            reference = tokens.reference_to(name, token.strip(), job_id, 0)
+            reference = tokens.reference_to(name, known, job_id, 0)
         elif job_id is not None:
             raise InvalidInput("job_id", job_id, "stands in the token already: leave it out")
         else:
@@ -100,10 +100,12 @@ class Resuming(Searching):
             InvalidInput: this client has no such operation.
         """
         known = self.operations
-        if given in known.values():
-            return given  # type: ignore[return-value]
-        if isinstance(given, str) and given in known:
-            return known[given]
+        if isinstance(given, str):
+            found = known.get(given)
+        else:
+            found = next((each for each in known.values() if each is given), None)
+        if found is not None:
+            return found
         name = given if isinstance(given, str) else getattr(given, "__name__", "")
         near = get_close_matches(name, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
-from typing import Annotated, Any, Generic, TypeVar, cast, overload
+from typing import Annotated, Any, Final, Generic, TypeVar, cast, overload
 
 import msgspec
 from msgspec import Meta, Raw
@@ -31,6 +31,18 @@ class Page(Value, Generic[T]):
         first = f": {in_line(', '.join(map(repr, self.items[:3])))}" if self.items else ""
         return f"<Page of {len(self.items)}{kind}{count}{first}>"
 
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook, of the fields that any row has set."""
+        from akool_async.notebook import pieces
+
+        shown = [_fields_of(each) for each in self.items[:_ROWS]]
+        columns = [*{name: None for row in shown for name in row}][:_COLUMNS]
+        table = pieces.table(columns, ([row.get(name, "") for name in columns] for row in shown))
+        count = "" if self.count is None else f"{self.count} in all"
+        more = f"{len(self.items) - len(shown)} more on this page"
+        left = more if len(self.items) > len(shown) else ""
+        return pieces.quiet(f"{len(self.items)} items", count, left) + (table if shown else "")
+
     def __len__(self) -> int:
         return len(self.items)
 
@@ -43,6 +55,15 @@ class Page(Value, Generic[T]):
     def __getitem__(self, index: slice) -> tuple[T, ...]: ...
     def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
         return self.items[index]
+
+
+_ROWS: Final = 20
+_COLUMNS: Final = 8
+"""Rows and columns that a notebook shows of a page."""
+
+
+def _fields_of(row: object) -> dict[str, object]:
+    return dict(row.__rich_repr__()) if isinstance(row, Value) else {"item": row}
 
 
 class ByPage(Input, abstract="last"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import msgspec
 from msgspec import field
@@ -60,6 +60,13 @@ _SAYS_NOTHING: Final = frozenset(
 """Texts that stand where a reason does, and give none."""
 
 
+def tone_of(status: Status) -> Literal["waiting", "running", "good", "bad"]:
+    """Return the colour of a status on a card."""
+    if status is Status.FAILED:
+        return "bad"
+    return "good" if status is Status.COMPLETED else "running"
+
+
 def telling(text: str) -> str:
     """Return a reason in one line; empty if it gives none, such as `success` (T34)."""
     line = " ".join(text.split())
@@ -92,6 +99,23 @@ class Snapshot(Value, dict=True, abstract=True):
     def __repr__(self) -> str:
         """Show what matters, in a line; `to_dict` has all."""
         return f"<{in_line(f'{type(self).__name__} {self.id}')} {self.one_line}>"
+
+    def _repr_html_(self) -> str:
+        """Return a card for a notebook."""
+        from akool_async.notebook import pieces
+
+        parts = self.parts_of_card()
+        reason = pieces.text(self.reason) if self.status is Status.FAILED else ""
+        tone = tone_of(self.status)
+        head = pieces.code(self.id)
+        return pieces.card(type(self).__name__, self.status.name, tone, head, reason, *parts)
+
+    def parts_of_card(self, _media: str | None = None) -> tuple[str, ...]:
+        """Return what a card in a notebook shows beside the status, as HTML: here, the fields."""
+        from akool_async.notebook import pieces
+
+        held = [each for each in self.__rich_repr__() if f"{each[0]}=" not in _ELSEWHERE]
+        return (pieces.fields(held),)
 
     @property
     def one_line(self) -> str:

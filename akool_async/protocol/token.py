@@ -54,6 +54,12 @@ def reference_to(name: str, id: str, job_id: str | None, created: float) -> JobR
     return JobReference(name=name, id=id, job_id=known, created=max(0, int(created)))
 
 
+def id_in(text: object) -> str | None:
+    """Return a text as an id, without spaces around it; `None` if it can be none."""
+    found = text.strip() if isinstance(text, str) else ""
+    return found if is_id(found) else None
+
+
 def is_id(text: str) -> bool:
     """Say whether a text can be an id."""
     return _ID.fullmatch(text) is not None
@@ -72,7 +78,7 @@ def read(token: str) -> JobReference:
         InvalidToken: the text is no token of this package, or it was altered.
     """
     reference = _unpacked(token)
-    if reference is None and isinstance(token, str) and is_id(token.strip()):
+    if reference is None and id_in(token):
         raise InvalidToken(_BARE_ID)
     # Writing it again checks the checksum. It also refuses the other base64 spellings of the
     # same bytes, so that one job has one token.

@@ -9,7 +9,7 @@ class that names a lent field again chooses its position and its type.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from pathlib import PurePath
 from typing import (
@@ -114,15 +114,17 @@ class Value(Struct, metaclass=ValueMeta, frozen=True, kw_only=True):
         """Show the fields that were set; `to_dict` has them all."""
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.__rich_repr__())})"
 
-    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
-        """Yield the same fields for rich, which prints over several lines what is long."""
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Return the same fields for rich, which prints over several lines what is long."""
+        shown: list[tuple[str, Any]] = []
         defaults = type(self).__struct_defaults__
         required = len(self.__struct_fields__) - len(defaults)
         for index, name in enumerate(self.__struct_fields__):
             value = getattr(self, name)
             default = defaults[index - required] if index >= required else msgspec.NODEFAULT
             if default is msgspec.NODEFAULT or self.shows_defaults or _was_set(value, default):
-                yield name, value
+                shown.append((name, value))
+        return shown
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as plain data, by the names that Python uses, for JSON or a store.
@@ -168,10 +170,11 @@ class Value(Struct, metaclass=ValueMeta, frozen=True, kw_only=True):
         return json_schema_of(core_schema["metadata"]["type"], written=handler.mode != "validation")
 
 
-def _was_set(value: object, default: object) -> bool:
+def _was_set(value: Any, default: Any) -> bool:
     """Say whether an optional field holds something: not its default, nor an empty collection."""
     # What a user keeps in a field, such as an array or a table, may have no truth of its own.
-    if isinstance(value, Collection) and len(value) == 0:
+    is_collection: bool = isinstance(value, Collection)
+    if is_collection and len(value) == 0:
         return False
     return value is not default and (type(value) is not type(default) or value != default)
 
