@@ -36,15 +36,19 @@ class AkoolError(Exception):
         """Return a card for a notebook: what happened, what to do, and the job's token."""
         from akool_async.notebook import pieces
 
+        return pieces.card(type(self).__name__, "error", "bad", *self.parts_of_card())
+
+    def parts_of_card(self) -> tuple[str, ...]:
+        """Return what a card in a notebook shows, as HTML."""
+        from akool_async.notebook import pieces
+
+        what = pieces.text(str(self).removeprefix(f"{getattr(self, 'name', '')}: "))
         advice = getattr(self, "advice", "")
-        token = pieces.quiet("watch it again:") + " " + pieces.code(f"akool.job({self.token!r})")
-        return pieces.card(
-            type(self).__name__,
-            "error",
-            "bad",
-            pieces.text(self),
+        again = pieces.quiet("watch it again:") + " " + pieces.code(f"akool.job({self.token!r})")
+        return (
+            what,
             f"<b>What to do:</b> {pieces.text(advice)}" if advice else "",
-            token if self.token else "",
+            again if self.token and not isinstance(self, JobFailed | ResultExpired) else "",
         )
 
     def to_json(self) -> str:

@@ -19,7 +19,7 @@ from akool_async.engine.cancelling import cancel
 from akool_async.engine.event_names import EventName, event_of
 from akool_async.engine.state import QUEUED, WATCHED
 from akool_async.engine.waiters import Failure
-from akool_async.errors import JobError, JobFailed, JournalError, KeyConflict
+from akool_async.errors import AkoolError, JobError, JobFailed, JournalError, KeyConflict
 from akool_async.observers import check_function, is_coroutine_function
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Operation
@@ -520,9 +520,9 @@ def _card(job: JobView[Any], record: JobRecord[Any]) -> str:
     if isinstance(outcome, Failure):
         event = event_of(outcome.error)
         badge = _WORDS.get(event, event.removeprefix("job."))
-        html = getattr(outcome.error, "_repr_html_", None)
-        told = str(html()) if callable(html) else pieces.text(outcome.error)
-        return pieces.card(job.name, badge, "bad", head, told)
+        error = outcome.error
+        told = error.parts_of_card() if isinstance(error, AkoolError) else [pieces.text(error)]
+        return pieces.card(job.name, badge, "bad", head, *told)
     if outcome is not None:
         request = record.request
         kind = record.family.media if request is None else record.family.media_of(request)

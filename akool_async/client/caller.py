@@ -69,10 +69,8 @@ class Caller:
         if not hasattr(self, "_shared"):
             return pieces.text(repr(self))
         host, kind = self._shared.configuration.hosts["api"], self._shared.credentials.kind
-        stats = self.stats
-        state = "paused" if stats.paused else f"{stats.in_flight} in flight"
-        figures = pieces.quiet(stats.one_line)
-        return pieces.card(type(self).__name__, state, "running", pieces.quiet(host, kind), figures)
+        facts = pieces.quiet(host, kind)
+        return pieces.card(type(self).__name__, self.stats.one_line, "running", facts)
 
     # Opened and closed
 

@@ -26,7 +26,8 @@ _LINE: Final = "1px solid rgba(128,128,128,.4)"
 _FONT: Final = "font-family:system-ui,-apple-system,'Segoe UI',sans-serif;font-size:14px"
 _QUIET: Final = "opacity:.8"
 _CELL: Final = (
-    f"padding:.25em .6em;text-align:left;vertical-align:top;border:0;border-bottom:{_LINE}"
+    f"padding:.25em .6em;text-align:left;vertical-align:top;border:0;border-bottom:{_LINE};"
+    "overflow-wrap:normal;max-width:24em"
 )
 _LONGEST: Final = 500
 """Characters of a text that are shown."""

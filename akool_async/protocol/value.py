@@ -18,6 +18,7 @@ from typing import (
     Literal,
     NamedTuple,
     Self,
+    cast,
     dataclass_transform,
     get_args,
     get_type_hints,
@@ -170,13 +171,16 @@ class Value(Struct, metaclass=ValueMeta, frozen=True, kw_only=True):
         return json_schema_of(core_schema["metadata"]["type"], written=handler.mode != "validation")
 
 
-def _was_set(value: Any, default: Any) -> bool:
+def _was_set(value: object, default: object) -> bool:
     """Say whether an optional field holds something: not its default, nor an empty collection."""
     # What a user keeps in a field, such as an array or a table, may have no truth of its own.
-    is_collection: bool = isinstance(value, Collection)
-    if is_collection and len(value) == 0:
+    if _is_empty(value):
         return False
     return value is not default and (type(value) is not type(default) or value != default)
+
+
+def _is_empty(value: object) -> bool:
+    return isinstance(value, Collection) and len(cast("Collection[Any]", value)) == 0  # type: ignore[redundant-cast]
 
 
 @cache
