@@ -25,6 +25,7 @@ _COLOURS: Final[Mapping[Tone, str]] = {
 _LINE: Final = "1px solid rgba(128,128,128,.4)"
 _FONT: Final = "font-family:system-ui,-apple-system,'Segoe UI',sans-serif;font-size:14px"
 _QUIET: Final = "opacity:.8"
+_TABLE: Final = "border-collapse:collapse;margin:0;font-size:inherit;color:inherit"
 _CELL: Final = (
     f"padding:.25em .6em;text-align:left;vertical-align:top;border:0;border-bottom:{_LINE};"
     "overflow-wrap:normal;max-width:24em"
@@ -73,7 +74,7 @@ def card(title: object, badge: object, tone: Tone, *parts: str) -> str:
 def quiet(*texts: object) -> str:
     """Return texts in one line, less prominent; empty ones are left out."""
     shown = " · ".join(text(each) for each in texts if each not in ("", None))
-    return f'<span style="{_QUIET}">{shown}</span>' if shown else ""
+    return f'<span style="{_QUIET};{_FONT}">{shown}</span>' if shown else ""
 
 
 def code(value: object) -> str:
@@ -139,7 +140,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         for row in rows
     )
     return (
-        f'<div style="overflow-x:auto;{_FONT}"><table style="border-collapse:collapse;margin:0">'
+        f'<div style="overflow-x:auto;{_FONT}"><table style="{_TABLE}">'
         f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
 
@@ -152,7 +153,7 @@ def fields(pairs: Iterable[tuple[str, object]]) -> str:
         f'<td style="{cell}">{_cell(value)}</td></tr>'
         for name, value in pairs
     )
-    return f'<table style="border-collapse:collapse;margin:0">{lines}</table>' if lines else ""
+    return f'<table style="{_TABLE}">{lines}</table>' if lines else ""
 
 
 def folded(title: str, inside: str) -> str:
