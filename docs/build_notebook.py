@@ -1,4 +1,4 @@
-"""Run examples/notebook.ipynb in a real kernel, and write it with what it shows."""
+"""Run examples/notebook.ipynb, or another notebook, in a real kernel, and write what it shows."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ def executed(notebook: Any, folder: Path) -> Any:
 
 
 def main() -> int:
-    """Run the notebook, and write it."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    nbformat.write(executed(notebook, NOTEBOOK.parent), NOTEBOOK)
+    """Run the notebook, or the one of the argument, and write it."""
+    path = Path(sys.argv[1]) if sys.argv[1:] else NOTEBOOK
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.write(executed(notebook, path.parent), path)
     return 0
 
 
