@@ -51,9 +51,7 @@ def open_page(browser: Browser, site: Path) -> Iterator[Open]:
     contexts = []
 
     def opened(name: str, width: int = DESK, scheme: Literal["light", "dark"] = "light") -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme=scheme
-        )
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
         contexts.append(context)
         context.set_default_timeout(60_000)
         context.on("weberror", lambda each: complaints.append(str(each.error)))
@@ -126,9 +124,7 @@ def test_everybody_can_use_a_page(name: str, width: int, open_page: Open, axe_co
 
 
 @pytest.mark.parametrize("word", ["retry", "idempotency"])
-def test_the_search_finds_what_people_look_for_without_a_server(
-    word: str, open_page: Open
-) -> None:
+def test_the_search_finds_what_people_look_for_without_a_server(word: str, open_page: Open) -> None:
     page = open_page("index.html")
     page.keyboard.press("Control+k")
     page.keyboard.type(word)
