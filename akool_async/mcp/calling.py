@@ -8,7 +8,6 @@ from typing import Any
 from mcp.types import CallToolResult
 
 from akool_async.client import Akool
-from akool_async.endpoints.paging import Page
 from akool_async.mcp.answers import reply
 from akool_async.plain import plain
 from akool_async.protocol.endpoint import Endpoint
@@ -25,8 +24,6 @@ async def call_endpoint(
     answer = await akool.call(cls.from_dict(given))
     if answer is None:
         return reply({"done": True})
-    if isinstance(answer, Page):
-        return reply({"items": plain(answer.items), "count": answer.count})
     if isinstance(answer, tuple):
         return reply({"items": plain(answer)})
     return reply(answer.to_dict())

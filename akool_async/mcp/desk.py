@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from akool_async import Akool, Job
@@ -63,10 +64,10 @@ class Desk:
         if (job := self._jobs.get(name)) is not None:
             return job
         try:
-            id = tokens.read(name).id
+            wanted = tokens.read(name).id
         except InvalidToken:
             return self._by_key(name)
-        held = next((each for each in self._jobs.values() if each.id == id), None)
+        held = next((each for each in self._jobs.values() if each.id == wanted), None)
         return held or self.akool.job(name)
 
     def _by_key(self, name: str) -> Job[Any]:
@@ -98,7 +99,7 @@ def row_of(entry: Entry) -> dict[str, Any]:
     if entry.id and entry.created_at is not None:
         reference = tokens.reference_to(entry.name, entry.id, entry.job_id, entry.created_at)
         row |= {"id": entry.id, "token": tokens.write(reference)}
-    row["started_at"] = entry.intended_at
+    row["started_at"] = datetime.fromtimestamp(entry.intended_at, UTC).isoformat()
     if entry.reason:
         row["reason"] = entry.reason
     if entry.saved:
@@ -129,7 +130,8 @@ def description_of(job: Job[Any]) -> dict[str, Any]:
     if isinstance(outcome, Result):
         until = outcome.expires_at
         known |= {"urls": list(outcome.urls), "expires_at": until.isoformat() if until else None}
-    return known | {"result": outcome.to_dict()}
+    result = {name: value for name, value in outcome.to_dict().items() if value is not None}
+    return known | {"result": result}
 
 
 def problem_of(job: Job[Any]) -> AkoolError | None:

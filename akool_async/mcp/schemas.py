@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from mcp.types import Tool, ToolAnnotations
 
-from akool_async.endpoints.paging import Pages
+from akool_async.endpoints.schemas import result_schema
 from akool_async.mcp.texts import cleaned, text_of
 from akool_async.protocol.endpoint import Endpoint, Query, Recipe, Startable
-from akool_async.protocol.json_schema import json_schema_of
-from akool_async.protocol.reply import Nothing, Rows
-
-Schema: TypeAlias = dict[str, Any]
+from akool_async.protocol.json_schema import Schema, json_schema_of
 
 _OF_STARTS: Final[Schema] = {
     "key": {
@@ -113,16 +110,12 @@ def _input_of(cls: type[Startable[Any] | Endpoint[Any]]) -> Schema:
 
 def reply_schema(cls: type[Endpoint[Any]]) -> Schema:
     """Return the schema of an endpoint's reply, as `call_endpoint` writes it."""
-    parse: Any = cls.parse
-    if isinstance(parse, Nothing):
+    schema = result_schema(cls)
+    if schema["type"] == "null":
         return {"type": "object", "properties": {"done": {"const": True}}, "required": ["done"]}
-    if isinstance(parse, Rows | Pages):
-        rows = {"type": "array", "items": json_schema_of(parse.row, written=True)}
-        properties: Schema = {"items": rows}
-        if isinstance(parse, Pages):
-            properties["count"] = {"type": ["integer", "null"]}
-        return {"type": "object", "properties": properties, "required": [*properties]}
-    return json_schema_of(parse.type, written=True)
+    if schema["type"] == "array":
+        return {"type": "object", "properties": {"items": schema}, "required": ["items"]}
+    return schema
 
 
 def is_reading(cls: type[Any]) -> bool:
