@@ -7,7 +7,6 @@ import json
 import click
 
 import akool_async
-
 from akool_async.client.akool import BASE_URL, LEGACY_DETECT_URL
 from akool_async.endpoints.openapi import openapi_document
 from akool_async.endpoints.schemas import chosen, schema_document

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args, get_origin
 
 from akool_async.endpoints.namespace import ENDPOINTS, RECIPES
 from akool_async.endpoints.paging import Pages
@@ -76,10 +76,23 @@ def result_schema(cls: Startable) -> Schema:
     if isinstance(parse, Nothing):
         return {"type": "null"}
     if not isinstance(parse, Rows | Pages):
-        return json_schema_of(parse.type, written=True)
+        return json_schema_of(_reply_type(cls) or parse.type, written=True)
     rows: Schema = {"type": "array", "items": json_schema_of(parse.row, written=True)}
     if isinstance(parse, Rows):
         return rows
     numbers: Schema = {"count": {"type": ["integer", "null"]}, "sent": {"type": "integer"}}
     properties: Schema = {"items": rows} | numbers
     return {"type": "object", "properties": properties, "required": [*properties]}
+
+
+def _reply_type(cls: type[Any]) -> Any:
+    """Return the class that an endpoint names as its type parameter; `None` if none is there.
+
+    It differs from what is decoded where the endpoint joins what the reply has.
+    """
+    for each in cls.__mro__:
+        for base in vars(each).get("__orig_bases__", ()):
+            named = get_args(base)[:1]
+            if issubclass(get_origin(base) or base, Endpoint) and isinstance(named[0], type):
+                return named[0]
+    return None

@@ -21,9 +21,14 @@ async def call_endpoint(
     Raises:
         AkoolError: an argument is wrong, or Akool refused it.
     """
-    answer = await akool.call(cls.from_dict(given))
+    return reply(as_object(await akool.call(cls.from_dict(given))))
+
+
+def as_object(answer: Any) -> dict[str, Any]:
+    """Return a decoded reply as an object, which clients ask for."""
     if answer is None:
-        return reply({"done": True})
+        return {"done": True}
     if isinstance(answer, tuple):
-        return reply({"items": plain(answer)})
-    return reply(answer.to_dict())
+        return {"items": plain(answer)}
+    data: dict[str, Any] = answer.to_dict()
+    return data

@@ -6,7 +6,7 @@ import inspect
 import re
 from typing import Any, Final
 
-_TRAP: Final = re.compile(r" \((?:[TN]\d+(?:, )?)+\)")
+_TRAP: Final = re.compile(r"\s\((?:[TN]\d+(?:, )?)+\)|(?<=\()[TN]\d+: ")
 """The number of a quirk of Akool's: it means something to readers of the source only."""
 _SECTION: Final = re.compile(r"\n\n(?:Args|Raises|Returns|Attributes):\n")
 
