@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import sys
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,8 +132,9 @@ async def _serve(rules: Rules, journal: Journal, port: int | None, token: str | 
                 await serve_http(server, port, token, _announce)
         await journal.close()
     if not left:
-        sys.stderr.flush()
-        os._exit(0)  # a thread still reads standard input, and nothing ends that
+        # A thread still reads standard input, and nothing else ends that.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _announce(address: str) -> None:

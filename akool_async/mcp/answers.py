@@ -57,7 +57,7 @@ def refused(
         known: What is known of the job meanwhile.
     """
     about = about_error(problem)
-    words = [about["message"], about.get("advice", "")]
+    words = [about["message"], about.get("advice", ""), (known or {}).get("note", "")]
     if token := about.get("token"):
         words.append(f"The job's token is {token}.")
     text = " ".join(each if each.endswith((".", "?")) else f"{each}." for each in words if each)

@@ -34,8 +34,10 @@ class Person:
         self.answers = list(answers)
         self.asked: list[str] = []
 
-    async def __call__(
-        self, _context: ClientRequestContext, params: ElicitRequestParams
+    async def answer(
+        self,
+        context: ClientRequestContext,  # noqa: ARG002 - the client passes it by any name
+        params: ElicitRequestParams,
     ) -> ElicitResult:
         """Answer a question: `accept`, `decline` or `cancel`."""
         self.asked.append(params.message)
@@ -89,7 +91,8 @@ async def agent(
             async for _ in akool.recover():
                 pass
             server = server_of(akool, opened, Rules(**rules))
-            async with Client(server, mode=mode, elicitation_callback=person) as connected:
+            answers = None if person is None else person.answer
+            async with Client(server, mode=mode, elicitation_callback=answers) as connected:
                 yield Agent(connected)
     finally:
         await opened.close()

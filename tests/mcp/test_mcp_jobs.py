@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
 from mcp.types import ImageContent, ResourceLink
 
 from akool_async.simulator import Simulator
@@ -19,8 +20,8 @@ def creates(simulator: Simulator, name: str = "image.create") -> int:
 async def test_a_picture_is_made_waited_for_and_saved(quick: Simulator, tmp_path: Path) -> None:
     told: list[Any] = []
 
-    async def note(passed: float, total: float | None, message: str | None) -> None:
-        told.append((passed, total, message))
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        told.append((progress, total, message))
 
     async with agent(quick, folder=tmp_path) as maker:
         started = await maker.data("image_create", **PICTURE)
@@ -151,6 +152,47 @@ async def test_a_failed_job_says_why() -> None:
         assert data["error"]["type"] == "JobFailed"
         assert data["error"]["token"] == started["token"]
         assert "Traceback" not in answer.model_dump_json()
+
+
+class LostReplies:
+    """A fault of a simulated Akool: a proxy answers creates of pictures, as if Akool had not."""
+
+    async def __call__(self, name: str, _request: web.Request) -> web.Response | None:
+        """Answer a create; let the simulator answer everything else."""
+        return web.Response(status=502, text="bad gateway") if name == "image.create" else None
+
+
+async def test_a_job_in_doubt_is_not_sent_again(tmp_path: Path) -> None:
+    journal = tmp_path / "agents.sqlite"
+    async with Simulator(fault=LostReplies()) as lossy:
+        async with agent(lossy, journal=journal, limit=5) as unlucky:
+            for _ in range(2):
+                told = await unlucky.error("image_create", **PICTURE)
+                assert "may be paid for" in told
+            shown = await unlucky.data("image_create", prompt="a dog", dry_run=True)
+            assert shown["spent_credits"] == 1
+        async with agent(lossy, journal=journal) as restarted:
+            assert "may be paid for" in await restarted.error("image_create", **PICTURE)
+        assert creates(lossy) == 1
+
+
+async def test_a_job_that_was_refused_may_be_started_again(quick: Simulator) -> None:
+    quick.world.credit = 0
+    async with agent(quick) as poor:
+        assert "credit" in await poor.error("image_create", **PICTURE)
+        quick.world.credit = 10
+        started = await poor.data("image_create", **PICTURE)
+        assert not started.get("repeated")
+        assert started["token"]
+        await poor.data("job_result", token=started["token"])
+
+
+async def test_a_failed_job_is_tried_again_under_another_key() -> None:
+    async with Simulator(pace=0.02, fail_rate=1.0) as failing, agent(failing) as stubborn:
+        started = await stubborn.data("image_create", **PICTURE)
+        await stubborn.call("job_result", token=started["token"])
+        assert "another `key`" in await stubborn.error("image_create", **PICTURE)
+        assert creates(failing) == 1
 
 
 async def test_no_file_leaves_the_folder(quick: Simulator, tmp_path: Path) -> None:

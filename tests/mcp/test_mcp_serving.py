@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import httpx2
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
-from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
+from mcp.client.streamable_http import streamable_http_client
 
 from akool_async.simulator import Simulator
 from tests.cli.commands import COMMAND, environment, settings_of
@@ -68,7 +69,7 @@ async def test_http_clients_need_the_token_and_signals_stop_it(quick: Simulator)
         assert await status_of(url, token=TOKEN, Host="evil.example") == 421
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with (
-            create_mcp_http_client(headers=headers) as http,
+            httpx2.AsyncClient(headers=headers) as http,
             Client(streamable_http_client(url, http_client=http)) as client,
         ):
             maker = Agent(client)
@@ -107,4 +108,4 @@ async def test_a_signal_stops_a_server_whose_client_stays(quick: Simulator) -> N
     process.stdin.write(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
     assert b'"id":1' in await process.stdout.readline()
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 20) == 0
+    assert await asyncio.wait_for(process.wait(), 20) == -signal.SIGTERM

@@ -47,7 +47,8 @@ def test_names_are_those_that_every_client_takes() -> None:
 
 @pytest.mark.parametrize("name", OFFERED)
 def test_a_tool_describes_itself_and_its_arguments(name: str) -> None:
-    tool, cls = tool_of(name), OFFERED[name]
+    cls: Any = OFFERED[name]
+    tool = tool_of(name)
     assert tool.description
     for schema in (tool.input_schema, tool.output_schema):
         Draft202012Validator.check_schema(schema)
