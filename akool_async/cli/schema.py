@@ -26,10 +26,7 @@ def command(*, name: str | None, openapi: bool) -> None:
 
     Example: akool schema reage.image
     """
-    try:
-        endpoints = chosen(name)
-    except LookupError:
-        endpoints = {}
+    endpoints = chosen(name)
     if not endpoints:
         raise click.BadParameter(
             f"{name} is neither an endpoint nor a namespace", param_hint="NAME"

@@ -46,7 +46,7 @@ def openapi_document(
     paths: dict[str, Schema] = {}
     for name, cls in sent:
         _add(paths.setdefault(cls.root + cls.path, {}), name, cls, replies, hosts)
-    document = {
+    document: Schema = {
         "openapi": "3.1.0",
         "info": {
             "title": "Akool",

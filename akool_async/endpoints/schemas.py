@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias, get_args, get_origin
+from typing import Any, Final, TypeAlias, cast, get_args, get_origin
 
 from akool_async.endpoints.namespace import ENDPOINTS, RECIPES
 from akool_async.endpoints.paging import Pages
@@ -26,18 +26,11 @@ def bound() -> Mapping[str, Startable]:
 
 
 def chosen(name: str | None) -> Mapping[str, Startable]:
-    """Return the endpoints of a dotted name, or of a namespace; all without a name.
-
-    Raises:
-        LookupError: there is none.
-    """
+    """Return the endpoints of a dotted name, or of a namespace; all without a name."""
     known = bound()
     if name is None:
         return known
-    found = {each: cls for each, cls in known.items() if name in {each, each.partition(".")[0]}}
-    if not found:
-        raise LookupError(name)
-    return found
+    return {each: cls for each, cls in known.items() if name in {each, each.partition(".")[0]}}
 
 
 def schema_document(endpoints: Mapping[str, Startable]) -> Schema:
@@ -77,7 +70,8 @@ def result_schema(cls: Startable) -> Schema:
         return {"type": "null"}
     if not isinstance(parse, Rows | Pages):
         return json_schema_of(_reply_type(cls) or parse.type, written=True)
-    rows: Schema = {"type": "array", "items": json_schema_of(parse.row, written=True)}
+    row: Any = cast("Any", parse).row
+    rows: Schema = {"type": "array", "items": json_schema_of(row, written=True)}
     if isinstance(parse, Rows):
         return rows
     numbers: Schema = {"count": {"type": ["integer", "null"]}, "sent": {"type": "integer"}}

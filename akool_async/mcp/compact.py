@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from mcp.types import CallToolResult, InputRequiredResult, Tool, ToolAnnotations
 
@@ -59,11 +59,11 @@ class Compact:
         self, call: Call, given: Mapping[str, Any]
     ) -> CallToolResult | InputRequiredResult:
         """Run an operation."""
-        arguments = given.get("arguments") or {}
+        arguments: Any = given.get("arguments") or {}
         if not isinstance(arguments, dict):
             raise Refusal("`arguments` must be an object.")
-        entry = self._entry(given.get("name"))
-        answer: CallToolResult | InputRequiredResult = await entry.run(call, dict(arguments))
+        entry, passed = self._entry(given.get("name")), cast("dict[str, Any]", arguments)
+        answer: CallToolResult | InputRequiredResult = await entry.run(call, dict(passed))
         return answer
 
     def _summary(self, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any, Final
+from typing import Any, Final, cast
 
 _TRAP: Final = re.compile(r"\s\((?:[TN]\d+(?:, )?)+\)|(?<=\()[TN]\d+: ")
 """The number of a quirk of Akool's: it means something to readers of the source only."""
@@ -26,7 +26,8 @@ def text_of(cls: type[Any]) -> str:
 def cleaned(schema: Any) -> Any:
     """Return a schema without these numbers in its descriptions."""
     if isinstance(schema, dict):
-        return {name: cleaned(value) for name, value in schema.items()}
+        named = cast("dict[str, Any]", schema)
+        return {name: cleaned(value) for name, value in named.items()}
     if isinstance(schema, list):
-        return [cleaned(each) for each in schema]
+        return [cleaned(each) for each in cast("list[Any]", schema)]
     return without_traps(schema) if isinstance(schema, str) else schema

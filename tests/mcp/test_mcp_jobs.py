@@ -164,7 +164,8 @@ class LostReplies:
 
 async def test_a_job_in_doubt_is_not_sent_again(tmp_path: Path) -> None:
     journal = tmp_path / "agents.sqlite"
-    async with Simulator(fault=LostReplies()) as lossy:
+    async with Simulator() as lossy:
+        lossy.fault = LostReplies()
         async with agent(lossy, journal=journal, limit=5) as unlucky:
             for _ in range(2):
                 told = await unlucky.error("image_create", **PICTURE)
@@ -179,7 +180,7 @@ async def test_a_job_in_doubt_is_not_sent_again(tmp_path: Path) -> None:
 async def test_a_job_that_was_refused_may_be_started_again(quick: Simulator) -> None:
     quick.world.credit = 0
     async with agent(quick) as poor:
-        assert "credit" in await poor.error("image_create", **PICTURE)
+        assert "quota" in await poor.error("image_create", **PICTURE)
         quick.world.credit = 10
         started = await poor.data("image_create", **PICTURE)
         assert not started.get("repeated")
