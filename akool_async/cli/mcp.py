@@ -122,9 +122,7 @@ async def _serve(rules: Rules, journal: Journal, port: int | None, token: str | 
     stop, left = asyncio.Event(), True
     with stopping.set_by_signals(stop):
         async with client(journal=journal) as akool:
-            server = server_of(akool, journal, rules)
-            async for _ in akool.recover():  # jobs of an earlier run are watched again
-                pass
+            server = await server_of(akool, journal, rules)
             if port is None:
                 left = await serve_stdio(server, stop)
             else:

@@ -35,8 +35,8 @@ _INSTRUCTIONS: Final = (
 )
 
 
-def server_of(akool: Akool, journal: Journal, rules: Rules) -> Server[Any]:
-    """Make a server of the Model Context Protocol.
+async def server_of(akool: Akool, journal: Journal, rules: Rules) -> Server[Any]:
+    """Make a server of the Model Context Protocol, and watch the jobs of an earlier one.
 
     Args:
         akool: An open client.
@@ -45,12 +45,14 @@ def server_of(akool: Akool, journal: Journal, rules: Rules) -> Server[Any]:
 
     Raises:
         InvalidInput: `rules.tools` names what there is not.
+        JournalError: the journal cannot be read.
     """
     clock = akool.clock
     desk = Desk(akool, journal)
     spending = Spending(rules.limit, journal, clock)
     starter = Starter(desk, spending, Consent(clock), rules)
     tools = toolbox(rules, desk, starter, Watcher(desk, clock, rules.folder))
+    await starter.recover()
 
     async def list_tools(
         _context: ServerRequestContext[Any, Any], _params: PaginatedRequestParams | None

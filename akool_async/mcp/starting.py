@@ -83,6 +83,12 @@ class Starter:
                 self._spending.reserve(key, self._counted(estimate))
         return await self._answer(self._submitted(request, key, rows), about)
 
+    async def recover(self) -> None:
+        """Watch the jobs that an earlier server with this journal did not bring to an end."""
+        async for job in self._desk.akool.recover():
+            if job.key is not None:
+                self._watch(job, job.key, [job.key])
+
     def _request(self, cls: type[Startable[Any]], given: Mapping[str, Any]) -> Startable[Any]:
         if given.get("webhook_url") is not None:
             raise InvalidInput("webhook_url", given["webhook_url"], "is not for agents")
@@ -142,12 +148,16 @@ class Starter:
 
     def _submitted(self, request: Startable[Any], key: str, rows: Sequence[str]) -> Job[Any]:
         job = self._desk.akool.submit(request, key=key)
+        self._watch(job, key, rows)
+        return job
+
+    def _watch(self, job: Job[Any], key: str, rows: Sequence[str]) -> None:
         self._desk.add(key, job)
         job.add_done_callback(partial(self._settled, key, rows))
-        return job
 
     def _settled(self, key: str, rows: Sequence[str], job: Job[Any]) -> None:
         """Count what the job cost in the end."""
+        job.exception()  # agents are told of it when they ask: asyncio need not complain
         if job.credits is not None:
             self._spending.settle(key, job.credits)
         elif not self._desk.is_started(key, rows):

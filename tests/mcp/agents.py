@@ -88,9 +88,7 @@ async def agent(
     try:
         client = Akool(api_key=simulator.api_key, base_url=simulator.url, journal=opened, **soon())
         async with client as akool:
-            async for _ in akool.recover():
-                pass
-            server = server_of(akool, opened, Rules(**rules))
+            server = await server_of(akool, opened, Rules(**rules))
             answers = None if person is None else person.answer
             async with Client(server, mode=mode, elicitation_callback=answers) as connected:
                 yield Agent(connected)
