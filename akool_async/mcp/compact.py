@@ -37,7 +37,10 @@ class Compact:
 
     def tools(self, make: Callable[[Tool, Any], E]) -> dict[str, E]:
         """Return the general tools, by name."""
-        made = [make(FIND, self.find), make(DESCRIBE, self.describe), make(USE, self.use)]
+        hints = [each.tool.annotations for each in self._entries.values()]
+        reads = all(each is not None and each.read_only_hint for each in hints)
+        use = USE.model_copy(update={"annotations": ToolAnnotations(read_only_hint=reads)})
+        made = [make(FIND, self.find), make(DESCRIBE, self.describe), make(use, self.use)]
         return dict(zip((FIND.name, DESCRIBE.name, USE.name), made, strict=True))
 
     async def find(self, _call: Call, given: Mapping[str, Any]) -> CallToolResult:

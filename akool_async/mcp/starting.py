@@ -11,7 +11,7 @@ from typing import Any, Final
 from mcp.types import CallToolResult, InputRequiredResult
 
 from akool_async import Job
-from akool_async.errors import AkoolError, InvalidInput
+from akool_async.errors import AkoolError, InvalidInput, KeyConflict
 from akool_async.journal import fingerprint
 from akool_async.mcp.answers import refused, reply
 from akool_async.mcp.consent import Call, Consent
@@ -31,6 +31,28 @@ _REPEATED: Final = (
     "This job was started before, and is not paid for again. To make another one, pass another"
     " `key`."
 )
+
+
+class Start:
+    """A job that is to be started, or was.
+
+    Args:
+        request: The request; `None` if it is not known any more.
+        key: The key of the job.
+    """
+
+    def __init__(self, request: Startable[Any] | None, key: str) -> None:
+        self.request = request
+        self.key = key
+        self.rows: Sequence[str] = [key] if request is None else rows_of(request, key)
+        """The keys of its rows in the journal, one for each paid step."""
+        self.label = "" if request is None else request.label
+        self.estimate = None if request is None else request.estimate()
+
+    def counted(self, rules: Rules) -> float:
+        """Return the credits that it counts before Akool says what it costs."""
+        unpriced = (rules.unpriced or 0.0) * len(self.rows)
+        return unpriced if self.estimate is None else self.estimate
 
 
 class Starter:
@@ -68,26 +90,26 @@ class Starter:
         key = self._key(request, key)
         if not isinstance(dry_run, bool):
             raise InvalidInput("dry_run", dry_run, "must be true or false")
-        rows, estimate = rows_of(request, key), request.estimate()
-        repeated = self._desk.is_started(key, rows)
-        about: dict[str, Any] = {"estimated_credits": estimate}
+        start = Start(request, key)
         if dry_run:
-            return reply(self._preview(request, key, repeated=repeated) | about)
-        if repeated:
-            about |= {"repeated": True, "note": _REPEATED}
-        else:
-            question = await self._allowed(call, request.label, key, estimate)
+            return reply(self._preview(start))
+        if not self._desk.is_started(key, start.rows):
+            question = await self._allowed(call, start)
             if question is not None:
                 return question
-            if not self._desk.is_started(key, rows):  # meanwhile: a person takes time to answer
-                self._spending.reserve(key, self._counted(estimate))
-        return await self._answer(self._submitted(request, key, rows), about)
+        # Asked once more: a person takes time to answer.
+        repeated = self._desk.is_started(key, start.rows)
+        if not repeated:
+            self._spending.reserve(key, start.counted(self._rules))
+        job = self._desk.akool.submit(request, key=key)
+        self._watch(job, start, known=repeated)
+        return await self._answer(job, start, repeated=repeated)
 
     async def recover(self) -> None:
         """Watch the jobs that an earlier server with this journal did not bring to an end."""
         async for job in self._desk.akool.recover():
             if job.key is not None:
-                self._watch(job, job.key, [job.key])
+                self._watch(job, Start(job.request, job.key), known=False)
 
     def _request(self, cls: type[Startable[Any]], given: Mapping[str, Any]) -> Startable[Any]:
         if given.get("webhook_url") is not None:
@@ -108,65 +130,59 @@ class Starter:
             raise InvalidInput("key", key, "must be a text that is not empty")
         return key
 
-    def _counted(self, estimate: float | None) -> float:
-        """Return the credits that a job counts."""
-        return estimate if estimate is not None else self._rules.unpriced or 0.0
-
-    def _preview(self, request: Startable[Any], key: str, *, repeated: bool) -> dict[str, Any]:
-        estimate = request.estimate()
-        known = estimate is not None or self._rules.unpriced is not None
+    def _preview(self, start: Start) -> dict[str, Any]:
+        repeated = self._desk.is_started(start.key, start.rows)
         return {
             "dry_run": True,
-            "operation": request.label,
+            "operation": start.label,
             "status": "not sent",
-            "key": key,
-            "request": request.to_dict(),
+            "key": start.key,
+            "request": None if start.request is None else start.request.to_dict(),
             "repeated": repeated,
-            "would_ask": not repeated
-            and not (known and self._spending.fits(self._counted(estimate))),
+            "estimated_credits": start.estimate,
+            "would_ask": not repeated and bool(self._reason_to_ask(start)),
             "spent_credits": self._spending.spent,
             "limit_credits": self._spending.limit,
         }
 
-    async def _allowed(
-        self, call: Call, label: str, key: str, estimate: float | None
-    ) -> InputRequiredResult | None:
+    def _reason_to_ask(self, start: Start) -> str:
+        """Return what is to be said of the price; empty if there is no question."""
+        counted = start.counted(self._rules)
+        if start.estimate is None and self._rules.unpriced is None:
+            return "costs credits, and no page of Akool's says how many"
+        return "" if self._spending.fits(counted) else f"costs about {counted:g} credits"
+
+    async def _allowed(self, call: Call, start: Start) -> InputRequiredResult | None:
         """Return `None` if the job may be started, or the question that has to be answered."""
-        counted = self._counted(estimate)
-        spent, limit = self._spending.spent, self._spending.limit
-        if estimate is None and self._rules.unpriced is None:
-            cost = "costs credits, and no page of Akool's says how many"
-        elif self._spending.fits(counted):
+        reason = self._reason_to_ask(start)
+        if not reason:
             return None
-        else:
-            cost = f"costs about {counted:g} credits"
+        spent, limit = self._spending.spent, self._spending.limit
         message = (
-            f"{label} {cost}. {spent:g} of {limit:g} credits that agents may spend in 24 hours are"
-            " spent. Start it?"
+            f"{start.label} {reason}. {spent:g} of {limit:g} credits that agents may spend in 24"
+            " hours are spent. Start it?"
         )
-        return await self._consent.ask(call, (key, counted), message)
+        return await self._consent.ask(call, (start.key, start.counted(self._rules)), message)
 
-    def _submitted(self, request: Startable[Any], key: str, rows: Sequence[str]) -> Job[Any]:
-        job = self._desk.akool.submit(request, key=key)
-        self._watch(job, key, rows)
-        return job
+    def _watch(self, job: Job[Any], start: Start, *, known: bool) -> None:
+        if not known:  # else this job may be no job at all, but a conflict of keys
+            self._desk.add(start.key, job)
+        job.add_done_callback(partial(self._settled, start))
 
-    def _watch(self, job: Job[Any], key: str, rows: Sequence[str]) -> None:
-        self._desk.add(key, job)
-        job.add_done_callback(partial(self._settled, key, rows))
-
-    def _settled(self, key: str, rows: Sequence[str], job: Job[Any]) -> None:
+    def _settled(self, start: Start, job: Job[Any]) -> None:
         """Count what the job cost in the end."""
         job.exception()  # agents are told of it when they ask: asyncio need not complain
-        if job.credits is not None:
-            self._spending.settle(key, job.credits)
-        elif not self._desk.is_started(key, rows):
-            self._spending.release(key)
+        if not self._desk.is_started(start.key, start.rows):
+            self._spending.release(start.key)
+        elif job.credits is not None and len(start.rows) == 1:  # else it is that of the last step
+            self._spending.settle(start.key, job.credits)
 
-    async def _answer(self, job: Job[Any], about: dict[str, Any]) -> CallToolResult:
+    async def _answer(self, job: Job[Any], start: Start, *, repeated: bool) -> CallToolResult:
         with suppress(AkoolError, TimeoutError):
             async with asyncio.timeout(ACCEPTED_WITHIN):
                 await job.created()
-        known = description_of(job) | about
+        known = description_of(job) | {"estimated_credits": start.estimate}
         problem = problem_of(job)
+        if repeated and not isinstance(problem, KeyConflict):
+            known |= {"repeated": True, "note": _REPEATED}
         return reply(known) if problem is None else refused(problem, known)

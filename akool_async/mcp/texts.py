@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import Any, Final, cast
+from typing import Any, Final
 
 _TRAP: Final = re.compile(r"\s\((?:[TN]\d+(?:, )?)+\)|(?<=\()[TN]\d+: ")
 """The number of a quirk of Akool's: it means something to readers of the source only."""
@@ -26,8 +26,9 @@ def text_of(cls: type[Any]) -> str:
 def cleaned(schema: Any) -> Any:
     """Return a schema without these numbers in its descriptions."""
     if isinstance(schema, dict):
-        named = cast("dict[str, Any]", schema)
+        named: dict[str, Any] = schema
         return {name: cleaned(value) for name, value in named.items()}
     if isinstance(schema, list):
-        return [cleaned(each) for each in cast("list[Any]", schema)]
+        rows: list[Any] = schema
+        return [cleaned(each) for each in rows]
     return without_traps(schema) if isinstance(schema, str) else schema

@@ -84,10 +84,11 @@ async def test_a_recipe_is_the_same_job_after_a_restart(quick: Simulator, tmp_pa
 
 async def test_one_key_is_no_two_requests(quick: Simulator) -> None:
     async with agent(quick) as muddled:
-        await muddled.data("image_create", prompt="a cat", key="one")
+        started = await muddled.data("image_create", prompt="a cat", key="one")
         assert "another `key`" in await muddled.error("image_create", prompt="a dog", key="one")
         shown = await muddled.data("image_create", prompt="a bird", dry_run=True)
         assert shown["spent_credits"] == 1
+        assert (await muddled.data("job_status", token="one"))["id"] == started["id"]
     assert creates(quick) == 1
 
 

@@ -89,6 +89,10 @@ def test_some_namespaces_and_tools_can_be_chosen() -> None:
 async def test_an_agent_that_only_reads_gets_no_tool_that_changes_anything(
     quick: Simulator,
 ) -> None:
+    async with agent(quick, read_only=True, compact=True) as small:
+        described = (await small.client.list_tools()).tools
+        assert all(each.annotations and each.annotations.read_only_hint for each in described)
+        assert "no operation" in await small.error("akool_use", name="image_create")
     async with agent(quick, read_only=True) as reader:
         tools = (await reader.client.list_tools()).tools
         assert {"account_credit", "job_result", "video_list"} <= {each.name for each in tools}
@@ -109,6 +113,9 @@ async def test_three_general_tools_stand_for_all_of_them(quick: Simulator) -> No
             "akool_use", name="image_create", arguments={"prompt": "a cat", "key": "mine"}
         )
         assert (await small.data("job_result", token=started["token"]))["status"] == "completed"
+        stranger = {"prompt": "a cat", "webhook_url": "https://evil.example"}
+        refusal = await small.error("akool_use", name="image_create", arguments=stranger)
+        assert "not for agents" in refusal
         assert "Did you mean" in await small.error("akool_use", name="image_creat")
 
 
