@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from typing import Any, Final
 
@@ -23,12 +24,7 @@ def text_of(cls: type[Any]) -> str:
     return without_traps("\n\n".join(paragraphs))
 
 
-def cleaned(schema: Any) -> Any:
-    """Return a schema without these numbers in its descriptions."""
-    if isinstance(schema, dict):
-        named: dict[str, Any] = schema
-        return {name: cleaned(value) for name, value in named.items()}
-    if isinstance(schema, list):
-        rows: list[Any] = schema
-        return [cleaned(each) for each in rows]
-    return without_traps(schema) if isinstance(schema, str) else schema
+def cleaned(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema as plain JSON, without these numbers in its descriptions."""
+    plain: dict[str, Any] = json.loads(without_traps(json.dumps(schema)))
+    return plain
