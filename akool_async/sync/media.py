@@ -1,0 +1,74 @@
+"""The media of results, in programs without an event loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from akool_async.result import Result
+from akool_async.sync.behind import Behind
+
+if TYPE_CHECKING:
+    from akool_async.media import MediaStream, Progress
+
+
+class Chunks:
+    """The content of a result's media, as it comes: a plain iterator of bytes."""
+
+    def __init__(self, chunks: MediaStream, behind: Behind) -> None:
+        self._chunks = chunks
+        self._behind = behind
+
+    @property
+    def media_type(self) -> str:
+        """The type for a `Content-Type`, such as `image/png`."""
+        return self._chunks.media_type
+
+    @property
+    def filename(self) -> str:
+        """A safe file name with the job's id and the extension, such as `65f8017f5655.png`."""
+        return self._chunks.filename
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the whole media, for a `Content-Length`; `None` if the server did not say."""
+        return self._chunks.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the bytes that have come.
+
+        Raises:
+            DownloadError: the rest could not be fetched, or what came was damaged.
+        """
+        return self._behind.each(lambda: self._chunks)
+
+
+def save_all(
+    behind: Behind,
+    result: Result,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool,
+    progress: Progress | None,
+) -> tuple[Path, ...]:
+    """Save a result as `Result.save_all` does, and wait for that."""
+    saving = partial(result.save_all, path, overwrite=overwrite, progress=progress)
+    paths: tuple[Path, ...] = behind.run(saving)
+    return paths
+
+
+def read(behind: Behind, result: Result, limit: int) -> bytes:
+    """Read a result as `Result.read` does, and wait for that."""
+    content: bytes = behind.run(partial(result.read, limit=limit))
+    return content
+
+
+@contextmanager
+def stream(behind: Behind, result: Result) -> Generator[Chunks, None, None]:
+    """Stream a result as `Result.stream` does."""
+    with behind.background().inside(result.stream()) as chunks:
+        yield Chunks(chunks, behind)
