@@ -168,8 +168,7 @@ class Akool(Namespaces):
             ValueError: a row has a key, and the client has no journal.
             TypeError: the stream cannot be iterated.
         """
-        rows = iter(requests)
-        return mapped(rows, partial(self.original.map, **options), self.behind)
+        return mapped(requests, partial(self.original.map, **options), self.behind)
 
     def progress(
         self,
@@ -241,7 +240,7 @@ class Akool(Namespaces):
         Raises:
             ValueError: the client has no journal.
         """
-        jobs = self.behind.each(self.original.recover)
+        jobs = self.behind.background().each(self.original.recover)
         return (presented(job, self.behind) for job in jobs)
 
     # Media
@@ -266,15 +265,15 @@ class Akool(Namespaces):
         progress: Progress | None = None,
     ) -> tuple[Path, ...]:
         """Do what `save` does, and return the paths of all files, in the order of `urls`."""
-        return media.save_all(self.behind, result, path, overwrite=overwrite, progress=progress)
+        return media.save_all(result, path, overwrite=overwrite, progress=progress)
 
     def read(self, result: Result, *, limit: int = READ_LIMIT) -> bytes:
         """Download the media of a result to memory, as `Result.read` does."""
-        return media.read(self.behind, result, limit)
+        return media.read(result, limit)
 
     def stream(self, result: Result) -> AbstractContextManager[media.Chunks]:
         """Hand the media of a result out as it comes: `with akool.stream(result) as chunks`."""
-        return media.stream(self.behind, result)
+        return media.stream(result)
 
     # Figures
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import threading
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from akool_async.observers import logger
 from akool_async.sync.background import CLOSED, Background
@@ -22,22 +24,23 @@ GRACE: Final = 5.0
 """Seconds. Closing a client waits at most so long for the answers to creates."""
 _SAVING: Final = 5.0
 """Seconds. At the end of the program, a client that nobody closed saves results so long."""
-_END: Final[Any] = object()
 
 
 class _Process:
     """What belongs to one process."""
 
     def __init__(self) -> None:
+        self.inherited: list[object] = []
+        """What the parent has open. Freed here, it would make asyncio and aiohttp complain."""
+        self.open: weakref.WeakSet[Behind] = weakref.WeakSet()
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Begin, also in a child after a fork: another thread of the parent may hold the lock."""
         self.id = os.getpid()
         self.lock = threading.Lock()
-        self.inherited: list[object] = []
-        """What the parent uses on; freeing it here would make asyncio and aiohttp complain."""
-        self.open: weakref.WeakSet[Behind] = weakref.WeakSet()
+        self.inherited += [behind.running for behind in tuple(self.open)]
+        self.open = weakref.WeakSet()
 
 
 class Behind:
@@ -62,9 +65,9 @@ class Behind:
         return repr(self._akool)
 
     @property
-    def process(self) -> int:
-        """The id of the process in which the client was made, or used last."""
-        return self._process
+    def running(self) -> tuple[object, ...]:
+        """What is open, in the process that has opened it."""
+        return self._akool, self._background
 
     @property
     def akool(self) -> Akool:
@@ -79,7 +82,6 @@ class Behind:
     def _here(self) -> Akool:
         if self._process != _process.id:
             mine = self._make()
-            _process.inherited += [self._akool, self._background]
             self._akool, self._background, self._process = mine, None, _process.id
         return self._akool
 
@@ -104,6 +106,9 @@ class Behind:
         finalizer.atexit = False  # `_close_all` closes with more patience
         self._finalizer = finalizer.detach
         _process.open.add(self)
+        # The last one registered is called first: before that of the journal, which may be newer.
+        atexit.unregister(_close_all)
+        atexit.register(_close_all)
         return background
 
     # Opened and closed
@@ -153,32 +158,10 @@ class Behind:
         """Call a function in the loop, and wait for what it returns, or for its coroutine."""
         return self.background().run(function, *arguments)
 
-    def each(self, begin: Callable[[], AsyncIterable[T]]) -> Generator[T, None, None]:
-        """Yield what an asynchronous iterable yields, which is made in the loop."""
-        items: AsyncIterator[T] = self.run(lambda: aiter(begin()))
-        try:
-            while (item := self.run(_next, items)) is not _END:
-                yield cast("T", item)
-        finally:
-            if isinstance(items, AsyncGenerator):
-                self.finish(cast("AsyncGenerator[T, None]", items).aclose)
-
-    def finish(self, close: Callable[[], Any]) -> None:
-        """Close what was opened in the loop, unless that is over, or this is its thread."""
-        background = self._background
-        # A generator that nobody holds is closed where the garbage collector runs.
-        if background is not None and not background.is_here():
-            background.run(close)
-
-
-async def _next(items: AsyncIterator[Any]) -> Any:
-    return await anext(items, _END)
-
 
 def _left_open(akool: Akool, background: Background, process: int) -> None:
     """Close a client that nobody holds, in a thread: the garbage collector must not wait."""
     if process != _process.id:
-        _process.inherited += [akool, background]
         return
     logger.warning("Akool was not closed: use `with`, or `akool.close()`")
     try:
@@ -194,12 +177,29 @@ def _close(akool: Akool, background: Background) -> None:
         background.leave()
 
 
-@atexit.register
+class _Here(ThreadPoolExecutor):
+    """Runs each call at once: at the end of a program no thread starts any more."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Run a call, and return its future."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - as in a thread
+            future.set_exception(error)
+        return future
+
+
+async def _close_at_exit(akool: Akool) -> None:
+    asyncio.get_running_loop().set_default_executor(_Here(1))
+    await akool.close(GRACE, _SAVING)
+
+
 def _close_all() -> None:
-    """Close what the program has left open, while the loop's thread still runs."""
+    """Close what the program has left open. The loop's thread ends with the interpreter."""
     for behind in tuple(_process.open):
         try:
-            behind.close(GRACE, _SAVING)
+            behind.background().run(_close_at_exit, behind.akool)
         except Exception:
             logger.exception("Akool could not be closed at the end of the program")
 

@@ -179,7 +179,7 @@ class Job(Future[S], JobView[S]):
     def __iter__(self) -> Iterator[S]:
         """Yield the current snapshot, each change of status, and the terminal one."""
         self._check_process()
-        return self._behind.each(lambda: self._job)
+        return self._behind.background().each(lambda: self._job)
 
     @property
     def position(self) -> int | None:
@@ -222,18 +222,18 @@ class Job(Future[S], JobView[S]):
     ) -> tuple[Path, ...]:
         """Do what `save` does, and return the paths of all files."""
         result = self._media()
-        return media.save_all(self._behind, result, path, overwrite=overwrite, progress=progress)
+        return media.save_all(result, path, overwrite=overwrite, progress=progress)
 
     def read(self, *, limit: int = READ_LIMIT) -> bytes:
         """Wait for the result, and download its media to memory; as `Result.read`."""
-        return media.read(self._behind, self._media(), limit)
+        return media.read(self._media(), limit)
 
     def stream(self) -> AbstractContextManager[media.Chunks]:
         """Wait for the result, and hand its media out as it comes: `with job.stream() as chunks`.
 
         As `Result.stream`; `chunks` is a plain iterator of bytes.
         """
-        return media.stream(self._behind, self._media())
+        return media.stream(self._media())
 
 
 class Jobs(tuple[Job[S], ...]):

@@ -7,11 +7,13 @@ room for more: a cursor of a database, or a queryset, belongs to its thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 from akool_async.job import Job as AsyncJob
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.sync.background import Background
 from akool_async.sync.behind import Behind
 from akool_async.sync.job import Job
 
@@ -89,19 +91,25 @@ class _Mapped:
 def mapped(
     requests: Iterable[Any], begin: Begin, behind: Behind
 ) -> Generator[Job[Any], None, None]:
-    """Yield the jobs of requests as they end."""
+    """Return a generator of the jobs of requests, as they end."""
     rows = iter(requests)
-    map_: _Mapped = behind.run(_Mapped, begin, behind)
+    background = behind.background()
+    return _yielded(rows, background.run(partial(_Mapped, begin, behind)), background)
+
+
+def _yielded(
+    rows: Iterator[Any], jobs: _Mapped, background: Background
+) -> Generator[Job[Any], None, None]:
+    given: tuple[Any, ...] = ()
     try:
-        given: tuple[Any, ...] = ()
-        while (news := behind.run(map_.step, *given)) is not _END:
+        while (news := background.run(jobs.step, *given)) is not _END:
             given = ()
             if news is _WANTED:
                 given = (_read(rows),)
             else:
                 yield cast("Job[Any]", news)
     finally:
-        behind.finish(map_.close)
+        background.finish(jobs.close)
 
 
 def _read(rows: Any) -> Any:

@@ -1,4 +1,8 @@
-"""The media of results, in programs without an event loop."""
+"""The media of results, in programs without an event loop.
+
+Each of these functions joins the background loop for itself: a result may be saved after its
+client was closed, and in another process.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from akool_async.result import Result
-from akool_async.sync.behind import Behind
+from akool_async.sync.background import Background
 
 if TYPE_CHECKING:
     from akool_async.media import MediaStream, Progress
@@ -19,9 +23,9 @@ if TYPE_CHECKING:
 class Chunks:
     """The content of a result's media, as it comes: a plain iterator of bytes."""
 
-    def __init__(self, chunks: MediaStream, behind: Behind) -> None:
+    def __init__(self, chunks: MediaStream, background: Background) -> None:
         self._chunks = chunks
-        self._behind = behind
+        self._background = background
 
     @property
     def media_type(self) -> str:
@@ -44,11 +48,10 @@ class Chunks:
         Raises:
             DownloadError: the rest could not be fetched, or what came was damaged.
         """
-        return self._behind.each(lambda: self._chunks)
+        return self._background.each(lambda: self._chunks)
 
 
 def save_all(
-    behind: Behind,
     result: Result,
     path: str | os.PathLike[str],
     *,
@@ -56,19 +59,28 @@ def save_all(
     progress: Progress | None,
 ) -> tuple[Path, ...]:
     """Save a result as `Result.save_all` does, and wait for that."""
-    saving = partial(result.save_all, path, overwrite=overwrite, progress=progress)
-    paths: tuple[Path, ...] = behind.run(saving)
-    return paths
+    with _joined() as background:
+        save_all = partial(result.save_all, path, overwrite=overwrite, progress=progress)
+        return background.run(save_all)
 
 
-def read(behind: Behind, result: Result, limit: int) -> bytes:
+def read(result: Result, limit: int) -> bytes:
     """Read a result as `Result.read` does, and wait for that."""
-    content: bytes = behind.run(partial(result.read, limit=limit))
-    return content
+    with _joined() as background:
+        return background.run(partial(result.read, limit=limit))
 
 
 @contextmanager
-def stream(behind: Behind, result: Result) -> Generator[Chunks, None, None]:
+def stream(result: Result) -> Generator[Chunks, None, None]:
     """Stream a result as `Result.stream` does."""
-    with behind.background().inside(result.stream()) as chunks:
-        yield Chunks(chunks, behind)
+    with _joined() as background, background.inside(result.stream()) as chunks:
+        yield Chunks(chunks, background)
+
+
+@contextmanager
+def _joined() -> Generator[Background, None, None]:
+    background = Background()
+    try:
+        yield background
+    finally:
+        background.leave()

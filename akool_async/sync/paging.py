@@ -36,4 +36,4 @@ class Paged(Generic[T]):
         return await self._pages
 
     def __iter__(self) -> Iterator[T]:
-        return self._behind.each(lambda: self._pages)
+        return self._behind.background().each(lambda: self._pages)

@@ -12,6 +12,7 @@ from akool_async.client.settings import checked_seconds
 from akool_async.clock import bound
 from akool_async.protocol.cells import checked_whole
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.sync.background import Background
 from akool_async.sync.behind import Behind
 from akool_async.sync.job import Job
 
@@ -38,11 +39,12 @@ def shown(
         progress.begin()
         return progress
 
-    return _counted(jobs, behind.run(begun), behind)
+    background = behind.background()
+    return _counted(jobs, background.run(begun), background)
 
 
 def _counted(
-    jobs: Iterable[Job[S]], progress: Progress, behind: Behind
+    jobs: Iterable[Job[S]], progress: Progress, background: Background
 ) -> Generator[Job[S], None, None]:
     given = isinstance(jobs, Iterator)
     source = cast("Iterator[Job[S]]", jobs if given else as_completed(jobs))
@@ -51,6 +53,6 @@ def _counted(
             progress.count(job)
             yield job
     finally:
-        behind.finish(progress.close)
+        background.finish(progress.close)
         if given and isinstance(source, Generator):  # so that `map` drops what it has queued
             cast("Generator[Any, None, None]", source).close()
