@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar, Unpack, overload
@@ -15,28 +14,23 @@ from akool_async.errors import CreateOutcomeUnknown, InvalidInput
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.secret import hidden
 from akool_async.protocol.snapshot import Snapshot
-from akool_async.result import READ_LIMIT, Result
-from akool_async.sync import media
 from akool_async.sync.behind import GRACE, Behind
 from akool_async.sync.calls import blocking, outcome_of, presented
 from akool_async.sync.job import Job
 from akool_async.sync.mapping import mapped
+from akool_async.sync.media import MediaOfResults
 from akool_async.sync.namespaces import Namespaces
 from akool_async.sync.webhooks import Webhooks
 
 if TYPE_CHECKING:
-    import os
-    from pathlib import Path
-
     from akool_async.client.events import Hook
     from akool_async.client.rows import Item, Row
     from akool_async.client.stats import Stats
-    from akool_async.media import Progress
 
 S = TypeVar("S", bound=Snapshot)
 
 
-class Akool(Namespaces):
+class Akool(MediaOfResults, Namespaces):
     """A client of Akool's API for programs without an event loop, safe in several threads.
 
     Used as `with Akool() as akool:`. Without `with` it works too, and is closed by
@@ -242,38 +236,6 @@ class Akool(Namespaces):
         """
         jobs = self.behind.background().each(self.original.recover)
         return (presented(job, self.behind) for job in jobs)
-
-    # Media
-
-    def save(
-        self,
-        result: Result,
-        path: str | os.PathLike[str],
-        *,
-        overwrite: bool = True,
-        progress: Progress | None = None,
-    ) -> Path:
-        """Download the media of a result to a file; return its path, as `Result.save` does."""
-        return self.save_all(result, path, overwrite=overwrite, progress=progress)[0]
-
-    def save_all(
-        self,
-        result: Result,
-        path: str | os.PathLike[str],
-        *,
-        overwrite: bool = True,
-        progress: Progress | None = None,
-    ) -> tuple[Path, ...]:
-        """Do what `save` does, and return the paths of all files, in the order of `urls`."""
-        return media.save_all(result, path, overwrite=overwrite, progress=progress)
-
-    def read(self, result: Result, *, limit: int = READ_LIMIT) -> bytes:
-        """Download the media of a result to memory, as `Result.read` does."""
-        return media.read(result, limit)
-
-    def stream(self, result: Result) -> AbstractContextManager[media.Chunks]:
-        """Hand the media of a result out as it comes: `with akool.stream(result) as chunks`."""
-        return media.stream(result)
 
     # Figures
 

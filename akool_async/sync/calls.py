@@ -20,6 +20,7 @@ from akool_async.protocol.snapshot import Snapshot
 from akool_async.sync.behind import Behind
 from akool_async.sync.job import Job, Jobs
 from akool_async.sync.paging import Paged
+from akool_async.sync.shown import Shown
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +71,7 @@ def blocking(method: Callable[..., Any]) -> Callable[..., Any]:
         return outcome_of(self.behind, method, self.original, *args, **kwargs)
 
     call.__annotations__ = {}
-    setattr(call, "__wrapped__", _Shown(method))  # noqa: B010 - functions declare no attributes
+    setattr(call, "__wrapped__", Shown(method))  # noqa: B010 - functions declare no attributes
     return call
 
 
@@ -98,14 +99,3 @@ def presented(value: Any, behind: Behind) -> Any:
     if isinstance(value, _PAGED):
         return Paged(value, behind)
     return value
-
-
-class _Shown:
-    """The object that a blocking method wraps: it shows `inspect.signature` the same parameters."""
-
-    def __init__(self, method: Callable[..., Any]) -> None:
-        self._method = method
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        return inspect.signature(self._method)

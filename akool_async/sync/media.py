@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from akool_async.result import Result
+from akool_async.result import READ_LIMIT, Result
 from akool_async.sync.background import Background
 
 if TYPE_CHECKING:
@@ -84,3 +84,37 @@ def _joined() -> Generator[Background, None, None]:
         yield background
     finally:
         background.leave()
+
+
+class MediaOfResults:
+    """Saves results, such as those that a lookup returns; a job saves its own."""
+
+    def save(
+        self,
+        result: Result,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = True,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Download the media of a result to a file; return its path, as `Result.save` does."""
+        return self.save_all(result, path, overwrite=overwrite, progress=progress)[0]
+
+    def save_all(
+        self,
+        result: Result,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = True,
+        progress: Progress | None = None,
+    ) -> tuple[Path, ...]:
+        """Do what `save` does, and return the paths of all files, in the order of `urls`."""
+        return save_all(result, path, overwrite=overwrite, progress=progress)
+
+    def read(self, result: Result, *, limit: int = READ_LIMIT) -> bytes:
+        """Download the media of a result to memory, as `Result.read` does."""
+        return read(result, limit)
+
+    def stream(self, result: Result) -> AbstractContextManager[Chunks]:
+        """Hand the media of a result out as it comes: `with akool.stream(result) as chunks`."""
+        return stream(result)
