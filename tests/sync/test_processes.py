@@ -27,7 +27,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     opened = OPEN.format(key=simulator.api_key, url=simulator.url, settings=settings)
     return subprocess.run(
-        [sys.executable, "-X", "dev", "-c", opened + program],
+        [sys.executable, "-W", "always::ResourceWarning", "-c", opened + program],
         capture_output=True,
         text=True,
         timeout=60,
