@@ -13,7 +13,7 @@ from akool_async.cli.statuses import FAILED
 
 def told(error: AkoolError) -> str:
     """Describe an error, with the tokens of the jobs that are paid for."""
-    parts = [str(error)]
+    parts = [error.message]
     if isinstance(error, CreateOutcomeUnknown):
         parts.append("do not just run the command again: that might pay twice")
     if error.token:

@@ -98,7 +98,7 @@ def _opened(
         check_folder(folder.root)
         return akool, Run(folder, options, planned=checked.operations if checked else None)
     except JournalInUse as error:
-        who = str(error).partition("; ")[0]
+        who = error.message
         problem, kind = f"{folder.root} is in use: {who}", "JournalInUse"
     except (InvalidInput, JournalError) as error:
         problem, kind = str(error), type(error).__name__
