@@ -308,6 +308,7 @@ def test_namespaces_verbs_options_and_choices_complete() -> None:
 def test_commands_and_namespaces_complete_with_their_summaries() -> None:
     found = tree.akool.shell_complete(click.Context(tree.akool), "s")
     assert {each.value: each.help for each in found} == {
+        "schema": COMMANDS["schema"],
         "set": COMMANDS["set"],
         "simulate": COMMANDS["simulate"],
         "streaming": NAMESPACES["streaming"].summary,
