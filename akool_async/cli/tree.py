@@ -17,6 +17,7 @@ from click.shell_completion import CompletionItem
 
 import akool_async
 from akool_async import AkoolError
+from akool_async.advice import first_sentence
 from akool_async.cli.messages import Problem, advice_of, told
 from akool_async.cli.statuses import INTERRUPTED, WORDS, status_of
 from akool_async.endpoints.registry import NAMESPACES
@@ -173,7 +174,7 @@ def _complain(
     if as_json:
         _show_as_json(error, shown, status)
     click.echo(f"{who}: {shown}", err=True)
-    if advice := advice_of(error):
+    if advice := first_sentence(advice_of(error)):  # the others may be about Python
         click.echo(f"What to do: {advice}", err=True)
 
 
