@@ -72,8 +72,9 @@ def command(
 ) -> None:
     """Serve what Akool offers as tools for agents.
 
-    A client of the Model Context Protocol, such as Claude, Cursor or VS Code, starts this command and speaks to
-    it by stdin and stdout. With --http it serves clients that know a token, until Ctrl-C.
+    A client of the Model Context Protocol, such as Claude, Cursor or VS Code, starts this command
+    and speaks to it by stdin and stdout. With --http it serves clients that know a token, until
+    Ctrl-C.
     """
     if find_spec("mcp") is None:
         raise Problem("the server for agents needs mcp: pip install 'akool_async[mcp]'", {})
