@@ -19,6 +19,7 @@ from akool_async.client.settings import Configuration, Settings
 from akool_async.client.shared import Shared, Vendor
 from akool_async.clock import Clock
 from akool_async.http.auth import Credentials
+from akool_async.protocol.arguments import unknown_attribute
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Command, Endpoint, Operation
 from akool_async.protocol.files import holds_files
@@ -58,6 +59,21 @@ class Caller:
             return f"<{type(self).__name__}, not made>"
         host, kind = self._shared.configuration.hosts["api"], self._shared.credentials.kind
         return f"<{type(self).__name__} {host}, {kind}>"
+
+    if not TYPE_CHECKING:  # type checkers know each name
+
+        def __getattr__(self, name: str) -> Any:
+            """Say which name may be meant."""
+            owner, known = type(self).__name__, dir(type(self))
+            raise AttributeError(unknown_attribute(owner, name, known, "namespace or method"))
+
+        def __enter__(self) -> Any:
+            """Say how a client is opened."""
+            owner = type(self).__name__
+            raise TypeError(f"{owner} is asynchronous: write `async with {owner}() as ...:`")
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing was opened."""
 
     # Opened and closed
 

@@ -21,6 +21,7 @@ from akool_async.engine import DEFAULT, ClientDefault
 from akool_async.errors import InvalidInput, InvalidToken
 from akool_async.job import Job
 from akool_async.protocol import token as tokens
+from akool_async.protocol.arguments import explains_arguments
 from akool_async.protocol.cells import checked_whole
 from akool_async.protocol.endpoint import Operation, Startable
 from akool_async.protocol.snapshot import Snapshot
@@ -38,6 +39,7 @@ class Client(Searching):
     creates are looked for, in `Searching`.
     """
 
+    @explains_arguments
     def submit(
         self,
         request: Startable[S] | Submission[S],
@@ -110,6 +112,7 @@ class Client(Searching):
         priority: int = 0,
         retry_failed: bool = False,
     ) -> AsyncGenerator[Job[Any], None]: ...
+    @explains_arguments
     def map(
         self,
         requests: Any,
@@ -159,6 +162,7 @@ class Client(Searching):
         room = self._shared.room
         return run_all(requests, submit, runtime.engine, ordered=ordered, room=room)
 
+    @explains_arguments
     def progress(
         self,
         jobs: Iterable[Job[S]] | AsyncIterable[Job[S]],
@@ -204,6 +208,7 @@ class Client(Searching):
     def job(self, *, key: str, operation: type[Operation[S]]) -> Job[S]: ...
     @overload
     def job(self, *, key: str) -> Job[Any]: ...
+    @explains_arguments
     def job(
         self,
         token: str | None = None,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import GenericAlias, UnionType
 from typing import (
@@ -31,7 +31,9 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from akool_async.endpoints.paging import Page, Paged
+from akool_async.errors import InvalidInput
 from akool_async.job import Job
+from akool_async.protocol.arguments import in_words_of, unknown_attribute
 from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Startable
 from akool_async.protocol.fields import Files, OneEach, extras
 from akool_async.protocol.snapshot import Snapshot
@@ -46,6 +48,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S", bound=Snapshot)
 M = TypeVar("M", bound=Callable[..., Any])
+R = TypeVar("R")
 
 ENDPOINTS: dict[str, type[Endpoint[Any]]] = {}
 """Every endpoint that is bound to a namespace, by dotted name."""
@@ -110,6 +113,13 @@ class Namespace:
         reply: T = self.kept[query]
         return reply
 
+    if not TYPE_CHECKING:  # type checkers know each name
+
+        def __getattr__(self, name: str) -> Any:
+            """Say which method may be meant."""
+            owner, known = f"akool.{self.title}", dir(type(self))
+            raise AttributeError(unknown_attribute(owner, name, known, "method"))
+
     def __init_subclass__(cls, title: str) -> None:
         cls.title = title
         for verb, method in vars(cls).items():
@@ -130,6 +140,21 @@ def _register(name: str, endpoint: type[Endpoint[Any] | Recipe[Any]]) -> None:
         OPERATIONS[name] = endpoint
 
 
+def _made(
+    endpoint: Callable[..., R],
+    namespace: Namespace,
+    method: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> R:
+    """Build the request of a method; an error about its arguments names the method."""
+    try:
+        return endpoint(*args, **kwargs)
+    except (TypeError, InvalidInput) as error:
+        problem = in_words_of(f"{namespace.title}.{method.__name__}", endpoint, error)
+    raise problem
+
+
 def calls(
     endpoint: Callable[P, Endpoint[T]],
 ) -> Callable[Concatenate[Namespace, P], Coroutine[Any, Any, T]]:
@@ -137,7 +162,7 @@ def calls(
 
     @functools.wraps(endpoint)
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.executor.call(endpoint(*args, **kwargs))
+        return await self.executor.call(_made(endpoint, self, method, args, kwargs))
 
     return _bound(with_signature_of(method, endpoint), endpoint)
 
@@ -149,7 +174,7 @@ def calls_once(
 
     @functools.wraps(query)
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.call_once(query(*args, **kwargs))
+        return await self.call_once(_made(query, self, method, args, kwargs))
 
     return _bound(with_signature_of(method, query), query)
 
@@ -161,7 +186,7 @@ def calls_in_parts(
 
     @functools.wraps(query)
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> tuple[T, ...]:
-        whole: Any = query(*args, **kwargs)
+        whole: Any = _made(query, self, method, args, kwargs)
         rows: list[T] = []
         for start in range(0, len(whole.ids), most):
             part = msgspec.structs.replace(whole, ids=whole.ids[start : start + most])
@@ -178,7 +203,7 @@ def submits(
 
     @functools.wraps(operation)
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Job[S]:
-        return self.executor.submit(operation(*args, **kwargs))
+        return self.executor.submit(_made(operation, self, method, args, kwargs))
 
     return _bound(with_signature_of(method, operation), operation)
 
@@ -190,7 +215,7 @@ def lists(
 
     @functools.wraps(query)
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Paged[T]:
-        return Paged(self.executor.call, query(*args, **kwargs))
+        return Paged(self.executor.call, _made(query, self, method, args, kwargs))
 
     return _bound(with_signature_of(method, query), query)
 

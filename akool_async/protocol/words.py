@@ -29,4 +29,4 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return the name that is most alike; empty if none is."""
     from difflib import get_close_matches  # not before it is needed
 
-    return next(iter(get_close_matches(name, list(filter(None, known)), 1)), "")
+    return next(iter(get_close_matches(name, list(known), 1)), "")
