@@ -59,6 +59,25 @@ class AkoolError(Exception):
         fields = {name: _plain_or_shown(getattr(self, name)) for name in self._shown()}
         return {"type": type(self).__name__, "message": _plain_or_shown(self.message), **fields}
 
+    def _repr_html_(self) -> str:
+        """Return a card for a notebook: what happened, what to do, and the job's token."""
+        from akool_async.notebook import pieces
+
+        return pieces.card(type(self).__name__, "error", "bad", *self.parts_of_card())
+
+    def parts_of_card(self) -> tuple[str, ...]:
+        """Return what a card in a notebook shows, as HTML."""
+        from akool_async.notebook import pieces
+
+        what = pieces.text(str(self).removeprefix(f"{getattr(self, 'name', '')}: "))
+        advice = getattr(self, "advice", "")
+        again = pieces.quiet("watch it again:") + " " + pieces.code(f"akool.job({self.token!r})")
+        return (
+            what,
+            f"<b>What to do:</b> {pieces.text(advice)}" if advice else "",
+            again if self.token and not isinstance(self, JobFailed | ResultExpired) else "",
+        )
+
     def to_json(self) -> str:
         """Return what `to_dict` returns, as JSON text on one line."""
         from akool_async.plain import as_json

@@ -98,6 +98,8 @@ class Timeout(Input):
     stopped or the loop blocked, when no answer could be read.
     """
 
+    shows_defaults = True
+
     total: float = 60.0
     """For the whole request, from waiting for a connection to the last byte of the response."""
     connect: float = 10.0
