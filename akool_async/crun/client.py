@@ -45,7 +45,7 @@ def _starts(operation: Callable[P, Operation[S]]) -> Callable[Concatenate[Client
         try:
             request = operation(*args, **kwargs)
         except (TypeError, InvalidInput) as error:
-            problem = in_words_of(operation.name, operation, error)
+            problem = in_words_of(getattr(operation, "name", ""), operation, error)
         else:
             return self.submit(request)
         raise problem

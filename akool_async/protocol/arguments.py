@@ -6,9 +6,8 @@ Nothing here runs before a call has failed.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -16,13 +15,16 @@ from msgspec import Struct
 from akool_async.errors import InvalidInput
 from akool_async.protocol.words import joined, nearest
 
-M = TypeVar("M", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    import inspect
 
-_BY_POSITION: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+M = TypeVar("M", bound=Callable[..., Any])
 
 
 def problem_with(cls: type[Struct], args: Sequence[Any], given: Mapping[str, Any]) -> str:
     """Return why a class cannot be called so, and what it takes; empty if the names are right."""
+    import inspect  # not before it is needed
+
     spelt = {each.name: spelling(cls, each) for each in msgspec.structs.fields(cls)}
     parameters = list(inspect.signature(cls).parameters.values())
     return problem_of(f"{cls.__name__}()", parameters, args, given, spelt)
@@ -44,7 +46,7 @@ def problem_of(
         given: What was given by name.
         spelt: The parameters as they are shown, such as with Akool's spelling.
     """
-    placed = [each.name for each in parameters if each.kind in _BY_POSITION]
+    placed = [each.name for each in parameters if each.kind < each.VAR_POSITIONAL]
     needed = [each.name for each in parameters if each.default is each.empty]
     unknown = {name: meant_by(name, spelt) for name in given if name not in spelt}
     there = {*placed[: len(args)], *given, *unknown.values()}
@@ -142,6 +144,8 @@ def explains_arguments(method: M) -> M:
         try:
             return method(self, *args, **kwargs)
         except TypeError:
+            import inspect
+
             _, *parameters = inspect.signature(method).parameters.values()
             names = {each.name: each.name for each in parameters}
             problem = problem_of(f"{method.__name__}()", parameters, args, kwargs, names)

@@ -75,7 +75,7 @@ def words_of(kind: Any) -> str:
         return f"{_article(bare.__name__)}{f' or its {meant}' if meant else ''}"
     if choices := _choices(bare):
         return one_of(choices).removeprefix("must be ")
-    return "a dict" if origin is Mapping else str(getattr(bare, "__name__", bare))
+    return "a dict" if origin is Mapping else str(cast("object", bare))
 
 
 def _several(item: Any) -> str:
