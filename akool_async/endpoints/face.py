@@ -45,11 +45,11 @@ class Face(Input, kw_only=False, omit_defaults=True):
     than one face."""
 
 
-Meant: TypeAlias = Face | str | Path
-"""A face, or the address or the path of its picture."""
+OneOrMore: TypeAlias = Face | str | Path | Sequence[Face | str | Path]
+"""One face, or several; each may be the address or the path of its picture."""
 
 if TYPE_CHECKING:
-    Faces: TypeAlias = Taken[Meant | Sequence[Meant], Sequence[Face]]
+    Faces: TypeAlias = Taken[OneOrMore, Sequence[Face]]
 else:
     Faces = Annotated[Sequence[Face], sized("faces", MOST_FACES)]
 """One to eight faces; or one alone, and addresses in place of faces."""

@@ -20,7 +20,7 @@ from akool_async.endpoints.detection import (
     paired,
     picture_text,
 )
-from akool_async.endpoints.face import Faces, Meant
+from akool_async.endpoints.face import Face, Faces, OneOrMore
 from akool_async.endpoints.faceswap_family import (
     FACESWAPS,
     MOST_IDS,
@@ -127,7 +127,10 @@ MOST_PAIRS = 50
 """The most pairs of pictures in one `faceswap.pro`."""
 
 
-Pictures = Annotated[Sequence[Face], sized("pictures", MOST_PAIRS)]
+if TYPE_CHECKING:
+    Pictures: TypeAlias = Faces
+else:
+    Pictures = Annotated[Sequence[Face], sized("pictures", MOST_PAIRS)]
 """One to fifty pictures, each with the landmarks of one face."""
 
 
@@ -295,9 +298,7 @@ class FaceswapNamespace(Namespace, title="faceswap"):
     live_update = calls(UpdateLiveFaceswap)
     live_close = calls(CloseLiveFaceswap)
 
-    def live(
-        self, *, source_image: Meant | Sequence[Meant], grace: float = GRACE
-    ) -> LiveFaceswapSession:
+    def live(self, *, source_image: OneOrMore, grace: float = GRACE) -> LiveFaceswapSession:
         """Open a live face swap that is always closed: `async with akool.faceswap.live(...)`.
 
         Args:
