@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any, Final, Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, cast
 
 from akool_async.clock import running_loop, within
 from akool_async.engine import Engine, JobRecord
@@ -21,6 +21,7 @@ from akool_async.engine.state import QUEUED, WATCHED
 from akool_async.engine.waiters import Failure
 from akool_async.errors import AkoolError, JobError, JobFailed, JournalError, KeyConflict
 from akool_async.observers import check_function, is_coroutine_function
+from akool_async.protocol.arguments import unknown_attribute
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Snapshot, Status
@@ -239,6 +240,15 @@ class Job(JobView[S]):
     """
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:  # type checkers know each name
+
+        def __getattr__(self, name: str) -> Any:
+            """Say how a result is got at, or which name may be meant."""
+            if not name.startswith("_") and hasattr(self._record.family.result, name):
+                told = f"a Job has no {name!r}, its result has: await it first, `await job`"
+                raise AttributeError(told)
+            raise AttributeError(unknown_attribute("a Job", name, dir(type(self))))
 
     def _asked(self) -> JobRecord[S]:
         """Return the record, and take note that somebody asks for the outcome."""
