@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 OLD = Python 3.11 or newer is needed: make PYTHON=python3.11 ...
 INSTALL = $(PYTHON) -c 'import sys; sys.exit("$(OLD)" if sys.version_info < (3, 11) else 0)' && \
 	$(PYTHON) -m venv $(VENV) && \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --editable
 
 N ?= 20
 
@@ -16,7 +16,7 @@ N ?= 20
 unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
-.PHONY: help demo test again check lint types layers docs docs-serve format clean
+.PHONY: help demo test again check lint types layers docs docs-serve format changelog clean
 
 help:
 	@echo "make demo    run 300 simulated jobs, and save their results to akool-demo/"
@@ -26,6 +26,7 @@ help:
 	@echo "make docs    build the documentation site, strictly, in build/docs/site"
 	@echo "make docs-serve  build it, and serve it on this machine"
 	@echo "make format  format the code"
+	@echo "make changelog VERSION=0.2.0  cut a release in CHANGELOG.md, and set the version"
 	@echo "make clean   remove what the others left"
 
 demo: $(VENV)/.cli
@@ -63,6 +64,9 @@ docs-serve: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix-only --quiet
 	$(BIN)/ruff format
+
+changelog: $(VENV)/.dev
+	$(BIN)/python .ci/cut_changelog.py $(VERSION)
 
 clean:
 	rm -rf $(VENV) .ci/venv .ci/npm akool-demo dist build

@@ -493,7 +493,7 @@ def _errors(entries: list[Entry]) -> Lines:
         return
     yield from ("## Errors", "", "The codes that Akool's pages list; [codes](codes.md) has all.")
     yield ""
-    columns = ("code", "error", "what Akool says", "page")
+    columns = ("code", "error", "what Akool says", "what to do", "page")
     yield from table(*columns, rows=_code_rows(_by_meaning(addresses)))
 
 
@@ -514,19 +514,21 @@ def _by_meaning(addresses: Iterable[str]) -> Mapping[tuple[int, CodeMeaning], li
 
 
 def _code_cells(code: int, meaning: CodeMeaning) -> list[str]:
-    return [str(code), f"`{meaning.error.__name__}`", meaning.sentence]
+    error = f"`{meaning.error.__name__}`"
+    return [str(code), error, meaning.sentence, meaning.advice_on(code)]
 
 
 def _codes() -> Lines:
     yield from ("# Akool's codes", "", _NOTE, "")
     yield "The exception class follows from Akool's code. An endpoint's own page decides before the"
     yield "general table. A code in neither table is a plain `APIError`. `akool errors 1015` shows"
-    yield "the same in a terminal."
+    yield "the same in a terminal. What to do is `error.advice`, and its first sentence ends the"
+    yield "error's text."
     yield ""
     rows = [_code_cells(code, meaning) for code, meaning in CODES.items()]
-    yield from table("code", "error", "what Akool says", rows=rows)
+    yield from table("code", "error", "what Akool says", "what to do", rows=rows)
     yield from ("## In the words of single pages", "")
-    columns = ("code", "error", "what Akool says", "page")
+    columns = ("code", "error", "what Akool says", "what to do", "page")
     yield from table(*columns, rows=_code_rows(_by_meaning(PAGE_CODES)))
 
 
@@ -572,7 +574,7 @@ def _crun() -> Lines:
     yield from _crun_parts()
     yield from ("## Errors", "")
     rows = [_code_cells(code, meaning) for code, meaning in crun.CODES.items()]
-    yield from table("code", "error", "what CRUN says", rows=rows)
+    yield from table("code", "error", "what CRUN says", "what to do", rows=rows)
 
 
 def _crun_section(cls: type[Endpoint[Any]]) -> Lines:

@@ -20,6 +20,8 @@ class Backoff(Input):
     later polls forward.
     """
 
+    shows_defaults = True
+
     initial: float = 0.5
     """Seconds from acceptance to the first poll."""
     multiplier: float = 1.6
