@@ -30,7 +30,7 @@ QUIRKS: Final = "quirks.md"
 
 _CODE: Final = re.compile(r"(^ *(`{3,}).*?^ *\2$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"(\]\()([^)\s#]*)([^)\s]*\))")
-_NUMBER: Final = re.compile(r"\b[TN]\d{1,2}\b(?!\])")
+_NUMBER: Final = re.compile(r"\b[TNW]\d{1,2}\b(?!\])")
 _NAME: Final = re.compile(r'^<a id="([\w.]+)"></a>$', re.MULTILINE)
 _SHOWN: Final = frozenset({".csv", ".html", ".ipynb", ".js", ".py", ".toml"})
 

@@ -24,7 +24,7 @@ from griffe import (
 )
 
 VALUE = "akool_async.protocol.value.Value"
-NUMBER = re.compile(r"(`[^`]*`)|\b([TN]\d{1,2})\b")
+NUMBER = re.compile(r"(`[^`]*`)|\b([TNW]\d{1,2})\b")
 
 
 class Docstrings(Extension):
