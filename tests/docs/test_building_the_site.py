@@ -91,6 +91,16 @@ def test_a_bar_in_code_in_a_table_has_no_backslash_on_the_site(staged: Stage) ->
     )
 
 
+def test_the_first_mention_of_a_public_name_is_a_link_to_the_reference(staged: Stage) -> None:
+    text = "# `Job`\n\nA `Job`, [`Retry`](x.md), `Job`, `Jobs`, `job`.\n"
+    pages = staged({"docs/x.md": text, "docs/reference/y.md": "`Job` `Job`"})
+    assert (pages / "x.md").read_text() == (
+        "# `Job`\n\nA [`Job`][akool_async.Job], [`Retry`](x.md), `Job`,"
+        " [`Jobs`][akool_async.Jobs], `job`.\n"
+    )
+    assert (pages / "reference/y.md").read_text() == " ".join(["[`Job`][akool_async.Job]"] * 2)
+
+
 # The navigation
 
 
@@ -181,7 +191,7 @@ def test_llms_txt_lists_the_pages_and_the_texts_hold_docstrings(
     pages = write(
         tmp_path / "pages",
         {
-            "index.md": "# Start\n\nThis is [it](a.md). And more.\n",
+            "index.md": "# Start\n\nThis is [it](a.md), a [`Job`][akool_async.Job]. And more.\n",
             "python/a.md": f"# Values\n\n<!-- note -->\n\nText.\n\n{directive}\nEnd.\n",
             "b.md": "# Why\n",
         },
@@ -195,7 +205,7 @@ def test_llms_txt_lists_the_pages_and_the_texts_hold_docstrings(
     scripts["llms_text"].write(settings, pages, site)
     assert (site / "llms.txt").read_text() == (
         "# name\n\n> What it is.\n"
-        "\n## Start\n\n- [Start](index.md): This is it.\n"
+        "\n## Start\n\n- [Start](index.md): This is it, a `Job`.\n"
         "\n## Ref\n\n- [Values](python/a.md): Text.\n"
         "\n## Optional\n\n- [Why](b.md)\n"
     )
