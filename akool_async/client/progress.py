@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol, TextIO, TypeVar, cast
 
 from akool_async.client.stats import Stats
 from akool_async.clock import Clock, Timer
-from akool_async.job import Job
+from akool_async.job import Job, JobView
 from akool_async.notebook import display, pieces
 from akool_async.protocol.snapshot import Snapshot
 
@@ -207,7 +207,7 @@ class Progress:
         """Show the figures from now on."""
         self._timer = self._clock.call_at(self._clock.time() + self._display.every, self._again)
 
-    def count(self, job: Job[Any]) -> None:
+    def count(self, job: JobView[Any]) -> None:
         """Count a job that has ended. Its error, if it has one, is still to be retrieved."""
         self._ended += 1
         self._failed += not job.succeeded

@@ -84,6 +84,13 @@ class Pages(Reply[Page[T]]):
         self._rows = Rows(row, key=key, bare=bare)
         self._bare = bare
 
+    def printed(self, schema_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Return the schema of `data`, as the page prints it."""
+        rows = self._rows.printed(schema_of)
+        if self._bare:
+            return rows
+        return rows | {"properties": {**rows["properties"], "count": {"type": "integer"}}}
+
     def __call__(self, data: Raw, /) -> Page[T]:
         """Decode a page.
 

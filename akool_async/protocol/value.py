@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from pathlib import PurePath
 from typing import (
+    TYPE_CHECKING,
     Any,
     ClassVar,
     Literal,
@@ -29,6 +30,7 @@ from msgspec import Struct, StructMeta
 
 from akool_async.errors import InvalidInput
 from akool_async.plain import HIDDEN, as_json, plain
+from akool_async.protocol.arguments import problem_with
 from akool_async.protocol.checking import checked, checks_of
 from akool_async.protocol.fields import (
     FieldPlan,
@@ -183,6 +185,25 @@ def _is_empty(value: object) -> bool:
     return isinstance(value, Collection) and len(cast("Collection[Any]", value)) == 0  # type: ignore[redundant-cast]
 
 
+class InputMeta(ValueMeta):
+    """Makes the classes of inputs. A call with wrong arguments says which, and what is taken."""
+
+    if not TYPE_CHECKING:  # type checkers know the parameters of each class
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Build a value."""
+            try:
+                return _make(self, *args, **kwargs)
+            except TypeError:
+                problem = problem_with(self, args, kwargs)
+                if not problem:
+                    raise
+            raise TypeError(problem)
+
+
+_make: Any = StructMeta.__call__
+
+
 @cache
 def _shown_names(cls: type[Value]) -> tuple[str, ...]:
     # A plan knows no `Unsent` field. That of a reply may name types that only type checkers know.
@@ -191,7 +212,7 @@ def _shown_names(cls: type[Value]) -> tuple[str, ...]:
     return (*(name for name in known if name not in cls.hidden_fields), *cls.shown_properties)
 
 
-class Input(Value, forbid_unknown_fields=True, gc=False):
+class Input(Value, metaclass=InputMeta, forbid_unknown_fields=True, gc=False):
     """A value from the user: checked when it is built, before any network.
 
     It is built of plain values and so is part of no cycle: the garbage collector ignores it.
@@ -295,4 +316,4 @@ def _decoded(plan: FieldPlan, value: Any) -> Any:
     return plan.coding.from_wire(value) if plan.coding else value
 
 
-__all__ = ["Input", "Value", "ValueMeta"]
+__all__ = ["Input", "InputMeta", "Value", "ValueMeta"]

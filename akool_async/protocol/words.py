@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,6 +20,23 @@ def counted(number: float, noun: str) -> str:
     """
     shown = f"{number:g}" if isinstance(number, float) else str(number)
     return f"{shown} {noun}" if number == 1 else f"{shown} {noun}s"
+
+
+def joined(names: Sequence[str], word: str = "and") -> str:
+    """Return names in a row.
+
+    >>> joined(["a", "b", "c"])
+    'a, b and c'
+    """
+    *first, last = names
+    return f"{', '.join(first)} {word} {last}" if first else last
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the name that is most alike; empty if none is."""
+    from difflib import get_close_matches  # not before it is needed
+
+    return next(iter(get_close_matches(name, list(filter(None, known)), 1)), "")
 
 
 def in_line(text: str, longest: int = _LONGEST) -> str:

@@ -219,9 +219,10 @@ def test_a_code_is_explained_with_its_class_and_its_pages(bare: Command) -> None
     ended = bare("errors", "1015")
     assert (ended.status, ended.err) == (0, "")
     lines = ended.out.splitlines()
-    assert lines[:3] == [
+    assert lines[:4] == [
         "1015  Video processing error",
         "ProcessingError: Akool failed while processing.",
+        f"What to do: {CODES[1015].advice_on(1015)}",
         "",
     ]
     page = lines.index(f"{SITE}/talking-photo")
@@ -232,7 +233,7 @@ def test_a_page_that_gives_a_code_another_error_is_listed_with_that_error(bare: 
     lines = bare("errors", "1109").out.splitlines()
     assert lines[0] == "1109  account not exist"
     assert lines[1].startswith("AuthenticationError: ")
-    assert lines[3:6] == [
+    assert lines[4:7] == [
         f"{SITE}/talking-avatar",
         "  create avatar video error",
         "  ProcessingError: Akool failed while processing.",
