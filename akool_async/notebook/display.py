@@ -18,10 +18,12 @@ EVERY: Final = 1.0
 
 def in_notebook() -> bool:
     """Say whether this program runs in the kernel of a notebook."""
-    if "IPython" not in sys.modules:
-        return False
-    shell = import_module("IPython").get_ipython()
-    return getattr(shell, "kernel", None) is not None  # a terminal's shell has none
+    return getattr(_shell(), "kernel", None) is not None  # a terminal's shell has none
+
+
+def _shell() -> object:
+    """Return IPython's shell; `None` where none runs."""
+    return import_module("IPython").get_ipython() if "IPython" in sys.modules else None
 
 
 class Display:
@@ -48,7 +50,10 @@ class Display:
 
 def show_once(shown: object) -> None:
     """Show something that does not change; a terminal shows its repr."""
-    import_module("IPython.display").display(_bundle(shown), raw=True)
+    if _shell() is None:
+        sys.stdout.write(f"{shown!r}\n")
+    else:
+        import_module("IPython.display").display(_bundle(shown), raw=True)
 
 
 class Following:
