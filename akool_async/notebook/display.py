@@ -61,7 +61,7 @@ class Following:
 
     Args:
         shown: What it shows.
-        again: Calls a function after so many seconds; what it returns is not used.
+        again: Calls a function after so many seconds.
         over: Says whether it changes no more.
     """
 
@@ -75,16 +75,16 @@ class Following:
         self._again = again
         self._over = over
         self._display = Display(shown)
-        self._tick()
+
+    def begin(self) -> None:
+        """Look again from now on."""
+        self.update()
+        if not self._over():
+            self._again(EVERY, self.begin)
 
     def update(self) -> None:
         """Show it as it is now."""
         self._display.update(self._shown)
-
-    def _tick(self) -> None:
-        if not self._over():
-            self.update()
-            self._again(EVERY, self._tick)
 
 
 def html_of(shown: object) -> str:
