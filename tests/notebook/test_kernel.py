@@ -30,7 +30,7 @@ while not plain_job.done():
     await asyncio.sleep(0.02)
 plain.close()""",
     """
-never = akool.voice.tts(input_text="Good night.", voice_id="voice-nicole")
+never = akool.reage.image(target_image=[Face(PHOTO)], face_reage=9, modify_image=PHOTO)
 await never.created()
 created = len(asyncio.all_tasks())
 never.show()
@@ -73,7 +73,7 @@ def test_the_card_of_a_job_is_saved_as_it_was_in_the_end(cells: dict[str, str]) 
 
 def test_a_job_whose_client_is_closed_says_so(cells: dict[str, str]) -> None:
     shown = next(html for line, html in cells.items() if "costs no task" in line)
-    assert "voice.tts" in shown
+    assert "reage.image" in shown
     assert " closed<" in shown
 
 
