@@ -11,6 +11,7 @@ from akool_async.client.akool import Akool as AsyncAkool
 from akool_async.client.settings import AkoolSettings, hide_secrets
 from akool_async.engine import DEFAULT, ClientDefault
 from akool_async.errors import CreateOutcomeUnknown, InvalidInput
+from akool_async.notebook.display import html_of
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.secret import hidden
 from akool_async.protocol.snapshot import Snapshot
@@ -65,6 +66,10 @@ class Akool(MediaOfResults, Namespaces):
 
     def __repr__(self) -> str:
         return repr(self.behind) if hasattr(self, "behind") else "<Akool, not made>"
+
+    def _repr_html_(self) -> str:
+        """Return a card for a notebook."""
+        return html_of(self.behind.akool)
 
     # Opened and closed
 
