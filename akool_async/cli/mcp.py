@@ -80,7 +80,7 @@ def command(
     if find_spec("mcp") is None:
         raise Problem("the server for agents needs mcp: pip install 'akool_async[mcp]'", {})
     rules = _rules(**allowed)
-    token = None if port is None else _token(token_file)
+    token = None if port is None else token_of(token_file)
     asyncio.run(_serve(rules, Journal(path or ":memory:"), port, token))
 
 
@@ -95,7 +95,7 @@ def _rules(*, tools: str | None, folder: Path | None, limit: float, **others: An
     return Rules(tools=names, folder=folder, limit=limit, takes_files=takes_files, **others)
 
 
-def _token(file: Path | None) -> str:
+def token_of(file: Path | None) -> str:
     """Return the token that HTTP clients need; write one to the file if that is missing."""
     if file is None:
         token = os.environ.get(_TOKEN, "")
@@ -121,14 +121,16 @@ async def _serve(rules: Rules, journal: Journal, port: int | None, token: str | 
 
     stop, left = asyncio.Event(), True
     with stopping.set_by_signals(stop):
-        async with client(journal=journal) as akool:
-            server = await server_of(akool, journal, rules)
-            if port is None:
-                left = await serve_stdio(server, stop)
-            else:
-                assert token is not None
-                await serve_http(server, port, token, _announce)
-        await journal.close()
+        try:
+            async with client(journal=journal) as akool:
+                server = await server_of(akool, journal, rules)
+                if port is None:
+                    left = await serve_stdio(server, stop)
+                else:
+                    assert token is not None
+                    await serve_http(server, port, token, _announce)
+        finally:
+            await journal.close()
     if not left:
         # A thread still reads standard input, and nothing else ends that.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
