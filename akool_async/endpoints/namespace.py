@@ -262,3 +262,21 @@ def plain(hint: Any) -> Any:
 def _bound(method: M, endpoint: Callable[..., Any]) -> M:
     setattr(method, "endpoint", endpoint)  # noqa: B010 - functions declare no attributes
     return method
+
+
+def without_loop(namespace: type[Namespace]) -> dict[str, Callable[..., Any]]:
+    """Return the methods of a namespace that make sense in a program without an event loop.
+
+    The others, such as `streaming.open`, return what lives in one.
+    """
+    return {
+        name: method
+        for name, method in vars(namespace).items()
+        if not name.startswith("_")
+        and inspect.isfunction(method)
+        and (
+            hasattr(method, "endpoint")
+            or inspect.iscoroutinefunction(method)
+            or method.__annotations__.get("return") == "None"
+        )
+    }
