@@ -74,8 +74,6 @@ def command(
 
     A client of the protocol, such as Claude, Cursor or VS Code, starts this command and speaks to
     it by stdin and stdout. With --http it serves clients that know a token, until Ctrl-C.
-
-    Example: akool mcp --tools reage,image --limit 20 --folder pictures --journal agents.sqlite
     """
     if find_spec("mcp") is None:
         raise Problem("the server for agents needs mcp: pip install 'akool_async[mcp]'", {})
