@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 import stat
 import sys
 from collections.abc import AsyncGenerator
@@ -139,6 +140,13 @@ def test_a_server_that_cannot_start_says_why(
     short = tmp_path / "short"
     short.write_text("short")
     assert "16 characters" in complaint("--http", "0", "--token-file", str(short))
+    assert "cannot be used" in complaint(
+        "--http", "0", "--token-file", str(tmp_path / "no" / "token")
+    )
+    monkeypatch.setenv("AKOOL_MCP_TOKEN", TOKEN)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"port {port} cannot be listened on" in complaint("--http", port)
     journal = Journal(tmp_path / "agents.sqlite")
     assert "agents.sqlite" in complaint("--journal", str(tmp_path / "agents.sqlite"))
     journal.close_now()
