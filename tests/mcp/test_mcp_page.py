@@ -11,7 +11,7 @@ import pytest
 from akool_async.cli.mcp import command
 from akool_async.endpoints import RECIPES
 from akool_async.mcp.rules import LIMIT, Rules
-from akool_async.mcp.schemas import tool_name
+from akool_async.mcp.texts import tool_name
 from akool_async.mcp.toolbox import offered_classes
 from tests.docs.pages import ROOT, blocks_of, text_of
 
