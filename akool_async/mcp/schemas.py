@@ -107,7 +107,7 @@ def _input_of(cls: type[Startable[Any] | Endpoint[Any]]) -> Schema:
 
 def _given(field: Schema) -> Schema:
     """Return the schema of a field that is given: who has no value for it leaves it out."""
-    arms = [arm for arm in field.get("anyOf", ()) if arm != {"type": "null"}]
+    arms: list[Schema] = [arm for arm in field.get("anyOf", ()) if arm != {"type": "null"}]
     if len(arms) != 1:
         return field
     return arms[0] | {name: value for name, value in field.items() if name != "anyOf"}
