@@ -80,6 +80,8 @@ def command(
         raise Problem("the server for agents needs mcp: pip install 'akool_async[mcp]'", {})
     rules = _rules(**allowed)
     token = None if port is None else token_of(token_file)
+    if path is None:
+        click.echo("akool mcp: without --journal, a restart forgets jobs and spending", err=True)
     asyncio.run(_serve(rules, Journal(path or ":memory:"), port, token))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 from mcp.types import ImageContent, ResourceLink
 
+from akool_async.mcp.folder import LARGEST_SHOWN, picture
 from akool_async.simulator import Simulator
 from tests.mcp.agents import PICTURE, REAGE, agent
 
@@ -225,3 +226,15 @@ async def test_only_files_in_the_folder_are_uploaded(quick: Simulator, tmp_path:
     async with agent(quick, folder=tmp_path, unpriced=0) as without:
         assert "http or https" in await without.error("reage_photo", url="photo.png")
     assert quick.requests.total() == 0
+
+
+def test_a_model_is_shown_small_pictures_only(tmp_path: Path) -> None:
+    for name, size, shown in (
+        ("cat.png", LARGEST_SHOWN, True),
+        ("large.png", LARGEST_SHOWN + 1, False),
+        ("cat.svg", 10, False),
+        ("cat.mp4", 10, False),
+    ):
+        file = tmp_path / name
+        file.write_bytes(bytes(size))
+        assert (picture(file) is not None) is shown

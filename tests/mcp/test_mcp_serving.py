@@ -60,6 +60,7 @@ async def served(
     )
     assert process.stderr is not None
     try:
+        assert b"without --journal" in await process.stderr.readline()
         line = (await process.stderr.readline()).decode()
         yield line.partition(" ")[0], process
     finally:
