@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 from mcp.types import ImageContent, ResourceLink
 
@@ -81,6 +82,23 @@ async def test_a_recipe_is_the_same_job_after_a_restart(quick: Simulator, tmp_pa
         done = await second.data("job_result", token=started["key"])
         assert done["status"] == "completed"
     assert creates(quick, "reage.image") == 1
+
+
+async def test_jobs_that_are_not_held_any_more_are_found(
+    quick: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("akool_async.mcp.desk.MOST_HELD", 1)
+    async with agent(quick) as busy:
+        tokens: dict[str, str] = {}
+        for key in ("one", "two", "three"):
+            tokens[key] = (await busy.data("image_create", **PICTURE, key=key))["token"]
+            await busy.data("job_result", token=key)
+        for key, token in tokens.items():
+            for name in (key, token):
+                seen = await busy.data("job_status", token=name)
+                assert seen["status"] == "completed"
+                assert seen["urls"]
+    assert creates(quick) == 3
 
 
 async def test_one_key_is_no_two_requests(quick: Simulator) -> None:
