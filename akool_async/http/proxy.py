@@ -148,7 +148,7 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
         network = ip_network(re.sub(r"\[([^]]*)\](?!:)", r"\1", text), strict=False)
     except ValueError:
         return None
-    mapped = network.network_address.ipv4_mapped if network.version == 6 else None  # noqa: PLR2004
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     if mapped is None or network.prefixlen < _MAPPED:
         return network
     return ip_network((mapped, network.prefixlen - _MAPPED), strict=False)

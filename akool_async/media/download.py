@@ -116,7 +116,8 @@ class Download:
             if delay is None or clock.time() + delay >= self._deadline:
                 # A status says how it is now; it may be otherwise in some minutes.
                 final = failure.final and not failure.status
-                raise self._source.failed(failure.reason, budget.requests, final=final)
+                stale = failure.status in _STALE
+                raise self._source.failed(failure.reason, budget.requests, final=final, stale=stale)
             until = clock.time() + delay
             await sleep(clock, delay)
             if clock.time() > until + LATE:  # the process was stopped: that is no server's fault

@@ -231,6 +231,10 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     hides: bool = False
     """Whether it is a secret, or holds values with a secret in them."""
 
+    inner: tuple[Any, ...] = ()
+    """The classes of the values that it holds."""
+    item: Any = None
+    """The class of which it takes several, if there is one."""
     one_each: OneEach | None = None
     """The rule that refuses several values where each were a job of its own."""
 
@@ -248,6 +252,7 @@ def _is_unsent(field: msgspec.structs.FieldInfo) -> bool:
 
 def _plan(field: msgspec.structs.FieldInfo) -> FieldPlan:
     found, kind = extras(field.type), _kept_as_tuples(field.type)
+    inner = inner_of(kind)
     secret = any(isinstance(extra, Secrecy) for extra in found)
     return FieldPlan(
         name=field.name,
@@ -262,8 +267,16 @@ def _plan(field: msgspec.structs.FieldInfo) -> FieldPlan:
         deprecated=next((extra for extra in found if isinstance(extra, Deprecated)), None),
         secret=secret,
         one_each=next((extra for extra in found if isinstance(extra, OneEach)), None),
-        hides=secret or any(plan.hides for cls in inner_of(kind) for plan in plan_of(cls)),
+        hides=secret or any(plan.hides for cls in inner for plan in plan_of(cls)),
+        inner=inner,
+        item=_item_of(kind),
     )
+
+
+def _item_of(kind: Any) -> Any:
+    bare = bare_type(kind)
+    item = get_args(bare)[0] if get_origin(bare) is tuple else None
+    return item if isinstance(item, type) and issubclass(item, Struct) else None
 
 
 def inner_of(hint: Any) -> tuple[Any, ...]:
@@ -275,6 +288,16 @@ def inner_of(hint: Any) -> tuple[Any, ...]:
 
 UNIONS = frozenset({Union, types.UnionType})
 """What `get_origin` returns for `X | Y`."""
+
+
+def bare_type(hint: Any) -> Any:
+    """Return a type without its annotations and without `None`."""
+    if get_origin(hint) is Annotated:
+        return bare_type(hint.__origin__)
+    if get_origin(hint) in UNIONS:
+        arms = [arm for arm in get_args(hint) if arm is not type(None)]
+        return bare_type(arms[0]) if len(arms) == 1 else hint
+    return hint
 
 
 def tag_of(cls: type[Struct]) -> dict[str, Any]:

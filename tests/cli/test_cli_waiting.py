@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from akool_async.cli.statuses import IN_DOUBT, REFUSED, TIMED_OUT
 from akool_async.cli.tree import run
 from akool_async.protocol import token
 from akool_async.simulator import Simulator
@@ -242,7 +243,7 @@ def test_a_create_without_an_answer_warns_against_running_it_again(
 ) -> None:
     akool_simulator.fault = drop
     status, out, err = akool(*OLDER)
-    assert (status, out) == (1, "")
+    assert (status, out) == (IN_DOUBT, "")
     assert re.fullmatch(
         r"akool: reage\.image: sent at .*do not just run the command again.*\n", err
     )
@@ -252,7 +253,7 @@ def test_a_create_without_an_answer_warns_against_running_it_again(
 def test_a_refused_job_is_reported_in_one_line(akool: Command, akool_simulator: Simulator) -> None:
     akool_simulator.world.credit = 0
     status, out, err = akool(*OLDER, "--wait")
-    assert (status, out) == (1, "")
+    assert (status, out) == (REFUSED, "")
     assert err == "akool: reage.image: Your quota is not enough [code 1006, HTTP 200]\n"
 
 
@@ -265,7 +266,7 @@ def test_a_timeout_ends_the_wait_and_not_the_job() -> None:
             status, out, err = ended(process)
         (job,) = jobs_of(simulator)
         assert simulator.world.in_flight == 1
-    assert (status, out) == (1, "")
+    assert (status, out) == (TIMED_OUT, "")
     assert re.fullmatch(
         rf"akool: not ended after 0\.5 seconds; reage\.image {job} continues at Akool;"
         rf" to wait for it: akool job {TOKEN} --wait",

@@ -32,6 +32,7 @@ from akool_async.plain import plain
 from akool_async.protocol.endpoint import Endpoint, Recipe
 from akool_async.protocol.fields import plan_of
 from akool_async.protocol.secret import Hidden, Secret
+from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.value import Input, Value
 from akool_async.result import Link, Result
 
@@ -208,9 +209,13 @@ def test_what_its_repr_hides_is_left_out() -> None:
     assert "canary" not in session.to_json()
 
 
+SHORT = {Page, Snapshot, Stats}
+"""Their reprs are short, and hide no secret."""
+
+
 @pytest.mark.parametrize("cls", own(Value), ids=lambda cls: cls.__name__)
 def test_a_class_with_a_repr_that_hides_has_fields_that_are_hidden(cls: type[Value]) -> None:
-    if "__repr__" in vars(cls):
+    if "__repr__" in vars(cls) and cls not in SHORT:
         assert cls.hidden_fields
     assert cls.hidden_fields <= {*cls.__struct_fields__}
 
