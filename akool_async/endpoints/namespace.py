@@ -323,7 +323,8 @@ def accepted(hint: Any) -> Any:
         item = accepted(args[0])
         several = GenericAlias(Sequence, (item,))
         return item | several if inner_of(args[0]) else several
-    return _or_its_text(hint) if isinstance(hint, type) and issubclass(hint, Input) else hint
+    is_input = isinstance(hint, type) and issubclass(hint, Input)
+    return _or_its_text(cast("Any", hint)) if is_input else hint
 
 
 def _or_its_text(cls: type[Input]) -> Any:
