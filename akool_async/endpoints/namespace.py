@@ -323,8 +323,11 @@ def accepted(hint: Any) -> Any:
         item = accepted(args[0])
         several = GenericAlias(Sequence, (item,))
         return item | several if inner_of(args[0]) else several
-    is_input = isinstance(hint, type) and issubclass(hint, Input)
-    return _or_its_text(cast("Any", hint)) if is_input else hint
+    return _or_its_text(hint) if _is_input(hint) else hint
+
+
+def _is_input(hint: object) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Input)
 
 
 def _or_its_text(cls: type[Input]) -> Any:
