@@ -38,6 +38,7 @@ from akool_async.protocol.arguments import in_words_of, unknown_attribute
 from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Startable
 from akool_async.protocol.fields import Files, OneEach, extras, inner_of
 from akool_async.protocol.filling import meaning_field
+from akool_async.protocol.help_texts import doc_of, result_of
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.protocol.value import Input
 
@@ -123,6 +124,11 @@ class Namespace:
             owner, known = f"akool.{self.title}", dir(type(self))
             raise AttributeError(unknown_attribute(owner, name, known, "method"))
 
+    def __dir__(self) -> list[str]:
+        """Return the names of the methods, without what only this package uses."""
+        own = {*dir(type(self))} - {*vars(Namespace)}
+        return sorted(each for each in own if not each.startswith("_"))
+
     def __init_subclass__(cls, title: str) -> None:
         cls.title = title
         for verb, method in vars(cls).items():
@@ -180,7 +186,7 @@ def calls(
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.executor.call(made(endpoint, self, method, args, kwargs))
 
-    return _bound(with_signature_of(method, endpoint), endpoint)
+    return _bound(with_signature_of(method, endpoint, result_of), endpoint)
 
 
 def calls_once(
@@ -192,7 +198,7 @@ def calls_once(
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.call_once(made(query, self, method, args, kwargs))
 
-    return _bound(with_signature_of(method, query), query)
+    return _bound(with_signature_of(method, query, result_of), query)
 
 
 def calls_in_parts(
@@ -209,7 +215,7 @@ def calls_in_parts(
             rows += await self.executor.call(part)
         return tuple(rows)
 
-    return _bound(with_signature_of(method, query), query)
+    return _bound(with_signature_of(method, query, result_of), query)
 
 
 def submits(
@@ -221,7 +227,7 @@ def submits(
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Job[S]:
         return self.executor.submit(made(operation, self, method, args, kwargs))
 
-    return _bound(with_signature_of(method, operation), operation)
+    return _bound(with_signature_of(method, operation, _job_of), operation)
 
 
 def lists(
@@ -233,7 +239,7 @@ def lists(
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Paged[T]:
         return Paged(self.executor.call, made(query, self, method, args, kwargs))
 
-    return _bound(with_signature_of(method, query), query)
+    return _bound(with_signature_of(method, query, _paged_of), query)
 
 
 def sends(endpoint: type[Endpoint[Any]], *, shown: bool = False) -> Callable[[M], M]:
@@ -269,8 +275,11 @@ class _Shown:
     as importing half of the package.
     """
 
-    def __init__(self, endpoint: Callable[..., Any]) -> None:
+    def __init__(
+        self, endpoint: Callable[..., Any], returns: Callable[[Any], Any] | None = None
+    ) -> None:
         self.__wrapped__ = endpoint
+        self._returns = returns
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -281,7 +290,10 @@ class _Shown:
         fields.sort(key=lambda each: each.default is not inspect.Parameter.empty)
         # inspect drops the first parameter of a bound method, so there must be one.
         own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-        return signature.replace(parameters=[own, *fields])
+        shown = signature.replace(parameters=[own, *fields])
+        if self._returns is None:
+            return shown
+        return shown.replace(return_annotation=self._returns(self.__wrapped__))
 
 
 def _annotation(parameter: inspect.Parameter) -> Any:
@@ -291,10 +303,30 @@ def _annotation(parameter: inspect.Parameter) -> Any:
     return shown | GenericAlias(Sequence, (shown,)) if several else shown
 
 
-def with_signature_of(method: M, endpoint: Callable[..., Any]) -> M:
-    """Let `inspect.signature` show the fields of a class as the parameters of a method."""
-    setattr(method, "__wrapped__", _Shown(endpoint))  # noqa: B010 - functions declare no attributes
+def with_signature_of(
+    method: M, endpoint: Callable[..., Any], returns: Callable[[Any], Any] | None = None
+) -> M:
+    """Let `inspect.signature` show the fields of a class as the parameters of a method.
+
+    Args:
+        method: The method.
+        endpoint: The class.
+        returns: Returns, of the class, the type of what the method returns; with it, `help` shows
+            all that the class knows of the method.
+    """
+    shown: Any = method
+    shown.__wrapped__ = _Shown(endpoint, returns)
+    if returns is not None:
+        shown.__doc__ = doc_of(endpoint, lambda: returns(endpoint))
     return method
+
+
+def _job_of(cls: Any) -> Any:
+    return GenericAlias(Job, (result_of(cls),))
+
+
+def _paged_of(cls: Any) -> Any:
+    return GenericAlias(Paged, get_args(result_of(cls)))
 
 
 def plain(hint: Any) -> Any:
