@@ -12,8 +12,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from akool_async.endpoints.namespace import plain
 from akool_async.protocol.help_texts import LaterText
+from akool_async.protocol.shown_types import plain
 
 
 def type_text(hint: Any) -> str:

@@ -12,20 +12,15 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from pathlib import Path
-from types import GenericAlias, UnionType
 from typing import (
     TYPE_CHECKING,
-    Annotated,
     Any,
     Concatenate,
     ParamSpec,
     Protocol,
     TypeVar,
-    Union,
     cast,
     get_args,
-    get_origin,
 )
 from weakref import WeakKeyDictionary
 
@@ -36,11 +31,8 @@ from akool_async.errors import InvalidInput
 from akool_async.job import Job
 from akool_async.protocol.arguments import in_words_of, unknown_attribute
 from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Startable
-from akool_async.protocol.fields import Files, OneEach, extras, inner_of
-from akool_async.protocol.filling import meaning_field
 from akool_async.protocol.help_texts import doc_of, result_of
 from akool_async.protocol.snapshot import Snapshot
-from akool_async.protocol.value import Input
 
 if TYPE_CHECKING:
     from akool_async.clock import Clock
@@ -271,7 +263,7 @@ def _shown(method: M, endpoint: type[Endpoint[Any]]) -> M:
 class _Shown:
     """The object that a method wraps: it shows `inspect.signature` the endpoint's signature.
 
-    Required fields come first. The signature is made on demand: making all of them takes as long
+    The signature is made on demand: making all of them takes as long
     as importing half of the package.
     """
 
@@ -284,23 +276,13 @@ class _Shown:
     @property
     def __signature__(self) -> inspect.Signature:
         signature = inspect.signature(self.__wrapped__)
-        fields = [
-            each.replace(annotation=_annotation(each)) for each in signature.parameters.values()
-        ]
-        fields.sort(key=lambda each: each.default is not inspect.Parameter.empty)
+        fields = list(signature.parameters.values())
         # inspect drops the first parameter of a bound method, so there must be one.
         own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
         shown = signature.replace(parameters=[own, *fields])
         if self._returns is None:
             return shown
         return shown.replace(return_annotation=self._returns(self.__wrapped__))
-
-
-def _annotation(parameter: inspect.Parameter) -> Any:
-    """Return a parameter's plain type; several values are taken where each becomes a job."""
-    shown = accepted(plain(parameter.annotation))
-    several = any(isinstance(each, OneEach) for each in extras(parameter.annotation))
-    return shown | GenericAlias(Sequence, (shown,)) if several else shown
 
 
 def with_signature_of(
@@ -322,52 +304,11 @@ def with_signature_of(
 
 
 def _job_of(cls: Any) -> Any:
-    return GenericAlias(Job, (result_of(cls),))
+    return cast("Any", Job)[result_of(cls)]
 
 
 def _paged_of(cls: Any) -> Any:
-    return GenericAlias(Paged, get_args(result_of(cls)))
-
-
-def plain(hint: Any) -> Any:
-    """Return a type without the rules in its annotations."""
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        takes_files = any(isinstance(each, Files) for each in args[1:])
-        return plain(args[0]) | Path if takes_files else plain(args[0])
-    if origin in {Union, UnionType}:
-        shown = plain(args[0])
-        for arg in args[1:]:
-            shown |= plain(arg)
-        return shown
-    return GenericAlias(Sequence, (plain(args[0]),)) if origin is Sequence else hint
-
-
-def accepted(hint: Any) -> Any:
-    """Return a plain type with what is taken in place of nested values."""
-    origin, args = get_origin(hint), get_args(hint)
-    if origin in {Union, UnionType}:
-        shown = accepted(args[0])
-        for arg in args[1:]:
-            shown |= accepted(arg)
-        return shown
-    if origin is Sequence:
-        item = accepted(args[0])
-        several = GenericAlias(Sequence, (item,))
-        return item | several if inner_of(args[0]) else several
-    return _or_its_text(hint) if _is_input(hint) else hint
-
-
-def _is_input(hint: object) -> bool:
-    return isinstance(hint, type) and issubclass(hint, Input)
-
-
-def _or_its_text(cls: type[Input]) -> Any:
-    """Return a class, and the text or path that stands for it, if any does."""
-    field = meaning_field(cls)
-    if field is None:
-        return cls
-    return cls | str if field.files is None else cls | str | Path
+    return cast("Any", Paged)[get_args(result_of(cls))]
 
 
 def _bound(method: M, endpoint: Callable[..., Any]) -> M:

@@ -27,6 +27,7 @@ class LaterText(str):
     """
 
     __slots__ = ("_make",)
+    _make: Make
 
     def __new__(cls, short: str, make: Make) -> Self:
         """Make the text."""
@@ -155,7 +156,8 @@ def _raises(cls: Any, own: str) -> Iterator[str]:
 def _entry(name: str, text: str) -> list[str]:
     from textwrap import wrap
 
-    return wrap(f"{name}: {text}", 96, initial_indent="    ", subsequent_indent="        ")
+    margins = {"initial_indent": "    ", "subsequent_indent": "        "}
+    return wrap(f"{name}: {text}", 96, break_on_hyphens=False, **margins)
 
 
 def _named(hint: Any) -> str:
