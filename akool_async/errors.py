@@ -69,12 +69,12 @@ class AkoolError(Exception):
         """Return what a card in a notebook shows, as HTML."""
         from akool_async.notebook import pieces
 
-        what = pieces.text(str(self).removeprefix(f"{getattr(self, 'name', '')}: "))
-        advice = getattr(self, "advice", "")
+        what = pieces.text(self.message.removeprefix(f"{getattr(self, 'name', '')}: "))
+        advice = pieces.text(self.advice)
         again = pieces.quiet("watch it again:") + " " + pieces.code(f"akool.job({self.token!r})")
         return (
             what,
-            f"<b>What to do:</b> {pieces.text(advice)}" if advice else "",
+            f"<b>What to do:</b> {advice}" if advice else "",
             again if self.token and not isinstance(self, JobFailed | ResultExpired) else "",
         )
 

@@ -500,7 +500,8 @@ def _ending(error: BaseException, name: str) -> str:
     word = _WORDS.get(event, event.removeprefix("job."))
     snapshot = error.snapshot if isinstance(error, JobFailed) else None
     told = snapshot.reason if isinstance(snapshot, Snapshot) else ""
-    why = in_line(told or str(error).removeprefix(f"{name}: "))
+    said = error.message if isinstance(error, AkoolError) else str(error)
+    why = in_line(told or said.removeprefix(f"{name}: "))
     return why if why.startswith(word) else f"{word}: {why}"
 
 
@@ -508,8 +509,8 @@ def _show(job: JobView[Any], record: JobRecord[Any], engine: Engine) -> None:
     """Show a job in a notebook, and keep its card up to date."""
     from akool_async.notebook import display
 
-    clock = engine.clock
-    if record.ended or running_loop() is not record.operation.loop or not display.in_notebook():
+    clock, loop = engine.clock, record.operation.loop
+    if record.ended or not loop.is_running() or not display.in_notebook():
         display.show_once(job)
         return
     following = display.Following(
@@ -517,7 +518,15 @@ def _show(job: JobView[Any], record: JobRecord[Any], engine: Engine) -> None:
         lambda seconds, tick: clock.call_at(clock.time() + seconds, tick),
         lambda: record.ended,
     )
-    record.wait(lambda _record: following.update())
+
+    def begin() -> None:
+        record.wait(lambda _record: following.update())
+        following.begin()
+
+    if running_loop() is loop:
+        begin()
+    else:  # the job's loop runs in another thread
+        loop.call_soon_threadsafe(begin)
 
 
 def _card(job: JobView[Any], record: JobRecord[Any]) -> str:
