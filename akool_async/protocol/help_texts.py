@@ -156,7 +156,7 @@ def _raises(cls: Any, own: str) -> Iterator[str]:
 def _entry(name: str, text: str) -> list[str]:
     from textwrap import wrap
 
-    margins = {"initial_indent": "    ", "subsequent_indent": "        "}
+    margins: Any = {"initial_indent": "    ", "subsequent_indent": "        "}
     return wrap(f"{name}: {text}", 96, break_on_hyphens=False, **margins)
 
 

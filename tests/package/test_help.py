@@ -65,8 +65,8 @@ def test_a_signature_has_the_type_that_is_returned(name: str) -> None:
 
 def test_help_of_an_operation_reads_from_top_to_bottom() -> None:
     text = shown(akool.reage.image)
-    parts = ("Make the faces", "Args:", "target_image (Akool: targetImage): ", "face_reage: Years")
-    parts += ("Returns:", "Job[Faceswap]: a job", "Raises:", "JobFailed: ", "Akool's page: ")
+    parts = ["Make the faces", "Args:", "target_image (Akool: targetImage): ", "face_reage: Years"]
+    parts += ["Returns:", "Job[Faceswap]: a job", "Raises:", "JobFailed: ", "Akool's page: "]
     places = [text.find(part) for part in parts]
     assert -1 not in places
     assert places == sorted(places)
