@@ -55,13 +55,20 @@ def _of_whole(name: str) -> Callable[..., Any]:
     return method
 
 
-for _name in (
+_METHODS: Final = (
     *("__len__", "__iter__", "__getitem__", "__contains__", "__eq__", "__ne__", "__hash__"),
     *("__repr__", "__add__", "__mod__", "__format__"),
     *(each for each in dir(str) if not each.startswith("_")),
-):
-    setattr(LaterText, _name, _of_whole(_name))
-del _name
+)
+"""What others call of a text: all of it answers for the whole."""
+
+
+def _answer_for_the_whole() -> None:
+    for name in _METHODS:
+        setattr(LaterText, name, _of_whole(name))
+
+
+_answer_for_the_whole()
 
 _OF_ANY: Final[Mapping[str, str]] = {
     "InvalidInput": "an argument breaks a rule; nothing was sent.",
