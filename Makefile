@@ -16,13 +16,15 @@ N ?= 20
 unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
-.PHONY: help demo test again check lint types layers format changelog clean
+.PHONY: help demo test again check lint types layers docs docs-serve format changelog clean
 
 help:
 	@echo "make demo    run 300 simulated jobs, and save their results to akool-demo/"
 	@echo "make test    run the tests"
 	@echo "make again   run one test N=20 times on a busy machine: TEST=tests/x.py::test"
-	@echo "make check   run the tests, and check style, types and import layers"
+	@echo "make check   run the tests; check style, types, import layers and the site"
+	@echo "make docs    build the documentation site, strictly, in build/docs/site"
+	@echo "make docs-serve  build it, and serve it on this machine"
 	@echo "make format  format the code"
 	@echo "make changelog VERSION=0.2.0  cut a release in CHANGELOG.md, and set the version"
 	@echo "make clean   remove what the others left"
@@ -40,7 +42,7 @@ again: $(VENV)/.dev
 	trap "kill $$one $$two" EXIT; \
 	$(BIN)/python -m pytest --count=$(N) --hypothesis-profile=again "$(TEST)"
 
-check: lint types layers test
+check: lint types layers docs test
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
@@ -52,6 +54,12 @@ types: $(VENV)/.dev
 
 layers: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/build_site.py
+
+docs-serve: $(VENV)/.dev
+	$(BIN)/python docs/build_site.py --serve
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix-only --quiet

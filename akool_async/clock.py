@@ -40,6 +40,14 @@ held up: the process was stopped (Ctrl-Z, a debugger, a suspend), or the loop wa
 came meanwhile has not been read, so such a timer must not decide that something is too late."""
 
 
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop that runs in this thread, if one does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 class Moment(NamedTuple):
     """One moment, by both hands of a clock."""
 

@@ -9,7 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    NamedTuple,
+    NoReturn,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+)
+
+from akool_async import advice as what_to_do
 
 
 class AkoolError(Exception):
@@ -19,9 +32,23 @@ class AkoolError(Exception):
     """The token of the error's job, if it has one; `akool.job(error.token)` watches it again."""
     steps: tuple[str, ...] = ()
     """Tokens of the paid steps that a recipe had taken before the error."""
+    advice: str = ""
+    """What to do, in one or two sentences; empty if there is no one thing to do. The first of them
+    ends the error's text."""
 
     _in_process: ClassVar[frozenset[str]] = frozenset()
     """Attributes that a pickle leaves out."""
+
+    def __str__(self) -> str:
+        message = self.message
+        if not self.advice:
+            return message
+        return f"{message.rstrip('.')}. {what_to_do.first_sentence(self.advice)}"
+
+    @property
+    def message(self) -> str:
+        """What happened, in words: the text of the error without `advice`."""
+        return super().__str__()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the error as plain data: its class as `type`, its `message`, and its attributes.
@@ -30,7 +57,26 @@ class AkoolError(Exception):
         everybody's eyes.
         """
         fields = {name: _plain_or_shown(getattr(self, name)) for name in self._shown()}
-        return {"type": type(self).__name__, "message": _plain_or_shown(str(self)), **fields}
+        return {"type": type(self).__name__, "message": _plain_or_shown(self.message), **fields}
+
+    def _repr_html_(self) -> str:
+        """Return a card for a notebook: what happened, what to do, and the job's token."""
+        from akool_async.notebook import pieces
+
+        return pieces.card(type(self).__name__, "error", "bad", *self.parts_of_card())
+
+    def parts_of_card(self) -> tuple[str, ...]:
+        """Return what a card in a notebook shows, as HTML."""
+        from akool_async.notebook import pieces
+
+        what = pieces.text(self.message.removeprefix(f"{getattr(self, 'name', '')}: "))
+        advice = pieces.text(self.advice)
+        again = pieces.quiet("watch it again:") + " " + pieces.code(f"akool.job({self.token!r})")
+        return (
+            what,
+            f"<b>What to do:</b> {advice}" if advice else "",
+            again if self.token and not isinstance(self, JobFailed | ResultExpired) else "",
+        )
 
     def to_json(self) -> str:
         """Return what `to_dict` returns, as JSON text on one line."""
@@ -58,7 +104,11 @@ class AkoolError(Exception):
     @classmethod
     def __get_pydantic_json_schema__(cls, _core_schema: Any, _handler: Any) -> dict[str, Any]:
         """Describe such errors for an OpenAPI page."""
-        texts = {"type": "The name of its class.", "message": "What happened, in words."}
+        texts = {
+            "type": "The name of its class.",
+            "message": "What happened, in words.",
+            "advice": "What to do, in words; may be empty.",
+        }
         return {
             "type": "object",
             "title": cls.__name__,
@@ -72,6 +122,11 @@ class AkoolError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         state = {key: self.__dict__[key] for key in self.__dict__.keys() - self._in_process}
         return remade, (type(self), self.args, state)
+
+
+def message_of(error: BaseException) -> str:
+    """Return what happened, in words, without what to do: for the text of another error."""
+    return error.message if isinstance(error, AkoolError) else str(error)
 
 
 E = TypeVar("E", bound=BaseException)
@@ -99,15 +154,32 @@ class InvalidInput(AkoolError, ValueError):
 
     def __init__(self, field: str, value: object, rule: str, *, owner: str = "") -> None:
         where = f"{owner}.{field}" if owner else field
-        super().__init__(f"{where}: {rule}; got {_shortened(value)}")
+        super().__init__(f"{where}: {rule}{_but_got(value, rule)}")
         self.field = field
         self.value = value
         self.rule = rule
+
+    def told_of(self, method: str, shown: str) -> Self:
+        """Return this error, in words about a method.
+
+        Args:
+            method: The method's name, as it is called.
+            shown: The field, with Akool's spelling.
+        """
+        got = _but_got(self.value, self.rule)
+        self.args = (f"{method}(): {shown} {self.rule}{got}",)
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The value may be of any type: an open file, a lock, a function without a name.
         restore, (cls, args, state) = super().__reduce__()
         return restore, (cls, args, {**state, "value": _portable(state["value"])})
+
+
+def _but_got(value: object, rule: str) -> str:
+    """Return the refused value; a field that is missing has none."""
+    missing = value is None and rule.startswith("is required")
+    return "" if missing else f"; got {_shortened(value)}"
 
 
 def _portable(value: object) -> object:
@@ -146,9 +218,13 @@ def _shortened(value: object, limit: int = 80) -> str:
 class MissingCredentials(AkoolError):
     """Neither the arguments nor the environment hold credentials."""
 
+    advice = "Make a key in your account at the vendor's site, and set it in the environment."
+
 
 class InvalidToken(AkoolError):
     """A text is no job token of this package, or was altered."""
+
+    advice = "Pass `job.token` or `error.token`, whole and unchanged."
 
 
 class APIError(AkoolError):
@@ -203,41 +279,61 @@ def _reason(msg: str, meaning: str) -> str:
 class AuthenticationError(APIError):
     """The credential is missing, wrong or expired."""
 
+    advice = what_to_do.CREDENTIAL
+
 
 class AccountError(APIError):
     """The account is blocked, unverified or unpaid, or has no subscription."""
+
+    advice = what_to_do.ACCOUNT
 
 
 class InsufficientCredit(APIError):
     """The account has no credit or quota left."""
 
+    advice = what_to_do.CREDIT
+
 
 class RateLimited(APIError):
     """Too many requests; Akool refused this one and started nothing."""
+
+    advice = what_to_do.SLOWER
 
 
 class InvalidRequest(APIError):
     """Akool refused the parameters, or the media at their addresses."""
 
+    advice = what_to_do.PARAMETERS
+
 
 class NotFound(APIError):
     """The thing that the request names does not exist, or no longer."""
+
+    advice = what_to_do.IDS
 
 
 class PermissionDenied(APIError):
     """The account has no right to the thing that the request names."""
 
+    advice = what_to_do.RIGHTS
+
 
 class Conflict(APIError):
     """The state of the thing that the request names forbids the request."""
+
+    advice = what_to_do.STATE
 
 
 class ProcessingError(APIError):
     """Akool failed while processing."""
 
+    advice = what_to_do.LATER
+
 
 class DetectionError(APIError):
     """Face detection failed, or did not find the faces asked for."""
+
+    advice = "Give a picture in which each face is seen whole, from the front."
 
 
 Cause: TypeAlias = Literal["host", "certificate", "machine", "client"]
@@ -259,12 +355,19 @@ class TransportError(AkoolError):
     cause: Cause = "host"
 
     def __init__(self, message: str, *, endpoint: str = "") -> None:
-        super().__init__(f"{endpoint}: {message}" if endpoint else message)
-        self.endpoint = endpoint
+        super().__init__(message)
+        self.endpoint = endpoint  # those of the transport get it later
+
+    @property
+    def message(self) -> str:
+        """What happened, in words: the text of the error without `advice`."""
+        return f"{self.endpoint}: {super().message}" if self.endpoint else super().message
 
 
 class ConnectFailed(TransportError):
     """No connection was made, so no request was sent; a retry is safe."""
+
+    advice = what_to_do.CAUSES["host"]
 
 
 class ReplyError(TransportError):
@@ -306,6 +409,8 @@ class CreateOutcomeUnknown(AkoolError):
         row: The number of its row in the journal, if there is one.
     """
 
+    advice = "Look for its job with `await akool.find(error)` before you send it again."
+
     ids: tuple[str, ...] = ()
     row: int | None = None
 
@@ -327,6 +432,8 @@ class NotSearchable(AkoolError):
         name: Name of the operation.
     """
 
+    advice = "Look at your account at akool.com before you send it again."
+
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: {reason}")
         self.name = name
@@ -340,6 +447,10 @@ class UncertainMatch(AkoolError):
         request: The request that was sent.
         candidates: The tokens of the jobs; `akool.job(token)` watches one.
     """
+
+    advice = (
+        "Look at each candidate: `await akool.job(token)` for the tokens in `error.candidates`."
+    )
 
     def __init__(self, name: str, request: object, candidates: Sequence[str], why: str) -> None:
         super().__init__(f"{name}: {why}; nothing was decided")
@@ -457,9 +568,16 @@ class JobError(AkoolError):
 class JobFailed(JobError):
     """Akool reports that the job failed: status 4."""
 
+    def __init__(self, message: str, *, snapshot: object = None, **about: Any) -> None:
+        super().__init__(message, snapshot=snapshot, **about)
+        if advice := what_to_do.of_failure(getattr(snapshot, "error_code", 0), message):
+            self.advice = advice
+
 
 class JobTimeout(JobError, TimeoutError):
     """The job did not end within `job_timeout`; it continues at Akool."""
+
+    advice = "Watch it on with `akool.job(error.token)`, or give a longer `job_timeout`."
 
 
 class JobCancelled(JobError):
@@ -468,6 +586,11 @@ class JobCancelled(JobError):
 
 class ClientClosed(JobError):
     """The client was closed before the job ended; a job with a token continues at Akool."""
+
+    advice = (
+        "Await jobs inside of `async with`. Another client watches a job that has a token:"
+        " `akool.job(error.token)`."
+    )
 
 
 class CancelNotSupported(JobError):
@@ -568,15 +691,21 @@ class ResultExpired(JobError):
         saved: Of a result with several files, those that were saved before.
     """
 
+    advice = "Create it again, and save results within 7 days, such as by `save_to=`."
+
     saved: tuple[str, ...] = ()
 
 
 class KeyConflict(AkoolError):
     """One key was used for two different requests."""
 
+    advice = "Give each request a key of its own."
+
 
 class UnknownKey(AkoolError, LookupError):
     """No job was submitted under the key, as far as the journal knows."""
+
+    advice = "Open the journal that the key was submitted with."
 
 
 class JournalError(AkoolError):
@@ -585,6 +714,11 @@ class JournalError(AkoolError):
 
 class JournalInUse(JournalError):
     """Another process, or another client in this one, uses the journal."""
+
+    advice = (
+        "Close that first, or give each process, such as each worker of a web server, a journal of"
+        " its own."
+    )
 
 
 class DownloadError(AkoolError):
@@ -619,13 +753,23 @@ class WebhookError(AkoolError):
 class InvalidSignature(WebhookError):
     """The webhook's signature does not match its body."""
 
+    advice = (
+        "Compare `webhook_credentials` with the client id and secret in your account at akool.com."
+    )
+
 
 class DecryptionFailed(WebhookError):
     """The webhook's payload does not decrypt to an event."""
 
+    advice = (
+        "Compare `webhook_credentials` with the client id and secret in your account at akool.com."
+    )
+
 
 class StaleEvent(WebhookError):
     """The webhook's time is further from now than the tolerance allows."""
+
+    advice = "Set the clock of this machine."
 
 
 class CodeMeaning(NamedTuple):
@@ -637,6 +781,12 @@ class CodeMeaning(NamedTuple):
     """Akool's description of the code."""
     unless: str = ""
     """A word in a reply's message by which the code has the meaning of `CODES`, not this one."""
+    advice: str = ""
+    """What to do, where that is not what `advice.CODES` says."""
+
+    def advice_on(self, code: int) -> str:
+        """Return what to do about the code; empty if no page lists it."""
+        return self.advice or what_to_do.CODES.get(code, "")
 
 
 def _processing(sentence: str) -> CodeMeaning:
@@ -770,7 +920,11 @@ PAGE_CODES: Mapping[str, Mapping[int, CodeMeaning]] = {
     f"{_SITE}/ai-tools-suite/talking-avatar": {
         **_page(1003, 1006, 1102, 1200, 1201),
         # T27, N42: elsewhere, and with a wrong api key here too, 1109 says "account not exist".
-        1109: CodeMeaning(ProcessingError, "create avatar video error", unless="account"),
+        1109: CodeMeaning(
+            *(ProcessingError, "create avatar video error"),
+            unless="account",
+            advice=what_to_do.LATER,
+        ),
     },
     f"{_SITE}/ai-tools-suite/talking-photo": _page(
         *(1003, 1008, 1009, 1101, 1102, 1200, 1201),
@@ -810,4 +964,6 @@ def api_error(
     """Build the error of a code; an `APIError` if no page lists the code."""
     meaning = meaning_of(pages, code, msg)
     about = {"endpoint": endpoint, "meaning": meaning.sentence}
-    return meaning.error(code, msg, http_status=http_status, **about)
+    error = meaning.error(code, msg, http_status=http_status, **about)
+    error.advice = meaning.advice_on(code) or error.advice
+    return error

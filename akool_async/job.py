@@ -10,18 +10,22 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any, Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, cast
 
-from akool_async.clock import within
+from akool_async.clock import running_loop, within
 from akool_async.engine import Engine, JobRecord
 from akool_async.engine.calls import Calls
 from akool_async.engine.cancelling import cancel
+from akool_async.engine.event_names import EventName, event_of
 from akool_async.engine.state import QUEUED, WATCHED
-from akool_async.errors import JobError, JournalError, KeyConflict
+from akool_async.engine.waiters import Failure
+from akool_async.errors import AkoolError, JobError, JobFailed, JournalError, KeyConflict
 from akool_async.observers import check_function, is_coroutine_function
+from akool_async.protocol.arguments import unknown_attribute
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Snapshot, Status
+from akool_async.protocol.words import in_line
 from akool_async.result import Result
 
 S = TypeVar("S", bound=Snapshot)
@@ -54,8 +58,39 @@ class JobView(Generic[S]):
         raise TypeError(_NO_COPY)  # `copy` asks for this, too: nobody would run the copy
 
     def __repr__(self) -> str:
+        record, key = self._record, self.key
+        shown_key = "" if key is None else f"key={in_line(key, 60)!r}"
+        created = record.id or ("not created:" if record.outcome is None else "")
+        parts = (f"<Job {record.name}", shown_key, in_line(created), self.one_line)
+        return " ".join(filter(None, parts)) + ">"
+
+    @property
+    def one_line(self) -> str:
+        """What has become of the job, in a line: its state, its result, or why it has none.
+
+        Nobody's error counts as looked at by that.
+        """
         record = self._record
-        return f"<Job {record.name} {record.id or 'not created'}: {record.state.meaning}>"
+        if record.state is WATCHED:
+            return record.status.name
+        if isinstance(record.outcome, Failure):
+            return _ending(record.outcome.error, record.name)
+        return record.state.meaning if record.outcome is None else record.outcome.one_line
+
+    def _repr_html_(self) -> str:
+        """Return a card for a notebook, as the job stands."""
+        return _card(self, self._record)
+
+    def _ipython_display_(self) -> None:
+        self.show()
+
+    def show(self) -> None:
+        """Show a card in a notebook that follows the job until it ends; in a terminal, the repr.
+
+        A notebook does that for a job in the last line of a cell. It costs a timer, and no task.
+        It counts not as asking for the outcome.
+        """
+        _show(self, self._record, self._engine)
 
     @property
     def name(self) -> str:
@@ -153,11 +188,11 @@ class JobView(Generic[S]):
         """Seconds that jobs like this one still take, in the median; `None` if that is unknown.
 
         Half of the operation's jobs that have lasted as long end before that. It is learned from
-        the jobs of this client. A job that waits for a place has none, and `backoff=` learns
-        nothing.
+        the jobs of this client. A job that waits for a place has none, nor one that was resumed by
+        its id alone, and `backoff=` learns nothing.
         """
         learner = self._record.operation.learner
-        if learner is None or self._record.state is not WATCHED:
+        if learner is None or self._record.state is not WATCHED or not self._record.created:
             return None
         return learner.eta(self._record.age(self._engine.clock.time()))
 
@@ -205,6 +240,15 @@ class Job(JobView[S]):
     """
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:  # type checkers know each name
+
+        def __getattr__(self, name: str) -> Any:
+            """Say how a result is got at, or which name may be meant."""
+            if not name.startswith("_") and hasattr(self._record.family.result, name):
+                told = f"a Job has no {name!r}, its result has: await it first, `await job`"
+                raise AttributeError(told)
+            raise AttributeError(unknown_attribute("a Job", name, dir(type(self))))
 
     def _asked(self) -> JobRecord[S]:
         """Return the record, and take note that somebody asks for the outcome."""
@@ -400,6 +444,17 @@ class Jobs(tuple[Job[S], ...]):
     def __repr__(self) -> str:
         return f"Jobs({super().__repr__()})"
 
+    def _repr_html_(self) -> str:
+        """Return a card for each job, for a notebook."""
+        from akool_async.notebook.display import html_of
+
+        return "".join(map(html_of, self))
+
+    def _ipython_display_(self) -> None:
+        """Show a card for each job, that follows it until it ends."""
+        for job in self:
+            job.show()
+
 
 class _Callback:
     """A done callback, equal to another of the same job and function."""
@@ -433,3 +488,74 @@ class _Callback:
             return
         what = f"a done callback of {record.name}"
         self.calls.add(object(), what, self.callback, self.job, context=self.context)
+
+
+_WORDS: Final = {EventName.TIMED_OUT: "timed out", EventName.UNKNOWN: "in doubt"}
+"""Ends of jobs whose names say less than words do."""
+
+
+def _ending(error: BaseException, name: str) -> str:
+    """Say in a line how an error has ended a job of this name."""
+    event = event_of(error)
+    word = _WORDS.get(event, event.removeprefix("job."))
+    snapshot = error.snapshot if isinstance(error, JobFailed) else None
+    told = snapshot.reason if isinstance(snapshot, Snapshot) else ""
+    said = error.message if isinstance(error, AkoolError) else str(error)
+    why = in_line(told or said.removeprefix(f"{name}: "))
+    return why if why.startswith(word) else f"{word}: {why}"
+
+
+def _show(job: JobView[Any], record: JobRecord[Any], engine: Engine) -> None:
+    """Show a job in a notebook, and keep its card up to date."""
+    from akool_async.notebook import display
+
+    clock, loop = engine.clock, record.operation.loop
+    if record.ended or not loop.is_running() or not display.in_notebook():
+        display.show_once(job)
+        return
+    following = display.Following(
+        job,
+        lambda seconds, tick: clock.call_at(clock.time() + seconds, tick),
+        lambda: record.ended,
+    )
+
+    def begin() -> None:
+        record.wait(lambda _record: following.update())
+        following.begin()
+
+    if running_loop() is loop:
+        begin()
+    else:  # the job's loop runs in another thread
+        loop.call_soon_threadsafe(begin)
+
+
+def _card(job: JobView[Any], record: JobRecord[Any]) -> str:
+    """Return a card for a notebook, as a job stands."""
+    from akool_async.notebook import pieces
+
+    outcome = record.outcome
+    key = "" if job.key is None else f"key {job.key}"
+    head = pieces.code(job.id) + (" " if job.id and key else "") + pieces.quiet(key)
+    if isinstance(outcome, Failure):
+        event = event_of(outcome.error)
+        badge = _WORDS.get(event, event.removeprefix("job."))
+        error = outcome.error
+        told = error.parts_of_card() if isinstance(error, AkoolError) else [pieces.text(error)]
+        return pieces.card(job.name, badge, "bad", head, *told)
+    if outcome is not None:
+        request = record.request
+        kind = record.family.media if request is None else record.family.media_of(request)
+        parts = outcome.parts_of_card(kind)
+        return pieces.card(job.name, "COMPLETED", "good", head, *parts)
+    if record.state is not WATCHED:
+        place = f"{job.position} in line" if job.position else ""
+        return pieces.card(job.name, record.state.meaning, "waiting", head, pieces.quiet(place))
+    left = "" if job.eta is None else f"about {_duration(job.eta)} left"
+    return pieces.card(job.name, job.one_line, "running", head, pieces.quiet(left))
+
+
+def _duration(seconds: float) -> str:
+    """Return how long it takes, roughly."""
+    if seconds < 90:  # noqa: PLR2004 - above, nobody counts seconds
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min"

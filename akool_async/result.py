@@ -5,24 +5,32 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
+
+import msgspec
 
 from akool_async.errors import DownloadError, InvalidInput
+from akool_async.media.progress import Progress
 from akool_async.media.several import Medium, media_of, trimmed
 from akool_async.protocol.snapshot import Snapshot, Status
-from akool_async.protocol.token import reference_to, write
+from akool_async.protocol.token import is_id, reference_to, write
+from akool_async.protocol.words import in_line, until_when
 
 if TYPE_CHECKING:
-    from akool_async.media import Downloader, MediaStream, Progress, Source
+    from akool_async.media import Downloader, MediaStream, Policy, Source
 
 LIFETIME: Final = timedelta(days=7)
 """How long Akool keeps media."""
 
 READ_LIMIT: Final = 100 * 2**20
 """Bytes that `Result.read` takes into memory, unless it is told otherwise."""
+
+_PLAYERS: Final = 4
+"""Pictures and players that a card shows at most."""
 
 _CHARGED: Final = ("deduction_credit", "deduction_duration")
 _SET_ASIDE: Final = "deduction_lock_duration"
@@ -39,26 +47,37 @@ class Link:
     """What a result knows of its client and its job; no part of its value.
 
     Args:
-        downloader: Saves media.
+        downloader: Saves media; `None` in a process that got the result in a pickle.
         executor: The client, so that a result can start jobs.
         operation: The operation's name, where this result is a job's.
         accepted_at: When the job was accepted, in seconds since 1970.
         job_id: The vendor's second id of the job.
         fresh: Asks the vendor for the addresses of a result's media once more; returns the result
             with these, or `None`.
+        policy: The media that may be fetched where there is no `downloader`.
     """
 
-    __slots__ = ("accepted_at", "downloader", "executor", "fresh", "job_id", "operation", "saved")
+    __slots__ = (
+        "accepted_at",
+        "downloader",
+        "executor",
+        "fresh",
+        "job_id",
+        "operation",
+        "policy",
+        "saved",
+    )
 
     def __init__(
         self,
-        downloader: Downloader,
+        downloader: Downloader | None,
         executor: Any = None,
         *,
         operation: str = "",
         accepted_at: float | None = None,
         job_id: str | None = None,
         fresh: Callable[[Result], Awaitable[Result | None]] | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.downloader = downloader
         self.executor = executor
@@ -66,21 +85,25 @@ class Link:
         self.accepted_at = accepted_at
         self.job_id = job_id
         self.fresh = fresh
+        self.policy = policy
         self.saved: str | None = None
         """Where the client has saved it by itself."""
 
+    def for_elsewhere(self) -> dict[str, Any]:
+        """Return what of it makes sense in another process, where there is no client."""
+        policy = self.policy if self.downloader is None else self.downloader.policy
+        known = {name: getattr(self, name) for name in ("operation", "accepted_at", "job_id")}
+        return {**known, "policy": policy}
+
     def token(self, id: str) -> str | None:
-        """Return the job's token."""
-        if not self.operation or self.accepted_at is None:
+        """Return the job's token; `None` for what is no result of a job."""
+        if not self.operation or not is_id(id):
             return None
-        return write(reference_to(self.operation, id, self.job_id, self.accepted_at))
+        return write(reference_to(self.operation, id, self.job_id, self.accepted_at or 0))
 
 
-class Result(Snapshot, abstract=True):
-    """The result of a job: `.id`, `.status`, `.url`, `.expires_at`, and `.save()`.
-
-    `.read()` and `.stream()` bring the media without a file.
-    """
+class MediaSnapshot(Snapshot, abstract=True):
+    """A snapshot with media: where that is, until when it is kept, and what it costs."""
 
     media_field: ClassVar[str] = ""
     """The field that holds the primary media address."""
@@ -113,6 +136,45 @@ class Result(Snapshot, abstract=True):
         first (N43): then a later look at the job shows more.
         """
         return tuple(medium.url for medium in _media_of(self))
+
+    @property
+    def shown_in_line(self) -> str:
+        """What `one_line` shows beside the status: the address, and until when it is good."""
+        if not self.media_field:
+            return super().shown_in_line
+        if not self.url:
+            return ""
+        # A signed address is long, and its query is a permission: a log need not show that.
+        bare = self.url.partition("?")[0].partition("#")[0]
+        more, expires = len(self.urls) - 1, self.expires_at
+        parts = [
+            in_line(bare if bare == self.url else f"{bare}?…"),
+            f"and {more} more" if more else "",
+            until_when(expires) if expires else "",
+        ]
+        return " ".join(filter(None, parts))
+
+    def parts_of_card(self, media: str | None = None) -> tuple[str, ...]:
+        """Return the pictures and players of a card, and what else is worth knowing.
+
+        Args:
+            media: The kind of media, where the address does not tell: `image`, say.
+        """
+        from akool_async.notebook import pieces
+
+        if not self.media_field:
+            return super().parts_of_card()
+        kind: Any = media
+        players = [pieces.media(each, kind) for each in self.urls[:_PLAYERS]]
+        more, expires, cost = len(self.urls) - len(players), self.expires_at, self.credits
+        facts = (
+            f"and {more} more" if more else "",
+            until_when(expires) if expires and self.url else "",
+            "" if cost is None else f"{cost:g} credits",
+        )
+        known = {self.media_field, "id", "status", *self.more_media}
+        rest = [each for each in self.__rich_repr__() if each[0] not in known]
+        return *players, pieces.quiet(*facts), pieces.folded("All fields", pieces.fields(rest))
 
     @property
     def credits(self) -> float | None:
@@ -174,6 +236,32 @@ class Result(Snapshot, abstract=True):
         """Give this result a link to its client and job; return it."""
         vars(self)["link"] = link
         return self
+
+
+class Result(MediaSnapshot, abstract=True):
+    """The result of a job: `.id`, `.status`, `.url`, `.expires_at`, and `.save()`.
+
+    `.read()` and `.stream()` bring the media without a file.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a pickle hold the fields, the token's contents, and what may be fetched.
+
+        So the result saves itself in another process. No secret is among that.
+        """
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        return _unpickled, (type(self), fields, self.link and self.link.for_elsewhere())
+
+    def __copy__(self) -> Self:
+        """Return a copy with the same client."""
+        copied = msgspec.structs.replace(self)
+        return copied if self.link is None else copied.attach(self.link)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return a copy with the same client, and fields of its own."""
+        fields = {name: deepcopy(getattr(self, name), memo) for name in self.__struct_fields__}
+        copied = type(self)(**fields)
+        return copied if self.link is None else copied.attach(self.link)
 
     async def save(
         self,
@@ -280,7 +368,10 @@ class Result(Snapshot, abstract=True):
     def _downloader(self) -> Downloader:
         from akool_async.media import StandaloneDownloader
 
-        return StandaloneDownloader() if self.link is None else self.link.downloader
+        link = self.link
+        if link is not None and link.downloader is not None:
+            return link.downloader
+        return StandaloneDownloader(None if link is None else link.policy)
 
     def _source(self) -> Source:
         """Return the primary media to download.
@@ -297,7 +388,7 @@ class Result(Snapshot, abstract=True):
     def _source_of(self, medium: Medium) -> Source:
         from akool_async.media import Source
 
-        link = self.link or Link(self._downloader)
+        link = self.link or Link(None)
         token = link.token(self.id) if self.id else None
         ask = link.fresh
         fresh = None if ask is None else partial(_fresh_address, ask, self, medium.mark)
@@ -313,7 +404,16 @@ class Result(Snapshot, abstract=True):
         )
 
 
-def _media_of(result: Result) -> tuple[Medium, ...]:
+R = TypeVar("R", bound=Result)
+
+
+def _unpickled(cls: type[R], fields: dict[str, Any], known: dict[str, Any] | None) -> R:
+    """Return a result as it was pickled in another process."""
+    result = cls(**fields)
+    return result if known is None else result.attach(Link(None, **known))
+
+
+def _media_of(result: MediaSnapshot) -> tuple[Medium, ...]:
     """Return the media of a completed job, the primary one first."""
     if result.status is not Status.COMPLETED:
         return ()

@@ -84,7 +84,28 @@ def pages() -> Mapping[Path, str]:
         for namespace in namespaces
     }
     written |= {"index": _index(namespaces, entries), "codes": _codes(), "crun": _crun()}
-    return {FOLDER / f"{name}.md": "\n".join(lines) for name, lines in written.items()}
+    seen: set[str] = set()
+    return {
+        FOLDER / f"{name}.md": "\n".join(_with_own_anchors(lines, seen))
+        for name, lines in written.items()
+    }
+
+
+def _anchored(cls: type[Any]) -> Lines:
+    """Yield an anchor by which other pages of the site link to the class of the next heading."""
+    home = cls.__module__.partition(".")[2].partition(".")[0]
+    if home in {"endpoints", "crun"}:
+        yield from (f'<a id="akool_async.{home}.{cls.__name__}"></a>', "")
+
+
+def _with_own_anchors(lines: Lines, seen: set[str]) -> Lines:
+    """Leave out the anchors that an earlier page has: links to a class lead to one place."""
+    for line in lines:
+        if line.startswith("<a id=") and line in seen:
+            next(lines)  # the blank one after it
+            continue
+        seen.add(line)
+        yield line
 
 
 def _entries() -> list[Entry]:
@@ -116,7 +137,7 @@ def _class_of(name: str) -> type[Namespace]:
 def _namespace_page(namespace: str, entries: list[Entry]) -> Lines:
     cls = _class_of(entries[0].name)
     others = _other_methods(cls)
-    yield from (f"# akool.{namespace}", "", _NOTE, "")
+    yield from (*_anchored(cls), f"# akool.{namespace}", "", _NOTE, "")
     yield summary(cls)
     yield "[All namespaces](index.md)."
     yield ""
@@ -194,6 +215,7 @@ def _sections(entries: list[Entry]) -> Lines:
 
 
 def _section(entry: Entry) -> Lines:
+    yield from _anchored(entry.cls)
     yield from (f"## {entry.title}", "", summary(entry.cls), "")
     yield from _code(signature_text(entry.title, parameters_of(entry.method), _returned(entry)))
     yield from _facts(entry)
@@ -254,6 +276,18 @@ def _link(text: str, heading: str) -> str:
     return f"[{text}](#{_anchor(heading)})"
 
 
+def _linked_type(hint: Any, *kinds: type[Any]) -> str:
+    """Return a type as code; a link, if a class of these kinds in it has a heading on the page."""
+    code = f"`{type_text(hint)}`"
+    homes = ("akool_async.endpoints.", "akool_async.crun.")
+    shown = [
+        cls.__name__
+        for cls in _classes_in(hint)
+        if issubclass(cls, kinds) and cls.__module__.startswith(homes) and cls.__name__ in code
+    ]
+    return _link(code, shown[0]) if shown else code
+
+
 def _anchor(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
@@ -268,7 +302,7 @@ def _parameter_row(entry: Entry, parameter: Parameter) -> list[str]:
         if parameter.default is Parameter.empty
         else f"`{getattr(parameter.default, 'value', parameter.default)}`".replace("``", '`""`')
     )
-    hint = f"`{type_text(parameter.annotation)}`"
+    hint = _linked_type(parameter.annotation, Input, Enum)
     text = texts.get(parameter.name, "")
     if plan is not None and plan.deprecated is not None:
         text = f"{text} {plan.deprecated.note}"
@@ -350,12 +384,12 @@ def _inputs(entries: list[Entry]) -> Lines:
     if found:
         yield from ("## Parts of requests", "", "Dicts of the same shape are accepted too.", "")
     for cls in found:
-        yield from (f"### {cls.__name__}", "", summary(cls) + _tag(cls), "")
+        yield from (*_anchored(cls), f"### {cls.__name__}", "", summary(cls) + _tag(cls), "")
         fields = {field.name: field for field in msgspec.structs.fields(cls)}
         rows = [
             [
                 f"`{plan.name}`",
-                f"`{type_text(get_type_hints(cls)[plan.name])}`",
+                _linked_type(get_type_hints(cls)[plan.name], Input, Enum),
                 "required" if plan.required else f"`{fields[plan.name].default}`",
                 field_docs(cls).get(plan.name, ""),
             ]
@@ -375,7 +409,7 @@ def _enums(entries: list[Entry]) -> Lines:
         yield from ("## Values", "", "A member is accepted, and so is its plain value.", "")
     for cls in found:
         text = re.sub(r"^(?=[A-Z]+: )", "- ", inspect.getdoc(cls) or "", flags=re.MULTILINE)
-        yield from (f"### {cls.__name__}", "", text, "")
+        yield from (*_anchored(cls), f"### {cls.__name__}", "", text, "")
         yield ", ".join(f"`{member.name}` = `{member.value}`" for member in cls)
         yield ""
 
@@ -436,7 +470,7 @@ def _replies(entries: list[Entry]) -> Lines:
         yield from _EVERY_RESULT
     yield ""
     for cls in sorted(found, key=lambda kind: kind.__name__):
-        yield from (f"### {cls.__name__}", "", summary(cls), "", *_fields(cls))
+        yield from (*_anchored(cls), f"### {cls.__name__}", "", summary(cls), "", *_fields(cls))
 
 
 def _collect(hint: Any, found: set[type[Value]]) -> None:
@@ -454,7 +488,7 @@ def _fields(cls: type[Value]) -> Lines:
         [
             f"`{field.name}`",
             f"`{field.encode_name}`" if field.encode_name != field.name else "",
-            f"`{type_text(get_type_hints(cls)[field.name])}`",
+            _linked_type(get_type_hints(cls)[field.name], Value),
             docs.get(field.name, ""),
         ]
         for field in msgspec.structs.fields(cls)
@@ -471,7 +505,7 @@ def _errors(entries: list[Entry]) -> Lines:
         return
     yield from ("## Errors", "", "The codes that Akool's pages list; [codes](codes.md) has all.")
     yield ""
-    columns = ("code", "error", "what Akool says", "page")
+    columns = ("code", "error", "what Akool says", "what to do", "page")
     yield from table(*columns, rows=_code_rows(_by_meaning(addresses)))
 
 
@@ -492,19 +526,21 @@ def _by_meaning(addresses: Iterable[str]) -> Mapping[tuple[int, CodeMeaning], li
 
 
 def _code_cells(code: int, meaning: CodeMeaning) -> list[str]:
-    return [str(code), f"`{meaning.error.__name__}`", meaning.sentence]
+    error = f"`{meaning.error.__name__}`"
+    return [str(code), error, meaning.sentence, meaning.advice_on(code)]
 
 
 def _codes() -> Lines:
     yield from ("# Akool's codes", "", _NOTE, "")
     yield "The exception class follows from Akool's code. An endpoint's own page decides before the"
     yield "general table. A code in neither table is a plain `APIError`. `akool errors 1015` shows"
-    yield "the same in a terminal."
+    yield "the same in a terminal. What to do is `error.advice`, and its first sentence ends the"
+    yield "error's text."
     yield ""
     rows = [_code_cells(code, meaning) for code, meaning in CODES.items()]
-    yield from table("code", "error", "what Akool says", rows=rows)
+    yield from table("code", "error", "what Akool says", "what to do", rows=rows)
     yield from ("## In the words of single pages", "")
-    columns = ("code", "error", "what Akool says", "page")
+    columns = ("code", "error", "what Akool says", "what to do", "page")
     yield from table(*columns, rows=_code_rows(_by_meaning(PAGE_CODES)))
 
 
@@ -550,14 +586,14 @@ def _crun() -> Lines:
     yield from _crun_parts()
     yield from ("## Errors", "")
     rows = [_code_cells(code, meaning) for code, meaning in crun.CODES.items()]
-    yield from table("code", "error", "what CRUN says", rows=rows)
+    yield from table("code", "error", "what CRUN says", "what to do", rows=rows)
 
 
 def _crun_section(cls: type[Endpoint[Any]]) -> Lines:
     method = getattr(crun.Crun, cls.name.partition(".")[2], cls)
     entry = Entry(cls.name, cls, method, cls.name if method is not cls else cls.__name__)
     parameters = parameters_of(cls)
-    yield from (f"## {entry.title}", "", summary(cls), "")
+    yield from (*_anchored(cls), f"## {entry.title}", "", summary(cls), "")
     yield from _code(signature_text(entry.title, parameters, _returned(entry)))
     yield from _facts(entry)
     columns = ("parameter", "CRUN's name", "type", "default", "what it is")

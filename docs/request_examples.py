@@ -40,7 +40,7 @@ def example_of(called: str, cls: type[Input], *, assigned: str) -> str:
     """
     if cls not in _documented() and not issubclass(cls, Recipe):
         return ""  # a test reports that its exchange is missing
-    fields = _fields_of(cls)
+    fields = fields_of(cls)
     cls(**fields)
     imported = sorted({type(each).__name__ for each in _inputs_in([*fields.values()])})
     opening = f"{assigned} = {called}(" if assigned else f"{called}("
@@ -53,7 +53,7 @@ def example_of(called: str, cls: type[Input], *, assigned: str) -> str:
     return f"{line}\n\n{call}"
 
 
-def _fields_of(cls: type[Input]) -> dict[str, Any]:
+def fields_of(cls: type[Input]) -> dict[str, Any]:
     """Return the fields of the documented request, or of a request made of others' fields."""
     documented = _documented().get(cls)
     if documented is None:

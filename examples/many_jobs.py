@@ -7,22 +7,22 @@ import asyncio
 from collections.abc import Iterator
 
 from akool_async import Akool
-from akool_async.endpoints import TTS
+from akool_async.endpoints import SpeakText
 
 COUNT = 2_000
 
 
-def greetings(voice_id: str) -> Iterator[TTS]:
+def greetings(voice_id: str) -> Iterator[SpeakText]:
     """Yield one request after the other; a real program reads rows from a file or a database."""
     for number in range(1, COUNT + 1):
-        yield TTS(input_text=f"Welcome, guest number {number}.", voice_id=voice_id)
+        yield SpeakText(input_text=f"Welcome, guest number {number}.", voice_id=voice_id)
 
 
 async def main() -> None:
     done = failed = 0
     async with Akool(max_concurrency=500) as akool:
-        voices = await akool.audio.voices(from_=3)
-        async for job in akool.map(greetings(voices[0].voice_id)):
+        page = await akool.voice.list(type=2)  # Akool's own
+        async for job in akool.map(greetings(page[0].voice_id)):
             error = job.exception()
             if error is None:
                 done += 1  # to save the file here: await job.result().save("speech/")

@@ -11,7 +11,7 @@ from akool_async import Akool, batch
 
 async def main(texts: str, voice: str) -> None:
     reading = batch.RowOptions(
-        operation="audio.tts", set={"voice_id": voice}, map={"text": "input_text"}
+        operation="voice.tts", set={"voice_id": voice}, map={"text": "input_text"}
     )
     async for outcome in batch.run(texts, Akool(), out="speech", reading=reading):
         print(outcome.line, outcome.path or outcome.msg)

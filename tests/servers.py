@@ -180,11 +180,18 @@ async def serve() -> AsyncIterator[Serve]:
         yield start
 
 
-@pytest.fixture
-def refused_url() -> Iterator[str]:
-    """Return an address at which nobody listens, and that only a server given its port takes."""
+@contextlib.contextmanager
+def held_port() -> Iterator[int]:
+    """Hold a port on which nobody listens, and that only a server given its number takes."""
     with socket.socket() as held:
         # As long as it is held, no other test is given the port when it asks for a free one.
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+        yield held.getsockname()[1]
+
+
+@pytest.fixture
+def refused_url() -> Iterator[str]:
+    """Return an address at which nobody listens, and that only a server given its port takes."""
+    with held_port() as port:
+        yield f"http://127.0.0.1:{port}"

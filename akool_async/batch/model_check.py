@@ -40,5 +40,5 @@ class ModelCheck:
             try:
                 self._known[type] = self._ask(type)
             except AkoolError as error:
-                self.trouble = str(error)
+                self.trouble = error.message
         return self._known[type]

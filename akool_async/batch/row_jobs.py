@@ -144,7 +144,7 @@ class RowJobs:
             )
         except AkoolError as error:  # such as a key that no journal can hold
             self.feeding.ended(live)
-            self.refuse(row.line, row.key, row.operation, type(error).__name__, str(error))
+            self.refuse(row.line, row.key, row.operation, type(error).__name__, error.message)
             return
         if known is not None and known.state is State.CREATED:
             self._live.resumed(live)
@@ -218,7 +218,7 @@ class RowJobs:
             live.refused()
         self.feeding.ended(live)
         if isinstance(error, JournalError) or (isinstance(error, AkoolError) and stops_all(error)):
-            self._drain(str(error))
+            self._drain(error.message)
         if live.counted:
             self._counts.ended(
                 row.operation, end_of(outcome.status), outcome.error or "", outcome.msg or ""

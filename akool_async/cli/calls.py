@@ -12,6 +12,7 @@ from akool_async.cli.arguments import in_options, request_of
 from akool_async.cli.display import fields_of, show_fields, show_json, show_rows
 from akool_async.cli.messages import Problem
 from akool_async.cli.opening import client
+from akool_async.cli.statuses import BAD_INPUT
 from akool_async.endpoints import GetToken, Token
 from akool_async.endpoints.paging import Page, Paged, Pages
 from akool_async.protocol.fields import plan_of
@@ -45,11 +46,11 @@ def call(ctx: click.Context, cls: type[Endpoint[Any]]) -> None:
     except (
         MissingCredentials
     ) as error:  # a token needs an id and secret, even if there is an api key
-        problem = str(error)
+        problem = error.message
     else:
         _show(reply, **ctx.params)
         return
-    raise Problem(in_options(cls, problem), {}, "MissingCredentials")
+    raise Problem(in_options(cls, problem), {}, "MissingCredentials", BAD_INPUT)
 
 
 def _client_for(request: Endpoint[Any]) -> Akool:

@@ -11,12 +11,14 @@ from click.core import ParameterSource
 from rich.console import Console
 
 from akool_async import Akool
+from akool_async.cli.demo_ending import SHEET, show_the_way
 from akool_async.cli.live import agree, run_paid
-from akool_async.cli.messages import INTERRUPTED
 from akool_async.cli.options import PACE, RATE
 from akool_async.cli.places import check_folder
 from akool_async.cli.progress import shown
 from akool_async.cli.report import conclude, farewell
+from akool_async.cli.sheet import write_sheet
+from akool_async.cli.statuses import INTERRUPTED
 from akool_async.cli.tally import Tally, carry_out
 from akool_async.cli.workload import mixed_requests
 from akool_async.protocol.words import counted
@@ -84,6 +86,7 @@ def command(
 
     The jobs are face swaps, reages and speech, with the example requests of Akool's pages.
     They run against a simulator in this process: no account is needed, and nothing is paid.
+    At the end, index.html in the folder of the results shows all of them.
 
     Exits with 0 if every job ended and every saved file is sound. Some simulated jobs fail on
     purpose (see --fail-rate): that is no error. With --live, a failed job is an error.
@@ -117,6 +120,11 @@ def _run(work: Coroutine[None, None, list[str]], console: Console, tally: Tally)
         farewell(tally)
         return INTERRUPTED
     conclude(console, tally, problems)
+    try:
+        show_the_way(console, tally, write_sheet(tally))
+    except OSError as error:
+        problems = [*problems, f"{tally.folder / SHEET} cannot be written: {error.strerror}"]
+        click.echo(f"akool demo: {problems[-1]}", err=True)
     return 1 if problems else 0
 
 

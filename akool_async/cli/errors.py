@@ -52,6 +52,7 @@ def _explain(code: int) -> None:
     general = _KNOWN[code]
     click.echo(f"{code}  {general.sentence}")
     click.echo(f"{general.error.__name__}: {summary(general.error)}")
+    click.echo(f"What to do: {general.advice_on(code)}")
     for page, meaning in _on_pages(code):
         click.echo(f"\n{page}\n  {meaning.sentence}")
         if meaning.error is not general.error:

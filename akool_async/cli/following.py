@@ -22,11 +22,12 @@ from akool_async import (
     ResultExpired,
 )
 from akool_async.cli.display import fields_of, show_fields, show_json, text_of
-from akool_async.cli.messages import INTERRUPTED, Problem, told
+from akool_async.cli.messages import Problem, told
 from akool_async.cli.options import SECONDS
 from akool_async.cli.places import place_of
 from akool_async.cli.problems import show_problem
 from akool_async.cli.status import showing_status
+from akool_async.cli.statuses import IN_DOUBT, INTERRUPTED, TIMED_OUT
 from akool_async.clock import within
 from akool_async.protocol.secret_fields import without_repeated
 from akool_async.protocol.words import counted
@@ -115,13 +116,18 @@ def follow(akool: Akool, start: Callable[[Akool], Job[Any]], aims: Aims) -> int:
     else:
         return 0
     waited = counted(aims.timeout or 0.0, "second")
-    raise Problem(f"not ended after {waited}; {_fate(held)}", _known(held), "Timeout")
+    status = IN_DOUBT if any(map(_is_in_doubt, held)) else TIMED_OUT
+    raise Problem(f"not ended after {waited}; {_fate(held)}", _known(held), "Timeout", status)
+
+
+def _is_in_doubt(job: Job[Any]) -> bool:
+    return job.done() and isinstance(job.exception(), CreateOutcomeUnknown)
 
 
 def _interrupted(held: list[Job[Any]], *, as_json: bool) -> int:
     message = f"Stopped; {_fate(held)}"
     if as_json:
-        show_problem(Problem(message, _known(held), "Interrupted"), message)
+        show_problem(Problem(message, _known(held), "Interrupted"), message, INTERRUPTED)
     click.echo(message, err=True)
     return INTERRUPTED
 

@@ -11,6 +11,10 @@ _HEAD = 64
 """Bytes read from the beginning of a file to recognise its format."""
 
 
+_BOX_HEAD = 16
+"""Bytes at the beginning of a box that hold its length, in either form."""
+
+
 class FileFormat(NamedTuple):
     """The first and last bytes of a file format."""
 
@@ -69,9 +73,26 @@ def _malformed(path: Path, *, known: bool) -> str:
     head, tail = _ends(path, size, len(expected.tail))
     if not expected.head.match(head):
         return f"its content is not that of a {path.suffix} file"
-    if tail != expected.tail or _riff_size(head) not in {None, size}:
+    whole = _boxes_are_whole(path, size) if expected is _MPEG4 else True
+    if not whole or tail != expected.tail or _riff_size(head) not in {None, size}:
         return "it is not complete"
     return ""
+
+
+def _boxes_are_whole(path: Path, size: int) -> bool:
+    """Say whether the boxes of an MPEG-4 file end where it ends."""
+    at = 0
+    with path.open("rb") as file:
+        while at < size:
+            file.seek(at)
+            head = file.read(_BOX_HEAD)
+            length = int.from_bytes(head[:4], "big")
+            if length == 1:  # the length is a large number, and stands behind the name
+                length = int.from_bytes(head[8:], "big")
+            if length == 0:  # it lasts until the end of the file
+                return True
+            at += max(length, _BOX_HEAD // 2)
+    return at == size
 
 
 def _ends(path: Path, size: int, tail: int) -> tuple[bytes, bytes]:

@@ -23,8 +23,17 @@ _PAUSES = (0.0, 0.5, 1.0)
 
 
 @click.pass_context
-def _run(ctx: click.Context, /, token: str, cancel: bool, **_params: Any) -> int:  # noqa: FBT001
+def _run(
+    ctx: click.Context,
+    /,
+    token: str,
+    cancel: bool,  # noqa: FBT001
+    operation: str | None,
+    **_params: Any,
+) -> int:
     aims = aims_of(ctx)
+    if operation is not None and tokens.is_id(token):
+        token = tokens.write(tokens.reference_to(operation, token, None, 0))
     reference, family = _read(ctx, token)
     if cancel and aims.wait:
         raise click.UsageError("--cancel goes with neither --wait nor --save", ctx)
@@ -43,6 +52,12 @@ command = click.Command(
     params=[
         click.Argument(["token"]),
         *job_options(media=True),
+        click.Option(
+            ["--operation"],
+            type=click.Choice(sorted(OPERATIONS)),
+            metavar="NAME",
+            help="TOKEN is an id from Akool's website, of a job of this operation.",
+        ),
         click.Option(["--cancel"], is_flag=True, help="Cancel the job, if Akool can cancel it."),
     ],
     help="""Show a job by its token, wait for it, or cancel it.
@@ -62,7 +77,12 @@ def _read(ctx: click.Context, token: str) -> tuple[JobReference, Family[Any]]:
             return reference, OPERATIONS[reference.name].family
         problem = f"it is for {reference.name}, which is no operation"
     except InvalidToken as error:
-        problem = str(error)
+        problem = error.message
+        if tokens.is_id(token):
+            problem = (
+                "it is no token; an id from Akool's website needs its operation, such as"
+                " --operation reage.image"
+            )
     raise click.BadParameter(problem, ctx, param_hint="'TOKEN'")
 
 
@@ -99,7 +119,9 @@ def _with_creation_time(snapshot: Snapshot, reference: JobReference) -> Snapshot
     """Add the time of creation to a result; the token holds it."""
     if isinstance(snapshot, Result):
         link = Link(
-            StandaloneDownloader(), operation=reference.name, accepted_at=float(reference.created)
+            StandaloneDownloader(),
+            operation=reference.name,
+            accepted_at=reference.created or None,
         )
         return snapshot.attach(link)
     return snapshot

@@ -65,4 +65,4 @@ async def _remainder(akool: Akool) -> str:
         left = (await akool.account.credit()).credit
         return f"The account has {counted(left, 'credit')} left."
     except AkoolError as error:
-        return f"The account's remaining credit could not be read: {error}"
+        return f"The account's remaining credit could not be read: {error.message}"

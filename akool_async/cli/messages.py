@@ -1,21 +1,19 @@
-"""Exit statuses, and errors in the words of the command line."""
+"""Errors in the words of the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from akool_async import AkoolError, CreateOutcomeUnknown
-
-INTERRUPTED: Final = 130
-"""Exit status after Ctrl-C: 128 and the number of SIGINT, as shells have it."""
+from akool_async.cli.statuses import FAILED
 
 
 def told(error: AkoolError) -> str:
     """Describe an error, with the tokens of the jobs that are paid for."""
-    parts = [str(error)]
+    parts = [error.message]
     if isinstance(error, CreateOutcomeUnknown):
         parts.append("do not just run the command again: that might pay twice")
     if error.token:
@@ -25,6 +23,11 @@ def told(error: AkoolError) -> str:
     return "; ".join(parts)
 
 
+def advice_of(error: Exception) -> str:
+    """Return what to do about an error; an empty text if it does not say."""
+    return str(getattr(error, "advice", ""))
+
+
 class Problem(click.ClickException):
     """A problem of a command, and what `--json` prints beside it.
 
@@ -32,9 +35,19 @@ class Problem(click.ClickException):
         message: The problem, in one line.
         fields: What is known meanwhile, such as the token of a job that goes on.
         kind: Its name in the JSON.
+        status: The exit status; that of the class, if not given.
     """
 
-    def __init__(self, message: str, fields: Mapping[str, Any], kind: str = "Error") -> None:
+    exit_code = FAILED
+
+    def __init__(
+        self,
+        message: str,
+        fields: Mapping[str, Any],
+        kind: str = "Error",
+        status: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.fields = fields
         self.kind = kind
+        self.status = self.exit_code if status is None else status

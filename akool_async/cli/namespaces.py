@@ -12,6 +12,7 @@ import click
 from akool_async import Akool, Endpoint, Face, Job
 from akool_async.cli.arguments import request_of
 from akool_async.cli.calls import call, call_options
+from akool_async.cli.examples import add_documented_example
 from akool_async.cli.fields import dashed, options_of, without_traps
 from akool_async.cli.following import aims_of, follow, job_options
 from akool_async.cli.opening import client
@@ -38,10 +39,14 @@ def commands_of(title: str) -> click.Group:
     about = NAMESPACES[title].summary
     group = click.Group(title, callback=_help, invoke_without_command=True, help=about)
     offered: dict[str, type[Endpoint[Any] | Recipe[Any]]] = {**ENDPOINTS, **RECIPES}
-    for name, cls in offered.items():
-        namespace, _, verb = name.partition(".")
-        if namespace == title:
-            group.add_command(_command(dashed(verb), cls))
+    own = {name: cls for name, cls in offered.items() if name.partition(".")[0] == title}
+    for name, cls in own.items():
+        command = _command(dashed(name.partition(".")[2]), cls)
+        add_documented_example(command, f"akool {title} {command.name}", name)
+        group.add_command(command)
+    starting = [name for name, cls in own.items() if issubclass(cls, Operation | Recipe)]
+    typical = (starting or [*own])[0]
+    add_documented_example(group, f"akool {title} {dashed(typical.partition('.')[2])}", typical)
     for verb, module in _BY_HAND.get(title, {}).items():
         group.add_command(import_module(f"akool_async.cli.{module}").command, verb)
     return group

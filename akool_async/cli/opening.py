@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from akool_async import Akool, InvalidInput, MissingCredentials
 from akool_async.cli.messages import Problem
+from akool_async.cli.statuses import BAD_INPUT
 
 if TYPE_CHECKING:
     from akool_async.journal import Journal
@@ -38,4 +39,4 @@ def client(
         kind = "MissingCredentials"
     except InvalidInput as error:
         problem, kind = f"AKOOL_{error.field.upper()} {error.rule}", "InvalidInput"
-    raise Problem(problem, {}, kind)
+    raise Problem(problem, {}, kind, BAD_INPUT)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 import statistics
+from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 import click
 from rich import box
@@ -14,35 +15,41 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from akool_async import Stats
+from akool_async.cli.demo_ending import SHEET, SIMULATED, facts_of, folder_of
 from akool_async.cli.tally import RunJob, Stage, Tally
-from akool_async.endpoints import OPERATIONS
 from akool_async.protocol.words import counted
+
+ROOMY: Final = 64
+"""Columns of a terminal on which whole tables fit."""
+_REASONS: Final = 5
+"""Rows of reasons why jobs failed."""
 
 
 def conclude(console: Console, tally: Tally, problems: Sequence[str]) -> None:
-    """Print the report on a finished run."""
-    console.print("", _totals(tally), "", sep="\n")
-    for label, text in _facts(tally):
-        console.print(Text(f"{label:<11}", style="bold").append(text, style=""), soft_wrap=True)
-    failed = [entry for entry in tally.entries if entry.stage is Stage.FAILED]
+    """Print the report on a finished run: what failed, then the figures, then the verdict."""
+    failed = [entry.reason for entry in tally.entries if entry.stage is Stage.FAILED]
     if failed:
-        console.print("", _failures(failed), sep="\n")
+        console.print("", *failures(failed, simulated=tally.simulated), sep="\n", soft_wrap=True)
+    console.print("", _totals(tally, narrow=console.width < ROOMY), "", sep="\n")
+    for label, text in [*facts_of(tally), ("folder", folder_of(tally))]:
+        console.print(Text(f"{label:<11}", style="bold").append(text, style=""), soft_wrap=True)
     _verdict(console, problems)
     for line in _recovery_hints(tally):
         console.print(line, soft_wrap=True)
 
 
-def _totals(tally: Tally) -> Table:
+def _totals(tally: Tally, *, narrow: bool) -> Table:
+    """Return the figures of each operation; on a narrow terminal, only the first ones."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, show_footer=True)
     errors = any(entry.stage is Stage.ERROR for entry in tally.entries)
     headings = ["done", "failed", *(["error"] if errors else []), "median s", "p95 s", "saved"]
+    shown = 2 + errors if narrow else len(headings)
     table.add_column("operation", footer="all", min_width=14)
     footer = _figures(tally.entries, errors=errors)
-    for heading, total in zip(headings, footer, strict=True):
+    for heading, total in list(zip(headings, footer, strict=True))[:shown]:
         table.add_column(heading, justify="right", footer=total)
     for name, entries in tally.by_operation.items():
-        table.add_row(name, *_figures(entries, errors=errors))
+        table.add_row(name, *_figures(entries, errors=errors)[:shown])
     return table
 
 
@@ -67,39 +74,17 @@ def percentile(values: Sequence[float], part: float) -> float:
     return sorted(values)[max(0, math.ceil(part * len(values)) - 1)]
 
 
-def _facts(tally: Tally) -> list[tuple[str, str]]:
-    jobs, saved = len(tally.entries), tally.saved
-    size = decimal(sum(entry.size for entry in saved))
-    rate = jobs / max(tally.elapsed, 1e-9)
-    return [
-        *(_cost(tally.stats, jobs, tally.limit) if tally.stats else ()),
-        ("time", f"{tally.elapsed:.1f} s, {rate:.1f} jobs per second"),
-        ("files", f"{len(saved)}, {size}, in {_folder(tally)}"),
-    ]
-
-
-def _cost(stats: Stats, jobs: int, limit: int) -> list[tuple[str, str]]:
-    sent = sum(stats.requests.values())
-    creates = sum(count for name, count in stats.requests.items() if name in OPERATIONS)
-    split = f"{counted(creates, 'create')}, {counted(sent - creates, 'lookup')}"
-    return [
-        ("requests", f"{sent / jobs:.2f} per job: {split}"),
-        ("in flight", f"{stats.peak_in_flight} at most, of {limit} allowed"),
-    ]
-
-
-def _folder(tally: Tally) -> str:
-    return os.fspath(tally.folder.absolute()) + os.sep
-
-
-def _failures(failed: Sequence[RunJob]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("failed", style="red", no_wrap=True)
-    table.add_column("job", no_wrap=True)
-    table.add_column("why", overflow="fold")
-    for entry in sorted(failed, key=lambda entry: (entry.job.name, entry.reason)):
-        table.add_row(entry.job.name, entry.job.id, Text(entry.reason))
-    return table
+def failures(failed: Sequence[str], *, simulated: bool) -> list[Text]:
+    """Return why jobs failed, the most frequent reason first, each with its number of jobs."""
+    reasons = Counter(failed)
+    shown = reasons.most_common(_REASONS if len(reasons) <= _REASONS else _REASONS - 1)
+    title = f"{counted(len(failed), 'job')} failed"
+    lines = [Text(f"{title}, as simulated. {SIMULATED}" if simulated else f"{title}:")]
+    lines[0].stylize("red", 0, len(title))
+    lines += [Text(f"{count:>5}  {reason}") for reason, count in shown]
+    if others := len(failed) - sum(count for _, count in shown):
+        lines.append(Text(f"{others:>5}  for other reasons, see {SHEET}"))
+    return lines
 
 
 def _verdict(console: Console, problems: Sequence[str]) -> None:
@@ -117,7 +102,7 @@ def farewell(tally: Tally) -> None:
     stages = tally.stages
     click.echo(
         f"Stopped: {stages[Stage.DONE]} of {counted(len(tally.entries), 'job')} done,"
-        f" {stages[Stage.FAILED]} failed; results are in {_folder(tally)}",
+        f" {stages[Stage.FAILED]} failed; results are in {folder_of(tally)}",
         err=True,
     )
     for line in _recovery_hints(tally):

@@ -20,13 +20,14 @@ from akool_async.batch.control.client import (
 from akool_async.batch.figures.run_figures import RunFigures
 from akool_async.batch.folder import RunFolder
 from akool_async.cli.messages import Problem
+from akool_async.cli.statuses import BAD_INPUT
 from akool_async.protocol.words import counted
 
 
 class NoRun(Problem):
     """What was named is no run's folder."""
 
-    exit_code = click.UsageError.exit_code
+    exit_code = BAD_INPUT
 
 
 def run_argument(function: Any) -> Any:

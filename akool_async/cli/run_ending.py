@@ -12,11 +12,8 @@ import click
 from akool_async.batch.figures.run_figures import RunFigures
 from akool_async.batch.money.spending import UNPRICED
 from akool_async.batch.runner import Run
+from akool_async.cli.statuses import DONE, FAILED, IN_DOUBT, STOPPED
 from akool_async.protocol.words import counted
-
-DONE, FAILED, BAD_INPUT, STOPPED, IN_DOUBT = range(5)
-"""Exit statuses: all rows completed; some failed; the command line or the manifest is wrong, or
-another process has the folder; rows are left that were to be sent; some creates are in doubt."""
 
 _SHOWN: Final = 20
 """Rows that are listed."""

@@ -26,7 +26,6 @@ from akool_async.cli.opening import client
 from akool_async.cli.places import check_folder
 from akool_async.cli.run_display import display_for
 from akool_async.cli.run_ending import (
-    BAD_INPUT,
     exit_code,
     run_command,
     tell_doubts,
@@ -37,6 +36,7 @@ from akool_async.cli.run_ending import (
 from akool_async.cli.run_page import make_page
 from akool_async.cli.run_serving import serve
 from akool_async.cli.run_types import ANY_CODE
+from akool_async.cli.statuses import BAD_INPUT
 from akool_async.endpoints.models import Model
 from akool_async.errors import InvalidInput, JournalError, JournalInUse
 from akool_async.uploads import check_files, refuse_files
@@ -98,7 +98,7 @@ def _opened(
         check_folder(folder.root)
         return akool, Run(folder, options, planned=checked.operations if checked else None)
     except JournalInUse as error:
-        who = str(error).partition("; ")[0]
+        who = error.message
         problem, kind = f"{folder.root} is in use: {who}", "JournalInUse"
     except (InvalidInput, JournalError) as error:
         problem, kind = str(error), type(error).__name__

@@ -16,6 +16,9 @@ from anyio import to_thread
 from akool_async import Akool, AkoolError, Job, JobFailed, Operation, Snapshot, Stats, Status
 from akool_async.cli.inspection import flaw_of
 
+_SHORTEST_ETA = 1.0
+"""Seconds: a job younger than that is not judged by its age."""
+
 
 class Stage(Enum):
     """The stages of a job, in the words that users see."""
@@ -69,6 +72,17 @@ class RunJob:
         reason = snapshot.reason if isinstance(snapshot, Snapshot) else ""
         return " ".join((reason or str(self.error)).split())
 
+    def eta(self, now: float) -> float | None:
+        """Return the seconds in which half of such jobs end; `None` if that is not known.
+
+        Of ages that no job has reached yet, little can be learned. There, a job that has lasted
+        long is taken to last as long again, and no longer.
+        """
+        if self.accepted_at is None or self.ended_at is not None or self.job.done():
+            return None
+        age, eta = now - self.accepted_at, self.job.eta
+        return None if eta is None else min(eta, max(age, _SHORTEST_ETA))
+
     @property
     def seconds(self) -> float | None:
         """Seconds from acceptance to the end; `None` if one of them has not happened."""
@@ -115,6 +129,12 @@ class Tally:
     def saved(self) -> list[RunJob]:
         """The jobs whose files are on disk."""
         return [entry for entry in self.entries if entry.path is not None]
+
+    @property
+    def etas(self) -> list[float]:
+        """Of each running job, the seconds in which half of such jobs end, as far as known."""
+        now = time.monotonic()
+        return [eta for entry in self.entries if (eta := entry.eta(now)) is not None]
 
     @property
     def problems(self) -> list[str]:

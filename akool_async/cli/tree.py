@@ -17,7 +17,9 @@ from click.shell_completion import CompletionItem
 
 import akool_async
 from akool_async import AkoolError
-from akool_async.cli.messages import INTERRUPTED, Problem, told
+from akool_async.advice import first_sentence
+from akool_async.cli.messages import Problem, advice_of, told
+from akool_async.cli.statuses import INTERRUPTED, WORDS, status_of
 from akool_async.endpoints.registry import NAMESPACES
 
 _AS_JSON = "--json"
@@ -32,10 +34,12 @@ COMMANDS: Mapping[str, str] = {
     "job": "Show a job by its token, wait for it, or cancel it.",
     "jobs": "List what the journals of this machine know of jobs.",
     "journal": "Look into a journal; decide about creates of unknown outcome.",
+    "mcp": "Serve what Akool offers as tools for agents.",
     "pause": "Let a run create nothing until `akool resume`.",
     "report": "Write the report of a run, as a page with all its results.",
     "resume": "Let a paused run create again.",
     "run": "Carry out the rows of a manifest, and save every result.",
+    "schema": "Print the JSON Schema, or the OpenAPI document, of everything.",
     "set": "Change a setting of a run while it goes on.",
     "simulate": "Serve a simulated Akool on this machine, until Ctrl-C.",
     "verify": "Compare the files of a run with its results.jsonl.",
@@ -44,6 +48,14 @@ COMMANDS: Mapping[str, str] = {
 """Each command's summary by name; its module has the same name, if `_MODULES` names no other."""
 
 _MODULES: Mapping[str, str] = {"report": "run_report"}
+
+
+def with_example(command: click.Command, name: str) -> click.Command:
+    """Return a command whose help ends with an example."""
+    from akool_async.cli.examples import add_example
+
+    add_example(command, f"akool {name}")
+    return command
 
 
 def _summaries() -> Mapping[str, str]:
@@ -64,12 +76,12 @@ class CommandTree(click.Group):
             # Not before it is asked for: it imports all endpoints.
             from akool_async.cli.namespaces import commands_of
 
-            return commands_of(cmd_name)
+            return with_example(commands_of(cmd_name), cmd_name)
         if cmd_name not in COMMANDS:
             return None
         command = import_module(f"akool_async.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)
-        return command
+        return with_example(command, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -102,7 +114,14 @@ class CommandTree(click.Group):
         return fitting + click.Command.shell_complete(self, ctx, incomplete)
 
 
-@click.group("akool", cls=CommandTree, invoke_without_command=True)
+@click.group(
+    "akool",
+    cls=CommandTree,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nExample:\n  akool demo\n\n"
+    f"Exit status: {', '.join(f'{status} {word}' for status, word in WORDS.items())}.",
+)
 @click.version_option(akool_async.__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def akool(ctx: click.Context) -> None:
@@ -114,9 +133,8 @@ def akool(ctx: click.Context) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name, and return the exit status.
 
-    An error is printed in one line on stderr, and with `--json` also as JSON on stdout: so stdout
-    holds one document, whatever happens. The status is 2 for a wrong command line, 130 for
-    Ctrl-C, and 1 for any other error.
+    An error is printed in one line on stderr, and what to do in another one; with `--json` also as
+    JSON on stdout: so stdout holds one document, whatever happens. `statuses` has the statuses.
 
     Args:
         arguments: The arguments after `akool`; those of the process if not given.
@@ -124,38 +142,43 @@ def run(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         # Commands return their exit status, `None` for 0.
-        status: int | None = akool.main(given, prog_name="akool", standalone_mode=False)
+        ended: int | None = akool.main(given, prog_name="akool", standalone_mode=False)
     except click.Abort:
         if _AS_JSON in given:
-            _show_as_json(Problem("interrupted", {}, "Interrupted"), "interrupted")
+            stopped = Problem("interrupted", {}, "Interrupted", INTERRUPTED)
+            _show_as_json(stopped, "interrupted", INTERRUPTED)
         return INTERRUPTED
     except click.ClickException as error:
         ctx = getattr(error, "ctx", None)
-        _complain(error, error.format_message(), ctx, as_json=_AS_JSON in given)
-        return error.exit_code
+        status = error.status if isinstance(error, Problem) else error.exit_code
+        _complain(error, error.format_message(), status, ctx, as_json=_AS_JSON in given)
+        return status
     except AkoolError as error:
-        _complain(error, told(error), as_json=_AS_JSON in given)
-        return 1
-    return status or 0
+        _complain(error, told(error), status_of(error), as_json=_AS_JSON in given)
+        return status_of(error)
+    return ended or 0
 
 
 def _complain(
     error: Exception,
     message: str,
+    status: int,
     ctx: click.Context | None = None,
     *,
     as_json: bool,
 ) -> None:
-    """Print an error in one line on stderr; and with `--json`, on stdout as JSON."""
+    """Print an error on stderr, and what to do; and with `--json`, on stdout as JSON."""
     who = ctx.command_path if ctx else "akool"
     # Part of the message may come from a server: remove characters that control the terminal.
     shown = " ".join("".join(mark if mark.isprintable() else " " for mark in message).split())
     if as_json:
-        _show_as_json(error, shown)
+        _show_as_json(error, shown, status)
     click.echo(f"{who}: {shown}", err=True)
+    if advice := first_sentence(advice_of(error)):  # the others may be about Python
+        click.echo(f"What to do: {advice}", err=True)
 
 
-def _show_as_json(error: Exception, message: str) -> None:
+def _show_as_json(error: Exception, message: str, status: int) -> None:
     from akool_async.cli.problems import show_problem  # not before it is needed: it loads much
 
-    show_problem(error, message)
+    show_problem(error, message, status)

@@ -30,6 +30,9 @@ from akool_async.webhook.diagnosis import BLANKS
 _TOLERANCE: Final = 300.0
 """Seconds by which an event's time may differ from now, as in every receiver."""
 _BAD_REQUEST: Final = 400
+_STATUSES: Final = {
+    each.name.lower(): each for each in (Status.PROCESSING, Status.COMPLETED, Status.FAILED)
+}
 _VARIABLES: Final = {"client_id": "AKOOL_CLIENT_ID", "client_secret": "AKOOL_CLIENT_SECRET"}
 
 
@@ -134,10 +137,11 @@ def listen(
 @click.option("--id", "job_id", required=True, help="The job's id.")
 @click.option(
     "--status",
-    type=click.Choice(["2", "3", "4"]),
-    default="3",
+    type=click.Choice([*_STATUSES, *(str(each.value) for each in _STATUSES.values())]),
+    metavar=f"[{'|'.join(_STATUSES)}]",
+    default="completed",
     show_default=True,
-    help="2: it is processed, 3: it has completed, 4: it has failed.",
+    help="What the job has come to; Akool's numbers for that, 2 to 4, are taken too.",
 )
 @_to
 @click.option(
@@ -153,7 +157,8 @@ def send(
 
     Exits with 1 if the answer is not 200: Akool would send it again.
     """
-    event = Event(id=job_id, status=Status(int(status)), type=product, url=url)
+    reached = _STATUSES.get(status) or Status(int(status))
+    event = Event(id=job_id, status=reached, type=product, url=url)
     moment = int((time.time() - (age or 0.0)) * 1000)
     body = sign(event, _credentials(), timestamp=moment)
     (posted,) = asyncio.run(_post([(to, body)]))

@@ -24,7 +24,10 @@ def documented_requests() -> dict[str, Operation[Any]]:
 
 
 def paid_requests() -> dict[str, Operation[Any]]:
-    """Return the same requests without the webhook addresses of the pages (T42)."""
+    """Return the same requests without the webhook addresses of the pages (T42).
+
+    Those name a port of the reader's own machine, at which some other program may listen.
+    """
     return {
         name: msgspec.structs.replace(request, webhook_url=None)
         for name, request in documented_requests().items()
@@ -32,8 +35,8 @@ def paid_requests() -> dict[str, Operation[Any]]:
 
 
 def mixed_requests(count: int, seed: int) -> list[Operation[Any]]:
-    """Return equal numbers of the documented requests, in a random order given by the seed."""
-    kinds = list(documented_requests().values())
+    """Return equal numbers of these requests, in a random order given by the seed."""
+    kinds = list(paid_requests().values())
     mix = [kinds[number % len(kinds)] for number in range(count)]
     random.Random(seed).shuffle(mix)
     return mix

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
 
 from akool_async.client.deprecations import SETTLED, Line, warn_of
 from akool_async.client.events import hooks_of
-from akool_async.client.runtime import running_loop
 from akool_async.client.runtimes import Runtimes
 from akool_async.client.settings import Configuration, Settings
 from akool_async.client.shared import Shared, Vendor
-from akool_async.clock import Clock
+from akool_async.clock import Clock, running_loop
 from akool_async.http.auth import Credentials
+from akool_async.protocol.arguments import unknown_attribute
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Command, Endpoint, Operation
 from akool_async.protocol.files import holds_files
@@ -57,7 +57,36 @@ class Caller:
         if not hasattr(self, "_shared"):  # a traceback shows a client that a setting stopped
             return f"<{type(self).__name__}, not made>"
         host, kind = self._shared.configuration.hosts["api"], self._shared.credentials.kind
-        return f"<{type(self).__name__} {host}, {kind}>"
+        stats = self.stats
+        now = {"in flight": stats.in_flight, "queued": stats.queued, "to be saved": stats.saving}
+        parts = [host, kind, *(f"{count} {what}" for what, count in now.items() if count)]
+        parts += ["paused"] if stats.paused else []
+        return f"<{type(self).__name__} {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        """Return a card for a notebook: the host, the kind of credential, and what goes on."""
+        from akool_async.notebook import pieces
+
+        if not hasattr(self, "_shared"):
+            return pieces.text(repr(self))
+        host, kind = self._shared.configuration.hosts["api"], self._shared.credentials.kind
+        facts = pieces.quiet(host, kind)
+        return pieces.card(type(self).__name__, self.stats.one_line, "running", facts)
+
+    if not TYPE_CHECKING:  # type checkers know each name
+
+        def __getattr__(self, name: str) -> Any:
+            """Say which name may be meant."""
+            owner, known = type(self).__name__, dir(type(self))
+            raise AttributeError(unknown_attribute(owner, name, known, "namespace or method"))
+
+        def __enter__(self) -> Any:
+            """Say how a client is opened."""
+            owner = type(self).__name__
+            raise TypeError(f"{owner} is asynchronous: write `async with {owner}() as ...:`")
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing was opened."""
 
     # Opened and closed
 

@@ -8,21 +8,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, overload
 
 from akool_async.client.deprecations import user_line
-from akool_async.client.searching import Searching
+from akool_async.client.resuming import Resuming
 from akool_async.client.settings import checked_seconds
 from akool_async.client.submission import (
     Submission,
     check_alone,
-    check_key,
     check_startable,
     checked_options,
 )
 from akool_async.engine import DEFAULT, ClientDefault
-from akool_async.errors import InvalidInput, InvalidToken
 from akool_async.job import Job
-from akool_async.protocol import token as tokens
+from akool_async.protocol.arguments import explains_arguments
 from akool_async.protocol.cells import checked_whole
-from akool_async.protocol.endpoint import Operation, Startable
+from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -31,13 +29,14 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Snapshot)
 
 
-class Client(Searching):
+class Client(Resuming):
     """Calls endpoints and runs jobs. A vendor's own client adds names to it.
 
     How it is opened, closed and called is in `Caller`; how it is paused, in `Steered`; how lost
-    creates are looked for, in `Searching`.
+    creates are looked for, in `Searching`; how jobs are found again, in `Resuming`.
     """
 
+    @explains_arguments
     def submit(
         self,
         request: Startable[S] | Submission[S],
@@ -110,6 +109,7 @@ class Client(Searching):
         priority: int = 0,
         retry_failed: bool = False,
     ) -> AsyncGenerator[Job[Any], None]: ...
+    @explains_arguments
     def map(
         self,
         requests: Any,
@@ -159,6 +159,7 @@ class Client(Searching):
         room = self._shared.room
         return run_all(requests, submit, runtime.engine, ordered=ordered, room=room)
 
+    @explains_arguments
     def progress(
         self,
         jobs: Iterable[Job[S]] | AsyncIterable[Job[S]],
@@ -168,16 +169,17 @@ class Client(Searching):
         every: float = 30.0,
         to: TextIO | None = None,
     ) -> AsyncGenerator[Job[S], None]:
-        """Yield jobs as they end, and show how many have: a bar on a terminal, else lines.
+        """Yield jobs as they end, and show how many have: as a bar, or as lines.
 
-        The bar needs rich, which `pip install 'akool_async[cli]'` brings. Where it is left early,
-        `map` is left, too; the jobs of a list go on.
+        In a notebook, and on a terminal, it is a bar. On a terminal, that needs rich, which
+        `pip install 'akool_async[cli]'` brings. Where it is left early, `map` is left, too; the
+        jobs of a list go on.
 
         Args:
             jobs: What `map` returns, or jobs in a list.
             total: How many jobs `map` will yield, for the time that is left. A list is counted.
             every: Seconds between two lines; the bar is drawn twice a second.
-            to: Where it is shown; standard error if not given.
+            to: Where it is shown; standard error, or the notebook, if not given.
 
         Raises:
             InvalidInput: `every` is not more than 0, or `total` is no whole number.
@@ -195,88 +197,6 @@ class Client(Searching):
             runtime.engine.clock,
         )
         return shown(jobs, progress)
-
-    @overload
-    def job(self, token: str, operation: type[Operation[S]]) -> Job[S]: ...
-    @overload
-    def job(self, token: str) -> Job[Any]: ...
-    @overload
-    def job(self, *, key: str, operation: type[Operation[S]]) -> Job[S]: ...
-    @overload
-    def job(self, *, key: str) -> Job[Any]: ...
-    def job(
-        self,
-        token: str | None = None,
-        operation: type[Operation[Any]] | None = None,
-        *,
-        key: str | None = None,
-    ) -> Job[Any]:
-        """Watch a job by its token, in any process of the same account; or find it by its key.
-
-        A key finds a job of this process, or of an earlier one with the same journal. One that
-        was submitted and never sent is queued, and sent when its turn comes. Nothing that ended
-        is sent again.
-
-        Args:
-            token: A job's `.token`, or an error's.
-            operation: The class of its request, for the type of its result.
-            key: The key that it was submitted under, in place of a token.
-
-        Raises:
-            InvalidToken: it is no token, or not one of that operation; no request is made.
-            UnknownKey: nothing was submitted under the key.
-            InvalidInput: the job of the key is of another operation.
-            JournalError: the journal cannot be read.
-            ValueError: a key was given, and the client has no journal.
-            TypeError: a token and a key were given.
-        """
-        if key is not None:
-            if token is not None:
-                raise TypeError("job() takes a token or a key, not both")
-            return self._job_of(key, operation)
-        if token is None:
-            raise InvalidToken("None is no job token")
-        reference = tokens.read(token)
-        cls = self.operations.get(reference.name)
-        if cls is None:
-            raise InvalidToken(f"the token is for {reference.name}, which is no operation")
-        if operation is not None and operation is not cls:
-            raise InvalidToken(f"the token is for {cls.__name__}, not {operation.__name__}")
-        engine = self._runtime("akool.job(token)").engine
-        record = engine.operations.record(cls, reference.name)
-        return Job(engine.adoption.adopt(record, reference), engine)
-
-    def _job_of(self, key: str, operation: type[Operation[Any]] | None) -> Job[Any]:
-        runtime = self._runtime("akool.job(key=...)")
-        runtime.submitter.check_journal()
-        check_key(key)
-        record = runtime.finder.find(key, self.operations)
-        if operation is not None and self.operations.get(record.name) is not operation:
-            problem = f"the job of the key is of {record.name}, not {operation.__name__}"
-            raise InvalidInput("key", key, problem)
-        return Job(record, runtime.engine)
-
-    async def recover(self) -> AsyncGenerator[Job[Any], None]:
-        """Yield every job that an earlier process did not bring to an end, and watch it.
-
-        A job whose create was sent, but whose answer was never written down, is not sent again. If
-        the create had a webhook address, and this client has a `webhook_url`, the job waits up to
-        `webhook_patience` seconds for the webhook that brings its id; else it has ended already,
-        as `CreateOutcomeUnknown`: `find` looks for its job, and `akool journal resolve` decides.
-        Jobs that were submitted and never sent come last: they are queued, and sent when their
-        turn comes. A recipe goes on when its key is submitted again.
-        With `save_to`, results that were complete but not saved are saved too, and those whose
-        saved files are gone.
-
-        Raises:
-            ValueError: the client has no journal.
-        """
-        if self._shared.records is None:
-            raise ValueError("recover() needs a journal: Akool(journal=...)")
-        from akool_async.client.recovery import recover
-
-        async for job in recover(self._shared.records, self._runtime("recover()"), self.operations):
-            yield job
 
     def _startables(self) -> Mapping[str, type[Startable[Any]]]:
         """Return the operations and recipes that a row of `map` may name, by dotted name."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping
+from contextvars import ContextVar
 from types import FrameType
 from typing import Any, Final, NamedTuple, cast
 
@@ -37,6 +38,10 @@ class Line(NamedTuple):
     module: str
     registry: dict[Any, Any]
     """What Python keeps there of warnings."""
+
+
+LINE: Final[ContextVar[Line | None]] = ContextVar("LINE", default=None)
+"""The line that led here, where another thread works for the one that has it."""
 
 
 def user_line() -> Line:
@@ -74,7 +79,7 @@ def warn_of(request: Any, line: Line | None = None) -> None:
         if (cls, name) not in _TOLD and (not name or _is_given(request, name)):
             advice = f"use {deprecated.instead}" if deprecated.instead else "nothing replaces it"
             what = f"field {request.label}({name}=...)" if name else f"endpoint {request.label}"
-            place = user_line() if line is None else line
+            place = line or LINE.get() or user_line()
             warnings.warn_explicit(
                 f"Akool {what}: {deprecated.state_words}; {advice}",
                 AkoolDeprecationWarning,

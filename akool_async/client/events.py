@@ -14,6 +14,7 @@ from akool_async.errors import InvalidInput
 from akool_async.observers import check_function, is_coroutine_function, logger, shield
 from akool_async.protocol.snapshot import Status
 from akool_async.protocol.value import Value
+from akool_async.protocol.words import in_line
 
 if TYPE_CHECKING:
     from akool_async.client.stats import Stats
@@ -40,6 +41,14 @@ class Event(Value):
     """The error that ended the job; with `job.unsaved`, why the result is not saved."""
     path: str | None = None
     """Where the result was saved, with `job.saved`."""
+
+    def __repr__(self) -> str:
+        about = self.path or self.error or (None if self.status is None else self.status.name)
+        parts = [self.name, self.operation, self.id or ""]
+        parts += ["" if self.key is None else f"key={self.key!r}"]
+        parts += [f"{type(about).__name__}:" if isinstance(about, Exception) else ""]
+        parts += ["" if about is None else str(about)]
+        return f"<Event {in_line(' '.join(filter(None, parts)), 200)}>"
 
     @property
     def key(self) -> str | None:

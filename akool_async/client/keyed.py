@@ -26,7 +26,7 @@ from akool_async.engine.row_reader import row_of
 from akool_async.engine.state import CLAIMING
 from akool_async.engine.tasks import start
 from akool_async.engine.waiters import Failure
-from akool_async.errors import JournalError, KeyConflict
+from akool_async.errors import JournalError, KeyConflict, message_of
 from akool_async.journal import UNDECIDED, Claim, Entry, JobStore, State, TellsDecisions
 from akool_async.observers import logger
 from akool_async.protocol.attempt import Attempt
@@ -177,7 +177,7 @@ class KeyedJobs:
                 self.restore(record, answer)
         except Exception as error:  # such as a row that cannot be read: no other job ends
             logger.exception("%s: the journal's answer cannot be used", record.name)
-            problem = JournalError(f"the journal's answer cannot be used: {error}")
+            problem = JournalError(f"the journal's answer cannot be used: {message_of(error)}")
         else:
             return
         row_of(record).number = None  # the row stays as it is

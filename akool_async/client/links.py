@@ -58,7 +58,7 @@ class ResultLinker:
                 self._downloader,
                 self._vendor.client,
                 operation=record.name,
-                accepted_at=record.created,
+                accepted_at=record.created or None,
                 job_id=result.job_id,
                 fresh=self._fresh,
             )

@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple, Protocol, TextIO, TypeVar, cast
 
 from akool_async.client.stats import Stats
 from akool_async.clock import Clock, Timer
-from akool_async.job import Job
+from akool_async.job import Job, JobView
+from akool_async.notebook import display, pieces
 from akool_async.protocol.snapshot import Snapshot
 
 S = TypeVar("S", bound=Snapshot)
@@ -135,8 +136,42 @@ class Bar:
         self._progress.stop()
 
 
+class NotebookBar:
+    """A bar in a notebook, in the output of the cell that shows it."""
+
+    every = 1.0
+
+    def __init__(self) -> None:
+        self._figures: Figures | None = None
+        self._display: display.Display | None = None
+
+    def __repr__(self) -> str:
+        figures = self._figures
+        return "" if figures is None else f"{figures.ended} ended, {figures.notes}"
+
+    def _repr_html_(self) -> str:
+        figures = self._figures
+        if figures is None:
+            return ""
+        left = f" · {figures.left} left" if figures.left else ""
+        return pieces.bar(figures.ended, figures.total, figures.notes + left)
+
+    def show(self, figures: Figures) -> None:
+        """Draw the bar."""
+        self._figures = figures
+        if self._display is None:
+            self._display = display.Display(self)
+        else:
+            self._display.update(self)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+
+
 def display_on(stream: TextIO | None, every: float) -> Display:
-    """Return a bar for a terminal, where rich is installed; else lines."""
+    """Return a bar for a notebook, or for a terminal where rich is installed; else lines."""
+    if stream is None and display.in_notebook():
+        return NotebookBar()
     shown: TextIO = sys.stderr if stream is None else stream
     if shown.isatty():
         try:
@@ -172,7 +207,7 @@ class Progress:
         """Show the figures from now on."""
         self._timer = self._clock.call_at(self._clock.time() + self._display.every, self._again)
 
-    def count(self, job: Job[Any]) -> None:
+    def count(self, job: JobView[Any]) -> None:
         """Count a job that has ended. Its error, if it has one, is still to be retrieved."""
         self._ended += 1
         self._failed += not job.succeeded

@@ -18,7 +18,7 @@ from akool_async.client.shared import Records, Shared, Vendor
 from akool_async.client.stats import Stats, stats_of
 from akool_async.client.submission import Submitter
 from akool_async.client.uploading import FileSteps
-from akool_async.clock import Clock, bound
+from akool_async.clock import Clock, bound, running_loop
 from akool_async.engine import CreditGuard, Engine, JobRecord, Policies
 from akool_async.engine.calls import Calls
 from akool_async.http.auth import Signer
@@ -304,14 +304,6 @@ def _let_go_at_exit() -> None:
     """End what the program has left open, while the log still works."""
     for runtime in tuple(unclosed):
         runtime.let_go(tell=True)
-
-
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    """Return the loop that runs in this thread, if one does."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def with_first_step(generator: AsyncGenerator[None, None]) -> None:

@@ -22,9 +22,10 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 
-from akool_async.client.runtime import Runtime, running_loop
+from akool_async.client.runtime import Runtime
 from akool_async.client.shared import Shared, Vendor
 from akool_async.client.stats import Stats, together
+from akool_async.clock import running_loop
 
 
 class _Use:

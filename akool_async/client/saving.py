@@ -218,7 +218,7 @@ class Saver:
             logger.error("%s is lost: %s", save, error)
             # One that was saved before has not expired unsaved: its file may have been moved.
             if self._recorder is not None and save.before is None:
-                self._recorder.note_expired(save.record, str(error))
+                self._recorder.note_expired(save.record, error.message)
             self._notify(EventName.UNSAVED, save, error)
         elif save.tries >= TRIES or self._stopped or _is_final(error):
             self._give_up(save, error)
@@ -264,7 +264,7 @@ class Saver:
                 for save in self._readable(await backlog.take(_PAGE)):
                     self._give_up(save)
         except JournalError as error:
-            problem = str(error)
+            problem = error.message
         else:
             return
         logger.error("%s not saved: %s; %s", counted(len(backlog), "result"), _CLOSED, problem)

@@ -92,6 +92,36 @@ class Stats(Value):
     reads_per_second: float | None = None
     """The limit on other requests, likewise."""
 
+    def __repr__(self) -> str:
+        return f"<Stats {self.one_line}>"
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook, of the jobs by operation."""
+        from akool_async.notebook import pieces
+
+        counts = {name: dict(each.__rich_repr__()) for name, each in sorted(self.jobs.items())}
+        known = {name for each in counts.values() for name in each}
+        columns = [name for name in JobCounts.__struct_fields__ if name in known]
+        rows = [
+            [operation, *(_figure(each.get(name, "")) for name in columns)]
+            for operation, each in counts.items()
+        ]
+        heads = ["operation", *(name.replace("_", " ") for name in columns)]
+        table = pieces.table(heads, rows) if rows else ""
+        return pieces.card("Stats", self.one_line, "running", table)
+
+    @property
+    def one_line(self) -> str:
+        """What has become of the jobs, and what holds them up, in a line."""
+        counted = [f"{self.in_flight} in flight", f"{self.queued} queued" if self.queued else ""]
+        for name in JobCounts.__struct_fields__[2:-1]:
+            count = sum(getattr(each, name) for each in self.jobs.values())
+            counted.append(f"{count} {name.replace('_', ' ')}" if count else "")
+        held_up = ("paused", "out_of_credit", "unreachable")
+        counted += [name.replace("_", " ") for name in held_up if getattr(self, name)]
+        counted.append(f"{sum(self.requests.values())} requests")
+        return ", ".join(filter(None, counted))
+
     @property
     def polls_per_job(self) -> float:
         """How many lookups asked about a job until it ended, on average so far."""
@@ -140,6 +170,10 @@ def stats_of(engine: Engine, saving: int, uploads: Uploads) -> Stats:
         creates_per_second=_limit(exchange.creates),
         reads_per_second=_limit(exchange.reads),
     )
+
+
+def _figure(value: object) -> object:
+    return f"{value:.3g} s" if isinstance(value, float) else value
 
 
 def _limit(pace: Pace) -> float | None:

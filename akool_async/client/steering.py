@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from akool_async.client.holding import Holding
-from akool_async.client.runtime import running_loop
 from akool_async.client.settings import checked_count
+from akool_async.clock import running_loop
 from akool_async.engine import Limits
 
 

@@ -27,31 +27,54 @@ T = TypeVar("T")
 
 CODES: Mapping[int, CodeMeaning] = {
     401: CodeMeaning(
-        AuthenticationError, "Unauthorized - Authentication credentials are missing or invalid"
+        AuthenticationError,
+        "Unauthorized - Authentication credentials are missing or invalid",
+        advice="Check the key, or make a new one in your account at crun.ai.",
     ),
     402: CodeMeaning(
         InsufficientCredit,
         "Insufficient Credits - Account does not have enough credits to perform the operation",
+        advice="Buy credits at crun.ai.",
     ),
-    404: CodeMeaning(NotFound, "Not Found - The requested resource or endpoint does not exist"),
+    404: CodeMeaning(
+        NotFound,
+        "Not Found - The requested resource or endpoint does not exist",
+        advice="Check the id: results are kept for some time only.",
+    ),
     422: CodeMeaning(
-        InvalidRequest, "Validation Error - The request parameters failed validation checks"
+        InvalidRequest,
+        "Validation Error - The request parameters failed validation checks",
+        advice="Compare the parameters with the operation's page.",
     ),
     429: CodeMeaning(
-        RateLimited, "Rate Limited - Request limit has been exceeded for this resource"
+        RateLimited,
+        "Rate Limited - Request limit has been exceeded for this resource",
+        advice="Send fewer at once: lower `max_concurrency`.",
     ),
     # CRUN refuses this before any work, and maintenance ends: retry later, as for a rate limit.
     455: CodeMeaning(
-        RateLimited, "Service Unavailable - System is currently undergoing maintenance"
+        RateLimited,
+        "Service Unavailable - System is currently undergoing maintenance",
+        advice="Send it again later, when the maintenance is over.",
     ),
     # It says nothing about the job: a create is not repeated, and a wait continues.
     500: CodeMeaning(
-        APIError, "Server Error - An unexpected error occurred while processing the request"
+        APIError,
+        "Server Error - An unexpected error occurred while processing the request",
+        advice="Look before you send it again: a job may run all the same.",
     ),
     # Not HTTP's Not Implemented: the job itself has failed.
-    501: CodeMeaning(ProcessingError, "Generation Failed - Content generation task failed"),
+    501: CodeMeaning(
+        ProcessingError,
+        "Generation Failed - Content generation task failed",
+        advice="Send it again, or try other media.",
+    ),
     # Not HTTP's Version Not Supported: CRUN may enable the feature again, so a wait continues.
-    505: CodeMeaning(Conflict, "Feature Disabled - The requested feature is currently disabled"),
+    505: CodeMeaning(
+        Conflict,
+        "Feature Disabled - The requested feature is currently disabled",
+        advice="Send it again later, when the feature is back.",
+    ),
 }
 """The codes of CRUN's page. The envelope holds the code; the HTTP status may differ."""
 
@@ -69,7 +92,9 @@ def crun_error(
     """Build the error of one of CRUN's codes; an `APIError` if the page does not list it."""
     meaning = CODES.get(code, _UNKNOWN)
     about = {"endpoint": endpoint, "meaning": meaning.sentence}
-    return meaning.error(code, msg, http_status=http_status, **about)
+    error = meaning.error(code, msg, http_status=http_status, **about)
+    error.advice = meaning.advice
+    return error
 
 
 CRUN = Envelope(

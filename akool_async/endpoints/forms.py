@@ -6,17 +6,16 @@ Arguments of the command line and cells of a manifest are such texts.
 from __future__ import annotations
 
 import re
-import types
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache, partial
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import msgspec
 
 from akool_async.endpoints.detection import Picture
 from akool_async.endpoints.face import Face
-from akool_async.protocol.fields import FieldPlan, Rule, plan_of
+from akool_async.protocol.fields import FieldPlan, Rule, bare_type, plan_of
 from akool_async.protocol.value import Input
 
 FACE = "URL|FILE[@OPTS]"
@@ -191,13 +190,3 @@ def in_words(rule: str) -> str:
     for kind, words in _KINDS.items():
         rule = rule.replace(kind, words)
     return rule
-
-
-def bare_type(hint: Any) -> Any:
-    """Return a type without its annotations and without `None`."""
-    if get_origin(hint) is Annotated:
-        return bare_type(hint.__origin__)
-    if get_origin(hint) in {Union, types.UnionType}:
-        arms = [arm for arm in get_args(hint) if arm is not type(None)]
-        return bare_type(arms[0]) if len(arms) == 1 else hint
-    return hint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
-from typing import Annotated, Any, Generic, TypeVar, cast, overload
+from typing import Annotated, Any, Final, Generic, TypeVar, cast, overload
 
 import msgspec
 from msgspec import Meta, Raw
@@ -11,6 +11,7 @@ from msgspec import Meta, Raw
 from akool_async.protocol.endpoint import Endpoint
 from akool_async.protocol.reply import Reply, Rows
 from akool_async.protocol.value import Input, Value
+from akool_async.protocol.words import in_line
 
 T = TypeVar("T")
 
@@ -24,6 +25,24 @@ class Page(Value, Generic[T]):
     sent: int = 0
     """Number of items that Akool sent on this page, unreadable ones included."""
 
+    def __repr__(self) -> str:
+        count = "" if self.count is None else f", {self.count} in all"
+        kind = f" {type(self.items[0]).__name__}" if self.items else ""
+        first = f": {in_line(', '.join(map(repr, self.items[:3])))}" if self.items else ""
+        return f"<Page of {len(self.items)}{kind}{count}{first}>"
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook, of the fields that any row has set."""
+        from akool_async.notebook import pieces
+
+        shown = [_fields_of(each) for each in self.items[:_ROWS]]
+        columns = [*{name: None for row in shown for name in row}][:_COLUMNS]
+        table = pieces.table(columns, ([row.get(name, "") for name in columns] for row in shown))
+        count = "" if self.count is None else f"{self.count} in all"
+        more = f"{len(self.items) - len(shown)} more on this page"
+        left = more if len(self.items) > len(shown) else ""
+        return pieces.quiet(f"{len(self.items)} items", count, left) + (table if shown else "")
+
     def __len__(self) -> int:
         return len(self.items)
 
@@ -36,6 +55,15 @@ class Page(Value, Generic[T]):
     def __getitem__(self, index: slice) -> tuple[T, ...]: ...
     def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
         return self.items[index]
+
+
+_ROWS: Final = 20
+_COLUMNS: Final = 8
+"""Rows and columns that a notebook shows of a page."""
+
+
+def _fields_of(row: object) -> dict[str, object]:
+    return dict(row.__rich_repr__()) if isinstance(row, Value) else {"item": row}
 
 
 class ByPage(Input, abstract="last"):
@@ -55,6 +83,13 @@ class Pages(Reply[Page[T]]):
         self.type = Page
         self._rows = Rows(row, key=key, bare=bare)
         self._bare = bare
+
+    def printed(self, schema_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Return the schema of `data`, as the page prints it."""
+        rows = self._rows.printed(schema_of)
+        if self._bare:
+            return rows
+        return rows | {"properties": {**rows["properties"], "count": {"type": "integer"}}}
 
     def __call__(self, data: Raw, /) -> Page[T]:
         """Decode a page.
@@ -91,6 +126,14 @@ class Paged(Generic[T]):
     ) -> None:
         self._call = call
         self._query = query
+
+    @property
+    def name(self) -> str:
+        """The dotted name of the list, such as `voice.list`."""
+        return self._query.label
+
+    def __repr__(self) -> str:
+        return f"<Paged {self._query.label}: `await` it for a page, `async for` it for all items>"
 
     def __await__(self) -> Generator[Any, None, Page[T]]:
         return self._call(self._query).__await__()

@@ -40,6 +40,7 @@ from akool_async.errors import (
     CreateOutcomeUnknown,
     JobCancelled,
     ReplyError,
+    message_of,
 )
 from akool_async.http.transport import Delivery
 from akool_async.observers import logger
@@ -225,7 +226,8 @@ class Creator:
         self._hold.failed(problem, delivery.sent_at)
         if delivery.sent and not isinstance(problem, APIError):
             jobs = problem.ids if isinstance(problem, ReplyError) else ()
-            problem = self.unknown(record, delivery, str(problem))
+            why = message_of(problem).removeprefix(f"{record.name}: ")
+            problem = self.unknown(record, delivery, why)
             problem.ids = jobs
             creates = self._owner.armed
             if creates is not None and creates.wait(record, delivery, problem):

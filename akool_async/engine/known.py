@@ -55,7 +55,7 @@ class KnownJob(Generic[S]):
         self.accepted_at = 0.0
         """When the vendor accepted the job, in the clock's monotonic seconds."""
         self.created = 0.0
-        """The same as a date, in seconds since 1970."""
+        """The same as a date, in seconds since 1970; 0 where nobody knows."""
         self.seen_at = 0.0
         """When a lookup last showed that the job had not ended."""
         self.watched_since: float | None = None
@@ -120,8 +120,8 @@ class KnownJob(Generic[S]):
 
     @property
     def created_at(self) -> datetime | None:
-        """When the vendor accepted the job, in UTC."""
-        if self.id is None:
+        """When the vendor accepted the job, in UTC; `None` where nobody knows."""
+        if self.id is None or not self.created:
             return None
         return datetime.fromtimestamp(self.created, UTC)
 
@@ -162,7 +162,8 @@ class KnownJob(Generic[S]):
         self._note_id(reference.id)
         self.created = float(reference.created)
         # A token from the future shows that the clocks differ: the job is not younger than 0.
-        self.accepted_at = self.seen_at = now.time - max(0.0, now.date - self.created)
+        age = max(0.0, now.date - self.created) if self.created else 0.0
+        self.accepted_at = self.seen_at = now.time - age
         self.watched_since = now.time
 
     def _note_id(self, id: str) -> None:

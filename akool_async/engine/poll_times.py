@@ -211,7 +211,8 @@ class PollTimes(Generic[S]):
         else:
             self._net.note_untold(record)
         learner = record.operation.learner
-        if learner is not None and not record.options.held:
+        # What is not known to have begun at some time teaches nothing of how long it took.
+        if learner is not None and not record.options.held and record.created:
             youngest, oldest = record.age(record.seen_at), record.age(asked_at)
             # A webhook comes shortly after the end, so the end was shortly before it.
             youngest = max(youngest, _SHORTLY * oldest) if record.slot is WOKEN else youngest

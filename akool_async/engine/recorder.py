@@ -236,7 +236,7 @@ class Recorder(RowReader):
         try:
             self._take_note(row.number, change)
         except JournalError as error:
-            problem = str(error)
+            problem = error.message
         else:
             return
         state = change.state

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 class Limits(Input):
     """How many HTTP requests may be under way at once, and how large the largest are."""
 
+    shows_defaults = True
+
     creates: int = 48
     """Create requests at once."""
     polls: int = 16

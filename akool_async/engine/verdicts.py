@@ -37,7 +37,7 @@ def goes_on(record: JobRecord[Any], snapshot: Snapshot) -> bool:
 
 def expired(record: JobRecord[Any], error: Exception, now: float) -> ResultExpired | None:
     """Return the error that says more about a job whose result was deleted by now."""
-    return _expired(record, str(error), now) if isinstance(error, NotFound) else None
+    return _expired(record, error.message, now) if isinstance(error, NotFound) else None
 
 
 def gone_for_good(record: JobRecord[Any], absences: int, now: float) -> ResultExpired | None:

@@ -49,6 +49,8 @@ class Retry(Input):
     `Retry-After` of the server is added to the delay.
     """
 
+    shows_defaults = True
+
     attempts: int = 4
     """Requests that one call may send, the first included."""
     initial: float = 0.25

@@ -27,7 +27,7 @@ from akool_async.errors import (
     TransportError,
 )
 from akool_async.http.decoding import GZIP, decoded
-from akool_async.http.failures import NEVER_SENT, failure_of
+from akool_async.http.failures import NEVER_SENT, failed, failure_of
 from akool_async.http.time_limit import TimeLimit
 from akool_async.protocol.value import Input
 from akool_async.protocol.wire import HttpRequest, HttpResponse
@@ -97,6 +97,8 @@ class Timeout(Input):
     `total` counts the time in which the event loop ran: not the time for which the process was
     stopped or the loop blocked, when no answer could be read.
     """
+
+    shows_defaults = True
 
     total: float = 60.0
     """For the whole request, from waiting for a connection to the last byte of the response."""
@@ -198,8 +200,7 @@ class AiohttpTransport:
         except asyncio.CancelledError:
             if not self._limit.expired(task):
                 raise
-            why = f"no answer within {counted(self._limit.seconds, 'second')}"
-            answer = TransportError(why) if delivery.sent else ConnectFailed(why)
+            answer = _too_late(base, self._limit.seconds, sent=delivery.sent)
         except Exception as error:  # noqa: BLE001 - of aiohttp, of the user's middleware, of Python
             # On an own session the signals know better: aiohttp repeats a GET whose connection
             # ended, and may then fail to connect.
@@ -207,7 +208,7 @@ class AiohttpTransport:
                 delivery.sent = False
             # Errors of this package, too: they are about another request, that of a middleware.
             secret = "" if header is None else header[1]
-            answer = failure_of(error, sent=delivery.sent, secret=secret)
+            answer = failure_of(error, sent=delivery.sent, place=base, secret=secret)
         finally:
             self._stop(task)
         if isinstance(answer, HttpResponse):
@@ -241,12 +242,10 @@ class AiohttpTransport:
         self._limit.stop(task)
         self._under_way.discard(task)
 
-    def _obstacle(self, delivery: Delivery) -> ConnectFailed | None:
+    def _obstacle(self, delivery: Delivery) -> TransportError | None:
         """Return why a request cannot be sent now, if so."""
         if self._session.closed:
-            closed = ConnectFailed("the session is closed")
-            closed.cause = "client"
-            return closed
+            return failed("the session is closed", sent=False, cause="client")
         if delivery.held_for is not None:
             return ConnectFailed("the request was held back")
         return None
@@ -354,6 +353,11 @@ def _own_session() -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=[trace],
     )
+
+
+def _too_late(base: str, seconds: float, *, sent: bool) -> TransportError:
+    what = "answer from" if sent else "connection to"
+    return failed(f"no {what} {base} within {counted(seconds, 'second')}", sent=sent)
 
 
 async def _read_what_has_arrived() -> None:

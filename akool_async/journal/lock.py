@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import Final
 
 from akool_async.errors import JournalError, JournalInUse
 
@@ -31,12 +30,6 @@ else:
         return True
 
 
-_ADVICE: Final = (
-    "close that first, or give each process, such as each worker of a web server, a journal of its"
-    " own"
-)
-
-
 class FileLock:
     """An exclusive lock for a file, held from construction to `release`.
 
@@ -54,7 +47,7 @@ class FileLock:
         try:
             self._descriptor = _locked(f"{path}.lock")
         except BlockingIOError:
-            kind, problem = JournalInUse, f"{_holder(path)} uses this journal; {_ADVICE}"
+            kind, problem = JournalInUse, f"{_holder(path)} uses this journal"
         except OSError as error:
             problem = f"no lock can be made beside it ({error.strerror or error})"
         else:

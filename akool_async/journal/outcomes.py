@@ -14,6 +14,7 @@ from akool_async.errors import (
     NotFound,
     ProcessingError,
     ResultExpired,
+    message_of,
 )
 from akool_async.journal.entry import State
 from akool_async.protocol.snapshot import Snapshot, Status
@@ -52,4 +53,4 @@ def reason_of(outcome: Snapshot | BaseException, name: str) -> str:
     """Return why a job ended, in words from which its error can be built again."""
     if isinstance(outcome, Snapshot | CreateOutcomeUnknown):
         return outcome.reason
-    return str(outcome).removeprefix(f"{name}: ")
+    return message_of(outcome).removeprefix(f"{name}: ")

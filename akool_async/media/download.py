@@ -19,9 +19,10 @@ import aiohttp
 from akool_async.clock import LATE, Clock, sleep
 from akool_async.http.retry import Retry
 from akool_async.media.addresses import parse, redirected
-from akool_async.media.arrival import Arrival, Progress
+from akool_async.media.arrival import Arrival
 from akool_async.media.failures import AttemptFailed, LocalError, failure_of
 from akool_async.media.policy import Policy
+from akool_async.media.progress import Progress
 from akool_async.media.retry_budget import RetryBudget
 from akool_async.media.session import MediaSession
 from akool_async.media.sink import Sink
@@ -116,7 +117,8 @@ class Download:
             if delay is None or clock.time() + delay >= self._deadline:
                 # A status says how it is now; it may be otherwise in some minutes.
                 final = failure.final and not failure.status
-                raise self._source.failed(failure.reason, budget.requests, final=final)
+                stale = failure.status in _STALE
+                raise self._source.failed(failure.reason, budget.requests, final=final, stale=stale)
             until = clock.time() + delay
             await sleep(clock, delay)
             if clock.time() > until + LATE:  # the process was stopped: that is no server's fault

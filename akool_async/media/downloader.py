@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import aiohttp
 
     from akool_async.http.proxy import Proxies
-    from akool_async.media.arrival import Progress
     from akool_async.media.download import Resources
     from akool_async.media.names import Destination
+    from akool_async.media.progress import Progress
     from akool_async.media.session import MediaSession
     from akool_async.media.source import Source
     from akool_async.media.stream import MediaStream
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 class Downloader(Protocol):
     """Fetches media to disk, to memory, or for somebody who reads it as it comes."""
+
+    @property
+    def policy(self) -> Policy:
+        """The media that may be fetched, and the time for it."""
+        ...
 
     async def save(
         self,
@@ -107,7 +112,7 @@ class SessionDownloader:
         clock: Clock | None = None,
         proxies: Proxies | None = None,
     ) -> None:
-        self._policy = policy or Policy()
+        self.policy = policy or Policy()
         self._retry = retry or Retry()
         self._clock = clock or LoopClock()
         self._proxies = proxies
@@ -139,8 +144,8 @@ class SessionDownloader:
         place = absolute(given)
         choose = partial(_destination, source, place, overwrite)
         destination = await run_to_completion(self._executor, choose)
-        sink = FileSink(destination, self._executor, self._policy.largest, overwrite=overwrite)
-        download = Download(source, sink, self._resources(self._policy), progress=progress)
+        sink = FileSink(destination, self._executor, self.policy.largest, overwrite=overwrite)
+        download = Download(source, sink, self._resources(self.policy), progress=progress)
         try:
             await download.run()
             saved = await sink.commit(download.url, download.content_type)
@@ -165,9 +170,9 @@ class SessionDownloader:
         from akool_async.media.download import Download
         from akool_async.media.sink import MemorySink
 
-        largest = min(limit, self._policy.largest)
+        largest = min(limit, self.policy.largest)
         sink = MemorySink(largest)
-        policy = msgspec.structs.replace(self._policy, largest=largest)
+        policy = msgspec.structs.replace(self.policy, largest=largest)
         await Download(source, sink, self._resources(policy)).run()
         return bytes(sink.kept)
 
@@ -177,8 +182,8 @@ class SessionDownloader:
         from akool_async.media.download import Download
         from akool_async.media.stream import StreamSink, streaming
 
-        sink = StreamSink(self._policy.largest)
-        download = Download(source, sink, self._resources(self._policy))
+        sink = StreamSink(self.policy.largest)
+        download = Download(source, sink, self._resources(self.policy))
         async with streaming(download, sink, source.name) as chunks:
             yield chunks
 
@@ -215,7 +220,7 @@ class SessionDownloader:
     def _new_session(self) -> MediaSession:
         from akool_async.media.session import MediaSession
 
-        return MediaSession(self._policy, self._proxies)
+        return MediaSession(self.policy, self._proxies)
 
     @property
     def own_sessions(self) -> list[aiohttp.ClientSession]:
@@ -244,7 +249,10 @@ def _destination(source: Source, path: str, overwrite: bool) -> Destination:  # 
 
 
 class StandaloneDownloader(SessionDownloader):
-    """A downloader for a result without a client: every request has a session of its own."""
+    """A downloader for a result without a client: every request has a session of its own.
+
+    The environment names the proxy, as there is no client that could.
+    """
 
     def __init__(
         self,
@@ -252,5 +260,7 @@ class StandaloneDownloader(SessionDownloader):
         retry: Retry | None = None,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(1, policy, retry, clock)
+        from akool_async.http.proxy import Proxies
+
+        super().__init__(1, policy, retry, clock, Proxies(None, trust_env=True))
         self._closed = True

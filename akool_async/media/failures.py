@@ -9,7 +9,7 @@ from typing import Final
 import aiohttp
 
 from akool_async.errors import DownloadError
-from akool_async.http.failures import OWN_LIMITS
+from akool_async.http.failures import OWN_LIMITS, reason_of
 
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -89,10 +89,11 @@ def failure_of(error: Exception) -> AttemptFailed:
         reason = "the program is ending: no thread can be started to look up its host"
         return AttemptFailed(reason, final=True)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return _not_connected(error.os_error)
+        return _not_connected(error)
     if isinstance(error, TimeoutError):
         return AttemptFailed("it took too long", no_progress=True)
-    return AttemptFailed(f"the connection broke ({type(error).__name__})")
+    reason = reason_of(error)
+    return AttemptFailed(f"the connection broke ({reason})" if reason else "the connection broke")
 
 
 def forbidden() -> AttemptFailed:
@@ -101,13 +102,15 @@ def forbidden() -> AttemptFailed:
     return AttemptFailed(f"its host is not on the public internet; {hint}", final=True)
 
 
-def _not_connected(error: OSError) -> AttemptFailed:
+def _not_connected(failed: aiohttp.ClientConnectorError) -> AttemptFailed:
+    error, reason = failed.os_error, reason_of(failed)
     if isinstance(error, ForbiddenAddress):
         return forbidden()
     if error.errno in OWN_LIMITS:
-        why = f"this machine has no room for a connection: {error.strerror}"
+        why = f"this machine has no room for a connection: {reason}"
         return AttemptFailed(why, here=True)
-    return AttemptFailed(f"no connection: {error.strerror or type(error).__name__}")
+    to = " to the proxy" if isinstance(failed, aiohttp.ClientProxyConnectionError) else ""
+    return AttemptFailed(f"no connection{to}{reason and f': {reason}'}")
 
 
 def disk_error(error: OSError, folder: Path) -> Exception:

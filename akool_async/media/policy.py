@@ -11,6 +11,8 @@ from akool_async.protocol.value import Input
 class Policy(Input):
     """The media that a download may fetch, and the limits at which it gives up."""
 
+    shows_defaults = True
+
     allow_private: bool = False
     """Whether media may come from addresses that are not on the public internet."""
     own: tuple[tuple[str, int], ...] = ()

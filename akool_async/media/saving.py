@@ -17,8 +17,8 @@ from akool_async.media.names import absolute
 from akool_async.protocol.words import counted
 
 if TYPE_CHECKING:
-    from akool_async.media.arrival import Progress
     from akool_async.media.downloader import Downloader
+    from akool_async.media.progress import Progress
     from akool_async.media.source import Source
 
 
@@ -138,5 +138,5 @@ def _tell(error: BaseException, there: Sequence[str], files: int) -> None:
     """Let an error name the files of its result that are there."""
     if isinstance(error, DownloadError | ResultExpired):
         error.saved = tuple(there)
-        said = f"{error}; {len(there)} of its {counted(files, 'file')} are there"
+        said = f"{error.message}; {len(there)} of its {counted(files, 'file')} are there"
         error.args = (f"{said}, and stay: {', '.join(there)}",)

@@ -30,12 +30,24 @@ class Source(NamedTuple):
         """Return whether Akool may have deleted the file by now."""
         return self.expires_at is not None and now >= self.expires_at
 
-    def failed(self, reason: str, requests: int, *, final: bool) -> DownloadError:
-        """Return the error that says that the file could not be fetched."""
+    def failed(
+        self, reason: str, requests: int, *, final: bool, stale: bool = False
+    ) -> DownloadError:
+        """Return the error that says that the file could not be fetched.
+
+        Args:
+            reason: Why.
+            requests: How many were sent.
+            final: Whether trying again cannot help.
+            stale: Whether the server refused the address, as it does once that has expired.
+        """
         tried = f", in {requests} requests" if requests > 1 else ""
         # A signed link carries its permission in the query, which an error need not show.
         shown = self.url.partition("?")[0].partition("#")[0]
-        error = DownloadError(f"{shown} could not be fetched whole{tried}: {reason}")
+        # A client looks for a fresh address itself. A result that came in a pickle has none.
+        ask = stale and self.fresh is None and self.token
+        hint = f"; for a fresh address: await akool.job({self.token!r})" if ask else ""
+        error = DownloadError(f"{shown} could not be fetched whole{tried}: {reason}{hint}")
         error.token = self.token
         error.final = final
         return error

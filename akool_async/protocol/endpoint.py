@@ -32,7 +32,7 @@ from akool_async.protocol.price import Price
 from akool_async.protocol.reasons import explained, says_enough
 from akool_async.protocol.reply import IN_ONE_STEP
 from akool_async.protocol.snapshot import Snapshot, Status
-from akool_async.protocol.value import Input, Value, ValueMeta
+from akool_async.protocol.value import Input, InputMeta, Value
 from akool_async.protocol.wire import Envelope, HttpRequest, HttpResponse
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ S = TypeVar("S", bound=Snapshot)
 _OK = 200
 
 
-class _EndpointMeta(ValueMeta):
+class _EndpointMeta(InputMeta):
     """Keeps the two facts of an endpoint whose names parameters of Akool's have, too.
 
     A class has the fact, `CreateKnowledge.docs`; its values have the parameter.

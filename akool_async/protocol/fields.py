@@ -13,7 +13,18 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import cache
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union, cast, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Generic,
+    TypeAlias,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 from urllib.parse import urlsplit
 
 import msgspec
@@ -154,6 +165,33 @@ else:  # msgspec takes no union of a text and a class of another library
     Url = Annotated[str, _IS_URL, Files()]
 """An http(s) address that Akool can reach; or the path of a file, which is uploaded first."""
 
+G = TypeVar("G")
+V = TypeVar("V")
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+
+    class Taken(Generic[G, V]):
+        """A field that takes more than it then holds, such as an address in place of a face."""
+
+        def __get__(self, value: object, owner: object, /) -> V:
+            """Return what the field holds."""
+            ...
+
+        def __set__(self, value: object, given: G, /) -> None:
+            """Take a value as a request is built."""
+
+    Several: TypeAlias = Taken[T | Sequence[T], Sequence[T]]
+    MaybeSeveral: TypeAlias = Taken[T | Sequence[T] | None, Sequence[T] | None]
+else:
+    Taken = None
+    Several = Sequence
+    MaybeSeveral = Sequence[T] | None
+"""A field that takes one value, or several, and holds a sequence."""
+
+ABSENT: Any = None
+"""The default of a `MaybeSeveral`."""
+
 ImageUrl = Annotated[Url, Files(kinds=("image",))]
 """The address, or the path, of a picture."""
 
@@ -231,6 +269,10 @@ class FieldPlan(Struct, frozen=True, kw_only=True):
     hides: bool = False
     """Whether it is a secret, or holds values with a secret in them."""
 
+    inner: tuple[Any, ...] = ()
+    """The classes of the values that it holds."""
+    item: Any = None
+    """The class of which it takes several, if there is one."""
     one_each: OneEach | None = None
     """The rule that refuses several values where each were a job of its own."""
 
@@ -248,6 +290,7 @@ def _is_unsent(field: msgspec.structs.FieldInfo) -> bool:
 
 def _plan(field: msgspec.structs.FieldInfo) -> FieldPlan:
     found, kind = extras(field.type), _kept_as_tuples(field.type)
+    inner = inner_of(kind)
     secret = any(isinstance(extra, Secrecy) for extra in found)
     return FieldPlan(
         name=field.name,
@@ -256,14 +299,22 @@ def _plan(field: msgspec.structs.FieldInfo) -> FieldPlan:
         rules=tuple(extra for extra in found if isinstance(extra, Rule)),
         coding=next((extra for extra in found if isinstance(extra, Coding)), None),
         required=field.required,
-        optional=type(None) in get_args(field.type),
+        optional=type(None) in {*get_args(field.type), *get_args(kind)},
         # The last one is the nearest: a type may narrow what the type inside it takes.
         files=next((extra for extra in reversed(found) if isinstance(extra, Files)), None),
         deprecated=next((extra for extra in found if isinstance(extra, Deprecated)), None),
         secret=secret,
         one_each=next((extra for extra in found if isinstance(extra, OneEach)), None),
-        hides=secret or any(plan.hides for cls in inner_of(kind) for plan in plan_of(cls)),
+        hides=secret or any(plan.hides for cls in inner for plan in plan_of(cls)),
+        inner=inner,
+        item=_item_of(kind),
     )
+
+
+def _item_of(kind: Any) -> Any:
+    bare = bare_type(kind)
+    item = get_args(bare)[0] if get_origin(bare) is tuple else None
+    return item if isinstance(item, type) and issubclass(item, Struct) else None
 
 
 def inner_of(hint: Any) -> tuple[Any, ...]:
@@ -275,6 +326,16 @@ def inner_of(hint: Any) -> tuple[Any, ...]:
 
 UNIONS = frozenset({Union, types.UnionType})
 """What `get_origin` returns for `X | Y`."""
+
+
+def bare_type(hint: Any) -> Any:
+    """Return a type without its annotations and without `None`."""
+    if get_origin(hint) is Annotated:
+        return bare_type(hint.__origin__)
+    if get_origin(hint) in UNIONS:
+        arms = [arm for arm in get_args(hint) if arm is not type(None)]
+        return bare_type(arms[0]) if len(arms) == 1 else hint
+    return hint
 
 
 def tag_of(cls: type[Struct]) -> dict[str, Any]:

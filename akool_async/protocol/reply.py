@@ -7,7 +7,7 @@ field if it must, so that one sick field or row does not cost the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, cached_property
 from inspect import isclass
@@ -117,6 +117,16 @@ class Reply(Generic[T]):
             return cast("T", opened.held)
         return opened.held[0] if opened.held else None
 
+    def printed(self, schema_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Return the schema of `data`, as the page prints it.
+
+        Args:
+            schema_of: Returns the schema of a class of values.
+        """
+        held = schema_of(self.type)
+        held = {"type": "array", "items": held} if self._in_array else held
+        return {"type": "object", "properties": {self._inside: held}} if self._inside else held
+
     def __call__(self, data: Raw, /) -> T:
         """Decode `data`. Optional fields that cannot be read take their defaults.
 
@@ -206,6 +216,10 @@ class Nothing(Reply[None]):
     def __init__(self) -> None:
         super().__init__(type(None))
 
+    def printed(self, schema_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:  # noqa: ARG002
+        """Return the schema of any data."""
+        return {}
+
     def __call__(self, _data: Raw, /) -> None:
         """Ignore the data."""
 
@@ -231,6 +245,11 @@ class Rows(Reply[tuple[T, ...]]):
     @cached_property
     def _whole_at_once(self) -> OneStep[Any]:
         return OneStep(self._container)
+
+    def printed(self, schema_of: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Return the schema of `data`, as the page prints it."""
+        rows = {"type": "array", "items": schema_of(self.row)}
+        return rows if self._bare else {"type": "object", "properties": {self._key: rows}}
 
     def __call__(self, data: Raw, /) -> tuple[T, ...]:
         """Decode all rows at once, or one by one if that fails.

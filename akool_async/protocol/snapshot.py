@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import msgspec
 from msgspec import field
 
 from akool_async.protocol.secret_fields import without_secrets
 from akool_async.protocol.value import Value
+from akool_async.protocol.words import in_line
 
 
 class Status(IntEnum):
@@ -22,6 +23,14 @@ class Status(IntEnum):
     PROCESSING = 2
     COMPLETED = 3
     FAILED = 4
+
+    def __str__(self) -> str:
+        """Return the name: a number says nothing to who prints it."""
+        return self.name
+
+    def __format__(self, format_spec: str) -> str:
+        """Format the name, as a text."""
+        return format(self.name, format_spec)
 
     @property
     def terminal(self) -> bool:
@@ -59,11 +68,21 @@ _SAYS_NOTHING: Final = frozenset(
 """Texts that stand where a reason does, and give none."""
 
 
+def tone_of(status: Status) -> Literal["waiting", "running", "good", "bad"]:
+    """Return the colour of a status on a card."""
+    if status is Status.FAILED:
+        return "bad"
+    return "good" if status is Status.COMPLETED else "running"
+
+
 def telling(text: str) -> str:
     """Return a reason in one line; empty if it gives none, such as `success` (T34)."""
     line = " ".join(text.split())
     return "" if line.strip(" .!").lower() in _SAYS_NOTHING else line
 
+
+_ELSEWHERE: Final = ("id=", "job_id=", "status=", "error_reason=")
+"""Fields that a line shows elsewhere, or not at all."""
 
 ID: Any = field(name="_id", default="")
 """The field of Akool's id, for classes that choose its position."""
@@ -84,6 +103,40 @@ class Snapshot(Value, dict=True, abstract=True):
     error_reason: str = ""
     """Why the job failed, where Akool says so, under this name or another. A text here alone is
     no failure (T34)."""
+
+    def __repr__(self) -> str:
+        """Show what matters, in a line; `to_dict` has all."""
+        return f"<{in_line(f'{type(self).__name__} {self.id}')} {self.one_line}>"
+
+    def _repr_html_(self) -> str:
+        """Return a card for a notebook."""
+        from akool_async.notebook import pieces
+
+        parts = self.parts_of_card()
+        reason = pieces.text(self.reason) if self.status is Status.FAILED else ""
+        tone = tone_of(self.status)
+        head = pieces.code(self.id)
+        return pieces.card(type(self).__name__, self.status.name, tone, head, reason, *parts)
+
+    def parts_of_card(self, _media: str | None = None) -> tuple[str, ...]:
+        """Return what a card in a notebook shows beside the status, as HTML: here, the fields."""
+        from akool_async.notebook import pieces
+
+        held = [each for each in self.__rich_repr__() if f"{each[0]}=" not in _ELSEWHERE]
+        return (pieces.fields(held),)
+
+    @property
+    def one_line(self) -> str:
+        """The status and what matters most, such as the address or the reason, in a line."""
+        if self.status is Status.FAILED:
+            return f"FAILED: {in_line(self.reason)}" if self.reason else "FAILED"
+        return f"{self.status.name} {self.shown_in_line}".rstrip()
+
+    @property
+    def shown_in_line(self) -> str:
+        """What `one_line` shows beside the status: here the fields that hold something."""
+        shown = [f"{name}={value!r}" for name, value in self.__rich_repr__()]
+        return in_line(" ".join(each for each in shown if not each.startswith(_ELSEWHERE)))
 
     @property
     def told(self) -> str:

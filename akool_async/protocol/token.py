@@ -26,6 +26,12 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """The characters of an id: none of them can change the meaning of a URL."""
 
 
+_BARE_ID = (
+    "this is no job token of akool_async; an id from Akool's website goes with its operation:"
+    ' akool.job(id, operation="reage.image")'
+)
+
+
 class JobReference(Value, array_like=True, forbid_unknown_fields=True):
     """The contents of a token."""
 
@@ -33,19 +39,25 @@ class JobReference(Value, array_like=True, forbid_unknown_fields=True):
     id: str
     job_id: str | None
     created: int
-    """Seconds since 1970, UTC."""
+    """When Akool accepted the job, in seconds since 1970, UTC; 0 where nobody knows."""
 
     @property
-    def created_at(self) -> datetime:
-        """When Akool accepted the job."""
-        return datetime.fromtimestamp(self.created, UTC)
+    def created_at(self) -> datetime | None:
+        """When Akool accepted the job; `None` where nobody knows."""
+        return datetime.fromtimestamp(self.created, UTC) if self.created else None
 
 
 def reference_to(name: str, id: str, job_id: str | None, created: float) -> JobReference:
-    """Return the contents of a job's token; `created` is in seconds since 1970."""
+    """Return the contents of a job's token; `created` is in seconds since 1970, 0 if unknown."""
     # Reading is strict, so a malformed job_id is left out: the id alone finds the result.
     known = job_id if job_id and is_id(job_id) else None
     return JobReference(name=name, id=id, job_id=known, created=max(0, int(created)))
+
+
+def id_in(text: object) -> str | None:
+    """Return a text as an id, without spaces around it; `None` if it can be none."""
+    found = text.strip() if isinstance(text, str) else ""
+    return found if is_id(found) else None
 
 
 def is_id(text: str) -> bool:
@@ -66,6 +78,8 @@ def read(token: str) -> JobReference:
         InvalidToken: the text is no token of this package, or it was altered.
     """
     reference = _unpacked(token)
+    if reference is None and id_in(token):
+        raise InvalidToken(_BARE_ID)
     # Writing it again checks the checksum. It also refuses the other base64 spellings of the
     # same bytes, so that one job has one token.
     if reference is None or not _sound(reference) or write(reference) != token:

@@ -9,15 +9,17 @@ class that names a lent field again chooses its position and its type.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from pathlib import PurePath
 from typing import (
+    TYPE_CHECKING,
     Any,
     ClassVar,
     Literal,
     NamedTuple,
     Self,
+    cast,
     dataclass_transform,
     get_args,
     get_type_hints,
@@ -28,6 +30,7 @@ from msgspec import Struct, StructMeta
 
 from akool_async.errors import InvalidInput
 from akool_async.plain import HIDDEN, as_json, plain
+from akool_async.protocol.arguments import problem_with
 from akool_async.protocol.checking import checked, checks_of
 from akool_async.protocol.fields import (
     FieldPlan,
@@ -107,6 +110,25 @@ class Value(Struct, metaclass=ValueMeta, frozen=True, kw_only=True):
     shown_properties: ClassVar[tuple[str, ...]] = ()
     """Properties that `to_dict` shows beside the fields."""
 
+    shows_defaults: ClassVar[bool] = False
+    """Whether a repr shows the fields that have their defaults, too, as settings do."""
+
+    def __repr__(self) -> str:
+        """Show the fields that were set; `to_dict` has them all."""
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Return the same fields for rich, which prints over several lines what is long."""
+        shown: list[tuple[str, Any]] = []
+        defaults = type(self).__struct_defaults__
+        required = len(self.__struct_fields__) - len(defaults)
+        for index, name in enumerate(self.__struct_fields__):
+            value = getattr(self, name)
+            default = defaults[index - required] if index >= required else msgspec.NODEFAULT
+            if default is msgspec.NODEFAULT or self.shows_defaults or _was_set(value, default):
+                shown.append((name, value))
+        return shown
+
     def to_dict(self) -> dict[str, Any]:
         """Return the value as plain data, by the names that Python uses, for JSON or a store.
 
@@ -151,6 +173,37 @@ class Value(Struct, metaclass=ValueMeta, frozen=True, kw_only=True):
         return json_schema_of(core_schema["metadata"]["type"], written=handler.mode != "validation")
 
 
+def _was_set(value: object, default: object) -> bool:
+    """Say whether an optional field holds something: not its default, nor an empty collection."""
+    # What a user keeps in a field, such as an array or a table, may have no truth of its own.
+    if _is_empty(value):
+        return False
+    return value is not default and (type(value) is not type(default) or value != default)
+
+
+def _is_empty(value: object) -> bool:
+    return isinstance(value, Collection) and len(cast("Collection[Any]", value)) == 0  # type: ignore[redundant-cast]
+
+
+class InputMeta(ValueMeta):
+    """Makes the classes of inputs. A call with wrong arguments says which, and what is taken."""
+
+    if not TYPE_CHECKING:  # type checkers know the parameters of each class
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Build a value."""
+            try:
+                return _make(self, *args, **kwargs)
+            except TypeError:
+                problem = problem_with(self, args, kwargs)
+                if not problem:
+                    raise
+            raise TypeError(problem)
+
+
+_make: Any = StructMeta.__call__
+
+
 @cache
 def _shown_names(cls: type[Value]) -> tuple[str, ...]:
     # A plan knows no `Unsent` field. That of a reply may name types that only type checkers know.
@@ -159,7 +212,7 @@ def _shown_names(cls: type[Value]) -> tuple[str, ...]:
     return (*(name for name in known if name not in cls.hidden_fields), *cls.shown_properties)
 
 
-class Input(Value, forbid_unknown_fields=True, gc=False):
+class Input(Value, metaclass=InputMeta, forbid_unknown_fields=True, gc=False):
     """A value from the user: checked when it is built, before any network.
 
     It is built of plain values and so is part of no cycle: the garbage collector ignores it.
@@ -263,4 +316,4 @@ def _decoded(plan: FieldPlan, value: Any) -> Any:
     return plan.coding.from_wire(value) if plan.coding else value
 
 
-__all__ = ["Input", "Value", "ValueMeta"]
+__all__ = ["Input", "InputMeta", "Value", "ValueMeta"]

@@ -10,17 +10,17 @@ from akool_async.protocol.value import Input
 
 
 class Backoff(Input):
-    r"""How long to wait before the next poll of a job, by the job's age.
+    """How long to wait before the next poll of a job, by the job's age.
 
-    A job that is \(t\) seconds old is polled again after
-
-    \[ \min(maximum,\; initial + (multiplier - 1) \cdot t) \]
-
-    seconds, give or take `jitter`. If every poll is on time, the delays are `initial`,
-    `initial * multiplier`, `initial * multiplier ** 2` ... seconds, as with any exponential
-    backoff. But each delay depends on the job's age alone. So a poll that came early, because
-    the request of another job had room for this one, does not bring later polls forward.
+    A job that is `age` seconds old is polled again after
+    `min(maximum, initial + (multiplier - 1) * age)` seconds, give or take `jitter`. If every poll
+    is on time, the delays are `initial`, `initial * multiplier`, `initial * multiplier ** 2` ...
+    seconds, as with any exponential backoff. But each delay depends on the job's age alone. So a
+    poll that came early, because the request of another job had room for this one, does not bring
+    later polls forward.
     """
+
+    shows_defaults = True
 
     initial: float = 0.5
     """Seconds from acceptance to the first poll."""
@@ -65,9 +65,10 @@ class Backoff(Input):
     def delays(self) -> Iterator[float]:
         """Yield the delays, without jitter, of a job whose polls are all on time.
 
-        >>> from itertools import islice
-        >>> [round(delay, 2) for delay in islice(Backoff().delays(), 4)]
-        [0.5, 0.8, 1.28, 2.05]
+        Examples:
+            >>> from itertools import islice
+            >>> [round(delay, 2) for delay in islice(Backoff().delays(), 4)]
+            [0.5, 0.8, 1.28, 2.05]
         """
         age = 0.0
         while True:

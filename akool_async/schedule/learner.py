@@ -58,6 +58,8 @@ class Schedule(Input):
     the poll that notices it. A higher cost makes fewer polls, and notices ends later.
     """
 
+    shows_defaults = True
+
     cost: float = 0.3
     """Cost of one HTTP request, in seconds of delay. Ids that share a request share its cost."""
     cheapest: float = 0.0015

@@ -32,6 +32,8 @@ _CAPTION: Final = 24
 class AvatarBehaviour(Input):
     """The behaviour of a simulated avatar, and of the channel that leads to it."""
 
+    shows_defaults = True
+
     speed: Annotated[float, Meta(gt=0)] = 15.0
     """Characters that it says in a second."""
     events: bool = True

@@ -6,10 +6,10 @@ of all other jobs. The three functions here make the files from a title and a
 caption with the standard library alone. Equal arguments give equal bytes, and a
 file takes about a millisecond.
 
-Pictures and clips show the text in an embedded bitmap font above a strip of 64
-cells that spells a digest of both texts, so that two jobs look different even
-where their names are too long to be drawn in full.  Sounds carry the text as
-tags.
+Pictures and clips show a landscape, under it the text in an embedded bitmap font, and
+a strip of 64 cells that spells a digest of both texts. So two jobs look different, even
+where their names are too long to be drawn in full. In a clip, the sun goes its way. Sounds
+carry the text as tags.
 """
 
 from __future__ import annotations
@@ -24,28 +24,27 @@ import unicodedata
 import zlib
 from typing import NamedTuple
 
+from akool_async.simulator.film import film
+from akool_async.simulator.scene import colours, landscape
+
 __all__ = ["Media", "clip", "picture", "sound"]
 
 _TEXT_LIMIT = 400
 """Characters of a title or caption that a file repeats."""
 
 # The palette, by index: every pixel of a drawing is one of these.
-_PAPER, _TITLE_INK, _CAPTION_INK, _ACCENT, _FIRST_SHADE = range(5)
+_PAPER, _TITLE_INK, _CAPTION_INK, _FIRST_SHADE = range(4)
 _SHADES = 16
+_SCENE = _FIRST_SHADE + _SHADES
 
 _PICTURE_SIZE = (320, 180)
 _CLIP_SIZE = (192, 108)
 _MARGIN = 6
-_TOP_BAR = 4
-_STRIP = 12
-_TRACK = 6
-
-_CLIP_FRAMES = 8  # also the number of places of the moving bar
-_FRAME_DELAY = 12  # hundredths of a second
-_GIF_CODE_SIZE = 7
-_GIF_CLEAR = 1 << _GIF_CODE_SIZE
-_GIF_END = _GIF_CLEAR + 1
-_GIF_RUN = 120  # pixels between two clear codes; 126 would be the most
+_STRIP = 6
+_SCENE_PART = 0.55
+_CLIP_PICTURES = 16
+_MOMENT = 0.35
+"""Where the sun is on its way, at first."""
 
 _SAMPLE_RATE = 8000
 _NOTES = 6
@@ -147,19 +146,16 @@ def picture(title: str, caption: str = "") -> Media:
 
 
 def clip(title: str, caption: str = "") -> Media:
-    """Draw a looping GIF in which a bar moves under the title and the caption."""
+    """Draw an MP4 film in which the sun sets and rises above the title and the caption."""
     width, height = _CLIP_SIZE
-    rows = _poster(title, caption, width, height)
-    track_top = height - _STRIP - _TRACK
-    rows[track_top : track_top + _TRACK] = [_track_row(0, width)] * _TRACK
-    content = (
-        _gif_header(width, height, _palette(title)),
-        _gif_comment(f"{_shortened(title)}\n{_shortened(caption)}".strip()),
-        _gif_frame(0, width, b"".join(rows)),
-        _gif_motion(track_top, width),
-        b"\x3b",
-    )
-    return Media(b"".join(content), "image/gif", ".gif")
+    rows, digest = _poster(title, caption, width, height), _digest(title)
+    below = rows[_scene_height(height) :]
+    moments = [(_MOMENT + step / _CLIP_PICTURES) % 1 for step in range(1, _CLIP_PICTURES)]
+    pictures = [
+        [*landscape(digest, width, _scene_height(height), _SCENE, each), *below] for each in moments
+    ]
+    content = film([rows, *pictures], _palette(title), _shortened(title), _shortened(caption))
+    return Media(content, "video/mp4", ".mp4")
 
 
 def sound(title: str, caption: str = "") -> Media:
@@ -210,20 +206,15 @@ def _rgb(hue: float, lightness: float, saturation: float) -> bytes:
 
 
 def _palette(title: str) -> bytes:
-    """Return the colours of a title: dark paper, light inks, accent and shades."""
+    """Return the colours of a title: dark paper, light inks, shades, and those of its scene."""
     digest = _digest(title)
     hue = int.from_bytes(digest[:2], "big") / 65536
-    colours = [
-        _rgb(hue, 0.16 + digest[2] / 2560, 0.45 + digest[3] / 640),
-        _rgb(hue, 1.0, 0.0),
-        _rgb(hue, 0.82, 0.6),
-        _rgb(hue + 0.5, 0.6, 0.8),
-    ]
+    inks = [_rgb(hue, 0.11, 0.45), _rgb(hue, 1.0, 0.0), _rgb(hue, 0.82, 0.5)]
     shades = [_rgb(hue + step / 40, 0.25 + step / 32, 0.6) for step in range(_SHADES)]
-    return b"".join(colours + shades)
+    return b"".join(inks + shades) + colours(digest)
 
 
-# Drawing: a drawing is a list of rows, and a row has one byte for each pixel
+# Drawing
 
 
 @functools.cache
@@ -293,20 +284,22 @@ def _text_rows(text: str, scale: int, ink: int, width: int, room: int) -> list[b
 
 
 def _poster(title: str, caption: str, width: int, height: int) -> list[bytes]:
-    """Draw the top bar, the title, the caption and the digest strip."""
-    top, room = _TOP_BAR + _MARGIN, height - _TOP_BAR - _STRIP - _TRACK - 3 * _MARGIN
+    """Draw the scene, the title, the caption and the digest strip."""
+    rows = [*landscape(_digest(title), width, _scene_height(height), _SCENE, _MOMENT)]
+    room = height - len(rows) - _STRIP - 3 * _MARGIN
     blank = bytes([_PAPER]) * width
-    rows = [bytes([_ACCENT]) * width] * _TOP_BAR + [blank] * _MARGIN
-    text = _drawable(title)
-    scale = _largest_scale(text, width // 80, width, room * 3 // 5)
-    rows += _text_rows(text, scale, _TITLE_INK, width, room * 3 // 5)
     rows += [blank] * _MARGIN
-    left = top + _MARGIN + room - len(rows)
-    text = _drawable(caption)
-    scale = _largest_scale(text, min(scale, 2), width, left)
-    rows += _text_rows(text, scale, _CAPTION_INK, width, left)
+    text = _drawable(title)
+    scale = _largest_scale(text, width // 80, width, room * 3 // 4)
+    rows += _text_rows(text, scale, _TITLE_INK, width, room * 3 // 4)
+    rows += [blank] * (_MARGIN // 2)
+    rows += _text_rows(_drawable(caption), 1, _CAPTION_INK, width, height - len(rows) - _STRIP)
     rows += [blank] * (height - _STRIP - len(rows))
     return rows + [_strip_row(_digest(title, caption), width)] * _STRIP
+
+
+def _scene_height(height: int) -> int:
+    return round(height * _SCENE_PART)
 
 
 def _strip_row(digest: bytes, width: int) -> bytes:
@@ -314,13 +307,6 @@ def _strip_row(digest: bytes, width: int) -> bytes:
     cell = width // (2 * len(digest))
     shades = (bytes([_FIRST_SHADE + int(digit, 16)]) for digit in digest.hex())
     return b"".join(shade * cell for shade in shades)
-
-
-def _track_row(step: int, width: int) -> bytes:
-    """Draw one row of the track of a clip, with the bar at the given step."""
-    bar = width // _CLIP_FRAMES
-    before = bytes([_FIRST_SHADE]) * (bar * step)
-    return (before + bytes([_ACCENT]) * bar).ljust(width, bytes([_FIRST_SHADE]))
 
 
 # PNG
@@ -338,50 +324,6 @@ def _png_text(keyword: bytes, text: str) -> bytes:
         return b""
     body = keyword + b"\0\0\0\0\0" + _shortened(text).encode("utf-8", "replace")
     return _png_chunk(b"iTXt", body)
-
-
-# GIF
-
-
-def _gif_header(width: int, height: int, palette: bytes) -> bytes:
-    """Return the header, the screen, its colours and the order to loop for ever."""
-    flags = 0xF0 | (_GIF_CODE_SIZE - 1)  # a global table of 8-bit colours
-    screen = struct.pack("<HHBBB", width, height, flags, _PAPER, 0)
-    colours = palette.ljust(3 << _GIF_CODE_SIZE, b"\0")
-    return b"GIF89a" + screen + colours + b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
-
-
-def _gif_comment(text: str) -> bytes:
-    """Return a comment extension, or nothing for no text."""
-    if not text:
-        return b""
-    body = text.encode("ascii", "replace")
-    starts = range(0, len(body), 255)
-    blocks = (body[start : start + 255] for start in starts)
-    return b"\x21\xfe" + b"".join(bytes([len(part)]) + part for part in blocks) + b"\0"
-
-
-def _gif_frame(top: int, width: int, pixels: bytes) -> bytes:
-    """Return one frame that is drawn over the one before, from row `top` down.
-
-    The pixels become LZW codes without any compression.  A clear code before
-    every run keeps the code table so short that all codes are 8 bits wide, and
-    each run is then a data block of its own whose bytes are the pixels.
-    """
-    control = b"\x21\xf9\x04" + struct.pack("<BHB", 1 << 2, _FRAME_DELAY, 0) + b"\0"
-    place = struct.pack("<HHHHB", 0, top, width, len(pixels) // width, 0)
-    starts = range(0, len(pixels), _GIF_RUN)
-    runs = (pixels[start : start + _GIF_RUN] for start in starts)
-    blocks = b"".join(bytes([len(run) + 1, _GIF_CLEAR]) + run for run in runs)
-    end = bytes([1, _GIF_END, 0])
-    return control + b"\x2c" + place + bytes([_GIF_CODE_SIZE]) + blocks + end
-
-
-@functools.cache
-def _gif_motion(top: int, width: int) -> bytes:
-    """Return the frames after the first, which redraw only the track."""
-    rows = (_track_row(step, width) for step in range(1, _CLIP_FRAMES))
-    return b"".join(_gif_frame(top, width, row * _TRACK) for row in rows)
 
 
 # WAV

@@ -52,6 +52,8 @@ REASONS = MEDIA_REASONS + FACE_REASONS
 class Behaviour(Input):
     """The behaviour of the simulated Akool."""
 
+    shows_defaults = True
+
     seed: int = 0
     """The same seed draws the same durations and failures."""
     fail_rate: float = 0.0

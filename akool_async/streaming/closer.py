@@ -15,6 +15,7 @@ from akool_async.errors import (
     InvalidRequest,
     NotFound,
     TransportError,
+    message_of,
 )
 from akool_async.http.retry import RequestOutcome, outcome_of
 from akool_async.protocol.cells import checked_number
@@ -75,12 +76,12 @@ class Closer:
             except TimeoutError:
                 return self._too_late(id)
             except (AkoolError, RuntimeError) as error:  # the latter from a client that is closed
-                return str(error)
+                return message_of(error)
             return None
 
     def _too_late(self, id: str) -> str:
         answer = self._answers.get(id)
-        last = "" if answer is None else f"; the last answer: {answer}"
+        last = "" if answer is None else f"; the last answer: {answer.message}"
         return f"Akool did not confirm it within {self._grace:g} s{last}"
 
     async def _until_answered(self, id: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from akool_async.clock import Clock, sleep
-from akool_async.errors import UploadError
+from akool_async.errors import UploadError, message_of
 from akool_async.observers import logger
 from akool_async.protocol.fields import is_http_url
 from akool_async.protocol.files import with_addresses
@@ -152,7 +152,7 @@ class UploadLane:
                     break
                 before = self._uploads
             await self._pause(file, problem, tries)
-        failed = UploadError(f"{file.path} could not be uploaded: {problem}")
+        failed = UploadError(f"{file.path} could not be uploaded: {message_of(problem)}")
         failed.final = True
         raise failed
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,16 @@ from akool_async.simulator import Simulator
 from akool_async.uploads import LocalFile
 from tests.clients import Connect
 from tests.clocks import Until
+from tests.servers import held_port
 
 FACE, PHOTO = "https://photos.example/face.png", "https://photos.example/photo.png"
 
 
 @pytest.fixture
-def port() -> int:
+def port() -> Iterator[int]:
     """Return a port on which nobody listens."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        found: int = taken.getsockname()[1]
-    return found
+    with held_port() as port:
+        yield port
 
 
 @pytest.fixture

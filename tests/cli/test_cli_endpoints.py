@@ -15,6 +15,7 @@ from aiohttp import web
 
 from akool_async import Face, Operation, endpoints
 from akool_async.cli.namespaces import commands_of
+from akool_async.cli.statuses import BAD_INPUT, REFUSED
 from akool_async.endpoints import ENDPOINTS, RECIPES
 from akool_async.endpoints.forms import form_of
 from akool_async.endpoints.namespace import Namespace
@@ -386,8 +387,10 @@ def test_what_a_server_says_does_not_steer_the_terminal(
     assert "\x1b" not in akool("streaming", "avatars").out
     answer_with(server, received, {"code": 1015, "msg": "\x1b[31mred\nand a line"})
     ended = akool("streaming", "avatars")
-    assert ended.status == 1
-    assert re.fullmatch(r"akool: streaming\.avatars: \[31mred and a line .*\n", ended.err)
+    assert ended.status == REFUSED
+    assert re.fullmatch(
+        r"akool: streaming\.avatars: \[31mred and a line .*", ended.err.splitlines()[0]
+    )
 
 
 def test_a_detection_prints_faces_that_the_next_command_takes(
@@ -446,7 +449,7 @@ def test_a_pair_that_is_given_needs_no_other_credentials(
 
 def test_an_api_key_makes_no_token(akool: Command) -> None:
     ended = akool("account", "token")
-    assert (ended.status, ended.out) == (1, "")
+    assert (ended.status, ended.out) == (BAD_INPUT, "")
     assert re.fullmatch(
         r"akool: .* give --client-id and --client-secret, or set AKOOL_CLIENT_ID and"
         r" AKOOL_CLIENT_SECRET\n",
@@ -462,7 +465,7 @@ def test_missing_credentials_are_told_in_one_line(
 ) -> None:
     monkeypatch.delenv("AKOOL_API_KEY")
     ended = akool("account", "credit")
-    assert (ended.status, ended.out) == (1, "")
+    assert (ended.status, ended.out) == (BAD_INPUT, "")
     assert ended.err == (
         "akool: no credential: set AKOOL_API_KEY, AKOOL_TOKEN, or AKOOL_CLIENT_ID and"
         " AKOOL_CLIENT_SECRET\n"
@@ -478,7 +481,7 @@ def test_a_variable_that_cannot_be_used_is_named_and_not_shown(
 ) -> None:
     monkeypatch.setenv(name, value)
     ended = akool("account", "credit")
-    assert (ended.status, ended.out) == (1, "")
+    assert (ended.status, ended.out) == (BAD_INPUT, "")
     assert re.fullmatch(rf"akool: {name} must be .*\n", ended.err)
     assert value not in ended.err
 
@@ -488,5 +491,6 @@ def test_a_refusal_is_one_line_with_code_and_akool_s_sentence(
 ) -> None:
     answer_with(server, received, {"code": 1006, "msg": "Your quota is not enough"})
     ended = akool("account", "credit")
-    assert (ended.status, ended.out) == (1, "")
-    assert ended.err == "akool: account.credit: Your quota is not enough [code 1006, HTTP 200]\n"
+    assert (ended.status, ended.out) == (REFUSED, "")
+    said = ended.err.splitlines()[0]
+    assert said == "akool: account.credit: Your quota is not enough [code 1006, HTTP 200]"

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from akool_async import Akool
+from akool_async.cli.statuses import REFUSED
 from akool_async.endpoints import TTS, SpeakText
 from akool_async.journal import Journal, State
 from akool_async.protocol.endpoint import Operation
@@ -121,7 +122,7 @@ def test_what_was_found_before_an_error_is_found(
     lose(akool_simulator, path, {"one": speech("One."), "two": speech("Two.")})
     akool_simulator.fault = refuse
     ended = find()
-    assert ended.status == 1
+    assert ended.status == REFUSED
     assert "one" in ended.out
     assert "Illegal token" in ended.err
     rows = rows_of(path)

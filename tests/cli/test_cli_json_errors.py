@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from akool_async.cli.statuses import BAD_INPUT, IN_DOUBT, NO_ANSWER, REFUSED, TIMED_OUT
 from akool_async.cli.tree import COMMANDS
 from akool_async.endpoints.registry import NAMESPACES
 from akool_async.protocol import token
@@ -22,6 +23,9 @@ OLDER = ("reage", "image", "--target-image", PHOTO, "--face-reage", "10", "--mod
 SPEECH = ("audio", "tts", "--input-text", "Hello.", "--voice-id", "v")
 SOME_TOKEN = token.write(JobReference(name="reage.image", id="abc", job_id=None, created=0))
 
+
+SHAPE = {"type", "message", "code", "endpoint", "token", "advice", "exit_status"}
+"""What every error has."""
 
 # Errors
 
@@ -38,10 +42,10 @@ SOME_TOKEN = token.write(JobReference(name="reage.image", id="abc", job_id=None,
         (("reage", "imag"), "UsageError", 2),
         (("reag",), "UsageError", 2),
         (("journal", "list", "--file", "nowhere"), "UsageError", 2),
-        (OLDER, "MissingCredentials", 1),
-        (("account", "credit"), "MissingCredentials", 1),
-        (("job", SOME_TOKEN), "MissingCredentials", 1),
-        (("job", SOME_TOKEN, "--cancel"), "MissingCredentials", 1),
+        (OLDER, "MissingCredentials", BAD_INPUT),
+        (("account", "credit"), "MissingCredentials", BAD_INPUT),
+        (("job", SOME_TOKEN), "MissingCredentials", BAD_INPUT),
+        (("job", SOME_TOKEN, "--cancel"), "MissingCredentials", BAD_INPUT),
     ],
 )
 def test_an_error_before_any_request_is_json_too(
@@ -51,7 +55,8 @@ def test_an_error_before_any_request_is_json_too(
     assert (plain.status, plain.out) == (status, "")
     assert (as_json.status, as_json.err) == (status, plain.err)
     error = as_json.document["error"]
-    assert error["type"] == kind
+    assert (error["type"], error["exit_status"]) == (kind, status)
+    assert error.keys() >= SHAPE
     assert plain.err.endswith(f": {error['message']}\n")
 
 
@@ -65,8 +70,10 @@ def test_a_refusal_of_akool_is_json_with_its_code(
     for arguments in (("account", "credit"), OLDER, ("job", SOME_TOKEN)):
         ended = akool(*arguments, "--json")
         error = ended.document["error"]
-        assert (ended.status, error["code"], error["http_status"]) == (1, 1102, 200)
+        assert (ended.status, error["code"], error["http_status"]) == (REFUSED, 1102, 200)
         assert error["message"] in ended.err
+        assert error["exit_status"] == REFUSED
+        assert error["endpoint"].partition(".")[0] in {"account", "reage", "faceswap"}
 
 
 def test_a_create_of_unknown_outcome_is_json_too(
@@ -76,9 +83,28 @@ def test_a_create_of_unknown_outcome_is_json_too(
         raise ConnectionResetError
 
     akool_simulator.fault = drop
-    error = akool(*OLDER, "--json").document["error"]
+    ended = akool(*OLDER, "--json")
+    error = ended.document["error"]
     assert error["type"] == "CreateOutcomeUnknown"
     assert "might pay twice" in error["message"]
+    assert ended.status == error["exit_status"] == IN_DOUBT
+
+
+def test_a_wrong_option_is_json_that_says_where_the_options_are(bare: Command) -> None:
+    error = bare("reage", "image", "--years", "10", "--json").document["error"]
+    assert (error["type"], error["token"], error["code"]) == ("UsageError", None, None)
+    assert "`akool reage image --help`" in error["advice"]
+
+
+def test_a_host_that_is_down_has_a_status_of_its_own(
+    bare: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Simulator().in_thread() as simulator:
+        point_at(simulator, monkeypatch)
+    ended = bare("account", "credit", "--json")  # nobody listens there any more
+    error = ended.document["error"]
+    assert (ended.status, error["exit_status"]) == (NO_ANSWER, NO_ANSWER)
+    assert error["endpoint"] == "account.credit"
 
 
 def test_a_failed_job_is_json_with_its_fields_its_token_and_the_error(
@@ -92,8 +118,10 @@ def test_a_failed_job_is_json_with_its_fields_its_token_and_the_error(
     for ended in (waited, looked):
         assert ended.status == 1
         assert ended.document["operation"] == "reage.image"
-        assert (ended.document["token"], ended.document["status"]) == (text, 4)
-        assert ended.document["error"]["type"] == "JobFailed"
+        assert (ended.document["token"], ended.document["status"]) == (text, "failed")
+        error = ended.document["error"]
+        assert (error["type"], error["exit_status"]) == ("JobFailed", 1)
+        assert (error["token"], error["endpoint"]) == (text, "reage.image")
         assert ended.document["error_reason"] in ended.document["error"]["message"]
 
 
@@ -104,7 +132,7 @@ def test_a_wait_that_is_over_is_json_with_the_token_to_go_on_with(
         point_at(simulator, monkeypatch)
         ended = bare(*OLDER, "--wait", "--timeout", "1", "--json")
         (job,) = simulator.world.jobs
-    assert (ended.status, ended.document["error"]["type"]) == (1, "Timeout")
+    assert (ended.status, ended.document["error"]["type"]) == (TIMED_OUT, "Timeout")
     assert token.read(ended.document["token"]).id == ended.document["id"] == job
     assert "not ended after 1 second;" in ended.err
 

@@ -15,6 +15,7 @@ import pytest
 from akool_async import Akool, JobFailed, Status
 from akool_async.simulator import Simulator
 from tests.cli.commands import Command, Serve, Serving, serving, serving_process
+from tests.servers import held_port
 
 
 class Running(NamedTuple):
@@ -85,10 +86,7 @@ def test_it_prints_the_credentials_of_its_webhooks() -> None:
 
 
 def test_it_listens_on_the_given_port() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with simulator("--port", str(port)) as running:
+    with held_port() as port, simulator("--port", str(port)) as running:
         assert running.variables["AKOOL_BASE_URL"] == f"http://127.0.0.1:{port}"
 
 

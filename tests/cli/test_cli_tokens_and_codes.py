@@ -15,7 +15,7 @@ import click
 import pytest
 from aiohttp import web
 
-from akool_async import Status, __version__
+from akool_async import __version__
 from akool_async.cli import main, tree
 from akool_async.cli.tree import COMMANDS
 from akool_async.endpoints import ENDPOINTS, RECIPES
@@ -72,8 +72,10 @@ def test_a_completed_job_shows_the_address_of_its_result(
         result = json.loads(out)
         assert status == 0
         assert result["url"] == f"{simulator.url}/media/{job}.png"
-        assert (result["token"], result["status"]) == (text, Status.COMPLETED)
+        assert (result["token"], result["status"]) == (text, "completed")
         assert result["expires_at"].endswith("Z")
+        _, by_id, _ = bare("job", job, "--operation", "reage.image", "--json")
+        assert json.loads(by_id)["url"] == result["url"]
 
 
 def test_without_a_date_of_akool_s_the_expiry_is_computed_from_the_token(
@@ -86,10 +88,10 @@ def test_without_a_date_of_akool_s_the_expiry_is_computed_from_the_token(
         return web.json_response({"code": 1000, "data": reply})
 
     akool_simulator.fault = answer
-    reference = JobReference(name="video.lip_sync", id=job, job_id=None, created=0)
+    reference = JobReference(name="video.lip_sync", id=job, job_id=None, created=1)
     shown = fields_of(akool("job", token.write(reference)).out)
     assert shown["url"] == "https://v.example/1"
-    assert shown["expires_at"] == "1970-01-08 00:00:00 UTC"
+    assert shown["expires_at"] == "1970-01-08 00:00:01 UTC"
 
 
 def test_a_job_that_failed_exits_with_its_reason(
@@ -217,9 +219,10 @@ def test_a_code_is_explained_with_its_class_and_its_pages(bare: Command) -> None
     ended = bare("errors", "1015")
     assert (ended.status, ended.err) == (0, "")
     lines = ended.out.splitlines()
-    assert lines[:3] == [
+    assert lines[:4] == [
         "1015  Video processing error",
         "ProcessingError: Akool failed while processing.",
+        f"What to do: {CODES[1015].advice_on(1015)}",
         "",
     ]
     page = lines.index(f"{SITE}/talking-photo")
@@ -230,7 +233,7 @@ def test_a_page_that_gives_a_code_another_error_is_listed_with_that_error(bare: 
     lines = bare("errors", "1109").out.splitlines()
     assert lines[0] == "1109  account not exist"
     assert lines[1].startswith("AuthenticationError: ")
-    assert lines[3:6] == [
+    assert lines[4:7] == [
         f"{SITE}/talking-avatar",
         "  create avatar video error",
         "  ProcessingError: Akool failed while processing.",
@@ -305,6 +308,7 @@ def test_namespaces_verbs_options_and_choices_complete() -> None:
 def test_commands_and_namespaces_complete_with_their_summaries() -> None:
     found = tree.akool.shell_complete(click.Context(tree.akool), "s")
     assert {each.value: each.help for each in found} == {
+        "schema": COMMANDS["schema"],
         "set": COMMANDS["set"],
         "simulate": COMMANDS["simulate"],
         "streaming": NAMESPACES["streaming"].summary,

@@ -40,6 +40,7 @@ from tests.cli.webhook_parts import (
     post,
     webhook,
 )
+from tests.servers import held_port
 
 pytestmark = pytest.mark.usefixtures("webhook_account")
 
@@ -207,7 +208,7 @@ def test_with_json_each_request_is_one_line_and_all_else_is_on_stderr() -> None:
         status, written, complaints = running.stop()
     assert told["event"] == {
         "id": "id-1",
-        "status": 3,
+        "status": "completed",
         "type": "audio",
         "url": "https://cdn.example/x.mp3",
         "extras": {},
@@ -251,12 +252,10 @@ def test_verified_webhooks_are_sent_on_unchanged_and_answered_as_there(receiver:
 
 
 def test_a_program_that_cannot_be_reached_is_told_and_the_webhook_comes_again() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        nobody = f"127.0.0.1:{closed.getsockname()[1]}"
-    with listening("--forward-to", nobody) as running:
+    with held_port() as port, listening("--forward-to", f"127.0.0.1:{port}") as running:
         assert post(running.url, webhook("id-1")) == 502
         running.line()
-        assert f"http://{nobody}/ did not answer: Connect call failed" in running.line()
+        assert f"http://127.0.0.1:{port}/ did not answer: Connect call failed" in running.line()
 
 
 def test_a_program_that_does_not_answer_in_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ def test_a_submission_is_immutable(field: str) -> None:
 def test_a_submission_shows_what_it_holds() -> None:
     shown = repr(Submission(speech("Good morning."), key="row 7", tag=("a", 1)))
     assert shown.startswith("Submission(request=TTS(input_text='Good morning.'")
-    assert "key='row 7', timeout=<the client's>, priority=0, tag=('a', 1)" in shown
+    assert shown.endswith(", key='row 7', tag=('a', 1))")
 
 
 # submit

@@ -225,7 +225,9 @@ def test_each_block_of_code_is_python(page: Path) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_each_code_has_its_row(code: int) -> None:
-    row = f"| {code} | `{CODES[code].error.__name__}` | {CODES[code].sentence} |"
+    meaning = CODES[code]
+    cells = (f"`{meaning.error.__name__}`", meaning.sentence, meaning.advice_on(code))
+    row = f"| {code} | {' | '.join(cells)} |"
     assert f"\n{row}\n" in page_of("codes")
 
 

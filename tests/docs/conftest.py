@@ -10,7 +10,7 @@ import pytest
 from akool_async.simulator import Simulator
 
 PHOTO = b"\xff\xd8\xff\xe0" + bytes(100)
-WITH_FILES = ("uploads.md", "manifests.md")
+WITH_FILES = ("uploads.md", "manifests.md", "[README.md")
 
 
 @pytest.fixture

@@ -18,8 +18,10 @@ from typing import Final
 import pytest
 from click import Option
 
+from akool_async import Akool
 from akool_async.batch import load
 from akool_async.cli.tree import COMMANDS, akool
+from akool_async.endpoints import SpeakText
 from akool_async.endpoints.registry import NAMESPACES
 from tests.clocks import Until
 from tests.docs.pages import README, ROOT, blocks_of, text_of
@@ -32,6 +34,7 @@ MADE: Final = {
     "manifests.md": ["texts.run/results.jsonl", "photos.run/results.jsonl"],
     "reports.md": ["rows.run/report.html", "run.zip"],
     "runs.md": ["rows.run/results.jsonl"],
+    "stuck_and_lost_jobs.md": ["jobs.sqlite"],
     "uploads.md": ["out"],
 }
 """The pages, each with some of what its commands make."""
@@ -47,6 +50,8 @@ NOT_HERE: Final = ("pip install", "akool webhooks", "akool dashboard")
 """It installs, or it serves until Ctrl-C: tests/cli and the last tests of this file run that."""
 OF_A_RUN: Final = {"dashboard.md", "reports.md"}
 """These pages begin with a run that is there."""
+OF_A_JOURNAL: Final = {"stuck_and_lost_jobs.md"}
+"""These pages begin with a journal that is there."""
 
 
 def run_script(script: str) -> subprocess.CompletedProcess[str]:
@@ -68,11 +73,18 @@ def commands_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write_texts(tmp_path / "texts.xlsx")
 
 
+async def keep_a_journal() -> None:
+    async with Akool(journal="jobs.sqlite") as client:
+        await client.submit(SpeakText(input_text="Good morning.", voice_id="v"), key="row 1")
+
+
 @pytest.mark.parametrize("name", MADE)
 @pytest.mark.usefixtures("simulator_around", "commands_around", "files_around")
 def test_every_command_of_a_page_runs(name: str, tmp_path: Path) -> None:
     if name in OF_A_RUN:
         assert run_script("akool run rows.csv --quiet").returncode == 0
+    if name in OF_A_JOURNAL:
+        asyncio.run(keep_a_journal())
     for block in blocks_of(ROOT / f"docs/{name}", "sh"):
         lines = [line for line in block.splitlines() if not line.startswith(NOT_HERE)]
         ended = run_script("\n".join(lines))

@@ -28,13 +28,17 @@ from tests.docs.pages import FENCED, PAGES, README, ROOT, blocks_of, text_of
 
 MOST_WORDS = 500
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+TO_HEADING = re.compile(r"\]\(((?!https?:)[^)#]*\.md)?#([^)]+)\)")
 
 
 def named(paths: list[Path]) -> list[str]:
     return [str(path.relative_to(ROOT)) for path in paths]
 
 
-WITH_PYTHON = [page for page in PAGES if blocks_of(page, "python")]
+# Tutorials are followed as a whole by test_tutorials.py.
+WITH_PYTHON = [
+    page for page in PAGES if blocks_of(page, "python") and page.parent.name != "tutorials"
+]
 INTERACTIVE = [page for page in WITH_PYTHON if "asyncio.run(" not in text_of(page)]
 WITH_TESTS = [page for page in WITH_PYTHON if "\nasync def test_" in text_of(page)]
 
@@ -172,6 +176,22 @@ def test_the_prose_of_the_readme_has_at_most_five_hundred_words() -> None:
 def test_every_link_to_another_file_leads_somewhere(page: Path) -> None:
     broken = [link for link in LINK.findall(text_of(page)) if not (page.parent / link).exists()]
     assert broken == []
+
+
+def anchors_of(page: Path) -> set[str]:
+    """Return what a page's headings are called in links, as code hosts and the site name them."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", text_of(page)), re.MULTILINE)
+    words = (re.sub(r"\]\([^)]*\)|[^\w\s-]", "", heading).lower() for heading in headings)
+    return {re.sub(r"\s", "-", word.strip()) for word in words}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named(PAGES))
+def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
+    links = [
+        (page.parent / target if target else page, anchor)
+        for target, anchor in TO_HEADING.findall(text_of(page))
+    ]
+    assert [link for link in links if link[1] not in anchors_of(link[0])] == []
 
 
 def test_what_the_readme_names_is_there() -> None:

@@ -79,7 +79,7 @@ def test_two_thousand_requests_run_from_a_stream(run: Run, simulator_beside: Sim
     failed = shown_ids(simulator_beside, Status.FAILED)
     assert summary == f"{len(done)} done, {len(failed)} failed"
     assert sorted(line.split(":")[0] for line in failures) == sorted(failed)
-    assert simulator_beside.world.creates == Counter({"audio.tts": 2_000})
+    assert simulator_beside.world.creates == Counter({"voice.tts": 2_000})
 
 
 def test_a_folder_of_photos_is_aged_and_goes_on_where_it_stopped(
@@ -113,7 +113,7 @@ def test_a_spreadsheet_of_texts_is_spoken(
         lines = dict(line.split(" ", 1) for line in printed)
         assert sorted(lines) == ["2", "3"]
         assert all((tmp_path / "speech" / path).is_file() for path in lines.values())
-    assert simulator_beside.world.creates == Counter({"audio.tts": 2})
+    assert simulator_beside.world.creates == Counter({"voice.tts": 2})
 
 
 def test_a_job_that_one_process_starts_is_finished_by_another(

@@ -16,13 +16,13 @@ import pytest
 from aiohttp import web
 
 from akool_async import Akool
-from akool_async.endpoints import TTS
+from akool_async.endpoints import SpeakText
 from akool_async.simulator import Simulator
 from tests.clocks import Until
 
 PAGE = Path(__file__).parents[2] / "docs/webhooks.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-SPEECH = TTS(input_text="Hello.", voice_id="v")
+SPEECH = SpeakText(input_text="Hello.", voice_id="v")
 
 
 def _recipe() -> SimpleNamespace:
@@ -105,7 +105,7 @@ async def test_a_forwarded_event_finds_the_job_of_another_worker(
         speech = await akool.submit(SPEECH, key="k")
     assert speech.id in sim.world.jobs
     assert "adopted" not in bystander.stats.webhooks
-    assert sim.world.creates == {"audio.tts": 1}
+    assert sim.world.creates == {"voice.tts": 1}
 
 
 async def test_what_comes_while_a_worker_is_down_waits_in_its_folder(
@@ -114,11 +114,11 @@ async def test_what_comes_while_a_worker_is_down_waits_in_its_folder(
     mine = workers.folder(2)
     async with workers.client(2) as akool:
         job = akool.submit(SPEECH, key="k")
-        await until(lambda: sim.world.creates["audio.tts"])
+        await until(lambda: sim.world.creates["voice.tts"])
         await until(lambda: "lost" in repr(job))
     await until(lambda: list(mine.glob("*.event")))
     async with workers.client(2) as akool, workers.taking_in(akool, 2):
         speech = await akool.submit(SPEECH, key="k")
         await until(lambda: not list(mine.glob("*.event")))
     assert speech.id in sim.world.jobs
-    assert sim.world.creates == {"audio.tts": 1}
+    assert sim.world.creates == {"voice.tts": 1}

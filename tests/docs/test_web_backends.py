@@ -139,7 +139,7 @@ async def test_each_worker_has_a_journal_and_a_killed_ones_jobs_go_on(
         pass
     for order in orders:
         await browser.done(order)
-    assert akool.world.creates == {"audio.tts": ORDERS}
+    assert akool.world.creates == {"voice.tts": ORDERS}
     assert sorted(folder.name for folder in (tmp_path / "workers").iterdir()) == ["1", "2"]
     results = tmp_path / "results"
     await until(lambda: len(list(results.glob("*.wav"))) == ORDERS)
@@ -181,7 +181,7 @@ async def test_sigterm_waits_for_a_bounded_time_for_what_never_comes(
     assert await browser.workers()
     akool.fault = never
     await browser.order(1)
-    await until(lambda: akool.requests["audio.tts"] == 1)
+    await until(lambda: akool.requests["voice.tts"] == 1)
     server.terminate()
     await asyncio.to_thread(server.wait, timeout=60)
     assert "Application shutdown complete" in await asyncio.to_thread(log.read_text)
@@ -203,4 +203,4 @@ async def test_a_reload_keeps_what_is_at_akool_and_what_stands_in_line(
         pass
     for order in orders:
         await browser.done(order)
-    assert akool.world.creates == {"audio.tts": 6}
+    assert akool.world.creates == {"voice.tts": 6}

@@ -620,4 +620,4 @@ async def test_a_job_shows_its_name_id_and_phase(
         await job.created()
         assert str(job.id) in repr(job)
     assert isinstance(job.exception(), ClientClosed)
-    assert "ended" in repr(job)
+    assert "closed: the client was closed" in repr(job)

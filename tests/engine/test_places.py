@@ -315,7 +315,7 @@ async def test_no_permit_is_lost_or_doubled_whenever_jobs_are_cancelled_or_close
         async with connect(simulator, semaphore=semaphore) as akool:
             jobs = [akool.submit(each) for each in (reage(), reage(), speech(), reage())]
             await turns(number)
-            met |= {repr(job).partition(": ")[2].rstrip(">") for job in jobs}
+            met |= {job.one_line for job in jobs}
             if "cancel" in end:
                 cancels = [job.cancel() for job in jobs]
                 await asyncio.gather(*cancels, return_exceptions=True)
@@ -332,8 +332,11 @@ async def test_no_permit_is_lost_or_doubled_whenever_jobs_are_cancelled_or_close
         assert semaphore.least == 0
         for _ in range(2):
             await asyncio.wait_for(semaphore.acquire(), 5)
-    states = {JobState.QUEUED, JobState.CREATING, JobState.WATCHED}
-    assert met == {state.meaning for state in states}
+    assert met - {"PROCESSING"} == {
+        JobState.QUEUED.meaning,
+        JobState.CREATING.meaning,
+        "QUEUED",  # at Akool
+    }
 
 
 class Failing(Board):

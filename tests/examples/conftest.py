@@ -6,19 +6,20 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import pytest
 
 from akool_async.simulator import Behaviour, Simulator
+from tests.servers import held_port
 
 ROOT = Path(__file__).parents[2]
 SECRET = "canary-secret-0123456789-abcdefg"
@@ -26,6 +27,8 @@ PATIENCE = 60.0
 """Seconds after which a condition is given up: a busy machine is no failure."""
 
 T = TypeVar("T")
+
+_HELD = ExitStack()
 
 
 def eventually(condition: Callable[[], T]) -> T:
@@ -41,8 +44,8 @@ class Server:
     """The web backend in a process that can be killed and started again at the same port."""
 
     def __init__(self, data: Path, environment: dict[str, str], *options: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        # Held to the end of the test process: a server that is down is started again at its port.
+        self.port = _HELD.enter_context(held_port())
         self.url = f"http://127.0.0.1:{self.port}"
         self.data = data
         self.log = data.parent / "server.log"

@@ -58,7 +58,7 @@ async def test_a_call_without_a_free_file_blames_this_machine_and_is_tried_again
         with without_free_files(), pytest.raises(ConnectFailed) as caught:
             await akool.account.credit()
         assert caught.value.cause == "machine"
-        assert os.strerror(errno.EMFILE) in str(caught.value)
+        assert os.strerror(errno.EMFILE).lower() in str(caught.value)
         assert caught.value.attempts == Retry().throttled_attempts
         assert (await akool.account.credit()).credit == 5
     assert len(server.visits) == 1
@@ -113,7 +113,7 @@ async def test_queued_creates_are_not_held_back_for_an_outage_of_the_host(
             jobs = [akool.submit(TTS(**SPEECH)) for _ in range(60)]
             with without_free_files():
                 for job in jobs:
-                    with pytest.raises(ConnectFailed, match=os.strerror(errno.EMFILE)):
+                    with pytest.raises(ConnectFailed, match=f"(?i){os.strerror(errno.EMFILE)}"):
                         await job
     assert "creates get no answer" not in caplog.text
 
@@ -206,7 +206,7 @@ async def test_a_certificate_that_is_refused_is_tried_once(
         given = {} if whose == "own" else {"session": session}
         async with connect(tls.url, **given) as akool:
             for call in (akool.account.credit(), akool.audio.tts(**SPEECH)):
-                with pytest.raises(ConnectFailed, match="certificate is refused, self") as caught:
+                with pytest.raises(ConnectFailed, match=r"is refused \(self") as caught:
                     await call
                 assert (caught.value.attempts, caught.value.cause) == (1, "certificate")
     assert tls.handshakes == 2

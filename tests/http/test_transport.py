@@ -244,7 +244,7 @@ async def test_an_answer_that_does_not_come_runs_out_of_time(
 ) -> None:
     server = await serve(fault)
     error, sent = await failure(hasty, server.url)
-    assert str(error) == "no answer within 0.2 seconds"
+    assert error.message == f"no answer from {server.url} within 0.2 seconds"
     assert not isinstance(error, ConnectFailed)
     assert sent
 
@@ -510,7 +510,7 @@ async def test_a_query_that_was_sent_counts_as_sent_though_its_repetition_finds_
     host, port = server.sockets[0].getsockname()
     await transport.send(f"http://{host}:{port}", GET, None, Delivery())
     error, sent = await failure(transport, f"http://{host}:{port}", GET)
-    assert "ClientConnectorError" in str(error)
+    assert error.message.startswith(f"no connection to http://{host}:{port} (")
     assert not isinstance(error, ConnectFailed)
     assert sent
 
@@ -528,7 +528,7 @@ async def test_a_reply_that_is_older_than_the_request_is_not_its_reply(
     await server.visits[0].send(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{stray}")
     await asyncio.sleep(pause)
     error, sent = await failure(transport, server.url, request_)
-    assert str(error) == "the connection held a reply that is older than the request"
+    assert error.message == "the connection held a reply that is older than the request"
     assert sent  # aiohttp does not say whether it has written the request
     # The reply to that request may still come: nothing else uses its connection.
     assert (await transport.send(server.url, request_, None, Delivery())).body == b"{}"
@@ -616,7 +616,7 @@ async def test_a_session_that_was_closed_sends_nothing(session: aiohttp.ClientSe
     await session.close()
     error, sent = await failure(transport, "http://127.0.0.1:9")
     assert isinstance(error, ConnectFailed)
-    assert str(error) == "the session is closed"
+    assert error.message == "the session is closed; nothing was sent"
     assert not sent
 
 

@@ -85,7 +85,7 @@ def test_a_second_journal_in_this_process_is_refused(journal: Journal, path: Pat
 
 @pytest.mark.usefixtures("journal")
 def test_a_refused_opener_is_told_what_to_do(path: Path) -> None:
-    with pytest.raises(JournalInUse, match=r"each worker of a web server, a journal of its own$"):
+    with pytest.raises(JournalInUse, match=r"each worker of a web server, a journal of its own\.$"):
         Journal(path)
 
 

@@ -170,7 +170,7 @@ def test_notes_are_pickled_too() -> None:
 
 def test_an_api_error_names_endpoint_sentence_meaning_and_code() -> None:
     error = api_error(1003, "bad face", endpoint="reage.image", http_status=400)
-    assert str(error) == "reage.image: bad face (Parameter error) [code 1003, HTTP 400]"
+    assert error.message == "reage.image: bad face (Parameter error) [code 1003, HTTP 400]"
 
 
 @pytest.mark.parametrize(
@@ -179,12 +179,12 @@ def test_an_api_error_names_endpoint_sentence_meaning_and_code() -> None:
 )
 def test_an_error_without_a_code_shows_none(status: int, message: str) -> None:
     error = errors.DetectionError(0, "no face", endpoint="faceswap.detect", http_status=status)
-    assert str(error) == message
+    assert error.message == message
 
 
 @pytest.mark.parametrize("msg", ["parameter error", "Parameter error", ""])
 def test_a_meaning_equal_to_the_message_is_not_repeated(msg: str) -> None:
-    assert str(api_error(1003, msg)) == "reply: Parameter error [code 1003, HTTP 200]"
+    assert api_error(1003, msg).message == "reply: Parameter error [code 1003, HTTP 200]"
 
 
 def test_an_unknown_code_without_a_sentence_says_so() -> None:

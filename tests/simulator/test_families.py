@@ -46,7 +46,7 @@ def world(clock: ManualClock, **behaviour: Any) -> World:
 
 
 @pytest.mark.parametrize(
-    ("media", "extension"), [("image", ".png"), ("video", ".gif"), ("audio", ".wav")]
+    ("media", "extension"), [("image", ".png"), ("video", ".mp4"), ("audio", ".wav")]
 )
 def test_the_file_is_of_the_family_s_kind(media: Media, extension: str, clock: ManualClock) -> None:
     simulated = world(clock)

@@ -278,7 +278,7 @@ async def test_a_list_that_forgets_nothing_is_whole(send: Send, simulator: Simul
 
 # Media
 
-SIGNATURES = {"image/png": b"\x89PNG\r\n", "image/gif": b"GIF89a", "audio/wav": b"RIFF"}
+SIGNATURES = {"image/png": b"\x89PNG\r\n", "video/mp4": b"\0\0\0\x20ftypisom", "audio/wav": b"RIFF"}
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ SIGNATURES = {"image/png": b"\x89PNG\r\n", "image/gif": b"GIF89a", "audio/wav": 
         ("audio.tts", "audio/wav", SPEECH),
         (
             "faceswap.video",
-            "image/gif",
+            "video/mp4",
             {"sourceImage": [FACE], "targetImage": [FACE], "modifyVideo": PICTURE},
         ),
     ],

@@ -178,6 +178,8 @@ async def token_and_class_resume_a_typed_job(akool: Akool, token: str) -> None:
     assert_type(akool.job(token, ImageReage), Job[Faceswap])
     assert_type(akool.job(token, TTS), Job[Audio])
     assert_type(akool.job(token), Job[Any])
+    assert_type(akool.job("65a0", ImageReage, job_id="1"), Job[Faceswap])
+    assert_type(akool.job("65a0", "reage.image"), Job[Any])
 
 
 async def values_are_submitted_and_mapped(akool: Akool) -> None:
@@ -456,7 +458,7 @@ async def mistakes_with_jobs(akool: Akool, job: Job[Faceswap], token: str) -> Au
     Submission(TTS(input_text="Hello", voice_id="v"), keys="k")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Submission(TTS(input_text="Hello", voice_id="v"), key="k").key = "l"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     akool.submit(Credit(credit=1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    akool.job(token, Faceswap)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    akool.job(token, Faceswap)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
     job.add_done_callback(_takes_audio)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     return await job  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 

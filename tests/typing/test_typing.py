@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 API = Path(__file__).with_name("api.py")
+BLOCKING = Path(__file__).with_name("blocking.py")
 
 MYPY = [sys.executable, "-m", "mypy", "--strict", "--warn-unreachable"]
 PYRIGHT = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable]
@@ -46,7 +47,7 @@ def check(command: list[str], folder: Path, *files: Path) -> subprocess.Complete
 def test_the_api_has_the_types_that_it_promises_and_mistakes_stay_mistakes(
     checker: list[str],
 ) -> None:
-    checked = check(checker, ROOT, API)
+    checked = check(checker, ROOT, API, BLOCKING)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 

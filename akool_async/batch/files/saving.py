@@ -31,7 +31,7 @@ from akool_async.batch.folder import RunFolder
 from akool_async.batch.outcomes.endings import decoder
 from akool_async.batch.outcomes.outcome import MoreFile, Outcome
 from akool_async.batch.outcomes.writing import OutcomeWriter
-from akool_async.errors import DownloadError, ResultExpired
+from akool_async.errors import DownloadError, ResultExpired, message_of
 from akool_async.journal import State
 from akool_async.journal.outcome_lines import OutcomeLines
 from akool_async.observers import logger
@@ -316,7 +316,7 @@ class SavingLane:
         self._counts.unsaved += 1
         logger.error("the result of %s is not saved: %s", waiting.outcome.key, error)
         outcome = msgspec.structs.replace(
-            waiting.outcome, status=status, error=type(error).__name__, msg=str(error)
+            waiting.outcome, status=status, error=type(error).__name__, msg=message_of(error)
         )
         self._writer.add(outcome, recipe=waiting.recipe)
 

@@ -13,9 +13,9 @@ from akool_async.batch.manifest.fault import shown
 from akool_async.batch.manifest.row import NoCell
 from akool_async.client.submission import check_key
 from akool_async.endpoints.face import Face
-from akool_async.endpoints.forms import TEXT, Form, Unreadable, bare_type, form_of
+from akool_async.endpoints.forms import TEXT, Form, Unreadable, form_of
 from akool_async.errors import InvalidInput
-from akool_async.protocol.fields import FieldPlan, Rule, Url
+from akool_async.protocol.fields import FieldPlan, Rule, Url, bare_type
 from akool_async.protocol.files import path_in_url
 
 Read: TypeAlias = Callable[[Any], Any]

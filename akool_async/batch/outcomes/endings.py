@@ -12,7 +12,7 @@ from akool_async.batch.live import LiveRow
 from akool_async.batch.manifest.rows import BatchRow
 from akool_async.batch.outcomes.outcome import Outcome
 from akool_async.client.restoring import result_of
-from akool_async.errors import APIError, ClientClosed
+from akool_async.errors import APIError, ClientClosed, message_of
 from akool_async.journal import Entry, State
 from akool_async.journal.outcomes import reason_of, state_after
 from akool_async.protocol.endpoint import Family
@@ -67,7 +67,7 @@ def outcome_of(live: LiveRow) -> Outcome | None:
         attempts=max(1, live.attempts),
         error=None if error is None else type(error).__name__,
         code=error.code if isinstance(error, APIError) else None,
-        msg=None if error is None else reason_of(error, job.name) or str(error),
+        msg=None if error is None else reason_of(error, job.name) or message_of(error),
     )
 
 

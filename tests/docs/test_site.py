@@ -1,0 +1,143 @@
+"""The site in a real browser: at three widths, light and dark, from the disk, without a network."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser_network import CHROMIUM_ARGS
+from tests.examples.conftest import chromium
+from tests.npm_packages import AXE, fetched
+
+expect.set_options(timeout=60_000)
+
+pytest_plugins = ["tests.docs.built_site"]
+pytestmark = pytest.mark.usefixtures("nothing_leaves")
+
+PHONE, TABLET, DESK = 360, 768, 1280
+SAMPLE: Final = (
+    "index.html",
+    "quickstart.html",
+    "errors.html",
+    "python/jobs.html",
+    "reference/reage.html",
+)
+PARTS: Final = 2
+"""The pages are looked at in so many tests, which run beside each other."""
+
+Open: TypeAlias = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser(inside_loopback: object, site: Path) -> Iterator[Browser]:
+    path = chromium()
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: Path) -> Iterator[Open]:
+    """Open pages from the disk; at the end none has complained, or asked any host for anything."""
+    complaints: list[str] = []
+    asked: list[str] = []
+    contexts = []
+
+    def opened(name: str, width: int) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme="light", reduced_motion="reduce"
+        )
+        contexts.append(context)
+        context.set_default_timeout(60_000)
+        context.on("weberror", lambda each: complaints.append(str(each.error)))
+        context.on("console", lambda each: complaints.append(f"{each.type}: {each.text}"))
+        context.on("request", lambda each: asked.append(each.url))
+        page = context.new_page()
+        page.goto(address(site, name))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert [each for each in complaints if not each.startswith("info: ")] == []
+    assert [each for each in asked if not each.startswith(("file:", "data:"))] == []
+
+
+def address(site: Path, name: str) -> str:
+    return (site / name).as_uri()
+
+
+def wider(page: Page) -> int:
+    """Return by how many pixels a page is wider than its window."""
+    pixels: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return pixels
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_page_is_wider_than_a_phone(part: int, open_page: Open, site: Path) -> None:
+    names = sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
+    names.remove("404.html")  # its addresses begin at the root of a server
+    page = open_page("index.html", PHONE)
+    found: list[str] = []
+    for name in names[part::PARTS]:
+        page.goto(address(site, name), wait_until="domcontentloaded")
+        if wider(page) > 0:
+            found.append(name)
+    assert found == []
+
+
+@pytest.fixture(scope="session")
+def axe_core() -> str:
+    try:
+        return fetched(AXE).read_text(encoding="utf-8")
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f"needs npm, and {AXE.name} {AXE.version} from its registry: {error}")
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_everybody_can_use_a_page(name: str, open_page: Open, axe_core: str) -> None:
+    page = open_page(name, PHONE)
+    is_sound(page, axe_core)
+    page.set_viewport_size({"width": TABLET, "height": 800})
+    is_sound(page, axe_core)
+    page.set_viewport_size({"width": DESK, "height": 800})
+    is_sound(page, axe_core)
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("body")).to_have_attribute("data-md-color-scheme", "slate")
+    is_sound(page, axe_core)
+
+
+def is_sound(page: Page, axe_core: str) -> None:
+    """Check what a browser can tell: axe, and no scrolling to the side."""
+    found = page.evaluate(
+        """async (source) => {
+            if (!window.axe) new Function(source)();
+            const { violations, passes } = await window.axe.run({ preload: false });
+            return {
+                violations: violations.map(({ id, nodes }) => [id, nodes.map((x) => x.html)]),
+                checked: passes.length > 10,
+            };
+        }""",
+        axe_core,
+    )
+    assert found == {"violations": [], "checked": True}
+    assert wider(page) <= 0
+
+
+@pytest.mark.parametrize("word", ["retry", "idempotency"])
+def test_the_search_finds_what_people_look_for_without_a_server(word: str, open_page: Open) -> None:
+    page = open_page("index.html", DESK)
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="Search")).to_be_focused()
+    page.keyboard.type(word)
+    found = page.get_by_role("option").filter(has_text=re.compile(word, re.IGNORECASE)).first
+    expect(found).to_be_visible()
+    found.click()
+    expect(page.locator("article mark").first).to_have_text(re.compile(word, re.IGNORECASE))

@@ -1,0 +1,142 @@
+"""What becomes of a client at the end of its program, and in children after a fork."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from akool_async.simulator import Simulator
+
+OPEN = """
+import os, sys, threading, warnings
+from akool_async.endpoints import SpeakText
+from akool_async.errors import JournalInUse
+from akool_async.sync import Akool
+
+SPEECH = SpeakText(input_text="Hello.", voice_id="v")
+akool = Akool({key!r}, base_url={url!r}{settings})
+"""
+
+
+def run(
+    simulator: Simulator, program: str, *, settings: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    opened = OPEN.format(key=simulator.api_key, url=simulator.url, settings=settings)
+    return subprocess.run(
+        [sys.executable, "-W", "always::ResourceWarning", "-c", opened + program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+def test_the_end_of_a_program_closes_clients_and_journals_without_a_word(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    settings = f", journal={str(tmp_path / 'jobs.db')!r}, save_to={str(tmp_path / 'out/')!r}"
+    ended = run(
+        simulator,
+        "print(akool.submit(SPEECH, key='a').result(30).status.name)\n"
+        "second = Akool(akool.original._given[0], base_url=akool.original._given[1]['base_url'])\n"
+        "second.account.credit()\n",
+        settings=settings,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "COMPLETED\n", "")
+    assert len(list((tmp_path / "out").iterdir())) == 1
+    # The journal was closed as it should be: nothing is left to be written into it.
+    assert not (tmp_path / "jobs.db-wal").exists()
+
+
+def test_a_program_that_ends_with_a_job_under_way_leaves_it_to_akool(simulator: Simulator) -> None:
+    ended = run(simulator, "print(akool.submit(SPEECH).created().token[:5])")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "akj1.\n", "")
+
+
+FORK = """
+ended = akool.submit(SPEECH)
+ended.result(30)
+akool.pause()
+left = akool.submit(SPEECH)
+child = os.fork()
+if child == 0:
+    assert [each.name for each in threading.enumerate()] == ["MainThread"]
+    assert ended.result().id == ended.id
+    try:
+        left.result()
+    except RuntimeError as error:
+        print(error)
+    assert akool.account.credit().credit
+    assert akool.submit(SPEECH).result(30).id not in {ended.id, None}
+    assert akool.job(ended.token).result(30).id == ended.id
+    ended.save("saved.wav")
+    with akool:
+        assert list(akool.map([SPEECH]))[0].succeeded
+    del left, ended
+    sys.exit(3)
+print(os.waitpid(child, 0)[1] >> 8, flush=True)
+akool.resume()
+assert left.result(30)
+akool.close()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_after_a_fork_the_child_works_on_with_a_loop_of_its_own(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = run(simulator, FORK)
+    assert ended.returncode == 0, ended.stderr
+    told, code = ended.stdout.splitlines()
+    assert "belongs to process" in told
+    assert code == "3"
+    assert ended.stderr == ""
+    assert (tmp_path / "saved.wav").exists()
+
+
+JOURNAL_FORK = """
+akool.account.credit()
+child = os.fork()
+if child == 0:
+    try:
+        akool.account.credit()
+    except JournalInUse as error:
+        print("another process" in str(error))
+    akool.close()
+    sys.exit(0)
+os.waitpid(child, 0)
+with akool:
+    print(akool.submit(SPEECH, key="b").result(30).status.name)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_journal_stays_with_the_process_that_opened_it(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    settings = f", journal={str(tmp_path / 'jobs.db')!r}"
+    ended = run(simulator, JOURNAL_FORK, settings=settings)
+    assert (ended.stdout, ended.stderr) == ("True\nCOMPLETED\n", "")
+
+
+WORKERS = """
+import multiprocessing
+
+def work(number):
+    return akool.submit(SPEECH).result(30).status.name
+
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    print(*pool.map(work, range(4)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_workers_that_are_forked_share_a_client_that_was_made_before(simulator: Simulator) -> None:
+    ended = run(simulator, WORKERS)
+    assert (ended.stdout, ended.stderr) == ("COMPLETED " * 3 + "COMPLETED\n", "")
