@@ -51,7 +51,7 @@ settings.load_profile("akool")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Run three processes per core: two leave a third of it idle, waiting for servers and timers."""
+    """Run three processes per core: two leave a third of it idle, waiting for servers."""
     return 3 * (os.cpu_count() or 1)
 
 
