@@ -18,17 +18,20 @@ from tests.npm_packages import AXE, fetched
 expect.set_options(timeout=60_000)
 
 pytest_plugins = ["tests.docs.built_site"]
-pytestmark = pytest.mark.usefixtures("nothing_leaves")
+pytestmark = [
+    pytest.mark.usefixtures("nothing_leaves"),
+    pytest.mark.timeout(600),  # the first of them may build the site, on however busy a machine
+]
 
 PHONE, TABLET, DESK = 360, 768, 1280
 SAMPLE: Final = (
     "index.html",
-    "quickstart.html",
+    "tutorials/first_job.html",
     "errors.html",
     "python/jobs.html",
     "reference/reage.html",
 )
-PARTS: Final = 2
+PARTS: Final = 4
 """The pages are looked at in so many tests, which run beside each other."""
 
 Open: TypeAlias = Callable[..., Page]
