@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -68,6 +69,19 @@ def test_a_link_out_of_docs_leads_to_a_page_of_the_site(staged: Stage) -> None:
     assert "```py\nsome = 1\n```" in (pages / "examples/some.py.md").read_text()
     assert (pages / "benchmarks/chart.svg").read_text() == "<svg/>"
     assert "- [1. A](0001-a.md)" in (pages / "decisions/index.md").read_text()
+
+
+def test_a_notebook_is_a_page_with_what_its_code_has_printed(staged: Stage) -> None:
+    shown = {"output_type": "execute_result", "data": {"text/plain": ["<Job>"], "text/html": []}}
+    printed = {"output_type": "stream", "text": ["1\n", "2\n"]}
+    cells = [
+        {"cell_type": "markdown", "source": ["# One\n", "\n", "Text."]},
+        {"cell_type": "code", "source": ["job"], "outputs": [printed, shown]},
+    ]
+    pages = staged({"examples/n.ipynb": json.dumps({"cells": cells})})
+    assert (pages / "examples/n.ipynb.md").read_text() == (
+        "# One\n\nText.\n\n```py\njob\n```\n\n```text\n1\n2\n```\n\n```text\n<Job>\n```\n"
+    )
 
 
 def test_the_readme_is_the_start_page_until_there_is_one(staged: Stage) -> None:
