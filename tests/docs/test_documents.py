@@ -30,12 +30,10 @@ MOST_WORDS = 500
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 TO_HEADING = re.compile(r"\]\(((?!https?:)[^)#]*\.md)?#([^)]+)\)")
 
-SEARCHED = re.split(
-    r",\s+",
-    """
-    poll, queue, rate limit, retry, idempotency key, upload, progress, callback, concurrency, timeout,
-    backoff, download, webhook, deployment, monitoring
-""".strip(),
+SEARCHED = (
+    *("poll", "queue", "rate limit", "retry", "idempotency key", "upload", "progress"),
+    *("callback", "webhook", "concurrency", "timeout", "backoff", "download"),
+    *("deployment", "monitoring"),
 )
 """What people search for."""
 
