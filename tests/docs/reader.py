@@ -20,7 +20,10 @@ _DIFFERENT: Final = {
     r"\d+ bytes": "SIZE",
     r"expires \d+ \w{3}": "expires DAY",
     r"in \d+\.\d+s": "in SECONDS",
-    r"(process|guest number) \d+": "COUNTED",
+    r"(process|guest number|row) \d+": "COUNTED",
+    r"#\d+": "ROW",
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC": "TIME",
+    r" {2,}": "  ",
     r"\d+ of 1000 speeches": "speeches",
 }
 """What differs from run to run, each with a word for it."""
