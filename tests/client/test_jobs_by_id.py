@@ -50,7 +50,8 @@ async def test_the_age_of_such_a_job_is_not_made_up(
         job = akool.job(known, "reage.image")
         assert job.eta is None
         result = await job
-        assert akool.stats.jobs["reage.image"].median != 0  # its end teaches nothing
+        # It was over at the first look. That is no sign that such jobs take no time.
+        assert akool.stats.jobs["reage.image"].median is None
         assert result.link is not None
         assert result.link.accepted_at is None
 
