@@ -127,6 +127,11 @@ class Paged(Generic[T]):
         self._call = call
         self._query = query
 
+    @property
+    def name(self) -> str:
+        """The dotted name of the list, such as `voice.list`."""
+        return self._query.label
+
     def __repr__(self) -> str:
         return f"<Paged {self._query.label}: `await` it for a page, `async for` it for all items>"
 

@@ -11,6 +11,7 @@ from akool_async.client.akool import Akool as AsyncAkool
 from akool_async.client.settings import AkoolSettings, hide_secrets
 from akool_async.engine import DEFAULT, ClientDefault
 from akool_async.errors import CreateOutcomeUnknown, InvalidInput
+from akool_async.notebook.display import html_of
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.secret import hidden
 from akool_async.protocol.snapshot import Snapshot
@@ -65,6 +66,10 @@ class Akool(MediaOfResults, Namespaces):
 
     def __repr__(self) -> str:
         return repr(self.behind) if hasattr(self, "behind") else "<Akool, not made>"
+
+    def _repr_html_(self) -> str:
+        """Return a card for a notebook: the host, the kind of credential, and what goes on."""
+        return html_of(self.original)
 
     # Opened and closed
 
@@ -192,13 +197,17 @@ class Akool(MediaOfResults, Namespaces):
         return shown(jobs, self.behind, total=total, every=every, to=to)
 
     @overload
-    def job(self, token: str, operation: type[Operation[S]]) -> Job[S]: ...
+    def job(
+        self, token: str, operation: type[Operation[S]], *, job_id: str | None = None
+    ) -> Job[S]: ...
     @overload
-    def job(self, token: str) -> Job[Any]: ...
+    def job(
+        self, token: str, operation: str | None = None, *, job_id: str | None = None
+    ) -> Job[Any]: ...
     @overload
     def job(self, *, key: str, operation: type[Operation[S]]) -> Job[S]: ...
     @overload
-    def job(self, *, key: str) -> Job[Any]: ...
+    def job(self, *, key: str, operation: str | None = None) -> Job[Any]: ...
     def job(self, *arguments: Any, **options: Any) -> Job[Any]:
         """Watch a job by its token, in any process of the same account; or find it by its key.
 

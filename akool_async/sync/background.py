@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple, TypeVar, cast, overload
 
 from anyio.from_thread import BlockingPortal
 
-from akool_async.client.runtime import running_loop
+from akool_async.clock import running_loop
 
 T = TypeVar("T")
 

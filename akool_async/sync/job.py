@@ -13,6 +13,7 @@ from akool_async.engine import JobRecord
 from akool_async.engine.waiters import Failure
 from akool_async.job import Job as AsyncJob
 from akool_async.job import JobView
+from akool_async.notebook.display import html_of
 from akool_async.observers import check_function
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.snapshot import Snapshot
@@ -260,3 +261,12 @@ class Jobs(tuple[Job[S], ...]):
 
     def __repr__(self) -> str:
         return f"Jobs({super().__repr__()})"
+
+    def _repr_html_(self) -> str:
+        """Return a card for each job, for a notebook."""
+        return "".join(map(html_of, self))
+
+    def _ipython_display_(self) -> None:
+        """Show a card for each job, that follows it until it ends."""
+        for job in self:
+            job.show()

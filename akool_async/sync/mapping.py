@@ -45,13 +45,15 @@ class _Mapped:
     def __init__(self, begin: Begin, behind: Behind) -> None:
         self._behind = behind
         self._given: asyncio.Queue[Any] = asyncio.Queue()
-        self._wanted = asyncio.Event()
+        self._wanted = False
+        self._news = asyncio.Event()
         self._jobs = begin(self._requests())
         self._next: asyncio.Task[Any] | None = None
 
     async def _requests(self) -> AsyncGenerator[Any, None]:
         while True:
-            self._wanted.set()
+            self._wanted = True
+            self._news.set()
             given = await self._given.get()
             if given is _END:
                 return
@@ -62,22 +64,23 @@ class _Mapped:
     async def step(self, *given: Any) -> Any:
         """Take what was read; return a job that has ended, or that another request is wanted."""
         for each in given:
-            self._wanted.clear()
+            self._wanted = False
             self._given.put_nowait(each)
         if self._next is None:
             self._next = asyncio.create_task(self._ended())
-        wanted = asyncio.create_task(self._wanted.wait())
-        try:
-            await asyncio.wait([self._next, wanted], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            wanted.cancel()
-        if self._wanted.is_set() and not self._next.done():
+        while not (self._next.done() or self._wanted):
+            self._news.clear()
+            await self._news.wait()
+        if not self._next.done():
             return _WANTED
         ended, self._next = self._next, None
         return ended.result()
 
     async def _ended(self) -> Any:
-        job = await anext(self._jobs, None)
+        try:
+            job = await anext(self._jobs, None)
+        finally:
+            self._news.set()
         return _END if job is None else Job(job, self._behind)
 
     async def close(self) -> None:

@@ -22,6 +22,9 @@ class Paged(Generic[T]):
         self._pages = pages
         self._behind = behind
 
+    def __repr__(self) -> str:
+        return f"<Paged {self._pages.name}: iterate over it for all items, `.page()` for a page>"
+
     def page(self) -> Page[T]:
         """Return the requested page alone.
 

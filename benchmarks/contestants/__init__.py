@@ -30,6 +30,8 @@ CONTESTANTS = {
     "requests": "benchmarks.contestants.others:requests",
     "calling": "benchmarks.contestants.calling:ours",
     "calling_bare": "benchmarks.contestants.calling:bare",
+    "blocking_calls": "benchmarks.contestants.blocking:calls",
+    "blocking_jobs": "benchmarks.contestants.blocking:jobs",
     "queueing": "benchmarks.contestants.queueing:ours",
     "queueing_naive": "benchmarks.contestants.queueing:naive",
     "decoding": "benchmarks.contestants.decoding:decode",

@@ -8,6 +8,7 @@ from benchmarks.bench import Bench
 from benchmarks.experiments import (
     backing,
     batch,
+    blocking,
     calls,
     clients,
     holding,
@@ -34,6 +35,7 @@ EXPERIMENTS: Mapping[str, Callable[[Bench], Section]] = {
     "clients": clients.clients,
     "starving": starving.starving,
     "calls": calls.calls,
+    "blocking": blocking.blocking,
     "decoding": calls.decoding,
     "imports": importing.importing,
     "holding": holding.holding,

@@ -15,7 +15,7 @@ from akool_async.endpoints.paging import Page
 from akool_async.errors import InvalidInput, JournalInUse, MissingCredentials, UnknownKey
 from akool_async.protocol.deprecation import AkoolDeprecationWarning
 from akool_async.simulator import Simulator
-from akool_async.sync import Akool
+from akool_async.sync import Akool, Jobs
 from tests.sync.conftest import Connected, speech
 
 LOOP = "akool-sync"
@@ -32,9 +32,20 @@ def test_a_call_returns_its_value(akool: Akool) -> None:
 
 def test_a_list_is_iterated_over_or_asked_for_a_page(akool: Akool) -> None:
     avatars = akool.streaming.avatars(size=2)
+    assert repr(avatars).startswith("<Paged streaming.avatars: iterate")
     page = avatars.page()
     assert list(avatars)[: len(page)] == list(page)
     assert isinstance(page, Page)
+
+
+def test_a_notebook_shows_cards_of_client_job_and_jobs(akool: Akool) -> None:
+    job = akool.submit(speech())
+    jobs = Jobs([job])
+    job.result(30)
+    html = [each._repr_html_() for each in (akool, job, jobs)]
+    assert "Akool" in html[0]
+    assert "audio.tts" in html[1]
+    assert html[1] in html[2]
 
 
 def test_all_clients_of_a_process_share_one_loop_that_ends_with_the_last(

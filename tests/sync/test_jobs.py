@@ -186,6 +186,7 @@ def test_a_job_has_a_token_once_it_is_created_and_another_client_watches_it(
     with connected() as other:
         same = other.job(job.token, TTS)
         assert same.result(LONG).id == job.result(LONG).id
+        assert other.job(str(job.id), "audio.tts").result(LONG).id == job.id
 
 
 def test_with_a_journal_a_job_is_recorded_and_found_by_its_key(

@@ -3,15 +3,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 
 from akool_async.simulator import Simulator
-from akool_async.sync import Akool
+from akool_async.sync import Akool, Job
 from tests.sync.conftest import Connected, speech
 
 THREADS = 16
@@ -66,9 +66,8 @@ def test_clients_come_and_go_in_many_threads(connected: Connected) -> None:
         assert all(pool.map(work, range(4 * THREADS)))
 
 
-@contextmanager
-def _interrupted(after: threading.Event) -> Iterator[None]:
-    """Press Ctrl-C once something has begun; the block ends with it."""
+def interrupt(call: Callable[[], object], after: threading.Event) -> None:
+    """Press Ctrl-C in a call, once something has begun."""
     here = threading.main_thread().ident
     assert here is not None
 
@@ -77,9 +76,9 @@ def _interrupted(after: threading.Event) -> Iterator[None]:
         signal.pthread_kill(here, signal.SIGINT)
 
     pressing = threading.Thread(target=press)
-    pressing.start()
-    with pytest.raises(KeyboardInterrupt):
-        yield
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - it may come at once
+        pressing.start()
+        call()
     pressing.join()
 
 
@@ -90,24 +89,20 @@ def test_ctrl_c_ends_the_wait_and_the_job_goes_on(
     simulator.fault = _hold("audio.tts", arrived, gate)
     with connected() as akool:
         job = akool.submit(speech())
-        with _interrupted(arrived):
-            job.result()
+        interrupt(job.result, arrived)
         assert not job.done()
         gate.set()
         assert job.result(30)
 
 
 def test_ctrl_c_ends_a_call_and_an_iteration(connected: Connected, simulator: Simulator) -> None:
-    arrived, gate = threading.Event(), threading.Event()
+    arrived, created, gate = threading.Event(), threading.Event(), threading.Event()
     simulator.fault = _hold("account.credit", arrived, gate)
     with connected(max_concurrency=2) as akool:
-        with _interrupted(arrived):
-            akool.account.credit()
-        created = threading.Event()
+        interrupt(akool.account.credit, arrived)
         simulator.fault = _hold("audio.tts", created, gate)
         jobs = akool.map(speech(str(number)) for number in range(50))
-        with _interrupted(created):
-            list(jobs)
+        interrupt(partial(list, jobs), created)
         assert akool.stats.queued == 0
         gate.set()
 
@@ -115,12 +110,17 @@ def test_ctrl_c_ends_a_call_and_an_iteration(connected: Connected, simulator: Si
 def test_ctrl_c_in_a_block_closes_the_client(connected: Connected, simulator: Simulator) -> None:
     arrived, gate = threading.Event(), threading.Event()
     simulator.fault = _hold("audio.tts", arrived, gate)
-    with _interrupted(arrived), connected() as akool:
-        job = akool.submit(speech())
-        threading.Timer(0.05, gate.set).start()
-        job.result()
-    assert job.done()
-    assert job.token
+    jobs: list[Job[Any]] = []
+
+    def program() -> None:
+        with connected() as akool:
+            jobs.append(akool.submit(speech()))
+            threading.Timer(0.05, gate.set).start()
+            jobs[0].result()
+
+    interrupt(program, arrived)
+    assert jobs[0].done()
+    assert jobs[0].token  # the answer to the create was waited for
 
 
 def _hold(name: str, arrived: threading.Event, gate: threading.Event) -> Any:
