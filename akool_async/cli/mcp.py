@@ -124,12 +124,16 @@ async def _serve(rules: Rules, journal: Journal, port: int | None, token: str | 
     with stopping.set_by_signals(stop):
         try:
             async with client(journal=journal) as akool:
-                server = await server_of(akool, journal, rules)
+                server = await server_of(akool, journal, rules, stop)
                 if port is None:
                     left = await serve_stdio(server, stop)
                 else:
                     assert token is not None
-                    await serve_http(server, port, token, stop, _announce)
+                    await serve_http(
+                        *(server, port, token, stop),
+                        hearing=stopping.set_by_signals,
+                        started=_announce,
+                    )
         except OSError as error:
             problem = f"port {port} cannot be listened on: {error.strerror}"
         finally:
