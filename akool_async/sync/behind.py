@@ -55,7 +55,7 @@ class Behind:
     def __init__(self, make: Callable[[], Akool]) -> None:
         self._make = make
         self._process = _process.id
-        self._akool = make()
+        self._akool = self._made()
         self._background: Background | None = None
         self._entered = 0
         self._closed = False
@@ -81,9 +81,14 @@ class Behind:
 
     def _here(self) -> Akool:
         if self._process != _process.id:
-            mine = self._make()
+            mine = self._made()
             self._akool, self._background, self._process = mine, None, _process.id
         return self._akool
+
+    def _made(self) -> Akool:
+        akool = self._make()
+        akool.in_background = True
+        return akool
 
     def background(self) -> Background:
         """Return the client's share in the loop.

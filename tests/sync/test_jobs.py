@@ -263,7 +263,11 @@ def test_results_are_saved_by_the_client_too_and_after_it_was_closed(
     with connected() as akool:
         job = akool.submit(speech())
         result = job.result(LONG)
-        (row,) = [akool.audio.get(id=result.id)]
+        row = akool.audio.get(id=result.id)
+        with pytest.raises(TypeError, match=r"Audio\.save\(\) is a coroutine; here, use job\.save"):
+            result.save("nowhere")  # type: ignore[unused-coroutine]
+        with pytest.raises(TypeError, match=r"akool\.read\(result"):
+            row.read()  # type: ignore[unused-coroutine]
         content = akool.read(row)
         assert akool.save(row, tmp_path / "a.wav").read_bytes() == content
         assert akool.save_all(row, tmp_path / "b.wav") == (tmp_path / "b.wav",)

@@ -20,7 +20,15 @@ NEED_A_LOOP = {
     "streaming.asgi_app",
     "streaming.open",
 }
-ASYNCHRONOUS_ONLY = {"clock", "figures", "hold", "open_sessions", "requests_in", "session_rows"}
+ASYNCHRONOUS_ONLY = {
+    "clock",
+    "figures",
+    "hold",
+    "in_background",
+    "open_sessions",
+    "requests_in",
+    "session_rows",
+}
 """What the package itself asks an asynchronous client for."""
 BLOCKING_ONLY = {"behind", "original", "read", "save", "save_all", "stream"}
 
