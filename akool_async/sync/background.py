@@ -24,6 +24,7 @@ from typing import Any, Final, NamedTuple, TypeVar, cast, overload
 
 from anyio.from_thread import BlockingPortal
 
+from akool_async.client.deprecations import LINE, user_line
 from akool_async.clock import running_loop
 
 T = TypeVar("T")
@@ -133,13 +134,20 @@ class Background:
             RuntimeError: this is the loop's own thread; or the loop is over.
         """
         self.check_may_wait()
-        with self._held():
-            future: Future[Any] = self._portal.start_task_soon(function, *arguments)
-            try:
-                return future.result()
-            finally:
-                future.cancel()  # does nothing to a call that has ended
-                del future  # or this frame and the error would hold each other
+        line = LINE.set(user_line())  # which a warning names; the loop's context is a copy of ours
+        try:
+            with self._held():
+                return self._waited(function, *arguments)
+        finally:
+            LINE.reset(line)
+
+    def _waited(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
+        future: Future[Any] = self._portal.start_task_soon(function, *arguments)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # does nothing to a call that has ended
+            del future  # or this frame and the error would hold each other
 
     @contextmanager
     def _held(self) -> Generator[None, None, None]:

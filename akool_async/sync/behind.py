@@ -17,6 +17,7 @@ from akool_async.sync.background import CLOSED, Background
 
 if TYPE_CHECKING:
     from akool_async.client.akool import Akool
+    from akool_async.client.stats import Stats
 
 T = TypeVar("T")
 
@@ -158,6 +159,13 @@ class Behind:
         background.leave()
 
     # Used
+
+    def figures(self) -> Stats:
+        """Return the client's figures, counted in the loop where it is open."""
+        akool, background = self.akool, self._background
+        if background is None or background.is_here():
+            return akool.figures()
+        return background.run(akool.figures)
 
     def run(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
         """Call a function in the loop, and wait for what it returns, or for its coroutine."""

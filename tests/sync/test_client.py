@@ -4,13 +4,14 @@ import gc
 import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from akool_async import Event
-from akool_async.endpoints import GetCredit
+from akool_async.endpoints import GetCredit, ListVoices
 from akool_async.endpoints.paging import Page
 from akool_async.errors import InvalidInput, JournalInUse, MissingCredentials, UnknownKey
 from akool_async.protocol.deprecation import AkoolDeprecationWarning
@@ -184,8 +185,17 @@ def test_a_client_that_nobody_holds_is_closed_and_the_log_says_so(
     assert caplog.text.count("not closed: use `with`") == 1
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda akool: akool.audio.tts(input_text="Hello.", voice_id="v").result(30),
+        lambda akool: list(akool.map([speech()])),
+        lambda akool: akool.call(ListVoices()),
+    ],
+    ids=["method", "map", "call"],
+)
 def test_a_warning_of_what_is_deprecated_names_the_line_of_the_program(
-    connected: Connected, monkeypatch: pytest.MonkeyPatch
+    use: Callable[[Akool], object], connected: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from akool_async.client import deprecations
 
@@ -193,5 +203,6 @@ def test_a_warning_of_what_is_deprecated_names_the_line_of_the_program(
     monkeypatch.setattr(deprecations, "SETTLED", set())
     monkeypatch.setattr("akool_async.client.caller.SETTLED", set())
     with connected() as akool, pytest.warns(AkoolDeprecationWarning) as told:
-        akool.audio.tts(input_text="Hello.", voice_id="v").result(30)
+        use(akool)
     assert {each.filename for each in told} == {__file__}
+    assert deprecations.LINE.get() is None
