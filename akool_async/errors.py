@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final, Literal, NamedTuple, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import (
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    NamedTuple,
+    NoReturn,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+)
 
 from akool_async import advice as what_to_do
 
@@ -58,12 +69,12 @@ class AkoolError(Exception):
         """Return what a card in a notebook shows, as HTML."""
         from akool_async.notebook import pieces
 
-        what = pieces.text(str(self).removeprefix(f"{getattr(self, 'name', '')}: "))
-        advice = getattr(self, "advice", "")
+        what = pieces.text(self.message.removeprefix(f"{getattr(self, 'name', '')}: "))
+        advice = pieces.text(self.advice)
         again = pieces.quiet("watch it again:") + " " + pieces.code(f"akool.job({self.token!r})")
         return (
             what,
-            f"<b>What to do:</b> {pieces.text(advice)}" if advice else "",
+            f"<b>What to do:</b> {advice}" if advice else "",
             again if self.token and not isinstance(self, JobFailed | ResultExpired) else "",
         )
 
@@ -143,15 +154,32 @@ class InvalidInput(AkoolError, ValueError):
 
     def __init__(self, field: str, value: object, rule: str, *, owner: str = "") -> None:
         where = f"{owner}.{field}" if owner else field
-        super().__init__(f"{where}: {rule}; got {_shortened(value)}")
+        super().__init__(f"{where}: {rule}{_but_got(value, rule)}")
         self.field = field
         self.value = value
         self.rule = rule
+
+    def told_of(self, method: str, shown: str) -> Self:
+        """Return this error, in words about a method.
+
+        Args:
+            method: The method's name, as it is called.
+            shown: The field, with Akool's spelling.
+        """
+        got = _but_got(self.value, self.rule)
+        self.args = (f"{method}(): {shown} {self.rule}{got}",)
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The value may be of any type: an open file, a lock, a function without a name.
         restore, (cls, args, state) = super().__reduce__()
         return restore, (cls, args, {**state, "value": _portable(state["value"])})
+
+
+def _but_got(value: object, rule: str) -> str:
+    """Return the refused value; a field that is missing has none."""
+    missing = value is None and rule.startswith("is required")
+    return "" if missing else f"; got {_shortened(value)}"
 
 
 def _portable(value: object) -> object:

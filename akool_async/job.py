@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Generator
-from typing import Any, Final, Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, cast
 
 from akool_async.clock import running_loop, within
 from akool_async.engine import Engine, JobRecord
@@ -21,6 +21,7 @@ from akool_async.engine.state import QUEUED, WATCHED
 from akool_async.engine.waiters import Failure
 from akool_async.errors import AkoolError, JobError, JobFailed, JournalError, KeyConflict
 from akool_async.observers import check_function, is_coroutine_function
+from akool_async.protocol.arguments import unknown_attribute
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Snapshot, Status
@@ -239,6 +240,15 @@ class Job(JobView[S]):
     """
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:  # type checkers know each name
+
+        def __getattr__(self, name: str) -> Any:
+            """Say how a result is got at, or which name may be meant."""
+            if not name.startswith("_") and hasattr(self._record.family.result, name):
+                told = f"a Job has no {name!r}, its result has: await it first, `await job`"
+                raise AttributeError(told)
+            raise AttributeError(unknown_attribute("a Job", name, dir(type(self))))
 
     def _asked(self) -> JobRecord[S]:
         """Return the record, and take note that somebody asks for the outcome."""
@@ -490,7 +500,8 @@ def _ending(error: BaseException, name: str) -> str:
     word = _WORDS.get(event, event.removeprefix("job."))
     snapshot = error.snapshot if isinstance(error, JobFailed) else None
     told = snapshot.reason if isinstance(snapshot, Snapshot) else ""
-    why = in_line(told or str(error).removeprefix(f"{name}: "))
+    said = error.message if isinstance(error, AkoolError) else str(error)
+    why = in_line(told or said.removeprefix(f"{name}: "))
     return why if why.startswith(word) else f"{word}: {why}"
 
 
@@ -498,8 +509,8 @@ def _show(job: JobView[Any], record: JobRecord[Any], engine: Engine) -> None:
     """Show a job in a notebook, and keep its card up to date."""
     from akool_async.notebook import display
 
-    clock = engine.clock
-    if record.ended or running_loop() is not record.operation.loop or not display.in_notebook():
+    clock, loop = engine.clock, record.operation.loop
+    if record.ended or not loop.is_running() or not display.in_notebook():
         display.show_once(job)
         return
     following = display.Following(
@@ -507,7 +518,15 @@ def _show(job: JobView[Any], record: JobRecord[Any], engine: Engine) -> None:
         lambda seconds, tick: clock.call_at(clock.time() + seconds, tick),
         lambda: record.ended,
     )
-    record.wait(lambda _record: following.update())
+
+    def begin() -> None:
+        record.wait(lambda _record: following.update())
+        following.begin()
+
+    if running_loop() is loop:
+        begin()
+    else:  # the job's loop runs in another thread
+        loop.call_soon_threadsafe(begin)
 
 
 def _card(job: JobView[Any], record: JobRecord[Any]) -> str:

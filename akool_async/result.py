@@ -16,13 +16,14 @@ import msgspec
 
 from akool_async.clock import running_loop
 from akool_async.errors import DownloadError, InvalidInput
+from akool_async.media.progress import Progress
 from akool_async.media.several import Medium, media_of, trimmed
 from akool_async.protocol.snapshot import Snapshot, Status
-from akool_async.protocol.token import reference_to, write
+from akool_async.protocol.token import is_id, reference_to, write
 from akool_async.protocol.words import in_line, until_when
 
 if TYPE_CHECKING:
-    from akool_async.media import Downloader, MediaStream, Policy, Progress, Source
+    from akool_async.media import Downloader, MediaStream, Policy, Source
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,7 +102,7 @@ class Link:
 
     def token(self, id: str) -> str | None:
         """Return the job's token; `None` for what is no result of a job."""
-        if not self.operation:
+        if not self.operation or not is_id(id):
             return None
         return write(reference_to(self.operation, id, self.job_id, self.accepted_at or 0))
 

@@ -50,7 +50,7 @@ def _words(cls: type[Input]) -> list[str]:
     return words
 
 
-def _needed(cls: type[Input], fields: Mapping[str, Any]) -> dict[str, Any]:
+def _needed(cls: type[Input], fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields without which the request breaks a rule, in short. One is kept at least."""
     kept = dict(fields)
     for name in reversed(fields):

@@ -276,6 +276,18 @@ def _link(text: str, heading: str) -> str:
     return f"[{text}](#{_anchor(heading)})"
 
 
+def _linked_type(hint: Any, *kinds: type[Any]) -> str:
+    """Return a type as code; a link, if a class of these kinds in it has a heading on the page."""
+    code = f"`{type_text(hint)}`"
+    homes = ("akool_async.endpoints.", "akool_async.crun.")
+    shown = [
+        cls.__name__
+        for cls in _classes_in(hint)
+        if issubclass(cls, kinds) and cls.__module__.startswith(homes) and cls.__name__ in code
+    ]
+    return _link(code, shown[0]) if shown else code
+
+
 def _anchor(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
@@ -290,7 +302,7 @@ def _parameter_row(entry: Entry, parameter: Parameter) -> list[str]:
         if parameter.default is Parameter.empty
         else f"`{getattr(parameter.default, 'value', parameter.default)}`".replace("``", '`""`')
     )
-    hint = f"`{type_text(parameter.annotation)}`"
+    hint = _linked_type(parameter.annotation, Input, Enum)
     text = texts.get(parameter.name, "")
     if plan is not None and plan.deprecated is not None:
         text = f"{text} {plan.deprecated.note}"
@@ -377,7 +389,7 @@ def _inputs(entries: list[Entry]) -> Lines:
         rows = [
             [
                 f"`{plan.name}`",
-                f"`{type_text(get_type_hints(cls)[plan.name])}`",
+                _linked_type(get_type_hints(cls)[plan.name], Input, Enum),
                 "required" if plan.required else f"`{fields[plan.name].default}`",
                 field_docs(cls).get(plan.name, ""),
             ]
@@ -476,7 +488,7 @@ def _fields(cls: type[Value]) -> Lines:
         [
             f"`{field.name}`",
             f"`{field.encode_name}`" if field.encode_name != field.name else "",
-            f"`{type_text(get_type_hints(cls)[field.name])}`",
+            _linked_type(get_type_hints(cls)[field.name], Value),
             docs.get(field.name, ""),
         ]
         for field in msgspec.structs.fields(cls)

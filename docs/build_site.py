@@ -49,7 +49,8 @@ def build(root: Path, project: Path) -> Iterator[str]:
         command, cwd=project, capture_output=True, text=True, check=False
     )
     if ended.returncode:
-        yield ended.stdout + ended.stderr
+        # A traceback of Zensical's own follows the issues that it lists.
+        yield ended.stdout if "issue" in ended.stdout else ended.stdout + ended.stderr
         return
     for path in site.rglob("*.html"):
         html = _EMPTY_LINK.sub(r"<span \1></span>", path.read_text("utf-8"))

@@ -26,6 +26,7 @@ PUBLIC: Final = (
     "akool_async.journal",
     "akool_async.simulator",
     "akool_async.streaming",
+    "akool_async.sync",
     "akool_async.testing",
     "akool_async.uploads",
     "akool_async.webhook",

@@ -60,6 +60,7 @@ def plain(text: str) -> str:
     """Return a page without what only the generator reads, and with docstrings in their places."""
     text = _DIRECTIVE.sub(lambda found: "\n".join(_documented(found[1])), text)
     text = re.sub(r"^\[\]\(\)\{ #[\w.]+ \}\n+", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\[(`\w+`)\]\[akool_async\.\w+\]", r"\1", text)
     return re.sub(r"\n{3,}", "\n\n", _NOTE.sub("", text)).strip() + "\n"
 
 

@@ -14,6 +14,8 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
 from typing import Final
 
+import akool_async
+
 ALWAYS: Final = (
     "README.md",  # the start page, as long as docs/index.md is not there
     "CHANGELOG.md",
@@ -25,12 +27,14 @@ ALWAYS: Final = (
 )
 """What the site has besides docs/, whether a page links to it or not."""
 MEDIA: Final = frozenset({".gif", ".jpg", ".png", ".svg", ".webp"})
+NAMES: Final = frozenset(akool_async.__all__) - {"crun", "endpoints", "errors", "streaming"}
+"""Public names with a heading in the reference of Python classes."""
 QUIRKS: Final = "quirks.md"
 """The page that explains the numbers of quirks, each under an anchor of its name."""
 
 _CODE: Final = re.compile(r"(^ *(`{3,}).*?^ *\2$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"(\]\()([^)\s#]*)([^)\s]*\))")
-_NUMBER: Final = re.compile(r"\b[TN]\d{1,2}\b(?!\])")
+_NUMBER: Final = re.compile(r"\b[TNW]\d{1,2}\b(?!\])")
 _NAME: Final = re.compile(r'^<a id="([\w.]+)"></a>$', re.MULTILINE)
 _SHOWN: Final = frozenset({".csv", ".html", ".ipynb", ".js", ".py", ".toml"})
 
@@ -98,10 +102,30 @@ class _Staging:
         # A link to a Python name leads to the heading that follows.
         parts = _CODE.split(_NAME.sub(r"[](){ #\1 }", text))
         prose = [self._explained(self._linked(each, here, own), own) for each in parts[::3]]
-        blocks = parts[1::3]
-        # In a table of a code host, a bar in code needs a backslash; here it would be shown.
-        blocks = [each if "\n" in each else each.replace("\\|", "|") for each in blocks]
+        blocks = self._names(prose, parts[1::3], own)
         return "".join(part for pair in zip(prose, [*blocks, ""], strict=True) for part in pair)
+
+    def _names(self, prose: list[str], blocks: list[str], own: PurePosixPath) -> list[str]:
+        """Return blocks of code as the site needs them: a public name is a link to what it is.
+
+        In a guide that is each name's first mention; in the reference, each.
+        """
+        seen: set[str] = set()
+        found: list[str] = []
+        for before, block, after in zip(prose, blocks, prose[1:], strict=False):
+            name = block.strip("`")
+            line = before.rpartition("\n")[2]
+            is_free = not (line.endswith("[") or after.startswith("]") or line.startswith("#"))
+            if name in NAMES and is_free and name not in seen:
+                if own.parts[0] != "reference":
+                    seen.add(name)
+                found.append(f"[{block}][akool_async.{name}]")
+            elif "\n" in block:
+                found.append(block)
+            else:
+                # A table of a code host needs a backslash before a bar; here it would be shown.
+                found.append(block.replace("\\|", "|"))
+        return found
 
     def _explained(self, text: str, own: PurePosixPath) -> str:
         """Return a text with each number of a quirk as a link."""

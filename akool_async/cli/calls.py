@@ -46,7 +46,7 @@ def call(ctx: click.Context, cls: type[Endpoint[Any]]) -> None:
     except (
         MissingCredentials
     ) as error:  # a token needs an id and secret, even if there is an api key
-        problem = str(error)
+        problem = error.message
     else:
         _show(reply, **ctx.params)
         return

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from akool_async import Face, Result
+from akool_async import Face, Result, Status
 from akool_async.protocol.fields import plain_text
 from akool_async.result import from_milliseconds
 
@@ -54,6 +54,8 @@ def document(value: Any) -> Any:
         return {name: document(each) for name, each in cast("dict[str, Any]", value).items()}
     if isinstance(value, tuple | list):
         return [document(each) for each in cast("Sequence[Any]", value)]
+    if isinstance(value, Status):
+        return text_of(value)  # a number says nothing to those who read it
     # A session's credentials are shown to whoever opens it: no other reply has them.
     return msgspec.to_builtins(value, enc_hook=plain_text)
 

@@ -31,7 +31,7 @@ BY_HAND: Final[Mapping[str, str]] = {
     "akool journal find": "akool journal find --file jobs.sqlite",
     "akool journal list": "akool journal list --file jobs.sqlite --unfinished",
     "akool journal resolve": "akool journal resolve order-7 --file jobs.sqlite --resend",
-    "akool mcp": "akool mcp --read-only",
+    "akool mcp": "akool mcp --tools image,reage --limit 20 --folder pictures",
     "akool pause": "akool pause rows.run",
     "akool report": "akool report rows.run --portable run.zip",
     "akool resume": "akool resume rows.run",

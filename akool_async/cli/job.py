@@ -77,7 +77,12 @@ def _read(ctx: click.Context, token: str) -> tuple[JobReference, Family[Any]]:
             return reference, OPERATIONS[reference.name].family
         problem = f"it is for {reference.name}, which is no operation"
     except InvalidToken as error:
-        problem = str(error)
+        problem = error.message
+        if tokens.is_id(token):
+            problem = (
+                "it is no token; an id from Akool's website needs its operation, such as"
+                " --operation reage.image"
+            )
     raise click.BadParameter(problem, ctx, param_hint="'TOKEN'")
 
 

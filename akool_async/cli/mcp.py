@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import signal
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,13 +75,13 @@ def command(
 
     A client of the protocol, such as Claude, Cursor or VS Code, starts this command and speaks to
     it by stdin and stdout. With --http it serves clients that know a token, until Ctrl-C.
-
-    Example: akool mcp --tools reage,image --limit 20 --folder pictures --journal agents.sqlite
     """
     if find_spec("mcp") is None:
         raise Problem("the server for agents needs mcp: pip install 'akool_async[mcp]'", {})
     rules = _rules(**allowed)
-    token = None if port is None else _token(token_file)
+    token = None if port is None else token_of(token_file)
+    if path is None:
+        click.echo("akool mcp: without --journal, a restart forgets jobs and spending", err=True)
     asyncio.run(_serve(rules, Journal(path or ":memory:"), port, token))
 
 
@@ -95,22 +96,21 @@ def _rules(*, tools: str | None, folder: Path | None, limit: float, **others: An
     return Rules(tools=names, folder=folder, limit=limit, takes_files=takes_files, **others)
 
 
-def _token(file: Path | None) -> str:
+def token_of(file: Path | None) -> str:
     """Return the token that HTTP clients need; write one to the file if that is missing."""
     if file is None:
         token = os.environ.get(_TOKEN, "")
     else:
         try:
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as opened:
-                opened.write(secrets.token_urlsafe(32))
-        except FileExistsError:
-            pass
+            with suppress(FileExistsError):
+                handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(handle, "w") as opened:
+                    opened.write(secrets.token_urlsafe(32))
+            token = file.read_text(encoding="latin-1").strip()
         except OSError as error:
-            raise click.ClickException(f"{file} cannot be written: {error.strerror}") from None
-        token = file.read_text(encoding="utf-8").strip()
+            raise Problem(f"{file} cannot be used: {error.strerror}", {}) from None
     if len(token) < _SHORTEST:
-        where = f"{file} holds" if file else f"give --token-file FILE, or set {_TOKEN} to"
+        where = f"{file} has to hold" if file else f"give --token-file FILE, or set {_TOKEN} to"
         raise Problem(f"{where} a token of {_SHORTEST} characters at least", {})
     return token
 
@@ -119,16 +119,22 @@ async def _serve(rules: Rules, journal: Journal, port: int | None, token: str | 
     from akool_async.mcp.server import server_of
     from akool_async.mcp.serving import serve_http, serve_stdio
 
-    stop, left = asyncio.Event(), True
+    stop, left, problem = asyncio.Event(), True, ""
     with stopping.set_by_signals(stop):
-        async with client(journal=journal) as akool:
-            server = await server_of(akool, journal, rules)
-            if port is None:
-                left = await serve_stdio(server, stop)
-            else:
-                assert token is not None
-                await serve_http(server, port, token, _announce)
-        await journal.close()
+        try:
+            async with client(journal=journal) as akool:
+                server = await server_of(akool, journal, rules)
+                if port is None:
+                    left = await serve_stdio(server, stop)
+                else:
+                    assert token is not None
+                    await serve_http(server, port, token, stop, _announce)
+        except OSError as error:
+            problem = f"port {port} cannot be listened on: {error.strerror}"
+        finally:
+            await journal.close()
+    if problem:
+        raise Problem(problem, {})
     if not left:
         # A thread still reads standard input, and nothing else ends that.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -50,5 +50,4 @@ class Problem(click.ClickException):
         super().__init__(message)
         self.fields = fields
         self.kind = kind
-        if status is not None:
-            self.exit_code = status
+        self.status = self.exit_code if status is None else status

@@ -41,17 +41,18 @@ def document_of(error: Exception, message: str, status: int) -> dict[str, Any]:
         "advice": advice_of(error) or _usage_of(error),
         "exit_status": status,
     }
-    names = ("http_status",) if isinstance(error, APIError) else ()
-    names = ("field", "rule") if isinstance(error, InvalidInput) else names
-    about |= {name: getattr(error, name) for name in names}
+    if isinstance(error, APIError):
+        about["http_status"] = error.http_status
+    if isinstance(error, InvalidInput):
+        about |= {"field": error.field, "rule": error.rule}
     return {**known, "error": about}
 
 
 def _usage_of(error: Exception) -> str:
     """Say where a command is explained that was called wrongly."""
-    ctx = getattr(error, "ctx", None)
-    usage = isinstance(error, click.UsageError) and ctx is not None
-    return f"`{ctx.command_path} --help` lists the options, with an example." if usage else ""
+    if not isinstance(error, click.UsageError) or error.ctx is None:
+        return ""
+    return f"`{error.ctx.command_path} --help` lists the options, with an example."
 
 
 def _kind_of(error: Exception) -> str:
@@ -72,7 +73,8 @@ def _known(error: Exception) -> dict[str, Any]:
         known["operation"] = error.name
         if isinstance(error.snapshot, Snapshot):
             known |= fields_of(without_secrets(error.snapshot))
-    known["token"] = error.token
+    if error.token is not None:
+        known["token"] = error.token
     if error.steps:
         known["steps"] = error.steps
     return known

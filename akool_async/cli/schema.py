@@ -23,8 +23,6 @@ def command(*, name: str | None, openapi: bool) -> None:
     NAME is an endpoint, such as reage.image, or a namespace; everything without it. The JSON Schema
     (draft 2020-12) has Python's names, as manifests and `to_dict` have them; the OpenAPI document
     has Akool's.
-
-    Example: akool schema reage.image
     """
     endpoints = chosen(name)
     if not endpoints:

@@ -17,6 +17,7 @@ from click.shell_completion import CompletionItem
 
 import akool_async
 from akool_async import AkoolError
+from akool_async.advice import first_sentence
 from akool_async.cli.messages import Problem, advice_of, told
 from akool_async.cli.statuses import INTERRUPTED, WORDS, status_of
 from akool_async.endpoints.registry import NAMESPACES
@@ -141,7 +142,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         # Commands return their exit status, `None` for 0.
-        status: int | None = akool.main(given, prog_name="akool", standalone_mode=False)
+        ended: int | None = akool.main(given, prog_name="akool", standalone_mode=False)
     except click.Abort:
         if _AS_JSON in given:
             stopped = Problem("interrupted", {}, "Interrupted", INTERRUPTED)
@@ -149,12 +150,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except click.ClickException as error:
         ctx = getattr(error, "ctx", None)
-        _complain(error, error.format_message(), error.exit_code, ctx, as_json=_AS_JSON in given)
-        return error.exit_code
+        status = error.status if isinstance(error, Problem) else error.exit_code
+        _complain(error, error.format_message(), status, ctx, as_json=_AS_JSON in given)
+        return status
     except AkoolError as error:
         _complain(error, told(error), status_of(error), as_json=_AS_JSON in given)
         return status_of(error)
-    return status or 0
+    return ended or 0
 
 
 def _complain(
@@ -172,7 +174,7 @@ def _complain(
     if as_json:
         _show_as_json(error, shown, status)
     click.echo(f"{who}: {shown}", err=True)
-    if advice := advice_of(error):
+    if advice := first_sentence(advice_of(error)):  # the others may be about Python
         click.echo(f"What to do: {advice}", err=True)
 
 

@@ -18,6 +18,7 @@ from akool_async.client.settings import Configuration, Settings
 from akool_async.client.shared import Shared, Vendor
 from akool_async.clock import Clock, running_loop
 from akool_async.http.auth import Credentials
+from akool_async.protocol.arguments import unknown_attribute
 from akool_async.protocol.cells import checked_number
 from akool_async.protocol.endpoint import Command, Endpoint, Operation
 from akool_async.protocol.files import holds_files
@@ -73,6 +74,21 @@ class Caller:
         host, kind = self._shared.configuration.hosts["api"], self._shared.credentials.kind
         facts = pieces.quiet(host, kind)
         return pieces.card(type(self).__name__, self.stats.one_line, "running", facts)
+
+    if not TYPE_CHECKING:  # type checkers know each name
+
+        def __getattr__(self, name: str) -> Any:
+            """Say which name may be meant."""
+            owner, known = type(self).__name__, dir(type(self))
+            raise AttributeError(unknown_attribute(owner, name, known, "namespace or method"))
+
+        def __enter__(self) -> Any:
+            """Say how a client is opened."""
+            owner = type(self).__name__
+            raise TypeError(f"{owner} is asynchronous: write `async with {owner}() as ...:`")
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing was opened."""
 
     # Opened and closed
 

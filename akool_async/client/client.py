@@ -18,6 +18,7 @@ from akool_async.client.submission import (
 )
 from akool_async.engine import DEFAULT, ClientDefault
 from akool_async.job import Job
+from akool_async.protocol.arguments import explains_arguments
 from akool_async.protocol.cells import checked_whole
 from akool_async.protocol.endpoint import Startable
 from akool_async.protocol.snapshot import Snapshot
@@ -35,6 +36,7 @@ class Client(Resuming):
     creates are looked for, in `Searching`; how jobs are found again, in `Resuming`.
     """
 
+    @explains_arguments
     def submit(
         self,
         request: Startable[S] | Submission[S],
@@ -107,6 +109,7 @@ class Client(Resuming):
         priority: int = 0,
         retry_failed: bool = False,
     ) -> AsyncGenerator[Job[Any], None]: ...
+    @explains_arguments
     def map(
         self,
         requests: Any,
@@ -156,6 +159,7 @@ class Client(Resuming):
         room = self._shared.room
         return run_all(requests, submit, runtime.engine, ordered=ordered, room=room)
 
+    @explains_arguments
     def progress(
         self,
         jobs: Iterable[Job[S]] | AsyncIterable[Job[S]],

@@ -11,6 +11,7 @@ from akool_async.client.submission import check_key
 from akool_async.errors import InvalidInput, InvalidToken
 from akool_async.job import Job
 from akool_async.protocol import token as tokens
+from akool_async.protocol.arguments import explains_arguments
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Snapshot
 
@@ -32,6 +33,7 @@ class Resuming(Searching):
     def job(self, *, key: str, operation: type[Operation[S]]) -> Job[S]: ...
     @overload
     def job(self, *, key: str, operation: str | None = None) -> Job[Any]: ...
+    @explains_arguments
     def job(
         self,
         token: str | None = None,

@@ -19,9 +19,10 @@ from akool_async.client.settings import (
 )
 from akool_async.crun.endpoints import DetectFaces, SwapFaces
 from akool_async.crun.results import FaceDetection
-from akool_async.errors import MissingCredentials
+from akool_async.errors import InvalidInput, MissingCredentials
 from akool_async.http.auth import Credentials, find_credentials
 from akool_async.job import Job
+from akool_async.protocol.arguments import in_words_of
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.secret import hidden
 from akool_async.protocol.snapshot import Snapshot
@@ -41,7 +42,13 @@ def _starts(operation: Callable[P, Operation[S]]) -> Callable[Concatenate[Client
 
     @functools.wraps(operation)
     def method(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Job[S]:
-        return self.submit(operation(*args, **kwargs))
+        try:
+            request = operation(*args, **kwargs)
+        except (TypeError, InvalidInput) as error:
+            problem = in_words_of(getattr(operation, "name", ""), operation, error)
+        else:
+            return self.submit(request)
+        raise problem
 
     return method
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from akool_async.protocol.fields import Coding, ImageUrl, Rule, none_if_empty, sized
+from akool_async.protocol.fields import Coding, ImageUrl, Rule, Taken, none_if_empty, sized
 from akool_async.protocol.value import Input
 
 MOST_FACES = 8
@@ -44,5 +45,11 @@ class Face(Input, kw_only=False, omit_defaults=True):
     than one face."""
 
 
-Faces = Annotated[Sequence[Face], sized("faces", MOST_FACES)]
-"""One to eight faces."""
+OneOrMore: TypeAlias = Face | str | Path | Sequence[Face | str | Path]
+"""One face, or several; each may be the address or the path of its picture."""
+
+if TYPE_CHECKING:
+    Faces: TypeAlias = Taken[OneOrMore, Sequence[Face]]
+else:
+    Faces = Annotated[Sequence[Face], sized("faces", MOST_FACES)]
+"""One to eight faces; or one alone, and addresses in place of faces."""

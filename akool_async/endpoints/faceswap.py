@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 from urllib.parse import urlsplit
 
 from msgspec import field
@@ -20,7 +20,7 @@ from akool_async.endpoints.detection import (
     paired,
     picture_text,
 )
-from akool_async.endpoints.face import Face, Faces
+from akool_async.endpoints.face import Face, Faces, OneOrMore
 from akool_async.endpoints.faceswap_family import (
     FACESWAPS,
     MOST_IDS,
@@ -47,7 +47,18 @@ from akool_async.protocol.endpoint import (
     Steps,
     Webhook,
 )
-from akool_async.protocol.fields import Flag, ImageUrl, Rule, VideoUrl, VisibleUrl, sized, spelt
+from akool_async.protocol.fields import (
+    ABSENT,
+    Flag,
+    ImageUrl,
+    MaybeSeveral,
+    Rule,
+    Taken,
+    VideoUrl,
+    VisibleUrl,
+    sized,
+    spelt,
+)
 from akool_async.protocol.value import Input
 from akool_async.streaming.closing import GRACE
 
@@ -116,7 +127,10 @@ MOST_PAIRS = 50
 """The most pairs of pictures in one `faceswap.pro`."""
 
 
-Pictures = Annotated[Sequence[Face], sized("pictures", MOST_PAIRS)]
+if TYPE_CHECKING:
+    Pictures: TypeAlias = Faces
+else:
+    Pictures = Annotated[Sequence[Face], sized("pictures", MOST_PAIRS)]
 """One to fifty pictures, each with the landmarks of one face."""
 
 
@@ -167,10 +181,16 @@ class TargetFaceInfo(Input, omit_defaults=True):
     """The face in the original picture, as in `SourceFaceInfo`."""
 
 
+if TYPE_CHECKING:
+    _Source: TypeAlias = Taken[SourceFaceInfo | str | Path, SourceFaceInfo]
+else:
+    _Source = SourceFaceInfo
+
+
 class FaceMapping(Input):
     """Which new face replaces which old one."""
 
-    source_face_info: SourceFaceInfo
+    source_face_info: _Source
     """The new face."""
     target_face_info: TargetFaceInfo
     """The face to replace."""
@@ -192,9 +212,9 @@ class FaceswapPlus(FaceswapOperation):
     60 seconds, and show 8 faces at most."""
     single_face_mode: bool = False
     """Whether one face is swapped, which needs no mapping."""
-    face_mapping: (
-        Annotated[Sequence[FaceMapping], Rule("must hold at least one pair", bool)] | None
-    ) = None
+    face_mapping: Annotated[
+        MaybeSeveral[FaceMapping], Rule("must hold at least one pair", bool)
+    ] = ABSENT
     """Which new face replaces which old one. Required unless `single_face_mode` is set."""
     model_style: Annotated[str, spelt("realistic", "beautify", "lossless")] | None = None
     """The style: `realistic`, which is also used where none is named, `beautify` or `lossless`."""
@@ -278,7 +298,7 @@ class FaceswapNamespace(Namespace, title="faceswap"):
     live_update = calls(UpdateLiveFaceswap)
     live_close = calls(CloseLiveFaceswap)
 
-    def live(self, *, source_image: Sequence[Face], grace: float = GRACE) -> LiveFaceswapSession:
+    def live(self, *, source_image: OneOrMore, grace: float = GRACE) -> LiveFaceswapSession:
         """Open a live face swap that is always closed: `async with akool.faceswap.live(...)`.
 
         Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import field
@@ -16,7 +15,7 @@ from akool_async.endpoints.persons import (
     check_model,
 )
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Webhook
-from akool_async.protocol.fields import Id, VideoUrl, sized
+from akool_async.protocol.fields import Id, Several, VideoUrl, sized
 from akool_async.protocol.reply import Reply
 from akool_async.result import Result
 
@@ -150,7 +149,7 @@ class HeadSwap(Webhook, Analyzed, Operation[SwappedHeads]):
 
     video_url: VideoUrl
     """The video, by the address that was analyzed: `analysis.video_url`."""
-    mappings: Annotated[Sequence[PersonMapping], FEW_HEADS, EACH_ONCE]
+    mappings: Annotated[Several[PersonMapping], FEW_HEADS, EACH_ONCE]
     """The persons, at most 5, and the picture of each new face."""
     model_name: str = "akool-premium"
     """The model; Akool names `akool-premium`."""

@@ -5,7 +5,6 @@ Text to video has the same results and lookup.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from enum import IntEnum
 from typing import Annotated, Any, ClassVar, Literal
@@ -28,7 +27,16 @@ from akool_async.protocol.endpoint import (
     Query,
     Webhook,
 )
-from akool_async.protocol.fields import AudioUrl, Id, ImageUrl, OneOf, Rule, sized
+from akool_async.protocol.fields import (
+    ABSENT,
+    AudioUrl,
+    Id,
+    ImageUrl,
+    MaybeSeveral,
+    OneOf,
+    Rule,
+    sized,
+)
 from akool_async.protocol.listed import Listed
 from akool_async.protocol.price import Price, begun
 from akool_async.protocol.reply import Reply, Rows
@@ -234,7 +242,7 @@ class Shot(Input):
     """What happens in it."""
 
 
-Shots = Annotated[Sequence[Shot], sized("shots", MOST_SHOTS)]
+Shots = Annotated[MaybeSeveral[Shot], sized("shots", MOST_SHOTS)]
 """One to five parts of a video."""
 
 Seconds = Annotated[int, Meta(ge=1)]
@@ -290,7 +298,7 @@ class ImageToVideoBatch(ByModel, GeneratedVideoOperation):
     """The last frame, if the model's `supported_last_frame` says so."""
     generate_audio: bool | None = None
     """Whether the model makes sound, too, which costs extra; only for models that can."""
-    multi_prompt: Shots | None = None
+    multi_prompt: Shots = ABSENT
     """Shots, each with its prompt; their durations add up to `video_length`. For
     `kwaivgi/kling-video-o3-pro/image-to-video`."""
     count: One = 1

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Raw, field
 
-from akool_async.endpoints.face import Face, Faces
+from akool_async.endpoints.face import Faces, OneOrMore
 from akool_async.endpoints.faceswap_family import MOST_IDS, GetFaceswaps
 from akool_async.endpoints.removal import Removal
 from akool_async.protocol.endpoint import Command, Family, Guess, Operation
@@ -131,7 +130,7 @@ class LiveFaceswapSession(ClosingSession[LiveFaceswap]):
         SessionLeftOpen: on leaving a block that raised nothing: the session could not be closed.
     """
 
-    def __init__(self, client: Opener, source_image: Sequence[Face], *, grace: float) -> None:
+    def __init__(self, client: Opener, source_image: OneOrMore, *, grace: float) -> None:
         create = CreateLiveFaceswap(source_image=source_image)
         super().__init__(client, create, lambda session: CloseLiveFaceswap(id=session), grace=grace)
 
@@ -165,7 +164,7 @@ class LiveFaceswapSession(ClosingSession[LiveFaceswap]):
         """The Agora app; empty in Akool's example."""
         return self.receipt.app_id
 
-    async def update(self, *, source_image: Sequence[Face]) -> None:
+    async def update(self, *, source_image: OneOrMore) -> None:
         """Change the new face.
 
         Args:

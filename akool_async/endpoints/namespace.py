@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import GenericAlias, UnionType
 from typing import (
@@ -23,6 +23,7 @@ from typing import (
     Protocol,
     TypeVar,
     Union,
+    cast,
     get_args,
     get_origin,
 )
@@ -31,10 +32,14 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from akool_async.endpoints.paging import Page, Paged
+from akool_async.errors import InvalidInput
 from akool_async.job import Job
+from akool_async.protocol.arguments import in_words_of, unknown_attribute
 from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Startable
-from akool_async.protocol.fields import Files, OneEach, extras
+from akool_async.protocol.fields import Files, OneEach, extras, inner_of
+from akool_async.protocol.filling import meaning_field
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.protocol.value import Input
 
 if TYPE_CHECKING:
     from akool_async.clock import Clock
@@ -46,6 +51,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S", bound=Snapshot)
 M = TypeVar("M", bound=Callable[..., Any])
+R = TypeVar("R")
 
 ENDPOINTS: dict[str, type[Endpoint[Any]]] = {}
 """Every endpoint that is bound to a namespace, by dotted name."""
@@ -110,12 +116,20 @@ class Namespace:
         reply: T = self.kept[query]
         return reply
 
+    if not TYPE_CHECKING:  # type checkers know each name
+
+        def __getattr__(self, name: str) -> Any:
+            """Say which method may be meant."""
+            owner, known = f"akool.{self.title}", dir(type(self))
+            raise AttributeError(unknown_attribute(owner, name, known, "method"))
+
     def __init_subclass__(cls, title: str) -> None:
         cls.title = title
         for verb, method in vars(cls).items():
+            if isinstance(getattr(method, "__wrapped__", None), _Shown):
+                method.__name__, method.__qualname__ = verb, f"{cls.__qualname__}.{verb}"
             endpoint = getattr(method, "endpoint", None)
             if endpoint is not None:
-                method.__name__, method.__qualname__ = verb, f"{cls.__qualname__}.{verb}"
                 _register(f"{title}.{verb}", endpoint)
 
 
@@ -130,6 +144,33 @@ def _register(name: str, endpoint: type[Endpoint[Any] | Recipe[Any]]) -> None:
         OPERATIONS[name] = endpoint
 
 
+def made(
+    endpoint: Callable[..., R],
+    namespace: Namespace,
+    method: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    fields_of: Callable[..., Any] | None = None,
+) -> R:
+    """Build the request of a method; an error about its arguments names the method.
+
+    Args:
+        endpoint: What builds it: mostly its class.
+        namespace: Whose method it is.
+        method: The method, for its name.
+        args: What was given by position.
+        kwargs: What was given by name.
+        fields_of: The class of the request, where `endpoint` is no class.
+    """
+    try:
+        return endpoint(*args, **kwargs)
+    except (TypeError, InvalidInput) as error:
+        name = f"{namespace.title}.{method.__name__}"
+        problem = in_words_of(name, fields_of or endpoint, error)
+    raise problem
+
+
 def calls(
     endpoint: Callable[P, Endpoint[T]],
 ) -> Callable[Concatenate[Namespace, P], Coroutine[Any, Any, T]]:
@@ -137,7 +178,7 @@ def calls(
 
     @functools.wraps(endpoint)
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.executor.call(endpoint(*args, **kwargs))
+        return await self.executor.call(made(endpoint, self, method, args, kwargs))
 
     return _bound(with_signature_of(method, endpoint), endpoint)
 
@@ -149,7 +190,7 @@ def calls_once(
 
     @functools.wraps(query)
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self.call_once(query(*args, **kwargs))
+        return await self.call_once(made(query, self, method, args, kwargs))
 
     return _bound(with_signature_of(method, query), query)
 
@@ -161,7 +202,7 @@ def calls_in_parts(
 
     @functools.wraps(query)
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> tuple[T, ...]:
-        whole: Any = query(*args, **kwargs)
+        whole: Any = made(query, self, method, args, kwargs)
         rows: list[T] = []
         for start in range(0, len(whole.ids), most):
             part = msgspec.structs.replace(whole, ids=whole.ids[start : start + most])
@@ -178,7 +219,7 @@ def submits(
 
     @functools.wraps(operation)
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Job[S]:
-        return self.executor.submit(operation(*args, **kwargs))
+        return self.executor.submit(made(operation, self, method, args, kwargs))
 
     return _bound(with_signature_of(method, operation), operation)
 
@@ -190,7 +231,7 @@ def lists(
 
     @functools.wraps(query)
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Paged[T]:
-        return Paged(self.executor.call, query(*args, **kwargs))
+        return Paged(self.executor.call, made(query, self, method, args, kwargs))
 
     return _bound(with_signature_of(method, query), query)
 
@@ -205,9 +246,20 @@ def sends(endpoint: type[Endpoint[Any]], *, shown: bool = False) -> Callable[[M]
     """
 
     def mark(method: M) -> M:
-        return _bound(with_signature_of(method, endpoint) if shown else method, endpoint)
+        return _bound(_shown(method, endpoint) if shown else method, endpoint)
 
     return mark
+
+
+def _shown(method: M, endpoint: type[Endpoint[Any]]) -> M:
+    """Show a method with the fields of a class; its errors about them name the method."""
+
+    @functools.wraps(method)
+    def explained(self: Namespace, /, *args: Any, **kwargs: Any) -> Any:
+        bound = functools.partial(method, self)
+        return made(bound, self, explained, args, kwargs, fields_of=endpoint)
+
+    return with_signature_of(cast("M", explained), endpoint)
 
 
 class _Shown:
@@ -234,7 +286,7 @@ class _Shown:
 
 def _annotation(parameter: inspect.Parameter) -> Any:
     """Return a parameter's plain type; several values are taken where each becomes a job."""
-    shown = plain(parameter.annotation)
+    shown = accepted(plain(parameter.annotation))
     several = any(isinstance(each, OneEach) for each in extras(parameter.annotation))
     return shown | GenericAlias(Sequence, (shown,)) if several else shown
 
@@ -257,6 +309,29 @@ def plain(hint: Any) -> Any:
             shown |= plain(arg)
         return shown
     return GenericAlias(Sequence, (plain(args[0]),)) if origin is Sequence else hint
+
+
+def accepted(hint: Any) -> Any:
+    """Return a plain type with what is taken in place of nested values."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in {Union, UnionType}:
+        shown = accepted(args[0])
+        for arg in args[1:]:
+            shown |= accepted(arg)
+        return shown
+    if origin is Sequence:
+        item = accepted(args[0])
+        several = GenericAlias(Sequence, (item,))
+        return item | several if inner_of(args[0]) else several
+    return _or_its_text(hint) if isinstance(hint, type) and issubclass(hint, Input) else hint
+
+
+def _or_its_text(cls: type[Input]) -> Any:
+    """Return a class, and the text or path that stands for it, if any does."""
+    field = meaning_field(cls)
+    if field is None:
+        return cls
+    return cls | str if field.files is None else cls | str | Path
 
 
 def _bound(method: M, endpoint: Callable[..., Any]) -> M:

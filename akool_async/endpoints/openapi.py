@@ -25,6 +25,33 @@ _SECURITY: Final[Schema] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A token of v3/getToken."},
 }
 
+_WEBHOOK: Final[Schema] = {
+    "post": {
+        "summary": "Tell that a job has ended, at the address that its request named.",
+        "description": "`signature` is the SHA-1 of the client id, the timestamp, the nonce and the"
+        " encrypted text, sorted and joined. The text is encrypted by AES-192-CBC.",
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "signature": {"type": "string"},
+                            "dataEncrypt": {"type": "string"},
+                            "timestamp": {"type": ["integer", "string"]},
+                            "nonce": {"type": ["string", "integer"]},
+                        },
+                        "required": ["signature", "dataEncrypt", "timestamp", "nonce"],
+                    }
+                }
+            },
+        },
+        "responses": {"200": {"description": "It was taken in."}},
+        "security": [],
+    }
+}
+
 
 def openapi_document(
     endpoints: Mapping[str, Startable], hosts: Mapping[str, str], version: str
@@ -56,6 +83,7 @@ def openapi_document(
         "servers": [{"url": hosts["api"]}],
         "security": [{name: []} for name in _SECURITY],
         "paths": dict(sorted(paths.items())),
+        "webhooks": {"ended": _WEBHOOK},
         "components": {"schemas": replies.components, "securitySchemes": _SECURITY},
         "x-akool-codes": {str(code): each.sentence for code, each in sorted(CODES.items())},
     }

@@ -26,6 +26,7 @@ from akool_async.endpoints.namespace import (
     Namespace,
     calls,
     lists,
+    made,
     sends,
     with_signature_of,
 )
@@ -35,12 +36,14 @@ from akool_async.errors import InvalidInput
 from akool_async.job import Job
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query, Webhook
 from akool_async.protocol.fields import (
+    ABSENT,
     AudioUrl,
     Id,
     OneOf,
     Rule,
     SecretText,
     Share,
+    Taken,
     VisibleUrl,
 )
 from akool_async.protocol.reply import Reply
@@ -132,6 +135,12 @@ class TurnDetection(Input, omit_defaults=True):
                 raise self.refuse(name, "goes with type=server_vad only")
 
 
+if TYPE_CHECKING:
+    _Turns: TypeAlias = Taken[TurnDetection | str | None, TurnDetection | None]
+else:
+    _Turns = TurnDetection | None
+
+
 class ElevenLabsSettings(Input, omit_defaults=True):
     """A voice of your own account at ElevenLabs; its id is the `voice_id`."""
 
@@ -162,7 +171,7 @@ class VoiceParams(Input, omit_defaults=True):
     """The `lang_code` of what the user says."""
     stt_type: Annotated[str, Meta(min_length=1)] | None = None
     """What understands the user's speech: `openai_realtime`. Not in `fast_dialogue`."""
-    turn_detection: TurnDetection | None = None
+    turn_detection: _Turns = ABSENT
     """How it hears that the user has stopped speaking."""
     elevenlabs_settings: ElevenLabsSettings | None = None
     """A voice of your own account at ElevenLabs."""
@@ -407,7 +416,7 @@ def _starts(
 
     @functools.wraps(opening)
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Job[Session]:
-        return opening(*args, **kwargs).start(self.executor)
+        return made(opening, self, method, args, kwargs).start(self.executor)
 
     return sends(OpenSession)(with_signature_of(method, opening))
 
@@ -419,7 +428,7 @@ def _opens(
 
     @functools.wraps(opening)
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> LiveSession:
-        return opening(*args, **kwargs).session(self.executor)
+        return made(opening, self, method, args, kwargs).session(self.executor)
 
     method.__annotations__ = {"return": "LiveSession"}  # not those of the fields
     return with_signature_of(method, opening)
@@ -437,7 +446,7 @@ def _serves(
         def opening(**fields: Any) -> LiveSession:
             return OpenLive(**fields).session(self.executor)
 
-        given = rules(*args, **kwargs)
+        given = made(rules, self, method, args, kwargs)
         return adapter(Backend(opening, self.executor.clock, given), given)
 
     method.__doc__ = adapter.__doc__

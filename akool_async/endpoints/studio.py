@@ -29,10 +29,14 @@ from akool_async.errors import InvalidInput
 from akool_async.protocol.cells import is_sequence
 from akool_async.protocol.endpoint import Family, Guess, Lookup, Operation, Query, Webhook
 from akool_async.protocol.fields import (
+    ABSENT,
     Coding,
     Id,
     ImageUrl,
+    MaybeSeveral,
     Rule,
+    Several,
+    Taken,
     VideoUrl,
     VisibleUrl,
     sized,
@@ -284,7 +288,7 @@ class CharacterSwapV5(AnalyzedSwap):
     model_name: str | None = None
     """The model: `akool-premium-multi-person`, which Akool takes if it is left out, or, for videos,
     `kling-v3.0-pro/character-swap`; `studio.models` lists them."""
-    mappings: Annotated[Sequence[CharacterMapping], EACH_ONCE] | None = None
+    mappings: Annotated[MaybeSeveral[CharacterMapping], EACH_ONCE] = ABSENT
     """The persons: 1 or 2 with boxes in a picture, 1 to 5 with `obj_id` in a video. Not for
     Kling."""
     analyze_id: Id | None = None
@@ -415,7 +419,7 @@ class HeadSwapV5(AnalyzedSwap):
     """The video, by the address that was analyzed."""
     analyze_id: Id
     """The analysis' `id`."""
-    mappings: Annotated[Sequence[PersonMapping], FEW_HEADS, EACH_ONCE]
+    mappings: Annotated[Several[PersonMapping], FEW_HEADS, EACH_ONCE]
     """The persons, at most 5, and the picture of each new head."""
     model_name: str | None = None
     """The model; `studio.models` lists them. Akool has a default."""
@@ -438,6 +442,13 @@ class HairMapping(Input, omit_defaults=False):
 
 
 _NO_CROWD = sized("persons", 50)
+
+
+if TYPE_CHECKING:
+    _Meant: TypeAlias = HairMapping | str | Path
+    _Hairs: TypeAlias = Taken[_Meant | Sequence[_Meant] | None, Sequence[HairMapping] | None]
+else:
+    _Hairs = Sequence[HairMapping] | None
 
 
 def _have_own_faces(mappings: Sequence[HairMapping]) -> bool:
@@ -465,7 +476,7 @@ class HairSwap(StudioOperation):
     """The picture of the person, or of several persons."""
     images: OneImage | None = None
     """The picture of the hair: one."""
-    mappings: Annotated[Sequence[HairMapping], _NO_CROWD, _OWN_FACES] | None = None
+    mappings: Annotated[_Hairs, _NO_CROWD, _OWN_FACES] = ABSENT
     """Of several persons in the target: the hair of each, 1 to 50, in one job."""
     target_face_index: Annotated[int, Meta(ge=0)] | None = None
     """With `images`: the number of the face in the target, from 0."""
@@ -503,7 +514,7 @@ class ClothingSwap(AnalyzedSwap):
     """What `target_url` is, as in the analysis."""
     analyze_id: Id
     """The analysis' `id`."""
-    mappings: Annotated[Sequence[PersonMapping], _NO_CROWD, EACH_ONCE]
+    mappings: Annotated[Several[PersonMapping], _NO_CROWD, EACH_ONCE]
     """The persons, 1 to 50, and the picture of each outfit."""
     model_name: str | None = None
     """The model, such as `akool-premium/clothing_swap`; `studio.models` lists them."""

@@ -49,6 +49,7 @@ from akool_async.protocol.fields import (
     ImageUrl,
     OneEach,
     Rule,
+    Several,
     Url,
     VideoUrl,
     is_http_url,
@@ -481,7 +482,7 @@ class TalkingAvatar(VideoOperation):
     avatar_from: Literal[2, 3, 7]
     """2 for Akool's avatars, 3 for the account's own and for one given by its URL, 7 for one that
     AI has made; 7 stands on a page that Akool has not published yet."""
-    elements: Annotated[Sequence[Element], Rule("must hold at least one element", _is_nonempty)]
+    elements: Annotated[Several[Element], Rule("must hold at least one element", _is_nonempty)]
     """The elements of the video; dicts of the same shape are taken too."""
     width: Literal[3840] = 3840
     """Width of the video in pixels; only 3840 is accepted (T28)."""
@@ -661,7 +662,7 @@ class _Translated(TypedDict, total=False):
     caption_url: str | Path | None
     studio_voice: StudioVoice | Mapping[str, Any] | None
     dynamic_duration: bool | None
-    voices_map: Mapping[str, DubbingVoice | Mapping[str, str]] | None
+    voices_map: Mapping[str, DubbingVoice | Mapping[str, str] | str] | None
     webhook_url: str | None
 
 

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from mcp.types import CallToolResult, ContentBlock, ResourceLink, TextContent
 
-from akool_async.errors import (
-    AkoolError,
-    CreateOutcomeUnknown,
-    InvalidInput,
-    KeyConflict,
-)
+from akool_async.errors import AkoolError
+from akool_async.mcp.advice import advice_for
 from akool_async.mcp.texts import without_traps
 from akool_async.plain import as_json
-
-_ADVICE: Final[Sequence[tuple[type[AkoolError], str]]] = (
-    (InvalidInput, "Nothing was sent, and nothing is paid. Correct the argument."),
-    (
-        CreateOutcomeUnknown,
-        "It may be paid for: start it under no other key until a person has looked at the account.",
-    ),
-    (KeyConflict, "Nothing was sent. Use another `key`, or leave it out."),
-)
 
 
 class Refusal(Exception):
@@ -67,7 +54,8 @@ def refused(
 
 def about_error(problem: BaseException) -> dict[str, Any]:
     """Return what an agent is told of an error: its type, message, advice, token and steps."""
-    about: dict[str, Any] = {"type": type(problem).__name__, "message": without_traps(str(problem))}
+    message = problem.message if isinstance(problem, AkoolError) else str(problem)
+    about: dict[str, Any] = {"type": type(problem).__name__, "message": without_traps(message)}
     if isinstance(problem, AkoolError):
         if advice := advice_for(problem):
             about["advice"] = advice
@@ -76,10 +64,3 @@ def about_error(problem: BaseException) -> dict[str, Any]:
         if problem.steps:
             about["paid_steps"] = list(problem.steps)
     return about
-
-
-def advice_for(problem: AkoolError) -> str:
-    """Return what to do about an error; empty if nobody knows."""
-    own = str(getattr(problem, "advice", "") or "")
-    here = next((text for kind, text in _ADVICE if isinstance(problem, kind)), "")
-    return here or own

@@ -17,6 +17,8 @@ from akool_async.protocol.endpoint import Recipe, Startable
 from akool_async.result import Result
 
 MOST_LISTED: Final = 200
+MOST_HELD: Final = 1000
+"""Jobs that are held in memory, beside those that go on."""
 
 _UNPAID: Final = frozenset({State.QUEUED, State.REFUSED})
 """States of a row whose key may be sent, and paid for, once more."""
@@ -36,8 +38,12 @@ class Desk:
         self._jobs: dict[str, Job[Any]] = {}
 
     def add(self, key: str, job: Job[Any]) -> None:
-        """Take note of a job that was started."""
+        """Take note of a job that was started; forget an old one, which the journal knows."""
         self._jobs[key] = job
+        if len(self._jobs) > MOST_HELD:
+            ended = next((each for each, held in self._jobs.items() if held.done()), None)
+            if ended is not None:
+                del self._jobs[ended]
 
     def is_started(self, key: str, rows: Sequence[str]) -> bool:
         """Say whether the job of a key was sent, or is about to be: it costs nothing again.

@@ -14,6 +14,8 @@ from akool_async.mcp.answers import Refusal
 
 LARGEST_SHOWN: Final = 512 * 1024
 """Bytes of the largest picture that a model is shown; clients refuse replies above 1 MB."""
+_SHOWN: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+"""What models take."""
 
 
 def place_in(folder: Path, path: str) -> Path:
@@ -43,7 +45,7 @@ def check_inside(folder: Path, file: Path) -> None:
 
 def picture(file: Path) -> ImageContent | None:
     """Return a saved picture for a model to look at; `None` if it is none, or too large."""
-    kind = mimetypes.guess_type(file.name)[0] or ""
-    if not kind.startswith("image/") or file.stat().st_size > LARGEST_SHOWN:
+    kind = mimetypes.guess_type(file.name)[0]
+    if kind not in _SHOWN or file.stat().st_size > LARGEST_SHOWN:
         return None
     return ImageContent(data=base64.b64encode(file.read_bytes()).decode(), mime_type=kind)

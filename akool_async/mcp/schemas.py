@@ -7,7 +7,7 @@ from typing import Any, Final
 from mcp.types import Tool, ToolAnnotations
 
 from akool_async.endpoints.schemas import result_schema
-from akool_async.mcp.texts import cleaned, text_of
+from akool_async.mcp.texts import cleaned, text_of, tool_name
 from akool_async.protocol.endpoint import Endpoint, Query, Recipe, Startable
 from akool_async.protocol.json_schema import Schema, json_schema_of
 
@@ -54,11 +54,6 @@ JOB: Final[Schema] = {
 """What every tool for jobs replies."""
 
 
-def tool_name(name: str) -> str:
-    """Return the name of the tool of an endpoint: clients take no dots."""
-    return name.replace(".", "_")
-
-
 def start_tool(name: str, cls: type[Startable[Any]]) -> Tool:
     """Describe the tool that starts an operation or a recipe."""
     schema = _input_of(cls)
@@ -103,9 +98,19 @@ def call_tool(name: str, cls: type[Endpoint[Any]]) -> Tool:
 def _input_of(cls: type[Startable[Any] | Endpoint[Any]]) -> Schema:
     schema: Schema = cleaned(json_schema_of(cls, written=False))
     schema.pop("description", None)
-    for name in _NOT_FOR_AGENTS:
-        schema["properties"].pop(name, None)
+    fields: Schema = schema["properties"]
+    schema["properties"] = {
+        name: _given(field) for name, field in fields.items() if name not in _NOT_FOR_AGENTS
+    }
     return schema | {"additionalProperties": False}
+
+
+def _given(field: Schema) -> Schema:
+    """Return the schema of a field that is given: who has no value for it leaves it out."""
+    arms: list[Schema] = [arm for arm in field.get("anyOf", ()) if arm != {"type": "null"}]
+    if len(arms) != 1:
+        return field
+    return arms[0] | {name: value for name, value in field.items() if name != "anyOf"}
 
 
 def reply_schema(cls: type[Endpoint[Any]]) -> Schema:

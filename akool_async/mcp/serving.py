@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import socket
+from collections.abc import Callable
 from typing import Any, Final
 
 import uvicorn
@@ -39,8 +41,14 @@ async def _serve_stdio(server: Server[Any]) -> None:
         await server.run(reading, writing, server.create_initialization_options())
 
 
-async def serve_http(server: Server[Any], port: int, token: str, started: Any) -> None:
-    """Serve clients that know a token by streamable HTTP at 127.0.0.1, until a signal.
+async def serve_http(
+    server: Server[Any],
+    port: int,
+    token: str,
+    stop: asyncio.Event,
+    started: Callable[[str], object],
+) -> None:
+    """Serve clients that know a token by streamable HTTP at 127.0.0.1, until a signal or `stop`.
 
     Requests of other hosts' pages (by Host or Origin) are refused.
 
@@ -48,6 +56,7 @@ async def serve_http(server: Server[Any], port: int, token: str, started: Any) -
         server: The server.
         port: The port; 0 for a free one.
         token: What `Authorization: Bearer` has to hold.
+        stop: Stops it.
         started: Called with the address once it listens.
 
     Raises:
@@ -61,15 +70,21 @@ async def serve_http(server: Server[Any], port: int, token: str, started: Any) -
         lifespan="on",
         timeout_graceful_shutdown=_GRACE,
     )
-    listening = await asyncio.to_thread(_listen, port)
-    with listening:
+    with _listen(port) as listening:
+        serving = uvicorn.Server(config)
+        leaving = asyncio.create_task(_leave(serving, stop))
         started(f"http://{LOOPBACK}:{listening.getsockname()[1]}{PATH}")
-        await uvicorn.Server(config).serve(sockets=[listening])
+        await serving.serve(sockets=[listening])
+        leaving.cancel()
 
 
-def _listen(port: int) -> Any:
-    import socket
+async def _leave(serving: uvicorn.Server, stop: asyncio.Event) -> None:
+    # uvicorn hears Ctrl-C and SIGTERM itself, and not that a terminal is closed.
+    await stop.wait()
+    serving.should_exit = True
 
+
+def _listen(port: int) -> socket.socket:
     listening = socket.socket()
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from functools import cache
 from typing import Any, Final
+
+from akool_async.endpoints import ENDPOINTS, RECIPES
 
 _TRAP: Final = re.compile(r"\s\((?:[TN]\d+(?:, )?)+\)|(?<=\()[TN]\d+: ")
 """The number of a quirk of Akool's: it means something to readers of the source only."""
@@ -17,14 +20,29 @@ def without_traps(text: str) -> str:
     return _TRAP.sub("", text)
 
 
+def tool_name(name: str) -> str:
+    """Return the name of the tool of an endpoint: clients take no dots."""
+    return name.replace(".", "_")
+
+
+@cache
+def _names() -> re.Pattern[str]:
+    return re.compile(f"`({'|'.join(map(re.escape, (*ENDPOINTS, *RECIPES)))})`")
+
+
+def for_agents(text: str) -> str:
+    """Return a text of a class with the names of tools in place of those of methods."""
+    return _names().sub(lambda found: f"`{tool_name(found[1])}`", without_traps(text))
+
+
 def text_of(cls: type[Any]) -> str:
     """Return the docstring of a class, without what it says of Python."""
     whole = _SECTION.split(inspect.getdoc(cls) or "")[0]
     paragraphs = [" ".join(each.split()) for each in whole.split("\n\n")]
-    return without_traps("\n\n".join(paragraphs))
+    return for_agents("\n\n".join(paragraphs))
 
 
 def cleaned(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema as plain JSON, without these numbers in its descriptions."""
-    plain: dict[str, Any] = json.loads(without_traps(json.dumps(schema)))
+    """Return a schema as plain JSON, with its descriptions as agents read them."""
+    plain: dict[str, Any] = json.loads(for_agents(json.dumps(schema)))
     return plain

@@ -22,9 +22,9 @@ from akool_async.mcp.schemas import (
     gives_credentials,
     is_reading,
     start_tool,
-    tool_name,
 )
 from akool_async.mcp.starting import Starter
+from akool_async.mcp.texts import tool_name
 from akool_async.mcp.watching import Watcher
 
 Run: TypeAlias = Callable[[Call, dict[str, Any]], Awaitable[CallToolResult | InputRequiredResult]]

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from akool_async.media.addresses import AddressGuard, is_public
-    from akool_async.media.arrival import Progress
     from akool_async.media.downloader import Downloader, SessionDownloader, StandaloneDownloader
     from akool_async.media.names import absolute, extension_of, safe_name
     from akool_async.media.policy import Policy, own_addresses
+    from akool_async.media.progress import Progress
     from akool_async.media.source import Source
     from akool_async.media.stream import MediaStream
 
@@ -44,7 +44,7 @@ _HOMES = {
     "StandaloneDownloader": "downloader",
     "MediaStream": "stream",
     "Policy": "policy",
-    "Progress": "arrival",
+    "Progress": "progress",
     "SessionDownloader": "downloader",
     "Source": "source",
     "absolute": "names",

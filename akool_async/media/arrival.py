@@ -14,8 +14,6 @@ If a reply contradicts an earlier one, nothing that came can be trusted: `_start
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import TypeAlias
 
 import aiohttp
 
@@ -23,15 +21,12 @@ from akool_async.media.content import CorruptContent, TooLarge, Undecodable
 from akool_async.media.failures import AttemptFailed, LocalError
 from akool_async.media.headers import Headers, coding_of, digest_of, length_from_refusal
 from akool_async.media.pages import complaint_about
+from akool_async.media.progress import Progress
 from akool_async.media.remote_file import RemoteFile
 from akool_async.media.retry_budget import PASSING
 from akool_async.media.sink import Put, Sink
 from akool_async.media.stall_guard import StallGuard
 from akool_async.protocol.wire import retry_after
-
-Progress: TypeAlias = Callable[[int, int | None], object]
-"""Called with the bytes received so far, and with the bytes of the whole file or `None`.
-May be a coroutine function. The first figure falls when a download starts over."""
 
 _WHOLE, _PARTIAL, _RANGE_NOT_SATISFIABLE = 200, 206, 416
 

@@ -19,9 +19,10 @@ import aiohttp
 from akool_async.clock import LATE, Clock, sleep
 from akool_async.http.retry import Retry
 from akool_async.media.addresses import parse, redirected
-from akool_async.media.arrival import Arrival, Progress
+from akool_async.media.arrival import Arrival
 from akool_async.media.failures import AttemptFailed, LocalError, failure_of
 from akool_async.media.policy import Policy
+from akool_async.media.progress import Progress
 from akool_async.media.retry_budget import RetryBudget
 from akool_async.media.session import MediaSession
 from akool_async.media.sink import Sink

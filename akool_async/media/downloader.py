@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import aiohttp
 
     from akool_async.http.proxy import Proxies
-    from akool_async.media.arrival import Progress
     from akool_async.media.download import Resources
     from akool_async.media.names import Destination
+    from akool_async.media.progress import Progress
     from akool_async.media.session import MediaSession
     from akool_async.media.source import Source
     from akool_async.media.stream import MediaStream

@@ -17,8 +17,8 @@ from akool_async.media.names import absolute
 from akool_async.protocol.words import counted
 
 if TYPE_CHECKING:
-    from akool_async.media.arrival import Progress
     from akool_async.media.downloader import Downloader
+    from akool_async.media.progress import Progress
     from akool_async.media.source import Source
 
 

@@ -18,10 +18,12 @@ EVERY: Final = 1.0
 
 def in_notebook() -> bool:
     """Say whether this program runs in the kernel of a notebook."""
-    if "IPython" not in sys.modules:
-        return False
-    shell = import_module("IPython").get_ipython()
-    return getattr(shell, "kernel", None) is not None  # a terminal's shell has none
+    return getattr(_shell(), "kernel", None) is not None  # a terminal's shell has none
+
+
+def _shell() -> object:
+    """Return IPython's shell; `None` where none runs."""
+    return import_module("IPython").get_ipython() if "IPython" in sys.modules else None
 
 
 class Display:
@@ -48,7 +50,10 @@ class Display:
 
 def show_once(shown: object) -> None:
     """Show something that does not change; a terminal shows its repr."""
-    import_module("IPython.display").display(_bundle(shown), raw=True)
+    if _shell() is None:
+        sys.stdout.write(f"{shown!r}\n")
+    else:
+        import_module("IPython.display").display(_bundle(shown), raw=True)
 
 
 class Following:
@@ -56,7 +61,7 @@ class Following:
 
     Args:
         shown: What it shows.
-        again: Calls a function after so many seconds; what it returns is not used.
+        again: Calls a function after so many seconds.
         over: Says whether it changes no more.
     """
 
@@ -70,16 +75,16 @@ class Following:
         self._again = again
         self._over = over
         self._display = Display(shown)
-        self._tick()
+
+    def begin(self) -> None:
+        """Look again from now on."""
+        self.update()
+        if not self._over():
+            self._again(EVERY, self.begin)
 
     def update(self) -> None:
         """Show it as it is now."""
         self._display.update(self._shown)
-
-    def _tick(self) -> None:
-        if not self._over():
-            self.update()
-            self._again(EVERY, self._tick)
 
 
 def html_of(shown: object) -> str:

@@ -5,18 +5,26 @@ Nothing here runs before a call has failed.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
 
+from akool_async.errors import InvalidInput
 from akool_async.protocol.words import joined, nearest
+
+if TYPE_CHECKING:
+    import inspect
+
+M = TypeVar("M", bound=Callable[..., Any])
 
 
 def problem_with(cls: type[Struct], args: Sequence[Any], given: Mapping[str, Any]) -> str:
     """Return why a class cannot be called so, and what it takes; empty if the names are right."""
+    import inspect  # not before it is needed
+
     spelt = {each.name: spelling(cls, each) for each in msgspec.structs.fields(cls)}
     parameters = list(inspect.signature(cls).parameters.values())
     return problem_of(f"{cls.__name__}()", parameters, args, given, spelt)
@@ -38,7 +46,7 @@ def problem_of(
         given: What was given by name.
         spelt: The parameters as they are shown, such as with Akool's spelling.
     """
-    placed = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+    placed = [each.name for each in parameters if each.kind < each.VAR_POSITIONAL]
     needed = [each.name for each in parameters if each.default is each.empty]
     unknown = {name: meant_by(name, spelt) for name in given if name not in spelt}
     there = {*placed[: len(args)], *given, *unknown.values()}
@@ -52,9 +60,24 @@ def problem_of(
         problems.append(f"misses {joined(missing)}")
     if not problems:
         return ""
-    others = [spelt[each.name] for each in parameters if each.name not in needed]
-    takes = _takes([spelt[name] for name in needed], others) if told else ""
+    others = [each.name for each in parameters if each.name not in needed]
+    takes = _takes(needed, others) if told else ""
     return f"{called} {'; '.join(problems)}{takes}"
+
+
+def in_words_of(method: str, cls: Any, error: Exception) -> Exception:
+    """Return what was raised about the arguments of a class in words about the method.
+
+    Args:
+        method: The method's name, as it is called.
+        cls: The class that the method builds.
+        error: What was raised. An error about something else is returned as it is.
+    """
+    if isinstance(error, InvalidInput):
+        spelt = {each.name: spelling(cls, each) for each in msgspec.structs.fields(cls)}
+        return error.told_of(method, spelt.get(error.field, error.field))
+    own, text = f"{cls.__name__}() ", str(error)
+    return TypeError(f"{method}() {text.removeprefix(own)}") if text.startswith(own) else error
 
 
 def _misplaced(
@@ -97,6 +120,7 @@ def meant_by(name: str, known: Mapping[str, str]) -> str:
     """
     folded = {_folded(each): each for each in known}
     folded |= {_folded(shown.partition(": ")[2]): each for each, shown in known.items()}
+    folded.pop("", None)
     return folded.get(nearest(_folded(name), folded), "")
 
 
@@ -110,3 +134,23 @@ def unknown_attribute(owner: str, name: str, known: Iterable[str], what: str = "
     near = nearest(name, names)
     hint = f"; did you mean {near!r}?" if near else ""
     return f"{owner} has no {what} {name!r}{hint}"
+
+
+def explains_arguments(method: M) -> M:
+    """Let a method say, where its arguments are wrong, which are, and what it takes."""
+
+    @functools.wraps(method)
+    def explained(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except TypeError:
+            import inspect
+
+            _, *parameters = inspect.signature(method).parameters.values()
+            names = {each.name: each.name for each in parameters}
+            problem = problem_of(f"{method.__name__}()", parameters, args, kwargs, names)
+            if not problem:
+                raise
+        raise TypeError(problem)
+
+    return cast("M", explained)

@@ -148,8 +148,10 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
 
 
 def _checked(plan: FieldPlan, value: Any, owner: str) -> Any:
-    if plan.item is not None and type(value) is list and _are_right(plan, value):
-        return tuple(value)
+    if plan.item is not None and type(value) is list:
+        given = cast("list[Any]", value)
+        if _are_right(plan, given):
+            return tuple(given)
     if plan.files is not None:
         value = _out_of_list(plan, value, owner)
         if isinstance(value, _PATH):

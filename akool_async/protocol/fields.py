@@ -13,7 +13,18 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import cache
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union, cast, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Generic,
+    TypeAlias,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 from urllib.parse import urlsplit
 
 import msgspec
@@ -154,6 +165,33 @@ else:  # msgspec takes no union of a text and a class of another library
     Url = Annotated[str, _IS_URL, Files()]
 """An http(s) address that Akool can reach; or the path of a file, which is uploaded first."""
 
+G = TypeVar("G")
+V = TypeVar("V")
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+
+    class Taken(Generic[G, V]):
+        """A field that takes more than it then holds, such as an address in place of a face."""
+
+        def __get__(self, value: object, owner: object, /) -> V:
+            """Return what the field holds."""
+            ...
+
+        def __set__(self, value: object, given: G, /) -> None:
+            """Take a value as a request is built."""
+
+    Several: TypeAlias = Taken[T | Sequence[T], Sequence[T]]
+    MaybeSeveral: TypeAlias = Taken[T | Sequence[T] | None, Sequence[T] | None]
+else:
+    Taken = None
+    Several = Sequence
+    MaybeSeveral = Sequence[T] | None
+"""A field that takes one value, or several, and holds a sequence."""
+
+ABSENT: Any = None
+"""The default of a `MaybeSeveral`."""
+
 ImageUrl = Annotated[Url, Files(kinds=("image",))]
 """The address, or the path, of a picture."""
 
@@ -261,7 +299,7 @@ def _plan(field: msgspec.structs.FieldInfo) -> FieldPlan:
         rules=tuple(extra for extra in found if isinstance(extra, Rule)),
         coding=next((extra for extra in found if isinstance(extra, Coding)), None),
         required=field.required,
-        optional=type(None) in get_args(field.type),
+        optional=type(None) in {*get_args(field.type), *get_args(kind)},
         # The last one is the nearest: a type may narrow what the type inside it takes.
         files=next((extra for extra in reversed(found) if isinstance(extra, Files)), None),
         deprecated=next((extra for extra in found if isinstance(extra, Deprecated)), None),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from os import PathLike
-from typing import Any, Final, get_args, get_origin
+from typing import Any, Final, cast, get_args, get_origin
 
 from msgspec import Struct
 
@@ -43,7 +43,8 @@ def filled(expected: Any, value: Any) -> Any:
     if origin is tuple:
         return _list_of(args[0], value)
     if origin is Mapping and isinstance(value, Mapping):
-        return {key: filled(args[1], each) for key, each in value.items()}
+        given = cast("Mapping[Any, Any]", value)
+        return {key: filled(args[1], each) for key, each in given.items()}
     return _meant(expected, value) if isinstance(expected, type) else value
 
 

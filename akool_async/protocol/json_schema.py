@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hin
 import msgspec
 from msgspec import Struct
 
+from akool_async.plain import plain
 from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.fields import UNIONS, FieldPlan, plan_of, tag_of
 
@@ -35,7 +36,10 @@ def json_schema_of(kind: Any, *, written: bool) -> Schema:
     shown = [each for each in plans if not (written and each in cls.hidden_fields)]
     tag = _tag_schema(cls)
     properties = tag | {name: _field_schema(cls, plans[name], written=written) for name in shown}
-    if written:
+    if not written:
+        for name, default in _defaults(cls):
+            properties[name] |= {"default": default}
+    else:
         properties |= {name: _property_schema(cls, name) for name in cls.shown_properties}
     # What is written has all its fields.
     required = [name for name in properties if written or name in tag or plans[name].required]
@@ -86,6 +90,15 @@ def _coded(plan: FieldPlan) -> Schema:
     if schema.get("type") == "string" and isinstance(plan.coding.to_wire("a"), list | tuple):
         return {"type": "array", "items": schema}
     return schema
+
+
+def _defaults(cls: type[Struct]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields with a default that says something, each with that as plain data."""
+    names = {plan.name for plan in plan_of(cls)}
+    for field in msgspec.structs.fields(cls):
+        known = isinstance(field.default, bool | int | float | str)
+        if known and field.name in names and field.default != "":
+            yield field.name, plain(field.default)
 
 
 def _tag_schema(cls: type[Struct]) -> Schema:

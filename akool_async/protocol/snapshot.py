@@ -24,6 +24,14 @@ class Status(IntEnum):
     COMPLETED = 3
     FAILED = 4
 
+    def __str__(self) -> str:
+        """Return the name: a number says nothing to who prints it."""
+        return self.name
+
+    def __format__(self, format_spec: str) -> str:
+        """Format the name, as a text."""
+        return format(self.name, format_spec)
+
     @property
     def terminal(self) -> bool:
         """Whether the job has ended."""

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, cast, get_args, get_origin
 from msgspec import Meta, Struct
 
 from akool_async.protocol.cells import is_sequence
-from akool_async.protocol.fields import UNIONS, bare_type, extras, plan_of
+from akool_async.protocol.fields import UNIONS, bare_type, extras, inner_of, plan_of
 from akool_async.protocol.filling import meaning_field
 from akool_async.protocol.words import joined, nearest
 
@@ -44,12 +44,12 @@ def rule_in_words(sentence: str, path: str, expected: Any, value: Any, *, file: 
     """
     kind = _type_at(expected, path)
     given = _value_at(value, path)
+    if sentence == "Expected `str` of length >= 1":
+        return "must not be empty"
     if kind is None:
         return sentence[:1].lower() + sentence[1:]
     if choices := _choices(bare_type(kind)):
         return one_of(choices, given)
-    if sentence == "Expected `str` of length >= 1":
-        return "must not be empty"
     if not (wrong := re.fullmatch(r"Expected `.+?`(, got `(\w+)`| [<>]= \S+)", sentence)):
         return sentence[:1].lower() + sentence[1:]
     words = _ADDRESS if file and not path else words_of(kind)
@@ -75,7 +75,7 @@ def words_of(kind: Any) -> str:
         return f"{_article(bare.__name__)}{f' or its {meant}' if meant else ''}"
     if choices := _choices(bare):
         return one_of(choices).removeprefix("must be ")
-    return "a dict" if origin is Mapping else str(getattr(bare, "__name__", bare))
+    return "a dict" if origin is Mapping else str(cast("object", bare))
 
 
 def _several(item: Any) -> str:
@@ -86,8 +86,12 @@ def _several(item: Any) -> str:
         return joined([_several(arm) for arm in get_args(bare)], "or")
     if isinstance(bare, type) and issubclass(bare, Struct):
         meant = _meant_by(bare)
-        return f"{bare.__name__}, or of its {meant}" if meant else bare.__name__
+        return f"{bare.__name__}, or of {_plural(meant)}" if meant else bare.__name__
     return words_of(bare)
+
+
+def _plural(noun: str) -> str:
+    return f"{noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def _meant_by(cls: type[Struct]) -> str:
@@ -153,8 +157,8 @@ def _type_at(expected: Any, path: str) -> Any:
         args = get_args(bare)
         if index and args:
             expected = args[-1] if get_origin(bare) is Mapping else args[0]
-        elif name and isinstance(bare, type) and issubclass(bare, Struct):
-            types = {plan.wire_name: plan.type for plan in plan_of(bare)}
+        elif name and (classes := inner_of(bare)):
+            types = {plan.wire_name: plan.type for cls in classes for plan in plan_of(cls)}
             expected = types.get(name)
         else:
             return None

@@ -36,7 +36,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return the name that is most alike; empty if none is."""
     from difflib import get_close_matches  # not before it is needed
 
-    return next(iter(get_close_matches(name, list(filter(None, known)), 1)), "")
+    return next(iter(get_close_matches(name, list(known), 1)), "")
 
 
 def in_line(text: str, longest: int = _LONGEST) -> str:

@@ -36,7 +36,7 @@ def film(pictures: Sequence[Rows], colours: bytes, title: str, comment: str = ""
     """
     width, height = len(pictures[0][0]), len(pictures[0])
     beyond = -height % _BLOCK
-    padded = [[*rows, *rows[-1:] * beyond] for rows in pictures]
+    padded = [[*rows, *([rows[-1]] * beyond)] for rows in pictures]
     samples = _samples(padded, _planes(colours))
     head = _box(b"ftyp", b"isom\0\0\2\0isomiso2avc1mp41")
     # First the samples: so their place is known before the box that names it is made.

@@ -1,6 +1,7 @@
 """What the site's reference of Python classes needs beyond the source: an extension of griffe.
 
 - A class whose constructor msgspec makes from its fields is shown with that constructor.
+- An attribute that the constructor takes has the type that it has there.
 - The number of a quirk of Akool's, in a docstring, is a link to what it means.
 """
 
@@ -24,7 +25,7 @@ from griffe import (
 )
 
 VALUE = "akool_async.protocol.value.Value"
-NUMBER = re.compile(r"(`[^`]*`)|\b([TN]\d{1,2})\b")
+NUMBER = re.compile(r"(`[^`]*`)|\b([TNW]\d{1,2})\b")
 
 
 class Docstrings(Extension):
@@ -37,6 +38,8 @@ class Docstrings(Extension):
             if VALUE in parents and "__init__" not in cls.members:
                 parameters = Parameters(*_parameters(cls))
                 cls.set_member("__init__", Function("__init__", parameters=parameters))
+            else:
+                _type_attributes(cls)
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
         """Put links in, if the page of quirks is there."""
@@ -52,6 +55,16 @@ def _classes(module: Module) -> Iterator[Class]:
             yield member
         elif isinstance(member, Module):
             yield from _classes(member)
+
+
+def _type_attributes(cls: Class) -> None:
+    """Give an attribute without a type that of the constructor's parameter of its name."""
+    constructor = cls.members.get("__init__")
+    if isinstance(constructor, Function):
+        for parameter in constructor.parameters:
+            attribute = cls.members.get(parameter.name)
+            if isinstance(attribute, Attribute) and attribute.annotation is None:
+                attribute.annotation = parameter.annotation
 
 
 def _parameters(cls: Class) -> Iterator[Parameter]:

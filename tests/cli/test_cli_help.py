@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import shlex
@@ -13,10 +14,12 @@ from typing import Any, Final
 
 import click
 import pytest
+from aiohttp import web
 
 from akool_async.cli.arguments import request_of
 from akool_async.cli.examples import lines_of
-from akool_async.cli.tree import akool
+from akool_async.cli.statuses import WORDS
+from akool_async.cli.tree import akool as tree
 from akool_async.endpoints import ENDPOINTS, OPERATIONS, RECIPES
 from akool_async.protocol import token
 from akool_async.protocol.token import JobReference
@@ -35,7 +38,7 @@ ENDPOINTS_BY_COMMAND: Final[dict[str, Any]] = {
 
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Yield every command with its words."""
-    pending: list[tuple[str, click.Command]] = [("akool", akool)]
+    pending: list[tuple[str, click.Command]] = [("akool", tree)]
     while pending:
         path, command = pending.pop()
         yield path, command
@@ -104,9 +107,10 @@ def test_an_example_runs_and_saves_its_result(
 def test_the_file_of_examples_is_what_the_documented_exchanges_make(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.syspath_prepend(str(DOCS))
+    monkeypatch.setattr(sys, "path", [str(DOCS), *sys.path])
     made = runpy.run_path(str(DOCS / "build_examples.py"))
-    assert made["PAGE"].read_text("utf-8") == made["page"]()
+    kept = made["PAGE"].read_text("utf-8") == made["page"]()
+    assert kept, "run `python docs/build_examples.py`"
     assert made["examples"]().keys() >= OPERATIONS.keys()
 
 
@@ -151,3 +155,29 @@ def test_the_package_run_as_a_module_is_the_command(missing: str) -> None:
     )
     assert ours.returncode == bool(missing)
     assert ("pip install 'akool_async[cli]'" in ours.stderr) == bool(missing)
+
+
+# The page
+
+
+def test_the_page_has_every_exit_status_in_the_words_of_the_help() -> None:
+    text = (DOCS / "command-line.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| ([\w ]+?)(?::| by ).* \|$", text, re.MULTILINE)
+    assert {int(status): word for status, word in rows} == dict(WORDS)
+
+
+def test_the_errors_of_the_page_are_those_of_the_command(
+    akool: Command, akool_simulator: Simulator
+) -> None:
+    async def refuse(_name: str, _request: web.Request) -> web.StreamResponse | None:
+        return web.json_response({"code": 1006, "msg": "Your quota is not enough"})
+
+    akool_simulator.fault = refuse
+    text = (DOCS / "command-line.md").read_text(encoding="utf-8")
+    shown = re.search(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert shown
+    document = akool("account", "credit", "--json").document
+    assert json.loads(shown[1]) == document
+    section = text.partition("## Errors")[2].partition("\n## ")[0]
+    fields = re.findall(r"^\| `(\w+)` \| ", section, re.MULTILINE)
+    assert [*fields, "http_status"] == [*document["error"]]

@@ -118,7 +118,7 @@ def test_a_failed_job_is_json_with_its_fields_its_token_and_the_error(
     for ended in (waited, looked):
         assert ended.status == 1
         assert ended.document["operation"] == "reage.image"
-        assert (ended.document["token"], ended.document["status"]) == (text, 4)
+        assert (ended.document["token"], ended.document["status"]) == (text, "failed")
         error = ended.document["error"]
         assert (error["type"], error["exit_status"]) == ("JobFailed", 1)
         assert (error["token"], error["endpoint"]) == (text, "reage.image")

@@ -13,7 +13,7 @@ from akool_async.endpoints import ENDPOINTS, RECIPES
 from akool_async.endpoints.openapi import openapi_document
 from akool_async.endpoints.schemas import bound, schema_document
 from tests.cli.commands import Command
-from tests.contract.test_exchanges import ALL, Exchange, as_typed
+from tests.contract.test_exchanges import ALL, FIXTURES, Exchange, as_typed
 
 HOST = "https://openapi.akool.com"
 OPENAPI = openapi_document(
@@ -62,6 +62,13 @@ def test_documented_exchanges_fit_the_openapi_document(exchange: Exchange) -> No
     for part in ("reply", "created"):
         if part in exchange.printed and exchange.label not in OTHER_SHAPES:
             fits(exchange.printed[part], reply)
+
+
+def test_webhooks_fit_the_openapi_document() -> None:
+    media = OPENAPI["webhooks"]["ended"]["post"]["requestBody"]["content"]["application/json"]
+    vectors = FIXTURES / "webhook_vectors.jsonl"
+    for line in vectors.read_text(encoding="utf-8").splitlines():
+        fits(json.loads(line), media["schema"])
 
 
 def test_the_schema_of_everything_is_one_document(akool: Command) -> None:

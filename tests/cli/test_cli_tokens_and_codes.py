@@ -15,7 +15,7 @@ import click
 import pytest
 from aiohttp import web
 
-from akool_async import Status, __version__
+from akool_async import __version__
 from akool_async.cli import main, tree
 from akool_async.cli.tree import COMMANDS
 from akool_async.endpoints import ENDPOINTS, RECIPES
@@ -72,7 +72,7 @@ def test_a_completed_job_shows_the_address_of_its_result(
         result = json.loads(out)
         assert status == 0
         assert result["url"] == f"{simulator.url}/media/{job}.png"
-        assert (result["token"], result["status"]) == (text, Status.COMPLETED)
+        assert (result["token"], result["status"]) == (text, "completed")
         assert result["expires_at"].endswith("Z")
         _, by_id, _ = bare("job", job, "--operation", "reage.image", "--json")
         assert json.loads(by_id)["url"] == result["url"]
@@ -308,6 +308,7 @@ def test_namespaces_verbs_options_and_choices_complete() -> None:
 def test_commands_and_namespaces_complete_with_their_summaries() -> None:
     found = tree.akool.shell_complete(click.Context(tree.akool), "s")
     assert {each.value: each.help for each in found} == {
+        "schema": COMMANDS["schema"],
         "set": COMMANDS["set"],
         "simulate": COMMANDS["simulate"],
         "streaming": NAMESPACES["streaming"].summary,

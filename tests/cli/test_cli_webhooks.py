@@ -208,7 +208,7 @@ def test_with_json_each_request_is_one_line_and_all_else_is_on_stderr() -> None:
         status, written, complaints = running.stop()
     assert told["event"] == {
         "id": "id-1",
-        "status": 3,
+        "status": "completed",
         "type": "audio",
         "url": "https://cdn.example/x.mp3",
         "extras": {},

@@ -14,6 +14,16 @@ from tests.docs.pages import FENCED, text_of
 _SAVED: Final = re.compile(r"Save this as `([\w.]+)`")
 _NOT_HERE: Final = ("pip install", "python3 -m venv", ". .venv/", "export AWS_", "unset ", "#")
 """What is there already, or is for the real Akool."""
+_DIFFERENT: Final = {
+    r"\b[0-9a-f]{24}\b": "ID",
+    r"127\.0\.0\.1:\d+": "HOST",
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\+00:00": "TIME",
+    r"\d+ bytes": "SIZE",
+    r"in \d+\.\d+s": "in SECONDS",
+    r"(process|guest number) \d+": "COUNTED",
+    r"\d+ of 1000 speeches": "speeches",
+}
+"""What differs from run to run, each with a word for it."""
 
 
 class Step(NamedTuple):
@@ -45,9 +55,24 @@ def steps_of(page: Path) -> list[Step]:
 
 
 def printed_as(shown: str, printed: str) -> bool:
-    """Whether a program has printed what a page shows; `...` stands for anything."""
-    pattern = re.escape(shown.strip()).replace(r"\.\.\.", ".*?")
-    return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
+    """Whether a program has printed what a page shows.
+
+    Ids, ports, times and sizes may differ. `...` stands for anything in a line, and on a line of
+    its own for any lines, or none.
+    """
+    lines = _alike(shown).splitlines()
+    pattern = "".join("(?:.*\n)*?" if line == "..." else f"{_pattern(line)}\n" for line in lines)
+    return re.fullmatch(pattern, _alike(printed)) is not None
+
+
+def _pattern(line: str) -> str:
+    return re.escape(line).replace(r"\.\.\.", ".*?")
+
+
+def _alike(text: str) -> str:
+    for pattern, name in _DIFFERENT.items():
+        text = re.sub(pattern, name, text)
+    return "".join(f"{line.rstrip()}\n" for line in text.strip().splitlines())
 
 
 class Reader:

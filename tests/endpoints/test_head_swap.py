@@ -87,7 +87,7 @@ def test_what_is_no_ended_analysis_is_refused(analysis: Any, rule: str) -> None:
             "must hold 1 to 5 persons",
         ),
         ({"mappings": [{"obj_id": 0, "img_url": FACE}] * 2}, "mappings", "each obj_id once"),
-        ({"mappings": [{"obj_id": -1, "img_url": FACE}]}, "mappings[0].obj_id", ">= 0"),
+        ({"mappings": [{"obj_id": -1, "img_url": FACE}]}, "mappings[0].obj_id", "at least 0"),
         ({"resolution": "720P"}, "resolution", "must be written 720p"),
         ({"resolution": "720"}, "resolution", "must be written 720p"),
         ({"resolution": " 720p"}, "resolution", "must be written 720p"),

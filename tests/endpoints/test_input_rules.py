@@ -86,8 +86,8 @@ VALID: Mapping[str, Mapping[str, Any]] = {
 """One good call of each method, for the tests to spoil."""
 
 URL_RULE = "must be an http or https URL"
-NUMBER_RULE = "expected `int"
-TEXT_RULE = "expected `str"
+NUMBER_RULE = "must be a"
+TEXT_RULE = "must be a text"
 EMPTY_RULE = "must not be empty"
 SIZE_RULE = "must be a width and a height, such as 3840x2160"
 COLOUR_RULE = "must be a colour such as #aafbe3"
@@ -168,7 +168,7 @@ def _backgrounds() -> list[Case]:
         *((name, "canvas_size", size, SIZE_RULE) for size in sizes),
         *((name, "color_code", colour, COLOUR_RULE) for colour in colours),
         *((name, place, wrong, NUMBER_RULE) for place in places for wrong in ("5", 1.5, None)),
-        (name, "remove_bg", 1, "expected `bool`"),
+        (name, "remove_bg", 1, "must be True or False"),
         # Its place is asked for only where there is a background picture.
         (name, "modify_template_size", "10x10", goes),
         (name, "overlay_template_x", 0, goes),
@@ -241,7 +241,7 @@ def _elements() -> list[Case]:
     name, field = "video.talking_avatar", "elements"
     return [
         (name, field, [], "must hold at least one element"),
-        (name, field, "avatar", "expected `array`"),
+        (name, field, "avatar", "must be a list of"),
         (name, "avatar_from", 1, "must be one of 2, 3"),
         (name, "avatar_from", "2", "must be one of 2, 3"),
         (name, "width", 1920, "must be 3840"),
@@ -413,10 +413,10 @@ WRONG_ELEMENTS: list[tuple[Any, str, str]] = [
     ({**BACKDROP, "url": "https://a.example/b.SVG?c"}, ".url", "must be png, jpg, jpeg, webp"),
     ({**OWN_AVATAR, "url": "https://a.example/b.webm?c.mp4"}, ".url", "must be png, jpg, jpeg"),
     ({**OWN_AVATAR, "url": "https://[a.example/b.mp4"}, ".url", URL_RULE),
-    *(({**AVATAR, name: "1"}, f".{name}", "expected") for name in PLACE),
+    *(({**AVATAR, name: "1"}, f".{name}", "must be a number") for name in PLACE),
     *(({**AVATAR, "width": wrong}, ".width", "must be finite") for wrong in (math.inf, -math.inf)),
-    ("audio", "", "expected `object`"),
-    (None, "", "expected `object`"),
+    ("audio", "", "must be "),
+    (None, "", "must be "),
 ]
 
 

@@ -102,8 +102,8 @@ REFUSED: list[tuple[Any, dict[str, Any], str, str]] = [
         (picture, {"mappings": [{**BOXED, "target_bbox": box}]}, "mappings.*target_bbox", "corners")
         for box in ([90, 40, 80, 50], [90, 40, 91, 40], [1, 2, 3], [1, 2, 3, 4, 5], [-1, 2, 3, 4])
     ),
-    (picture, {"mappings": [{**BOXED, "target_bbox": [1.5, 2, 3, 4]}]}, "mappings", "expected"),
-    (picture, {"mappings": [{**BOXED, "target_bbox": "1,2,3,4"}]}, "mappings", "expected"),
+    (picture, {"mappings": [{**BOXED, "target_bbox": [1.5, 2, 3, 4]}]}, "mappings", "must be "),
+    (picture, {"mappings": [{**BOXED, "target_bbox": "1,2,3,4"}]}, "mappings", "must be "),
     # Resolutions and names by model
     (motion, {"resolution": "720p"}, "resolution", "must be written 720P"),
     (

@@ -108,7 +108,7 @@ def test_the_source_language_may_be_left_to_akool() -> None:
         ("studio_voice", {"style": "cool"}),
         ("studio_voice", {"styles": "calm"}),
         ("studio_voice", {"fixed_words": {"a": 1}}),
-        ("voices_map", {"ja": "v"}),
+        ("voices_map", {"ja": 3}),
         ("caption_url", "captions.srt"),
     ],
 )

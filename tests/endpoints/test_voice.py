@@ -126,7 +126,7 @@ WRONG: list[tuple[str, Any, str, str]] = [
     ),
     (
         *("extra_options", {"timber_weights": [{"voice_id": "a", "weight": 101}]}),
-        *(".timber_weights[0].weight", "expected `int` <= 100"),
+        *(".timber_weights[0].weight", "must be from 1 to 100"),
     ),
     (
         *("extra_options", {"pronunciation_dict": {"tone": ["omg"]}}),

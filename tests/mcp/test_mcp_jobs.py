@@ -6,9 +6,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 from mcp.types import ImageContent, ResourceLink
 
+from akool_async.mcp.folder import LARGEST_SHOWN, picture
 from akool_async.simulator import Simulator
 from tests.mcp.agents import PICTURE, REAGE, agent
 
@@ -80,6 +82,23 @@ async def test_a_recipe_is_the_same_job_after_a_restart(quick: Simulator, tmp_pa
         done = await second.data("job_result", token=started["key"])
         assert done["status"] == "completed"
     assert creates(quick, "reage.image") == 1
+
+
+async def test_jobs_that_are_not_held_any_more_are_found(
+    quick: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("akool_async.mcp.desk.MOST_HELD", 1)
+    async with agent(quick) as busy:
+        tokens: dict[str, str] = {}
+        for key in ("one", "two", "three"):
+            tokens[key] = (await busy.data("image_create", **PICTURE, key=key))["token"]
+            await busy.data("job_result", token=key)
+        for key, token in tokens.items():
+            for name in (key, token):
+                seen = await busy.data("job_status", token=name)
+                assert seen["status"] == "completed"
+                assert seen["urls"]
+    assert creates(quick) == 3
 
 
 async def test_one_key_is_no_two_requests(quick: Simulator) -> None:
@@ -225,3 +244,15 @@ async def test_only_files_in_the_folder_are_uploaded(quick: Simulator, tmp_path:
     async with agent(quick, folder=tmp_path, unpriced=0) as without:
         assert "http or https" in await without.error("reage_photo", url="photo.png")
     assert quick.requests.total() == 0
+
+
+def test_a_model_is_shown_small_pictures_only(tmp_path: Path) -> None:
+    for name, size, shown in (
+        ("cat.png", LARGEST_SHOWN, True),
+        ("large.png", LARGEST_SHOWN + 1, False),
+        ("cat.svg", 10, False),
+        ("cat.mp4", 10, False),
+    ):
+        file = tmp_path / name
+        file.write_bytes(bytes(size))
+        assert (picture(file) is not None) is shown

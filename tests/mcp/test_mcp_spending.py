@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mcp.types import CallToolResult, ElicitResult, InputRequiredResult
 
 from akool_async.clock import ManualClock
 from akool_async.journal import Journal
@@ -53,6 +56,29 @@ async def test_a_client_that_cannot_ask_is_told_how_to_raise_the_limit(
             assert "--limit" in refusal
             assert "nothing is paid" in refusal
     assert quick.requests.total() == 0
+
+
+async def test_an_answer_is_good_for_its_own_question_and_once(quick: Simulator) -> None:
+    answers: Any = {"spend": ElicitResult(action="accept", content={})}
+    async with agent(quick, person=Person(), limit=0) as forger:
+        use: Any = partial(forger.client.session.call_tool, allow_input_required=True)
+        for made_up in (None, "made-up"):
+            asked = await use(
+                "image_create", PICTURE, input_responses=answers, request_state=made_up
+            )
+            assert isinstance(asked, InputRequiredResult)
+        state = asked.request_state
+        other = {"prompt": "a dog"}
+        again = await use("image_create", other, input_responses=answers, request_state=state)
+        assert isinstance(again, InputRequiredResult)
+        state = again.request_state
+        done = await use("image_create", other, input_responses=answers, request_state=state)
+        assert isinstance(done, CallToolResult)
+        assert not done.is_error
+        third = {"prompt": "a bird"}
+        replayed = await use("image_create", third, input_responses=answers, request_state=state)
+        assert isinstance(replayed, InputRequiredResult)
+    assert quick.requests["image.create"] == 1
 
 
 async def test_jobs_that_start_at_once_do_not_pass_the_limit_together(quick: Simulator) -> None:

@@ -114,3 +114,11 @@ async def test_a_hostile_refusal_does_no_harm(simulator: Simulator, akool: Akool
     await asyncio.gather(job, return_exceptions=True)
     assert "alert(1)" in html_of(job)
     assert "<script" not in html_of(job) + html_of(job.exception())
+
+
+async def test_outside_of_ipython_a_job_is_shown_by_its_repr(
+    akool: Akool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = akool.submit(REAGE)
+    job.show()
+    assert capsys.readouterr().out.startswith("<Job reage.image not created: ")

@@ -17,17 +17,28 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "examples" / "notebook.ipynb"
 BUILD = ROOT / "docs" / "build_notebook.py"
 
-MORE = """
+MORE = (
+    """
 import asyncio
+from akool_async.sync import Akool as PlainAkool
 
-before = len(asyncio.all_tasks())
-never = akool.voice.tts(input_text="Good night.", voice_id="voice-nicole")
+plain = PlainAkool(api_key=simulator.api_key, base_url=simulator.url)
+plain_job = plain.voice.tts(input_text="Hello.", voice_id="voice-nicole")
+plain_job""",
+    """
+while not plain_job.done():
+    await asyncio.sleep(0.02)
+plain.close()""",
+    """
+never = akool.reage.image(target_image=[Face(PHOTO)], face_reage=9, modify_image=PHOTO)
 await never.created()
 created = len(asyncio.all_tasks())
 never.show()
-assert len(asyncio.all_tasks()) == created  # the card costs no task
-"""
-"""A job whose client is closed a cell later."""
+same = len(asyncio.all_tasks()) == created
+await akool.close()
+assert same  # the card costs no task""",
+)
+"""A job of the synchronous client, awaited a cell later; and one whose client is closed then."""
 
 
 def read() -> Any:
@@ -38,7 +49,7 @@ def read() -> Any:
 def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Run the notebook; return the HTML that each cell shows in the end, by its last line."""
     notebook = read()
-    notebook.cells.insert(-1, nbformat.v4.new_code_cell(MORE.strip()))
+    notebook.cells[-1:-1] = [nbformat.v4.new_code_cell(each.strip()) for each in MORE]
     place = tmp_path_factory.mktemp("notebook") / "notebook.ipynb"
     nbformat.write(notebook, place)
     # In a process of its own: jupyter leaves sockets open, and warnings are errors here.
@@ -62,8 +73,12 @@ def test_the_card_of_a_job_is_saved_as_it_was_in_the_end(cells: dict[str, str]) 
 
 def test_a_job_whose_client_is_closed_says_so(cells: dict[str, str]) -> None:
     shown = next(html for line, html in cells.items() if "costs no task" in line)
-    assert "voice.tts" in shown
+    assert "reage.image" in shown
     assert " closed<" in shown
+
+
+def test_a_job_of_the_synchronous_client_is_followed_too(cells: dict[str, str]) -> None:
+    assert re.search(r"voice\.tts.*COMPLETED.*<audio ", cells["plain_job"])
 
 
 def test_progress_is_a_bar_in_its_cell(cells: dict[str, str]) -> None:

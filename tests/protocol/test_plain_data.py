@@ -265,6 +265,7 @@ def test_an_error_shows_its_class_its_message_and_what_it_knows() -> None:
         "message": "audio.tts: slow down [code 1005, HTTP 429]",
         "token": None,
         "steps": [],
+        "advice": RateLimited.advice,
         "retry_after": 2.5,
         "attempts": 1,
         "code": 1005,
@@ -300,4 +301,5 @@ def test_a_refused_value_that_is_no_data_is_shown_shortened() -> None:
 def test_notes_of_an_error_are_not_shown() -> None:
     error = AkoolError("why")
     error.add_note("row 17")
-    assert error.to_dict() == {"type": "AkoolError", "message": "why", "token": None, "steps": []}
+    plain_data = {"type": "AkoolError", "message": "why", "token": None, "steps": [], "advice": ""}
+    assert error.to_dict() == plain_data

@@ -458,7 +458,7 @@ async def mistakes_with_jobs(akool: Akool, job: Job[Faceswap], token: str) -> Au
     Submission(TTS(input_text="Hello", voice_id="v"), keys="k")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Submission(TTS(input_text="Hello", voice_id="v"), key="k").key = "l"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     akool.submit(Credit(credit=1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    akool.job(token, Faceswap)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue]
+    akool.job(token, Faceswap)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
     job.add_done_callback(_takes_audio)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     return await job  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
