@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from akool_async.errors import CreateOutcomeUnknown
 from akool_async.simulator import Simulator
 from akool_async.sync import Akool, Job
 from akool_async.sync.behind import GRACE
@@ -128,21 +129,23 @@ def test_ctrl_c_in_a_block_closes_the_client(connected: Connected, simulator: Si
 def test_a_second_ctrl_c_waits_for_nothing(connected: Connected, simulator: Simulator) -> None:
     arrived, gate = threading.Event(), threading.Event()
     simulator.fault = _hold("audio.tts", arrived, gate)
+    jobs: list[Job[Any]] = []
     again = threading.Timer(
         0.1, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)
     )
 
     def program() -> None:
         with connected() as akool:
-            job = akool.submit(speech())
+            jobs.append(akool.submit(speech()))
             try:
-                job.result()
+                jobs[0].result()
             finally:
                 again.start()
 
     began = time.monotonic()
     interrupt(program, arrived)
     assert time.monotonic() - began < GRACE
+    assert isinstance(jobs[0].exception(), CreateOutcomeUnknown)
     gate.set()
     again.join()
 
