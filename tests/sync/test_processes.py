@@ -21,6 +21,9 @@ SPEECH = SpeakText(input_text="Hello.", voice_id="v")
 akool = Akool({key!r}, base_url={url!r}{settings})
 """
 
+QUIET = ("-W", "always::ResourceWarning", "-W", "ignore:This process:DeprecationWarning")
+"""From Python 3.12 on, it warns of a fork beside any thread."""
+
 
 def run(
     simulator: Simulator, program: str, *, settings: str = "", **environment: str
@@ -29,7 +32,7 @@ def run(
     program = program.replace("{key!r}", repr(simulator.api_key))
     program = program.replace("{url!r}", repr(simulator.url))
     return subprocess.run(
-        [sys.executable, "-W", "always::ResourceWarning", "-c", program],
+        [sys.executable, *QUIET, "-c", program],
         capture_output=True,
         text=True,
         timeout=60,
