@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from akool_async.observers import logger
-from akool_async.sync.background import CLOSED, Background
+from akool_async.sync.background import CLOSED, Background, check_may_wait
 
 if TYPE_CHECKING:
     from akool_async.client.akool import Akool
@@ -39,7 +39,8 @@ class _Process:
     def begin_anew(self) -> None:
         """Begin, also in a child after a fork: another thread of the parent may hold the lock."""
         self.id = os.getpid()
-        self.lock = threading.Lock()
+        # Reentrant: the garbage collector may close a generator in the middle of any call.
+        self.lock = threading.RLock()
         self.inherited += [behind.running for behind in tuple(self.open)]
         self.open = weakref.WeakSet()
 
@@ -95,9 +96,10 @@ class Behind:
         """Return the client's share in the loop.
 
         Raises:
-            RuntimeError: the client is closed.
+            RuntimeError: the client is closed; or this is the loop's own thread.
             JournalInUse: the process that made the client has its journal open.
         """
+        check_may_wait()
         with _process.lock:
             self._here()
             if self._closed:
@@ -138,6 +140,7 @@ class Behind:
 
     def close(self, grace: float = GRACE, saving: float | None = None) -> None:
         """Close the client, and give its share in the loop back."""
+        check_may_wait()
         with _process.lock:
             if self._closed or self._process != _process.id:
                 self._closed = True  # what the parent has open is the parent's
@@ -163,9 +166,10 @@ class Behind:
     def figures(self) -> Stats:
         """Return the client's figures, counted in the loop where it is open."""
         akool, background = self.akool, self._background
-        if background is None or background.is_here():
+        try:
+            return akool.figures() if background is None else background.run(akool.figures)
+        except RuntimeError:  # it was closed just now, or a hook asks
             return akool.figures()
-        return background.run(akool.figures)
 
     def run(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
         """Call a function in the loop, and wait for what it returns, or for its coroutine."""

@@ -131,17 +131,19 @@ def test_hooks_run_in_the_thread_of_the_loop_and_may_not_wait_there(connected: C
     threads: set[str] = set()
     refused: list[str] = []
 
-    def hook(event: Event) -> None:
+    def hook(_event: Event) -> None:
         threads.add(threading.current_thread().name)
-        try:
-            akool.account.credit()
-        except RuntimeError as error:
-            refused.append(str(error))
+        assert akool.stats.requests is not None
+        for wait in (akool.account.credit, akool.close, connected().account.credit):
+            with pytest.raises(RuntimeError) as error:
+                wait()
+            refused.append(str(error.value))
 
     with connected(on_event=hook) as akool:
         akool.submit(speech()).result(30)
     assert threads == {LOOP}
-    assert "a thread of yours" in refused[0]
+    assert len(refused) >= 3
+    assert all("a thread of yours" in each for each in refused)
 
 
 def test_a_key_that_nobody_used_is_not_found(connected: Connected, tmp_path: Path) -> None:
