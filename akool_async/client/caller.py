@@ -44,6 +44,8 @@ class Caller:
         settings: What the user set.
     """
 
+    in_background = False
+    """Whether it runs in the background loop, for a program that has none."""
     requests_in: ClassVar[str] = "akool_async.endpoints"
     """The module in which the classes of requests are found."""
 
