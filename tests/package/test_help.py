@@ -117,6 +117,7 @@ def test_the_text_is_made_when_it_is_looked_at_and_is_a_text_like_any_other() ->
     assert text.short == "Short."
     assert not made
     assert str(text) == text == "Short.\n\nLong."
+    assert text == LaterText("", lambda: "Short.\n\nLong.")
     assert len(text) == len("Short.\n\nLong.")
     assert "Long" in text
     assert text.splitlines()[-1] == "Long."
