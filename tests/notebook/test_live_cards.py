@@ -28,7 +28,7 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[di
     config.HistoryManager.enabled = False
     shell: Any = InteractiveShell.instance(config=config)
     shell.kernel = object()
-    shell.display_pub = CapturingDisplayPublisher()
+    shell.display_pub = CapturingDisplayPublisher()  # type: ignore[no-untyped-call]
     yield shell.display_pub.outputs
     InteractiveShell.clear_instance()
 
