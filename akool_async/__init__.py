@@ -10,7 +10,7 @@ TYPE_CHECKING = False  # what `typing` calls so; importing that takes longer tha
 if TYPE_CHECKING:
     from typing import Any
 
-    from akool_async import crun, endpoints, errors, streaming
+    from akool_async import crun, endpoints, errors, streaming, sync
     from akool_async.client.akool import Akool
     from akool_async.client.events import ClientEvent, Event
     from akool_async.client.stats import JobCounts, Stats
@@ -103,7 +103,7 @@ _HOMES = {
 }
 """Where each public name lives; those that are not here are errors."""
 
-_MODULES = frozenset({"crun", "endpoints", "errors", "streaming"})
+_MODULES = frozenset({"crun", "endpoints", "errors", "streaming", "sync"})
 
 __all__ = [
     "APIError",
@@ -178,6 +178,7 @@ __all__ = [
     "endpoints",
     "errors",
     "streaming",
+    "sync",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,10 +10,11 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, ParamSpec, Self, TypeVar
 
 import msgspec
 
+from akool_async.clock import running_loop
 from akool_async.errors import DownloadError, InvalidInput
 from akool_async.media.progress import Progress
 from akool_async.media.several import Medium, media_of, trimmed
@@ -22,6 +24,9 @@ from akool_async.protocol.words import in_line, until_when
 
 if TYPE_CHECKING:
     from akool_async.media import Downloader, MediaStream, Policy, Source
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LIFETIME: Final = timedelta(days=7)
 """How long Akool keeps media."""
@@ -238,6 +243,25 @@ class MediaSnapshot(Snapshot, abstract=True):
         return self
 
 
+def _needs_a_loop(method: Callable[P, T]) -> Callable[P, T]:
+    """Refuse at once, in a program without an event loop, what nobody could await there."""
+
+    @functools.wraps(method)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        result: Any = args[0]
+        link: Link | None = result.link
+        blocks = link is not None and getattr(link.executor, "in_background", False)
+        if blocks and running_loop() is None:
+            name = method.__name__
+            raise TypeError(
+                f"{type(result).__name__}.{name}() is a coroutine; here, use job.{name}(...), or"
+                f" akool.{name}(result, ...)"
+            )
+        return method(*args, **kwargs)
+
+    return checked
+
+
 class Result(MediaSnapshot, abstract=True):
     """The result of a job: `.id`, `.status`, `.url`, `.expires_at`, and `.save()`.
 
@@ -263,6 +287,7 @@ class Result(MediaSnapshot, abstract=True):
         copied = type(self)(**fields)
         return copied if self.link is None else copied.attach(self.link)
 
+    @_needs_a_loop
     async def save(
         self,
         path: str | os.PathLike[str],
@@ -297,6 +322,7 @@ class Result(MediaSnapshot, abstract=True):
         """
         return (await self.save_all(path, overwrite=overwrite, progress=progress))[0]
 
+    @_needs_a_loop
     async def save_all(
         self,
         path: str | os.PathLike[str],
@@ -327,6 +353,7 @@ class Result(MediaSnapshot, abstract=True):
             downloader, [primary, *others], path, overwrite=overwrite, progress=progress
         )
 
+    @_needs_a_loop
     async def read(self, *, limit: int = READ_LIMIT) -> bytes:
         """Download the media to memory, and return it.
 

@@ -49,6 +49,9 @@ def user_line() -> Line:
 
     Where a task of asyncio stands between, that is the line that runs the event loop.
     """
+    known = LINE.get()
+    if known is not None:
+        return known
     frame = inspect.currentframe()
     while frame is not None and _module(frame).partition(".")[0] in _NOT_THE_USER:
         if frame.f_back is None:
@@ -79,7 +82,7 @@ def warn_of(request: Any, line: Line | None = None) -> None:
         if (cls, name) not in _TOLD and (not name or _is_given(request, name)):
             advice = f"use {deprecated.instead}" if deprecated.instead else "nothing replaces it"
             what = f"field {request.label}({name}=...)" if name else f"endpoint {request.label}"
-            place = line or LINE.get() or user_line()
+            place = user_line() if line is None else line
             warnings.warn_explicit(
                 f"Akool {what}: {deprecated.state_words}; {advice}",
                 AkoolDeprecationWarning,

@@ -251,7 +251,7 @@ class Akool(MediaOfResults, Namespaces):
     @property
     def stats(self) -> Stats:
         """The client's figures so far, and those of the moment."""
-        return self.original.figures()
+        return self.behind.figures()
 
     @property
     def operations(self) -> Mapping[str, type[Operation[Any]]]:

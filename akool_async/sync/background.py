@@ -24,6 +24,7 @@ from typing import Any, Final, NamedTuple, TypeVar, cast, overload
 
 from anyio.from_thread import BlockingPortal
 
+from akool_async.client.deprecations import LINE, user_line
 from akool_async.clock import running_loop
 
 T = TypeVar("T")
@@ -47,7 +48,8 @@ class _Loop:
     def begin_anew(self) -> None:
         """Begin, also in a child after a fork: the parent's thread does not live here."""
         self.process = os.getpid()
-        self.lock = threading.Lock()
+        # Reentrant: the garbage collector may close a generator in the middle of any call.
+        self.lock = threading.RLock()
         self._shares = 0
         self._running: _Running | None = None
 
@@ -58,6 +60,11 @@ class _Loop:
                 self._running = _started()
             self._shares += 1
             return self._running
+
+    def is_here(self) -> bool:
+        """Say whether this is the loop's own thread."""
+        here, running = running_loop(), self._running
+        return here is not None and running is not None and here is running.loop
 
     def leave(self) -> None:
         """Give a share back; with the last one, wait until the loop's thread has ended."""
@@ -110,7 +117,7 @@ class Background:
 
     def __init__(self) -> None:
         self._process = _loop.process
-        self._portal, self._loop, _ = _loop.join()
+        self._portal = _loop.join().portal
         self._left = False
 
     def leave(self) -> None:
@@ -132,14 +139,21 @@ class Background:
         Raises:
             RuntimeError: this is the loop's own thread; or the loop is over.
         """
-        self.check_may_wait()
-        with self._held():
-            future: Future[Any] = self._portal.start_task_soon(function, *arguments)
-            try:
-                return future.result()
-            finally:
-                future.cancel()  # does nothing to a call that has ended
-                del future  # or this frame and the error would hold each other
+        check_may_wait()
+        line = LINE.set(user_line())  # which a warning names; the loop's context is a copy of ours
+        try:
+            with self._held():
+                return self._waited(function, *arguments)
+        finally:
+            LINE.reset(line)
+
+    def _waited(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
+        future: Future[Any] = self._portal.start_task_soon(function, *arguments)
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # does nothing to a call that has ended
+            del future  # or this frame and the error would hold each other
 
     @contextmanager
     def _held(self) -> Generator[None, None, None]:
@@ -154,7 +168,7 @@ class Background:
 
     def inside(self, context: AbstractAsyncContextManager[T]) -> AbstractContextManager[T]:
         """Return an asynchronous context manager as one that is entered from this thread."""
-        self.check_may_wait()
+        check_may_wait()
         return self._portal.wrap_async_context_manager(context)
 
     def each(self, begin: Callable[[], AsyncIterable[T]]) -> Generator[T, None, None]:
@@ -170,21 +184,18 @@ class Background:
     def finish(self, close: Callable[[], Any]) -> None:
         """Close what was opened in the loop, unless the loop may be over, or this is its thread."""
         # A generator that nobody holds is closed where the garbage collector runs.
-        if not self._left and not self.is_here():
+        if not self._left and not _loop.is_here():
             self.run(close)
 
-    def check_may_wait(self) -> None:
-        """Refuse to wait in the loop's own thread: what it waits for would never come.
 
-        Raises:
-            RuntimeError: this is that thread.
-        """
-        if self.is_here():
-            raise RuntimeError(_WAITS)
+def check_may_wait() -> None:
+    """Refuse to wait in the loop's own thread: what it waits for would never come.
 
-    def is_here(self) -> bool:
-        """Say whether this is the loop's own thread."""
-        return running_loop() is self._loop
+    Raises:
+        RuntimeError: this is that thread.
+    """
+    if _loop.is_here():
+        raise RuntimeError(_WAITS)
 
 
 async def _next(items: AsyncIterator[Any]) -> Any:

@@ -13,10 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from akool_async.observers import logger
-from akool_async.sync.background import CLOSED, Background
+from akool_async.sync.background import CLOSED, Background, check_may_wait
 
 if TYPE_CHECKING:
     from akool_async.client.akool import Akool
+    from akool_async.client.stats import Stats
 
 T = TypeVar("T")
 
@@ -38,7 +39,8 @@ class _Process:
     def begin_anew(self) -> None:
         """Begin, also in a child after a fork: another thread of the parent may hold the lock."""
         self.id = os.getpid()
-        self.lock = threading.Lock()
+        # Reentrant: the garbage collector may close a generator in the middle of any call.
+        self.lock = threading.RLock()
         self.inherited += [behind.running for behind in tuple(self.open)]
         self.open = weakref.WeakSet()
 
@@ -55,7 +57,7 @@ class Behind:
     def __init__(self, make: Callable[[], Akool]) -> None:
         self._make = make
         self._process = _process.id
-        self._akool = make()
+        self._akool = self._made()
         self._background: Background | None = None
         self._entered = 0
         self._closed = False
@@ -81,17 +83,23 @@ class Behind:
 
     def _here(self) -> Akool:
         if self._process != _process.id:
-            mine = self._make()
+            mine = self._made()
             self._akool, self._background, self._process = mine, None, _process.id
         return self._akool
+
+    def _made(self) -> Akool:
+        akool = self._make()
+        akool.in_background = True
+        return akool
 
     def background(self) -> Background:
         """Return the client's share in the loop.
 
         Raises:
-            RuntimeError: the client is closed.
+            RuntimeError: the client is closed; or this is the loop's own thread.
             JournalInUse: the process that made the client has its journal open.
         """
+        check_may_wait()
         with _process.lock:
             self._here()
             if self._closed:
@@ -132,6 +140,7 @@ class Behind:
 
     def close(self, grace: float = GRACE, saving: float | None = None) -> None:
         """Close the client, and give its share in the loop back."""
+        check_may_wait()
         with _process.lock:
             if self._closed or self._process != _process.id:
                 self._closed = True  # what the parent has open is the parent's
@@ -153,6 +162,14 @@ class Behind:
         background.leave()
 
     # Used
+
+    def figures(self) -> Stats:
+        """Return the client's figures, counted in the loop where it is open."""
+        akool, background = self.akool, self._background
+        try:
+            return akool.figures() if background is None else background.run(akool.figures)
+        except RuntimeError:  # it was closed just now, or a hook asks
+            return akool.figures()
 
     def run(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
         """Call a function in the loop, and wait for what it returns, or for its coroutine."""

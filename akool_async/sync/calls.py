@@ -12,7 +12,6 @@ import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, overload
 
-from akool_async.client.deprecations import LINE, user_line
 from akool_async.endpoints.paging import Paged as AsyncPaged
 from akool_async.job import Job as AsyncJob
 from akool_async.job import Jobs as AsyncJobs
@@ -79,7 +78,6 @@ def outcome_of(
     behind: Behind, method: Callable[..., Any], owner: Any, /, *args: Any, **kwargs: Any
 ) -> Any:
     """Call a method in the loop, and return what comes of it."""
-    LINE.set(user_line())  # a warning names the line of the user's program
     return behind.run(functools.partial(_outcome, behind, method, owner, *args, **kwargs))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from akool_async.engine import JobRecord
 from akool_async.engine.waiters import Failure
+from akool_async.errors import JobError
 from akool_async.job import Job as AsyncJob
 from akool_async.job import JobView
 from akool_async.notebook.display import html_of
@@ -19,6 +20,7 @@ from akool_async.protocol.cells import checked_number
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.result import READ_LIMIT, Result
 from akool_async.sync import media
+from akool_async.sync.background import check_may_wait
 from akool_async.sync.behind import Behind
 
 if TYPE_CHECKING:
@@ -81,8 +83,8 @@ class Job(Future[S], JobView[S]):
             RuntimeError: the job belongs to another process; or this is the thread of the
                 background loop.
         """
-        self._wait(timeout)
-        return self._asked().result()
+        self.exception(timeout)
+        return self._record.result()
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the end of the job; return its error, or `None` if it has a result.
@@ -97,7 +99,10 @@ class Job(Future[S], JobView[S]):
                 background loop.
         """
         self._wait(timeout)
-        return self._asked().exception()
+        error = self._asked().exception()
+        if isinstance(error, JobError):
+            error.job = cast("Any", self)  # what may be waited for in this program
+        return error
 
     def _asked(self) -> JobRecord[S]:
         """Return the record, and take note that somebody asks for the outcome."""
@@ -110,7 +115,7 @@ class Job(Future[S], JobView[S]):
         if self._record.ended:
             return
         self._check_process()
-        self._behind.background().check_may_wait()
+        check_may_wait()
         self._record.awaited = True
         try:
             super().exception(timeout)

@@ -28,12 +28,15 @@ class Namespace:
     def __repr__(self) -> str:
         return f"<akool.{self.title} of {self.behind!r}>"
 
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in {"behind", "original", "title"}]
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
             """Say why a method of the asynchronous namespace is not here."""
             if not name.startswith("_") and name in vars(NAMESPACES[self.title].load()):
-                raise AttributeError(
-                    f"akool.{self.title}.{name}() needs an event loop: use akool_async.Akool"
-                )
-            raise AttributeError(f"akool.{self.title} has no {name}")
+                problem = "needs an event loop: use akool_async.Akool"
+                raise AttributeError(f"akool.{self.title}.{name}() {problem}", name=name, obj=self)
+            problem = f"akool.{self.title} has no attribute {name!r}"
+            raise AttributeError(problem, name=name, obj=self)

@@ -4,13 +4,14 @@ import gc
 import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from akool_async import Event
-from akool_async.endpoints import GetCredit
+from akool_async.endpoints import GetCredit, ListVoices
 from akool_async.endpoints.paging import Page
 from akool_async.errors import InvalidInput, JournalInUse, MissingCredentials, UnknownKey
 from akool_async.protocol.deprecation import AkoolDeprecationWarning
@@ -130,17 +131,19 @@ def test_hooks_run_in_the_thread_of_the_loop_and_may_not_wait_there(connected: C
     threads: set[str] = set()
     refused: list[str] = []
 
-    def hook(event: Event) -> None:
+    def hook(_event: Event) -> None:
         threads.add(threading.current_thread().name)
-        try:
-            akool.account.credit()
-        except RuntimeError as error:
-            refused.append(str(error))
+        assert akool.stats.requests is not None
+        for wait in (akool.account.credit, akool.close, connected().account.credit):
+            with pytest.raises(RuntimeError) as error:
+                wait()
+            refused.append(str(error.value))
 
     with connected(on_event=hook) as akool:
         akool.submit(speech()).result(30)
     assert threads == {LOOP}
-    assert "a thread of yours" in refused[0]
+    assert len(refused) >= 3
+    assert all("a thread of yours" in each for each in refused)
 
 
 def test_a_key_that_nobody_used_is_not_found(connected: Connected, tmp_path: Path) -> None:
@@ -184,8 +187,17 @@ def test_a_client_that_nobody_holds_is_closed_and_the_log_says_so(
     assert caplog.text.count("not closed: use `with`") == 1
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda akool: akool.audio.tts(input_text="Hello.", voice_id="v").result(30),
+        lambda akool: list(akool.map([speech()])),
+        lambda akool: akool.call(ListVoices()),
+    ],
+    ids=["method", "map", "call"],
+)
 def test_a_warning_of_what_is_deprecated_names_the_line_of_the_program(
-    connected: Connected, monkeypatch: pytest.MonkeyPatch
+    use: Callable[[Akool], object], connected: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from akool_async.client import deprecations
 
@@ -193,5 +205,6 @@ def test_a_warning_of_what_is_deprecated_names_the_line_of_the_program(
     monkeypatch.setattr(deprecations, "SETTLED", set())
     monkeypatch.setattr("akool_async.client.caller.SETTLED", set())
     with connected() as akool, pytest.warns(AkoolDeprecationWarning) as told:
-        akool.audio.tts(input_text="Hello.", voice_id="v").result(30)
+        use(akool)
     assert {each.filename for each in told} == {__file__}
+    assert deprecations.LINE.get() is None

@@ -111,6 +111,7 @@ def test_a_refused_job_raises_its_error_where_it_is_asked_for(akool: Akool) -> N
     with pytest.raises(APIError, match="no") as raised:
         job.result()
     assert raised.value is error
+    assert isinstance(error, APIError)
     assert not job.succeeded
     frames = [each.path for each in raised.traceback]
     assert str(frames[0]) == __file__
@@ -212,8 +213,9 @@ def test_a_queued_job_is_cancelled_and_what_akool_cannot_cancel_goes_on(
         assert (first.position, second.position) == (None, 1)
         assert second.cancel()
         assert second.cancelled()
-        with pytest.raises(JobCancelled):
+        with pytest.raises(JobCancelled) as cancelled:
             second.result()
+        assert cancelled.value.job is second
         gate.set()
         first.created()
         if not first.done():
@@ -263,7 +265,11 @@ def test_results_are_saved_by_the_client_too_and_after_it_was_closed(
     with connected() as akool:
         job = akool.submit(speech())
         result = job.result(LONG)
-        (row,) = [akool.audio.get(id=result.id)]
+        row = akool.audio.get(id=result.id)
+        with pytest.raises(TypeError, match=r"Audio\.save\(\) is a coroutine; here, use job\.save"):
+            result.save("nowhere")  # type: ignore[unused-coroutine]
+        with pytest.raises(TypeError, match=r"akool\.read\(result"):
+            row.read()  # type: ignore[unused-coroutine]
         content = akool.read(row)
         assert akool.save(row, tmp_path / "a.wav").read_bytes() == content
         assert akool.save_all(row, tmp_path / "b.wav") == (tmp_path / "b.wav",)

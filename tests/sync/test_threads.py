@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
@@ -10,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from akool_async.errors import CreateOutcomeUnknown
 from akool_async.simulator import Simulator
 from akool_async.sync import Akool, Job
+from akool_async.sync.behind import GRACE
 from tests.sync.conftest import Connected, speech
 
 THREADS = 16
@@ -121,6 +124,30 @@ def test_ctrl_c_in_a_block_closes_the_client(connected: Connected, simulator: Si
     interrupt(program, arrived)
     assert jobs[0].done()
     assert jobs[0].token  # the answer to the create was waited for
+
+
+def test_a_second_ctrl_c_waits_for_nothing(connected: Connected, simulator: Simulator) -> None:
+    arrived, gate = threading.Event(), threading.Event()
+    simulator.fault = _hold("audio.tts", arrived, gate)
+    jobs: list[Job[Any]] = []
+    again = threading.Timer(
+        0.1, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)
+    )
+
+    def program() -> None:
+        with connected() as akool:
+            jobs.append(akool.submit(speech()))
+            try:
+                jobs[0].result()
+            finally:
+                again.start()
+
+    began = time.monotonic()
+    interrupt(program, arrived)
+    assert time.monotonic() - began < GRACE
+    assert isinstance(jobs[0].exception(), CreateOutcomeUnknown)
+    gate.set()
+    again.join()
 
 
 def _hold(name: str, arrived: threading.Event, gate: threading.Event) -> Any:
