@@ -213,10 +213,9 @@ class ManualClock:
         while self._timers and self._timers[0][0] <= end:
             when, _, timer = heapq.heappop(self._timers)
             self._time = max(self._time, when)
-            timer.run()
-            await self.settle()
+            if timer.run():  # one that was cancelled makes nothing ready
+                await self.settle()
         self._time = end
-        await self.settle()
 
     async def hold_up(self, seconds: float) -> None:
         """Advance the clock as in a process that was stopped meanwhile: timers ring late."""
@@ -236,6 +235,8 @@ class _ManualTimer:
     def cancel(self) -> None:
         self._callback = None
 
-    def run(self) -> None:
-        if self._callback is not None:
-            self._callback()
+    def run(self) -> bool:
+        if self._callback is None:
+            return False
+        self._callback()
+        return True

@@ -277,9 +277,20 @@ def _reason(msg: str, meaning: str) -> str:
 
 
 class AuthenticationError(APIError):
-    """The credential is missing, wrong or expired."""
+    """The credential is missing, wrong or expired.
+
+    Attributes:
+        credential: Which one was used, and where it came from, such as `the api key from the
+            environment's AKOOL_API_KEY (32 characters)`; nothing of its text.
+    """
 
     advice = what_to_do.CREDENTIAL
+    credential: str = ""
+
+    @property
+    def message(self) -> str:
+        """What happened, in words: the text of the error without `advice`."""
+        return f"{super().message}; used: {self.credential}" if self.credential else super().message
 
 
 class AccountError(APIError):

@@ -28,6 +28,7 @@ from akool_async.errors import CODES, PAGE_CODES, CodeMeaning
 from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.endpoint import Endpoint, Operation, Recipe
+from akool_async.protocol.help_texts import reply_of
 from akool_async.protocol.price import Price
 from akool_async.protocol.value import Input, Value, plan_of
 from akool_async.result import Result
@@ -67,7 +68,7 @@ class Entry(NamedTuple):
     def reply(self) -> Any:
         """The type of the result, or of the reply."""
         starter: Any = self.cls
-        return starter.family.result if self.starts_job else _reply_of(self.cls)
+        return starter.family.result if self.starts_job else reply_of(self.cls)
 
     @property
     def pages(self) -> tuple[str, ...]:
@@ -433,15 +434,6 @@ def _classes_in(hint: Any) -> Iterator[type[Any]]:
 
 
 # What comes back
-
-
-def _reply_of(cls: type[Any]) -> Any:
-    """Return the type of reply that an endpoint's class names as its type parameter."""
-    for each in cls.__mro__:
-        for base in each.__dict__.get("__orig_bases__", ()):
-            if issubclass(get_origin(base) or base, Endpoint):
-                return get_args(base)[0]
-    raise TypeError(f"{cls.__name__} does not say what it returns")
 
 
 def _values_in(hint: Any) -> list[type[Value]]:

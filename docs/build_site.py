@@ -25,11 +25,6 @@ from site_pages import stage
 
 ROOT: Final = Path(__file__).parents[1]
 PROJECT: Final = ROOT / "build" / "docs"
-PLANNED: Final = frozenset(
-    {"agents.md", "notebooks.md", "performance.md", "quirks.md", "synchronous.md"}
-)
-"""Pages that have a place in the navigation, and are not written yet."""
-
 _EMPTY_LINK: Final = re.compile(r'<a href="" (id="[\w.]+")></a>')
 """The anchor of a Python name: the generator makes a link of it, which leads nowhere."""
 _INDENTED_TITLE: Final = re.compile(r'\btitle="\s+')
@@ -72,11 +67,7 @@ def configured(config: str, pages: Path) -> str:
         named.update(new)
         return "".join(f'{found[1]}"{path}",\n' for path in new)
 
-    expanded = re.sub(r'^( *)"([\w/*-]+/\*\.md)",\n', listed, config, flags=re.MULTILINE)
-    for name in PLANNED:
-        if not (pages / name).exists():
-            expanded = re.sub(rf'^.*"{name}".*\n', "", expanded, flags=re.MULTILINE)
-    return expanded
+    return re.sub(r'^( *)"([\w/*-]+/\*\.md)",\n', listed, config, flags=re.MULTILINE)
 
 
 def entries(nav: Any) -> Iterator[tuple[str, str]]:

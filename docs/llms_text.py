@@ -92,7 +92,9 @@ def _called(name: str, documented: Any) -> Iterator[str]:
     """Yield how a function is called, and its docstring; of a class, the docstring alone."""
     if inspect.isroutine(documented):
         returned = type_text(inspect.signature(documented).return_annotation)
-        yield from ("```py", signature_text(name, parameters_of(documented), returned), "```", "")
+        called = f"async {name}" if inspect.iscoroutinefunction(documented) else name
+        signature = signature_text(called, parameters_of(documented), returned)
+        yield from ("```py", signature, "```", "")
     yield from (inspect.getdoc(documented) or "", "")
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from akool_async.endpoints.namespace import plain
+from akool_async.protocol.help_texts import LaterText
+from akool_async.protocol.shown_types import plain
 
 
 def type_text(hint: Any) -> str:
@@ -63,7 +64,9 @@ def _parameter_lines(parameters: Sequence[Parameter]) -> Iterator[str]:
 
 def section_of(documented: Any, title: str) -> Mapping[str, str]:
     """Return the entries of a docstring's section, such as `Raises`, by name, on one line each."""
-    docstring = inspect.getdoc(documented) or ""
+    # Of a method that a class makes, the class says the same, and more.
+    own: object = getattr(documented, "__doc__", "")
+    docstring = "" if isinstance(own, LaterText) else inspect.getdoc(documented) or ""
     found = re.search(rf"^{title}:\n((?:[ ]{{4}}.*\n?|\n)+)", docstring, re.MULTILINE)
     if found is None:
         return {}

@@ -7,6 +7,7 @@ folder a list of what is in it.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -85,6 +86,8 @@ class _Staging:
             text = "\n".join(_listing(path, source))
         elif path.suffix == ".md":
             text = path.read_text("utf-8")
+        elif path.suffix == ".ipynb":
+            text = "\n\n".join(_cells(path)) + "\n"
         else:
             text = _shown(path, source)
         own = PurePosixPath(target.relative_to(self._pages).as_posix())
@@ -177,3 +180,14 @@ def _shown(path: Path, source: str) -> str:
     text = path.read_text("utf-8")
     fence = "`" * (3 + max(map(len, re.findall(r"^ *(`{3,})", text, re.MULTILINE)), default=0))
     return f"# {path.name}\n\n`{source}`\n\n{fence}{path.suffix[1:]}\n{text.rstrip()}\n{fence}\n"
+
+
+def _cells(notebook: Path) -> Iterator[str]:
+    """Yield the cells of a notebook as Markdown: texts, code, and what code has printed."""
+    for cell in json.loads(notebook.read_text("utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        yield source if cell["cell_type"] == "markdown" else f"```py\n{source}\n```"
+        for output in cell.get("outputs", ()):
+            text = output.get("text") or output.get("data", {}).get("text/plain") or ()
+            if text:
+                yield f"```text\n{''.join(text).rstrip()}\n```"

@@ -21,8 +21,9 @@ def greetings(voice_id: str) -> Iterator[SpeakText]:
 async def main() -> None:
     done = failed = 0
     async with Akool(max_concurrency=500) as akool:
-        page = await akool.voice.list(type=2)  # Akool's own
-        async for job in akool.map(greetings(page[0].voice_id)):
+        voices = await akool.voice.list(type=2)  # Akool's own
+        voice = next(each.voice_id for each in voices if each.voice_id)
+        async for job in akool.map(greetings(voice)):
             error = job.exception()
             if error is None:
                 done += 1  # to save the file here: await job.result().save("speech/")

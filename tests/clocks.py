@@ -21,6 +21,9 @@ TURNS = 60
 """Turns of the event loop in which a request on loopback is sent, answered and read."""
 
 
+IDLE = 8
+"""Turns in a row in which nothing but the test itself runs: all that was sent has been read."""
+
 _STEP = 0.02
 """Seconds by which the time of a loop moves at once; a timer that rings so late is not late."""
 
@@ -33,6 +36,17 @@ async def turns(number: int = TURNS) -> None:
     """
     for _ in range(number):
         await asyncio.sleep(0)
+
+
+async def idle_turns() -> None:
+    """Let the event loop turn as `turns` does, but no longer than anything happens in it."""
+    loop: Any = asyncio.get_running_loop()
+    idle = 0
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+        idle = 0 if loop._ready else idle + 1  # noqa: SLF001 - no public name says what is due
+        if idle == IDLE:
+            return
 
 
 class LoopTime:
@@ -119,11 +133,11 @@ async def elapse(monkeypatch: pytest.MonkeyPatch) -> Elapse:
             if condition():
                 return
             await clock.advance(step)
-            await turns()
+            await idle_turns()
             while working:
                 await asyncio.wait(working)
-                await turns()
-            await asyncio.sleep(0.0005)  # a journal's own thread needs time, too
+                await idle_turns()
+            await asyncio.sleep(0.001)  # a journal's own thread needs time, too
         pytest.fail("time went by, and what was waited for did not happen")
 
     return elapsed

@@ -51,8 +51,8 @@ settings.load_profile("akool")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Run two processes per core: about half of a test's time is waiting for servers."""
-    return 2 * (os.cpu_count() or 1)
+    """Run three processes per core: two leave a third of it idle, waiting for servers."""
+    return 3 * (os.cpu_count() or 1)
 
 
 def _repair_aioresponses() -> None:

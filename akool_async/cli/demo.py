@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -118,6 +119,8 @@ def _run(work: Coroutine[None, None, list[str]], console: Console, tally: Tally)
         problems = asyncio.run(work)
     except KeyboardInterrupt:
         farewell(tally)
+        with suppress(OSError):
+            click.echo(f"Open {write_sheet(tally)}: what is there.", err=True)
         return INTERRUPTED
     conclude(console, tally, problems)
     try:

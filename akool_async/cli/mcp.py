@@ -71,10 +71,11 @@ _SHORTEST = 16
 def command(
     *, path: Path | None, port: int | None, token_file: Path | None, **allowed: Any
 ) -> None:
-    """Serve what Akool offers as tools for agents (Model Context Protocol).
+    """Serve what Akool offers as tools for agents.
 
-    A client of the protocol, such as Claude, Cursor or VS Code, starts this command and speaks to
-    it by stdin and stdout. With --http it serves clients that know a token, until Ctrl-C.
+    A client of the Model Context Protocol, such as Claude, Cursor or VS Code, starts this command
+    and speaks to it by stdin and stdout. With --http it serves clients that know a token, until
+    Ctrl-C.
     """
     if find_spec("mcp") is None:
         raise Problem("the server for agents needs mcp: pip install 'akool_async[mcp]'", {})
@@ -123,12 +124,16 @@ async def _serve(rules: Rules, journal: Journal, port: int | None, token: str | 
     with stopping.set_by_signals(stop):
         try:
             async with client(journal=journal) as akool:
-                server = await server_of(akool, journal, rules)
+                server = await server_of(akool, journal, rules, stop)
                 if port is None:
                     left = await serve_stdio(server, stop)
                 else:
                     assert token is not None
-                    await serve_http(server, port, token, stop, _announce)
+                    await serve_http(
+                        *(server, port, token, stop),
+                        hearing=stopping.set_by_signals,
+                        started=_announce,
+                    )
         except OSError as error:
             problem = f"port {port} cannot be listened on: {error.strerror}"
         finally:

@@ -18,7 +18,7 @@ _HOSTS = {"api": BASE_URL, "detect": BASE_URL, "legacy_detect": LEGACY_DETECT_UR
 @click.argument("name", required=False)
 @click.option("--openapi", is_flag=True, help="Print an OpenAPI 3.1 document instead.")
 def command(*, name: str | None, openapi: bool) -> None:
-    """Print the JSON Schema of every request and result, or the OpenAPI document of the API.
+    """Print the JSON Schema, or the OpenAPI document, of everything.
 
     NAME is an endpoint, such as reage.image, or a namespace; everything without it. The JSON Schema
     (draft 2020-12) has Python's names, as manifests and `to_dict` have them; the OpenAPI document

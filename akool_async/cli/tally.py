@@ -68,6 +68,8 @@ class RunJob:
     @property
     def reason(self) -> str:
         """Why the job has no result, in one line."""
+        if self.error is None:
+            return "it has not ended"
         snapshot = self.error.snapshot if isinstance(self.error, JobFailed) else None
         reason = snapshot.reason if isinstance(snapshot, Snapshot) else ""
         return " ".join((reason or str(self.error)).split())
@@ -150,7 +152,7 @@ def _problem_of(entry: RunJob) -> str:
         return where + entry.flaw if entry.flaw else missing
     if entry.stage is Stage.FAILED:
         return ""
-    return entry.reason if entry.error else "it has not ended"
+    return entry.reason
 
 
 def _label_of(entry: RunJob) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast
 
 from akool_async.client.deprecations import SETTLED, Line, warn_of
 from akool_async.client.events import hooks_of
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from akool_async.client.stats import Stats
 
 T = TypeVar("T")
+
+
+_OWN: Final = frozenset({"figures", "hold", "open_sessions", "requests_in", "session_rows"})
+"""Names that are public for the other wings of this package."""
 
 
 class Caller:
@@ -89,6 +93,10 @@ class Caller:
 
         def __exit__(self, *_: object) -> None:
             """Nothing was opened."""
+
+    def __dir__(self) -> list[str]:
+        """Return the names for programs, without what only this package uses."""
+        return sorted({*super().__dir__()} - _OWN)
 
     # Opened and closed
 

@@ -82,7 +82,7 @@ class Crun(Client):
         base_url = checked_text("base_url", settings.get("base_url"))
         base_url = base_url or os.environ.get("CRUN_BASE_URL") or BASE_URL
         super().__init__(
-            _credentials(checked_text("api_key", api_key) or os.environ.get("CRUN_API_KEY")),
+            _credentials(checked_text("api_key", api_key)),
             {"api": checked_url("base_url", base_url)},
             settings,
         )
@@ -102,7 +102,11 @@ class Crun(Client):
         return result
 
 
-def _credentials(api_key: str | None) -> Credentials:
+def _credentials(given: str | None) -> Credentials:
+    api_key = given or hidden(os.environ.get("CRUN_API_KEY"))
     if not api_key:
         raise MissingCredentials("no credential: give api_key=, or set CRUN_API_KEY")
-    return find_credentials({"api_key": api_key})
+    found = find_credentials({"api_key": api_key})
+    if not given:
+        found.origin = "the environment's CRUN_API_KEY"
+    return found

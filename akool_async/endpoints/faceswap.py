@@ -96,6 +96,9 @@ class ImageFaceswap(_Swap):
 
     path = "v3/faceswap/highquality/specifyimage"
 
+    if TYPE_CHECKING:  # mypy forgets what inherited fields hold
+        source_image: Faces
+        target_image: Faces
     modify_image: ImageUrl = field(name="modifyImage")
     """The original picture."""
 
@@ -110,6 +113,9 @@ class VideoFaceswap(_Swap):
     media = "video"
     usual = VIDEO_USUALLY
 
+    if TYPE_CHECKING:  # mypy forgets what inherited fields hold
+        source_image: Faces
+        target_image: Faces
     modify_video: VideoUrl = field(name="modifyVideo")
     """The original video (T19)."""
 

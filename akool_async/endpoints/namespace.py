@@ -12,20 +12,15 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from pathlib import Path
-from types import GenericAlias, UnionType
 from typing import (
     TYPE_CHECKING,
-    Annotated,
     Any,
     Concatenate,
     ParamSpec,
     Protocol,
     TypeVar,
-    Union,
     cast,
     get_args,
-    get_origin,
 )
 from weakref import WeakKeyDictionary
 
@@ -36,10 +31,8 @@ from akool_async.errors import InvalidInput
 from akool_async.job import Job
 from akool_async.protocol.arguments import in_words_of, unknown_attribute
 from akool_async.protocol.endpoint import Endpoint, Operation, Query, Recipe, Startable
-from akool_async.protocol.fields import Files, OneEach, extras, inner_of
-from akool_async.protocol.filling import meaning_field
+from akool_async.protocol.help_texts import doc_of, result_of
 from akool_async.protocol.snapshot import Snapshot
-from akool_async.protocol.value import Input
 
 if TYPE_CHECKING:
     from akool_async.clock import Clock
@@ -123,6 +116,11 @@ class Namespace:
             owner, known = f"akool.{self.title}", dir(type(self))
             raise AttributeError(unknown_attribute(owner, name, known, "method"))
 
+    def __dir__(self) -> list[str]:
+        """Return the names of the methods, without what only this package uses."""
+        own = {*dir(type(self))} - {*vars(Namespace)}
+        return sorted(each for each in own if not each.startswith("_"))
+
     def __init_subclass__(cls, title: str) -> None:
         cls.title = title
         for verb, method in vars(cls).items():
@@ -180,7 +178,7 @@ def calls(
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.executor.call(made(endpoint, self, method, args, kwargs))
 
-    return _bound(with_signature_of(method, endpoint), endpoint)
+    return _bound(with_signature_of(method, endpoint, result_of), endpoint)
 
 
 def calls_once(
@@ -192,7 +190,7 @@ def calls_once(
     async def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.call_once(made(query, self, method, args, kwargs))
 
-    return _bound(with_signature_of(method, query), query)
+    return _bound(with_signature_of(method, query, result_of), query)
 
 
 def calls_in_parts(
@@ -209,7 +207,7 @@ def calls_in_parts(
             rows += await self.executor.call(part)
         return tuple(rows)
 
-    return _bound(with_signature_of(method, query), query)
+    return _bound(with_signature_of(method, query, result_of), query)
 
 
 def submits(
@@ -221,7 +219,7 @@ def submits(
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Job[S]:
         return self.executor.submit(made(operation, self, method, args, kwargs))
 
-    return _bound(with_signature_of(method, operation), operation)
+    return _bound(with_signature_of(method, operation, _job_of), operation)
 
 
 def lists(
@@ -233,7 +231,7 @@ def lists(
     def method(self: Namespace, /, *args: P.args, **kwargs: P.kwargs) -> Paged[T]:
         return Paged(self.executor.call, made(query, self, method, args, kwargs))
 
-    return _bound(with_signature_of(method, query), query)
+    return _bound(with_signature_of(method, query, _paged_of), query)
 
 
 def sends(endpoint: type[Endpoint[Any]], *, shown: bool = False) -> Callable[[M], M]:
@@ -265,73 +263,52 @@ def _shown(method: M, endpoint: type[Endpoint[Any]]) -> M:
 class _Shown:
     """The object that a method wraps: it shows `inspect.signature` the endpoint's signature.
 
-    Required fields come first. The signature is made on demand: making all of them takes as long
+    The signature is made on demand: making all of them takes as long
     as importing half of the package.
     """
 
-    def __init__(self, endpoint: Callable[..., Any]) -> None:
+    def __init__(
+        self, endpoint: Callable[..., Any], returns: Callable[[Any], Any] | None = None
+    ) -> None:
         self.__wrapped__ = endpoint
+        self._returns = returns
 
     @property
     def __signature__(self) -> inspect.Signature:
         signature = inspect.signature(self.__wrapped__)
-        fields = [
-            each.replace(annotation=_annotation(each)) for each in signature.parameters.values()
-        ]
-        fields.sort(key=lambda each: each.default is not inspect.Parameter.empty)
+        fields = list(signature.parameters.values())
         # inspect drops the first parameter of a bound method, so there must be one.
         own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-        return signature.replace(parameters=[own, *fields])
+        shown = signature.replace(parameters=[own, *fields])
+        if self._returns is None:
+            return shown
+        return shown.replace(return_annotation=self._returns(self.__wrapped__))
 
 
-def _annotation(parameter: inspect.Parameter) -> Any:
-    """Return a parameter's plain type; several values are taken where each becomes a job."""
-    shown = accepted(plain(parameter.annotation))
-    several = any(isinstance(each, OneEach) for each in extras(parameter.annotation))
-    return shown | GenericAlias(Sequence, (shown,)) if several else shown
+def with_signature_of(
+    method: M, endpoint: Callable[..., Any], returns: Callable[[Any], Any] | None = None
+) -> M:
+    """Let `inspect.signature` show the fields of a class as the parameters of a method.
 
-
-def with_signature_of(method: M, endpoint: Callable[..., Any]) -> M:
-    """Let `inspect.signature` show the fields of a class as the parameters of a method."""
-    setattr(method, "__wrapped__", _Shown(endpoint))  # noqa: B010 - functions declare no attributes
+    Args:
+        method: The method.
+        endpoint: The class.
+        returns: Returns, of the class, the type of what the method returns; with it, `help` shows
+            all that the class knows of the method.
+    """
+    shown: Any = method
+    shown.__wrapped__ = _Shown(endpoint, returns)
+    if returns is not None:
+        shown.__doc__ = doc_of(endpoint, lambda: returns(endpoint))
     return method
 
 
-def plain(hint: Any) -> Any:
-    """Return a type without the rules in its annotations."""
-    origin, args = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        takes_files = any(isinstance(each, Files) for each in args[1:])
-        return plain(args[0]) | Path if takes_files else plain(args[0])
-    if origin in {Union, UnionType}:
-        shown = plain(args[0])
-        for arg in args[1:]:
-            shown |= plain(arg)
-        return shown
-    return GenericAlias(Sequence, (plain(args[0]),)) if origin is Sequence else hint
+def _job_of(cls: Any) -> Any:
+    return cast("Any", Job)[result_of(cls)]
 
 
-def accepted(hint: Any) -> Any:
-    """Return a plain type with what is taken in place of nested values."""
-    origin, args = get_origin(hint), get_args(hint)
-    if origin in {Union, UnionType}:
-        shown = accepted(args[0])
-        for arg in args[1:]:
-            shown |= accepted(arg)
-        return shown
-    if origin is Sequence:
-        item = accepted(args[0])
-        several = GenericAlias(Sequence, (item,))
-        return item | several if inner_of(args[0]) else several
-    return _or_its_text(hint) if isinstance(hint, type) and issubclass(hint, Input) else hint
-
-
-def _or_its_text(cls: type[Input]) -> Any:
-    """Return a class, and the text or path that stands for it, if any does."""
-    field = meaning_field(cls)
-    if field is None:
-        return cls
-    return cls | str if field.files is None else cls | str | Path
+def _paged_of(cls: Any) -> Any:
+    return cast("Any", Paged)[get_args(result_of(cls))]
 
 
 def _bound(method: M, endpoint: Callable[..., Any]) -> M:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, field
 
@@ -44,6 +44,8 @@ class ImageReage(_Reage):
 
     path = "v3/faceswap/highquality/imgreage"
 
+    if TYPE_CHECKING:  # mypy forgets what an inherited field holds
+        target_image: Faces
     modify_image: ImageUrl = field(name="modifyImage")
     """The original picture."""
 
@@ -55,6 +57,8 @@ class VideoReage(_Reage):
     media = "video"
     usual = VIDEO_USUALLY
 
+    if TYPE_CHECKING:  # mypy forgets what an inherited field holds
+        target_image: Faces
     modify_video: VideoUrl = field(name="modifyVideo")
     """The original video."""
 

@@ -104,6 +104,17 @@ if TYPE_CHECKING:
     from akool_async.endpoints.typed import Namespaces
 else:
 
+    class _NamespaceOf(cached_property):
+        """A client's attribute for a namespace; asked of the class, it is the namespace's class."""
+
+        def __init__(self, load: Any, row: NamespaceRow) -> None:
+            super().__init__(load)
+            self._row = row
+
+        def __get__(self, instance: Any, owner: Any = None) -> Any:
+            """Return the namespace of a client; of the class, its class: `help(Akool.reage)`."""
+            return self._row.load() if instance is None else super().__get__(instance, owner)
+
     def _attribute(row: NamespaceRow) -> Any:
         """Return the client's attribute for a namespace."""
 
@@ -111,7 +122,7 @@ else:
             return row.load()(executor)
 
         load.__doc__ = row.summary
-        return cached_property(load)
+        return _NamespaceOf(load, row)
 
     Namespaces = type(
         "Namespaces",

@@ -11,9 +11,10 @@ import base64
 import binascii
 import copy
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, Never
+from typing import Any, Final, Never
 
 import msgspec
 
@@ -21,6 +22,13 @@ from akool_async.clock import Clock
 from akool_async.errors import ConnectFailed, InvalidInput, MissingCredentials
 from akool_async.protocol.secret import STAYS, Hidden, Secret, hidden, spellings_of
 from akool_async.protocol.wire import HttpResponse
+from akool_async.protocol.words import nearest
+
+_VARIABLES: Final = ("AKOOL_API_KEY", "AKOOL_TOKEN", "AKOOL_CLIENT_ID", "AKOOL_CLIENT_SECRET")
+_IS_CREDENTIAL: Final = re.compile(
+    r"akool.*(key|token|secret|client)|(key|token).*akool", re.IGNORECASE
+)
+"""Names of variables that somebody may have meant as one of these."""
 
 _SHORTEST = 8
 """Characters of the shortest credential that is removed from replies. A shorter one may be part
@@ -50,7 +58,7 @@ class Credentials:
     They sign by the api key if there is one, else by the token.
     """
 
-    __slots__ = ("_given_token", "api_key", "bearer", "client_id", "client_secret")
+    __slots__ = ("_given_token", "api_key", "bearer", "client_id", "client_secret", "origin")
 
     def __init__(
         self,
@@ -65,6 +73,8 @@ class Credentials:
         self.client_secret = Secret(client_secret) if client_secret else None
         self.bearer = Bearer(token)
         self._given_token = bool(token)
+        self.origin = ""
+        """Where it came from, such as `the environment's AKOOL_API_KEY`."""
 
     def __repr__(self) -> str:
         return f"Credentials({self.kind})"
@@ -78,6 +88,13 @@ class Credentials:
         if self.api_key:
             return "api key"
         return "token" if self._given_token else "client id and secret"
+
+    @property
+    def shown(self) -> str:
+        """Which credential signs the requests, and where it came from; nothing of its text."""
+        text = self.api_key or (self.bearer.token if self._given_token else None)
+        length = f" ({len(text)} characters)" if text else ""
+        return f"the {self.kind} from {self.origin}{length}" if self.origin else f"the {self.kind}"
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -112,31 +129,50 @@ def find_credentials(
     for name, value in given.items():
         _check_type(name, value)
     if any(given.values()):
-        found = _chosen(given)
+        found = _chosen(given, "the argument {}")
         if found is None:
             raise MissingCredentials("client_id and client_secret only work together")
         return found
     names = ("api_key", "token", "client_id", "client_secret")
     variables = {name: hidden(environment.get(f"AKOOL_{name.upper()}")) for name in names}
+    near = _near_misses(environment)
     del environment  # a traceback with locals would show all variables
-    found = _chosen(variables)
+    found = _chosen(variables, "the environment's AKOOL_{}")
     if found is None:
         raise MissingCredentials(
             "no credential: give api_key=, token=, or client_id= and client_secret=; or set"
-            " AKOOL_API_KEY, AKOOL_TOKEN, or AKOOL_CLIENT_ID and AKOOL_CLIENT_SECRET"
+            f" AKOOL_API_KEY, AKOOL_TOKEN, or AKOOL_CLIENT_ID and AKOOL_CLIENT_SECRET{near}"
         )
     return found
 
 
-def _chosen(values: Mapping[str, str | None]) -> Credentials | None:
+def _near_misses(environment: Mapping[str, str]) -> str:
+    """Return which variables may have been meant as a credential; their values stay unread."""
+    empty = [name for name in _VARIABLES if environment.get(name) == ""]
+    half = [name for name in _VARIABLES[2:] if environment.get(name)]
+    named = [name for name in environment if _IS_CREDENTIAL.search(name) and name not in _VARIABLES]
+    told = [f"{name} is set, but empty" for name in empty]
+    told += [f"{half[0]} alone is not enough"] if len(half) == 1 else []
+    for name in sorted(named):
+        meant = nearest(name.upper(), _VARIABLES)
+        told.append(f"{name} is set: did you mean {meant}?" if meant else f"{name} is set")
+    return f"; {'; '.join(told)}" if told else ""
+
+
+def _chosen(values: Mapping[str, str | None], origin: str) -> Credentials | None:
     for name, value in values.items():
         _check(name, value)
     pair = {name: values.get(name) or None for name in ("client_id", "client_secret")}
-    if values.get("api_key"):
-        return Credentials(api_key=values["api_key"], **pair)
-    if values.get("token"):
-        return Credentials(token=values["token"], **pair)
-    return Credentials(**pair) if all(pair.values()) else None
+    first = next((name for name in ("api_key", "token") if values.get(name)), None)
+    if first is None and not all(pair.values()):
+        return None
+    found = Credentials(**pair) if first is None else Credentials(**{first: values[first]}, **pair)
+    names = [first] if first is not None else [*pair]
+    is_variable = origin.endswith("_{}")
+    found.origin = " and ".join(
+        origin.format(name.upper() if is_variable else name) for name in names
+    )
+    return found
 
 
 def _check_type(name: str, value: object) -> None:
@@ -184,6 +220,11 @@ class Signer:
 
     def __repr__(self) -> str:
         return f"Signer({self._credentials.kind})"
+
+    @property
+    def credential(self) -> str:
+        """Which credential is used, and where it came from; nothing of its text."""
+        return self._credentials.shown
 
     @property
     def refreshable(self) -> bool:

@@ -150,6 +150,9 @@ class Exchange:
         except RateLimited as error:
             pace.refused(turn, self.retry.hold(error))
             raise
+        except AuthenticationError as error:
+            error.credential = self._signer.credential
+            raise
 
     async def close(self) -> None:
         """Close all connections."""

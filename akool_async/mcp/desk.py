@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from akool_async import Akool, Job
-from akool_async.errors import AkoolError, InvalidToken, JobFailed, UnknownKey
+from akool_async.errors import AkoolError, CreateOutcomeUnknown, InvalidToken, JobFailed, UnknownKey
 from akool_async.journal import Entry, Journal, State
 from akool_async.mcp.answers import Refusal, about_error
 from akool_async.protocol import token as tokens
@@ -53,8 +53,10 @@ class Desk:
             rows: The keys of its rows in the journal.
         """
         job = self._jobs.get(key)
-        if job is not None and (job.id is not None or not job.done()):
-            return True
+        if job is not None:
+            # The journal is told a moment later of how it ended.
+            goes_on = job.id is not None or not job.done()
+            return goes_on or isinstance(job.exception(), CreateOutcomeUnknown)
         entries = [self.journal.find(row) for row in rows]
         return all(each is not None and each.state not in _UNPAID for each in entries)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from mcp.server import Server, ServerRequestContext
@@ -35,13 +36,16 @@ _INSTRUCTIONS: Final = (
 )
 
 
-async def server_of(akool: Akool, journal: Journal, rules: Rules) -> Server[Any]:
+async def server_of(
+    akool: Akool, journal: Journal, rules: Rules, stop: asyncio.Event
+) -> Server[Any]:
     """Make a server of the Model Context Protocol, and watch the jobs of an earlier one.
 
     Args:
         akool: An open client.
         journal: The client's journal, which may be one without a file.
         rules: What agents may do.
+        stop: Set when the server stops.
 
     Raises:
         InvalidInput: `rules.tools` names what there is not.
@@ -51,7 +55,7 @@ async def server_of(akool: Akool, journal: Journal, rules: Rules) -> Server[Any]
     desk = Desk(akool, journal)
     spending = Spending(rules.limit, journal, clock)
     starter = Starter(desk, spending, Consent(clock), rules)
-    tools = toolbox(rules, desk, starter, Watcher(desk, clock, rules.folder))
+    tools = toolbox(rules, desk, starter, Watcher(desk, clock, rules.folder, stop))
     await starter.recover()
 
     async def list_tools(

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import socket
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import uvicorn
@@ -18,7 +19,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 LOOPBACK: Final = "127.0.0.1"
 PATH: Final = "/mcp"
 _GRACE: Final = 2
-"""Seconds in which replies under way end, once the server is stopped."""
+"""Seconds that clients have to leave, once the server is stopped."""
+_REPLIES: Final = 0.3
+"""Seconds in which waits for jobs are answered before that."""
+_LOOK: Final = 0.01
+"""Seconds between two looks at whether uvicorn has started."""
 
 
 async def serve_stdio(server: Server[Any], stop: asyncio.Event) -> bool:
@@ -46,9 +51,11 @@ async def serve_http(
     port: int,
     token: str,
     stop: asyncio.Event,
+    *,
+    hearing: Callable[[asyncio.Event], AbstractContextManager[None]],
     started: Callable[[str], object],
 ) -> None:
-    """Serve clients that know a token by streamable HTTP at 127.0.0.1, until a signal or `stop`.
+    """Serve clients that know a token by streamable HTTP at 127.0.0.1, until `stop` is set.
 
     Requests of other hosts' pages (by Host or Origin) are refused.
 
@@ -57,6 +64,7 @@ async def serve_http(
         port: The port; 0 for a free one.
         token: What `Authorization: Bearer` has to hold.
         stop: Stops it.
+        hearing: Lets signals set `stop`, meanwhile.
         started: Called with the address once it listens.
 
     Raises:
@@ -65,23 +73,30 @@ async def serve_http(
     app = WithToken(server.streamable_http_app(streamable_http_path=PATH, host=LOOPBACK), token)
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        # It says on stderr, with a traceback, which clients were still there at the end.
+        log_level="critical",
         access_log=False,
         lifespan="on",
         timeout_graceful_shutdown=_GRACE,
     )
     with _listen(port) as listening:
-        serving = uvicorn.Server(config)
-        leaving = asyncio.create_task(_leave(serving, stop))
-        started(f"http://{LOOPBACK}:{listening.getsockname()[1]}{PATH}")
-        await serving.serve(sockets=[listening])
-        leaving.cancel()
+        running = uvicorn.Server(config)
+        serving = asyncio.create_task(running.serve(sockets=[listening]))
+        while not (running.started or serving.done()):  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(_LOOK)
+        # Not before: uvicorn has taken the signals for itself, and ends replies under way at once.
+        with hearing(stop):
+            started(f"http://{LOOPBACK}:{listening.getsockname()[1]}{PATH}")
+            await _until(stop, serving)
+            await asyncio.sleep(_REPLIES)
+            running.should_exit = True
+            await serving
 
 
-async def _leave(serving: uvicorn.Server, stop: asyncio.Event) -> None:
-    # uvicorn hears Ctrl-C and SIGTERM itself, and not that a terminal is closed.
-    await stop.wait()
-    serving.should_exit = True
+async def _until(stop: asyncio.Event, serving: asyncio.Task[None]) -> None:
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
 
 
 def _listen(port: int) -> socket.socket:

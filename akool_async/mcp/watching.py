@@ -25,7 +25,7 @@ LONGEST_WAIT: Final = 50.0
 USUAL_WAIT: Final = 25.0
 _ONE_LOOK: Final = 10.0
 """Seconds in which a job of another process has been looked up."""
-_BETWEEN: Final = 2.0
+_BETWEEN: Final = 1.0
 """Seconds between two notifications of progress."""
 _LISTED: Final = 20
 
@@ -37,10 +37,12 @@ class Watcher:
         desk: The jobs.
         clock: Where time comes from.
         folder: Where files are saved; `None` if nothing is.
+        stop: Set when the server stops: waits end then.
     """
 
-    def __init__(self, desk: Desk, clock: Clock, folder: Path | None) -> None:
+    def __init__(self, desk: Desk, clock: Clock, folder: Path | None, stop: asyncio.Event) -> None:
         self._desk = desk
+        self._stop = stop
         self._clock = clock
         self._folder = folder
 
@@ -69,12 +71,19 @@ class Watcher:
         return _described(job)
 
     async def _wait(self, job: Job[Any], seconds: float, call: Call) -> None:
+        """Wait until the job has ended, the time is over, or the server stops; tell of it."""
         begun = self._clock.time()
-        while not job.done() and (left := begun + seconds - self._clock.time()) > 0:
-            with suppress(TimeoutError, AkoolError):
-                await job.wait(timeout=min(left, _BETWEEN))
-            passed = min(self._clock.time() - begun, seconds)
-            await call.context.session.report_progress(passed, seconds, _progress_of(job))
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            while not (job.done() or self._stop.is_set()):
+                left = begun + seconds - self._clock.time()
+                if left <= 0:
+                    break
+                await _first_of(job, stopping, min(left, _BETWEEN))
+                passed = min(self._clock.time() - begun, seconds)
+                await call.context.session.report_progress(passed, seconds, _progress_of(job))
+        finally:
+            stopping.cancel()
 
     async def save(self, _call: Call, given: Mapping[str, Any]) -> CallToolResult:
         """Save the files of a completed job in the folder."""
@@ -126,6 +135,17 @@ class Watcher:
         """List the latest jobs of this server's journal."""
         count = checked_whole("count", given.get("count", _LISTED), "must be a whole number")
         return reply({"jobs": self._desk.latest(min(max(count, 1), MOST_LISTED))})
+
+
+async def _first_of(job: Job[Any], stopping: asyncio.Task[Any], seconds: float) -> None:
+    waiting = asyncio.create_task(job.wait())
+    try:
+        await asyncio.wait(
+            {waiting, stopping}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        waiting.cancel()  # the job itself goes on
+        await asyncio.gather(waiting, return_exceptions=True)
 
 
 def _described(job: Job[Any]) -> CallToolResult:

@@ -149,7 +149,7 @@ def checked(plan: FieldPlan, value: Any, owner: str) -> Any:
 
 def _checked(plan: FieldPlan, value: Any, owner: str) -> Any:
     if plan.item is not None and type(value) is list:
-        given = cast("list[Any]", value)
+        given = cast("list[Any]", value)  # type: ignore[redundant-cast]
         if _are_right(plan, given):
             return tuple(given)
     if plan.files is not None:

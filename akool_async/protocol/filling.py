@@ -43,7 +43,7 @@ def filled(expected: Any, value: Any) -> Any:
     if origin is tuple:
         return _list_of(args[0], value)
     if origin is Mapping and isinstance(value, Mapping):
-        given = cast("Mapping[Any, Any]", value)
+        given = cast("Mapping[Any, Any]", value)  # type: ignore[redundant-cast]
         return {key: filled(args[1], each) for key, each in given.items()}
     return _meant(expected, value) if isinstance(expected, type) else value
 

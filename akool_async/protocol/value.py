@@ -200,6 +200,13 @@ class InputMeta(ValueMeta):
                     raise
             raise TypeError(problem)
 
+        @property
+        def __signature__(self) -> Any:
+            """What `inspect.signature` and `help` show: the fields, without their rules."""
+            from akool_async.protocol.shown_types import shown_signature
+
+            return shown_signature(super().__signature__)
+
 
 _make: Any = StructMeta.__call__
 

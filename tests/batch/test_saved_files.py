@@ -24,7 +24,8 @@ from akool_async.batch.folder import RunFolder
 from akool_async.batch.manifest.rows import read
 from akool_async.batch.outcomes.endings import decoder
 from akool_async.batch.runner import Run
-from akool_async.cli.run_ending import DONE, FAILED, exit_code
+from akool_async.cli.run_ending import exit_code
+from akool_async.cli.statuses import DONE, FAILED
 from akool_async.endpoints import TTS
 from akool_async.journal import Journal, State
 from akool_async.journal.looking import JournalView

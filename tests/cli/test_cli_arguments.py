@@ -357,7 +357,7 @@ def test_a_request_from_a_file_that_is_not_there_is_refused(akool: Command) -> N
     [
         (OLDER[:4], "Missing option '--face-reage'."),
         ((*OLDER, "--face-reage", "31"), "'--face-reage': must be from -30 to 30"),
-        ((*OLDER, "--face-reage", "ten"), "'--face-reage': expected a whole number, got text"),
+        ((*OLDER, "--face-reage", "ten"), "'--face-reage': must be a whole number from -30 to 30"),
         ((*OLDER, "--modify-image", "ann.jpg"), "'--modify-image': must be an http or https URL"),
         ((*OLDER, "--target-image", PHOTO), "'--target-image': [0].opts is required"),
         (("audio", "voices", "--from", "5"), "'--from': must be one of 3, 4"),

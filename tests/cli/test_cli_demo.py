@@ -30,6 +30,7 @@ from aiohttp import web
 
 from akool_async.cli import progress, report
 from akool_async.cli.inspection import flaw_of
+from akool_async.cli.statuses import BAD_INPUT
 from akool_async.cli.tree import COMMANDS, akool, run
 from akool_async.cli.workload import documented_requests, mixed_requests, paid_requests
 from akool_async.endpoints import OPERATIONS
@@ -213,11 +214,16 @@ def test_ctrl_c_stops_a_demo_and_prints_its_progress(tmp_path: Path) -> None:
         ended = demo(tmp_path, *options)
     assert ended.status == 130
     told = re.fullmatch(
-        r"Stopped: (\d+) of 60 jobs done, 0 failed; results are in (.*)/\n", ended.err
+        r"Stopped: (\d+) of 60 jobs done, 0 failed; results are in (.*)/\n"
+        r"Open (.*)/index\.html: what is there\.\n",
+        ended.err,
     )
     assert told, ended.err
     assert 60 > int(told[1]) >= len(files_in(tmp_path)) >= 3
-    assert told[2] == str(tmp_path)
+    assert told[2] == told[3] == str(tmp_path)
+    sheet = (tmp_path / "index.html").read_text(encoding="utf-8")
+    shown = re.findall(r'<img [^>]*src="([^"]+)"', sheet)
+    assert {*shown} <= {path.name for path in files_in(tmp_path)}
     assert all(map(opens, files_in(tmp_path)))
     assert list(tmp_path.glob(".*.part")) == []
 
@@ -304,8 +310,8 @@ def test_a_live_demo_runs_one_job_of_each_kind_and_prints_the_remaining_credit(
 
 def test_a_live_demo_without_credentials_names_the_variables_to_set(tmp_path: Path) -> None:
     ended = demo(tmp_path, "--live", "--yes")
-    assert ended.status == 1
-    assert re.fullmatch(r"akool: .*AKOOL_API_KEY.*\n", ended.err)
+    assert ended.status == BAD_INPUT
+    assert re.match(r"akool: .*AKOOL_API_KEY.*\n", ended.err)
 
 
 def test_a_live_job_that_fails_is_a_problem(tmp_path: Path) -> None:

@@ -185,6 +185,7 @@ def test_a_method_is_called_what_it_is_bound_to() -> None:
 def test_a_signature_tells_types_and_defaults() -> None:
     assert str(inspect.signature(Akool("the-key").audio.tts)) == (
         "(*, input_text: str, voice_id: str, rate: str = '100%', webhook_url: str | None = None)"
+        " -> akool_async.job.Job[akool_async.endpoints.audio.Audio]"
     )
 
 

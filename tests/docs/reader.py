@@ -17,10 +17,13 @@ _NOT_HERE: Final = ("pip install", "python3 -m venv", ". .venv/", "export AWS_",
 _DIFFERENT: Final = {
     r"\b[0-9a-f]{24}\b": "ID",
     r"127\.0\.0\.1:\d+": "HOST",
-    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\+00:00": "TIME",
     r"\d+ bytes": "SIZE",
+    r"expires \d+ \w{3}": "expires DAY",
     r"in \d+\.\d+s": "in SECONDS",
-    r"(process|guest number) \d+": "COUNTED",
+    r"(process|guest number|row) \d+": "COUNTED",
+    r"#\d+": "ROW",
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC": "TIME",
+    r" {2,}": "  ",
     r"\d+ of 1000 speeches": "speeches",
 }
 """What differs from run to run, each with a word for it."""

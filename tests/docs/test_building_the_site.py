@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +18,9 @@ import pytest
 from tests.docs.pages import ROOT
 
 Stage: TypeAlias = Callable[[Mapping[str, str]], Path]
+pytest_plugins = ["tests.docs.built_site"]
+pytestmark = pytest.mark.timeout(600)  # one of them may build the site, on however busy a machine
+
 PARTS = ("build_site", "check_site", "llms_text", "site_pages")
 
 
@@ -68,6 +74,19 @@ def test_a_link_out_of_docs_leads_to_a_page_of_the_site(staged: Stage) -> None:
     assert "```py\nsome = 1\n```" in (pages / "examples/some.py.md").read_text()
     assert (pages / "benchmarks/chart.svg").read_text() == "<svg/>"
     assert "- [1. A](0001-a.md)" in (pages / "decisions/index.md").read_text()
+
+
+def test_a_notebook_is_a_page_with_what_its_code_has_printed(staged: Stage) -> None:
+    shown = {"output_type": "execute_result", "data": {"text/plain": ["<Job>"], "text/html": []}}
+    printed = {"output_type": "stream", "text": ["1\n", "2\n"]}
+    cells = [
+        {"cell_type": "markdown", "source": ["# One\n", "\n", "Text."]},
+        {"cell_type": "code", "source": ["job"], "outputs": [printed, shown]},
+    ]
+    pages = staged({"examples/n.ipynb": json.dumps({"cells": cells})})
+    assert (pages / "examples/n.ipynb.md").read_text() == (
+        "# One\n\nText.\n\n```py\njob\n```\n\n```text\n1\n2\n```\n\n```text\n<Job>\n```\n"
+    )
 
 
 def test_the_readme_is_the_start_page_until_there_is_one(staged: Stage) -> None:
@@ -139,7 +158,7 @@ def test_a_site_without_a_fault_has_no_problem(problems: Callable[..., list[str]
 
 
 @pytest.mark.parametrize(
-    ("html", "problem"),
+    ("source", "problem"),
     [
         ('<a href="b.html">', "a.html: b.html leads nowhere"),
         ('<img src="b.png">', "a.html: b.png leads nowhere"),
@@ -150,9 +169,9 @@ def test_a_site_without_a_fault_has_no_problem(problems: Callable[..., list[str]
     ],
 )
 def test_a_fault_in_a_page_is_found(
-    html: str, problem: str, problems: Callable[..., list[str]]
+    source: str, problem: str, problems: Callable[..., list[str]]
 ) -> None:
-    (found,) = problems({"a.html": html}, set(), set())
+    (found,) = problems({"a.html": source}, set(), set())
     assert problem in found
 
 
@@ -215,3 +234,26 @@ def test_llms_txt_lists_the_pages_and_the_texts_hold_docstrings(
     assert "options:" not in text
     assert "note" not in text
     assert text in (site / "llms-full.txt").read_text()
+
+
+# The whole site
+
+
+def text_of(page: Path) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")))
+
+
+def test_a_class_of_values_is_shown_with_its_constructor(site: Path) -> None:
+    text = text_of(site / "python/configuration.html")
+    assert "Timeout(*, total: float = 60.0, connect: float = 10.0)" in text
+    assert "hidden_fields" not in text
+
+
+def test_the_number_of_a_quirk_in_a_docstring_is_a_link(site: Path) -> None:
+    assert '<a href="../quirks.html#t25">' in (site / "python/results.html").read_text()
+
+
+def test_every_page_of_llms_txt_is_there_as_markdown(site: Path) -> None:
+    pages = re.findall(r"\]\(([^)]+\.md)\)", (site / "llms.txt").read_text(encoding="utf-8"))
+    assert {"index.md", "python/jobs.md", "reference/reage.md", "quirks.md"} <= {*pages}
+    assert [page for page in pages if not (site / page).is_file()] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -88,7 +89,7 @@ async def agent(
     try:
         client = Akool(api_key=simulator.api_key, base_url=simulator.url, journal=opened, **soon())
         async with client as akool:
-            server = await server_of(akool, opened, Rules(**rules))
+            server = await server_of(akool, opened, Rules(**rules), asyncio.Event())
             answers = None if person is None else person.answer
             async with Client(server, mode=mode, elicitation_callback=answers) as connected:
                 yield Agent(connected)

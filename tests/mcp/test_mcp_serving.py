@@ -69,33 +69,51 @@ async def served(
         await process.wait()
 
 
-async def test_http_clients_need_the_token_and_signals_stop_it(quick: Simulator) -> None:
-    person = Person("accept")
-    async with served(quick, "--tools", "image", "--limit", "0") as (url, process):
+async def test_http_clients_need_the_token_and_a_signal_ends_their_waits() -> None:
+    person, begun = Person("accept"), asyncio.Event()
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        begun.set()
+
+    async with (
+        Simulator(pace=50) as slow,
+        served(slow, "--tools", "image", "--limit", "0") as (url, process),
+    ):
         for token in ("", "a-token-that-nobody-guessed"):
             assert await status_of(url, token=token) == 401
         assert await status_of(url, token=TOKEN, Origin="https://evil.example") == 403
         assert await status_of(url, token=TOKEN, Host="evil.example") == 421
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        async with (
-            httpx2.AsyncClient(headers=headers) as http,
-            Client(
-                streamable_http_client(url, http_client=http),
-                mode="legacy",
-                elicitation_callback=person.answer,
-            ) as client,
-        ):
-            maker = Agent(client)
-            assert "image_create" in await maker.names()
-            job = await maker.data("image_create", **PICTURE)
-            assert (await maker.data("job_result", token=job["token"]))["status"] == "completed"
+        async with connected(url, mode="legacy", elicitation_callback=person.answer) as older:
+            assert "image_create" in await Agent(older).names()
+            job = await Agent(older).data("image_create", **PICTURE)
+        async with connected(url) as client:
+            given = {"token": job["token"], "wait_seconds": 40}
+            waiting = asyncio.create_task(
+                client.call_tool("job_result", given, progress_callback=note)
+            )
+            await begun.wait()
+            process.send_signal(signal.SIGTERM)
+            answer: Any = (await waiting).structured_content
+            assert answer["token"] == job["token"]
+            assert "goes on" in answer["note"]
+            assert await process.wait() == 0
         assert len(person.asked) == 1
-        process.send_signal(signal.SIGTERM)
-        assert await process.wait() == 0
         assert process.stderr is not None
-        rest = (await process.stderr.read()).decode()
-    assert "Traceback" not in rest
-    assert TOKEN not in rest
+        said = (await process.stderr.read()).decode()
+    assert "Traceback" not in said
+    assert "ERROR" not in said
+    assert TOKEN not in said
+
+
+@contextlib.asynccontextmanager
+async def connected(url: str, **options: Any) -> AsyncGenerator[Client]:
+    """Connect a client that has the token."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with (
+        httpx2.AsyncClient(headers=headers) as http,
+        Client(streamable_http_client(url, http_client=http), **options) as client,
+    ):
+        yield client
 
 
 async def status_of(url: str, *, token: str, **headers: str) -> int:

@@ -180,4 +180,4 @@ def test_a_text_where_a_list_of_texts_is_taken_says_how_to_write_one() -> None:
 
 def test_a_value_that_is_nearly_right_is_answered_with_the_right_one() -> None:
     with pytest.raises(InvalidInput, match=r"must be one of 1:1, .*; did you mean '16:9'\?"):
-        GenerateImage(prompt="a cat", scale="16:99")  # type: ignore[arg-type]
+        GenerateImage(prompt="a cat", scale="16:99")

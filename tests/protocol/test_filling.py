@@ -36,6 +36,7 @@ OTHER = "https://photos.example/bob.jpg"
 ON_DISK = Path("photos/ann.jpg")
 FILM = "https://photos.example/film.mp4"
 VOICES: Any = {"fr": "voice-1"}
+TEXT: Any = {"mappings": PHOTO}
 CLOTHES: Any = {"target_url": OTHER, "media_type": "image", "analyze_id": "a"}
 
 
@@ -111,7 +112,7 @@ def test_a_value_with_several_required_fields_stands_alone_but_for_no_text() -> 
     worn = ClothingSwap(**CLOTHES, mappings=head)
     assert worn.mappings == (head,)
     with pytest.raises(InvalidInput):
-        ClothingSwap(**CLOTHES, mappings=PHOTO)  # type: ignore[arg-type]
+        ClothingSwap(**CLOTHES, **TEXT)
 
 
 class Pet(Input):

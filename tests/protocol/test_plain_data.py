@@ -301,5 +301,11 @@ def test_a_refused_value_that_is_no_data_is_shown_shortened() -> None:
 def test_notes_of_an_error_are_not_shown() -> None:
     error = AkoolError("why")
     error.add_note("row 17")
-    plain_data = {"type": "AkoolError", "message": "why", "token": None, "steps": [], "advice": ""}
-    assert error.to_dict() == plain_data
+    shown: dict[str, object] = {
+        "type": "AkoolError",
+        "message": "why",
+        "token": None,
+        "steps": [],
+        "advice": "",
+    }
+    assert error.to_dict() == shown

@@ -46,7 +46,10 @@ from akool_async.endpoints import (
     Button,
     Credit,
     Detection,
+    FaceMapping,
     Faceswap,
+    HairMapping,
+    HairSwap,
     Image,
     ImageFaceswap,
     ImageReage,
@@ -55,6 +58,7 @@ from akool_async.endpoints import (
     Session,
     SpokenLanguage,
     SwapFaces,
+    TargetFaceInfo,
     Token,
     Video,
     Voice,
@@ -426,8 +430,6 @@ def a_snapshot_is_what_every_result_is(swap: Faceswap, audio: Audio) -> list[Sna
 
 async def mistakes_in_arguments(akool: Akool) -> None:
     akool.reage.image(target_image=[FACE], face_reage="10", modify_image=PHOTO)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    akool.reage.image(target_image=FACE, face_reage=10, modify_image=PHOTO)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    akool.reage.image(target_image=[PHOTO], face_reage=10, modify_image=PHOTO)  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
     akool.reage.image(target_image=[FACE], modify_image=PHOTO)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     akool.reage.image([FACE], 10, PHOTO)  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
     akool.reage.image(targetImage=[FACE], face_reage=10, modify_image=PHOTO)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
@@ -465,3 +467,20 @@ async def mistakes_with_jobs(akool: Akool, job: Job[Faceswap], token: str) -> Au
 
 def _takes_audio(job: Job[Audio]) -> None:
     assert_type(job.result().input_text, str)
+
+
+def what_stands_for_a_face(akool: Akool) -> None:
+    """One face where several are taken, and an address or a path where a face is."""
+    url, path = "https://photos.example/ann.jpg", Path("ann.jpg")
+    akool.reage.image(target_image=Face(url), face_reage=5, modify_image=url)
+    akool.reage.image(target_image=url, face_reage=5, modify_image=url)
+    akool.reage.image(target_image=path, face_reage=5, modify_image=url)
+    akool.reage.image(target_image=[url], face_reage=5, modify_image=url)
+    akool.reage.image(target_image=[path, Face(url), url], face_reage=5, modify_image=url)
+    akool.reage.image(target_image=(Face(url),), face_reage=5, modify_image=url)
+    request = ImageReage(target_image=url, face_reage=5, modify_image=url)
+    assert_type(request.target_image, Sequence[Face])
+    assert_type(FaceMapping(source_face_info=url, target_face_info=TargetFaceInfo()), FaceMapping)
+    assert_type(HairSwap(target_url=url, mappings=[url]).mappings, Sequence[HairMapping] | None)
+    akool.reage.image(target_image=5, face_reage=5, modify_image=url)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    akool.reage.image(target_image=[5], face_reage=5, modify_image=url)  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
