@@ -12,6 +12,7 @@ import click
 import yarl
 
 from akool_async.cli.display import text_of
+from akool_async.http.failures import reason_of
 from akool_async.protocol.value import Value
 from akool_async.receivers.answers import OK
 
@@ -73,7 +74,7 @@ class Poster:
         except TimeoutError:
             text = f"it took longer than {_PATIENCE:g} s"
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            text = reason_of(error) or "the connection broke"
         return Posted(to=to, status=status, seconds=time.monotonic() - begun, text=text)
 
 

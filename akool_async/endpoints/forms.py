@@ -189,4 +189,4 @@ def in_words(rule: str) -> str:
     """Return a rule with words in place of the names of types."""
     for kind, words in _KINDS.items():
         rule = rule.replace(kind, words)
-    return rule
+    return rule.removesuffix(", not a text")  # a cell, and an argument, is always one

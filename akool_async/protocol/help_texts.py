@@ -49,7 +49,8 @@ class LaterText(str):
 
 def _of_whole(name: str) -> Callable[..., Any]:
     def method(self: LaterText, *args: Any, **kwargs: Any) -> Any:
-        return getattr(str(self), name)(*args, **kwargs)
+        wholes = [str(each) if isinstance(each, LaterText) else each for each in args]
+        return getattr(str(self), name)(*wholes, **kwargs)
 
     method.__name__ = name
     return method

@@ -28,6 +28,7 @@ _SEVERAL: Final[Mapping[Any, str]] = {
     bool: "truth values",
 }
 _ADDRESS: Final = "an address, or the path of a file"
+_FIELD: Final = re.compile(r"Object (missing required|contains unknown) field `(.+?)`")
 _STEP: Final = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
 """A step of a path into a value, as msgspec writes it: `[0]`, `[...]` or `.name`."""
 
@@ -46,16 +47,25 @@ def rule_in_words(sentence: str, path: str, expected: Any, value: Any, *, file: 
     given = _value_at(value, path)
     if sentence == "Expected `str` of length >= 1":
         return "must not be empty"
-    if kind is None:
-        return sentence[:1].lower() + sentence[1:]
-    if choices := _choices(bare_type(kind)):
+    if found := _FIELD.fullmatch(sentence):
+        return _field_in_words(found[1], found[2], kind)
+    if kind is not None and (choices := _choices(bare_type(kind))):
         return one_of(choices, given)
-    if not (wrong := re.fullmatch(r"Expected `.+?`(, got `(\w+)`| [<>]= \S+)", sentence)):
+    wrong = re.fullmatch(r"Expected `.+?`(, got `(\w+)`| [<>]= \S+)", sentence)
+    if kind is None or not wrong:
         return sentence[:1].lower() + sentence[1:]
     words = _ADDRESS if file and not path else words_of(kind)
     if wrong[2] is None:  # a number that is out of its range
         return f"must be {_range_of(kind)}" if _range_of(kind) else f"must be {words}"
     return f"must be {words}{_but_is(kind, given)}"
+
+
+def _field_in_words(what: str, name: str, kind: Any) -> str:
+    if what == "missing required":
+        return f"needs {name}"
+    known = (plan.wire_name for cls in inner_of(kind) for plan in plan_of(cls))
+    near = nearest(name, known)
+    return f"has no {name!r}; did you mean {near!r}?" if near else f"has no {name!r}"
 
 
 def words_of(kind: Any) -> str:

@@ -126,7 +126,7 @@ def test_all_wrong_values_of_a_row_are_told_in_words(tmp_path: Path) -> None:
             " is no such"
             " file either (here: 'www.photos.example')"
         ),
-        "rows.csv, line 2, column face_reage: must be a whole number (here: 'ten')",
+        "rows.csv, line 2, column face_reage: must be a whole number from -30 to 30 (here: 'ten')",
         (
             "rows.csv, line 2, column modify_image: must be an http or https URL, and there"
             " is no such"
@@ -410,8 +410,8 @@ def test_a_column_that_is_mapped_to_nothing_is_a_fault(tmp_path: Path, name: str
 @pytest.mark.parametrize(
     ("face", "sentence"),
     [
-        ({"path": 3}, "path must be text (here: '3')"),
-        ({"path": PHOTO, "opts": 5}, "opts must be text (here: '5')"),
+        ({"path": 3}, "path must be a text, not a number (here: '3')"),
+        ({"path": PHOTO, "opts": 5}, "opts must be a text, not a number (here: '5')"),
         ([{"path": PHOTO}, {"path": "no"}], "[1].path must be an http or https URL (here: 'no')"),
     ],
 )

@@ -255,7 +255,7 @@ def test_a_program_that_cannot_be_reached_is_told_and_the_webhook_comes_again() 
     with held_port() as port, listening("--forward-to", f"127.0.0.1:{port}") as running:
         assert post(running.url, webhook("id-1")) == 502
         running.line()
-        assert f"http://127.0.0.1:{port}/ did not answer: Connect call failed" in running.line()
+        assert f"http://127.0.0.1:{port}/ did not answer: connection refused" in running.line()
 
 
 def test_a_program_that_does_not_answer_in_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,7 +155,7 @@ VALID: Mapping[str, Any] = {
         ({"detect_id": 7}, "detect_id"),
         ({"image_url": "group.png"}, "image_url"),
         ({"faces": []}, "faces"),
-        ({"faces": FACE}, "faces"),
+        ({"faces": 5}, "faces"),
         ({"faces": [FACE, FaceTarget(0, "https://p.example/other.png")]}, "faces"),
         ({"faces": [FACE, FaceTarget("0", "https://p.example/other.png")]}, "faces"),
         ({"faces": [{"face_id": 0}]}, "faces[0]"),

@@ -143,6 +143,13 @@ def test_an_unknown_attribute_is_told_with_the_nearest_one() -> None:
             "target_image[1]",
             "must be a Face or its address, not a number",
         ),
+        (ImageReage, RIGHT | {"target_image": [{}]}, "target_image[0]", "needs path"),
+        (
+            ImageReage,
+            RIGHT | {"target_image": [{"path": PHOTO, "opt": "1,2"}]},
+            "target_image[0]",
+            "has no 'opt'; did you mean 'opts'?",
+        ),
         (
             ImageReage,
             RIGHT | {"face_reage": "old"},
