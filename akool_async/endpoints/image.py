@@ -8,6 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from akool_async.clock import running_loop
 from akool_async.endpoints.namespace import Executor, Namespace, calls, submits
 from akool_async.endpoints.resolution import Resolution
 from akool_async.job import Job
@@ -29,6 +30,7 @@ from akool_async.result import Result
 
 _PAGE = "https://docs.akool.com/ai-tools-suite/image-generate"
 _BACKGROUND_PAGE = "https://docs.akool.com/ai-tools-suite/background-change"
+_INSTEAD = "use akool.image.refine(id=image.id, button=...)"
 
 
 class Scale(StrEnum):
@@ -159,9 +161,9 @@ class Image(Result):
     def _refine(self, button: str) -> Job[Image]:
         executor: Executor | None = self.link.executor if self.link else None
         if executor is None:
-            raise RuntimeError(
-                "this image belongs to no client; use akool.image.refine(id=image.id, button=...)"
-            )
+            raise RuntimeError(f"this image belongs to no client; {_INSTEAD}")
+        if getattr(executor, "in_background", False) and running_loop() is None:
+            raise RuntimeError(f"no event loop runs here; {_INSTEAD}")
         return executor.submit(RefineImage(id=self.id, button=button))
 
 

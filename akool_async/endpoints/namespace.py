@@ -101,6 +101,11 @@ class Namespace:
         self._asking: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
         self._asking = WeakKeyDictionary()
 
+    def __repr__(self) -> str:
+        own = {*dir(type(self))} - {*dir(Namespace)}
+        verbs = sorted(verb for verb in own if not verb.startswith("_"))
+        return f"<akool.{self.title}: {', '.join(verbs)}>"
+
     async def call_once(self, query: Query[T]) -> T:
         """Send a query, unless its reply is there; keep the reply for the life of the client."""
         async with self._asking.setdefault(asyncio.get_running_loop(), asyncio.Lock()):

@@ -10,7 +10,7 @@ from typing import Any
 
 from akool_async.engine.lookup_errors import GRACE, TRIES
 from akool_async.engine.record import JobRecord
-from akool_async.errors import DownloadError, NotFound, ResultExpired
+from akool_async.errors import DownloadError, JobError, NotFound, ResultExpired
 from akool_async.observers import logger
 from akool_async.protocol.snapshot import Snapshot, Status
 
@@ -40,7 +40,7 @@ def expired(record: JobRecord[Any], error: Exception, now: float) -> ResultExpir
     return _expired(record, error.message, now) if isinstance(error, NotFound) else None
 
 
-def gone_for_good(record: JobRecord[Any], absences: int, now: float) -> ResultExpired | None:
+def gone_for_good(record: JobRecord[Any], absences: int, now: float) -> JobError | None:
     """Return the error of a job that readable answers leave out, and that is too old to be there.
 
     Args:
@@ -50,6 +50,9 @@ def gone_for_good(record: JobRecord[Any], absences: int, now: float) -> ResultEx
     """
     if absences < TRIES or record.age_for_grace(now) < GRACE:
         return None
+    if not record.created and not record.seen:  # its id was typed, and nobody has seen the job
+        shows_none = f"{record.family.vendor} shows no job of this id"
+        return record.error(JobError, f"{shows_none}: check the id and the operation")
     return _expired(record, f"{absences} answers in a row leave it out", now)
 
 

@@ -2,7 +2,7 @@
 
 The film is H.264 in its simplest form: the first picture holds its pixels as they are, and each
 next one those blocks of 16 by 16 pixels that have changed. Nothing has to be computed, so a film
-takes about a millisecond; it is as large as its pixels. The comments give the names of the standard
+takes a few milliseconds; it is as large as its pixels. The comments give the names of the standard
 (ITU-T H.264, ISO/IEC 14496-12).
 """
 

@@ -3,8 +3,8 @@
 A simulated job ends in a file that a person can open: a picture, a clip or a
 sound. It is a valid file of its kind, names its job, and differs from the files
 of all other jobs. The three functions here make the files from a title and a
-caption with the standard library alone. Equal arguments give equal bytes, and a
-file takes about a millisecond.
+caption with the standard library alone. Equal arguments give equal bytes. A file takes
+about a millisecond, a clip three.
 
 Pictures and clips show a landscape, under it the text in an embedded bitmap font, and
 a strip of 64 cells that spells a digest of both texts. So two jobs look different, even
@@ -25,7 +25,7 @@ import zlib
 from typing import NamedTuple
 
 from akool_async.simulator.film import film
-from akool_async.simulator.scene import colours, landscape
+from akool_async.simulator.scene import colours, landscapes
 
 __all__ = ["Media", "clip", "picture", "sound"]
 
@@ -151,9 +151,8 @@ def clip(title: str, caption: str = "") -> Media:
     rows, digest = _poster(title, caption, width, height), _digest(title)
     below = rows[_scene_height(height) :]
     moments = [(_MOMENT + step / _CLIP_PICTURES) % 1 for step in range(1, _CLIP_PICTURES)]
-    pictures = [
-        [*landscape(digest, width, _scene_height(height), _SCENE, each), *below] for each in moments
-    ]
+    size = (width, _scene_height(height))
+    pictures = [[*each, *below] for each in landscapes(digest, size, _SCENE, moments)]
     content = film([rows, *pictures], _palette(title), _shortened(title), _shortened(caption))
     return Media(content, "video/mp4", ".mp4")
 
@@ -285,7 +284,8 @@ def _text_rows(text: str, scale: int, ink: int, width: int, room: int) -> list[b
 
 def _poster(title: str, caption: str, width: int, height: int) -> list[bytes]:
     """Draw the scene, the title, the caption and the digest strip."""
-    rows = [*landscape(_digest(title), width, _scene_height(height), _SCENE, _MOMENT)]
+    (scene,) = landscapes(_digest(title), (width, _scene_height(height)), _SCENE, [_MOMENT])
+    rows = [*scene]
     room = height - len(rows) - _STRIP - 3 * _MARGIN
     blank = bytes([_PAPER]) * width
     rows += [blank] * _MARGIN

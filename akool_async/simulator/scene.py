@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 Rows: TypeAlias = Sequence[bytes]
 """A drawing."""
+
+_Span: TypeAlias = tuple[int, int, int]
+"""Where it begins, where it ends, and its colour; it may reach beyond the row."""
 
 SKY: Final = 16
 """Colours of the sky, from its top down."""
@@ -32,44 +35,58 @@ def colours(digest: bytes) -> bytes:
     return b"".join([*sky, *hills, _rgb(0.10 + digest[4] / 4000, 0.90, 1.0)])
 
 
-def landscape(digest: bytes, width: int, height: int, first: int, moment: float) -> Rows:
-    """Draw a landscape.
+def landscapes(
+    digest: bytes, size: tuple[int, int], first: int, moments: Iterable[float]
+) -> list[Rows]:
+    """Draw a landscape at several moments. Rows that the sun does not touch are drawn once.
 
     Args:
         digest: At least 16 bytes, which place everything.
-        width: The columns.
-        height: The rows.
+        size: The columns and the rows.
         first: The number of the first of its `colours`.
-        moment: Where the sun is on its way, from 0 for its rise to 1 for its setting.
+        moments: Where the sun is on its way, from 0 for its rise to 1 for its setting.
     """
-    rows = [bytearray(bytes([first + row * SKY // height]) * width) for row in range(height)]
+    width, height = size
+    sky = [bytes([first + row * SKY // height]) * width for row in range(height)]
+    hills = _hills(digest, width, height, first + SKY)
+    still = [_painted(*each) for each in zip(sky, hills, strict=True)]
     radius = height // 7
-    middle = round(width * (0.08 + 0.84 * moment))
-    above = round(height * (0.80 - (0.52 + digest[5] / 2000) * math.sin(math.pi * moment)))
-    for row in range(max(0, above - radius), min(height, above + radius + 1)):
-        half = math.isqrt(radius * radius - (row - above) ** 2)
-        _paint(rows[row], middle - half, middle + half + 1, first + SKY + HILLS)
+    drawings: list[Rows] = []
+    for moment in moments:
+        middle = round(width * (0.08 + 0.84 * moment))
+        above = round(height * (0.80 - (0.52 + digest[5] / 2000) * math.sin(math.pi * moment)))
+        rows = [*still]
+        for row in range(max(0, above - radius), min(height, above + radius + 1)):
+            half = math.isqrt(radius * radius - (row - above) ** 2)
+            sun = (middle - half, middle + half + 1, first + SKY + HILLS)
+            rows[row] = _painted(sky[row], [sun, *hills[row]])
+        drawings.append(rows)
+    return drawings
+
+
+def _hills(digest: bytes, width: int, height: int, first: int) -> list[list[_Span]]:
+    """Return what the hills cover of each row. Near ones are lower and broader, and come last."""
+    covered: list[list[_Span]] = [[] for _ in range(height)]
     for layer in range(HILLS):
-        for peak in range(2 + layer // 2):
-            _hill(rows, digest[6 + 2 * layer + peak], layer, peak, first + SKY + layer)
-    return [bytes(row) for row in rows]
+        peaks = 2 + layer // 2
+        for peak in range(peaks):
+            chance = digest[6 + 2 * layer + peak]
+            top = round(height * (0.30 + 0.16 * layer + (chance & 15) / 90))
+            middle = round(width * ((peak + (chance >> 4) / 16) / peaks))
+            slope = 1.1 + 0.7 * layer + (chance & 7) / 10
+            for row in range(top, height):
+                half = round((row - top) * slope) + 1
+                covered[row].append((middle - half, middle + half, first + layer))
+    return covered
 
 
-def _hill(rows: Sequence[bytearray], chance: int, layer: int, peak: int, ink: int) -> None:
-    """Paint a triangle that stands on the ground; near ones are lower and broader."""
-    height, width = len(rows), len(rows[0])
-    top = round(height * (0.30 + 0.16 * layer + (chance & 15) / 90))
-    middle = round(width * ((peak + (chance >> 4) / 16) / (2 + layer // 2)))
-    slope = 1.1 + 0.7 * layer + (chance & 7) / 10
-    for row in range(top, height):
-        half = round((row - top) * slope) + 1
-        _paint(rows[row], middle - half, middle + half, ink)
-
-
-def _paint(row: bytearray, begin: int, end: int, ink: int) -> None:
-    begin, end = max(0, begin), min(len(row), end)
-    if begin < end:
-        row[begin:end] = bytes([ink]) * (end - begin)
+def _painted(row: bytes, spans: Iterable[_Span]) -> bytes:
+    painted = bytearray(row)
+    for begin, end, ink in spans:
+        left, right = max(0, begin), min(len(row), end)
+        if left < right:
+            painted[left:right] = bytes([ink]) * (right - left)
+    return bytes(painted)
 
 
 def _rgb(hue: float, lightness: float, saturation: float) -> bytes:

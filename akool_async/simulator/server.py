@@ -95,6 +95,9 @@ class Simulator:
         self.url = ""
         """Its address, once it is started."""
 
+    def __repr__(self) -> str:
+        return f"<Simulator {self.url or 'not started'}, {len(self.world.jobs)} jobs>"
+
     @cached_property
     def webhook_credentials(self) -> WebhookCredentials:
         """What it signs and encrypts webhooks with: `Akool(webhook_credentials=...)` takes them."""

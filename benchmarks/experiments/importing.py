@@ -46,7 +46,7 @@ def importing(bench: Bench) -> Section:
     found: dict[str, list[tuple[float, float]]] = {each: [] for each in STATEMENTS}
     for statement in STATEMENTS.values():
         _timed(statement)  # so that all bytecode is on disk, as for an installed package
-    for number in range(3 * bench.size.repeats):
+    for number in range(3 * bench.size.repeats if bench.size.repeats > 1 else 1):
         for name, statement in STATEMENTS.items():
             if number < 3 or name in {BASE, OURS, SEND}:
                 found[name].extend(_timed(statement))

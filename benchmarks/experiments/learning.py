@@ -40,7 +40,7 @@ def learning(bench: Bench) -> Section:
         section.text = "`benchmarks/schedule.py` is not there."
         return section
     schedule: Any = import_module("benchmarks.schedule")
-    shapes = schedule.SHAPES if bench.size.repeats > 1 else schedule.SHAPES[:2]
+    shapes = schedule.SHAPES if bench.size.repeats > 1 else schedule.SHAPES[:1]
     rows = schedule.rows_of(len(shapes), min(REPEAT, bench.size.repeats))
     names = {schedule.ALONE: "one id per request", schedule.SHARED: "300 ids per request"}
     for sharing, name in names.items():

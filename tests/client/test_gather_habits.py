@@ -336,6 +336,8 @@ async def test_the_client_prints_what_goes_on_and_no_secret(
     assert "1 in flight" in repr(akool)
     assert akool_nearby.api_key not in repr(akool)
     assert repr(akool.stats).startswith("<Stats 1 in flight")
+    assert repr(akool.reage) == "<akool.reage: cancel, delete, image, photo, results, video>"
+    assert repr(akool_nearby).startswith(f"<Simulator {akool_nearby.url}, ")
     await job
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from akool_async import Akool, Face, InvalidInput, InvalidToken, Status
+from akool_async import Akool, Face, InvalidInput, InvalidToken, JobError, Status
 from akool_async.clock import ManualClock
 from akool_async.crun import Crun
 from akool_async.endpoints import Faceswap, ImageReage
@@ -54,6 +54,15 @@ async def test_the_age_of_such_a_job_is_not_made_up(
     assert akool.stats.jobs["reage.image"].median is None
     assert result.link is not None
     assert result.link.accepted_at is None
+
+
+async def test_an_id_that_nobody_knows_is_not_watched_for_long(
+    clock: ManualClock, akool: Akool
+) -> None:
+    job = akool.job(ID, "reage.image")
+    await clock.advance(120)
+    with pytest.raises(JobError, match=r"shows no job of this id: check the id and the operation"):
+        await job
 
 
 async def test_the_job_id_beside_it_lets_the_job_be_cancelled(

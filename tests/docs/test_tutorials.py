@@ -21,7 +21,7 @@ from aiohttp import web
 from akool_async.journal import Journal, State
 from akool_async.simulator import Behaviour, Simulator
 from tests.docs.conftest import PHOTO
-from tests.docs.pages import ROOT, text_of
+from tests.docs.pages import FENCED, ROOT, text_of
 from tests.docs.reader import Reader, Step, printed_as, steps_of
 from tests.s3 import S3
 
@@ -256,7 +256,8 @@ def test_every_program_of_a_tutorial_is_saved_and_run(name: str) -> None:
 @pytest.mark.parametrize("name", TUTORIALS)
 def test_a_tutorial_is_a_path_with_numbered_steps_and_an_end(name: str) -> None:
     page = text_of(FOLDER / f"{name}.md")
-    headings = [line for line in page.splitlines() if line.startswith("#") and line[:2] != "# "]
+    lines = FENCED.sub("", page).splitlines()
+    headings = [line for line in lines if line.startswith("#") and line[:2] != "# "]
     numbered = [line for line in headings if line.startswith("## ") and line[3].isdigit()]
     assert page.startswith("# Tutorial: ")
     assert numbered == headings[:-2]

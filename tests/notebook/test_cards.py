@@ -26,6 +26,7 @@ async def test_the_card_of_a_job_goes_through_its_life(akool: Akool, clock: Manu
     await job.created()
     assert "reage.image" in html_of(job)
     assert str(job.id) in html_of(job)
+    assert " left<" in html_of(job)  # how long it still takes
     await clock.advance(60)
     result = await job
     for html in (html_of(job), html_of(result)):

@@ -76,7 +76,7 @@ def test_help_of_an_operation_reads_from_top_to_bottom() -> None:
 @pytest.mark.parametrize(
     "thing",
     [akool.audio.tts, akool.avatar.list, akool.audio, akool, Akool.reage, TTS, Face, ImageReage],
-    ids=repr,
+    ids=["operation", "list", "namespace", "client", "attribute", "request", "input", "nested"],
 )
 def test_help_shows_no_rules_and_no_machinery(thing: Any) -> None:
     text = shown(thing).partition("Method resolution order")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from akool_async.protocol.snapshot import Status
 from akool_async.simulator import Simulator
+from tests.sync.conftest import Connected
 
 OPEN = """
-import multiprocessing, os, sys, threading
+import multiprocessing, os, sys, threading, time
 from akool_async.endpoints import SpeakText
 from akool_async.errors import JournalInUse
 from akool_async.sync import Akool
@@ -45,18 +48,33 @@ LEFT_OPEN = """
 print(akool.submit(SPEECH, key="a").result(30).status.name)
 second = akool.with_settings(journal=None, save_to=None)
 print(second.submit(SPEECH).created().token[:5])  # it is under way at the end
+sent = akool.stats.requests["voice.tts"]
+akool.submit(SPEECH, key="b")
+while akool.stats.requests["voice.tts"] == sent:  # its create has left, and is not answered
+    time.sleep(0.002)
 """
 
 
+async def slowly(name: str, _request: object) -> None:
+    """Let a simulated Akool take its time for the answer to a create."""
+    if name == "voice.tts":
+        await asyncio.sleep(0.1)
+
+
 def test_the_end_of_a_program_closes_clients_and_journals_without_a_word(
-    simulator: Simulator, tmp_path: Path
+    simulator: Simulator, connected: Connected, tmp_path: Path
 ) -> None:
+    simulator.fault = slowly
     settings = f", journal={str(tmp_path / 'jobs.db')!r}, save_to={str(tmp_path / 'out/')!r}"
     ended = run(simulator, LEFT_OPEN, settings=settings)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "COMPLETED\nakj1.\n", "")
+    assert (ended.returncode, ended.stdout) == (0, "COMPLETED\nakj1.\n")
+    assert ended.stderr == "1 job that nobody awaited ended with the client; accepted ones go on\n"
     assert len(list((tmp_path / "out").iterdir())) == 1
     # The journal was closed as it should be: nothing is left to be written into it.
     assert not (tmp_path / "jobs.db-wal").exists()
+    # The answer to the last create was waited for: its job is known, and not in doubt.
+    with connected(journal=tmp_path / "jobs.db") as akool:
+        assert akool.job(key="b").result(30).status is Status.COMPLETED
 
 
 FORK = """
