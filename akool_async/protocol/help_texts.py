@@ -76,9 +76,10 @@ _OF_ANY: Final[Mapping[str, str]] = {
     "APIError": "Akool refused it; `error.advice` says what to do.",
     "TransportError": "no usable answer came.",
 }
+_NO_LOOP: Final = "no event loop runs here, or "
 _OF_A_JOB: Final[Mapping[str, str]] = {
     "InvalidInput": "an argument breaks a rule; raised at once, and nothing was sent.",
-    "RuntimeError": "no event loop runs here, or the client is closed; raised at once.",
+    "RuntimeError": f"{_NO_LOOP}the client is closed; raised at once.",
     "APIError": "Akool refused it, and nothing was started; `error.advice` says what to do.",
     "CreateOutcomeUnknown": "nobody knows whether it was started; `akool.find(error)` looks.",
     "JobFailed": "Akool could not make it.",
@@ -106,33 +107,46 @@ def starts_job(cls: Any) -> bool:
     return issubclass(cls, Recipe) or bool(getattr(cls, "starts_job", False))
 
 
-def doc_of(cls: Any, returned: Callable[[], Any]) -> LaterText:
+def doc_of(cls: Any, returned: Callable[[], Any], *, blocking: bool = False) -> LaterText:
     """Return the docstring of the method that builds a class.
 
     Args:
         cls: The class of the request.
         returned: Returns the type of what the method returns.
+        blocking: Whether it is a method of the client for programs without an event loop.
     """
-    return LaterText(cls.__doc__ or "", partial(_whole, cls, returned))
+    make = partial(_whole, cls, returned, blocking=blocking)
+    return LaterText(cls.__doc__ or "", make)
 
 
-def _whole(cls: Any, returned: Callable[[], Any]) -> str:
+def _whole(cls: Any, returned: Callable[[], Any], *, blocking: bool) -> str:
     import inspect
 
     about, _, own = inspect.cleandoc(cls.__dict__.get("__doc__") or "").partition("\n\nRaises:\n")
-    parts = [about, *_arguments(cls), f"Returns:\n    {_named(returned())}{_how(cls)}"]
-    parts.append("\n".join(_raises(cls, own)))
+    how = _BLOCKING_HOW if blocking else _HOW
+    parts = [about, *_arguments(cls), f"Returns:\n    {_named(returned())}{how[_kind(cls)]}"]
+    parts.append("\n".join(_raises(cls, own, blocking=blocking)))
     if cls.docs:
         parts.append(f"Akool's page: {cls.docs}")
     return "\n\n".join(parts)
 
 
-def _how(cls: Any) -> str:
+_HOW: Final[Mapping[str, str]] = {
+    "job": ": a job, at once; `await` gives its result, or raises its error.",
+    "list": ": `await` gives one page, `async for` all items.",
+    "call": ": `await` gives it.",
+}
+_BLOCKING_HOW: Final[Mapping[str, str]] = {
+    "job": ": a job, at once; `result()` waits for its result, or raises its error.",
+    "list": ": iterate over it for all items; `.page()` gives one page.",
+    "call": "",
+}
+
+
+def _kind(cls: Any) -> str:
     if starts_job(cls):
-        return ": a job, at once; `await` gives its result, or raises its error."
-    if getattr(get_origin(reply_of(cls)), "__name__", "") == "Page":
-        return ": `await` gives one page, `async for` all items."
-    return ": `await` gives it."
+        return "job"
+    return "list" if getattr(get_origin(reply_of(cls)), "__name__", "") == "Page" else "call"
 
 
 def _arguments(cls: Any) -> Iterator[str]:
@@ -153,9 +167,10 @@ def _lines_of(cls: Any) -> Iterator[str]:
         yield from _entry(spelling(cls, field), texts.get(field.name, ""))
 
 
-def _raises(cls: Any, own: str) -> Iterator[str]:
+def _raises(cls: Any, own: str, *, blocking: bool) -> Iterator[str]:
     yield "Raises:"
-    for name, text in (_OF_A_JOB if starts_job(cls) else _OF_ANY).items():
+    for name, told in (_OF_A_JOB if starts_job(cls) else _OF_ANY).items():
+        text = told.removeprefix(_NO_LOOP) if blocking else told
         if f"{name}: " not in own:
             yield from _entry(name, text)
     yield from filter(None, own.rstrip().splitlines())

@@ -15,6 +15,7 @@ from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, overlo
 from akool_async.endpoints.paging import Paged as AsyncPaged
 from akool_async.job import Job as AsyncJob
 from akool_async.job import Jobs as AsyncJobs
+from akool_async.protocol.help_texts import LaterText
 from akool_async.protocol.snapshot import Snapshot
 from akool_async.sync.behind import Behind
 from akool_async.sync.job import Job, Jobs
@@ -70,7 +71,10 @@ def blocking(method: Callable[..., Any]) -> Callable[..., Any]:
         return outcome_of(self.behind, method, self.original, *args, **kwargs)
 
     call.__annotations__ = {}
-    setattr(call, "__wrapped__", Shown(method))  # noqa: B010 - functions declare no attributes
+    shown = Shown(method)
+    setattr(call, "__wrapped__", shown)  # noqa: B010 - functions declare no attributes
+    if isinstance(method.__doc__, LaterText):
+        call.__doc__ = shown.doc
     return call
 
 

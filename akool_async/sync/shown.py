@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from types import GenericAlias
-from typing import Any, Final, TypeVar, get_args, get_origin, get_overloads
+from typing import Any, Final, get_args, get_origin, get_overloads
 
 from akool_async.endpoints.paging import Page
-from akool_async.protocol.endpoint import Endpoint, Operation, Recipe
+from akool_async.protocol.help_texts import LaterText, doc_of, result_of, starts_job
 from akool_async.sync.job import Job, Jobs
 from akool_async.sync.paging import Paged
 
@@ -30,35 +30,26 @@ class Shown:
     @property
     def __signature__(self) -> inspect.Signature:
         signature = inspect.signature(self._method)
-        endpoint: type[Any] | None = getattr(self._method, "endpoint", None)
-        if endpoint is None:
+        if not hasattr(self._method, "endpoint"):
             return signature
-        returned = _returned(endpoint, several=bool(get_overloads(self._method)))
-        return signature.replace(return_annotation=returned)
+        return signature.replace(return_annotation=self.returned())
 
+    @property
+    def doc(self) -> LaterText:
+        """The docstring of a method that builds its request from its arguments."""
+        return doc_of(self._endpoint, self.returned, blocking=True)
 
-def _returned(endpoint: type[Any], *, several: bool) -> Any:
-    """Return the type of what a method returns that sends an endpoint.
+    @property
+    def _endpoint(self) -> Any:
+        return getattr(self._method, "endpoint")  # noqa: B009 - functions declare no attributes
 
-    Args:
-        endpoint: The class of its requests.
-        several: Whether several values of a parameter become a job each.
-    """
-    reply = reply_of(endpoint)
-    if issubclass(endpoint, Operation | Recipe):
-        job = GenericAlias(Job, (reply,))
-        return job | GenericAlias(Jobs, (reply,)) if several else job
-    if get_origin(reply) is Page:
-        return _PAGED[get_args(reply)]
-    return reply
-
-
-def reply_of(endpoint: type[Any]) -> Any:
-    """Return the type of what an endpoint's reply means, or of its job's result."""
-    for cls in endpoint.__mro__:
-        for base in vars(cls).get("__orig_bases__", ()):
-            origin, arguments = get_origin(base), get_args(base)
-            of_endpoint = inspect.isclass(origin) and issubclass(origin, Endpoint | Recipe)
-            if of_endpoint and arguments and not isinstance(arguments[0], TypeVar):
-                return arguments[0]
-    return inspect.Signature.empty
+    def returned(self) -> Any:
+        """Return the type of what the method returns."""
+        cls = self._endpoint
+        result = result_of(cls)
+        if starts_job(cls):
+            job = GenericAlias(Job, (result,))
+            # Several values of a parameter become a job each.
+            several = bool(get_overloads(self._method))
+            return job | GenericAlias(Jobs, (result,)) if several else job
+        return _PAGED[get_args(result)] if get_origin(result) is Page else result
