@@ -16,13 +16,14 @@ import click
 from akool_async.cli import stopping
 from akool_async.cli.messages import Problem
 from akool_async.cli.opening import client
+from akool_async.cli.options import Number
 from akool_async.cli.places import check_folder
 from akool_async.journal import Journal
 
 if TYPE_CHECKING:
     from akool_async.mcp.rules import Rules
 
-_CREDITS = click.FloatRange(min=0)
+_CREDITS = Number(min=0)
 _TOKEN = "AKOOL_MCP_TOKEN"  # noqa: S105 - the name of a variable
 _SHORTEST = 16
 """Characters of a token that nobody guesses."""

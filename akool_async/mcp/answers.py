@@ -22,10 +22,11 @@ def reply(data: Mapping[str, Any], *, links: Sequence[str] = ()) -> CallToolResu
 
     Args:
         data: Plain data.
-        links: Addresses of media, which clients show as links.
+        links: Addresses of media; clients show those of http and https as links.
     """
     content: list[ContentBlock] = [TextContent(text=as_json(data))]
-    content += [_link(address) for address in links]
+    # A client may open a link: what Akool replied must not lead to a file of this machine.
+    content += [_link(each) for each in links if each.startswith(("http://", "https://"))]
     return CallToolResult(content=content, structured_content=dict(data))
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from mcp.types import CallToolResult, InputRequiredResult
 
 from akool_async import Job
-from akool_async.errors import AkoolError, InvalidInput, KeyConflict
+from akool_async.errors import AkoolError, CreateOutcomeUnknown, InvalidInput, KeyConflict
 from akool_async.journal import fingerprint
 from akool_async.mcp.answers import refused, reply
 from akool_async.mcp.consent import Call, Consent
@@ -184,5 +184,7 @@ class Starter:
         known = description_of(job) | {"estimated_credits": start.estimate}
         problem = problem_of(job)
         if repeated and not isinstance(problem, KeyConflict):
-            known |= {"repeated": True, "note": _REPEATED}
+            known["repeated"] = True
+            if not isinstance(problem, CreateOutcomeUnknown):  # that says: under no other key
+                known["note"] = _REPEATED
         return reply(known) if problem is None else refused(problem, known)

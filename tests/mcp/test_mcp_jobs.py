@@ -173,6 +173,22 @@ async def test_a_failed_job_says_why() -> None:
         assert "Traceback" not in answer.model_dump_json()
 
 
+async def test_only_addresses_of_the_web_are_links(quick: Simulator) -> None:
+    async def answer(name: str, request: web.Request) -> web.Response | None:
+        if name != "image.get":
+            return None
+        job = {"_id": request.query["image_model_id"], "image_status": 3}
+        data = {**job, "image": "file:///etc/hostname"}
+        return web.json_response({"code": 1000, "msg": "OK", "data": data})
+
+    quick.fault = answer
+    async with agent(quick) as curious:
+        started = await curious.data("image_create", **PICTURE)
+        done = await curious.call("job_result", token=started["token"])
+        assert done.structured_content["urls"] == ["file:///etc/hostname"]
+        assert not any(isinstance(each, ResourceLink) for each in done.content)
+
+
 class LostReplies:
     """A fault of a simulated Akool: a proxy answers creates of pictures, as if Akool had not."""
 
@@ -189,6 +205,7 @@ async def test_a_job_in_doubt_is_not_sent_again(tmp_path: Path) -> None:
             for _ in range(2):
                 told = await unlucky.error("image_create", **PICTURE)
                 assert "may be paid for" in told
+                assert "another `key`" not in told
             shown = await unlucky.data("image_create", prompt="a dog", dry_run=True)
             assert shown["spent_credits"] == 1
         async with agent(lossy, journal=journal) as restarted:

@@ -155,6 +155,7 @@ def test_a_server_that_cannot_start_says_why(
         return ended.err
 
     assert "did you mean 'reage'" in complaint("--tools", "raege")
+    assert "finite" in complaint("--limit", "inf")
     assert "--token-file" in complaint("--http", "0")
     short = tmp_path / "short"
     short.write_text("short")
