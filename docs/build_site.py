@@ -25,6 +25,8 @@ from site_pages import stage
 
 ROOT: Final = Path(__file__).parents[1]
 PROJECT: Final = ROOT / "build" / "docs"
+_NOISE: Final = re.compile(r"\x1b\[[\d;]*m|^Traceback .*\n(?:[ ].*\n)*", re.MULTILINE)
+"""Colours, and the ways through the generator to an error, in what it prints."""
 _EMPTY_LINK: Final = re.compile(r'<a href="" (id="[\w.]+")></a>')
 """The anchor of a Python name: the generator makes a link of it, which leads nowhere."""
 _INDENTED_TITLE: Final = re.compile(r'\btitle="\s+')
@@ -44,8 +46,7 @@ def build(root: Path, project: Path) -> Iterator[str]:
         command, cwd=project, capture_output=True, text=True, check=False
     )
     if ended.returncode:
-        # A traceback of Zensical's own follows the issues that it lists.
-        yield ended.stdout if "issue" in ended.stdout else ended.stdout + ended.stderr
+        yield _NOISE.sub("", ended.stdout + ended.stderr).strip()
         return
     for path in site.rglob("*.html"):
         html = _EMPTY_LINK.sub(r"<span \1></span>", path.read_text("utf-8"))

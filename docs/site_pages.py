@@ -28,7 +28,7 @@ ALWAYS: Final = (
 )
 """What the site has besides docs/, whether a page links to it or not."""
 MEDIA: Final = frozenset({".gif", ".jpg", ".png", ".svg", ".webp"})
-NAMES: Final = frozenset(akool_async.__all__) - {"crun", "endpoints", "errors", "streaming"}
+NAMES: Final = frozenset(name for name in akool_async.__all__ if name[0].isupper())
 """Public names with a heading in the reference of Python classes."""
 QUIRKS: Final = "quirks.md"
 """The page that explains the numbers of quirks, each under an anchor of its name."""

@@ -62,5 +62,8 @@ def with_note(docstring: str | None, deprecated: Deprecated) -> str | None:
     if docstring is None:  # Python runs with -OO
         return None
     first, _, rest = docstring.partition("\n\n")
-    paragraphs = [first.rstrip(), f"    {deprecated.note}", *([rest] if rest.strip() else [])]
-    return "\n\n".join(paragraphs) + ("" if rest.strip() else "\n    ")
+    # From Python 3.13 on, the compiler takes the indentation of docstrings away.
+    below = (line for line in docstring.splitlines()[1:] if line.strip())
+    indent = " " * min((len(line) - len(line.lstrip()) for line in below), default=0)
+    paragraphs = [first.rstrip(), f"{indent}{deprecated.note}", *([rest] if rest.strip() else [])]
+    return "\n\n".join(paragraphs) + ("" if rest.strip() else f"\n{indent}")

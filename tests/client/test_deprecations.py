@@ -254,6 +254,8 @@ def test_a_note_stands_after_the_first_paragraph_of_a_docstring() -> None:
     docstring = with_note("Do it.\n\n    Twice.\n    ", gone)
     assert inspect.cleandoc(docstring or "") == f"Do it.\n\n{gone.note}\n\nTwice."
     assert inspect.cleandoc(with_note("Do it.", gone) or "") == f"Do it.\n\n{gone.note}"
+    # As Python compiles it from 3.13 on.
+    assert with_note("Do it.\n\nTwice.\n", gone) == f"Do it.\n\n{gone.note}\n\nTwice.\n"
     assert with_note(None, gone) is None
 
 
