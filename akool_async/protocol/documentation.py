@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
+
+_TRAP: Final = re.compile(r"\s\((?:[TN]\d+(?:, )?)+\)|(?<=\()[TN]\d+: ")
+"""The number of a quirk of Akool's: it means something to readers of the source only."""
+
+
+def without_traps(text: str) -> str:
+    """Return a text without the numbers of Akool's quirks."""
+    return _TRAP.sub("", text)
 
 
 @cache
