@@ -74,11 +74,7 @@ async def server_of(
         except (AkoolError, Refusal) as error:
             problem: AkoolError | Refusal = error
         except Exception as error:  # noqa: BLE001 - an agent is told nothing of the inside
-            logger.warning("the tool %s failed: %s", params.name, type(error).__name__)
-            problem = Refusal(
-                f"{params.name} failed inside of akool_async ({type(error).__name__}). If it was to"
-                " start a job, look at job_list before you call it again."
-            )
+            problem = _failed_inside(params.name, type(error).__name__)
         return refused(problem)
 
     return Server(
@@ -88,6 +84,14 @@ async def server_of(
         instructions=_INSTRUCTIONS,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+    )
+
+
+def _failed_inside(tool: str, error: str) -> Refusal:
+    logger.warning("the tool %s failed: %s", tool, error)
+    return Refusal(
+        f"{tool} failed inside of akool_async ({error}). If it was to start a job, look at job_list"
+        " before you call it again."
     )
 
 

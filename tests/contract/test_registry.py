@@ -27,9 +27,11 @@ MACHINERY = {
     "__main__",
     "forms",
     "namespace",
+    "openapi",
     "paging",
     "registry",
     "resolution",
+    "schemas",
     "typed",
 }
 """The package's modules that offer nothing of Akool's."""
