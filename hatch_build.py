@@ -33,7 +33,7 @@ def addresses(home: str, tag: str) -> dict[str, str]:
         return named
     return {
         "Homepage": home,
-        "Documentation": f"{home}/blob/{tag}/docs/quickstart.md",
+        "Documentation": f"{home}/blob/{tag}/docs/index.md",
         "Changelog": f"{home}/blob/{tag}/CHANGELOG.md",
         "Issues": f"{home}/issues",
         "Source": home,
