@@ -9,8 +9,8 @@ from mcp.types import CallToolResult, ContentBlock, ResourceLink, TextContent
 
 from akool_async.errors import AkoolError
 from akool_async.mcp.advice import advice_for
-from akool_async.mcp.texts import without_traps
 from akool_async.plain import as_json
+from akool_async.protocol.documentation import without_traps
 
 
 class Refusal(Exception):

@@ -9,15 +9,9 @@ from functools import cache
 from typing import Any, Final
 
 from akool_async.endpoints import ENDPOINTS, RECIPES
+from akool_async.protocol.documentation import without_traps
 
-_TRAP: Final = re.compile(r"\s\((?:[TN]\d+(?:, )?)+\)|(?<=\()[TN]\d+: ")
-"""The number of a quirk of Akool's: it means something to readers of the source only."""
 _SECTION: Final = re.compile(r"\n\n(?:Args|Raises|Returns|Attributes):\n")
-
-
-def without_traps(text: str) -> str:
-    """Return a text without the numbers of Akool's quirks."""
-    return _TRAP.sub("", text)
 
 
 def tool_name(name: str) -> str:

@@ -1,18 +1,22 @@
 """The texts under the fields of classes, read from the source.
 
-The command line's help and the reference page use them; requests and replies do not.
+Help, the command line's too, and the reference use them; requests and replies do not.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
+
+_TRAP: Final = re.compile(r"\s+\((?:[TNW]\d+(?:,\s+)?)+\)|(?<=\()[TNW]\d+: ")
+"""The number of a quirk of Akool's: it means something to readers of the source only."""
 
 
 @cache
@@ -46,3 +50,8 @@ def _documented(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
 def summary(documented: object) -> str:
     """Return the first paragraph of the docstring of a class or a method, on one line."""
     return (inspect.getdoc(documented) or "").partition("\n\n")[0].replace("\n", " ")
+
+
+def without_traps(text: str) -> str:
+    """Return a text without the numbers of Akool's quirks."""
+    return _TRAP.sub("", text)
