@@ -82,7 +82,7 @@ def address(site: Path, name: str) -> str:
 
 def wider(page: Page) -> int:
     """Return by how many pixels a page is wider than its window."""
-    pixels: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    pixels: int = page.evaluate("document.documentElement.scrollWidth - document.body.clientWidth")
     return pixels
 
 
