@@ -1,4 +1,4 @@
-"""Asyncio-first SDK for Akool's generative-media API.
+"""Unofficial asyncio SDK for Akool's generative-media API.
 
 An endpoint is a value, a job is a future, one engine watches them all. Importing this
 package loads no more than itself; touching a name loads the module that it lives in.

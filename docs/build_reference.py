@@ -37,6 +37,7 @@ T = TypeVar("T")
 Lines: TypeAlias = Iterator[str]
 
 FOLDER = Path(__file__).with_name("reference")
+QUIRK = re.compile(r"(`[^`]*`)|\b([TNW]\d{1,2})\b")
 _NOTE = "<!-- Written by `python docs/build_reference.py`: change the classes, not this page. -->"
 
 
@@ -87,7 +88,7 @@ def pages() -> Mapping[Path, str]:
     written |= {"index": _index(namespaces, entries), "codes": _codes(), "crun": _crun()}
     seen: set[str] = set()
     return {
-        FOLDER / f"{name}.md": "\n".join(_with_own_anchors(lines, seen))
+        FOLDER / f"{name}.md": "\n".join(_explained(_with_own_anchors(lines, seen)))
         for name, lines in written.items()
     }
 
@@ -107,6 +108,19 @@ def _with_own_anchors(lines: Lines, seen: set[str]) -> Lines:
             continue
         seen.add(line)
         yield line
+
+
+def _explained(lines: Lines) -> Lines:
+    """Let the number of a quirk lead to what it means, except in code."""
+    is_code = False
+    for line in lines:
+        is_code ^= line.startswith("```")
+        yield line if is_code else QUIRK.sub(_leading_to_quirks, line)
+
+
+def _leading_to_quirks(found: re.Match[str]) -> str:
+    code, number = found.groups()
+    return code or f"[{number}](../quirks.md#{number.lower()})"
 
 
 def _entries() -> list[Entry]:

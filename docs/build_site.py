@@ -31,6 +31,8 @@ _EMPTY_LINK: Final = re.compile(r'<a href="" (id="[\w.]+")></a>')
 """The anchor of a Python name: the generator makes a link of it, which leads nowhere."""
 _INDENTED_TITLE: Final = re.compile(r'\btitle="\s+')
 """The title of a link to a Python name, with the indentation of a template."""
+_EMPTY_HEADING: Final = re.compile(r"<th( [^>]*)?></th>")
+"""The corner of a table: a heading without a text, which a screen reader would announce."""
 
 
 def build(root: Path, project: Path) -> Iterator[str]:
@@ -50,7 +52,9 @@ def build(root: Path, project: Path) -> Iterator[str]:
         return
     for path in site.rglob("*.html"):
         html = _EMPTY_LINK.sub(r"<span \1></span>", path.read_text("utf-8"))
+        html = _EMPTY_HEADING.sub(r"<td\1></td>", html)
         path.write_text(_INDENTED_TITLE.sub('title="', html), "utf-8")
+    (site / "404.html").unlink()  # its addresses begin at the root of a server
     settings = tomllib.loads(config)["project"]
     navigation = dict(entries(settings["nav"]))
     staged = {path.relative_to(pages).as_posix() for path in pages.rglob("*.md")}

@@ -107,8 +107,7 @@ def problems(site: Path, navigation: set[str], staged: set[str]) -> Iterator[str
     yield from (f"{name}: not in the navigation" for name in sorted(staged - navigation))
     for name, page in pages.items():
         yield from _loaded_elsewhere(name, page)
-        if name != "404.html":  # its links begin at the root of a server
-            yield from _broken(site, pages, name, page)
+        yield from _broken(site, pages, name, page)
         yield from (f"{name}: {text} is not resolved" for text in _unresolved(page))
     for path in sorted(site.rglob("*.css")):
         if _IN_CSS.search(path.read_text("utf-8")):

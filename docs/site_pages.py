@@ -167,6 +167,8 @@ def _target(source: str, *, is_folder: bool) -> str:
 def _listing(folder: Path, source: str) -> Iterator[str]:
     """Yield the lines of a page that lists what is in a folder."""
     yield from (f"# {PurePosixPath(source).name.capitalize()}", "")
+    if source == "docs/decisions":
+        yield from ("What was decided, why, and what follows from it.", "")
     for path in sorted(folder.iterdir()):
         if path.suffix == ".md":
             yield f"- [{title_of(path.read_text('utf-8'))}]({path.name})"

@@ -323,8 +323,8 @@ def _close(session: str) -> CloseSession:
 class OpenKept(_Opening, Webhook):
     """Open a session with a live avatar; it is closed with the client, unless `keep=True`.
 
-    Its whole duration is charged at once, and what was not used is given back when it is closed
-    (T30). It is usable once it is created (T29). `akool.streaming.open(...)` closes it sooner.
+    Its whole duration is charged at once, and what was not used is given back when it is closed.
+    It is usable once it is created. `akool.streaming.open(...)` closes it sooner.
     """
 
     keep: bool = False

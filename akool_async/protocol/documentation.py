@@ -1,6 +1,6 @@
 """The texts under the fields of classes, read from the source.
 
-The command line's help and the reference page use them; requests and replies do not.
+Help, the command line's too, and the reference use them; requests and replies do not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import pairwise
 from types import ModuleType
 from typing import Any, Final
 
-_TRAP: Final = re.compile(r"\s\((?:[TN]\d+(?:, )?)+\)|(?<=\()[TN]\d+: ")
+_TRAP: Final = re.compile(r"\s+\((?:[TNW]\d+(?:,\s+)?)+\)|(?<=\()[TNW]\d+: ")
 """The number of a quirk of Akool's: it means something to readers of the source only."""
 
 

@@ -122,13 +122,15 @@ def doc_of(cls: Any, returned: Callable[[], Any], *, blocking: bool = False) -> 
 def _whole(cls: Any, returned: Callable[[], Any], *, blocking: bool) -> str:
     import inspect
 
+    from akool_async.protocol.documentation import without_traps
+
     about, _, own = inspect.cleandoc(cls.__dict__.get("__doc__") or "").partition("\n\nRaises:\n")
     how = _BLOCKING_HOW if blocking else _HOW
     parts = [about, *_arguments(cls), f"Returns:\n    {_named(returned())}{how[_kind(cls)]}"]
     parts.append("\n".join(_raises(cls, own, blocking=blocking)))
     if cls.docs:
         parts.append(f"Akool's page: {cls.docs}")
-    return "\n\n".join(parts)
+    return without_traps("\n\n".join(parts))
 
 
 _HOW: Final[Mapping[str, str]] = {

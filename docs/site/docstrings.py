@@ -2,7 +2,9 @@
 
 - A class whose constructor msgspec makes from its fields is shown with that constructor.
 - An attribute that the constructor takes has the type that it has there.
-- The number of a quirk of Akool's, in a docstring, is a link to what it means.
+- The number of a quirk of Akool's, in a docstring, is a link to what it means, and so is a page.
+- A namespace of the client leads to the page of its methods.
+- Nothing says that an attribute is one, which its heading says: the search would show it, too.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from griffe import (
 
 VALUE = "akool_async.protocol.value.Value"
 NUMBER = re.compile(r"(`[^`]*`)|\b([TNW]\d{1,2})\b")
+PAGE = re.compile(r"\bdocs/(\w+)\.md\b")
+LABELS = {"class-attribute", "instance-attribute", "property"}
 
 
 class Docstrings(Extension):
@@ -40,11 +44,23 @@ class Docstrings(Extension):
                 cls.set_member("__init__", Function("__init__", parameters=parameters))
             else:
                 _type_attributes(cls)
+        for cls in _classes(pkg):
+            for member in cls.members.values():
+                member.labels -= LABELS
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
         """Put links in, if the page of quirks is there."""
         if obj.docstring is not None and Path("pages/quirks.md").exists():
-            obj.docstring.value = NUMBER.sub(_linked, obj.docstring.value)
+            text = NUMBER.sub(_linked, obj.docstring.value)
+            obj.docstring.value = PAGE.sub(r"[\1](../\1.html)", text) + _methods(obj)
+
+
+def _methods(obj: Object) -> str:
+    """Return a link to the methods of a namespace, if it is one of the client's."""
+    is_one = isinstance(obj, Attribute) and obj.parent and obj.parent.name == "Namespaces"
+    if is_one and Path(f"pages/reference/{obj.name}.md").exists():
+        return f" [Its methods](../reference/{obj.name}.html)."
+    return ""
 
 
 def _classes(module: Module) -> Iterator[Class]:

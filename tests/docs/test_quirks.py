@@ -10,7 +10,7 @@ from tests.docs.pages import PAGES, ROOT, text_of
 
 QUIRKS = ROOT / "docs/quirks.md"
 NUMBER = re.compile(r"\b[TNW][1-9]\d?\b")
-HEADING = re.compile(r"^### (.+)$", re.MULTILINE)
+HEADING = re.compile(r"^### (\w+): .+$", re.MULTILINE)
 LINKED = re.compile(r"\[([^\]]*)\]\([^)]*quirks\.md#(\w+)\)")
 
 PLACES = ("akool_async", "benchmarks", "docs", "examples", "tests")
@@ -37,6 +37,9 @@ def test_every_number_that_is_used_is_explained_and_none_is_explained_in_vain() 
 def test_a_quirk_is_explained_once_so_that_its_address_is_its_own() -> None:
     assert len(explained()) == len(set(explained()))
     assert [each for each in explained() if not NUMBER.fullmatch(each)] == []
+    anchors = re.findall(r'^<a id="(.+)"></a>\n\n### (\w+): ', text_of(QUIRKS), re.MULTILINE)
+    assert anchors == [(each.lower(), each) for each in explained()]
+    assert len(anchors) == text_of(QUIRKS).count("\n### ")
 
 
 def test_a_page_written_by_hand_links_every_number() -> None:
