@@ -7,7 +7,7 @@ import atexit
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -59,6 +59,8 @@ class Behind:
         self._process = _process.id
         self._akool = self._made()
         self._background: Background | None = None
+        self.half_read: weakref.WeakSet[Any] = weakref.WeakSet()
+        """What is closed before the client at the end of the program: the loop's side of `map`."""
         self._entered = 0
         self._closed = False
         self._finalizer: Callable[[], object] | None = None
@@ -85,6 +87,7 @@ class Behind:
         if self._process != _process.id:
             mine = self._made()
             self._akool, self._background, self._process = mine, None, _process.id
+            self.half_read = weakref.WeakSet()
         return self._akool
 
     def _made(self) -> Akool:
@@ -158,7 +161,7 @@ class Behind:
     def end(self) -> None:
         """Close the client at the end of the program."""
         try:
-            self.run(_close_at_exit, self._akool)
+            self.run(_close_at_exit, self._akool, tuple(self.half_read))
         finally:
             self._background, self._closed = None, True
 
@@ -214,8 +217,10 @@ class _Here(ThreadPoolExecutor):
         return future
 
 
-async def _close_at_exit(akool: Akool) -> None:
+async def _close_at_exit(akool: Akool, half_read: Sequence[Any]) -> None:
     asyncio.get_running_loop().set_default_executor(_Here(1))
+    for each in half_read:
+        await each.close()
     await akool.close(GRACE, _SAVING)
 
 

@@ -49,6 +49,7 @@ class _Mapped:
         self._news = asyncio.Event()
         self._jobs = begin(self._requests())
         self._next: asyncio.Task[Any] | None = None
+        behind.half_read.add(self)
 
     async def _requests(self) -> AsyncGenerator[Any, None]:
         while True:

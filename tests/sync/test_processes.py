@@ -106,7 +106,8 @@ def test_the_end_of_a_program_waits_for_nothing_that_was_left_half_read(
 ) -> None:
     ended = run(simulator, HALF_READ)
     assert ended.returncode == 0
-    assert ended.stderr == ""
+    # How many jobs of the map go on is a matter of time; nothing else is said.
+    assert all(each.endswith("accepted ones go on") for each in ended.stderr.splitlines())
     told = ended.stdout.splitlines()
     assert told == ["the client is closed; enter it again with `with`", "the program is at its end"]
 
