@@ -599,7 +599,7 @@ class ClientClosed(JobError):
     """The client was closed before the job ended; a job with a token continues at Akool."""
 
     advice = (
-        "Await jobs inside of `async with`. Another client watches a job that has a token:"
+        "Wait for jobs before the client is closed. Another client watches a job that has a token:"
         " `akool.job(error.token)`."
     )
 

@@ -14,13 +14,9 @@ import msgspec
 from click.shell_completion import CompletionItem
 
 from akool_async.endpoints.forms import ADDRESS, FACE, FILE, Form, form_of
-from akool_async.protocol.documentation import field_docs
+from akool_async.protocol.documentation import field_docs, without_traps
 from akool_async.protocol.fields import FieldPlan, plan_of
 from akool_async.protocol.value import Input
-
-_TRAP = re.compile(r"\s*\([TN]\d+[^)]*\)")
-"""A citation of a trap of Akool's pages in the text under a field."""
-
 
 _SAME_SHAPE = re.compile(r"; (?:a dict|dicts) of the same shape (?:is|are) taken too")
 """What the text under a field says to those who write Python."""
@@ -29,11 +25,6 @@ _KEPT_ASIDE = (
     " It may hold a secret: give it as @FILE, or as - for standard input, so that it gets neither"
     " into the shell's history nor into the list of processes."
 )
-
-
-def without_traps(text: str) -> str:
-    """Return a documentation text without citations of traps."""
-    return _TRAP.sub("", text)
 
 
 def dashed(name: str) -> str:

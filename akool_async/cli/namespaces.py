@@ -13,13 +13,13 @@ from akool_async import Akool, Endpoint, Face, Job
 from akool_async.cli.arguments import request_of
 from akool_async.cli.calls import call, call_options
 from akool_async.cli.examples import add_documented_example
-from akool_async.cli.fields import dashed, options_of, without_traps
+from akool_async.cli.fields import dashed, options_of
 from akool_async.cli.following import aims_of, follow, job_options
 from akool_async.cli.opening import client
 from akool_async.endpoints import ENDPOINTS, RECIPES
 from akool_async.endpoints.forms import FACE, form_of
 from akool_async.endpoints.registry import NAMESPACES
-from akool_async.protocol.documentation import field_docs, summary
+from akool_async.protocol.documentation import field_docs, summary, without_traps
 from akool_async.protocol.endpoint import Operation, Recipe, Startable
 from akool_async.protocol.fields import plan_of
 from akool_async.protocol.price import Price

@@ -9,7 +9,9 @@ import click
 import akool_async
 from akool_async.client.akool import BASE_URL, LEGACY_DETECT_URL
 from akool_async.endpoints.openapi import openapi_document
-from akool_async.endpoints.schemas import chosen, schema_document
+from akool_async.endpoints.registry import NAMESPACES
+from akool_async.endpoints.schemas import bound, chosen, schema_document
+from akool_async.protocol.words import nearest
 
 _HOSTS = {"api": BASE_URL, "detect": BASE_URL, "legacy_detect": LEGACY_DETECT_URL}
 
@@ -26,8 +28,10 @@ def command(*, name: str | None, openapi: bool) -> None:
     """
     endpoints = chosen(name)
     if not endpoints:
+        problem = f"{name} is neither an endpoint nor a namespace"
+        near = nearest(str(name), [*bound(), *NAMESPACES])
         raise click.BadParameter(
-            f"{name} is neither an endpoint nor a namespace", param_hint="NAME"
+            f"{problem}; did you mean {near!r}?" if near else problem, param_hint="NAME"
         )
     if openapi:
         document = openapi_document(endpoints, _HOSTS, akool_async.__version__)

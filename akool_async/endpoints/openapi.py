@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from akool_async.endpoints.schemas import Startable
+from akool_async.endpoints.schemas import Startable, as_plain
 from akool_async.errors import CODES
 from akool_async.protocol.documentation import summary
 from akool_async.protocol.endpoint import Endpoint, Recipe
@@ -87,8 +86,7 @@ def openapi_document(
         "components": {"schemas": replies.components, "securitySchemes": _SECURITY},
         "x-akool-codes": {str(code): each.sentence for code, each in sorted(CODES.items())},
     }
-    plain: Schema = json.loads(json.dumps(document))  # defaults are tuples, and members of enums
-    return plain
+    return as_plain(document)
 
 
 class _Replies:

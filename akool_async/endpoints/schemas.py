@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias, cast, get_args, get_origin
 
 from akool_async.endpoints.namespace import ENDPOINTS, RECIPES
 from akool_async.endpoints.paging import Pages
 from akool_async.endpoints.registry import NAMESPACES
+from akool_async.protocol.documentation import without_traps
 from akool_async.protocol.endpoint import Endpoint, Recipe
 from akool_async.protocol.json_schema import Schema, json_schema_of
 from akool_async.protocol.reply import Nothing, Rows
@@ -44,7 +46,13 @@ def schema_document(endpoints: Mapping[str, Startable]) -> Schema:
             "additionalProperties": False
         }
         defs[f"{name}.result"] = result_schema(cls)
-    return {"$schema": DRAFT, "title": "akool_async", "$defs": _shared(defs)}
+    return as_plain({"$schema": DRAFT, "title": "akool_async", "$defs": _shared(defs)})
+
+
+def as_plain(document: Schema) -> Schema:
+    """Return a document as plain JSON: defaults are tuples, and members of enums."""
+    plain: Schema = json.loads(without_traps(json.dumps(document)))
+    return plain
 
 
 def _shared(defs: dict[str, Schema]) -> dict[str, Schema]:

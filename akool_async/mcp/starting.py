@@ -11,7 +11,13 @@ from typing import Any, Final
 from mcp.types import CallToolResult, InputRequiredResult
 
 from akool_async import Job
-from akool_async.errors import AkoolError, CreateOutcomeUnknown, InvalidInput, KeyConflict
+from akool_async.errors import (
+    AkoolError,
+    ClientClosed,
+    CreateOutcomeUnknown,
+    InvalidInput,
+    KeyConflict,
+)
 from akool_async.journal import fingerprint
 from akool_async.mcp.answers import refused, reply
 from akool_async.mcp.consent import Call, Consent
@@ -171,9 +177,11 @@ class Starter:
 
     def _settled(self, start: Start, job: Job[Any]) -> None:
         """Count what the job cost in the end."""
-        job.exception()  # agents are told of it when they ask: asyncio need not complain
+        problem = job.exception()  # asked for, so that asyncio does not complain
         if not self._desk.is_started(start.key, start.rows):
-            self._spending.release(start.key)
+            # A job that was queued when the server stopped is sent once it runs again.
+            if not isinstance(problem, ClientClosed):
+                self._spending.release(start.key)
         elif job.credits is not None and len(start.rows) == 1:  # else it is that of the last step
             self._spending.settle(start.key, job.credits)
 

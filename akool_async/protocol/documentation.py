@@ -19,6 +19,11 @@ _TRAP: Final = re.compile(r"\s+\((?:[TNW]\d+(?:,\s+)?)+\)|(?<=\()[TNW]\d+: ")
 """The number of a quirk of Akool's: it means something to readers of the source only."""
 
 
+def without_traps(text: str) -> str:
+    """Return a text without the numbers of Akool's quirks."""
+    return _TRAP.sub("", text)
+
+
 @cache
 def field_docs(cls: type[Any]) -> Mapping[str, str]:
     """Return the text under each field of a class, those of its parents included, on one line."""
@@ -50,8 +55,3 @@ def _documented(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
 def summary(documented: object) -> str:
     """Return the first paragraph of the docstring of a class or a method, on one line."""
     return (inspect.getdoc(documented) or "").partition("\n\n")[0].replace("\n", " ")
-
-
-def without_traps(text: str) -> str:
-    """Return a text without the numbers of Akool's quirks."""
-    return _TRAP.sub("", text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import (
     AsyncGenerator,
@@ -19,7 +20,7 @@ from collections.abc import (
     Generator,
 )
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from typing import Any, Final, NamedTuple, TypeVar, cast, overload
 
 from anyio.from_thread import BlockingPortal
@@ -32,6 +33,8 @@ T = TypeVar("T")
 _END: Final[Any] = object()
 
 CLOSED: Final = "the client is closed; enter it again with `with`"
+
+_OVER: Final = "the program is at its end"
 
 _WAITS: Final = (
     "hooks and callbacks run in the thread of the background loop, which waits for nothing: hand"
@@ -54,7 +57,13 @@ class _Loop:
         self._running: _Running | None = None
 
     def join(self) -> _Running:
-        """Take a share; the first one starts the loop."""
+        """Take a share; the first one starts the loop.
+
+        Raises:
+            RuntimeError: the program is at its end.
+        """
+        if is_over():
+            raise RuntimeError(_OVER)
         with self.lock:
             if self._running is None:
                 self._running = _started()
@@ -68,6 +77,8 @@ class _Loop:
 
     def leave(self) -> None:
         """Give a share back; with the last one, wait until the loop's thread has ended."""
+        if is_over():
+            return
         with self.lock:
             self._shares -= 1
             if self._shares:
@@ -166,10 +177,17 @@ class Background:
         finally:
             _loop.leave()
 
-    def inside(self, context: AbstractAsyncContextManager[T]) -> AbstractContextManager[T]:
-        """Return an asynchronous context manager as one that is entered from this thread."""
+    @contextmanager
+    def inside(self, context: AbstractAsyncContextManager[T]) -> Generator[T, None, None]:
+        """Enter an asynchronous context manager from this thread."""
         check_may_wait()
-        return self._portal.wrap_async_context_manager(context)
+        with ExitStack() as opened:
+            entered = self._portal.wrap_async_context_manager(context)
+            try:
+                yield opened.enter_context(entered)
+            finally:
+                if is_over():
+                    opened.pop_all()  # which closes nothing
 
     def each(self, begin: Callable[[], AsyncIterable[T]]) -> Generator[T, None, None]:
         """Yield what an asynchronous iterable yields, which is made in the loop."""
@@ -184,8 +202,16 @@ class Background:
     def finish(self, close: Callable[[], Any]) -> None:
         """Close what was opened in the loop, unless the loop may be over, or this is its thread."""
         # A generator that nobody holds is closed where the garbage collector runs.
-        if not self._left and not _loop.is_here():
+        if not (self._left or _loop.is_here() or is_over()):
             self.run(close)
+
+
+def is_over() -> bool:
+    """Say whether the program is at its end: the loop's thread stands still, as all daemons do.
+
+    Generators that the program has left open are closed then. To wait would be for ever.
+    """
+    return sys.is_finalizing()
 
 
 def check_may_wait() -> None:

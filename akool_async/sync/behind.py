@@ -155,6 +155,13 @@ class Behind:
             if mine:
                 self._give_back(background)
 
+    def end(self) -> None:
+        """Close the client at the end of the program."""
+        try:
+            self.run(_close_at_exit, self._akool)
+        finally:
+            self._background, self._closed = None, True
+
     def _give_back(self, background: Background) -> None:
         _process.open.discard(self)
         if self._finalizer is not None:
@@ -212,13 +219,21 @@ async def _close_at_exit(akool: Akool) -> None:
     await akool.close(GRACE, _SAVING)
 
 
+async def _complain_no_more() -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+
+
 def _close_all() -> None:
     """Close what the program has left open. The loop's thread ends with the interpreter."""
-    for behind in tuple(_process.open):
+    left_open = tuple(_process.open)
+    for behind in left_open:
         try:
-            behind.background().run(_close_at_exit, behind.akool)
+            behind.end()
         except Exception:
             logger.exception("Akool could not be closed at the end of the program")
+    if left_open:
+        # What was left half-read, such as a `map`, ends with the interpreter.
+        Background().run(_complain_no_more)
 
 
 _process = _Process()

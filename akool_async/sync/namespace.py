@@ -38,5 +38,6 @@ class Namespace:
             if not name.startswith("_") and name in vars(NAMESPACES[self.title].load()):
                 problem = "needs an event loop: use akool_async.Akool"
                 raise AttributeError(f"akool.{self.title}.{name}() {problem}", name=name, obj=self)
-            problem = f"akool.{self.title} has no attribute {name!r}"
+            title = vars(self).get("title")  # `copy` asks before there is one
+            problem = f"akool.{title} has no attribute {name!r}"
             raise AttributeError(problem, name=name, obj=self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -96,4 +97,9 @@ def test_one_endpoint_or_one_namespace_is_printed(akool: Command) -> None:
     assert all(path.startswith("/api/open/v3/faceswap/") for path in paths)
     wrong = akool("schema", "raege")
     assert wrong.status == 2
-    assert "neither an endpoint nor a namespace" in wrong.err
+    assert "neither an endpoint nor a namespace; did you mean 'reage'?" in wrong.err
+
+
+def test_descriptions_are_without_the_numbers_of_quirks() -> None:
+    for document in (schema_document(bound()), OPENAPI):
+        assert not re.search(r"\([TN]\d", json.dumps(document))

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp import Client
 from mcp.types import CallToolResult, ElicitResult, InputRequiredResult
 
+from akool_async import Akool
 from akool_async.clock import ManualClock
 from akool_async.journal import Journal
+from akool_async.mcp.rules import Rules
+from akool_async.mcp.server import server_of
 from akool_async.mcp.spending import Spending
 from akool_async.simulator import Simulator
+from tests.clients import soon
 from tests.mcp.agents import PICTURE, REAGE, Person, agent
 
 MODES = pytest.mark.parametrize("mode", ["legacy", "auto"])
@@ -94,6 +99,26 @@ async def test_a_restart_is_no_way_around_the_limit(quick: Simulator, tmp_path: 
     async with agent(quick, journal=journal, limit=1) as spender:
         await spender.data("image_create", **PICTURE)
     async with agent(quick, journal=journal, limit=1) as restarted:
+        assert "--limit" in await restarted.error("image_create", prompt="a dog")
+    assert quick.requests["image.create"] == 1
+
+
+async def test_a_job_that_a_restart_sends_is_counted(quick: Simulator, tmp_path: Path) -> None:
+    path = tmp_path / "agents.sqlite"
+    journal = Journal(path)
+    client = Akool(quick.api_key, base_url=quick.url, journal=journal, **soon())
+    async with client as akool:
+        akool.pause()
+        server = await server_of(akool, journal, Rules(limit=1), asyncio.Event())
+        async with Client(server) as connected:
+            starting = asyncio.create_task(connected.call_tool("image_create", PICTURE))
+            while not [*journal.entries()]:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0)
+            starting.cancel()
+    await journal.close()
+    assert quick.requests["image.create"] == 0
+    async with agent(quick, journal=path, limit=1) as restarted:
+        assert (await restarted.data("image_create", **PICTURE))["repeated"]
         assert "--limit" in await restarted.error("image_create", prompt="a dog")
     assert quick.requests["image.create"] == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pydoc
+from copy import copy
 from typing import Any
 
 import pytest
@@ -66,6 +67,7 @@ def test_a_namespace_has_the_same_methods_with_the_same_parameters(title: str) -
             getattr(blocking, name)
     with pytest.raises(AttributeError, match=f"akool.{title} has no attribute 'nothing'"):
         _ = blocking.nothing
+    assert copy(blocking).title == title
 
 
 def test_every_endpoint_has_a_method() -> None:

@@ -77,6 +77,40 @@ def test_the_end_of_a_program_closes_clients_and_journals_without_a_word(
         assert akool.job(key="b").result(30).status is Status.COMPLETED
 
 
+HALF_READ = """
+class Service:
+    def __init__(self):
+        self.akool = Akool({key!r}, base_url={url!r})
+        self.done = self.akool.submit(SPEECH).result(30)
+        self.akool.account.credit()
+
+    def __del__(self):  # at the end of the program, the loop's thread stands still
+        for late in (self.akool.account.credit, lambda: self.akool.save(self.done, "late/")):
+            try:
+                late()
+            except RuntimeError as error:
+                print(error)
+        self.akool.close()
+
+service = Service()
+jobs = akool.map([SPEECH] * 50)
+job = next(jobs)
+opened = job.stream()
+content = iter(opened.__enter__())
+next(content)
+"""
+
+
+def test_the_end_of_a_program_waits_for_nothing_that_was_left_half_read(
+    simulator: Simulator,
+) -> None:
+    ended = run(simulator, HALF_READ)
+    assert ended.returncode == 0
+    assert ended.stderr == ""
+    told = ended.stdout.splitlines()
+    assert told == ["the client is closed; enter it again with `with`", "the program is at its end"]
+
+
 FORK = """
 ended = akool.submit(SPEECH)
 ended.result(30)
