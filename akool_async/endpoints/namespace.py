@@ -171,7 +171,10 @@ def made(
     except (TypeError, InvalidInput) as error:
         name = f"{namespace.title}.{method.__name__}"
         problem = in_words_of(name, fields_of or endpoint, error)
-    raise problem
+    try:
+        raise problem
+    finally:
+        del problem  # or this frame and the error would hold each other
 
 
 def calls(

@@ -8,6 +8,7 @@ a fork, the child starts a loop of its own.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import sys
 import threading
@@ -159,12 +160,18 @@ class Background:
             LINE.reset(line)
 
     def _waited(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
-        future: Future[Any] = self._portal.start_task_soon(function, *arguments)
+        future: Future[Any] = self._portal.start_task_soon(_tried, function, arguments)
         try:
-            return future.result()
+            outcome = future.result()
         finally:
             future.cancel()  # does nothing to a call that has ended
             del future  # or this frame and the error would hold each other
+        if not isinstance(outcome, _Raised):
+            return outcome
+        try:
+            raise outcome.error
+        finally:
+            del outcome  # for the same reason
 
     @contextmanager
     def _held(self) -> Generator[None, None, None]:
@@ -222,6 +229,19 @@ def check_may_wait() -> None:
     """
     if _loop.is_here():
         raise RuntimeError(_WAITS)
+
+
+class _Raised(NamedTuple):
+    error: Exception
+
+
+async def _tried(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Return what a call returns, or what it raised: in anyio, future and error hold each other."""
+    try:
+        value = function(*arguments)
+        return await value if inspect.isawaitable(value) else value
+    except Exception as error:  # noqa: BLE001 - it is raised where the call was made
+        return _Raised(error)
 
 
 async def _next(items: AsyncIterator[Any]) -> Any:

@@ -4,6 +4,7 @@ import gc
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,13 @@ import pytest
 from akool_async import Event
 from akool_async.endpoints import GetCredit, ListVoices
 from akool_async.endpoints.paging import Page
-from akool_async.errors import InvalidInput, JournalInUse, MissingCredentials, UnknownKey
+from akool_async.errors import (
+    AkoolError,
+    InvalidInput,
+    JournalInUse,
+    MissingCredentials,
+    UnknownKey,
+)
 from akool_async.protocol.deprecation import AkoolDeprecationWarning
 from akool_async.simulator import Simulator
 from akool_async.sync import Akool, Jobs
@@ -208,3 +215,21 @@ def test_a_warning_of_what_is_deprecated_names_the_line_of_the_program(
         use(akool)
     assert {each.filename for each in told} == {__file__}
     assert deprecations.LINE.get() is None
+
+
+def test_an_error_of_an_argument_is_freed_without_the_garbage_collector(akool: Akool) -> None:
+    akool.account.credit()
+
+    def refused(call: Callable[[], object]) -> Any:
+        # pytest.raises would hold the error.
+        try:
+            return call()
+        except AkoolError as error:
+            return weakref.ref(error)
+
+    gc.disable()
+    try:
+        assert refused(lambda: akool.job("akj1.broken"))() is None
+        assert refused(lambda: akool.voice.tts(input_text="", voice_id="v"))() is None
+    finally:
+        gc.enable()
