@@ -46,7 +46,8 @@ class Docstrings(Extension):
                 _type_attributes(cls)
         for cls in _classes(pkg):
             for member in cls.members.values():
-                member.labels -= LABELS
+                if not member.is_alias:
+                    member.labels -= LABELS
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
         """Put links in, if the page of quirks is there."""

@@ -200,10 +200,15 @@ def test_the_start_page_leads_to_every_tutorial() -> None:
 
 
 def anchors_of(page: Path) -> set[str]:
-    """Return what a page's headings are called in links, as code hosts and the site name them."""
-    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", text_of(page)), re.MULTILINE)
+    """Return what a page's headings are called in links, as code hosts and the site name them.
+
+    An address that stays when a heading changes stands before it.
+    """
+    prose = FENCED.sub("", text_of(page))
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
     words = (re.sub(r"\]\([^)]*\)|[^\w\s-]", "", heading).lower() for heading in headings)
-    return {re.sub(r"\s", "-", word.strip()) for word in words}
+    lasting = re.findall(r'^<a id="(\w+)"></a>$', prose, re.MULTILINE)
+    return {re.sub(r"\s", "-", word.strip()) for word in words} | {*lasting}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named(PAGES))
