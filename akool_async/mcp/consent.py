@@ -17,6 +17,7 @@ from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 
 from akool_async.clock import Clock
 from akool_async.mcp.answers import Refusal
+from akool_async.protocol.endpoint import Startable
 
 _NAME: Final = "spend"
 _NO_FIELDS: Final[dict[str, Any]] = {"type": "object", "properties": {}}
@@ -37,9 +38,16 @@ class Call(NamedTuple):
         return dict(self.params.arguments or {})
 
 
+class Subject(NamedTuple):
+    """What a person is asked about; an answer is good for nothing else."""
+
+    key: str
+    request: Startable[Any] | None
+    credits: float
+
+
 class _Question(NamedTuple):
-    subject: tuple[str, float]
-    """The key of the job, and its credits."""
+    subject: Subject
     until: float
 
 
@@ -57,14 +65,12 @@ class Consent:
         self._clock = clock
         self._open: dict[str, _Question] = {}
 
-    async def ask(
-        self, call: Call, subject: tuple[str, float], message: str
-    ) -> InputRequiredResult | None:
+    async def ask(self, call: Call, subject: Subject, message: str) -> InputRequiredResult | None:
         """Return `None` once the person has agreed; or the question, as the reply of the tool.
 
         Args:
             call: The call of the tool.
-            subject: The key of the job, and its credits: an answer is good for these only.
+            subject: The job, which the answer is good for.
             message: The question.
 
         Raises:
@@ -89,7 +95,7 @@ class Consent:
             raise Refusal("The person did not allow it: nothing was sent, and nothing is paid.")
         return None
 
-    def _question(self, subject: tuple[str, float], message: str) -> InputRequiredResult:
+    def _question(self, subject: Subject, message: str) -> InputRequiredResult:
         now = self._clock.time()
         self._open = {name: each for name, each in self._open.items() if each.until > now}
         ticket = secrets.token_urlsafe()
@@ -98,7 +104,7 @@ class Consent:
         requests: Any = {_NAME: ElicitRequest(params=params)}
         return InputRequiredResult(input_requests=requests, request_state=ticket)
 
-    def _answered(self, call: Call, subject: tuple[str, float]) -> ElicitResult | None:
+    def _answered(self, call: Call, subject: Subject) -> ElicitResult | None:
         """Return the answer to a question that this server has asked about this job."""
         question = self._open.pop(call.params.request_state or "", None)
         answer = (call.params.input_responses or {}).get(_NAME)

@@ -20,7 +20,7 @@ from akool_async.errors import (
 )
 from akool_async.journal import fingerprint
 from akool_async.mcp.answers import refused, reply
-from akool_async.mcp.consent import Call, Consent
+from akool_async.mcp.consent import Call, Consent, Subject
 from akool_async.mcp.desk import Desk, description_of, problem_of, rows_of
 from akool_async.mcp.folder import check_inside
 from akool_async.mcp.rules import Rules
@@ -168,7 +168,8 @@ class Starter:
             f"{start.label} {reason}. {spent:g} of {limit:g} credits that agents may spend in 24"
             " hours are spent. Start it?"
         )
-        return await self._consent.ask(call, (start.key, start.counted(self._rules)), message)
+        subject = Subject(start.key, start.request, start.counted(self._rules))
+        return await self._consent.ask(call, subject, message)
 
     def _watch(self, job: Job[Any], start: Start, *, known: bool) -> None:
         if not known:  # else this job may be no job at all, but a conflict of keys

@@ -69,11 +69,14 @@ async def test_an_answer_is_good_for_its_own_question_and_once(quick: Simulator)
         use: Any = partial(forger.client.session.call_tool, allow_input_required=True)
         for made_up in (None, "made-up"):
             asked = await use(
-                "image_create", PICTURE, input_responses=answers, request_state=made_up
+                "image_create",
+                PICTURE | {"key": "one"},
+                input_responses=answers,
+                request_state=made_up,
             )
             assert isinstance(asked, InputRequiredResult)
         state = asked.request_state
-        other = {"prompt": "a dog"}
+        other = {"prompt": "a dog", "key": "one"}  # another request, though key and price are equal
         again = await use("image_create", other, input_responses=answers, request_state=state)
         assert isinstance(again, InputRequiredResult)
         state = again.request_state
