@@ -627,7 +627,7 @@ async def test_a_paused_run_creates_nothing_until_it_is_resumed(
 async def test_the_number_of_jobs_at_once_changes_while_the_run_goes_on(
     akool: Akool, quick: Simulator, out: Path, until: Until
 ) -> None:
-    quick.world.behaviour = Behaviour(pace=0.5, omit_rate=0.0)  # seconds for a busy machine
+    quick.world.behaviour = Behaviour(pace=1.5, omit_rate=0.0)  # seconds for a busy machine
     carried = Run(RunFolder.at(_made(out)), RunOptions())
     work = asyncio.create_task(carried.carry_out(read(speeches(200)), akool))
 

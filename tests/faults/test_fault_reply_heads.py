@@ -58,11 +58,11 @@ async def test_media_whose_reply_has_a_large_head_is_saved(
 
 
 UNREADABLE = {
-    "Got more than 65536 bytes when reading": head_of(200, {"x_token": "s3cret" * 20_000}),
-    "Too many headers received": head_of(200, {f"x_{number}": "v" for number in range(1100)}),
-    "Invalid header token": b"HTTP/1.1 200 OK\r\nx-token s3cret\r\n\r\n",
-    "Bad status line: Expected HTTP/, RTSP/ or ICE/": b"HTTX/1.1 200 s3cret\r\n\r\n",
-    "Duplicate Content-Length": b"HTTP/1.1 200 OK\r\n" + 2 * b"Content-Length: 2\r\n",
+    "got more than 65536 bytes when reading": head_of(200, {"x_token": "s3cret" * 20_000}),
+    "too many headers received": head_of(200, {f"x_{number}": "v" for number in range(1100)}),
+    "invalid header token": b"HTTP/1.1 200 OK\r\nx-token s3cret\r\n\r\n",
+    "bad status line: Expected HTTP/, RTSP/ or ICE/": b"HTTX/1.1 200 s3cret\r\n\r\n",
+    "duplicate Content-Length": b"HTTP/1.1 200 OK\r\n" + 2 * b"Content-Length: 2\r\n",
 }
 
 
@@ -85,5 +85,5 @@ async def test_what_is_wrong_with_the_body_s_chunks_stands_in_the_error(
     chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nzz\r\n"
     server = await serve(lambda visit: visit.send(chunks))
     async with connect(server.url, retry=Retry(attempts=1)) as akool:
-        with pytest.raises(TransportError, match="Invalid character in chunk size"):
+        with pytest.raises(TransportError, match="invalid character in chunk size"):
             await akool.account.credit()

@@ -82,8 +82,9 @@ async def test_what_is_told_of_a_timeout_without_a_problem_names_none(
         job = akool.submit(speech())
         await job.created()
         await elapse(clock, job.done, step=0.1)
-        assert isinstance(job.exception(), JobTimeout)
-        assert str(job.exception()) == "audio.tts: not ended after 0.5 seconds; it goes on"
+        error = job.exception()
+        assert isinstance(error, JobTimeout)
+        assert error.message == "audio.tts: not ended after 0.5 seconds; it goes on"
 
 
 async def test_what_is_told_of_a_sick_family_is_one_warning_and_one_when_it_is_back(

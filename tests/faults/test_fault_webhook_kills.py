@@ -175,6 +175,10 @@ async def test_after_all_webhooks_no_job_that_was_sold_is_in_doubt(
             assert len(shop.silent) > WORST_KILLS
             await resend(path, outcomes, shop)
             outcomes = await customers.live()
+            late = list(shop.calls)  # the last customer had asked, and was gone before they came
+            for call in late:
+                call.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
     assert max(Counter(text for text, _ in shop.sold).values()) == 1  # none was paid for twice
     assert sorted(outcomes) == sorted(f"text {n}" for n in range(JOBS))  # none was forgotten
     assert outcomes == dict(shop.sold)
