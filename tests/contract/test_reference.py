@@ -152,7 +152,8 @@ def test_a_method_that_is_no_single_request_has_its_section_too(
 def test_each_endpoint_and_recipe_has_its_section(name: str) -> None:
     cls = BOUND[name]
     section = section_about(name)
-    assert summary(cls) in section
+    # The number of a quirk is a link there.
+    assert summary(cls) in re.sub(r"\[([TNW]\d+)\]\(\S+?\)", r"\1", section)
     assert f"`{name}`, class `{cls.__name__}`" in section
     if issubclass(cls, Endpoint):
         assert f"{cls.method} `{cls.root}{cls.path}`" in section
