@@ -86,7 +86,7 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-MEASURED = 12
+MEASURED = 6
 """Cases of one parametrised test whose coverage is measured."""
 
 
