@@ -11,7 +11,7 @@ from akool_async.client.akool import BASE_URL, LEGACY_DETECT_URL
 from akool_async.endpoints.openapi import openapi_document
 from akool_async.endpoints.registry import NAMESPACES
 from akool_async.endpoints.schemas import bound, chosen, schema_document
-from akool_async.protocol.words import nearest
+from akool_async.protocol.words import did_you_mean
 
 _HOSTS = {"api": BASE_URL, "detect": BASE_URL, "legacy_detect": LEGACY_DETECT_URL}
 
@@ -29,10 +29,8 @@ def command(*, name: str | None, openapi: bool) -> None:
     endpoints = chosen(name)
     if not endpoints:
         problem = f"{name} is neither an endpoint nor a namespace"
-        near = nearest(str(name), [*bound(), *NAMESPACES])
-        raise click.BadParameter(
-            f"{problem}; did you mean {near!r}?" if near else problem, param_hint="NAME"
-        )
+        hint = did_you_mean(str(name), [*bound(), *NAMESPACES])
+        raise click.BadParameter(f"{problem}{hint}", param_hint="NAME")
     if openapi:
         document = openapi_document(endpoints, _HOSTS, akool_async.__version__)
     else:

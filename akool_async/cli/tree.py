@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -21,6 +20,7 @@ from akool_async.advice import first_sentence
 from akool_async.cli.messages import Problem, advice_of, told
 from akool_async.cli.statuses import INTERRUPTED, WORDS, status_of
 from akool_async.endpoints.registry import NAMESPACES
+from akool_async.protocol.words import nearest
 
 _AS_JSON = "--json"
 
@@ -94,8 +94,8 @@ class CommandTree(click.Group):
         name = args[0]
         if name.startswith("-") or ctx.resilient_parsing or name in {*COMMANDS, *NAMESPACES}:
             return super().resolve_command(ctx, args)
-        near = get_close_matches(name.lower(), self.list_commands(ctx), 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        near = nearest(name.lower(), self.list_commands(ctx))
+        hint = f" Did you mean {near!r}?" if near else ""
         raise click.UsageError(f"No such command {name!r}.{hint}", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from difflib import get_close_matches
 from typing import Any, TypeVar, overload
 
 from akool_async.client.searching import Searching
@@ -14,6 +13,7 @@ from akool_async.protocol import token as tokens
 from akool_async.protocol.arguments import explains_arguments
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.protocol.words import did_you_mean
 
 S = TypeVar("S", bound=Snapshot)
 
@@ -109,10 +109,8 @@ class Resuming(Searching):
         if found is not None:
             return found
         name = given if isinstance(given, str) else getattr(given, "__name__", "")
-        near = get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        rule = f"must be an operation, or the name of one, such as {next(iter(known))!r}{hint}"
-        raise InvalidInput("operation", given, rule)
+        rule = f"must be an operation, or the name of one, such as {next(iter(known))!r}"
+        raise InvalidInput("operation", given, f"{rule}{did_you_mean(name, known)}")
 
     def _job_of(self, key: str, operation: type[Operation[Any]] | None) -> Job[Any]:
         runtime = self._runtime("akool.job(key=...)")

@@ -26,6 +26,7 @@ from akool_async.protocol.endpoint import Operation, Recipe, Startable
 from akool_async.protocol.fields import plan_of
 from akool_async.protocol.files import holds_files
 from akool_async.protocol.snapshot import Snapshot
+from akool_async.protocol.words import did_you_mean
 
 if TYPE_CHECKING:
     from akool_async.client.runtime import Runtime
@@ -155,10 +156,7 @@ class RowSubmitter:
         return operation if is_class else None
 
     def _hint(self, name: Any) -> str:
-        from difflib import get_close_matches  # not before it is needed
-
-        near = get_close_matches(name, self._startables(), 1) if isinstance(name, str) else ()
-        return f"; did you mean {near[0]!r}?" if near else ""
+        return did_you_mean(name, self._startables()) if isinstance(name, str) else ""
 
     def _refused(self, draft: _Draft, problem: AkoolError) -> JobRecord[Any]:
         """Return the job of a row that cannot be sent; it has ended with the reason."""

@@ -30,6 +30,7 @@ from akool_async.protocol.cells import (
 )
 from akool_async.protocol.endpoint import Operation
 from akool_async.protocol.secret import Secret
+from akool_async.protocol.words import did_you_mean
 from akool_async.schedule.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -185,10 +186,7 @@ def check_names(owner: str, names: Sequence[str], known: type[Settings]) -> None
     """
     for name in names:
         if name not in known.__annotations__:
-            from difflib import get_close_matches  # not before it is needed
-
-            near = get_close_matches(name, ["api_key", *known.__annotations__], 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, ["api_key", *known.__annotations__])
             raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}{hint}")
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from mcp.types import CallToolResult, InputRequiredResult, Tool, ToolAnnotations
 
 from akool_async.mcp.answers import Refusal, reply
 from akool_async.mcp.consent import Call
+from akool_async.protocol.words import nearest
 
 _MOST: Final = 20
 
@@ -76,8 +76,8 @@ class Compact:
         named = str(name).replace(".", "_")
         if named in self._entries:
             return self._entries[named]
-        near = get_close_matches(named, self._entries, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        near = nearest(named, self._entries)
+        hint = f" Did you mean {near!r}?" if near else ""
         raise Refusal(f"There is no operation {name!r}.{hint} akool_find lists them.")
 
 

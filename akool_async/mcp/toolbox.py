@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from difflib import get_close_matches
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -26,6 +25,7 @@ from akool_async.mcp.schemas import (
 from akool_async.mcp.starting import Starter
 from akool_async.mcp.texts import tool_name
 from akool_async.mcp.watching import Watcher
+from akool_async.protocol.words import did_you_mean
 
 Run: TypeAlias = Callable[[Call, dict[str, Any]], Awaitable[CallToolResult | InputRequiredResult]]
 
@@ -63,8 +63,7 @@ def _wanted(known: Mapping[str, type[Any]], chosen: tuple[str, ...]) -> set[str]
         named = {name for name in known if each in {name, tool_name(name), name.partition(".")[0]}}
         if not named:
             spaces = {name.partition(".")[0] for name in known}
-            near = get_close_matches(each, [*spaces, *map(tool_name, known)], 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(each, [*spaces, *map(tool_name, known)])
             raise InvalidInput("tools", each, f"must name a namespace or a tool{hint}")
         found |= named
     return found

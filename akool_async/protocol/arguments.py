@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from akool_async.errors import InvalidInput
-from akool_async.protocol.words import joined, nearest
+from akool_async.protocol.words import did_you_mean, joined, nearest
 
 if TYPE_CHECKING:
     import inspect
@@ -131,9 +131,7 @@ def _folded(name: str) -> str:
 def unknown_attribute(owner: str, name: str, known: Iterable[str], what: str = "attribute") -> str:
     """Return why something has no attribute of a name, with the nearest one that it has."""
     names = [each for each in known if not each.startswith("_")]
-    near = nearest(name, names)
-    hint = f"; did you mean {near!r}?" if near else ""
-    return f"{owner} has no {what} {name!r}{hint}"
+    return f"{owner} has no {what} {name!r}{did_you_mean(name, names)}"
 
 
 def explains_arguments(method: M) -> M:

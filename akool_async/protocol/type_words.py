@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from akool_async.protocol.cells import is_sequence
 from akool_async.protocol.fields import UNIONS, bare_type, extras, inner_of, plan_of
 from akool_async.protocol.filling import meaning_field
-from akool_async.protocol.words import joined, nearest
+from akool_async.protocol.words import did_you_mean, joined
 
 _ONE: Final[Mapping[Any, str]] = {
     str: "a text",
@@ -64,8 +64,7 @@ def _field_in_words(what: str, name: str, kind: Any) -> str:
     if what == "missing required":
         return f"needs {name}"
     known = (plan.wire_name for cls in inner_of(kind) for plan in plan_of(cls))
-    near = nearest(name, known)
-    return f"has no {name!r}; did you mean {near!r}?" if near else f"has no {name!r}"
+    return f"has no {name!r}{did_you_mean(name, known)}"
 
 
 def words_of(kind: Any) -> str:
@@ -153,8 +152,9 @@ def _choices(kind: Any) -> Sequence[Any]:
 def one_of(choices: Sequence[Any], given: Any = None) -> str:
     """Return the rule of a field with a fixed set of values, with the one that may be meant."""
     rule = f"must be {'one of ' if len(choices) > 1 else ''}{', '.join(map(str, choices))}"
-    near = nearest(given, map(str, choices)) if isinstance(given, str) and len(choices) > 1 else ""
-    return f"{rule}; did you mean {near!r}?" if near else rule
+    if not isinstance(given, str) or len(choices) == 1:
+        return rule
+    return f"{rule}{did_you_mean(given, map(str, choices))}"
 
 
 # Inside of a value

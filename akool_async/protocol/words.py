@@ -39,6 +39,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return next(iter(get_close_matches(name, list(known), 1)), "")
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return, for the end of a sentence, which name may be meant; empty if none is alike.
+
+    >>> did_you_mean("raege", ["reage", "voice"])
+    "; did you mean 'reage'?"
+    """
+    near = nearest(name, known)
+    return f"; did you mean {near!r}?" if near else ""
+
+
 def in_line(text: str, longest: int = _LONGEST) -> str:
     r"""Return a text in one line that does no harm to a terminal, cut where it is too long.
 

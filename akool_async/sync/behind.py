@@ -8,10 +8,11 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
+from akool_async.media.threads import Here
 from akool_async.observers import logger
 from akool_async.sync.background import CLOSED, Background, check_may_wait
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from akool_async.client.akool import Akool
     from akool_async.client.stats import Stats
 
-T = TypeVar("T")
 
 GRACE: Final = 5.0
 """Seconds. Closing a client waits at most so long for the answers to creates."""
@@ -204,17 +204,8 @@ def _close(akool: Akool, background: Background) -> None:
         background.leave()
 
 
-class _Here(ThreadPoolExecutor):
-    """Runs each call at once: at the end of a program no thread starts any more."""
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        """Run a call, and return its future."""
-        future: Future[T] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - as in a thread
-            future.set_exception(error)
-        return future
+class _Here(Here, ThreadPoolExecutor):
+    """Runs each call at once. A loop takes no executor of another kind as its own."""
 
 
 async def _close_at_exit(akool: Akool, half_read: Sequence[Any]) -> None:
