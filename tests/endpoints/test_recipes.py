@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from akool_async import (
     Akool,
@@ -509,7 +510,7 @@ async def test_an_unknown_step_s_error_names_the_steps_paid_before(
 
 
 async def test_a_first_step_that_failed_is_named_itself(quick: Simulator, connect: Connect) -> None:
-    quick.world.behaviour = type(quick.world.behaviour)(fail_rate=1.0, pace=0.01)
+    quick.world.behaviour = replace(quick.world.behaviour, fail_rate=1.0, pace=0.01)
     async with connect(quick) as akool:
         job = speaking(akool)
         with pytest.raises(JobFailed) as caught:
@@ -563,6 +564,7 @@ async def test_a_recipe_cancelled_before_its_first_turn_sends_nothing_at_all(
 async def test_a_recipe_cancelled_after_it_prepared_is_cancelled_at_akool(
     quick: Simulator, connect: Connect
 ) -> None:
+    quick.world.behaviour = replace(quick.world.behaviour, pace=100.0)  # else it may end first
     async with connect(quick, backoff=Backoff(initial=600.0, maximum=600.0)) as akool:
         job = await akool.reage.photo(PHOTO).created()
         assert await job.cancel()
