@@ -64,7 +64,7 @@ def moment(clock: Clock) -> Moment:
 
 
 def steady(step: Callable[..., object], *arguments: object) -> None:
-    """Take a step that nobody else takes; if an interrupt falls into it, take it once more.
+    """Take a step that nobody else takes; as often as an interrupt falls into it, take it again.
 
     `KeyboardInterrupt` and `SystemExit` leave the event loop, and the program may run it again, as
     a REPL does. The loop then goes on with the next step, so the rest of this one would be lost.
@@ -76,7 +76,7 @@ def steady(step: Callable[..., object], *arguments: object) -> None:
     try:
         step(*arguments)
     except (KeyboardInterrupt, SystemExit):
-        asyncio.get_running_loop().call_soon(step, *arguments)
+        asyncio.get_running_loop().call_soon(steady, step, *arguments)
         raise
 
 

@@ -14,7 +14,7 @@ NAME: Final = "akool_async"
 
 
 Over: TypeAlias = Callable[[asyncio.Task[None]], object]
-"""Called with a task that is over. Called once more if an interrupt falls into it."""
+"""Called with a task that is over. Called again if an interrupt falls into it."""
 
 
 def start(steps: Coroutine[Any, Any, None], over: Over | None = None) -> asyncio.Task[None]:

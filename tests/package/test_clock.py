@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from akool_async.clock import Clock, LoopClock, ManualClock, sleep
+from akool_async.clock import Clock, LoopClock, ManualClock, sleep, steady
 
 
 async def test_time_stands_still_until_it_is_advanced(clock: ManualClock) -> None:
@@ -80,3 +80,22 @@ async def test_the_loop_clock_returns_the_loop_s_time() -> None:
     clock.call_at(clock.time(), rung.set)
     await rung.wait()
     await sleep(clock, 0.0)
+
+
+def test_a_step_is_taken_again_as_often_as_an_interrupt_falls_into_it() -> None:
+    interrupts = [KeyboardInterrupt, SystemExit, KeyboardInterrupt]
+    taken: list[str] = []
+
+    def step(name: str) -> None:
+        if interrupts:
+            raise interrupts.pop()
+        taken.append(name)
+
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        loop.call_soon(steady, step, "a step")
+        for _ in range(3):
+            with pytest.raises((KeyboardInterrupt, SystemExit)):
+                loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(asyncio.sleep(0))
+    assert taken == ["a step"]
