@@ -16,13 +16,15 @@ N ?= 20
 unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
-.PHONY: help demo test again check lint types layers docs docs-serve format changelog clean
+.PHONY: help demo test again check lint types layers pages docs docs-serve format \
+	changelog clean
 
 help:
 	@echo "make demo    run 300 simulated jobs, and save their results to akool-demo/"
 	@echo "make test    run the tests"
 	@echo "make again   run one test N=20 times on a busy machine: TEST=tests/x.py::test"
 	@echo "make check   run the tests; check style, types, import layers and the site"
+	@echo "make pages   write anew the pages and files that are made from the code"
 	@echo "make docs    build the documentation site, strictly, in build/docs/site"
 	@echo "make docs-serve  build it, and serve it on this machine"
 	@echo "make format  format the code"
@@ -54,6 +56,12 @@ types: $(VENV)/.dev
 
 layers: $(VENV)/.dev
 	$(BIN)/lint-imports
+
+pages: $(VENV)/.dev
+	$(BIN)/python -m akool_async.endpoints
+	for each in reference settings states coverage examples; do \
+		$(BIN)/python docs/build_$$each.py || exit; \
+	done
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/build_site.py
