@@ -124,7 +124,7 @@ def check(
             Else files that requests name are looked for, and at.
         models: Compares the requests that name a model with what it can do. Nothing is sent
             without it.
-        only: Patterns, see `RunOptions.only`: one that no row fits is told.
+        only: Patterns, see `RunOptions.only`. A pattern that fits no row is noted.
         skip: Likewise, see `RunOptions.skip`.
 
     Raises:

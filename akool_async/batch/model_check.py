@@ -1,4 +1,4 @@
-"""Rows that name a model are held against what Akool says of that model, if that is asked for."""
+"""Compares rows that name a model with what Akool says of that model, if asked to."""
 
 from __future__ import annotations
 

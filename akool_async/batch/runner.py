@@ -4,14 +4,14 @@ How it works
 ------------
 Rows come from a thread, some hundred ahead (`sending/feed.py`). Those that have ended are skipped
 by pages of the journal (`sending/feeding.py`). The others are submitted under their keys, as many
-as there are places (`live.py`): the run itself keeps the number, so that it can be changed, and so
-that nothing waits in a queue that would have to be dropped. What becomes of each is written down in
-groups (`outcomes/writing.py`), and its result saved in a lane of its own (`files/saving.py`). So
-memory depends on the number of places, and not on the number of rows.
+as there are places (`live.py`). The run itself counts the places: so their number can be changed,
+and no queue has to be dropped. What becomes of each row is written down in groups
+(`outcomes/writing.py`), and its result is saved in a lane of its own (`files/saving.py`). So memory
+depends on the number of places, and not on the number of rows.
 
-The journal is the truth. A process may die at any moment: the next one begins with the jobs that
-Akool has already, so that they hold their places before others are sent, and meets each other row
-in the state that the journal has it in.
+The journal is the truth. A process may die at any moment. The next one begins with the jobs that
+Akool has already, so that they hold their places before others are sent. Each other row goes on
+from its state in the journal.
 """
 
 from __future__ import annotations

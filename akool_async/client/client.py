@@ -128,9 +128,9 @@ class Client(Resuming):
         end unsent, but for one each minute, which asks whether the refusal is over.
 
         A row that cannot be sent is yielded as a job that has ended with its error, such as
-        `InvalidInput` or `KeyConflict`; the rows after it go on. Data makes that possible for
-        rows whose request cannot be built: a generator that raises is over. The exception of a
-        generator is raised once the jobs of the rows before it were yielded. A row whose key has
+        `InvalidInput` or `KeyConflict`; the rows after it go on. For a request that cannot be
+        built, that works with rows of data only: a generator that raises is over. Its exception
+        is raised once the jobs of the rows before it were yielded. A row whose key has
         an earlier create that nobody answered waits for its webhook, or ends in doubt, as `submit`
         says.
 

@@ -127,7 +127,7 @@ class Resuming(Searching):
 
         A job whose create was sent, but whose answer was never written down, is not sent again. If
         the create had a webhook address, and this client has a `webhook_url`, the job waits up to
-        `webhook_patience` seconds for the webhook that brings its id; else it has ended already,
+        `webhook_patience` seconds for the webhook that brings its id. Else it has ended already,
         as `CreateOutcomeUnknown`: `find` looks for its job, and `akool journal resolve` decides.
         Jobs that were submitted and never sent come last: they are queued, and sent when their
         turn comes. A recipe goes on when its key is submitted again.

@@ -36,7 +36,7 @@ class KnownCreates:
         return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     def add(self, id: str) -> None:
-        """Take note that a job belongs to a create whose reply came, or that was found."""
+        """Take note of a job whose create is known."""
         self._ids.append(hash(id))
 
     def __contains__(self, id: str) -> bool:

@@ -65,9 +65,9 @@ def action_on(
         error: What the lookup raised.
         ids: How many ids the lookup held.
         age: Seconds since the vendor accepted the job, where the lookup held one id.
-        doubts: How many lookups in a row failed like this one, which is included: lookups of
-            that id alone; of the family, if the error is about the account; or, if the answer
-            is unreadable, all lookups of an id of this one.
+        doubts: How many lookups in a row failed like this one, and this one. If the error is about
+            the account, all lookups of the family count; if the answer is unreadable, all that
+            held one of these ids; else those that held this id alone.
         at_once: Whether one definite refusal is believed.
     """
     if isinstance(error, TransportError) and error.cause == "client":

@@ -29,7 +29,7 @@ from akool_async.schedule.backoff import Backoff
 S = TypeVar("S", bound=Snapshot)
 
 ADDRESS_WAIT: Final = 60.0
-"""Seconds for which a job that is COMPLETED, and whose media has no address, is looked at again."""
+"""Seconds for which a COMPLETED job is polled again, while its media has no address."""
 FIRST_ADDRESS_WAIT: Final = 4.0
 """The same, while no job of the family was seen with an address. Where the first such wait was in
 vain, no other job waits until an address was seen: each would hold a place."""

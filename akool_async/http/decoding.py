@@ -1,7 +1,7 @@
 """The content codings of replies: told by the bytes, not by the label. Pure.
 
-Proxies and object stores put labels on bodies that do not fit: `x-gzip`, a coding that they have
-undone already, none for one that is there. aiohttp refuses some, and leaves others as they are.
+Proxies and object stores label bodies wrongly: with `x-gzip`, with a coding that they have undone
+already, or not at all. aiohttp refuses some, and leaves others as they are.
 """
 
 from __future__ import annotations

@@ -249,7 +249,7 @@ class FindsJobs(Protocol):
 
 @runtime_checkable
 class FindsCreates(Protocol):
-    """A store that can tell which creates and which of the vendor's jobs it knows.
+    """A store that can list its creates, and tell whether it knows one of the vendor's jobs.
 
     `akool.find` needs it, to write down which job a create of unknown outcome has started.
     """

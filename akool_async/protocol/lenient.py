@@ -47,7 +47,7 @@ def unmarked(body: bytes) -> bytes:
 def repaired(body: bytes) -> bytes | None:
     """Return a body as strict JSON; `None` if it is no JSON even to a lenient reader.
 
-    U+FFFD takes the place of text that is none; null that of a number that is none.
+    U+FFFD replaces bytes that are no text, and null replaces what is no number, such as NaN.
     """
     text = unmarked(body).decode("utf-8", "replace")
     try:

@@ -1,7 +1,7 @@
 """The other end of a live avatar's channel on this machine, by WebRTC; with the extra `live`.
 
-The page that joins is the one that offers. Everything goes through a relay that sends on loopback
-only, so that no packet leaves the machine, and so that it works on a machine without a network.
+The page that joins makes the offer. Everything goes through a relay that sends on loopback only: no
+packet leaves the machine, and a machine without a network will do.
 """
 
 from __future__ import annotations

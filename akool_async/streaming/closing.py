@@ -3,11 +3,11 @@
 How this works
 --------------
 `ClosingSession` opens as every job does: the create is sent at most once, and a lost reply is
-`CreateOutcomeUnknown`. It ends in a task of its own, so that no cancel of the user's task cuts
-that short: a create that was not sent is dropped, one that is on its way is waited for, and a
-session that runs is closed by its id, whatever the status of its job is, again and again until
-Akool answers or `grace` is over. Whoever leaves the block waits for that task, and learns of his
-own cancel afterwards. The client keeps all sessions that are open, and ends them when it is closed.
+`CreateOutcomeUnknown`. It ends in a task of its own, so that a cancel of the user's task does not
+cut the end short. A create that was not sent is dropped. One that is on its way is waited for. A
+session that runs is closed by its id, also if its job says that it is over. The close is repeated
+until Akool answers, or `grace` is over. The user's task waits for all that, and only then sees its
+own cancel. The client keeps all sessions that are open, and ends them when it is closed.
 """
 
 from __future__ import annotations

@@ -73,8 +73,7 @@ async def speak(conversation: Speaker, deltas: AsyncIterable[str]) -> str:
 
     Args:
         conversation: Where it is said. It is set to mode 1 first, unless it is known to be.
-        deltas: The pieces of the text. No more of them are read than two sentences need that were
-            not said to their ends.
+        deltas: The pieces of the text. It reads at most two sentences ahead of what was said.
 
     Returns:
         What was said: a beginning of the text, as `Spoken.text` says.

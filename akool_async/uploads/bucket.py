@@ -91,7 +91,7 @@ class Bucket:
         options: obstore's options by name, such as `access_key_id` or `endpoint`.
 
     Raises:
-        InvalidInput: it is no place of a bucket, there are no credentials for it, the extra
+        InvalidInput: `place` names no bucket, there are no credentials for it, the extra
             `uploads` is not installed, or `valid_for` is too long.
     """
 

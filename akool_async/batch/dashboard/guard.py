@@ -2,8 +2,8 @@
 
 The page shows prompts and results, and its buttons stop a run. Other users of the machine, and
 other sites in the same browser, can reach its port. So each address begins with a token that nobody
-can guess; the host has to be this machine by its number or name, so that no site that calls itself
-127.0.0.1 in the DNS can read the page; and no other site may send or embed anything.
+can guess. The request has to name this machine as its host: a site whose DNS says 127.0.0.1 names
+itself, and is refused. No other site may send or embed anything.
 """
 
 from __future__ import annotations

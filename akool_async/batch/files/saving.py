@@ -5,9 +5,8 @@ A result that waits is on disk: its row of the journal holds it, and its line th
 a slow link costs no memory, holds up no create, and a run that is killed goes on saving where it
 was. A file gets its name once it is whole.
 
-A disk that takes no file at all is another matter than a result that cannot be had: then nothing is
-to be created for which there is no room. The lane rests, tries again a few times, and leaves all
-that waits to the next run.
+If the disk takes no file at all, nothing is created either: there is no room for its result. The
+lane rests, tries again a few times, and leaves all that waits to the next run.
 """
 
 from __future__ import annotations

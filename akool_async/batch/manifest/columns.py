@@ -64,7 +64,7 @@ class Layout:
         ]
 
     def misspelt(self, shape: Shape) -> Mapping[str, str]:
-        """Return the columns that nearly have a name that no column has, with that name."""
+        """Return the columns with misspelt names, each with the name that is probably meant."""
         free = [name for name in (*shape.known, *OWN_NAMES) if name not in self.names.values()]
         near = {column: nearest(self.names[column], free) for column in self.unread(shape)}
         return {column: name for column, name in near.items() if name is not None}

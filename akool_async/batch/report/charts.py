@@ -58,8 +58,8 @@ def warm_up() -> None:
 def charts_over_time(timeline: Timeline) -> list[Chart]:
     """Return the charts of jobs in flight, throughput and failures, where there were any. Blocks.
 
-    Their titles name what an axis counts: beside the axis, a browser whose font is wider than that
-    of the machine that drew it would write it over the numbers.
+    A title names what the axis counts. A label beside the axis would lie over the numbers in a
+    browser with a wider font than the machine that drew the chart.
     """
     per_minute = 60 / timeline.width
     in_flight = timeline.in_flight

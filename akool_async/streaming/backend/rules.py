@@ -90,7 +90,7 @@ class Rules(Value):
     back_within: float = 15.0
     """Seconds in which a page that is gone may come back, with the same ticket."""
     reload_within: float = 5.0
-    """Seconds in which a page that said that it goes may come back: a reload looks like a close."""
+    """Seconds in which a page may come back after its `leave`: a reload looks like a close."""
     silent_for: float = 180.0
     """Seconds in which nobody says anything, after which the session is closed. The page is told
     30 seconds before."""
