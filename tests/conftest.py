@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import functools
 import gc
+import importlib
 import inspect
 import itertools
 import json
@@ -18,7 +19,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import aiohttp
 import pytest
@@ -76,12 +77,37 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@contextlib.contextmanager
+def _unmeasured(config: pytest.Config) -> Iterator[None]:
+    """Measure no coverage for a while, where it is measured at all: it costs as much as the tests.
+
+    pytest-cov's marker `no_cover` leaves out the function of a test alone, not its fixtures.
+    """
+    measuring = None
+    if config.pluginmanager.hasplugin("_cov"):
+        measuring = importlib.import_module("coverage").Coverage.current()
+    if measuring is None:
+        yield
+        return
+    measuring.stop()
+    try:
+        yield
+    finally:
+        measuring.start()
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Find the tests without the garbage collector, which would find nothing among them."""
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Find the tests without the garbage collector, which would find nothing among them.
+
+    Each process imports all modules. The coverage of that is measured in the first one.
+    """
     gc.disable()
     try:
-        return (yield)
+        if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
+            return (yield)
+        with _unmeasured(session.config):
+            return (yield)
     finally:
         gc.enable()
 
@@ -89,22 +115,30 @@ def pytest_collection() -> Generator[None, object, object]:
 MEASURED = 6
 """Cases of one parametrised test whose coverage is measured."""
 
+_MEASURED: Final = pytest.StashKey[bool]()
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Measure the coverage of some cases of each test: all of them run, most without its cost.
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Choose the cases of each test whose coverage is measured: all run, most without its cost.
 
     The many cases of a table go through the same lines. Measured are cases from all over it.
     """
-    if not config.pluginmanager.hasplugin("_cov"):
-        return
     tests: dict[str, list[pytest.Item]] = {}
     for item in items:
         tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for cases in tests.values():
         every = math.ceil(len(cases) / MEASURED)
         for number, case in enumerate(cases):
-            if number % every:
-                case.add_marker("no_cover")
+            case.stash[_MEASURED] = number % every == 0
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test with its fixtures, measured or not."""
+    if item.stash.get(_MEASURED, True):
+        return (yield)
+    with _unmeasured(item.config):
+        return (yield)
 
 
 _begun = itertools.count()
