@@ -99,6 +99,15 @@ def agora_sdk() -> Path:
         pytest.skip(f"needs npm, and {AGORA.name} {AGORA.version} from its registry: {error}")
 
 
+@pytest.fixture(scope="session")
+def axe_core() -> str:
+    """Return axe's script; empty where npm cannot fetch it. Ask for it before `inside_loopback`."""
+    try:
+        return fetched(AXE).read_text(encoding="utf-8")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
 if __name__ == "__main__":
     try:
         print(*map(fetched, PACKAGES), sep="\n")  # noqa: T201

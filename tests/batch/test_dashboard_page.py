@@ -10,18 +10,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 import akool_async.batch.dashboard
 from akool_async.journal import Journal
 from akool_async.simulator import Behaviour, Simulator
 from tests.batch.report_parts import contrast
-from tests.examples.conftest import chromium, eventually
-
-expect.set_options(timeout=60_000)
+from tests.browsers import Contexts, launched
+from tests.examples.conftest import eventually
 
 STYLE = Path(akool_async.batch.dashboard.__file__).parent / "static" / "page.css"
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
@@ -32,11 +30,8 @@ Akool: TypeAlias = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium()
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with launched() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -104,17 +99,11 @@ def address_of(process: subprocess.Popen[str]) -> str:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """Open a context; at its end no page has had an error, or asked another host for anything."""
-    opened = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened.set_default_timeout(60_000)
-    complaints: list[str] = []
-    hosts: set[str] = set()
-    opened.on("weberror", lambda each: complaints.append(str(each.error)))
-    opened.on("console", lambda each: complaints.append(f"{each.type}: {each.text}"))
-    opened.on("request", lambda each: hosts.add(urlsplit(each.url).netloc))
-    yield opened
-    opened.close()
-    assert complaints == []
-    assert {host.partition(":")[0] for host in hosts} <= {"127.0.0.1"}
+    contexts = Contexts(browser)
+    yield contexts.open(height=900)
+    contexts.close()
+    assert contexts.complaints == []
+    assert contexts.hosts <= {"127.0.0.1"}
 
 
 @pytest.fixture

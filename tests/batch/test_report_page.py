@@ -6,15 +6,14 @@ import asyncio
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 import akool_async.batch.report
 from akool_async.batch.folder import RunFolder
@@ -24,22 +23,15 @@ from akool_async.simulator import Simulator
 from benchmarks.run_report import made_up, picture
 from tests.batch.report_parts import FAILING, carried_out, contrast, portrait, speech, told
 from tests.batch.report_parts import Page as Parsed
-from tests.examples.conftest import chromium
-
-expect.set_options(timeout=60_000)
+from tests.browsers import Contexts, Open, launched
 
 STYLE = Path(akool_async.batch.report.__file__).parent / "templates" / "page.css"
-
-Open: TypeAlias = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium()
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with launched() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -96,32 +88,20 @@ def operations(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Open]:
     """Open reports; at the end none has complained, or asked any host for anything."""
-    complaints: list[str] = []
-    asked: list[str] = []
-    contexts = []
+    contexts = Contexts(browser)
 
     def opened(
         folder: RunFolder, *, scripts: bool = True, width: int = 1280, scheme: str = "light"
     ) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 844},
-            java_script_enabled=scripts,
-            color_scheme="dark" if scheme == "dark" else "light",
-        )
-        contexts.append(context)
-        context.set_default_timeout(60_000)
-        context.on("weberror", lambda each: complaints.append(str(each.error)))
-        context.on("console", lambda each: complaints.append(f"{each.type}: {each.text}"))
-        context.on("request", lambda each: asked.append(each.url))
+        context = contexts.open(width, java_script_enabled=scripts, color_scheme=scheme)
         page = context.new_page()
         page.goto(folder.report.absolute().as_uri())
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []  # a breach of the page's policy is one
-    assert [each for each in asked if not each.startswith("file:")] == []
+    contexts.close()
+    assert contexts.complaints == []
+    assert [each for each in contexts.asked if not each.startswith("file:")] == []
 
 
 def test_it_is_whole_without_scripts(open_page: Open, night: RunFolder) -> None:

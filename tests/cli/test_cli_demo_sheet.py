@@ -5,30 +5,27 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import msgspec
 import pytest
 from aiohttp import web
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from akool_async import Status
 from akool_async.cli.demo_ending import IN_CODE
 from akool_async.cli.progress import last_of, remaining
 from akool_async.simulator import Simulator
 from tests.browser_network import CHROMIUM_ARGS
+from tests.browsers import Contexts, Open, check_with_axe, launched
 from tests.cli.commands import Ended, point_at, run_here, settings_of
-from tests.examples.conftest import chromium
-from tests.npm_packages import AXE, fetched
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 HOSTILE = '<img src="https://elsewhere.example/x.png" onerror="alert(1)">'
-
-Open: TypeAlias = Callable[..., Page]
 
 
 class Parsed(HTMLParser):
@@ -165,45 +162,26 @@ def test_what_waits_adds_the_time_until_it_starts_and_nothing_is_said_of_the_unk
 # In a browser
 
 
-@pytest.fixture(scope="session")  # before the network is taken away
-def axe_core() -> str:
-    """Return axe's script; empty where npm cannot fetch it."""
-    try:
-        return fetched(AXE).read_text(encoding="utf-8")
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
 @pytest.fixture(scope="module")
 def browser(axe_core: str, inside_loopback: object) -> Iterator[Browser]:
-    path = chromium()
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=[*CHROMIUM_ARGS])
+    with launched(*CHROMIUM_ARGS) as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
 def open_sheet(browser: Browser, made: tuple[Path, Ended]) -> Iterator[Open]:
     """Open the sheet; at the end it has not complained, and has loaded files beside it only."""
-    complaints: list[str] = []
-    asked: list[str] = []
-    contexts = []
+    contexts = Contexts(browser)
 
     def opened(width: int) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 844})
-        contexts.append(context)
-        context.on("console", lambda each: complaints.append(f"{each.type}: {each.text}"))
-        context.on("request", lambda each: asked.append(each.url))
-        page = context.new_page()
+        page = contexts.open(width).new_page()
         page.goto((made[0] / "index.html").as_uri())
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert {url.rpartition("/")[0] for url in asked} <= {made[0].as_uri()}
+    contexts.close()
+    assert contexts.complaints == []
+    assert {url.rpartition("/")[0] for url in contexts.asked} <= {made[0].as_uri()}
 
 
 @pytest.mark.usefixtures("nothing_leaves")
@@ -224,22 +202,9 @@ def test_a_browser_shows_the_pictures_and_plays_films_and_sounds(open_sheet: Ope
 @pytest.mark.usefixtures("nothing_leaves")
 @pytest.mark.parametrize("width", [1280, 360])
 def test_everybody_can_read_the_sheet(width: int, open_sheet: Open, axe_core: str) -> None:
-    if not axe_core:
-        pytest.skip(f"needs npm, and {AXE.name} {AXE.version} from its registry")
     page = open_sheet(width)
     page.emulate_media(reduced_motion="reduce")
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
-        found = page.evaluate(
-            """async (source) => {
-                if (!window.axe) new Function(source)();
-                const { violations, passes } = await window.axe.run();
-                return {
-                    violations: violations.map(({ id, nodes }) => [id, nodes.map((x) => x.html)]),
-                    checked: passes.length > 10,
-                    wider: document.documentElement.scrollWidth - innerWidth,
-                };
-            }""",
-            axe_core,
-        )
-        assert found == {"violations": [], "checked": True, "wider": 0}, scheme
+        check_with_axe(page, axe_core)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0, scheme

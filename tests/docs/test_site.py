@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser_network import CHROMIUM_ARGS
-from tests.examples.conftest import chromium
-from tests.npm_packages import AXE, fetched
-
-expect.set_options(timeout=60_000)
+from tests.browsers import Contexts, Open, check_with_axe, launched
 
 pytest_plugins = ["tests.docs.built_site"]
 pytestmark = [
@@ -37,43 +33,28 @@ PARTS: Final = 4
 """The pages are looked at in so many tests, which run beside each other."""
 NOTHING_TO_FIND: Final = 'var __index = {"config": {"lang": ["en"], "separator": "-"}, "items": []}'
 
-Open: TypeAlias = Callable[..., Page]
-
 
 @pytest.fixture(scope="module")
-def browser(inside_loopback: object, site: Path) -> Iterator[Browser]:
-    path = chromium()
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGS))
+def browser(axe_core: str, inside_loopback: object, site: Path) -> Iterator[Browser]:
+    with launched(*CHROMIUM_ARGS) as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
 def open_page(browser: Browser, site: Path) -> Iterator[Open]:
     """Open pages from the disk; at the end none has complained, or asked any host for anything."""
-    complaints: list[str] = []
-    asked: list[str] = []
-    contexts = []
+    contexts = Contexts(browser)
 
     def opened(name: str, width: int) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme="light", reduced_motion="reduce"
-        )
-        contexts.append(context)
-        context.set_default_timeout(60_000)
-        context.on("weberror", lambda each: complaints.append(str(each.error)))
-        context.on("console", lambda each: complaints.append(f"{each.type}: {each.text}"))
-        context.on("request", lambda each: asked.append(each.url))
+        context = contexts.open(width, color_scheme="light", reduced_motion="reduce")
         page = context.new_page()
         page.goto(address(site, name))
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
-    assert [each for each in complaints if not each.startswith("info: ")] == []
-    assert [each for each in asked if not each.startswith(("file:", "data:"))] == []
+    contexts.close()
+    assert [each for each in contexts.complaints if not each.startswith("info: ")] == []
+    assert [each for each in contexts.asked if not each.startswith(("file:", "data:"))] == []
 
 
 def address(site: Path, name: str) -> str:
@@ -101,14 +82,6 @@ def test_no_page_is_wider_than_a_phone(part: int, open_page: Open, site: Path) -
     assert found == []
 
 
-@pytest.fixture(scope="session")
-def axe_core() -> str:
-    try:
-        return fetched(AXE).read_text(encoding="utf-8")
-    except (OSError, subprocess.SubprocessError) as error:
-        pytest.skip(f"needs npm, and {AXE.name} {AXE.version} from its registry: {error}")
-
-
 @pytest.mark.parametrize("name", SAMPLE)
 def test_everybody_can_use_a_page(name: str, open_page: Open, axe_core: str) -> None:
     page = open_page(name, PHONE)
@@ -124,18 +97,7 @@ def test_everybody_can_use_a_page(name: str, open_page: Open, axe_core: str) -> 
 
 def is_sound(page: Page, axe_core: str) -> None:
     """Check what a browser can tell: axe, and no scrolling to the side."""
-    found = page.evaluate(
-        """async (source) => {
-            if (!window.axe) new Function(source)();
-            const { violations, passes } = await window.axe.run({ preload: false });
-            return {
-                violations: violations.map(({ id, nodes }) => [id, nodes.map((x) => x.html)]),
-                checked: passes.length > 10,
-            };
-        }""",
-        axe_core,
-    )
-    assert found == {"violations": [], "checked": True}
+    check_with_axe(page, axe_core)
     assert wider(page) <= 0
 
 

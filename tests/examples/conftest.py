@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -159,14 +158,3 @@ def environment_of(akool: Simulator) -> dict[str, str]:
         "AKOOL_CLIENT_ID": akool.client_id,
         "AKOOL_CLIENT_SECRET": SECRET,
     }
-
-
-def chromium() -> str:
-    """Return the path of Chromium; skip the test where there is none, or fail in the gate."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is not None:
-        return path
-    problem = "the browser tests need Chromium: apt-get install chromium fonts-dejavu-core"
-    if os.environ.get("BROWSER_TESTS") == "required":
-        pytest.fail(problem)
-    pytest.skip(problem)

@@ -12,7 +12,7 @@ from akool_async.simulator import Simulator
 from examples.live_avatar.app import Deadlines, Setup, build_app, serving
 from examples.live_avatar.door import AGORA
 from tests.browser_network import CHROMIUM_ARGS, LoopbackNetwork
-from tests.examples.conftest import chromium
+from tests.browsers import chromium
 from tests.npm_packages import AGORA as SDK
 
 REFUSED_BEFORE_JOINING = """

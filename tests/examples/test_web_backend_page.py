@@ -7,16 +7,14 @@ import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect
 
 from akool_async.simulator import Behaviour, Simulator
-from tests.examples.conftest import Serve, Server, chromium, eventually
-
-expect.set_options(timeout=60_000)
+from tests.browsers import Contexts, chromium, launched
+from tests.examples.conftest import Serve, Server, eventually
 
 PIXEL = (
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\x9cc"
@@ -37,29 +35,25 @@ def photos(count: int) -> list[FilePayload]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium()
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with launched() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    opened = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened.set_default_timeout(60_000)
+def contexts(browser: Browser) -> Iterator[Contexts]:
+    opened = Contexts(browser)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def open_page(context: BrowserContext) -> Iterator[Open]:
+def context(contexts: Contexts) -> BrowserContext:
+    return contexts.open(height=900)
+
+
+@pytest.fixture
+def open_page(contexts: Contexts, context: BrowserContext) -> Iterator[Open]:
     """Open pages; at the end none has had an error, or asked another host for anything."""
-    complaints: list[str] = []
-    hosts: set[str] = set()
-    context.on("weberror", lambda each: complaints.append(str(each.error)))
-    context.on("console", lambda each: complaints.append(f"{each.type}: {each.text}"))
-    context.on("request", lambda each: hosts.add(urlsplit(each.url).netloc))
 
     def opened(server: Server) -> Page:
         page = context.new_page()
@@ -70,8 +64,9 @@ def open_page(context: BrowserContext) -> Iterator[Open]:
     yield opened
     # A server that is killed, and one that refuses, is an error to the browser's console too.
     theirs = ("net::ERR_", "the server responded with a status of")
-    assert [each for each in complaints if not any(text in each for text in theirs)] == []
-    assert {host.partition(":")[0] for host in hosts} <= {"127.0.0.1", ""}
+    complaints = [each for each in contexts.complaints if not any(text in each for text in theirs)]
+    assert complaints == []
+    assert contexts.hosts <= {"127.0.0.1", ""}
 
 
 def order(page: Page, files: list[FilePayload]) -> None:

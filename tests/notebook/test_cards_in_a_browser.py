@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from akool_async import Status
 from akool_async.endpoints import Audio, Faceswap
 from akool_async.endpoints.audio import Voice
 from akool_async.endpoints.paging import Page as Listed
 from akool_async.notebook.display import html_of
-from tests.examples.conftest import chromium
+from tests.browsers import launched
 
 SCRIPT = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 HOSTILE = (
@@ -26,13 +26,10 @@ HOSTILE = (
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    path = chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with launched() as browser:
         opened = browser.new_page(viewport={"width": 360, "height": 740})
         opened.route("**/*", lambda route: route.abort())  # nothing is asked for
         yield opened
-        browser.close()
 
 
 def show(page: Page, *shown: object, dark: bool = False) -> None:
