@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
 from akool_async import errors
-from akool_async.batch.manifest.shape import nearest
 from akool_async.endpoints import OPERATIONS, RECIPES
+from akool_async.protocol.words import did_you_mean
 
 _NAMES: Final = (*OPERATIONS, *RECIPES)
 _PATTERNS: Final = (*_NAMES, *dict.fromkeys(f"{name.partition('.')[0]}.*" for name in _NAMES))
@@ -17,14 +16,14 @@ _PATTERNS: Final = (*_NAMES, *dict.fromkeys(f"{name.partition('.')[0]}.*" for na
 
 def no_operation(name: str) -> str:
     """Return what is wrong with the name of an operation or recipe; nothing if it is one."""
-    return "" if name in _NAMES else f"must name an operation{meant(name, _NAMES)}"
+    return "" if name in _NAMES else f"must name an operation{did_you_mean(name, _NAMES)}"
 
 
 def no_pattern(pattern: str) -> str:
     """Return what is wrong with a pattern of such names; nothing if one fits it."""
     if any(fnmatchcase(name, pattern) for name in _NAMES):
         return ""
-    return f"must fit the name of an operation{meant(pattern, _PATTERNS)}"
+    return f"must fit the name of an operation{did_you_mean(pattern, _PATTERNS)}"
 
 
 def no_reason(name: str) -> str:
@@ -33,15 +32,9 @@ def no_reason(name: str) -> str:
     if name.isdecimal() or (isinstance(kind, type) and issubclass(kind, Exception)):
         return ""
     known = [each for each, kind in vars(errors).items() if isinstance(kind, type)]
-    return f"must be a code, or a class of errors such as JobFailed{meant(name, known)}"
+    return f"must be a code, or a class of errors such as JobFailed{did_you_mean(name, known)}"
 
 
 def meant_pattern(pattern: str) -> str:
     """Return which pattern of operations may be meant by one; nothing if none is near."""
-    return meant(pattern, _PATTERNS)
-
-
-def meant(name: str, known: Sequence[str]) -> str:
-    """Return, for the end of a sentence, which known name may be meant; nothing if none is near."""
-    near = nearest(name, known)
-    return f"; did you mean {near!r}?" if near else ""
+    return did_you_mean(pattern, _PATTERNS)
