@@ -86,8 +86,9 @@ class Exchange:
             except AkoolError as error:
                 delay = self.retry.delay(error, attempt, repeatable=endpoint.repeatable)
                 if delay is None or delivery.last or not self._may_retry(error):
-                    failure = error
-                    break
+                    if isinstance(error, APIError | TransportError):
+                        error.attempts = attempt
+                    raise
                 logger.debug("%s: %s; again in %.2f s", endpoint.label, type(error).__name__, delay)
             else:
                 self._budget.give_back(retried=attempt > 1)
@@ -96,9 +97,6 @@ class Exchange:
             # The failed request started nothing at Akool, or starting it twice does no harm.
             delivery.sent = False
             await sleep(self._clock, delay)
-        if isinstance(failure, APIError | TransportError):
-            failure.attempts = attempt
-        raise failure
 
     def _may_retry(self, error: AkoolError) -> bool:
         """Take the cost of a retry. A rate-limited request costs nothing: `Pace` slows it down."""
@@ -164,9 +162,8 @@ def _received(endpoint: Endpoint[T], response: HttpResponse) -> T:
     """Decode a reply. Its error shows no secret of the request, which an error page may repeat."""
     try:
         return endpoint.receive(response)
-    except AkoolError as error:
-        failure = error
-    body = censored(response.body, endpoint)
-    if body is response.body:
-        raise failure
+    except AkoolError:
+        body = censored(response.body, endpoint)
+        if body is response.body:
+            raise
     return endpoint.receive(msgspec.structs.replace(response, body=body))  # raises it without them

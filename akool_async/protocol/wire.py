@@ -253,13 +253,24 @@ def decode(
         raise _without_envelope(response, envelope, endpoint)
     if found.code == envelope.success:
         return found.data
+    raise _refusal(response, found, envelope, endpoint, pages)
+
+
+def _refusal(
+    response: HttpResponse,
+    found: Opened,
+    envelope: Envelope,
+    endpoint: str,
+    pages: Sequence[str],
+) -> APIError:
+    """Return the error that a code of an envelope means."""
     error = envelope.refusal(
         found.code, found.msg, endpoint=endpoint, http_status=response.status, pages=pages
     )
     if type(error) is APIError and _asks_to_wait(response):  # an unknown code
         error = RateLimited(found.code, found.msg, endpoint=endpoint, http_status=response.status)
     error.retry_after = retry_after(response.headers)
-    raise error
+    return error
 
 
 def opened(response: HttpResponse, envelope: Envelope) -> Opened | None:

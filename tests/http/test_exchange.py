@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -291,3 +293,20 @@ async def test_a_command_that_may_be_repeated_is(serve: Serve, clock: ManualCloc
     async with Akool("k", base_url=server.url, clock=clock) as akool:
         await passing(clock, akool.faceswap.delete(ids=["a"]))
     assert [visit.body for visit in server.visits] == [b'{"_ids":"a"}'] * 2
+
+
+async def test_an_error_of_akool_s_is_freed_as_soon_as_nobody_has_it(
+    responses: aioresponses,
+) -> None:
+    responses.get(HOST + "v3/faceswap/quota/info", payload={"code": 1003, "msg": "No."})
+    async with Akool("k") as akool:
+        gc.collect()
+        gc.disable()
+        try:
+            with pytest.raises(APIError) as caught:
+                await akool.account.credit()
+            freed = weakref.ref(caught.value)
+            del caught
+            assert freed() is None
+        finally:
+            gc.enable()
