@@ -28,9 +28,10 @@ from akool_async.errors import CODES, PAGE_CODES, CodeMeaning
 from akool_async.protocol.deprecation import Deprecated
 from akool_async.protocol.documentation import field_docs, summary
 from akool_async.protocol.endpoint import Endpoint, Operation, Recipe
+from akool_async.protocol.fields import plan_of
 from akool_async.protocol.help_texts import reply_of
 from akool_async.protocol.price import Price
-from akool_async.protocol.value import Input, Value, plan_of
+from akool_async.protocol.value import Input, Value
 from akool_async.result import Result
 
 T = TypeVar("T")

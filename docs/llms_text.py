@@ -98,7 +98,7 @@ def _called(name: str, documented: Any) -> Iterator[str]:
     yield from (inspect.getdoc(documented) or "", "")
 
 
-def _members(cls: type[Any]) -> Iterator[str]:
+def _members(cls: Any) -> Iterator[str]:
     for name, text in field_docs(cls).items():
         if not name.startswith("_"):
             yield f"- `{name}`: {text}"
@@ -111,7 +111,7 @@ def _members(cls: type[Any]) -> Iterator[str]:
             if name.startswith("_") or name in seen:
                 continue
             seen.add(name)
-            if isinstance(member, property):
+            if isinstance(member, property) and member.fget is not None:
                 returned = type_text(inspect.signature(member.fget).return_annotation)
                 yield from (f"### {name}: `{returned}`", "", inspect.getdoc(member) or "", "")
             elif inspect.isfunction(member):

@@ -13,7 +13,7 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 from posixpath import splitext
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,7 +21,8 @@ from python_text import value_text
 
 from akool_async.endpoints import ENDPOINTS, Face
 from akool_async.protocol.endpoint import Recipe
-from akool_async.protocol.value import Input, plan_of
+from akool_async.protocol.fields import plan_of
+from akool_async.protocol.value import Input
 
 _EXCHANGES = Path(__file__).parents[1] / "tests" / "fixtures"
 _WIDTH = 80
@@ -89,7 +90,7 @@ def _sent(exchange: Mapping[str, Any]) -> dict[str, Any]:
 def _as_number(text: Any) -> Any:
     """Return the number that a text of digits is; those of a repeated name, each."""
     if isinstance(text, list):
-        return [_as_number(each) for each in cast("list[Any]", text)]
+        return [_as_number(each) for each in text]
     return int(text) if text.isdecimal() else text
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from griffe import (
     Attribute,
@@ -47,7 +47,7 @@ class Docstrings(Extension):
         for cls in _classes(pkg):
             for member in cls.members.values():
                 if not member.is_alias:
-                    member.labels -= LABELS
+                    member.labels.difference_update(LABELS)
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
         """Put links in, if the page of quirks is there."""
@@ -101,7 +101,7 @@ def _parameters(cls: Class) -> Iterator[Parameter]:
         )
 
 
-def _is_field(member: Any) -> bool:
+def _is_field(member: object) -> TypeGuard[Attribute]:
     return (
         isinstance(member, Attribute)
         and member.annotation is not None
