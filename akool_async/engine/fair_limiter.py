@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from akool_async.clock import steady
+
 
 class FairLimiter:
     """Limits concurrent requests. A refused user is called back when a place may be free.
@@ -38,6 +40,9 @@ class FairLimiter:
     def leave(self, user: str) -> None:
         """Give a place back, and call users that wait, in turn, until one takes it."""
         self._under_way[user] -= 1
+        steady(self._call_waiting)
+
+    def _call_waiting(self) -> None:
         left = self._under_way.total()
         for waiting in tuple(self._waiting):
             if self._open_to(waiting):

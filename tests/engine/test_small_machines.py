@@ -626,6 +626,26 @@ def test_a_place_that_who_was_called_needs_no_longer_goes_to_the_next() -> None:
     assert last.under_way == 1
 
 
+def test_an_interrupt_amid_a_call_leaves_nobody_waiting() -> None:
+    limiter = FairLimiter(1)
+    first, last = (User(limiter, name, work=1) for name in ("first", "last"))
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    async def run() -> None:
+        first.go()
+        assert not limiter.enter("interrupted", interrupted)
+        last.go()
+        first.finish_one()
+
+    with asyncio.Runner() as runner:
+        with pytest.raises(KeyboardInterrupt):
+            runner.get_loop().run_until_complete(run())
+        runner.get_loop().run_until_complete(asyncio.sleep(0))
+    assert last.under_way == 1
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_no_lane_is_overfull_and_nobody_waits_for_ever(seed: int) -> None:
     chance = random.Random(seed)
