@@ -126,14 +126,16 @@ class Peer:
             task.add_done_callback(self._tasks.discard)
 
     async def _listen(self, track: _Heard) -> None:
-        ears = _Ears()
+        # The sound's own time counts: on a busy machine pieces come late, and several at once.
+        ears, now = _Ears(), 0.0
         with suppress(MediaStreamError):
             while True:
-                loud = False
+                piece: object = None
                 with suppress(TimeoutError):  # a microphone that is switched off sends nothing
                     async with asyncio.timeout(_PAUSE):
-                        loud = _is_loud(await track.recv())
-                seconds = ears.hear(asyncio.get_running_loop().time(), loud=loud)
+                        piece = await track.recv()
+                now = piece.time or 0.0 if isinstance(piece, AudioFrame) else now + _PAUSE
+                seconds = ears.hear(now, loud=_is_loud(piece))
                 if seconds is not None:
                     self._avatar.hear(seconds)
 
