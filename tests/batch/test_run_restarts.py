@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from akool_async import Akool
 from akool_async.batch import RunOptions
@@ -53,6 +54,18 @@ def akool(simulator: Simulator, connect: Connect) -> Akool:
 def patient() -> Simulator:
     """Return a simulated Akool whose jobs take seconds: a step goes on after its run is left."""
     return Simulator(pace=0.6, spread=0.0, omit_rate=0.0, instant_audio_rate=0.0)
+
+
+def hold_lookups(simulator: Simulator, endpoint: str) -> asyncio.Event:
+    """Let no job end before an event is set, however slow the machine is."""
+    answered = asyncio.Event()
+
+    async def hold(name: str, _request: web.Request) -> None:
+        if name == endpoint:
+            await answered.wait()
+
+    simulator.fault = hold
+    return answered
 
 
 async def killed(rows: Any, akool: Akool, out: Path, until: Until, *, in_flight: int) -> None:
@@ -124,9 +137,11 @@ async def test_a_row_whose_job_ended_before_it_was_met_has_its_own_line(
 async def test_a_recipe_whose_row_is_gone_is_awaited_and_saved(
     connect: Connect, out: Path, until: Until
 ) -> None:
-    async with patient() as slow:  # none ends before the kill
+    async with patient() as slow:
+        killed_already = hold_lookups(slow, "faceswap.results")
         akool = connect(slow, max_concurrency=6)
         await killed(swaps(PICTURES), akool, out, until, in_flight=4)
+        killed_already.set()
         await finished(swaps(PICTURES)[:1], akool, out)
         assert statuses(out) == {f"swap-{n}": "completed" for n in range(4)}
         assert len(files(out)) == slow.world.creates.total() == 4
@@ -139,8 +154,10 @@ async def test_a_recipe_whose_row_is_gone_does_not_get_the_result_of_a_step_in_t
     connect: Connect, out: Path, until: Until
 ) -> None:
     async with patient() as simulator:
+        killed_already = hold_lookups(simulator, "audio.get")
         akool = connect(simulator)
         await killed(talks(3), akool, out, until, in_flight=3)
+        killed_already.set()
         await finished([], akool, out)
         assert statuses(out) == {}
         assert State.CREATED not in states(out)
@@ -153,11 +170,13 @@ async def test_a_drain_awaits_a_step_that_an_earlier_process_sent(
     connect: Connect, out: Path, until: Until
 ) -> None:
     async with patient() as simulator:
+        drained = hold_lookups(simulator, "audio.get")
         akool = connect(simulator)
         await killed(talks(3), akool, out, until, in_flight=3)
         run, work = started(talks(3), akool, out)
         await until(lambda: run.counts.total("in_flight") == 3)
         run.drain("enough")
+        drained.set()
         await work
         assert State.CREATED not in states(out)
         assert simulator.world.creates == {"audio.tts": 3}
