@@ -88,19 +88,25 @@ class Contexts:
             context.close()
 
 
-def check_with_axe(page: Page, axe_core: str) -> None:
-    """Check that axe finds nothing that keeps anybody from using a page as it is now."""
+def check_with_axe(page: Page, axe_core: str, *, preload: bool = True) -> None:
+    """Check that axe finds nothing that keeps anybody from using a page as it is now.
+
+    Args:
+        page: The page.
+        axe_core: axe's script.
+        preload: Whether axe loads the page's media and styles itself, as some of its rules need.
+    """
     if not axe_core:
         pytest.skip(f"needs npm, and {AXE.name} {AXE.version} from its registry")
     found = page.evaluate(
-        """async (source) => {
+        """async ([source, preload]) => {
             if (!window.axe) new Function(source)();
-            const { violations, passes } = await window.axe.run({ preload: false });
+            const { violations, passes } = await window.axe.run({ preload });
             return {
                 violations: violations.map(({ id, nodes }) => [id, nodes.map((x) => x.html)]),
                 checked: passes.length > 10,
             };
         }""",
-        axe_core,
+        [axe_core, preload],
     )
     assert found == {"violations": [], "checked": True}

@@ -42,6 +42,16 @@ class Refusing:
         return web.json_response({"code": self._codes.pop(0), "msg": "no"})
 
 
+def hold(simulator: Simulator, name: str, gate: asyncio.Event) -> None:
+    """Let requests to an endpoint wait for a gate before they are answered."""
+
+    async def wait(asked: str, _request: web.Request) -> None:
+        if asked == name:
+            await gate.wait()
+
+    simulator.fault = wait
+
+
 @pytest.fixture
 def connect() -> Connect:
     """Return a maker of clients that poll often and retry almost at once.

@@ -115,27 +115,29 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 MEASURED = 6
 """Cases of one parametrised test whose coverage is measured."""
 
-_MEASURED: Final = pytest.StashKey[bool]()
+_IS_MEASURED: Final = pytest.StashKey[bool]()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Choose the cases of each test whose coverage is measured: all run, most without its cost.
 
     The many cases of a table go through the same lines. Measured are cases from all over it.
     """
+    if not config.pluginmanager.hasplugin("_cov"):
+        return
     tests: dict[str, list[pytest.Item]] = {}
     for item in items:
         tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for cases in tests.values():
         every = math.ceil(len(cases) / MEASURED)
         for number, case in enumerate(cases):
-            case.stash[_MEASURED] = number % every == 0
+            case.stash[_IS_MEASURED] = number % every == 0
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Run a test with its fixtures, measured or not."""
-    if item.stash.get(_MEASURED, True):
+    if item.stash.get(_IS_MEASURED, True):
         return (yield)
     with _unmeasured(item.config):
         return (yield)

@@ -134,7 +134,7 @@ class Peer:
                 with suppress(TimeoutError):  # a microphone that is switched off sends nothing
                     async with asyncio.timeout(_PAUSE):
                         piece = await track.recv()
-                now = piece.time or 0.0 if isinstance(piece, AudioFrame) else now + _PAUSE
+                now = (piece.time or 0.0) if isinstance(piece, AudioFrame) else now + _PAUSE
                 seconds = ears.hear(now, loud=_is_loud(piece))
                 if seconds is not None:
                     self._avatar.hear(seconds)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from akool_async import Akool
 from akool_async.batch import RunOptions
@@ -32,7 +31,7 @@ from tests.batch.run_parts import (
     swaps,
     talks,
 )
-from tests.clients import Connect
+from tests.clients import Connect, hold
 from tests.clocks import Until
 
 MOMENT = 0.3
@@ -59,12 +58,7 @@ def patient() -> Simulator:
 def hold_lookups(simulator: Simulator, endpoint: str) -> asyncio.Event:
     """Let no job end before an event is set, however slow the machine is."""
     answered = asyncio.Event()
-
-    async def hold(name: str, _request: web.Request) -> None:
-        if name == endpoint:
-            await answered.wait()
-
-    simulator.fault = hold
+    hold(simulator, endpoint, answered)
     return answered
 
 

@@ -21,6 +21,7 @@ from akool_async import (
 from akool_async.endpoints import AgeFaces, SpeakingPhoto, SwapFaces
 from akool_async.journal import Journal, State
 from akool_async.simulator import Simulator
+from tests.clients import hold
 
 Connect = Callable[..., Akool]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
@@ -44,14 +45,6 @@ async def rows(path: Path) -> dict[str | None, tuple[str, State]]:
         return {entry.key: (entry.name, entry.state) for entry in opened.entries()}
     finally:
         await opened.close()
-
-
-def hold(simulator: Simulator, name: str, gate: asyncio.Event) -> None:
-    async def wait(asked: str, _request: web.Request) -> None:
-        if asked == name:
-            await gate.wait()
-
-    simulator.fault = wait
 
 
 def refuse(simulator: Simulator, name: str) -> None:

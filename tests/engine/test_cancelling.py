@@ -25,6 +25,7 @@ from akool_async import (
 from akool_async.clock import ManualClock
 from akool_async.endpoints import TTS, ImageReage
 from akool_async.simulator import Simulator
+from tests.clients import hold
 
 Connect = Callable[..., Akool]
 Until = Callable[[Callable[[], object]], Awaitable[None]]
@@ -41,16 +42,6 @@ def reage(years: int = 10) -> ImageReage:
 
 def speech() -> TTS:
     return TTS(input_text="hello", voice_id="voice")
-
-
-def hold(simulator: Simulator, name: str, gate: asyncio.Event) -> None:
-    """Let requests to an endpoint wait for a gate before they are answered."""
-
-    async def wait(asked: str, _request: web.Request) -> None:
-        if asked == name:
-            await gate.wait()
-
-    simulator.fault = wait
 
 
 @pytest.mark.parametrize("make", [reage, speech])

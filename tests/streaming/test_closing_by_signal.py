@@ -51,10 +51,10 @@ async def test_ctrl_c_twice_ends_the_program_while_nothing_answers_its_create(
     process.send_signal(signal.SIGINT)
     await asyncio.sleep(0.2)
     assert process.returncode is None  # it waits for the answer
-    # A busy machine may take two signals as one.
     over = asyncio.create_task(process.wait())
-    while not over.done():
-        process.send_signal(signal.SIGINT)
-        await asyncio.wait([over], timeout=0.5)
+    for _ in range(2):  # the second, or a third where a busy machine took two as one
+        if not over.done():
+            process.send_signal(signal.SIGINT)
+            await asyncio.wait([over], timeout=10)
     await ended(process)
     assert not house.closes
