@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from akool_async.errors import CreateOutcomeUnknown
+from akool_async.errors import ClientClosed, CreateOutcomeUnknown
 from akool_async.simulator import Simulator
 from akool_async.sync import Akool, Job
 from akool_async.sync.behind import GRACE
@@ -69,13 +69,13 @@ def test_clients_come_and_go_in_many_threads(connected: Connected) -> None:
         assert all(pool.map(work, range(4 * THREADS)))
 
 
-def interrupt(call: Callable[[], object], after: threading.Event) -> None:
+def interrupt(call: Callable[[], object], *after: threading.Event) -> None:
     """Press Ctrl-C in a call, once something has begun."""
     here = threading.main_thread().ident
     assert here is not None
 
     def press() -> None:
-        assert after.wait(30)
+        assert all(each.wait(30) for each in after)
         signal.pthread_kill(here, signal.SIGINT)
 
     pressing = threading.Thread(target=press)
@@ -111,41 +111,47 @@ def test_ctrl_c_ends_a_call_and_an_iteration(connected: Connected, simulator: Si
 
 
 def test_ctrl_c_in_a_block_closes_the_client(connected: Connected, simulator: Simulator) -> None:
-    arrived, gate = threading.Event(), threading.Event()
+    arrived, waiting, gate = threading.Event(), threading.Event(), threading.Event()
     simulator.fault = _hold("audio.tts", arrived, gate)
     jobs: list[Job[Any]] = []
-
-    def program() -> None:
-        with connected() as akool:
-            jobs.append(akool.submit(speech()))
-            threading.Timer(0.05, gate.set).start()
-            jobs[0].result()
-
-    interrupt(program, arrived)
-    assert jobs[0].done()
-    assert jobs[0].token  # the answer to the create was waited for
-
-
-def test_a_second_ctrl_c_waits_for_nothing(connected: Connected, simulator: Simulator) -> None:
-    arrived, gate = threading.Event(), threading.Event()
-    simulator.fault = _hold("audio.tts", arrived, gate)
-    jobs: list[Job[Any]] = []
-    again = threading.Timer(
-        0.1, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)
-    )
 
     def program() -> None:
         with connected() as akool:
             jobs.append(akool.submit(speech()))
             try:
+                waiting.set()
                 jobs[0].result()
             finally:
-                again.start()
+                threading.Timer(0.05, gate.set).start()
 
-    began = time.monotonic()
-    interrupt(program, arrived)
-    assert time.monotonic() - began < GRACE
+    interrupt(program, arrived, waiting)
+    assert jobs[0].done()
+    assert jobs[0].token  # the answer to the create was waited for
+
+
+def test_a_second_ctrl_c_waits_for_nothing(connected: Connected, simulator: Simulator) -> None:
+    arrived, waiting, gate = threading.Event(), threading.Event(), threading.Event()
+    simulator.fault = _hold("audio.tts", arrived, gate)
+    jobs: list[Job[Any]] = []
+    closing: list[float] = []
+    here = threading.main_thread().ident
+    again = threading.Timer(0.5, signal.pthread_kill, (here, signal.SIGINT))
+
+    def press_again(_queued: object) -> None:
+        closing.append(time.monotonic())
+        again.start()
+
+    def program() -> None:
+        with connected(max_concurrency=1) as akool:
+            jobs.extend(akool.submit(speech(text)) for text in ("Hello.", "Good-bye."))
+            jobs[1].add_done_callback(press_again)  # closing ends what is queued before it waits
+            waiting.set()
+            jobs[0].result()
+
+    interrupt(program, arrived, waiting)
+    assert time.monotonic() - closing[0] < GRACE
     assert isinstance(jobs[0].exception(), CreateOutcomeUnknown)
+    assert isinstance(jobs[1].exception(), ClientClosed)
     gate.set()
     again.join()
 
