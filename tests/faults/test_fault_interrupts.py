@@ -248,16 +248,18 @@ def test_interrupted_while_a_shared_place_is_waited_for(connect: Connect) -> Non
 
 def test_interrupted_for_good_no_create_leaves_while_the_loop_ends(connect: Connect) -> None:
     kept: list[Job[Any]] = []
+    ending = threading.Event()
 
     async def linger() -> None:
         try:
             await asyncio.Event().wait()
         finally:
+            ending.set()
             await asyncio.sleep(0.3)  # a program may take its time
 
     async def slow(name: str, _request: web.Request) -> None:
         if name == "reage.image":
-            await asyncio.sleep(0.1)
+            await asyncio.to_thread(ending.wait)
 
     async def main(simulator: Simulator) -> None:
         akool = connect(simulator, max_concurrency=2)

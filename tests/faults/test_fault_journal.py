@@ -651,7 +651,7 @@ async def test_closing_leaves_no_row_in_doubt_that_is_not(
             akool.submit(TTS(input_text=text, voice_id="v"), key=text)
         await until(lambda: server.creates == 3)
         asyncio.get_running_loop().call_later(0.02, answered.set)
-        await akool.close(grace=0.1)
+        await akool.close(grace=1.0)
     states = {row.key: (row.state, row.id) for row in rows(path)}
     assert states == {
         "slow": (State.CREATED, "slow"),
