@@ -50,8 +50,8 @@ class Net(Generic[S]):
     Args:
         clock: Where time comes from.
         records: The watched records by id.
-        on_due: Called with jobs that are to be polled now.
-        on_distrust: Called with jobs that are to be polled by their schedule again.
+        on_due: Called with jobs that are to be polled now. It moves them out of the net.
+        on_distrust: Called with jobs that are to be polled by their schedule again, likewise.
     """
 
     def __init__(
@@ -78,8 +78,8 @@ class Net(Generic[S]):
             return False
         if not record.takes_address:
             return False
-        record.slot = IN_NET
         self._arm(self._due(record))
+        record.slot = IN_NET
         return True
 
     def note_told(self, record: JobRecord[S]) -> None:
@@ -106,8 +106,6 @@ class Net(Generic[S]):
             for record in self._records.values()
             if record.slot is IN_NET and record.operation is operation
         ]
-        for record in released:
-            record.slot = None
         self._on_distrust(released)
 
     def _due(self, record: JobRecord[S]) -> float:
@@ -136,7 +134,6 @@ class Net(Generic[S]):
                 continue
             when = self._due(record)
             if when <= now:
-                record.slot = None
                 due.append(record)
             else:
                 following = min(following, when)

@@ -12,6 +12,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, Generic, TypeVar, cast
 
 from akool_async.clock import Clock
@@ -106,12 +107,14 @@ class PollTimes(Generic[S]):
     def told(self, record: JobRecord[S]) -> None:
         """Ask about a record soon, and not about others with it: a webhook says that it ended."""
         self._operations.add(record.operation)
-        in_wheel = isinstance(record.slot, deque)
-        if in_wheel:
-            # Else the wheel would hold an ended job until the slot begins.
-            cast("Slot[S]", record.slot).remove(record)
+        slot = record.slot
         self._told.add(record)
-        self.woken.add(record)
+        self.woken.add(record)  # first: an interrupt in between leaves the record where it stood
+        if isinstance(slot, deque):
+            # Else the wheel would hold an ended job until the slot begins. A lookup that has just
+            # begun may have dropped it already.
+            with suppress(ValueError):
+                cast("Slot[S]", slot).remove(record)
 
     def drop(self, record: JobRecord[S]) -> None:
         """Forget a record that has ended."""
@@ -221,12 +224,13 @@ class PollTimes(Generic[S]):
     def _put_now(self, records: Sequence[JobRecord[S]]) -> None:
         now = self._clock.time()
         for record in records:
-            self._wheel.put(record, now, 0.0)
+            self._wheel.wake(record, now)
 
     def _put_all(self, records: Sequence[JobRecord[S]]) -> None:
         now, sharing = self._clock.time(), self._sharing()
         for record in records:
-            self._wheel.put(record, now, self._delay(record, now, sharing))
+            slot = self._wheel.slot(now, self._delay(record, now, sharing))
+            self._wheel.move(slot, record)
 
     def relearn(self) -> None:
         """Let the schedules rebuild their tables, as often as they want to."""

@@ -84,8 +84,7 @@ class TimerWheel(Generic[S]):
 
     def wake(self, record: JobRecord[S], now: float) -> None:
         """Make a record due now, wherever it stands."""
-        record.slot = None
-        self.put(record, now, 0.0)
+        self.move(self.slot(now, 0.0), record)
 
     def slot(self, now: float, delay: float) -> Slot[S]:
         """Return the slot of records that are due in `delay` seconds."""
@@ -101,12 +100,16 @@ class TimerWheel(Generic[S]):
             self.arm()
         return slot
 
-    @staticmethod
-    def put_into(slot: Slot[S], record: JobRecord[S]) -> None:
+    def put_into(self, slot: Slot[S], record: JobRecord[S]) -> None:
         """Put a record into a slot, unless it stands in one."""
         if record.slot is None:
-            slot.append(record)
-            record.slot = slot
+            self.move(slot, record)
+
+    @staticmethod
+    def move(slot: Slot[S], record: JobRecord[S]) -> None:
+        """Put a record into a slot, wherever it stands."""
+        slot.append(record)  # first: an interrupt in between leaves the record where it stood
+        record.slot = slot
 
     def due(self) -> bool:
         """Say whether a slot has begun that still holds a record; drop those that hold none."""

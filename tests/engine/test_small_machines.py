@@ -5,25 +5,35 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from akool_async import Backoff
-from akool_async.clock import ManualClock, Moment, Timer
+from akool_async import Backoff, Face
+from akool_async.clock import ManualClock, Moment, Timer, steady
+from akool_async.endpoints import ImageReage
 from akool_async.endpoints.faceswap_family import FACESWAPS, Faceswap
 from akool_async.engine import JobRecord, OperationState
+from akool_async.engine.arrivals import Arrivals
 from akool_async.engine.deadlines import Deadlines
 from akool_async.engine.fair_limiter import FairLimiter
+from akool_async.engine.net import Net
 from akool_async.engine.places import JobPlaces
+from akool_async.engine.poll_times import PollTimes
 from akool_async.engine.queue import PendingQueue
 from akool_async.engine.room import Room
 from akool_async.engine.state import Trigger
 from akool_async.engine.timer_wheel import TimerWheel
 from akool_async.schedule.batch_size import BatchSize
+from tests.clocks import turns
+from tests.interrupts import Interrupts
+
+PHOTO = "https://photos.example/photo.png"
+FACE = Face(PHOTO)
 
 
 def operation(name: str = "reage.image", timeout: float | None = None) -> OperationState[Faceswap]:
@@ -263,6 +273,76 @@ def test_a_job_stands_in_at_most_one_slot_that_counts(steps: list[tuple[str, int
         wheel.disarm()
 
     asyncio.run(run())
+
+
+async def test_a_wake_that_is_interrupted_leaves_the_job_in_a_slot() -> None:
+    interrupts, seen = Interrupts("TimerWheel", spared=0), -1
+    while seen != interrupts.number:  # until a wake passes all lines without an interrupt
+        seen = interrupts.number
+        wheel: TimerWheel[Faceswap] = TimerWheel(ManualClock(), lambda: None)
+        record = watched("woken")
+        wheel.put(record, 0.0, 5.0)
+        with interrupts.fall():
+            wheel.wake(record, 0.0)
+        assert ids(wheel.soonest(9)) == ["woken"]
+    assert seen > 5
+
+
+@pytest.mark.parametrize("part", ["PollTimes", "TimerWheel", "WokenJobs"])
+async def test_a_webhook_whose_handling_is_interrupted_leaves_the_job_to_be_polled(
+    part: str,
+) -> None:
+    interrupts, seen = Interrupts(part, spared=0), -1
+    while seen != interrupts.number:
+        seen = interrupts.number
+        clock, record = ManualClock(), watched("told")
+        times: PollTimes[Faceswap] = PollTimes(
+            clock, {"told": record}, BatchSize(300), lambda: None, lambda _late: None
+        )
+        times.first(record, 0.0, at_once=False)
+        with interrupts.fall():
+            times.told(record)
+        taken: list[JobRecord[Faceswap]] = []
+        times.woken.take(taken)
+        times.soonest(taken)
+        assert set(ids(taken)) == {"told"}  # twice, at worst
+        times.clear()
+    assert part == "TimerWheel" or seen > 3
+
+
+class SteadyClock(ManualClock):
+    """A manual clock whose timers ring once more if an interrupt falls into one, as a loop's do."""
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        return super().call_at(when, partial(steady, callback))
+
+
+@pytest.mark.parametrize("part", ["Net", "TimerWheel"])
+async def test_an_interrupt_as_the_net_is_due_loses_no_job(part: str) -> None:
+    arrivals = Arrivals()
+    arrivals.trusted = True
+    armed = OperationState(
+        "reage.image", FACESWAPS, schedule=Backoff(), timeout=None, arrivals=arrivals
+    )
+    interrupts, seen = Interrupts(part, spared=0), -1
+    while seen != interrupts.number:
+        seen = interrupts.number
+        clock, records = SteadyClock(), {each: watched(each, armed) for each in ("one", "two")}
+        wheel: TimerWheel[Faceswap] = TimerWheel(clock, lambda: None)
+
+        def wake(due: Sequence[JobRecord[Faceswap]], wheel: TimerWheel[Faceswap] = wheel) -> None:
+            for record in due:
+                wheel.wake(record, 60.0)
+
+        net: Net[Faceswap] = Net(clock, records, wake, wake)
+        for record in records.values():
+            record.request = ImageReage(target_image=[FACE], face_reage=10, modify_image=PHOTO)
+            assert net.takes(record)
+        with interrupts.fall():
+            await clock.advance(60.0)
+        await turns()
+        assert set(ids(wheel.soonest(9))) == {"one", "two"}
+    assert seen > 3
 
 
 class Overdue:

@@ -7,10 +7,7 @@ in a thread of its own, which is not traced.
 from __future__ import annotations
 
 import asyncio
-import sys
-from contextlib import suppress
 from pathlib import Path
-from types import CodeType, FrameType
 from typing import Any
 
 import pytest
@@ -19,6 +16,7 @@ from akool_async import Akool, CreateOutcomeUnknown, Face, Job, JobCancelled, Jo
 from akool_async.endpoints import TTS, ImageReage
 from tests.clients import Connect
 from tests.faults.threaded import simulated_elsewhere
+from tests.interrupts import Interrupts
 
 JOBS = 40
 
@@ -36,37 +34,6 @@ PARTS = [
     "Watch",
 ]
 """Classes, each line of whose methods is interrupted."""
-
-
-class Interrupts:
-    """Interrupts each line of the methods of a class once, and never two calls in a row.
-
-    Args:
-        name: The class.
-        spared: How many calls are spared after each interrupt.
-    """
-
-    def __init__(self, name: str, spared: int = 20) -> None:
-        self._begin = f"{name}."
-        self._over: set[tuple[CodeType, int]] = set()
-        self._spared, self._after = 0, spared
-        self.number = 0
-
-    def __call__(self, frame: FrameType, _event: str, _argument: object) -> Any:
-        """Trace the calls of the methods."""
-        if not frame.f_code.co_qualname.startswith(self._begin):
-            return None
-        self._spared -= 1
-        return self._traced
-
-    def _traced(self, frame: FrameType, event: str, _argument: object) -> Any:
-        line = frame.f_code, frame.f_lineno
-        if event == "line" and self._spared <= 0 and line not in self._over:
-            self._over.add(line)
-            self._spared = self._after
-            self.number += 1
-            raise KeyboardInterrupt
-        return self._traced
 
 
 async def submitted(akool: Akool) -> tuple[list[Job[Any]], list[asyncio.Future[Any]]]:
@@ -93,15 +60,10 @@ def run_on(
     loop: asyncio.AbstractEventLoop, interrupts: Interrupts, waiting: list[asyncio.Future[Any]]
 ) -> None:
     """Run a loop until jobs have ended, however often it is interrupted."""
-    before = sys.gettrace()
     ending = loop.create_task(ended(waiting))
     while not ending.done():
-        sys.settrace(interrupts)
-        try:
-            with suppress(KeyboardInterrupt):
-                loop.run_until_complete(ending)
-        finally:
-            sys.settrace(before)
+        with interrupts.fall():
+            loop.run_until_complete(ending)
 
 
 @pytest.mark.parametrize("part", PARTS)
