@@ -43,6 +43,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
+from akool_async.clock import steady
 from akool_async.errors import AkoolError, JournalError
 from akool_async.journal import rows
 from akool_async.journal.database import Database, describe
@@ -358,7 +359,7 @@ class Writer:
                 write.settle()
         for loop, waiting in by_loop.items():
             with contextlib.suppress(RuntimeError):  # in a closed loop nobody waits
-                loop.call_soon_threadsafe(_settle, waiting)
+                loop.call_soon_threadsafe(steady, _settle, waiting)
 
     def _log_repeated(self, unwritten: list[_Write[Any]]) -> None:
         """Log each write that is going to be repeated, the first time."""
@@ -375,6 +376,7 @@ def _log(failed: list[_Write[Any]], how: str) -> None:
 
 
 def _settle(writes: list[_Write[Any]]) -> None:
+    """Set the futures of one loop, in that loop; those that are set already are left alone."""
     for write in writes:
         write.settle()
 
