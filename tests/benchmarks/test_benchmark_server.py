@@ -6,9 +6,9 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Generator
 from importlib.util import find_spec
-from typing import Any, TypeAlias
+from typing import Any
 
 import aiohttp
 import pytest
@@ -24,8 +24,7 @@ from benchmarks.contestants.wire import CREATE, LOOK, body
 from benchmarks.hooks import CLIENT_ID, SECRET, event
 from benchmarks.meter import KEY, Meter, ask, ended
 from benchmarks.station import server
-
-Until: TypeAlias = Callable[[Callable[[], object]], Awaitable[None]]
+from tests.clocks import Until
 
 
 @pytest.fixture

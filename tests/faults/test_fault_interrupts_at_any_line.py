@@ -92,7 +92,7 @@ def test_interrupted_at_any_line_no_job_is_forgotten_or_paid_for_twice(
         jobs, waiting = runner.run(submitted(akool))
         interrupts = Interrupts(part)
         run_on(runner.get_loop(), interrupts, waiting)
-        assert interrupts.number >= 3
+        assert interrupts.number > (2 if part == "_Write" else 3)  # three lines run there
         assert simulator.world.creates.total() <= JOBS
         for job in jobs:
             error = job.exception()

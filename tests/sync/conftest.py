@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import pytest
+from aiohttp import web
 
 from akool_async.endpoints import TTS
-from akool_async.simulator import Simulator
+from akool_async.simulator import Fault, Simulator
 from akool_async.sync import Akool
 from tests.clients import soon
 
@@ -20,6 +22,23 @@ Connected: TypeAlias = Callable[..., Akool]
 def speech(text: str = "Hello.") -> TTS:
     """Return a request of a job that ends soon."""
     return TTS(input_text=text, voice_id="v")
+
+
+def hold(name: str, arrived: threading.Event, gate: threading.Event) -> Fault:
+    """Return a fault that answers nothing of an endpoint until a gate opens, in another thread.
+
+    Args:
+        name: The endpoint.
+        arrived: Set once a request has come.
+        gate: Opens when it is set.
+    """
+
+    async def wait(endpoint: str, _request: web.Request) -> None:
+        while endpoint == name and not gate.is_set():
+            arrived.set()
+            await asyncio.sleep(0.002)
+
+    return wait
 
 
 @pytest.fixture(scope="package")

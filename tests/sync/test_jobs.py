@@ -28,7 +28,7 @@ from akool_async.errors import (
 from akool_async.protocol.snapshot import Status
 from akool_async.simulator import Simulator
 from akool_async.sync import Akool, Job, Jobs
-from tests.sync.conftest import Connected, speech
+from tests.sync.conftest import Connected, hold, speech
 
 PHOTO = "https://photos.example/ann.jpg"
 LONG = 30.0
@@ -82,14 +82,7 @@ def _held(
 ) -> Iterator[threading.Event]:
     """Hold back the answers to creates until the gate opens."""
     gate = threading.Event()
-
-    async def hold(name: str, _request: web.Request) -> None:
-        while name == "audio.tts" and not gate.is_set():
-            if arrived is not None:
-                arrived.set()
-            await asyncio.sleep(0.002)
-
-    simulator.fault = hold
+    simulator.fault = hold("audio.tts", arrived or threading.Event(), gate)
     yield gate
     gate.set()
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import signal
 import threading
 import time
@@ -15,7 +14,7 @@ from akool_async.errors import ClientClosed, CreateOutcomeUnknown
 from akool_async.simulator import Simulator
 from akool_async.sync import Akool, Job
 from akool_async.sync.behind import GRACE
-from tests.sync.conftest import Connected, speech
+from tests.sync.conftest import Connected, hold, speech
 
 THREADS = 16
 
@@ -89,7 +88,7 @@ def test_ctrl_c_ends_the_wait_and_the_job_goes_on(
     connected: Connected, simulator: Simulator
 ) -> None:
     arrived, gate = threading.Event(), threading.Event()
-    simulator.fault = _hold("audio.tts", arrived, gate)
+    simulator.fault = hold("audio.tts", arrived, gate)
     with connected() as akool:
         job = akool.submit(speech())
         interrupt(job.result, arrived)
@@ -100,10 +99,10 @@ def test_ctrl_c_ends_the_wait_and_the_job_goes_on(
 
 def test_ctrl_c_ends_a_call_and_an_iteration(connected: Connected, simulator: Simulator) -> None:
     arrived, created, gate = threading.Event(), threading.Event(), threading.Event()
-    simulator.fault = _hold("account.credit", arrived, gate)
+    simulator.fault = hold("account.credit", arrived, gate)
     with connected(max_concurrency=2) as akool:
         interrupt(akool.account.credit, arrived)
-        simulator.fault = _hold("audio.tts", created, gate)
+        simulator.fault = hold("audio.tts", created, gate)
         jobs = akool.map(speech(str(number)) for number in range(50))
         interrupt(partial(list, jobs), created)
         assert akool.stats.queued == 0
@@ -112,7 +111,7 @@ def test_ctrl_c_ends_a_call_and_an_iteration(connected: Connected, simulator: Si
 
 def test_ctrl_c_in_a_block_closes_the_client(connected: Connected, simulator: Simulator) -> None:
     arrived, waiting, gate = threading.Event(), threading.Event(), threading.Event()
-    simulator.fault = _hold("audio.tts", arrived, gate)
+    simulator.fault = hold("audio.tts", arrived, gate)
     jobs: list[Job[Any]] = []
 
     def program() -> None:
@@ -131,7 +130,7 @@ def test_ctrl_c_in_a_block_closes_the_client(connected: Connected, simulator: Si
 
 def test_a_second_ctrl_c_waits_for_nothing(connected: Connected, simulator: Simulator) -> None:
     arrived, waiting, gate = threading.Event(), threading.Event(), threading.Event()
-    simulator.fault = _hold("audio.tts", arrived, gate)
+    simulator.fault = hold("audio.tts", arrived, gate)
     jobs: list[Job[Any]] = []
     closing: list[float] = []
     here = threading.main_thread().ident
@@ -154,12 +153,3 @@ def test_a_second_ctrl_c_waits_for_nothing(connected: Connected, simulator: Simu
     assert isinstance(jobs[1].exception(), ClientClosed)
     gate.set()
     again.join()
-
-
-def _hold(name: str, arrived: threading.Event, gate: threading.Event) -> Any:
-    async def hold(endpoint: str, _request: object) -> None:
-        while endpoint == name and not gate.is_set():
-            arrived.set()
-            await asyncio.sleep(0.002)
-
-    return hold
